@@ -1,0 +1,204 @@
+"""From received bytes to what goes on the log, and back: CloudEvents 1.0 in Kafka's binary mode.
+
+The value is the received object's own bytes, from `{` to `}`; of a wrapped event, the inner object's.
+Nothing is written anew: only secrets are cut out, and then a header says so. The context of the event
+is in headers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from schemas import normal_form as identity
+from schemas.errors import ForeignOrganization, MalformedRecord, RecordError
+from schemas.events import Event, Kind, from_object
+from schemas.facts import subject
+from schemas.jsontext import decode_object, inner_object, trim
+from schemas.redaction import redact
+from schemas.times import TimeQuality, parse_timestamp
+
+WRAPPERS: Final = ("jumpcloud", "jumpcloud_bridge", "di_event")
+"""Keys under which shippers and alert webhooks nest the vendor's object."""
+
+TYPE_PREFIX: Final = "idtrail."
+OTHER_TYPE: Final = "idtrail.directory_event"
+
+Header = tuple[str, bytes]
+
+
+class Trust(IntEnum):
+    """How an event came. Of two copies of one event, the higher is in force."""
+
+    OPEN_INGEST = 1
+    WEBHOOK = 2
+    EXPORT = 3
+    TENANT_API = 4
+    CONNECTOR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where records come from, and whose they are."""
+
+    name: str
+    """Such as `file:export.json.gz` or `api:<token>`; becomes `ce_source`."""
+    trust: Trust
+    organization: str | None = None
+    """The only organization this source may speak for; None takes each record's own word."""
+
+
+class Envelope(NamedTuple):
+    """One event as it goes on the log."""
+
+    key: bytes
+    value: bytes
+    headers: list[Header]
+    event_id: UUID
+    event_type: str
+    organization: str
+
+
+def unwrap(raw: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The vendor's object in `raw`, as its own bytes and decoded. Raises `MalformedRecord`."""
+    value = trim(raw)
+    record = decode_object(value)
+    if "timestamp" not in record:
+        for wrapper in WRAPPERS:
+            inner = record.get(wrapper)
+            if isinstance(inner, dict):
+                found = inner_object(value, wrapper)
+                # The decoder takes the last of repeated keys and the scanner the first: not one event.
+                if found is None or decode_object(found) != inner:
+                    raise MalformedRecord(f"more than one {wrapper!r} in the record", reason="repeated_key")
+                value, record = found, inner
+                break
+    if "timestamp" not in record and "jc_timestamp" not in record:
+        raise MalformedRecord("no timestamp", reason="no_timestamp")
+    return value, record
+
+
+def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
+    """What goes on the log for one received record. Pure; raises `RecordError`."""
+    value, record = unwrap(raw)
+    event = from_object(record)
+    organization = _organization(event, source)
+    who = subject(event).id
+    normal = identity.normal_form(record)
+    fingerprint = identity.fingerprint(normal)
+    own = identity.event_id(organization, event.id, normal)
+    value, cut = redact(value)
+    moment = parse_timestamp(event.timestamp)
+    event_type = event.canonical or getattr(event, "event_type", None) or ""
+    headers: list[Header] = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(own).encode()),
+        ("ce_type", _encode(TYPE_PREFIX + event_type) if event_type else OTHER_TYPE.encode()),
+        ("ce_source", _encode(source.name)),
+        ("content-type", b"application/json"),
+        ("idtrail_organization", _encode(organization)),
+        ("idtrail_received_at", received_at.astimezone(UTC).isoformat(timespec="microseconds").encode()),
+        ("idtrail_fingerprint", fingerprint.hex().encode()),
+        ("idtrail_digest", hashlib.sha256(value).hexdigest().encode()),
+        ("idtrail_trust", source.trust.name.lower().encode()),
+    ]
+    if moment.quality is TimeQuality.OK:
+        headers.append(("ce_time", moment.text.encode()))
+    if who:
+        headers.append(("ce_subject", _encode(who)))
+    if cut:
+        headers.append(("idtrail_redacted", str(cut).encode()))
+    return Envelope(
+        _encode(f"{organization}|{_key(event, who)}"), value, headers, own, event_type, organization
+    )
+
+
+def _organization(event: Event, source: Source) -> str:
+    own = event.organization
+    if source.organization is None:
+        if not own:
+            raise ForeignOrganization(
+                "the record names no organization, and its source is not bound to one: "
+                "import it with --organization or set IDTRAIL_ORGANIZATION",
+                reason="no_organization",
+            )
+        return own
+    if own and own != source.organization:
+        raise ForeignOrganization(
+            f"the record is of organization {own[:64]}, but {source.name} speaks for {source.organization}",
+            reason="foreign_organization",
+        )
+    return source.organization
+
+
+def _key(event: Event, who: str) -> str:
+    """One person's events share a key and stay in order; an integration's share the application's."""
+    if event.kind is Kind.INTEGRATION and event.application is not None and event.application.id:
+        return event.application.id
+    return who
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+class Sealed(NamedTuple):
+    """The context of a logged event, read back from its headers."""
+
+    event_id: UUID
+    fingerprint: bytes
+    event_type: str | None
+    """None when the header is missing or names another type than the record might."""
+    organization: str
+    source: str
+    trust: Trust
+    received_at: datetime
+    redacted: bool
+
+
+def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Sealed:
+    """The context of a logged event.
+
+    A record that some other producer wrote without headers is given the context that `seal` would
+    have given it, at the lowest trust. Raises `RecordError` when that cannot be.
+    """
+    found = dict(headers)
+    try:
+        return Sealed(
+            UUID(found["ce_id"].decode()),
+            bytes.fromhex(found["idtrail_fingerprint"].decode()),
+            found["ce_type"].decode().removeprefix(TYPE_PREFIX),
+            found["idtrail_organization"].decode(),
+            found["ce_source"].decode(),
+            Trust[found["idtrail_trust"].decode().upper()],
+            datetime.fromisoformat(found["idtrail_received_at"].decode()),
+            "idtrail_redacted" in found,
+        )
+    except KeyError:
+        pass
+    except ValueError:
+        raise MalformedRecord("unreadable idtrail headers", reason="bad_headers") from None
+    sealed = seal(value, Source("kafka", Trust.OPEN_INGEST), known_at)
+    return unseal(sealed.value, sealed.headers, known_at)
+
+
+def dead_letter(
+    raw: bytes, source: Source, reason: RecordError, position: str
+) -> tuple[bytes, bytes, list[Header]]:
+    """Key, value and headers for the dead letters: the record as it came, but for its secrets."""
+    value, cut = redact(raw)
+    headers: list[Header] = [
+        ("idtrail_source", _encode(source.name)),
+        ("idtrail_position", _encode(position)),
+        ("idtrail_reason", _encode(reason.reason)),
+        ("idtrail_message", _encode(str(reason))),
+        ("idtrail_organization", _encode(source.organization or "")),
+    ]
+    if cut:
+        headers.append(("idtrail_redacted", str(cut).encode()))
+    return _encode(f"{source.organization or ''}|{source.name}"), value, headers

@@ -1,0 +1,83 @@
+"""Every error of idtrail, and what each one asks of whoever catches it.
+
+    IdtrailError
+    ├── RecordError            dead-letter: this record can never be read
+    │   ├── MalformedRecord        not one JSON object with a timestamp
+    │   └── ForeignOrganization    belongs to another organization, or to none we know
+    ├── Away                   retry with growing waits: nothing was done, nothing moved
+    │   ├── BrokerAway
+    │   ├── StoreAway
+    │   └── SpoolFull
+    ├── Fatal                  end the process before offsets move; its supervisor starts it anew
+    └── UserError              tell the user: nothing was done
+        ├── BadUsage               a wrong argument or setting
+        ├── NotFound               no such thing, or none this token may see
+        ├── Denied                 no token, or one without the scope
+        └── AlreadyRunning         another process holds the state directory
+
+Messages are sentences for people. They name the record, the setting or the field, and the fix;
+they never carry payloads or secrets.
+"""
+
+from __future__ import annotations
+
+
+class IdtrailError(Exception):
+    """The root: whatever else escapes is a defect."""
+
+
+class RecordError(IdtrailError):
+    """This record can never be read; it belongs in the dead letters."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """A short, stable word for counting and filtering, such as `no_timestamp`."""
+
+
+class MalformedRecord(RecordError):
+    """The bytes are not one JSON object with a timestamp."""
+
+
+class ForeignOrganization(RecordError):
+    """The record belongs to another organization than its source, or to none at all."""
+
+
+class Away(IdtrailError):
+    """Something outside is away. Nothing was done; try again with growing waits."""
+
+
+class BrokerAway(Away):
+    """Kafka does not answer."""
+
+
+class StoreAway(Away):
+    """ClickHouse does not answer."""
+
+
+class SpoolFull(Away):
+    """The broker is away and the disk spool has no room left: the record was not accepted."""
+
+
+class Fatal(IdtrailError):
+    """Going on could lose or double events: end the process before offsets move."""
+
+
+class UserError(IdtrailError):
+    """The request cannot be served as asked; the message says what to change."""
+
+
+class BadUsage(UserError):
+    """A wrong argument or setting."""
+
+
+class NotFound(UserError):
+    """No such thing, or none that this token may see."""
+
+
+class Denied(UserError):
+    """No token, an expired one, or one without the scope."""
+
+
+class AlreadyRunning(UserError):
+    """Another process holds this state directory."""

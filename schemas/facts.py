@@ -1,0 +1,299 @@
+"""What an event says, as plain columns: the same wherever it is needed.
+
+`facts` is pure and total: any typed event has facts, and the same event always has the same ones.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from schemas.cause import CAUSES
+from schemas.classification import Answer, classify
+from schemas.events import DirectoryEvent, Event, Kind
+from schemas.outcome import Evidence, Outcome, judge
+from schemas.redaction import redact_text
+
+MAX_DETAIL: Final = 500
+MAX_NAME: Final = 256
+
+_STATUS_IN_TEXT = re.compile(
+    r"(?:\bhttp(?:/\d(?:\.\d)?)?|\bstatus(?:[ _]?code)?|\bcode|\berror|\breturned|\bresponded with|^)"
+    r"[\s:=\"'(]*([1-5]\d\d)\b|\(([45]\d\d)\)|\b([45]\d\d) (?=[A-Z])",
+    re.IGNORECASE,
+)
+_SCIM_TYPE_IN_TEXT = re.compile(
+    r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
+    r"|tooManyRequests|sensitive|invalidVers)\b"
+)
+_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_TAG = re.compile(r"<[^>]*>")
+_ATTRIBUTE = re.compile(
+    r"""["'`]?\b(userName|givenName|familyName|displayName|externalId|nickName|profileUrl|title|userType
+    |preferredLanguage|locale|timezone|emails?|phoneNumbers?|addresses|address|department|employeeNumber
+    |costCenter|division|organization|manager|active|members?|name)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ATTRIBUTE_CAUSES = frozenset({"invalid_value", "missing_attribute"})
+_SPELLING = {
+    spelling.lower(): spelling
+    for spelling in (
+        "userName givenName familyName displayName externalId nickName profileUrl userType preferredLanguage "
+        "phoneNumbers employeeNumber costCenter emails members"
+    ).split()
+} | {"email": "emails", "phonenumber": "phoneNumbers", "member": "members", "address": "addresses"}
+
+
+class Facts(NamedTuple):
+    """The columns that every event has. Texts are empty where the event does not say."""
+
+    event_type: str
+    kind: str
+    action: str
+    outcome: str
+    subject_id: str
+    subject_type: str
+    subject_name: str
+    subject_email: str
+    application_id: str
+    application_name: str
+    integration_id: str
+    actor_id: str
+    actor_type: str
+    actor_name: str
+    http_status: int
+    """The provider's answer; 0 when unknown."""
+    scim_type: str
+    cause: str
+    """One of `Cause` for failures, else empty."""
+    attribute: str
+    """The SCIM attribute that the provider refused, where its text names one."""
+    detail: str
+    """The provider's text, without secrets and mail addresses, at most `MAX_DETAIL` characters."""
+    retryable: bool
+    account_state: str
+    """What the attempt meant the account to become: active, inactive, deleted; empty when unchanged."""
+    flags: tuple[str, ...]
+
+
+class Subject(NamedTuple):
+    """Who or what an event is about."""
+
+    id: str
+    type: str
+    name: str
+    email: str
+
+
+_NOBODY = Subject("", "", "", "")
+
+
+def facts(event: Event) -> Facts:
+    """Everything that can be read off one event."""
+    answer = _answer(event)
+    success = event.success
+    if success is None and isinstance(event, DirectoryEvent):
+        success = event.sso_token_success
+    event_type = event.canonical or _event_type(event)
+    outcome, flag = judge(Evidence(event_type, success, answer.code, event.error_message or "", answer.html))
+    cause = attribute = ""
+    retryable = False
+    if outcome is Outcome.FAILURE and event.kind is not Kind.OTHER:
+        found = classify(Answer(answer.status, answer.scim_type, answer.text, answer.html))
+        cause, retryable = found.value, CAUSES[found].retryable
+        if cause in _ATTRIBUTE_CAUSES:
+            attribute = attribute_in(answer.text)
+    failed = outcome is not Outcome.SUCCESS
+    who = subject(event)
+    application = event.application
+    actor = event.initiated_by
+    return Facts(
+        event_type,
+        event.kind.value,
+        event.action,
+        outcome.value,
+        *who,
+        (application.id or "") if application else "",
+        (application.name or application.display_label or "")[:MAX_NAME] if application else "",
+        event.idm_client_id or "",
+        (actor.id or "") if actor else "",
+        (actor.type or "") if actor else "",
+        (actor.email or actor.username or actor.source or "")[:MAX_NAME] if actor else "",
+        answer.status,
+        answer.scim_type,
+        cause,
+        attribute,
+        shown(answer.text) if failed and answer.text else "",
+        retryable,
+        _account_state(event),
+        _flags(event, event_type, flag),
+    )
+
+
+def _event_type(event: Event) -> str:
+    assert isinstance(event, DirectoryEvent)
+    return (event.event_type or "")[:MAX_NAME]
+
+
+def _flags(event: Event, event_type: str, contradiction: str) -> tuple[str, ...]:
+    if event.id and event_type and not contradiction and not event.set_aside:
+        return ()
+    found = [contradiction] if contradiction else []
+    found += [f"odd_{name}"[:MAX_NAME] for name in event.set_aside]
+    if not event.id:
+        found.append("no_id")
+    if not event_type:
+        found.append("no_event_type")
+    return tuple(found)
+
+
+def subject(event: Event) -> Subject:
+    """Who or what the event is about: the account's person, the group, or the application."""
+    resource, kind = event.resource, event.kind
+    if kind is Kind.INTEGRATION:
+        application = event.application
+        if application is None:
+            return Subject(event.idm_client_id or "", "application", "", "")
+        name = application.name or application.display_label or ""
+        return Subject(application.id or event.idm_client_id or name, "application", name[:MAX_NAME], "")
+    if resource is not None and (resource.id or resource.username or resource.email or resource.name):
+        name = resource.username or resource.display_name or resource.name or resource.email or ""
+        own = resource.id or (_changed_to(event, "externalId") if kind is Kind.USER else "") or name
+        return Subject(own, resource.type or _subject_type(kind), name[:MAX_NAME], resource.email or "")
+    if kind is Kind.USER:
+        name = _changed_to(event, "userName")
+        own = _changed_to(event, "externalId") or name
+        return Subject(own, "user", name[:MAX_NAME], "") if own else _NOBODY
+    if kind is Kind.GROUP:
+        name = _changed_to(event, "displayName")
+        return Subject(name, "user_group", name[:MAX_NAME], "") if name else _NOBODY
+    return _acting_user(event)
+
+
+def _acting_user(event: Event) -> Subject:
+    """Sign-ins are about the one who signs in."""
+    actor = event.initiated_by
+    if actor is not None and (actor.id or actor.username):
+        name = actor.username or actor.email or ""
+        return Subject(actor.id or name, actor.type or "", name[:MAX_NAME], actor.email or "")
+    if isinstance(event, DirectoryEvent) and event.username:
+        return Subject(event.username, "user", event.username[:MAX_NAME], "")
+    return _NOBODY
+
+
+def _subject_type(kind: Kind) -> str:
+    return {Kind.USER: "user", Kind.GROUP: "user_group"}.get(kind, "")
+
+
+def _changed_to(event: Event, field: str) -> str:
+    for change in event.changes or ():
+        if change.field == field:
+            return change.to if isinstance(change.to, str) else ""
+    return ""
+
+
+def _account_state(event: Event) -> str:
+    if event.kind is not Kind.USER:
+        return ""
+    if event.action == "delete":
+        return "deleted"
+    if event.action == "deprovision":
+        return "inactive"
+    if event.action in ("create", "update"):
+        for change in event.changes or ():
+            if change.field == "active":
+                return "active" if change.to in (True, "true", "True", 1) else "inactive"
+        return "active" if event.action == "create" else ""
+    return ""
+
+
+class _Reading(NamedTuple):
+    """The provider's answer as the record gives it."""
+
+    code: int
+    """From `message_chain.response_code` alone."""
+    status: int
+    """The same, or one found in the texts."""
+    scim_type: str
+    text: str
+    html: bool
+
+
+_NOTHING = _Reading(0, 0, "", "", False)
+
+
+def _answer(event: Event) -> _Reading:
+    chain = event.message_chain
+    error = event.error_message or ""
+    if chain is None or (
+        chain.response_code is None and not chain.response_message and not chain.message_details
+    ):
+        return _read(0, "", "", error) if error else _NOTHING
+    details = chain.message_details
+    if details is not None and not isinstance(details, str):
+        details = orjson.dumps(details).decode()
+    return _read(_code(chain.response_code), chain.response_message or "", details or "", error)
+
+
+def _code(value: str | int | None) -> int:
+    if isinstance(value, str):
+        value = int(value[:3]) if value[:3].isascii() and value[:3].isdigit() else 0
+    return value if value is not None and 100 <= value < 600 else 0
+
+
+@lru_cache(maxsize=8192)
+def _read(code: int, message: str, details: str, error: str) -> _Reading:
+    if 200 <= code < 300 and not error and not details.lstrip().startswith("<"):
+        return _Reading(code, code, "", "", False)
+    body = _scim_error(details) or _scim_error(error)
+    scim_type = _text_of(body, "scimType")
+    texts = [_text_of(body, "detail") or _text_of(body, "message") or _text_of(body, "error_description")]
+    texts += [
+        text for text in (error, message, details) if text and not (body and text.lstrip().startswith("{"))
+    ]
+    html = details.lstrip()[:1] == "<" or error.lstrip()[:1] == "<"
+    text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
+    status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
+    if not scim_type and (match := _SCIM_TYPE_IN_TEXT.search(text)):
+        scim_type = match[1]
+    return _Reading(code, status, scim_type[:64], text[:4000], html)
+
+
+def _scim_error(text: str) -> dict[str, Any] | None:
+    """The SCIM (or other JSON) error object in `text`, also behind a few words such as `409: {…}`."""
+    start = text.find("{")
+    if start < 0 or start > 200:
+        return None
+    try:
+        found = orjson.loads(text[start : text.rfind("}") + 1])
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(found, dict) and isinstance(found.get("error"), dict):
+        found = found["error"]
+    return found if isinstance(found, dict) else None
+
+
+def _text_of(body: dict[str, Any] | None, key: str) -> str:
+    value = body.get(key) if body else None
+    return value if isinstance(value, str) else ""
+
+
+def _status_in(text: str) -> int:
+    match = _STATUS_IN_TEXT.search(text)
+    return int(match[1] or match[2] or match[3]) if match else 0
+
+
+@lru_cache(maxsize=8192)
+def shown(text: str) -> str:
+    """Running text fit to be shown: no secrets, no mail addresses, bounded."""
+    return redact_text(_ADDRESS.sub("[address]", text))[:MAX_DETAIL]
+
+
+@lru_cache(maxsize=8192)
+def attribute_in(text: str) -> str:
+    """The SCIM attribute that a provider's text names first, in its usual spelling; empty if none."""
+    match = _ATTRIBUTE.search(text)
+    return _SPELLING.get(match[1].lower(), match[1]) if match else ""

@@ -1,0 +1,162 @@
+"""JSON as bytes: reading one object, and finding where each of its values stands in the text.
+
+The bytes of a record are evidence. Whatever needs a part of them (an inner object, a secret to cut
+out) takes it by position, so that nothing is ever written anew that need not be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from schemas.errors import MalformedRecord
+
+MAX_DEPTH: Final = 500
+"""Deeper nesting is refused: no event has it, and parsers disagree on where they give up."""
+
+_BOM = b"\xef\xbb\xbf"
+# A string, one structural byte, or a literal. JSON's own escapes never contain a bare quote.
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def trim(raw: bytes) -> bytes:
+    """`raw` without the white space and byte-order mark around it."""
+    return raw.strip().removeprefix(_BOM).lstrip()
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """The object that `raw` spells. Raises `MalformedRecord` for anything else.
+
+    What orjson refuses but RFC 8259 allows (lone surrogates, numbers beyond 64 bits) is read by the
+    standard library; a lone surrogate becomes U+FFFD in the value returned, never in the bytes.
+    """
+    try:
+        decoded = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        decoded = _decode_leniently(raw, error)
+    if type(decoded) is not dict:
+        raise MalformedRecord(f"not an object but {_kind(decoded)}", reason="not_an_object")
+    return decoded
+
+
+def _decode_leniently(raw: bytes, error: orjson.JSONDecodeError) -> Any:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as bad:
+        raise MalformedRecord(f"invalid UTF-8 at byte {bad.start}", reason="invalid_utf8") from None
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        raise MalformedRecord(f"nested deeper than {MAX_DEPTH} levels", reason="too_deep")
+    try:
+        return _without_surrogates(json.loads(text, parse_constant=_refuse_constant))
+    except (ValueError, RecursionError):
+        raise MalformedRecord(f"not JSON: {error.msg} (byte {error.pos})", reason="not_json") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for match in _TOKEN.finditer(raw):
+        token = match[0]
+        if token in (b"{", b"["):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in (b"}", b"]"):
+            depth -= 1
+    return deepest
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def _kind(value: object) -> str:
+    names = {list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def decode_string(token: bytes) -> str:
+    """The text of one JSON string token, quotes included."""
+    try:
+        text = orjson.loads(token)
+    except orjson.JSONDecodeError:
+        text = _without_surrogates(json.loads(token))
+    assert isinstance(text, str)
+    return text
+
+
+class Node(NamedTuple):
+    """One value of an object, where it stands, and the key and value that hold it."""
+
+    start: int
+    end: int
+    """For an object or array the end is that of its opening bracket; see `inner_object`."""
+    key: str
+    """The key it stands under; for an element of an array, the array's key."""
+    parent: int
+    """Index of the holding object or array in the sequence of nodes; -1 for the outermost."""
+    kind: str
+    """`{`, `[`, `"` or `literal`."""
+
+
+def nodes(raw: bytes) -> Iterator[Node]:
+    """Every value of well-formed JSON in the order of the text, holders before what they hold."""
+    stack: list[tuple[int, str, bool]] = []  # index of the holder, key it gives its elements, is it an object
+    key, expects_key, index = "", False, -1
+    for match in _TOKEN.finditer(raw):
+        token = match[0]
+        first = token[:1]
+        if first in (b",", b":"):
+            expects_key = first == b"," and bool(stack) and stack[-1][2]
+            continue
+        if first in (b"}", b"]"):
+            stack.pop()
+            continue
+        if expects_key:
+            key, expects_key = decode_string(token), False
+            continue
+        holder, inherited, in_object = stack[-1] if stack else (-1, "", False)
+        own_key = key if in_object else inherited
+        index += 1
+        kind = first.decode() if first in (b"{", b"[", b'"') else "literal"
+        yield Node(match.start(), match.end(), own_key, holder, kind)
+        if kind in ("{", "["):
+            stack.append((index, own_key, kind == "{"))
+            expects_key = kind == "{"
+
+
+def inner_object(raw: bytes, name: str) -> bytes | None:
+    """The bytes, from `{` to `}`, of the object that `raw` holds under `name` at its outermost level.
+
+    None when there is no such object. `raw` must be well-formed JSON.
+    """
+    depth, key, expects_key, start = 0, "", False, -1
+    for match in _TOKEN.finditer(raw):
+        first = match[0][:1]
+        if first in (b"{", b"["):
+            if depth == 1 and first == b"{" and key == name:
+                start = match.start()
+            depth += 1
+            expects_key = depth == 1
+        elif first in (b"}", b"]"):
+            depth -= 1
+            if depth == 1 and start >= 0:
+                return raw[start : match.end()]
+        elif first == b",":
+            expects_key = depth == 1
+        elif expects_key and first == b'"':
+            key, expects_key = decode_string(match[0]), False
+    return None

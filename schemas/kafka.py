@@ -1,0 +1,62 @@
+"""What every program on the log agrees on: topics, how long they are kept, how to connect."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any, Final
+
+EVENTS: Final = "idtrail.events"
+PROVISIONING: Final = "idtrail.provisioning"
+ALERTS: Final = "idtrail.alerts"
+DEAD_LETTERS: Final = "idtrail.dead-letters"
+
+FOR_EVER: Final = -1
+DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as we create it: the broker never makes one by itself."""
+
+    name: str
+    retention_ms: int
+    cleanup_policy: str = "delete"
+
+
+TOPICS: Final = (
+    TopicSpec(EVENTS, FOR_EVER),  # the truth: never compacted
+    TopicSpec(PROVISIONING, 7 * DAY_MS),
+    TopicSpec(ALERTS, FOR_EVER),
+    TopicSpec(DEAD_LETTERS, 90 * DAY_MS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConnection:
+    """How to reach a Kafka cluster."""
+
+    bootstrap: str
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = None
+    ca_file: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the password: connections end up in logs and tracebacks."""
+        return f"KafkaConnection({self.bootstrap!r}, {self.security_protocol})"
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments for any aiokafka client."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": self.security_protocol,
+        }
+        if self.security_protocol in {"SSL", "SASL_SSL"}:
+            options["ssl_context"] = ssl.create_default_context(cafile=self.ca_file)
+        if self.security_protocol.startswith("SASL"):
+            options["sasl_mechanism"] = self.sasl_mechanism or "PLAIN"
+            options["sasl_plain_username"] = self.sasl_username
+            options["sasl_plain_password"] = self.sasl_password
+        return options

@@ -1,0 +1,144 @@
+"""Which records are one event: the normal form, the fingerprint over it, and the identity.
+
+An event reaches us by several routes (tenant API, S3 and GCS exports, SIEM shippers, webhooks) and
+each rewrites it a little: keys sorted or sanitised for BigQuery (`@version` to `_version`), empty
+values turned into null or left out, the object wrapped. The normal form undoes what is known of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+NAMESPACE: Final = UUID("3f0b6c1e-6a53-5d0e-9d43-0c6f6a1c7c55")
+"""The UUIDv5 namespace of event identities; never changes."""
+
+WRAPPER_FIELDS: Final = frozenset({"jumpcloud_event_type", "jc_transformation_ts", "testing_event"})
+"""Fields that shippers and workflow payloads add beside the vendor's own."""
+
+RENAMED_FIELDS: Final = {"jc_timestamp": "timestamp"}
+"""Fields that a shipper renames to make room for its own."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]")
+
+
+@lru_cache(maxsize=4096)
+def _sanitised(key: str) -> str:
+    return _UNSAFE.sub("_", key)
+
+
+def normal_form(event: dict[str, Any]) -> bytes:
+    """Canonical bytes of a decoded event: keys sanitised and sorted, null, empty and absent the same.
+
+    Elements of arrays keep their place (an empty one as null); a whole float equals its integer.
+    """
+    cleaned = _clean_object({_unwrapped(key, event): value for key, value in event.items()})
+    for field in WRAPPER_FIELDS:
+        cleaned.pop(field, None)
+    try:
+        return orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits, which only the standard library writes
+        return json.dumps(cleaned, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _unwrapped(key: str, event: dict[str, Any]) -> str:
+    new = RENAMED_FIELDS.get(key)
+    return key if new is None or new in event else new
+
+
+def _clean_object(value: dict[str, Any]) -> dict[str, Any]:
+    cleaned: dict[str, Any] = {}
+    for key, item in value.items():
+        kind = type(item)
+        if kind is str:
+            if not item:
+                continue
+        elif kind is dict:
+            item = _clean_object(item)
+            if not item:
+                continue
+        elif kind is list:
+            if not item:
+                continue
+            item = [_clean(element) for element in item]
+        elif item is None:
+            continue
+        elif kind is float and item.is_integer() and abs(item) < 2**53:
+            item = int(item)
+        name = _sanitised(key)
+        if name in cleaned:
+            # Two keys that the sanitised export could not tell apart: keep both values, in an order
+            # that does not depend on the text's, so that neither can hide behind the other.
+            item = sorted(({"_": cleaned[name]}, {"_": item}), key=_order)
+        cleaned[name] = item
+    return cleaned
+
+
+def _order(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _clean(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        return _clean_object(value) or None
+    if kind is list:
+        return [_clean(element) for element in value] or None
+    if kind is float and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return None if value == "" else value
+
+
+def fingerprint(normal: bytes) -> bytes:
+    """128 bits of BLAKE2b over the normal form."""
+    return hashlib.blake2b(normal, digest_size=16).digest()
+
+
+def event_id(organization: str, own_id: object, normal: bytes) -> UUID:
+    """The identity: UUIDv5 over organization and the event's own id; without one, over the normal form."""
+    if own_id is None or own_id == "":
+        name = organization.encode() + b"\0\0" + normal
+    else:
+        name = f"{organization}\0{own_id}".encode()
+    digest = hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
+
+
+class Relation(StrEnum):
+    """How two records of one identity stand to each other."""
+
+    SAME = "same"
+    PARTIAL = "partial"
+    CONFLICT = "conflict"
+
+
+def relation(left: dict[str, Any], right: dict[str, Any]) -> Relation:
+    """Compare two decoded records of one identity.
+
+    `PARTIAL`: the leaves of one are a subset of the other's, as in webhook forms: no contradiction.
+    `CONFLICT`: a leaf differs, or each has one that the other lacks.
+    """
+    first, second = set(_leaves(normal_form(left))), set(_leaves(normal_form(right)))
+    if first == second:
+        return Relation.SAME
+    return Relation.PARTIAL if first <= second or second <= first else Relation.CONFLICT
+
+
+def _leaves(normal: bytes) -> Iterator[tuple[str, str]]:
+    stack: list[tuple[str, Any]] = [("", json.loads(normal))]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend((f"{path}.{key}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            stack.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+        else:
+            yield path, json.dumps(value)

@@ -1,0 +1,88 @@
+"""Timestamps as the vendor writes them: 0 to 9 fractional digits, sometimes null, garbage or in the future.
+
+No timestamp drops an event. One that cannot be placed in time is kept as text, flagged, and sorted
+at `SENTINEL`, so that it never looks like the latest thing that happened.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+SENTINEL: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""The vendor was founded in 2012; an older stamp is a broken clock, not history."""
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+FUTURE_TOLERANCE: Final = timedelta(hours=24)
+"""A stamp further than this past the broker's append time is not believed."""
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
+)
+
+
+class TimeQuality(StrEnum):
+    """Whether an event's own timestamp can be believed."""
+
+    OK = "ok"
+    FUTURE = "future"
+    MISSING = "missing"
+    GARBAGE = "garbage"
+    OUT_OF_RANGE = "out_of_range"
+
+
+class Moment(NamedTuple):
+    """When an event says it occurred."""
+
+    at: datetime
+    """Aware UTC, to the microsecond; `SENTINEL` unless the quality is ok."""
+    text: str
+    """The timestamp as written, to whatever precision the vendor gave."""
+    quality: TimeQuality
+
+
+def parse_timestamp(value: object) -> Moment:
+    """Place a raw `timestamp` value in time. Never raises; a stamp without a zone is UTC."""
+    if isinstance(value, str) and len(value) == 24 and value[23] == "Z":
+        # The common form, 2026-03-19T14:03:11.482Z, without the regular expression.
+        try:
+            return _in_range(datetime.fromisoformat(value), value)
+        except ValueError:
+            pass
+    if value is None or value == "":
+        return Moment(SENTINEL, "", TimeQuality.MISSING)
+    if not isinstance(value, str):
+        return Moment(SENTINEL, str(value)[:64], TimeQuality.GARBAGE)
+    match = _RFC3339.fullmatch(value.strip())
+    if match is None:
+        return Moment(SENTINEL, value[:64], TimeQuality.GARBAGE)
+    day, clock, fraction, zone = match.groups()
+    micros = (fraction or "").ljust(6, "0")[:6]
+    offset = "+00:00" if zone in (None, "Z", "z") else zone
+    try:
+        at = datetime.fromisoformat(f"{day}T{clock}.{micros}{offset}").astimezone(UTC)
+    except OverflowError:
+        return Moment(SENTINEL, value[:64], TimeQuality.OUT_OF_RANGE)
+    except ValueError:
+        return Moment(SENTINEL, value[:64], TimeQuality.GARBAGE)
+    return _in_range(at, value)
+
+
+def _in_range(at: datetime, text: str) -> Moment:
+    if EARLIEST <= at < LATEST:
+        return Moment(at, text, TimeQuality.OK)
+    return Moment(SENTINEL, text, TimeQuality.OUT_OF_RANGE)
+
+
+def believed(moment: Moment, known_at: datetime) -> Moment:
+    """`moment` as the log can believe it: a stamp far ahead of the broker's append time is in the future."""
+    if moment.quality is TimeQuality.OK and moment.at > known_at + FUTURE_TOLERANCE:
+        return Moment(SENTINEL, moment.text, TimeQuality.FUTURE)
+    return moment
+
+
+def to_microseconds(at: datetime) -> int:
+    """Whole microseconds since 1970: exact, unlike `timestamp()`."""
+    return (at - SENTINEL) // timedelta(microseconds=1)
