@@ -1,0 +1,223 @@
+"""From records of the log to rows of the store. Pure: the same records always give the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from schemas.envelope import Header, Sealed, unseal
+from schemas.errors import MalformedRecord, RecordError
+from schemas.events import Event, Kind, parse
+from schemas.facts import Facts, facts
+from schemas.times import SENTINEL, Moment, TimeQuality, believed, parse_timestamp, to_microseconds
+from streams.chunk import MAX_MONTHS, Span, cut_at_months
+
+Row = tuple[object, ...]
+
+MICROSECOND: Final = timedelta(microseconds=1)
+_SHORTEST_MONTH: Final = 28 * 24 * 60 * 60 * 1_000_000
+TRUST_STEP: Final = 10**16
+"""Larger than any time in microseconds: trust decides which copy is in force, then the earlier one."""
+
+
+class LogRecord(Protocol):
+    """What is used of a Kafka record."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...  # append time, milliseconds
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+class Produced(NamedTuple):
+    """A record for another topic."""
+
+    key: bytes
+    value: bytes
+    headers: list[Header]
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A chunk, read: what goes into the store, to the dead letters, and on to detection."""
+
+    span: Span
+    rows: list[Row] = field(default_factory=list)
+    dead: list[Produced] = field(default_factory=list)
+    forward: list[Produced] = field(default_factory=list)
+    trailing_dead: int = 0
+    """How many of the last records in a row could not be read."""
+
+
+EVENT_COLUMNS: Final = (
+    "organization", "event_id", "fingerprint", "version", "occurred_at", "occurred_text", "time_quality",
+    "known_at", "received_at", "source", "trust", "fresh", "event_key", "correlation_id", "redacted", "raw",
+    "log_topic", "log_partition", "log_offset",
+    *Facts._fields,
+)  # fmt: skip
+"""The columns of a row that `decode_events` makes, in order."""
+
+
+def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
+    """Read a chunk of `idtrail.events`. `horizon` is the age up to which an event is fresh."""
+    decoded = Decoded(_span(records))
+    rows, forward = decoded.rows, decoded.forward
+    for record in records:
+        known_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        value = record.value
+        try:
+            if value is None:
+                raise MalformedRecord("the record has no value", reason="no_value")
+            sealed = unseal(value, record.headers, known_at)
+            event = parse(value, sealed.event_type)
+        except RecordError as error:
+            decoded.dead.append(_dead(record, error))
+            decoded.trailing_dead += 1
+            continue
+        decoded.trailing_dead = 0
+        moment = believed(parse_timestamp(event.timestamp), known_at)
+        fresh = moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
+        rows.append(_row(record, value, sealed, event, moment, fresh))
+        if fresh and event.kind is not Kind.OTHER:
+            forward.append(_forward(record, value, sealed))
+    return decoded
+
+
+def _span(records: Sequence[LogRecord]) -> Span:
+    return Span(records[0].offset, records[-1].offset)
+
+
+def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: Moment, fresh: bool) -> Row:
+    known_us = record.timestamp * 1000
+    return (
+        sealed.organization,
+        sealed.event_id.bytes,
+        sealed.fingerprint,
+        sealed.trust * TRUST_STEP - known_us,
+        (moment.at - SENTINEL) // MICROSECOND,
+        moment.text,
+        moment.quality.value,
+        record.timestamp,
+        to_microseconds(sealed.received_at),
+        sealed.source,
+        int(sealed.trust),
+        fresh,
+        "" if event.id is None else str(event.id),
+        (event.correlation.id or "") if event.correlation else "",
+        sealed.redacted,
+        value,
+        record.topic,
+        record.partition,
+        record.offset,
+        *facts(event),
+    )
+
+
+def _forward(record: LogRecord, value: bytes, sealed: Sealed) -> Produced:
+    origin = [*_origin(record), ("idtrail_known_at", str(record.timestamp).encode())]
+    return Produced(sealed.organization.encode(), value, [*record.headers, *origin])
+
+
+def _origin(record: LogRecord) -> list[Header]:
+    return [
+        ("idtrail_topic", record.topic.encode()),
+        ("idtrail_partition", str(record.partition).encode()),
+        ("idtrail_offset", str(record.offset).encode()),
+    ]
+
+
+def _dead(record: LogRecord, error: RecordError) -> Produced:
+    """The record byte for byte, with where it was and why it could not be read."""
+    why: list[Header] = [
+        ("idtrail_source", dict(record.headers).get("ce_source", b"kafka")),
+        ("idtrail_position", f"{record.topic}[{record.partition}]@{record.offset}".encode()),
+        ("idtrail_reason", error.reason.encode()),
+        ("idtrail_message", str(error).encode()),
+        *_origin(record),
+    ]
+    return Produced(record.key or b"", record.value or b"", [*record.headers, *why])
+
+
+_OCCURRED: Final = EVENT_COLUMNS.index("occurred_at")
+
+
+def cut(records: Sequence[LogRecord], decoded: Decoded) -> Iterator[Sequence[LogRecord]]:
+    """The pieces of a chunk, each of which touches at most `MAX_MONTHS` months of the store.
+
+    Nearly always the chunk itself; backfills of many years are cut.
+    """
+    occurred = [row[_OCCURRED] for row in decoded.rows]
+    real: list[int] = [at for at in occurred if isinstance(at, int) and at > 0]
+    if not real or max(real) - min(real) < (MAX_MONTHS - 2) * _SHORTEST_MONTH:
+        yield records
+        return
+    by_offset = {row[EVENT_COLUMNS.index("log_offset")]: row[_OCCURRED] for row in decoded.rows}
+    months = [_month(by_offset.get(record.offset, 0)) for record in records]
+    start = 0
+    for end in cut_at_months(months):
+        yield records[start:end]
+        start = end
+
+
+def _month(occurred_us: object) -> int:
+    assert isinstance(occurred_us, int)
+    at = SENTINEL + timedelta(microseconds=occurred_us)
+    return at.year * 12 + at.month
+
+
+DEAD_LETTER_COLUMNS: Final = (
+    "letter_id", "organization", "source", "position", "reason", "message", "known_at", "size",
+    "log_topic", "log_partition", "log_offset", "version",
+)  # fmt: skip
+"""The columns of a row that `decode_dead_letters` makes, in order."""
+
+_LETTERS: Final = uuid5(NAMESPACE_OID, "idtrail.dead-letters")
+
+
+def decode_dead_letters(records: Sequence[LogRecord]) -> Decoded:
+    """Read a chunk of `idtrail.dead-letters`: their places and reasons; the bytes stay on the log."""
+    decoded = Decoded(_span(records))
+    for record in records:
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        value = record.value or b""
+        decoded.rows.append(
+            (
+                letter_id(headers, value).bytes,
+                headers.get("idtrail_organization", ""),
+                headers.get("idtrail_source", ""),
+                headers.get("idtrail_position", ""),
+                headers.get("idtrail_reason", ""),
+                headers.get("idtrail_message", ""),
+                record.timestamp,
+                len(value),
+                record.topic,
+                record.partition,
+                record.offset,
+                -record.timestamp,
+            )
+        )
+    return decoded
+
+
+def letter_id(headers: dict[str, str], value: bytes) -> UUID:
+    """One identity for one bad record, however often it was met: its place of origin and its bytes."""
+    source, position = headers.get("idtrail_source", ""), headers.get("idtrail_position", "")
+    return uuid5(_LETTERS, f"{source}\0{position}\0" + value.hex())
+
+
+def columns(rows: Iterable[Row], width: int) -> list[tuple[object, ...]]:
+    """Rows turned on their side: `width` columns, also when there is no row."""
+    return list(zip(*rows, strict=True)) or [()] * width

@@ -1,0 +1,326 @@
+"""The sink: from the log into the store, each record once, whatever is killed or wakes up late.
+
+Its own consumer, its own group, offsets committed by hand. For each flight of chunks, under one lock:
+
+    fetch, decode -> commit the intent -> insert under the chunk's token -> confirm dead letters and
+    forwards -> commit the end
+
+A worker that takes a partition over finds an unfinished intent in the committed metadata, fetches those
+very offsets and inserts the same rows under the same token. The rebalance listener takes the same lock
+and drops whatever was fetched, so nothing fetched before a rebalance is inserted after it.
+
+Crash over guess: whatever is not expected here ends the process before offsets move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Fatal
+from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
+from streams.chunk import Progress, Span, read_progress, token
+from streams.rows import Decoded, LogRecord, Produced, cut, decode_dead_letters, decode_events
+
+GROUP: Final = "idtrail-sink"
+SESSION_TIMEOUT_MS: Final = 6_000
+"""A killed worker's partitions move within 10 s."""
+REBALANCE_TIMEOUT_MS: Final = 300_000
+"""A rebalance waits for the flight in the air, and that for a store that is away."""
+FETCH_BYTES: Final = 8 * 1024 * 1024
+FLIGHT_BYTES: Final = 64 * 1024 * 1024
+PRODUCE_BATCH_BYTES: Final = 512 * 1024
+"""One organization is one partition of `idtrail.provisioning`: small batches would go out one by one."""
+POLL_MS: Final = 200
+
+log = structlog.get_logger(__name__)
+
+
+class ChunkWriter(Protocol):
+    """Where chunks go."""
+
+    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+        """Insert the rows of one chunk under its token; retries by itself, raises `Fatal` when spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """How the sink cuts its work."""
+
+    flight_rows: int = 50_000
+    flush: timedelta = timedelta(milliseconds=200)
+    horizon: timedelta = timedelta(hours=24)
+    poison_limit: int = 500
+    topics: tuple[str, str, str] = (EVENTS, DEAD_LETTERS, PROVISIONING)
+    group: str = GROUP
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    place: TopicPartition
+    records: Sequence[LogRecord]
+    decoded: Decoded
+
+
+Flight = list[_Chunk]
+Rounds = list[Flight]
+
+
+@dataclass(slots=True)
+class _Assignment:
+    """What is known of the partitions held, between two rebalances."""
+
+    progress: dict[TopicPartition, Progress] = field(default_factory=dict)
+    poisoned: dict[TopicPartition, int] = field(default_factory=dict)
+
+
+class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka ships no types
+    """Run with `run()`; ends only by cancellation or by an error that must end the process."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        writer: ChunkWriter,
+        options: SinkOptions,
+        checkpoint: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        """`checkpoint` is called with the name of each step that is done; tests kill the process there."""
+        self._connection = connection
+        self._writer = writer
+        self._options = options
+        self._checkpoint = checkpoint
+        self._lock = asyncio.Lock()
+        self._assigned = asyncio.Event()
+        self._held = _Assignment()
+        self._next: asyncio.Task[Rounds] | None = None
+        self._broken: BaseException | None = None
+        self.stored = 0
+        """Records stored since the start."""
+
+    async def run(self) -> None:
+        """Consume until cancelled. Raises `Fatal` when going on could lose or double events."""
+        events, dead_letters, _ = self._options.topics
+        self._consumer = AIOKafkaConsumer(
+            group_id=self._options.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+            max_poll_interval_ms=REBALANCE_TIMEOUT_MS,
+            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_bytes=FLIGHT_BYTES,
+            isolation_level="read_committed",
+            **self._connection.options(),
+        )
+        self._producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            linger_ms=5,
+            max_request_size=FETCH_BYTES,
+            max_batch_size=PRODUCE_BATCH_BYTES,
+            **self._connection.options(),
+        )
+        self._admin = AIOKafkaAdminClient(**self._connection.options())
+        clients = (self._admin, self._producer, self._consumer)
+        try:
+            await self._admin.start()
+            await self._producer.start()
+            self._consumer.subscribe([events, dead_letters], listener=self)
+            await self._consumer.start()
+            while True:
+                await self._assigned.wait()
+                if self._broken is not None:
+                    raise self._broken
+                async with self._lock:
+                    if self._assigned.is_set():
+                        await self._step()
+        except KafkaError as error:
+            raise Fatal(f"the sink lost its partitions or its broker: {error!r}") from error
+        finally:
+            self._drop_next()
+            for client in reversed(clients):
+                await (client.close() if client is self._admin else client.stop())
+
+    # Rebalances -------------------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Wait for the flight in the air, then forget whatever was fetched ahead."""
+        self._assigned.clear()
+        async with self._lock:
+            self._drop_next()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Read where each partition stands, unfinished intents included, before anything is fetched."""
+        try:
+            committed = await self._admin.list_consumer_group_offsets(
+                self._options.group, partitions=list(assigned) or None
+            )
+            metadata = {place: committed[place].metadata for place in assigned if place in committed}
+            self._held = _Assignment(
+                {place: read_progress(metadata.get(place) or "", uuid4().hex[:8]) for place in assigned}
+            )
+        except (KafkaError, Fatal) as error:
+            # aiokafka logs and swallows what a listener raises; `run` raises it instead.
+            self._broken = error if isinstance(error, Fatal) else Fatal(f"cannot read offsets: {error!r}")
+        if assigned or self._broken:
+            log.info("sink assigned", partitions=len(assigned))
+            self._assigned.set()
+
+    def _drop_next(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    # One flight -------------------------------------------------------------------------------------
+
+    async def _step(self) -> None:
+        """Land one flight while the next one is being fetched and decoded. Holds the lock throughout."""
+        rounds = await self._prepare() if self._next is None else await self._next
+        # Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then.
+        recovering = any(progress.intent for progress in self._held.progress.values())
+        self._next = None if recovering or not rounds else asyncio.create_task(self._prepare())
+        for flight in rounds:
+            await self._land(flight)
+        if self._next is not None:
+            await asyncio.wait([self._next])
+
+    async def _prepare(self) -> Rounds:
+        """Fetch what there is and decode it, cut into rounds of at most one chunk a partition."""
+        fetched = await self._gather()
+        if not fetched:
+            return []
+        self._checkpoint("fetched")
+        chunks = await asyncio.to_thread(self._decode, fetched, self._held.poisoned)
+        deepest = max(len(pieces) for pieces in chunks)
+        return [[pieces[depth] for pieces in chunks if depth < len(pieces)] for depth in range(deepest)]
+
+    async def _gather(self) -> dict[TopicPartition, list[LogRecord]]:
+        """Records by partition: a flight's worth, or what came within the flush time of the first."""
+        intents = {place: p.intent for place, p in self._held.progress.items() if p.intent}
+        if intents:
+            return await self._gather_intents(intents)
+        gathered: dict[TopicPartition, list[LogRecord]] = {}
+        rows = size = 0
+        deadline: float | None = None
+        now = asyncio.get_running_loop().time
+        while rows < self._options.flight_rows and size < FLIGHT_BYTES:
+            wait = POLL_MS if deadline is None else max(0, int((deadline - now()) * 1000))
+            batch = await self._consumer.getmany(
+                timeout_ms=wait, max_records=self._options.flight_rows - rows
+            )
+            for place, records in batch.items():
+                gathered.setdefault(place, []).extend(records)
+                rows += len(records)
+                size += sum(len(record.value or b"") for record in records)
+            if not gathered:
+                break
+            if deadline is None:
+                deadline = now() + self._options.flush.total_seconds()
+            elif now() >= deadline:
+                break
+        return gathered
+
+    async def _gather_intents(
+        self, intents: Mapping[TopicPartition, Span]
+    ) -> dict[TopicPartition, list[LogRecord]]:
+        """Exactly the records of the unfinished chunks: the same rows under the same tokens."""
+        gathered: dict[TopicPartition, list[LogRecord]] = {place: [] for place in intents}
+        for place, span in intents.items():
+            self._consumer.seek(place, span.first)
+        waiting = set(intents)
+        while waiting:
+            batch = await self._consumer.getmany(*waiting, timeout_ms=POLL_MS)
+            for place, records in batch.items():
+                last = intents[place].last
+                gathered[place].extend(record for record in records if record.offset <= last)
+                if records[-1].offset >= last:
+                    waiting.discard(place)
+                    self._consumer.seek(place, last + 1)
+            if not self._assigned.is_set():
+                return {}  # a rebalance has begun: whoever gets the partitions starts over
+        log.info("sink resumes", intents={f"{p.topic}[{p.partition}]": str(s) for p, s in intents.items()})
+        return gathered
+
+    def _decode(
+        self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], poisoned: dict[TopicPartition, int]
+    ) -> list[list[_Chunk]]:
+        chunks = []
+        for place, records in fetched.items():
+            decoded = self._read(place.topic, records)
+            before = poisoned.get(place, 0) if decoded.trailing_dead == len(records) else 0
+            poisoned[place] = before + decoded.trailing_dead
+            self._stop_if_all_is_poison(place, decoded, poisoned[place])
+            pieces = list(cut(records, decoded)) if place.topic == self._options.topics[0] else [records]
+            if len(pieces) == 1:
+                chunks.append([_Chunk(place, records, decoded)])
+            else:
+                chunks.append([_Chunk(place, piece, self._read(place.topic, piece)) for piece in pieces])
+        return chunks
+
+    def _read(self, topic: str, records: Sequence[LogRecord]) -> Decoded:
+        if topic == self._options.topics[0]:
+            return decode_events(records, self._options.horizon)
+        return decode_dead_letters(records)
+
+    def _stop_if_all_is_poison(self, place: TopicPartition, decoded: Decoded, poisoned: int) -> None:
+        """Rather stop and say so than empty the log into the dead letters."""
+        if poisoned >= self._options.poison_limit:
+            raise Fatal(
+                f"{poisoned} records in a row of {place.topic}[{place.partition}] cannot be read, the last "
+                f"at offset {decoded.span.last}: the sink stops before them. Find what writes them; if they "
+                "are to be skipped, raise IDTRAIL_POISON_LIMIT"
+            )
+
+    async def _land(self, flight: Flight) -> None:
+        progress = self._held.progress
+        await self._commit(
+            {
+                chunk.place: (
+                    chunk.decoded.span.first,
+                    Progress(progress[chunk.place].epoch, chunk.decoded.span).metadata(),
+                )
+                for chunk in flight
+            }
+        )
+        self._checkpoint("intended")
+        for chunk in flight:
+            place = chunk.place
+            name = token(progress[place].epoch, place.topic, place.partition, chunk.decoded.span)
+            await self._writer.write(place.topic, chunk.decoded, name)
+        self._checkpoint("inserted")
+        _, dead_letters, provisioning = self._options.topics
+        sent: list[asyncio.Future[Any]] = []
+        for chunk in flight:
+            sent += await self._send(dead_letters, chunk.decoded.dead)
+            sent += await self._send(provisioning, chunk.decoded.forward)
+        # Every one is looked at: an error of any ends the process before the offsets move.
+        await asyncio.gather(*sent)
+        self._checkpoint("forwarded")
+        ends = {chunk.place: Progress(progress[chunk.place].epoch) for chunk in flight}
+        await self._commit(
+            {chunk.place: (chunk.decoded.span.last + 1, ends[chunk.place].metadata()) for chunk in flight}
+        )
+        progress.update(ends)
+        self.stored += sum(len(chunk.decoded.rows) for chunk in flight)
+        self._checkpoint("committed")
+
+    async def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
+        """Fenced by the group's generation: a worker that has lost a partition cannot pass here."""
+        await self._consumer.commit(offsets)
+
+    async def _send(self, topic: str, records: Sequence[Produced]) -> list[asyncio.Future[Any]]:
+        return [
+            await self._producer.send(topic, value=record.value, key=record.key, headers=record.headers)
+            for record in records
+        ]

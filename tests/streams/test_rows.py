@@ -1,0 +1,173 @@
+"""From records to rows: what is stored, what is dead-lettered, what goes on to detection."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.envelope import Source, Trust
+from streams.rows import EVENT_COLUMNS, Decoded, Row, cut, decode_dead_letters, decode_events
+from tests.records import NOON, ORGANIZATION, Record, event, record_of
+
+DAY = timedelta(hours=24)
+
+
+def named(row: Row) -> dict[str, Any]:
+    return dict(zip(EVENT_COLUMNS, row, strict=True))
+
+
+def decode(*records: Record) -> Decoded:
+    return decode_events(records, DAY)
+
+
+def test_a_row_carries_the_facts_the_bytes_and_the_place_in_the_log() -> None:
+    record = record_of(event("user_create_provision"), offset=41, partition=3)
+    (row,) = decode(record).rows
+    found = named(row)
+    assert found["raw"] == record.value
+    assert (found["log_topic"], found["log_partition"], found["log_offset"]) == ("idtrail.events", 3, 41)
+    assert (found["organization"], found["event_type"]) == (ORGANIZATION, "user_create_provision")
+    assert found["occurred_at"] == 1_773_921_570_250_000
+    assert found["known_at"] == record.timestamp
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "quality"),
+    [
+        pytest.param("2026-03-21T12:00:00Z", "future", id="two days ahead of the broker"),
+        pytest.param("9999-12-31T23:59:59Z", "out_of_range", id="year 9999"),
+        pytest.param("1800-01-01T00:00:00Z", "out_of_range", id="year 1800"),
+        pytest.param("yesterday", "garbage", id="not a time"),
+        pytest.param(17, "garbage", id="a number"),
+        pytest.param("", "missing", id="empty"),
+    ],
+)
+def test_a_time_that_cannot_be_believed_is_kept_flagged_and_sorted_at_the_sentinel(
+    timestamp: object, quality: str
+) -> None:
+    (row,) = decode(record_of(event(timestamp=timestamp))).rows
+    found = named(row)
+    assert (found["time_quality"], found["occurred_at"]) == (quality, 0)
+    assert found["occurred_text"] == str(timestamp)
+
+
+def test_a_null_timestamp_is_missing_and_not_refused() -> None:
+    raw = {**event(), "timestamp": None}
+    (row,) = decode(record_of(raw)).rows
+    assert named(row)["time_quality"] == "missing"
+
+
+@pytest.mark.parametrize(
+    ("age", "forwarded"),
+    [
+        pytest.param(timedelta(minutes=1), True, id="a minute old"),
+        pytest.param(DAY, True, id="as old as the horizon"),
+        pytest.param(DAY + timedelta(seconds=1), False, id="older than the horizon"),
+    ],
+)
+def test_only_fresh_provisioning_events_go_on_to_detection(age: timedelta, forwarded: bool) -> None:
+    at = (NOON - age).isoformat()
+    decoded = decode(record_of(event(timestamp=at), offset=5), record_of(event("sso_auth", timestamp=at)))
+    assert [named(row)["fresh"] for row in decoded.rows] == [forwarded, forwarded]
+    assert len(decoded.forward) == int(forwarded)
+    if forwarded:
+        (forward,) = decoded.forward
+        assert forward.key == ORGANIZATION.encode()
+        headers = dict(forward.headers)
+        assert headers["idtrail_offset"] == b"5"
+        assert headers["idtrail_known_at"] == str(int(NOON.timestamp() * 1000)).encode()
+
+
+def test_freshness_is_the_brokers_clock_against_the_events_and_not_ours() -> None:
+    late = NOON - timedelta(days=400)
+    record = record_of(event(timestamp=late.isoformat()), known_at=late + timedelta(minutes=5))
+    assert named(decode(record).rows[0])["fresh"] is True
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param(None, "no_value", id="a tombstone"),
+        pytest.param(b"\xff\xfe", "invalid_utf8", id="not UTF-8"),
+        pytest.param(b"[1]", "not_an_object", id="a list"),
+        pytest.param(b'{"id":"1"}', "no_timestamp", id="no timestamp"),
+        pytest.param(b'{"timestamp":"2026-03-19T11:59:30Z"}', "no_organization", id="nobody's"),
+    ],
+)
+def test_an_unreadable_record_is_dead_lettered_byte_for_byte_and_the_rest_goes_on(
+    value: bytes | None, reason: str
+) -> None:
+    decoded = decode(
+        record_of(event(), offset=1),
+        Record(value, [("x", b"y")], offset=2, key=b"k"),
+        record_of(event(), offset=3),
+    )
+    assert [named(row)["log_offset"] for row in decoded.rows] == [1, 3]
+    (dead,) = decoded.dead
+    assert (dead.value, dead.key) == (value or b"", b"k")
+    headers = dict(dead.headers)
+    assert headers["idtrail_reason"] == reason.encode()
+    assert headers["idtrail_position"] == b"idtrail.events[0]@2"
+    assert headers["x"] == b"y"
+
+
+def test_unreadable_records_at_the_end_are_counted_for_the_poison_limit() -> None:
+    poison = Record(b"?")
+    assert decode(poison, record_of(event()), poison, poison).trailing_dead == 2
+    assert decode(poison, record_of(event())).trailing_dead == 0
+
+
+def test_a_record_without_our_headers_is_typed_at_the_lowest_trust() -> None:
+    raw = record_of(event()).value
+    (row,) = decode(Record(raw)).rows
+    assert named(row)["trust"] == Trust.OPEN_INGEST
+    assert named(row)["event_id"] == named(decode(record_of(raw or b"")).rows[0])["event_id"]
+
+
+def test_the_copy_in_force_is_of_the_highest_trust_then_the_first_known() -> None:
+    raw = event()
+    early, late = NOON, NOON + timedelta(hours=1)
+
+    def version(trust: Trust, known_at: datetime) -> int:
+        record = record_of(raw, source=Source("test", trust), known_at=known_at)
+        found = named(decode(record).rows[0])["version"]
+        assert isinstance(found, int)
+        return found
+
+    assert version(Trust.EXPORT, early) > version(Trust.EXPORT, late)
+    assert version(Trust.TENANT_API, late) > version(Trust.EXPORT, early)
+    assert version(Trust.CONNECTOR, late) < 2**63
+
+
+def test_the_same_records_give_the_same_rows() -> None:
+    records = [record_of(event(), offset=offset) for offset in range(20)]
+    assert decode(*records) == decode(*records)
+
+
+def test_a_chunk_of_many_years_is_cut_at_fifty_months() -> None:
+    records = [
+        record_of(event(timestamp=f"{2005 + month // 12}-{month % 12 + 1:02}-10T00:00:00Z"), offset=month)
+        for month in range(120)
+    ]
+    pieces = list(cut(records, decode(*records)))
+    assert [len(piece) for piece in pieces] == [50, 50, 20]
+    assert [record for piece in pieces for record in piece] == records
+
+
+def test_an_ordinary_chunk_stays_whole_also_with_unplaced_events() -> None:
+    records = [record_of(event(), offset=0), record_of({**event(), "timestamp": None}, offset=1)]
+    assert list(cut(records, decode(*records))) == [records]
+
+
+def test_dead_letters_keep_their_place_and_reason_and_one_identity() -> None:
+    decoded = decode(Record(b"?", offset=9))
+    (dead,) = decoded.dead
+    letter = Record(dead.value, dead.headers, offset=3, topic="idtrail.dead-letters")
+    again = Record(dead.value, dead.headers, offset=4, topic="idtrail.dead-letters")
+    first, second = decode_dead_letters([letter, again]).rows
+    assert first[0] == second[0]
+    assert first[3:5] == ("idtrail.events[0]@9", "not_json")
+    other = Record(b"!", dead.headers, offset=5, topic="idtrail.dead-letters")
+    assert decode_dead_letters([other]).rows[0][0] != first[0]
