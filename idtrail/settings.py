@@ -1,0 +1,170 @@
+"""Every setting: its default, its unit and one sentence. Read from `IDTRAIL_…` and `idtrail.toml`.
+
+The table in `docs/settings.md` is generated from this model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import BadUsage
+from schemas.kafka import KafkaConnection
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """The settings of every command and role."""
+
+    model_config = SettingsConfigDict(env_prefix="IDTRAIL_", toml_file="idtrail.toml", extra="forbid")
+
+    state_dir: Path = Field(
+        Path("~/.idtrail"),
+        description="Directory of the embedded stack: broker data, store, spool, token. One process may use it.",
+    )
+    organization: str = Field(
+        "",
+        description="Organization of imported records that name none; records of another one are refused.",
+    )
+    java: Literal["bundled", "system"] = Field(
+        "bundled",
+        description="JVM of the embedded broker: the one installed with idtrail, or the system's (17+).",
+    )
+    synced: bool = Field(
+        True,
+        description="Embedded stack: sync broker and store to disk before acknowledging, so that a power cut "
+        "loses nothing. Without it only a killed process is survived.",
+    )
+    kafka_bootstrap: str = Field(
+        "", description="Kafka's host:port list; empty means the embedded broker.", examples=["kafka:9092"]
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to connect to Kafka."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="SASL mechanism, with a SASL protocol."
+    )
+    kafka_sasl_username: str = Field("", description="SASL user name.")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="SASL password.")
+    kafka_ca_file: str = Field(
+        "", description="Certificate authority's file (PEM) for TLS; empty: the system's."
+    )
+    kafka_partitions: int = Field(
+        12,
+        ge=1,
+        le=1000,
+        description="Partitions of the topics when they are made; never changed afterwards.",
+    )
+    kafka_replication: int = Field(3, ge=1, le=9, description="Replicas of the topics when they are made.")
+    clickhouse_url: SecretStr = Field(
+        SecretStr(""),
+        description="ClickHouse's address, http(s)://user:password@host:port/database; empty: the embedded engine.",
+    )
+    clickhouse_cluster: str = Field(
+        "", description="Cluster name for replicated and distributed tables; empty: a single server."
+    )
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(8642, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    api_url: str = Field("", description="Where the CLI finds the API; empty: the running embedded stack.")
+    token: SecretStr = Field(
+        SecretStr(""), description="Token the CLI shows to the API; empty: the one in the state directory."
+    )
+    admin_token: SecretStr = Field(
+        SecretStr(""), description="A token with every scope that the API accepts besides the stored ones."
+    )
+    spool_mebibytes: int = Field(
+        1024, ge=1, description="Room on disk for events accepted while the broker is away, in MiB."
+    )
+    sink_chunk_rows: int = Field(
+        50_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight."
+    )
+    sink_flush_ms: int = Field(
+        200,
+        ge=1,
+        le=60_000,
+        description="Longest wait of a fresh event for others to share its insert, in ms.",
+    )
+    sink_retry_seconds: int = Field(
+        60,
+        ge=1,
+        le=240,
+        description="How long the sink retries a store that is away before its process ends, in s.",
+    )
+    poison_limit: int = Field(
+        500,
+        ge=1,
+        description="Unreadable records in a row at which the sink stops instead of dead-lettering on.",
+    )
+    horizon_hours: int = Field(
+        24, ge=1, le=144, description="Age up to which events are fresh: seen by live detection, in h."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="Format of log lines on standard error; auto: console on a terminal, else JSON."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, which wins over `idtrail.toml` in the working directory."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def state(self) -> Path:
+        """The state directory, with `~` expanded."""
+        return self.state_dir.expanduser().absolute()
+
+    @property
+    def embedded_kafka(self) -> bool:
+        """Whether the broker is ours to start."""
+        return not self.kafka_bootstrap
+
+    def kafka(self) -> KafkaConnection:
+        """The outside Kafka these settings describe. Raises `BadUsage` when they name none."""
+        if self.embedded_kafka:
+            raise BadUsage(
+                "no Kafka is set: set IDTRAIL_KAFKA_BOOTSTRAP, or run `idtrail up` for the embedded one"
+            )
+        return KafkaConnection(
+            bootstrap=self.kafka_bootstrap,
+            security_protocol=self.kafka_security_protocol,
+            sasl_mechanism=self.kafka_sasl_mechanism,
+            sasl_username=self.kafka_sasl_username,
+            sasl_password=self.kafka_sasl_password.get_secret_value(),
+            ca_file=self.kafka_ca_file or None,
+        )
+
+    def store_url(self) -> str:
+        """Where the store is: the outside ClickHouse, or the engine in the state directory."""
+        return self.clickhouse_url.get_secret_value() or f"chdb://{self.state / 'store'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force. Raises `BadUsage` that names each wrong one and what it must be."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # because values come from outside
+    except ValidationError as error:
+        wrong = [_sentence(details["loc"], details["msg"]) for details in error.errors(include_input=False)]
+        raise BadUsage("; ".join(wrong)) from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0]) if location else "settings"
+    if message.startswith("Extra inputs"):
+        return f"idtrail.toml: there is no setting {name!r} (docs/settings.md lists them)"
+    return f"IDTRAIL_{name.upper()}: {message[0].lower()}{message[1:]}"
