@@ -1,0 +1,260 @@
+"""Brings accepted records to the log, or to the spool while the broker is away, in the order of acceptance.
+
+One task, the pump, takes what was accepted and either flies it or spools it. While anything is spooled,
+newer records go behind it, and only the drain flies: so the records of one key reach the log in order,
+whatever the broker does. A record may reach it twice (its confirmation was lost, or the process was
+killed before the spool forgot it); its identity makes a repeat harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, repeat
+from typing import Any, Final, Literal
+
+import structlog
+
+from producers.spool import Record, Spool
+from producers.uplink import Place, Uplink
+from schemas.errors import BrokerAway, Fatal, SpoolFull
+
+FLIGHT_RECORDS: Final = 8_192
+FLIGHT_BYTES: Final = 8 * 1024 * 1024
+WAITING_BYTES: Final = 16 * 1024 * 1024
+"""Above this, callers wait for room before their records are accepted."""
+CONTEXT_BYTES: Final = 1024
+"""About what key and headers take; exact sums would cost more than they are worth here."""
+WAITS: Final = (0, 0.25, 0.5, 1, 2, 4, 8, 15)
+"""Seconds before each attempt to reach the broker; the last one again and again."""
+
+log = structlog.get_logger(__name__)
+
+Outcome = Place | int | None
+"""On the log; or a position in the spool; or not accepted, for want of room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether records go to the log or to the spool, and what is in it."""
+
+    state: Literal["logging", "spooling"]
+    trouble: str
+    """Why they are spooled; empty while they are logged."""
+    depth: int
+    bytes: int
+    max_bytes: int
+    oldest: datetime | None
+
+
+class _Parcel:
+    """Records accepted together, and the caller who waits for their outcomes."""
+
+    __slots__ = ("answer", "records", "size")
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+        self.size = sum([len(value) for _, _, value, _ in records]) + CONTEXT_BYTES * len(records)
+        self.answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+
+
+class Delivery:
+    """Owns the uplink and the spool between `start` and `stop`."""
+
+    def __init__(
+        self, connect: Callable[[], Coroutine[Any, Any, Uplink]], spool: Spool, clock: Callable[[], datetime]
+    ) -> None:
+        self._connect = connect
+        self._spool = spool
+        self._clock = clock
+        self._uplink: Uplink | None = None
+        self._trouble = ""
+        self._parcels: deque[_Parcel] = deque()
+        self._waiting_bytes = 0
+        self._work = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._turn = asyncio.Lock()
+        self._running = False
+        self._broken: Fatal | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self._drain_task: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def status(self) -> Status:
+        spool = self._spool
+        return Status(
+            "spooling" if self._trouble else "logging",
+            self._trouble,
+            spool.depth(),
+            spool.bytes(),
+            spool.max_bytes,
+            spool.oldest(),
+        )
+
+    async def start(self) -> None:
+        """Open the spool, reach for the broker once, and take records from now on, broker or not."""
+        await self._spool.__aenter__()
+        try:
+            self._uplink = await self._connect()
+        except BrokerAway as error:
+            self._start_draining(str(error))
+        except BaseException:
+            await self._spool.__aexit__(None, None, None)
+            raise
+        else:
+            if self._spool.depth():
+                self._start_draining("the records of an earlier run are drained first")
+        self._running = True
+        self._pump_task = asyncio.create_task(self._guard(self._pump()))
+
+    async def stop(self) -> None:
+        """Log or spool what was accepted, then end. What is spooled waits for the next start."""
+        self._running = False
+        self._work.set()
+        if self._pump_task is not None:
+            await asyncio.wait([self._pump_task])
+        if self._drain_task is not None:
+            self._drain_task.cancel()
+            await asyncio.wait([self._drain_task])
+        self._retire()
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+        await self._spool.__aexit__(None, None, None)
+
+    async def accept(self, records: Sequence[Record]) -> asyncio.Future[list[Outcome]]:
+        """Queue records; the future has their outcomes. Waits for room while too much is queued."""
+        while self._waiting_bytes > WAITING_BYTES and self._broken is None:
+            self._room.clear()
+            await self._room.wait()
+        if self._broken is not None:
+            raise self._broken
+        if not self._running:
+            raise Fatal("the emitter is not running: emit inside its `async with` block")
+        parcel = _Parcel(records)
+        self._parcels.append(parcel)
+        self._waiting_bytes += parcel.size
+        self._work.set()
+        return parcel.answer
+
+    async def _pump(self) -> None:
+        while self._running or self._parcels:
+            if not self._parcels:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            async with self._turn:
+                parcels = self._take()
+                try:
+                    outcomes = await self._deliver(list(chain.from_iterable(p.records for p in parcels)))
+                except BaseException:
+                    self._parcels.extendleft(reversed(parcels))  # where the guard finds them
+                    raise
+            start = 0
+            for parcel in parcels:
+                end = start + len(parcel.records)
+                if not parcel.answer.done():  # its caller may have been cancelled
+                    parcel.answer.set_result(outcomes[start:end])
+                start = end
+
+    def _take(self) -> list[_Parcel]:
+        parcels: list[_Parcel] = []
+        count = size = 0
+        while self._parcels and count < FLIGHT_RECORDS and size < FLIGHT_BYTES:
+            parcel = self._parcels.popleft()
+            count += len(parcel.records)
+            size += parcel.size
+            parcels.append(parcel)
+        self._waiting_bytes -= size
+        if self._waiting_bytes <= WAITING_BYTES:
+            self._room.set()
+        return parcels
+
+    async def _deliver(self, records: list[Record]) -> list[Outcome]:
+        if self._trouble:
+            return list(await self._spool_all(records))
+        assert self._uplink is not None
+        places, trouble = await self._uplink.fly(records)
+        outcomes: list[Outcome] = list(places)
+        if trouble:
+            self._retire()
+            # Whether these are on the log is unknown: spooled, they may come a second time.
+            rest = [index for index, place in enumerate(places) if place is None]
+            positions = await self._spool_all([records[index] for index in rest])
+            for index, position in zip(rest, positions, strict=True):
+                outcomes[index] = position
+            self._start_draining(trouble)
+        return outcomes
+
+    async def _spool_all(self, records: list[Record]) -> list[int | None]:
+        try:
+            positions = await self._spool.append(records, self._clock())
+        except SpoolFull as error:
+            log.error("the spool has no room on its disk", reason=str(error))
+            positions = []
+        return [*positions, *repeat(None, len(records) - len(positions))]
+
+    def _start_draining(self, trouble: str) -> None:
+        self._tell(trouble)
+        self._drain_task = asyncio.create_task(self._guard(self._drain()))
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.warning("records are spooled", reason=trouble, spool=str(self._spool.path))
+
+    async def _drain(self) -> None:
+        """Fly what is spooled, from the oldest on, until nothing is left; then the pump flies again."""
+        attempt = 0
+        while True:
+            await asyncio.sleep(WAITS[min(attempt, len(WAITS) - 1)])
+            attempt += 1
+            try:
+                if self._uplink is None:
+                    self._uplink = await self._connect()
+                while waiting := await self._spool.peek(FLIGHT_RECORDS, FLIGHT_BYTES):
+                    await self._fly_spooled(self._uplink, waiting)
+                    attempt = 1
+            except BrokerAway as error:
+                self._tell(str(error))
+                continue
+            async with self._turn:  # the pump is not in the middle of an append
+                if not self._spool.depth():
+                    self._trouble = ""
+                    log.info("the spool is empty, records are logged", spool=str(self._spool.path))
+                    return
+            attempt = 0  # something came in between: no trouble, and no reason to wait
+
+    async def _fly_spooled(self, uplink: Uplink, waiting: list[tuple[int, Record]]) -> None:
+        places, trouble = await uplink.fly([record for _, record in waiting])
+        confirmed = [seq for (seq, _), place in zip(waiting, places, strict=True) if place is not None]
+        # Only now: a process killed before this sends them again.
+        await self._spool.delete(confirmed)
+        if trouble:
+            self._retire()
+            raise BrokerAway(trouble)
+
+    def _retire(self) -> None:
+        """Close the uplink beside: it may take as long as a frozen broker lets it."""
+        uplink, self._uplink = self._uplink, None
+        if uplink is not None:
+            task = asyncio.create_task(uplink.close())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run pump or drain: an error that neither expects ends both, and every caller hears of it."""
+        try:
+            await work
+        except Exception as error:
+            self._broken = error if isinstance(error, Fatal) else Fatal(f"the emitter stopped: {error!r}")
+            log.exception("the emitter stopped")
+            for parcel in self._parcels:
+                if not parcel.answer.done():
+                    parcel.answer.set_exception(self._broken)
+                    parcel.answer.exception()  # its caller may have gone: that is no news for the loop
+            self._parcels.clear()
+            self._room.set()

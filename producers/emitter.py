@@ -1,0 +1,210 @@
+"""Puts events on the log. A receipt means: on all in-sync replicas (logged) or fsynced on our disk (spooled).
+
+Records of one key reach the log in the order of acceptance. Who needs an outcome awaits the call; who
+cancels it does not take the record back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel
+
+from producers.delivery import Delivery, Outcome, Status
+from producers.spool import Record, Spool
+from producers.uplink import Place, Uplink
+from schemas.envelope import Envelope, Source, seal
+from schemas.envelope import dead_letter as seal_dead_letter
+from schemas.errors import MalformedRecord, RecordError, SpoolFull
+from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
+
+ANSWER_SECONDS: Final = 4.0
+"""How long a caller waits for a broker that does not confirm, before its record is spooled."""
+MAX_RECORD_BYTES: Final = 1_000_000
+"""Kafka's default limit of a batch is 1,048,588; a record must fit into one, with its headers."""
+SEAL_AT_ONCE: Final = 256
+"""About 5 ms of sealing: what else runs in this event loop gets its turn in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where an accepted record is: on the log, or in the spool and on its way."""
+
+    state: Literal["logged", "spooled"]
+    event_id: UUID | None
+    """None for a dead letter."""
+    topic: str
+    partition: int | None = None
+    offset: int | None = None
+    position: int | None = None
+    """Its number in the spool, never given twice."""
+
+    @classmethod
+    def logged(cls, topic: str, partition: int, offset: int, event_id: UUID | None) -> Receipt:
+        """Confirmed by all in-sync replicas."""
+        return cls("logged", event_id, topic, partition=partition, offset=offset)
+
+    @classmethod
+    def spooled(cls, topic: str, position: int, event_id: UUID | None) -> Receipt:
+        """On our disk; drained to the log before anything newer."""
+        return cls("spooled", event_id, topic, position=position)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of many records."""
+
+    logged: int
+    spooled: int
+    refused: list[tuple[int, RecordError]]
+    """By index in the input: these were not accepted and belong in the dead letters."""
+    by_type: Counter[str]
+    """Accepted records by event type; "" for those that name none."""
+
+
+class Emitter:
+    """An asynchronous context manager that opens the spool it is given. A missing broker is no error."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        spool: Spool,
+        clock: Callable[[], datetime],
+        topic: str = EVENTS,
+        dead_letters: str = DEAD_LETTERS,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        async def connect() -> Uplink:
+            return await Uplink.connect(connection, (topic, dead_letters), answer_seconds)
+
+        self._spool = spool
+        self._clock = clock
+        self._topic = topic
+        self._dead_letters = dead_letters
+        self._delivery = Delivery(connect, spool, clock)
+
+    async def __aenter__(self) -> Self:
+        """Start; raises only for the spool: `AlreadyRunning`, `BadUsage`, `Fatal`."""
+        await self._delivery.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Log or spool what was accepted, then end."""
+        await self._delivery.stop()
+
+    def status(self) -> Status:
+        """Whether records go to the log or to the spool, and what is in it."""
+        return self._delivery.status()
+
+    async def emit(self, record: bytes | Mapping[str, Any] | BaseModel, source: Source) -> Receipt:
+        """Accept one event; on return it is logged or spooled.
+
+        Raises `RecordError` for one that can never be read and `SpoolFull` when there is no room: then
+        it was not accepted. Sequential calls cost a round trip each; call concurrently or use `emit_many`.
+        """
+        envelope = self._seal(_serialised(record), source, self._clock())
+        ready = Record(self._topic, envelope.key, envelope.value, envelope.headers)
+        return await self._one(ready, envelope.event_id)
+
+    async def emit_many(self, records: Iterable[bytes], source: Source) -> Batch:
+        """Accept many events, in their order; on return each is logged, spooled or refused.
+
+        Raises `SpoolFull` when the spool could not take all of them: what came before may be accepted,
+        and emitting the whole again is harmless.
+        """
+        refused: list[tuple[int, RecordError]] = []
+        by_type: Counter[str] = Counter()
+        answers: deque[asyncio.Future[list[Outcome]]] = deque()
+        logged = spooled = 0
+        numbered = enumerate(records)
+        while chunk := list(islice(numbered, SEAL_AT_ONCE)):
+            now = self._clock()
+            sealed: list[Record] = []
+            for index, raw in chunk:
+                try:
+                    key, value, headers, _, event_type, _ = self._seal(raw, source, now)
+                except RecordError as error:
+                    refused.append((index, error))
+                else:
+                    sealed.append(Record(self._topic, key, value, headers))
+                    by_type[event_type] += 1
+            if sealed:
+                answers.append(await self._delivery.accept(sealed))
+            await asyncio.sleep(0)  # the pump's turn: it flies this chunk while the next is sealed
+            while answers and answers[0].done():
+                on_log, on_disk = _counted(await answers.popleft(), self._spool)
+                logged += on_log
+                spooled += on_disk
+        for answer in answers:
+            on_log, on_disk = _counted(await answer, self._spool)
+            logged += on_log
+            spooled += on_disk
+        return Batch(logged, spooled, refused, by_type)
+
+    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> Receipt:
+        """Keep a record that cannot be read, byte for byte, in the dead letters; confirmed like an event."""
+        key, value, headers = seal_dead_letter(raw, source, reason, position)
+        record = Record(self._dead_letters, key, value, headers)
+        excess = record.size() - MAX_RECORD_BYTES
+        if excess > 0:
+            # Too large for the log altogether: its beginning must do, or this record would stop all others.
+            headers = [*headers, ("idtrail_truncated_from", str(len(value)).encode())]
+            record = Record(self._dead_letters, key, value[: max(0, len(value) - excess - 64)], headers)
+        return await self._one(record, None)
+
+    def _seal(self, raw: bytes, source: Source, now: datetime) -> Envelope:
+        envelope = seal(raw, source, now)
+        if len(envelope.value) > MAX_RECORD_BYTES - 65_536:  # the headers are far smaller than that
+            size = Record("", envelope.key, envelope.value, envelope.headers).size()
+            if size > MAX_RECORD_BYTES:
+                raise MalformedRecord(
+                    f"the record has {size} bytes with its headers; the log takes {MAX_RECORD_BYTES}",
+                    reason="too_large",
+                )
+        return envelope
+
+    async def _one(self, record: Record, event_id: UUID | None) -> Receipt:
+        (outcome,) = await (await self._delivery.accept([record]))
+        if isinstance(outcome, Place):
+            return Receipt.logged(record.topic, outcome.partition, outcome.offset, event_id)
+        if outcome is None:
+            raise _full(self._spool)
+        return Receipt.spooled(record.topic, outcome, event_id)
+
+
+def _serialised(record: bytes | Mapping[str, Any] | BaseModel) -> bytes:
+    if isinstance(record, bytes):
+        return record
+    if isinstance(record, BaseModel):
+        record = record.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    try:
+        return orjson.dumps(record)
+    except orjson.JSONEncodeError as error:
+        raise MalformedRecord(f"the record cannot be written as JSON: {error}", reason="not_json") from None
+
+
+def _counted(outcomes: list[Outcome], spool: Spool) -> tuple[int, int]:
+    on_log = sum(isinstance(outcome, Place) for outcome in outcomes)
+    on_disk = sum(isinstance(outcome, int) for outcome in outcomes)
+    if on_log + on_disk < len(outcomes):
+        raise _full(spool)
+    return on_log, on_disk
+
+
+def _full(spool: Spool) -> SpoolFull:
+    return SpoolFull(
+        f"Kafka is away and its spool {spool.path} has no room ({spool.bytes()} of {spool.max_bytes} bytes): "
+        "the record was not accepted. Bring the broker back, or allow the spool more bytes"
+    )

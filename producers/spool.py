@@ -1,0 +1,264 @@
+"""Records that were accepted while the broker was away: fsynced on disk, bounded, in order, across restarts.
+
+One SQLite file, one process: the lock is SQLite's own and goes with the process, so that a killed one
+leaves none behind. All of SQLite's work is done in one thread and never blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self, TypeVar
+
+import orjson
+
+from schemas.envelope import Header
+from schemas.errors import AlreadyRunning, BadUsage, Fatal, IdtrailError, SpoolFull
+
+DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
+ROW_OVERHEAD_BYTES: Final = 48
+"""About what SQLite adds to a row: keeps a flood of tiny records within the bound too."""
+APPLICATION_ID: Final = 0x69647472
+"""Marks the file as ours: another program's database must not be written to."""
+
+_CREATE = """
+CREATE TABLE spool (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: a receipt's position names one record
+    topic TEXT NOT NULL,
+    key BLOB NOT NULL,
+    value BLOB NOT NULL,
+    headers BLOB NOT NULL,
+    bytes INTEGER NOT NULL,
+    at TEXT NOT NULL
+) STRICT
+"""
+
+T = TypeVar("T")
+
+
+class Record(NamedTuple):
+    """What a Kafka producer is given."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[Header]
+
+    def size(self) -> int:
+        """Its bytes, but for Kafka's own few."""
+        return (
+            len(self.key)
+            + len(self.value)
+            + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            + ROW_OVERHEAD_BYTES
+        )
+
+
+class Spool:
+    """A queue on disk. What `append` gave positions for is still there after a power cut."""
+
+    def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.path = path
+        self.max_bytes = max_bytes
+        self._thread: ThreadPoolExecutor | None = None
+        self._database: sqlite3.Connection | None = None
+        self._depth = 0
+        self._bytes = 0
+        self._oldest: datetime | None = None
+
+    def depth(self) -> int:
+        """How many records wait."""
+        return self._depth
+
+    def bytes(self) -> int:
+        """How many bytes they take of `max_bytes`."""
+        return self._bytes
+
+    def oldest(self) -> datetime | None:
+        """When the first of them was accepted; None when none waits."""
+        return self._oldest
+
+    async def __aenter__(self) -> Self:
+        """Open the file, or make it. Raises `AlreadyRunning`, `BadUsage`, or `Fatal` for a corrupt one."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        try:
+            await self._run(self._open)
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def append(self, records: Sequence[Record], at: datetime) -> list[int]:
+        """Write the longest run of `records`, from the first on, that has room; the positions it got.
+
+        On return it is on disk. Fewer positions than records: the rest was not accepted.
+        """
+        return await self._run(lambda: self._append(records, at))
+
+    async def peek(self, max_records: int, max_bytes: int) -> list[tuple[int, Record]]:
+        """The oldest records with their positions; at least one where there is one, whatever its size."""
+        return await self._run(lambda: self._peek(max_records, max_bytes))
+
+    async def delete(self, positions: Sequence[int]) -> None:
+        """Forget records: only ones that are confirmed elsewhere."""
+        await self._run(lambda: self._delete(positions))
+
+    async def _close(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            database, self._database = self._database, None
+            if database is not None:
+                await asyncio.get_running_loop().run_in_executor(thread, database.close)
+            thread.shutdown()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        assert self._thread is not None, "the spool is not open"
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+
+    def _told(self, error: sqlite3.Error) -> IdtrailError:
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return AlreadyRunning(
+                f"another process writes the spool {self.path}: end it, or give this one a spool of its own"
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return SpoolFull(f"no room left on the disk of the spool {self.path}: nothing was accepted")
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+            return BadUsage(f"the spool {self.path} cannot be written: make it and its directory writable")
+        return Fatal(
+            f"the spool {self.path} cannot be read ({error}). It may hold accepted events that are nowhere "
+            "else: move it and its -wal file aside, keep them for recovery, and start again"
+        )
+
+    def _open(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # People's names and mail addresses are inside: for the owner alone.
+            self.path.touch(0o600, exist_ok=True)
+        except OSError as error:
+            raise BadUsage(f"the spool {self.path} cannot be made ({error.strerror})") from error
+        database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        self._database = database
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        (ours,) = database.execute("PRAGMA application_id").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if ours != APPLICATION_ID and (ours or tables):
+            raise Fatal(f"{self.path} is some other program's database: name another file for the spool")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        with self._transaction():  # takes the lock, for as long as the file is open
+            if not tables:
+                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                database.execute(_CREATE)
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        self._depth, self._bytes = database.execute("SELECT count(*), total(bytes) FROM spool").fetchone()
+        self._bytes = int(self._bytes)
+        self._find_oldest()
+
+    def _append(self, records: Sequence[Record], at: datetime) -> list[int]:
+        room = self.max_bytes - self._bytes
+        stamp = at.astimezone(UTC).isoformat()
+        positions: list[int] = []
+        used = 0
+        with self._transaction() as database:
+            for record in records:
+                size = record.size()
+                if used + size > room:
+                    break
+                used += size
+                row = database.execute(
+                    "INSERT INTO spool (topic, key, value, headers, bytes, at) VALUES (?, ?, ?, ?, ?, ?)",
+                    (record.topic, record.key, record.value, _pack(record.headers), size, stamp),
+                )
+                assert row.lastrowid is not None
+                positions.append(row.lastrowid)
+        self._depth += len(positions)
+        self._bytes += used
+        if positions and self._oldest is None:
+            self._oldest = at
+        return positions
+
+    def _peek(self, max_records: int, max_bytes: int) -> list[tuple[int, Record]]:
+        assert self._database is not None
+        found: list[tuple[int, Record]] = []
+        query = "SELECT seq, topic, key, value, headers, bytes FROM spool ORDER BY seq LIMIT ?"
+        with closing(self._database.execute(query, (max_records,))) as rows:
+            for seq, topic, key, value, headers, size in rows:
+                max_bytes -= size
+                if found and max_bytes < 0:
+                    break
+                found.append((seq, Record(topic, key, value, _unpack(headers))))
+        return found
+
+    def _delete(self, positions: Sequence[int]) -> None:
+        with self._transaction() as database:
+            gone = database.execute(
+                "DELETE FROM spool WHERE seq IN (SELECT value FROM json_each(?)) RETURNING bytes",
+                (json.dumps(list(positions)),),
+            ).fetchall()
+        self._depth -= len(gone)
+        self._bytes -= sum(size for (size,) in gone)
+        self._find_oldest()
+
+    def _find_oldest(self) -> None:
+        assert self._database is not None
+        row = self._database.execute("SELECT at FROM spool ORDER BY seq LIMIT 1").fetchone()
+        self._oldest = None if row is None else datetime.fromisoformat(row[0])
+
+    def _transaction(self) -> _Transaction:
+        assert self._database is not None
+        return _Transaction(self._database)
+
+
+class _Transaction:
+    """All or nothing; on disk when the block ends."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                self._database.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        # SQLite has rolled back by itself after some errors, a full disk among them.
+        with suppress(sqlite3.Error):
+            self._database.execute("ROLLBACK")
+
+
+def _pack(headers: Sequence[Header]) -> bytes:
+    # Latin-1 gives every byte one character, so that any header survives and stays legible.
+    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers])
+
+
+def _unpack(packed: bytes) -> list[Header]:
+    return [(name, value.encode("latin-1")) for name, value in orjson.loads(packed)]

@@ -1,0 +1,183 @@
+"""One idempotent Kafka producer: flies records in order and says, for each, whether all replicas have it.
+
+Batches are built here instead of by `AIOKafkaProducer.send`, which spends three quarters of its time on
+a future per record and on hashing the same keys again; `bench/emitter.py` has the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from producers.spool import Record
+from schemas.errors import BrokerAway
+from schemas.kafka import KafkaConnection
+
+BATCH_BYTES: Final = 256 * 1024
+"""Before compression; the broker takes 1 MiB by default."""
+
+
+class Place(NamedTuple):
+    """Where a confirmed record is on the log."""
+
+    partition: int
+    offset: int
+
+
+class Flight(NamedTuple):
+    """What became of some records, in their order."""
+
+    places: list[Place | None]
+    """None: not confirmed. It may or may not be on the log."""
+    trouble: str
+    """Why some are not confirmed; empty when all are."""
+
+
+@lru_cache(maxsize=65_536)
+def _hashed(key: bytes) -> int:
+    """The hash that every Kafka client gives a key; in Python it costs more than all the rest of a send."""
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+class Uplink:
+    """A connected producer. After a flight with trouble it must be closed: its order is broken."""
+
+    def __init__(self, producer: Any, answer_seconds: float) -> None:
+        self._producer = producer
+        self._answer_seconds = answer_seconds
+        self._partitions: dict[str, int] = {}
+
+    @classmethod
+    async def connect(
+        cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float
+    ) -> Uplink:
+        """Reach the broker and see that the topics exist, within `answer_seconds`; else `BrokerAway`."""
+        producer = AIOKafkaProducer(
+            **connection.options(),
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            request_timeout_ms=int(answer_seconds * 1000),
+        )
+        uplink = cls(producer, answer_seconds)
+        where = connection.bootstrap
+        try:
+            async with asyncio.timeout(answer_seconds):
+                await producer.start()
+                for topic in topics:
+                    await uplink._count(topic)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await uplink.close()
+            raise BrokerAway(f"Kafka at {where} does not answer ({_reason(error)})") from error
+        except BaseException:
+            await uplink.close()
+            raise
+        return uplink
+
+    async def fly(self, records: Sequence[Record]) -> Flight:
+        """Send, and wait until each record is confirmed or `answer_seconds` have passed.
+
+        The records of a partition are confirmed from the first on, without a gap: a batch goes out
+        only when the one before it is confirmed.
+        """
+        places: list[Place | None] = [None] * len(records)
+        try:
+            lanes = await self._lanes(records)
+        except (KafkaError, TimeoutError) as error:
+            return Flight(places, _reason(error))
+        tasks = [
+            asyncio.create_task(self._lane(topic, partition, lane, records, places))
+            for (topic, partition), lane in lanes.items()
+        ]
+        try:
+            await asyncio.wait(tasks, timeout=self._answer_seconds)
+        finally:
+            for task in tasks:
+                task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        trouble = ""
+        for result in results:
+            if isinstance(result, asyncio.CancelledError):
+                trouble = trouble or f"no answer within {self._answer_seconds:g} s"
+            elif isinstance(result, KafkaError):
+                trouble = _reason(result)
+            elif isinstance(result, BaseException):
+                raise result
+        return Flight(places, trouble)
+
+    async def _lanes(self, records: Sequence[Record]) -> dict[tuple[str, int], list[int]]:
+        lanes: dict[tuple[str, int], list[int]] = {}
+        counts = self._partitions
+        for index, (topic, key, _, _) in enumerate(records):
+            count = counts.get(topic) or await self._count(topic)
+            lanes.setdefault((topic, _hashed(key) % count), []).append(index)
+        return lanes
+
+    async def _count(self, topic: str) -> int:
+        async with asyncio.timeout(self._answer_seconds):
+            # The client asks again and again for a topic that does not exist, up to its time-out.
+            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        return self._partitions[topic]
+
+    async def _lane(
+        self,
+        topic: str,
+        partition: int,
+        lane: list[int],
+        records: Sequence[Record],
+        places: list[Place | None],
+    ) -> None:
+        start = 0
+        while start < len(lane):
+            batch = self._producer.create_batch()
+            end = start
+            while end < len(lane):
+                _, key, value, headers = records[lane[end]]
+                if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                    break
+                end += 1
+            batch.close()
+            sent = await self._producer.send_batch(batch, topic, partition=partition)
+            first = (await sent).offset
+            if first < 0:
+                # A repeat whose first place the broker no longer knows: a receipt must not invent one.
+                raise KafkaError(f"the broker did not say where on {topic}-{partition} it put the records")
+            for number, index in enumerate(lane[start:end]):
+                places[index] = Place(partition, first + number)
+            start = end
+
+    async def close(self) -> None:
+        """End the producer without waiting for a broker that is away, whatever is under way.
+
+        `stop()` alone would flush, and an idempotent producer tries for ever. There is no public way
+        to end one without that (aiokafka 0.14): so its sender is cancelled and its batches are failed.
+        """
+        sender = self._producer._sender.sender_task
+        if sender is not None:
+            # The first cancellation lets the requests on the wire end, which a frozen broker never
+            # answers; the second does not.
+            for seconds in (self._answer_seconds, 1):
+                if not sender.done():
+                    sender.cancel()
+                    await asyncio.wait([sender], timeout=seconds)
+        self._producer._message_accumulator.fail_all(KafkaError("given up"))
+        with suppress(KafkaError, OSError):
+            await self._producer.stop()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    text = str(error).strip()
+    name = type(error).__name__
+    if not text:
+        return name
+    return text if name in text else f"{name}: {text}"
