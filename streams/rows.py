@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -216,8 +216,3 @@ def letter_id(headers: dict[str, str], value: bytes) -> UUID:
     """One identity for one bad record, however often it was met: its place of origin and its bytes."""
     source, position = headers.get("idtrail_source", ""), headers.get("idtrail_position", "")
     return uuid5(_LETTERS, f"{source}\0{position}\0" + value.hex())
-
-
-def columns(rows: Iterable[Row], width: int) -> list[tuple[object, ...]]:
-    """Rows turned on their side: `width` columns, also when there is no row."""
-    return list(zip(*rows, strict=True)) or [()] * width

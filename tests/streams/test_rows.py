@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA
 from schemas.envelope import Source, Trust
-from streams.rows import EVENT_COLUMNS, Decoded, Row, cut, decode_dead_letters, decode_events
+from streams.rows import (
+    DEAD_LETTER_COLUMNS,
+    EVENT_COLUMNS,
+    Decoded,
+    Row,
+    cut,
+    decode_dead_letters,
+    decode_events,
+)
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
 
 DAY = timedelta(hours=24)
@@ -171,3 +180,8 @@ def test_dead_letters_keep_their_place_and_reason_and_one_identity() -> None:
     assert first[3:5] == ("idtrail.events[0]@9", "not_json")
     other = Record(b"!", dead.headers, offset=5, topic="idtrail.dead-letters")
     assert decode_dead_letters([other]).rows[0][0] != first[0]
+
+
+def test_rows_have_the_columns_of_the_arrow_batch_in_its_order() -> None:
+    assert tuple(EVENTS_ARROW_SCHEMA.names) == EVENT_COLUMNS
+    assert tuple(DEAD_LETTERS_ARROW_SCHEMA.names) == DEAD_LETTER_COLUMNS

@@ -1,0 +1,107 @@
+"""The Arrow batches that the store takes: types chosen so that ClickHouse copies instead of parsing.
+
+UUID and FixedString(16) columns are 16 raw bytes in the order of their text; times are integers in the
+column's own unit; texts are plain strings, which ClickHouse folds into LowCardinality itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+
+_UUID: Final[pa.DataType] = pa.binary(16)
+_MICROS: Final[pa.DataType] = pa.timestamp("us", tz="UTC")
+_MILLIS: Final[pa.DataType] = pa.timestamp("ms", tz="UTC")
+_SECONDS: Final[pa.DataType] = pa.timestamp("s", tz="UTC")
+_TEXT: Final[pa.DataType] = pa.string()
+
+EVENTS_ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("organization", _TEXT),
+        ("event_id", _UUID),
+        ("fingerprint", pa.binary(16)),
+        ("version", pa.int64()),
+        ("occurred_at", _MICROS),
+        ("occurred_text", _TEXT),
+        ("time_quality", _TEXT),
+        ("known_at", _MILLIS),
+        ("received_at", _MICROS),
+        ("source", _TEXT),
+        ("trust", pa.uint8()),
+        ("fresh", pa.bool_()),
+        ("event_key", _TEXT),
+        ("correlation_id", _TEXT),
+        ("redacted", pa.bool_()),
+        ("raw", pa.binary()),
+        ("log_topic", _TEXT),
+        ("log_partition", pa.uint16()),
+        ("log_offset", pa.uint64()),
+        ("event_type", _TEXT),
+        ("kind", _TEXT),
+        ("action", _TEXT),
+        ("outcome", _TEXT),
+        ("subject_id", _TEXT),
+        ("subject_type", _TEXT),
+        ("subject_name", _TEXT),
+        ("subject_email", _TEXT),
+        ("application_id", _TEXT),
+        ("application_name", _TEXT),
+        ("integration_id", _TEXT),
+        ("actor_id", _TEXT),
+        ("actor_type", _TEXT),
+        ("actor_name", _TEXT),
+        ("http_status", pa.uint16()),
+        ("scim_type", _TEXT),
+        ("cause", _TEXT),
+        ("attribute", _TEXT),
+        ("detail", _TEXT),
+        ("retryable", pa.bool_()),
+        ("account_state", _TEXT),
+        ("flags", pa.list_(_TEXT)),
+    ]
+)
+
+DEAD_LETTERS_ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("letter_id", _UUID),
+        ("organization", _TEXT),
+        ("source", _TEXT),
+        ("position", _TEXT),
+        ("reason", _TEXT),
+        ("message", _TEXT),
+        ("known_at", _MILLIS),
+        ("size", pa.uint32()),
+        ("log_topic", _TEXT),
+        ("log_partition", pa.uint16()),
+        ("log_offset", pa.uint64()),
+        ("version", pa.int64()),
+    ]
+)
+
+FAILURE_WINDOWS_ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("organization", _TEXT),
+        ("window_start", _SECONDS),
+        ("application_id", _TEXT),
+        ("application_name", _TEXT),
+        ("event_type", _TEXT),
+        ("cause", _TEXT),
+        ("attempts", pa.uint64()),
+        ("failures", pa.uint64()),
+        ("subjects", pa.uint64()),
+        ("first_event", _UUID),
+        ("last_event", _UUID),
+        ("first_at", _MICROS),
+        ("last_at", _MICROS),
+        ("seen", pa.uint64()),
+    ]
+)
+
+
+def batch(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
+    """Rows, each in the order of `schema`, as one Arrow table."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,61 @@
+"""How far the sink's group is behind the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from schemas.errors import BrokerAway
+from schemas.kafka import KafkaConnection
+
+
+class Lag(NamedTuple):
+    """One partition: where the log ends, and up to where everything is stored."""
+
+    topic: str
+    partition: int
+    end: int
+    """Offset of the next record to be written."""
+    stored: int
+    """All records before this offset are stored; the beginning of the log when none is."""
+
+    @property
+    def behind(self) -> int:
+        """Records that are on the log and not yet stored."""
+        return self.end - self.stored
+
+
+async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str]) -> list[Lag]:
+    """The lag of every partition of `topics`. Raises `BrokerAway`."""
+    admin = AIOKafkaAdminClient(**connection.options())
+    consumer = AIOKafkaConsumer(**connection.options())
+    try:
+        await admin.start()
+        await consumer.start()
+        committed = await admin.list_consumer_group_offsets(group)
+        descriptions = await admin.describe_topics(list(topics))
+        places = [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in descriptions
+            for partition in topic["partitions"]
+        ]
+        beginnings = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        return [
+            Lag(
+                place.topic,
+                place.partition,
+                ends[place],
+                committed[place].offset if place in committed else beginnings[place],
+            )
+            for place in sorted(places)
+        ]
+    except (KafkaError, OSError) as error:
+        raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer: {error!r}") from error
+    finally:
+        await consumer.stop()
+        await admin.close()

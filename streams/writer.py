@@ -1,0 +1,64 @@
+"""Chunks into ClickHouse: one Arrow batch, one insert, one token; the same again until it is in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay
+from tenacity.wait import wait_exponential_jitter
+
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
+from queries.store import Store
+from schemas.errors import Fatal, StoreAway
+from schemas.kafka import DEAD_LETTERS, EVENTS
+from streams.rows import Decoded
+
+_LONGEST_WAIT_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class StoreWriter:
+    """Writes chunks of the log. Retries a store that is away, with the same rows and the same token."""
+
+    def __init__(
+        self, store: Store, retry_seconds: float, *, events: str = EVENTS, dead_letters: str = DEAD_LETTERS
+    ) -> None:
+        self._store = store
+        self._retry_seconds = retry_seconds
+        self._targets = {
+            events: ("events", EVENTS_ARROW_SCHEMA),
+            dead_letters: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),
+        }
+
+    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+        """Insert the rows of one chunk. Returns when they are in; raises `Fatal` when the budget is spent."""
+        if not decoded.rows:
+            return
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type(StoreAway),
+            wait=wait_exponential_jitter(initial=0.2, max=_LONGEST_WAIT_SECONDS),
+            stop=stop_after_delay(self._retry_seconds),
+            before_sleep=_say,
+            reraise=True,
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    await asyncio.to_thread(self._insert, topic, decoded, token)
+        except StoreAway as error:
+            raise Fatal(
+                f"the store was away for {self._retry_seconds:.0f} s: {error}. Nothing is lost: the log "
+                "holds what was not stored, and the sink goes on from there when it is started again"
+            ) from error
+
+    def _insert(self, topic: str, decoded: Decoded, token: str) -> None:
+        table, schema = self._targets[topic]
+        self._store.insert_arrow(table, batch(decoded.rows, schema), token)
+
+
+def _say(state: RetryCallState) -> None:
+    assert state.outcome is not None
+    log.warning("store away", error=str(state.outcome.exception()), attempt=state.attempt_number)
