@@ -28,7 +28,7 @@ WAITING_BYTES: Final = 16 * 1024 * 1024
 """Above this, callers wait for room before their records are accepted."""
 CONTEXT_BYTES: Final = 1024
 """About what key and headers take; exact sums would cost more than they are worth here."""
-WAITS: Final = (0, 0.25, 0.5, 1, 2, 4, 8, 15)
+WAITS: Final = (0, 0.25, 0.5, 1, 2, 5)
 """Seconds before each attempt to reach the broker; the last one again and again."""
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import murmur2
 
 from producers.spool import Record
@@ -49,34 +49,34 @@ def _hashed(key: bytes) -> int:
 class Uplink:
     """A connected producer. After a flight with trouble it must be closed: its order is broken."""
 
-    def __init__(self, producer: Any, answer_seconds: float) -> None:
-        self._producer = producer
+    def __init__(self, connection: KafkaConnection, answer_seconds: float) -> None:
         self._answer_seconds = answer_seconds
         self._partitions: dict[str, int] = {}
+        self._producer: Any = AIOKafkaProducer(
+            **connection.options(),
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            # A little earlier than ours, so that the client's own time-out tidies up after itself.
+            request_timeout_ms=int(answer_seconds * 750),
+        )
+        self._started: asyncio.Task[None] = asyncio.create_task(self._producer.start())
 
     @classmethod
     async def connect(
         cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float
     ) -> Uplink:
         """Reach the broker and see that the topics exist, within `answer_seconds`; else `BrokerAway`."""
-        producer = AIOKafkaProducer(
-            **connection.options(),
-            acks="all",
-            enable_idempotence=True,
-            compression_type="lz4",
-            max_batch_size=BATCH_BYTES,
-            request_timeout_ms=int(answer_seconds * 1000),
-        )
-        uplink = cls(producer, answer_seconds)
-        where = connection.bootstrap
+        uplink = cls(connection, answer_seconds)
         try:
             async with asyncio.timeout(answer_seconds):
-                await producer.start()
-                for topic in topics:
-                    await uplink._count(topic)
+                await asyncio.shield(uplink._started)
+            for topic in topics:
+                await uplink._count(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await uplink.close()
-            raise BrokerAway(f"Kafka at {where} does not answer ({_reason(error)})") from error
+            raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({_reason(error)})") from error
         except BaseException:
             await uplink.close()
             raise
@@ -91,7 +91,7 @@ class Uplink:
         places: list[Place | None] = [None] * len(records)
         try:
             lanes = await self._lanes(records)
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, BrokerAway) as error:
             return Flight(places, _reason(error))
         tasks = [
             asyncio.create_task(self._lane(topic, partition, lane, records, places))
@@ -122,9 +122,12 @@ class Uplink:
         return lanes
 
     async def _count(self, topic: str) -> int:
-        async with asyncio.timeout(self._answer_seconds):
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        except (UnknownTopicOrPartitionError, TimeoutError) as error:
             # The client asks again and again for a topic that does not exist, up to its time-out.
-            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+            raise BrokerAway(f"Kafka has no topic {topic}, or did not name it in time") from error
         return self._partitions[topic]
 
     async def _lane(
@@ -146,7 +149,9 @@ class Uplink:
                 end += 1
             batch.close()
             sent = await self._producer.send_batch(batch, topic, partition=partition)
-            first = (await sent).offset
+            sent.add_done_callback(_looked_at)
+            # Shielded: an answer that comes after we gave up must still be looked at.
+            first = (await asyncio.shield(sent)).offset
             if first < 0:
                 # A repeat whose first place the broker no longer knows: a receipt must not invent one.
                 raise KafkaError(f"the broker did not say where on {topic}-{partition} it put the records")
@@ -157,20 +162,35 @@ class Uplink:
     async def close(self) -> None:
         """End the producer without waiting for a broker that is away, whatever is under way.
 
-        `stop()` alone would flush, and an idempotent producer tries for ever. There is no public way
-        to end one without that (aiokafka 0.14): so its sender is cancelled and its batches are failed.
+        Its own `stop` would flush, and an idempotent producer tries for ever. There is no public way
+        to end one without that (aiokafka 0.14): so its sender is cancelled and its client is closed.
         """
+        # Cancelled in the middle of its first request, it would leave a connection behind.
+        await asyncio.wait([self._started], timeout=self._answer_seconds)
+        await _end(self._started, 1)
         sender = self._producer._sender.sender_task
         if sender is not None:
-            # The first cancellation lets the requests on the wire end, which a frozen broker never
-            # answers; the second does not.
-            for seconds in (self._answer_seconds, 1):
-                if not sender.done():
-                    sender.cancel()
-                    await asyncio.wait([sender], timeout=seconds)
-        self._producer._message_accumulator.fail_all(KafkaError("given up"))
+            # It lets the requests on the wire end first, which a frozen broker never answers.
+            await _end(sender, self._answer_seconds)
+        self._producer._closed = True
         with suppress(KafkaError, OSError):
-            await self._producer.stop()
+            await self._producer.client.close()
+
+
+async def _end(task: asyncio.Task[None], seconds: float) -> None:
+    """Cancel a task, and once more if it takes longer than `seconds` to tidy up."""
+    for patience in (seconds, 1):
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=patience)
+    if task.done() and not task.cancelled():
+        task.exception()  # the caller has seen it already, or no longer cares
+
+
+def _looked_at(sent: asyncio.Future[Any]) -> None:
+    """Else the event loop complains of an error that we have long acted on."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _reason(error: BaseException) -> str:

