@@ -22,6 +22,8 @@ class TopicSpec:
     name: str
     retention_ms: int
     cleanup_policy: str = "delete"
+    partitions: int = 0
+    """0: as many as the deployment gives every topic."""
 
 
 TOPICS: Final = (

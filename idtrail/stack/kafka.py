@@ -1,0 +1,235 @@
+"""A real Apache Kafka on loopback: one KRaft node, formatted and started as a child of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Fatal
+from schemas.kafka import KafkaConnection
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 20.0
+HEAP_MB: Final = 384
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024 + 512 * 1024
+YEAR_MINUTES: Final = 365 * 24 * 60
+LOG_BYTES: Final = 4 * 1024 * 1024
+"""Beyond this the broker's log file starts anew at the next start."""
+
+
+class LocalKafka:
+    """`start()`, `stop()`, and `died()` in between. Data survive; a broker left by a killed run is ended."""
+
+    def __init__(self, state: Path, *, java: Path, jars: Sequence[Path], synced: bool) -> None:
+        self._home = state / "kafka"
+        self._java = java
+        self._jars = jars
+        self._synced = synced
+        self._guard: asyncio.subprocess.Process | None = None
+        self.bootstrap = ""
+        """Host and port, once started."""
+
+    async def start(self) -> None:
+        """Return when the broker answers. Raises `Fatal` with the broker's own last word otherwise."""
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(self._end_leftover)
+        broker_port, controller_port = self._ports()
+        self.bootstrap = f"127.0.0.1:{broker_port}"
+        self._write_properties(broker_port, controller_port)
+        if not (self._home / "data" / "meta.properties").exists():
+            await self._format()
+        await self._launch()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._answering()
+        except TimeoutError:
+            await self.stop()
+            raise Fatal(
+                f"the broker did not answer within {START_SECONDS:.0f} s: {self._last_word()}"
+            ) from None
+
+    async def stop(self) -> None:
+        """End the broker in order. Safe to call twice."""
+        guard, self._guard = self._guard, None
+        if guard is None:
+            return
+        assert guard.stdin is not None
+        guard.stdin.close()  # the guard ends the broker
+        try:
+            await asyncio.wait_for(guard.wait(), STOP_SECONDS)
+        except TimeoutError:
+            guard.kill()
+            await guard.wait()
+            await asyncio.to_thread(self._end_leftover)
+        self._pid_file.unlink(missing_ok=True)
+
+    async def died(self) -> None:
+        """Raises `Fatal` when the broker ends by itself; otherwise waits for ever."""
+        guard = self._guard
+        assert guard is not None, "start() comes first"
+        code = await guard.wait()
+        if self._guard is guard:
+            raise Fatal(f"the broker ended by itself (exit code {code}): {self._last_word()}")
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._home / "broker.pid"
+
+    def _java_command(self, *arguments: str) -> list[str]:
+        class_path = os.pathsep.join(str(jar) for jar in self._jars)
+        return [
+            str(self._java),
+            f"-Xmx{HEAP_MB}m",
+            "-XX:+UseG1GC",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp",
+            class_path,
+            *arguments,
+        ]
+
+    async def _format(self) -> None:
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java_command(
+            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._home / "server.properties")
+        )
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        said, _ = await process.communicate()
+        if process.returncode != 0:
+            last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
+            raise Fatal(f"the broker's directory {self._home} could not be formatted: {last[0]}")
+
+    async def _launch(self) -> None:
+        log_file = self._home / "broker.log"
+        fresh = log_file.exists() and log_file.stat().st_size > LOG_BYTES
+        with log_file.open("wb" if fresh else "ab") as log:
+            self._guard = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "idtrail.stack.guard",
+                *self._java_command("kafka.Kafka", str(self._home / "server.properties")),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C at the terminal must not reach the broker before us
+            )
+        assert self._guard.stdout is not None
+        pid = int(await self._guard.stdout.readline())
+        born = psutil.Process(pid).create_time()
+        self._pid_file.write_text(json.dumps({"pid": pid, "born": born}))
+
+    async def _answering(self) -> None:
+        """Answers to a client, not only an open port."""
+        while True:
+            assert self._guard is not None
+            if self._guard.returncode is not None:
+                raise Fatal(f"the broker did not start: {self._last_word()}")
+            admin = AIOKafkaAdminClient(**KafkaConnection(self.bootstrap).options())
+            try:
+                with _port_open(self.bootstrap):
+                    await admin.start()
+                    await admin.list_topics()
+                    return
+            except (KafkaError, OSError):
+                await asyncio.sleep(0.1)
+            finally:
+                await admin.close()
+
+    def _end_leftover(self) -> None:
+        """End the broker of a run whose guard was killed too: that very process and no other."""
+        try:
+            left = json.loads(self._pid_file.read_text())
+            process = psutil.Process(left["pid"])
+            if abs(process.create_time() - left["born"]) > 1:
+                return  # the number belongs to another process by now
+            process.terminate()
+            try:
+                process.wait(10)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+            return
+        finally:
+            self._pid_file.unlink(missing_ok=True)
+
+    def _ports(self) -> tuple[int, int]:
+        """Those of the last run if they are still free, so that addresses stay."""
+        try:
+            kept = json.loads((self._home / "ports.json").read_text())
+            ports = int(kept[0]), int(kept[1])
+        except (OSError, ValueError, IndexError, TypeError):
+            ports = 0, 0
+        ports = _free_port(ports[0]), _free_port(ports[1])
+        (self._home / "ports.json").write_text(json.dumps(ports))
+        return ports
+
+    def _write_properties(self, broker_port: int, controller_port: int) -> None:
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker_port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": self._home / "data",
+            "auto.create.topics.enable": "false",
+            "log.message.timestamp.type": "LogAppendTime",
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            # The sink's progress is in the committed offsets: keep it longer than any pause.
+            "offsets.retention.minutes": YEAR_MINUTES,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1000,
+            "num.network.threads": 2,
+            "num.io.threads": 2,
+        }
+        if self._synced:
+            # No replica will have it after a power cut: sync each append before it is acknowledged.
+            properties["log.flush.interval.messages"] = 1
+        text = "".join(f"{name}={value}\n" for name, value in properties.items())
+        (self._home / "server.properties").write_text(text)
+
+    def _last_word(self) -> str:
+        try:
+            lines = (self._home / "broker.log").read_text(errors="replace").splitlines()
+        except OSError:
+            lines = []
+        telling = [line for line in lines[-200:] if "ERROR" in line or "Exception" in line or "error" in line]
+        last = (telling or lines or ["it said nothing"])[-1].strip()
+        return f"{last[:300]} (log: {self._home / 'broker.log'})"
+
+
+def _free_port(wanted: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _port_open(bootstrap: str) -> socket.socket:
+    """aiokafka logs an error for each attempt at a closed port; so knock first."""
+    host, port = bootstrap.split(":")
+    return socket.create_connection((host, int(port)), timeout=1)

@@ -1,0 +1,77 @@
+"""Who may use a state directory: one process at a time, and the others find out which."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+from filelock import FileLock, Timeout
+
+from schemas.errors import AlreadyRunning
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The trail that runs in a state directory."""
+
+    pid: int
+    bootstrap: str
+    api_url: str
+
+
+class StateDirectory:
+    """A context manager: makes the directory (mode 700) and holds it for this process alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(path / "lock")
+
+    def __enter__(self) -> Self:
+        """Raises `AlreadyRunning` when another process holds it."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            other = _read(self.path)
+            who = f"process {other.pid}, {other.api_url}" if other else "a process that is still starting"
+            raise AlreadyRunning(
+                f"a trail already runs in {self.path} ({who}): stop it first, "
+                "or give this one a directory of its own with IDTRAIL_STATE_DIR"
+            ) from None
+        self.retract()  # what a killed process left
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.retract()
+        self._lock.release()
+
+    def announce(self, *, bootstrap: str, api_url: str) -> None:
+        """Tell the command line where this trail is."""
+        file = self.path / "stack.json"
+        draft = file.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(Running(os.getpid(), bootstrap, api_url))))
+        draft.replace(file)
+
+    def retract(self) -> None:
+        """Nothing runs here any more."""
+        (self.path / "stack.json").unlink(missing_ok=True)
+
+
+def read_running(path: Path) -> Running | None:
+    """The trail that runs in a state directory, if one does and has said so."""
+    running = _read(path)
+    return running if running is not None and psutil.pid_exists(running.pid) else None
+
+
+def _read(path: Path) -> Running | None:
+    try:
+        return Running(**json.loads((path / "stack.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
