@@ -1,0 +1,82 @@
+"""The broker that all tests share, and topics of their own for each."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from idtrail.stack.jars import verified_jars
+from idtrail.stack.jvm import java_executable
+from idtrail.stack.kafka import LocalKafka
+from idtrail.stack.topics import create_topics
+from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaConnection]:
+    """A running broker. Its child process belongs to a loop of its own: tests have a loop each."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop).result(90)
+
+    broker = LocalKafka(
+        tmp_path_factory.mktemp("broker"), java=java_executable("bundled"), jars=verified_jars(), synced=False
+    )
+    run(broker.start())
+    try:
+        yield KafkaConnection(broker.bootstrap)
+    finally:
+        run(broker.stop())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of one test."""
+
+    events: str
+    dead_letters: str
+    provisioning: str
+    group: str
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return self.events, self.dead_letters, self.provisioning
+
+
+@pytest.fixture
+async def topics(kafka: KafkaConnection) -> Topics:
+    """Four partitions each, named for this test alone."""
+    tail = uuid4().hex[:8]
+    made = Topics(f"events-{tail}", f"dead-letters-{tail}", f"provisioning-{tail}", f"sink-{tail}")
+    await create_topics(kafka, 4, 1, [TopicSpec(name, FOR_EVER) for name in made.names], patience_seconds=30)
+    return made
+
+
+@pytest.fixture
+async def producer(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaProducer]:
+    """A plain producer, for putting on the log what the emitter never would."""
+    async with AIOKafkaProducer(**kafka.options(), acks="all", enable_idempotence=True) as plain:
+        yield plain
+
+
+async def until(condition: Callable[[], bool | Coroutine[Any, Any, bool]], seconds: float = 30) -> None:
+    """Wait for a condition, at most `seconds`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()
+            if await answer if isinstance(answer, Coroutine) else answer:
+                return
+            await asyncio.sleep(0.02)

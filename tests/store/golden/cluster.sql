@@ -1,0 +1,290 @@
+CREATE TABLE IF NOT EXISTS events_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    event_id UUID,
+    fingerprint FixedString(16),
+    version Int64,
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    occurred_text String,
+    time_quality LowCardinality(String),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    stored_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD(1)),
+    source LowCardinality(String),
+    trust UInt8,
+    fresh Bool,
+    event_key String,
+    correlation_id String,
+    redacted Bool,
+    raw String CODEC(ZSTD(3)),
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    log_offset UInt64 CODEC(Delta, ZSTD(1)),
+    event_type LowCardinality(String),
+    kind LowCardinality(String),
+    action LowCardinality(String),
+    outcome LowCardinality(String),
+    subject_id String,
+    subject_type LowCardinality(String),
+    subject_name String,
+    subject_email String,
+    application_id LowCardinality(String),
+    application_name LowCardinality(String),
+    integration_id LowCardinality(String),
+    actor_id String,
+    actor_type LowCardinality(String),
+    actor_name String,
+    http_status UInt16,
+    scim_type LowCardinality(String),
+    cause LowCardinality(String),
+    attribute LowCardinality(String),
+    detail String,
+    retryable Bool,
+    account_state LowCardinality(String),
+    flags Array(LowCardinality(String)),
+    INDEX by_event event_id TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1
+) ENGINE = ReplicatedReplacingMergeTree(version)
+PARTITION BY if(time_quality = 'ok', toYYYYMM(occurred_at), 0)
+ORDER BY (organization, occurred_at, event_id, fingerprint)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS events ON CLUSTER 'trail' AS events_local
+ENGINE = Distributed('trail', currentDatabase(), 'events_local', cityHash64(subject_id));
+
+CREATE TABLE IF NOT EXISTS events_by_subject_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    subject_id String,
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_id UUID,
+    fingerprint FixedString(16),
+    version Int64,
+    occurred_text String,
+    time_quality LowCardinality(String),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    source LowCardinality(String),
+    trust UInt8,
+    correlation_id String,
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    log_offset UInt64 CODEC(Delta, ZSTD(1)),
+    event_type LowCardinality(String),
+    kind LowCardinality(String),
+    action LowCardinality(String),
+    outcome LowCardinality(String),
+    subject_type LowCardinality(String),
+    subject_name String,
+    subject_email String,
+    application_id LowCardinality(String),
+    application_name LowCardinality(String),
+    integration_id LowCardinality(String),
+    actor_id String,
+    actor_type LowCardinality(String),
+    actor_name String,
+    http_status UInt16,
+    scim_type LowCardinality(String),
+    cause LowCardinality(String),
+    attribute LowCardinality(String),
+    detail String,
+    retryable Bool,
+    account_state LowCardinality(String),
+    flags Array(LowCardinality(String))
+) ENGINE = ReplicatedReplacingMergeTree(version)
+PARTITION BY if(time_quality = 'ok', toYear(occurred_at), 0)
+ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS events_by_subject_view ON CLUSTER 'trail' TO events_by_subject_local AS
+SELECT
+    organization, subject_id, occurred_at, event_id, fingerprint, version, occurred_text, time_quality, known_at,
+    source, trust, correlation_id, log_topic, log_partition, log_offset, event_type, kind, action, outcome,
+    subject_type, subject_name, subject_email, application_id, application_name, integration_id, actor_id,
+    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state, flags
+FROM events_local;
+
+CREATE TABLE IF NOT EXISTS events_by_subject ON CLUSTER 'trail' AS events_by_subject_local
+ENGINE = Distributed('trail', currentDatabase(), 'events_by_subject_local', cityHash64(subject_id));
+
+CREATE TABLE IF NOT EXISTS subjects_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    name String,
+    subject_id String,
+    subject_type LowCardinality(String),
+    last_seen DateTime64(6, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree(last_seen)
+ORDER BY (organization, name, subject_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS subjects_view ON CLUSTER 'trail' TO subjects_local AS
+SELECT
+    organization,
+    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(subject_name), lowerUTF8(subject_email)]))) AS name,
+    subject_id,
+    argMax(e.subject_type, e.occurred_at) AS subject_type,
+    max(e.occurred_at) AS last_seen
+FROM events_local AS e
+WHERE subject_id != ''
+GROUP BY organization, name, subject_id;
+
+CREATE TABLE IF NOT EXISTS subjects ON CLUSTER 'trail' AS subjects_local
+ENGINE = Distributed('trail', currentDatabase(), 'subjects_local', cityHash64(subject_id));
+
+CREATE TABLE IF NOT EXISTS attempts_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_id UUID,
+    fingerprint FixedString(16),
+    version Int64,
+    time_quality LowCardinality(String),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_type LowCardinality(String),
+    kind LowCardinality(String),
+    action LowCardinality(String),
+    outcome LowCardinality(String),
+    cause LowCardinality(String),
+    attribute LowCardinality(String),
+    application_id LowCardinality(String),
+    application_name LowCardinality(String),
+    integration_id LowCardinality(String),
+    subject_id String,
+    subject_type LowCardinality(String),
+    subject_name String,
+    actor_name String,
+    http_status UInt16,
+    detail String,
+    retryable Bool,
+    account_state LowCardinality(String)
+) ENGINE = ReplicatedReplacingMergeTree(version)
+PARTITION BY if(time_quality = 'ok', toYYYYMM(occurred_at), 0)
+ORDER BY (organization, occurred_at, event_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS attempts_view ON CLUSTER 'trail' TO attempts_local AS
+SELECT
+    organization, occurred_at, event_id, fingerprint, version, time_quality, known_at, event_type, kind, action,
+    outcome, cause, attribute, application_id, application_name, integration_id, subject_id, subject_type,
+    subject_name, actor_name, http_status, detail, retryable, account_state
+FROM events_local
+WHERE kind != 'other';
+
+CREATE TABLE IF NOT EXISTS attempts ON CLUSTER 'trail' AS attempts_local
+ENGINE = Distributed('trail', currentDatabase(), 'attempts_local', cityHash64(subject_id));
+
+CREATE TABLE IF NOT EXISTS event_counts_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    hour DateTime('UTC'),
+    event_type LowCardinality(String),
+    events AggregateFunction(uniqExact, UUID)
+) ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (organization, hour, event_type)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS event_counts_view ON CLUSTER 'trail' TO event_counts_local AS
+SELECT organization, toStartOfHour(occurred_at) AS hour, event_type, uniqExactState(event_id) AS events
+FROM events_local
+GROUP BY organization, hour, event_type;
+
+CREATE TABLE IF NOT EXISTS event_counts ON CLUSTER 'trail' AS event_counts_local
+ENGINE = Distributed('trail', currentDatabase(), 'event_counts_local', rand());
+
+CREATE TABLE IF NOT EXISTS account_states_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    application_id LowCardinality(String),
+    subject_id String,
+    attempted AggregateFunction(argMax,
+        Tuple(state String, occurred_at DateTime64(6, 'UTC'), event_id UUID, outcome String, cause String),
+        Tuple(DateTime64(6, 'UTC'), UUID, Int64)),
+    confirmed AggregateFunction(argMaxIf,
+        Tuple(state String, occurred_at DateTime64(6, 'UTC'), event_id UUID),
+        Tuple(DateTime64(6, 'UTC'), UUID, Int64), UInt8)
+) ENGINE = ReplicatedAggregatingMergeTree
+ORDER BY (organization, application_id, subject_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS account_states_view ON CLUSTER 'trail' TO account_states_local AS
+SELECT
+    organization, application_id, subject_id,
+    argMaxState(
+        (toString(account_state), occurred_at, event_id, toString(outcome), toString(cause)),
+        (occurred_at, event_id, version)
+    ) AS attempted,
+    argMaxIfState(
+        (toString(account_state), occurred_at, event_id), (occurred_at, event_id, version), outcome = 'success'
+    ) AS confirmed
+FROM events_local
+WHERE kind = 'user' AND account_state != '' AND application_id != ''
+GROUP BY organization, application_id, subject_id;
+
+CREATE TABLE IF NOT EXISTS account_states ON CLUSTER 'trail' AS account_states_local
+ENGINE = Distributed('trail', currentDatabase(), 'account_states_local', cityHash64(subject_id));
+
+CREATE TABLE IF NOT EXISTS failure_windows_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    window_start DateTime('UTC'),
+    application_id LowCardinality(String),
+    application_name LowCardinality(String),
+    event_type LowCardinality(String),
+    cause LowCardinality(String),
+    attempts UInt64,
+    failures UInt64,
+    subjects UInt64,
+    first_event UUID,
+    last_event UUID,
+    first_at DateTime64(6, 'UTC'),
+    last_at DateTime64(6, 'UTC'),
+    seen UInt64
+) ENGINE = ReplicatedReplacingMergeTree(seen)
+PARTITION BY toYYYYMM(window_start)
+ORDER BY (organization, window_start, application_id, event_type, cause)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS failure_windows ON CLUSTER 'trail' AS failure_windows_local
+ENGINE = Distributed('trail', currentDatabase(), 'failure_windows_local', cityHash64(organization));
+
+CREATE TABLE IF NOT EXISTS backfill_progress_local ON CLUSTER 'trail' (
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    next_offset UInt64
+) ENGINE = ReplicatedReplacingMergeTree(next_offset)
+ORDER BY (log_topic, log_partition)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS backfill_progress ON CLUSTER 'trail' AS backfill_progress_local
+ENGINE = Distributed('trail', currentDatabase(), 'backfill_progress_local', log_partition);
+
+CREATE TABLE IF NOT EXISTS dead_letters_local ON CLUSTER 'trail' (
+    letter_id UUID,
+    organization LowCardinality(String),
+    source LowCardinality(String),
+    position String,
+    reason LowCardinality(String),
+    message String,
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    size UInt32,
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    log_offset UInt64,
+    version Int64
+) ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY (organization, letter_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS dead_letters ON CLUSTER 'trail' AS dead_letters_local
+ENGINE = Distributed('trail', currentDatabase(), 'dead_letters_local', cityHash64(letter_id));
+
+CREATE TABLE IF NOT EXISTS tokens_local ON CLUSTER 'trail' (
+    token_id UUID,
+    name String,
+    hash FixedString(32),
+    scopes Array(LowCardinality(String)),
+    organization String,
+    created_at DateTime64(3, 'UTC'),
+    expires_at Nullable(DateTime64(3, 'UTC')),
+    revoked_at Nullable(DateTime64(3, 'UTC')),
+    version UInt64
+) ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY token_id
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS tokens ON CLUSTER 'trail' AS tokens_local
+ENGINE = Distributed('trail', currentDatabase(), 'tokens_local', cityHash64(token_id));

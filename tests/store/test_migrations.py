@@ -1,0 +1,80 @@
+"""Migrations: immutable, the same for three kinds of deployment, safe to run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from queries.migrate import Deployment, migrate, migrations, render
+from queries.store import Store
+from schemas.errors import Fatal
+
+GOLDEN = Path(__file__).parent / "golden"
+
+DEPLOYMENTS = {
+    "embedded": Deployment("embedded"),
+    "server": Deployment("server"),
+    "cluster": Deployment("cluster", cluster="trail"),
+}
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_the_rendered_statements_are_those_on_record(name: str) -> None:
+    """A change of what is shipped is a deliberate one: `python -m tests.store.test_migrations` rewrites."""
+    assert (GOLDEN / f"{name}.sql").read_text() == rendered(DEPLOYMENTS[name])
+
+
+def rendered(deployment: Deployment) -> str:
+    statements = [statement for migration in migrations() for statement in render(migration.sql, deployment)]
+    return ";\n\n".join(statements) + ";\n"
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    numbers = [migration.number for migration in migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_no_view_adds_up_what_may_come_twice() -> None:
+    for migration in migrations():
+        for statement in render(migration.sql, DEPLOYMENTS["server"]):
+            if "MATERIALIZED VIEW" in statement:
+                assert "sum(" not in statement.lower()
+                assert "count(" not in statement.lower()
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_every_table_recognises_a_repeated_insert(name: str) -> None:
+    for migration in migrations():
+        for statement in render(migration.sql, DEPLOYMENTS[name]):
+            if "MergeTree" in statement:
+                assert "deduplication_window" in statement
+
+
+@pytest.mark.store
+def test_migrating_again_does_nothing(store: Store) -> None:
+    assert migrate(store, Deployment("embedded", synced=False)) == []
+
+
+@pytest.mark.store
+def test_a_migration_that_was_changed_after_it_was_applied_is_named(store: Store) -> None:
+    store.command("INSERT INTO schema_migrations (number, name, checksum) VALUES (3, 'attempts', 'other')")
+    store.command(
+        "ALTER TABLE schema_migrations DELETE"
+        " WHERE number = 3 AND checksum != 'other' SETTINGS mutations_sync = 1"
+    )
+    with pytest.raises(Fatal, match="0003 'attempts' was changed"):
+        migrate(store, Deployment("embedded"))
+
+
+@pytest.mark.store
+def test_a_store_of_a_newer_version_is_left_alone(store: Store) -> None:
+    store.command("INSERT INTO schema_migrations (number, name, checksum) VALUES (99, 'later', 'x')")
+    with pytest.raises(Fatal, match="newer idtrail"):
+        migrate(store, Deployment("embedded"))
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for kind, place in DEPLOYMENTS.items():
+        (GOLDEN / f"{kind}.sql").write_text(rendered(place))
