@@ -32,8 +32,6 @@ from streams.chunk import Progress, Span, read_progress, token
 from streams.rows import Decoded, LogRecord, Produced, cut, decode_dead_letters, decode_events
 
 GROUP: Final = "idtrail-sink"
-SESSION_TIMEOUT_MS: Final = 6_000
-"""A killed worker's partitions move within 10 s."""
 REBALANCE_TIMEOUT_MS: Final = 300_000
 """A rebalance waits for the flight in the air, and that for a store that is away."""
 FETCH_BYTES: Final = 8 * 1024 * 1024
@@ -60,6 +58,8 @@ class SinkOptions:
     flush: timedelta = timedelta(milliseconds=200)
     horizon: timedelta = timedelta(hours=24)
     poison_limit: int = 500
+    session: timedelta = timedelta(seconds=6)
+    """How long a silent worker keeps its partitions: a killed one's move within 10 s."""
     topics: tuple[str, str, str] = (EVENTS, DEAD_LETTERS, PROVISIONING)
     group: str = GROUP
 
@@ -109,12 +109,13 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     async def run(self) -> None:
         """Consume until cancelled. Raises `Fatal` when going on could lose or double events."""
         events, dead_letters, _ = self._options.topics
+        session_ms = self._options.session // timedelta(milliseconds=1)
         self._consumer = AIOKafkaConsumer(
             group_id=self._options.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
             max_poll_interval_ms=REBALANCE_TIMEOUT_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,

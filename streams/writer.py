@@ -39,7 +39,7 @@ class StoreWriter:
             return
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(StoreAway),
-            wait=wait_exponential_jitter(initial=0.2, max=_LONGEST_WAIT_SECONDS),
+            wait=wait_exponential_jitter(multiplier=0.2, max=_LONGEST_WAIT_SECONDS),
             stop=stop_after_delay(self._retry_seconds),
             before_sleep=_say,
             reraise=True,

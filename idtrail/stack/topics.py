@@ -32,7 +32,7 @@ async def create_topics(
     """
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(BrokerAway),
-        wait=wait_exponential_jitter(initial=0.3, max=LONGEST_WAIT_SECONDS),
+        wait=wait_exponential_jitter(multiplier=0.3, max=LONGEST_WAIT_SECONDS),
         stop=stop_never if patience_seconds is None else stop_after_delay(patience_seconds),
         before_sleep=_say,
         reraise=True,

@@ -1,0 +1,54 @@
+"""A worker's sink in a process of its own, that can be told to die at a named point.
+
+python -m tests.sink.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
+                               "die_at": "inserted", "die_after": 2}'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from datetime import timedelta
+from typing import Any
+
+from idtrail.logs import configure_logs
+from queries.store import Store
+from schemas.kafka import KafkaConnection
+from streams.sink import Sink, SinkOptions
+from streams.writer import StoreWriter
+
+
+class Doom:
+    """Kills this process, as `kill -9` would, when a point is reached for the n-th time."""
+
+    def __init__(self, point: str, after: int) -> None:
+        self._point = point
+        self._left = after
+
+    def __call__(self, point: str) -> None:
+        if point == self._point:
+            self._left -= 1
+            if self._left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def main(arguments: dict[str, Any]) -> None:
+    store = Store.open(arguments["store"], database=arguments["database"])
+    events, dead_letters, _ = topics = tuple(arguments["topics"])
+    writer = StoreWriter(store, arguments.get("retry_seconds", 30), events=events, dead_letters=dead_letters)
+    options = SinkOptions(
+        topics=topics,
+        group=arguments["group"],
+        flight_rows=arguments.get("flight_rows", 400),
+        session=timedelta(seconds=2),  # the dead are missed sooner
+    )
+    doom = Doom(arguments.get("die_at", ""), arguments.get("die_after", 1))
+    await Sink(KafkaConnection(arguments["bootstrap"]), writer, options, doom).run()
+
+
+if __name__ == "__main__":
+    configure_logs("json", "info")
+    asyncio.run(main(json.loads(sys.argv[1])))

@@ -1,0 +1,123 @@
+"""Filling a log, running sinks on it in processes, and looking at what is in effect."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from queries.store import Store
+from schemas.errors import BrokerAway
+from schemas.kafka import KafkaConnection
+from streams.lag import read_lag
+from tests.fixtures_kafka import Topics, until
+from tests.records import Record
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+async def fill(kafka: KafkaConnection, topic: str, records: Sequence[Record]) -> None:
+    """Put sealed records on the log, in their order."""
+    async with AIOKafkaProducer(
+        **kafka.options(), acks="all", enable_idempotence=True, max_batch_size=262_144
+    ) as producer:
+        sent = [
+            await producer.send(topic, record.value, key=record.key, headers=record.headers)
+            for record in records
+        ]
+        await asyncio.gather(*sent)
+
+
+async def everything_stored(kafka: KafkaConnection, topics: Topics) -> bool:
+    try:
+        lag = await read_lag(kafka, topics.group, [topics.events, topics.dead_letters])
+    except BrokerAway:  # a new group's coordinator takes a moment to be found
+        return False
+    return all(partition.behind == 0 for partition in lag)
+
+
+@dataclass
+class Sinks:
+    """Sink processes on one store; all are ended at the end, however the test ended."""
+
+    arguments: dict[str, Any]
+    log: Path
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, **more: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.sink.process", json.dumps({**self.arguments, **more})]
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        self.running.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait(10)
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+@contextmanager
+def sinks(
+    kafka: KafkaConnection, topics: Topics, store_url: str, store: Store, directory: Path
+) -> Iterator[Sinks]:
+    arguments = {
+        "bootstrap": kafka.bootstrap,
+        "store": store_url,
+        "database": store.database,
+        "topics": topics.names,
+        "group": topics.group,
+    }
+    made = Sinks(arguments, directory / "sinks.log")
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+async def ended(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
+    await until(lambda: process.poll() is not None, seconds)
+    return process.returncode
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What every table holds, without FINAL: a doubled row shows."""
+
+    events: int
+    by_subject: int
+    attempts: int
+    counted: int
+    distinct: int
+
+
+def effect(store: Store) -> Effect:
+    return Effect(
+        store.query("SELECT count() FROM events")[0][0],
+        store.query("SELECT count() FROM events_by_subject")[0][0],
+        store.query("SELECT count() FROM attempts")[0][0],
+        store.query(
+            "SELECT sum(n) FROM (SELECT uniqExactMerge(events) AS n FROM event_counts"
+            " GROUP BY organization, hour, event_type)"
+        )[0][0],
+        store.query("SELECT uniqExact(event_id) FROM events")[0][0],
+    )
+
+
+def once(count: int) -> Effect:
+    """Each of `count` provisioning events once, everywhere."""
+    return Effect(count, count, count, count, count)

@@ -1,0 +1,308 @@
+"""The sink on a real broker: each record once in effect, whatever happens at whatever point."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from queries.store import Store
+from schemas.errors import Fatal, StoreAway
+from schemas.kafka import KafkaConnection
+from streams.rows import Decoded
+from streams.sink import Sink, SinkOptions
+from streams.writer import StoreWriter
+from tests.fixtures_kafka import Topics, until
+from tests.records import ORGANIZATION, Record, event, record_of
+from tests.sink.support import Effect, effect, ended, everything_stored, fill, once, sinks
+from tests.support.clickhouse_http import ClickHouseFront
+
+pytestmark = [pytest.mark.kafka, pytest.mark.store]
+
+POINTS = ["fetched", "intended", "inserted", "forwarded", "committed"]
+
+
+def records(count: int, people: int = 40) -> list[Record]:
+    """Provisioning events of the last hour, of several people."""
+    begin = datetime.now(UTC) - timedelta(minutes=50)
+    return [
+        record_of(
+            event(
+                ("user_create_provision", "user_update_provision", "user_deprovision")[number % 3],
+                timestamp=(begin + timedelta(milliseconds=number)).isoformat(),
+                success=number % 5 != 0,
+                resource={"id": f"{number % people:024x}", "type": "user"},
+            )
+        )
+        for number in range(count)
+    ]
+
+
+def options(topics: Topics, **more: object) -> SinkOptions:
+    return SinkOptions(topics=topics.names, group=topics.group, **more)  # type: ignore[arg-type]  # because of **
+
+
+def writer(topics: Topics, store: Store, retry_seconds: float = 30) -> StoreWriter:
+    return StoreWriter(store, retry_seconds, events=topics.events, dead_letters=topics.dead_letters)
+
+
+async def committed(kafka: KafkaConnection, topics: Topics) -> dict[int, int]:
+    """Offsets of the events topic that the group has committed, by partition."""
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(topics.group)
+    finally:
+        await admin.close()
+    return {place.partition: at.offset for place, at in found.items() if place.topic == topics.events}
+
+
+async def read_all(kafka: KafkaConnection, topic: str, count: int) -> list[Record]:
+    """The first `count` records of a topic."""
+    got: list[Record] = []
+    consumer = AIOKafkaConsumer(topic, auto_offset_reset="earliest", **kafka.options())
+    async with consumer, asyncio.timeout(30):
+        async for record in consumer:
+            got.append(Record(record.value, record.headers, record.offset, key=record.key))
+            if len(got) == count:
+                break
+    return got
+
+
+async def run_until_stored(sink: Sink, kafka: KafkaConnection, topics: Topics) -> None:
+    """Run a sink in this process until all is stored, then stop it."""
+    task = asyncio.create_task(sink.run())
+    try:
+        await until(lambda: task.done() or _stored(kafka, topics), 60)
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _stored(kafka: KafkaConnection, topics: Topics) -> bool:
+    return await everything_stored(kafka, topics)
+
+
+async def test_records_are_stored_and_fresh_ones_forwarded_with_their_place(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    await fill(kafka, topics.events, records(300))
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    assert effect(store) == once(300)
+    forwarded = await read_all(kafka, topics.provisioning, 300)
+    places = {(dict(r.headers)["idtrail_partition"], dict(r.headers)["idtrail_offset"]) for r in forwarded}
+    assert len(places) == 300
+    assert {r.key for r in forwarded} == {ORGANIZATION.encode()}
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_sink_killed_at_any_point_leaves_each_event_once_in_every_table(
+    kafka: KafkaConnection,
+    topics: Topics,
+    front: ClickHouseFront,
+    http_store: Store,
+    tmp_path: Path,
+    point: str,
+) -> None:
+    await fill(kafka, topics.events, records(2_000))
+    with sinks(kafka, topics, front.url, http_store, tmp_path) as processes:
+        for after in (1, 2):
+            assert await ended(processes.start(die_at=point, die_after=after)) == -signal.SIGKILL
+        processes.start()
+        await until(lambda: everything_stored(kafka, topics), 60)
+    assert effect(http_store) == once(2_000)
+
+
+async def test_a_sink_frozen_past_its_session_and_woken_doubles_nothing(
+    kafka: KafkaConnection, topics: Topics, front: ClickHouseFront, http_store: Store, tmp_path: Path
+) -> None:
+    await fill(kafka, topics.events, records(6_000))
+    with sinks(kafka, topics, front.url, http_store, tmp_path) as processes:
+        frozen = processes.start(flight_rows=100)
+        await until(lambda: _stored_some(http_store, 300), 60)
+        frozen.send_signal(signal.SIGSTOP)
+        processes.start(flight_rows=400)
+        await until(lambda: everything_stored(kafka, topics), 60)
+        frozen.send_signal(signal.SIGCONT)
+        await fill(kafka, topics.events, records(1_000))
+        await until(lambda: everything_stored(kafka, topics), 60)
+    assert effect(http_store) == once(7_000)
+
+
+def _stored_some(store: Store, least: int) -> bool:
+    return bool(store.query("SELECT count() FROM events")[0][0] >= least)
+
+
+class Failing:
+    """A writer that fails when told to."""
+
+    def __init__(self, inner: StoreWriter, at: int) -> None:
+        self._inner = inner
+        self._left = at
+
+    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Fatal("told to fail")
+        await self._inner.write(topic, decoded, token)
+
+
+async def test_a_failed_insert_ends_the_sink_before_offsets_move(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    await fill(kafka, topics.events, records(50, people=1))  # one person: one partition
+    sink = Sink(kafka, Failing(writer(topics, store), at=1), options(topics))
+    with pytest.raises(Fatal, match="told to fail"):
+        await asyncio.wait_for(sink.run(), 30)
+    (offset,) = (await committed(kafka, topics)).values()
+    assert offset == 0, "the intent is committed, and nothing beyond it"
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    (offset,) = (await committed(kafka, topics)).values()
+    assert offset == 50
+    assert effect(store) == once(50)
+
+
+async def test_a_store_away_for_a_while_is_waited_for(
+    kafka: KafkaConnection, topics: Topics, tmp_path: Path
+) -> None:
+    with ClickHouseFront(tmp_path / "own") as front:
+        store = Store.open(front.url, database="away")
+        from queries.migrate import Deployment, migrate
+
+        migrate(store, Deployment("server"))
+        front.kill()
+        await fill(kafka, topics.events, records(100, people=1))
+        task = asyncio.create_task(Sink(kafka, writer(topics, store, 60), options(topics)).run())
+        try:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(task), 20)  # the store is away for 20 s
+            assert set((await committed(kafka, topics)).values()) == {0}
+            await asyncio.to_thread(front.start)
+            await until(lambda: everything_stored(kafka, topics), 60)
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        assert set((await committed(kafka, topics)).values()) == {100}
+        assert effect(store) == once(100)
+        store.close()
+
+
+async def test_a_store_that_stays_away_ends_the_sink_and_loses_nothing(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    class Away:
+        async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+            await StoreWriter.write(patient, topic, decoded, token)
+
+    patient = writer(topics, store, retry_seconds=1)
+    patient._insert = _refuse  # type: ignore[method-assign]  # because a chDB engine cannot be away
+    await fill(kafka, topics.events, records(10, people=1))
+    with pytest.raises(Fatal, match="Nothing is lost"):
+        await asyncio.wait_for(Sink(kafka, Away(), options(topics)).run(), 30)
+    assert set((await committed(kafka, topics)).values()) == {0}
+
+
+def _refuse(topic: str, decoded: Decoded, token: str) -> None:
+    raise StoreAway("ClickHouse does not answer")
+
+
+async def test_a_poisoned_record_is_in_the_dead_letters_before_its_offset_moves(
+    kafka: KafkaConnection, topics: Topics, store: Store, producer: AIOKafkaProducer
+) -> None:
+    good = records(2, people=1)
+    for value, key, headers in [
+        (good[0].value, good[0].key, good[0].headers),
+        (b"\xff not json", good[0].key, [("mark", b"1")]),
+        (good[1].value, good[1].key, good[1].headers),
+    ]:
+        await producer.send_and_wait(topics.events, value, key=key, headers=headers)
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    assert set((await committed(kafka, topics)).values()) == {3}
+    assert effect(store) == once(2)
+    (dead,) = await read_all(kafka, topics.dead_letters, 1)
+    assert (dead.value, dead.key) == (b"\xff not json", good[0].key)
+    why = dict(dead.headers)
+    assert (why["mark"], why["idtrail_offset"]) == (b"1", b"1")
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    listed = store.query("SELECT reason, log_topic FROM dead_letters FINAL")
+    assert listed == [("invalid_utf8", topics.dead_letters)]
+
+
+async def test_if_everything_is_poison_the_sink_stops_before_it(
+    kafka: KafkaConnection, topics: Topics, store: Store, producer: AIOKafkaProducer
+) -> None:
+    for _ in range(30):
+        await producer.send(topics.events, b"poison", key=b"k")
+    await producer.flush()
+    with pytest.raises(Fatal, match="30 records in a row"):
+        await asyncio.wait_for(Sink(kafka, writer(topics, store), options(topics, poison_limit=30)).run(), 30)
+    assert not any((await committed(kafka, topics)).values())
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        pytest.param(None, id="null"),
+        pytest.param("not a time", id="garbage"),
+        pytest.param("1800-01-01T00:00:00Z", id="year 1800"),
+        pytest.param("9999-12-31T23:59:59Z", id="year 9999"),
+        pytest.param((datetime.now(UTC) + timedelta(days=3)).isoformat(), id="future"),
+        pytest.param(12, id="a number"),
+    ],
+)
+async def test_no_timestamp_stops_the_sink_or_drops_an_event(
+    kafka: KafkaConnection, topics: Topics, store: Store, timestamp: object
+) -> None:
+    odd = record_of({**event(), "timestamp": timestamp})
+    await fill(kafka, topics.events, [odd, *records(3, people=1)])
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    assert effect(store) == once(4)
+    (quality, raw) = store.query("SELECT time_quality, raw FROM events WHERE time_quality != 'ok'")[0]
+    assert quality in {"missing", "garbage", "out_of_range", "future"}
+    assert raw.encode() == odd.value
+
+
+async def test_years_of_history_are_inserted_in_pieces(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    history = [
+        record_of(
+            event(
+                timestamp=f"{2005 + month // 12}-{month % 12 + 1:02}-10T00:00:00Z",
+                resource={"id": "one", "type": "user"},
+            )
+        )
+        for month in range(240)
+    ]
+    await fill(kafka, topics.events, history)
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    assert effect(store) == once(240)
+
+
+async def test_metadata_of_another_program_stops_the_sink(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    await fill(kafka, topics.events, records(1))
+    other = AIOKafkaConsumer(
+        topics.events, group_id=topics.group, enable_auto_commit=False, **kafka.options()
+    )
+    await other.start()
+    for place in other.assignment():
+        await other.commit({place: (0, "somebody else's")})
+    await other.stop()
+    with pytest.raises(Fatal, match="another program"):
+        await asyncio.wait_for(Sink(kafka, writer(topics, store), options(topics)).run(), 30)
+
+
+def test_effect_tells_doubled_rows() -> None:
+    assert Effect(2, 1, 1, 1, 1) != once(1)
