@@ -59,6 +59,7 @@ EVENTS_ARROW_SCHEMA: Final = pa.schema(
         ("detail", _TEXT),
         ("retryable", pa.bool_()),
         ("account_state", _TEXT),
+        ("changed", pa.list_(_TEXT)),
         ("flags", pa.list_(_TEXT)),
     ]
 )

@@ -7,36 +7,32 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
+from schemas.answer import read_answer
 from schemas.cause import CAUSES
 from schemas.classification import Answer, classify
-from schemas.events import DirectoryEvent, Event, Kind
+from schemas.events import Change, DirectoryEvent, Event, Kind
 from schemas.outcome import Evidence, Outcome, judge
 from schemas.redaction import redact_text
 
 MAX_DETAIL: Final = 500
 MAX_NAME: Final = 256
+MAX_CHANGES: Final = 32
 
-_STATUS_IN_TEXT = re.compile(
-    r"(?:\bhttp(?:/\d(?:\.\d)?)?|\bstatus(?:[ _]?code)?|\bcode|\berror|\breturned|\bresponded with|^)"
-    r"[\s:=\"'(]*([1-5]\d\d)\b|\(([45]\d\d)\)|\b([45]\d\d) (?=[A-Z])",
-    re.IGNORECASE,
 )
-_SCIM_TYPE_IN_TEXT = re.compile(
-    r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
-    r"|tooManyRequests|sensitive|invalidVers)\b"
 )
 _ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-_TAG = re.compile(r"<[^>]*>")
 _ATTRIBUTE = re.compile(
     r"""["'`]?\b(userName|givenName|familyName|displayName|externalId|nickName|profileUrl|title|userType
     |preferredLanguage|locale|timezone|emails?|phoneNumbers?|addresses|address|department|employeeNumber
     |costCenter|division|organization|manager|active|members?|name)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+_STATES = frozenset({"active", "state", "suspended", "activated", "account_locked"})
+"""Attributes whose values are states and never personal."""
 _ATTRIBUTE_CAUSES = frozenset({"invalid_value", "missing_attribute"})
 _SPELLING = {
     spelling.lower(): spelling
@@ -76,6 +72,8 @@ class Facts(NamedTuple):
     retryable: bool
     account_state: str
     """What the attempt meant the account to become: active, inactive, deleted; empty when unchanged."""
+    changed: tuple[str, ...]
+    """Names of the attributes that the attempt set; values only of states, such as `active: false`."""
     flags: tuple[str, ...]
 
 
@@ -93,7 +91,7 @@ _NOBODY = Subject("", "", "", "")
 
 def facts(event: Event) -> Facts:
     """Everything that can be read off one event."""
-    answer = _answer(event)
+    answer = read_answer(event)
     success = event.success
     if success is None and isinstance(event, DirectoryEvent):
         success = event.sso_token_success
@@ -129,6 +127,7 @@ def facts(event: Event) -> Facts:
         shown(answer.text) if failed and answer.text else "",
         retryable,
         _account_state(event),
+        _changed(event),
         _flags(event, event_type, flag),
     )
 
@@ -195,6 +194,26 @@ def _changed_to(event: Event, field: str) -> str:
     return ""
 
 
+def _changed(event: Event) -> tuple[str, ...]:
+    if not event.changes:
+        return ()
+    return tuple(
+        _shown_change(change) if change.field in _STATES else change.field[:MAX_NAME]
+        for change in event.changes[:MAX_CHANGES]
+        if change.field
+    )
+
+
+def _shown_change(change: Change) -> str:
+    before, after = (
+        value if isinstance(value, str) else orjson.dumps(value).decode()
+        for value in (change.from_, change.to)
+    )
+    return (f"{change.field}: {after}" if change.from_ is None else f"{change.field}: {before} -> {after}")[
+        :MAX_NAME
+    ]
+
+
 def _account_state(event: Event) -> str:
     if event.kind is not Kind.USER:
         return ""
@@ -208,82 +227,6 @@ def _account_state(event: Event) -> str:
                 return "active" if change.to in (True, "true", "True", 1) else "inactive"
         return "active" if event.action == "create" else ""
     return ""
-
-
-class _Reading(NamedTuple):
-    """The provider's answer as the record gives it."""
-
-    code: int
-    """From `message_chain.response_code` alone."""
-    status: int
-    """The same, or one found in the texts."""
-    scim_type: str
-    text: str
-    html: bool
-
-
-_NOTHING = _Reading(0, 0, "", "", False)
-
-
-def _answer(event: Event) -> _Reading:
-    chain = event.message_chain
-    error = event.error_message or ""
-    if chain is None or (
-        chain.response_code is None and not chain.response_message and not chain.message_details
-    ):
-        return _read(0, "", "", error) if error else _NOTHING
-    details = chain.message_details
-    if details is not None and not isinstance(details, str):
-        details = orjson.dumps(details).decode()
-    return _read(_code(chain.response_code), chain.response_message or "", details or "", error)
-
-
-def _code(value: str | int | None) -> int:
-    if isinstance(value, str):
-        value = int(value[:3]) if value[:3].isascii() and value[:3].isdigit() else 0
-    return value if value is not None and 100 <= value < 600 else 0
-
-
-@lru_cache(maxsize=8192)
-def _read(code: int, message: str, details: str, error: str) -> _Reading:
-    if 200 <= code < 300 and not error and not details.lstrip().startswith("<"):
-        return _Reading(code, code, "", "", False)
-    body = _scim_error(details) or _scim_error(error)
-    scim_type = _text_of(body, "scimType")
-    texts = [_text_of(body, "detail") or _text_of(body, "message") or _text_of(body, "error_description")]
-    texts += [
-        text for text in (error, message, details) if text and not (body and text.lstrip().startswith("{"))
-    ]
-    html = details.lstrip()[:1] == "<" or error.lstrip()[:1] == "<"
-    text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
-    status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
-    if not scim_type and (match := _SCIM_TYPE_IN_TEXT.search(text)):
-        scim_type = match[1]
-    return _Reading(code, status, scim_type[:64], text[:4000], html)
-
-
-def _scim_error(text: str) -> dict[str, Any] | None:
-    """The SCIM (or other JSON) error object in `text`, also behind a few words such as `409: {…}`."""
-    start = text.find("{")
-    if start < 0 or start > 200:
-        return None
-    try:
-        found = orjson.loads(text[start : text.rfind("}") + 1])
-    except orjson.JSONDecodeError:
-        return None
-    if isinstance(found, dict) and isinstance(found.get("error"), dict):
-        found = found["error"]
-    return found if isinstance(found, dict) else None
-
-
-def _text_of(body: dict[str, Any] | None, key: str) -> str:
-    value = body.get(key) if body else None
-    return value if isinstance(value, str) else ""
-
-
-def _status_in(text: str) -> int:
-    match = _STATUS_IN_TEXT.search(text)
-    return int(match[1] or match[2] or match[3]) if match else 0
 
 
 @lru_cache(maxsize=8192)

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS {{table events}} (
     detail String,
     retryable Bool,
     account_state LowCardinality(String),
+    changed Array(LowCardinality(String)),
     flags Array(LowCardinality(String)),
     INDEX by_event event_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_offset log_offset TYPE minmax GRANULARITY 1

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS {{table events_by_subject}} (
     detail String,
     retryable Bool,
     account_state LowCardinality(String),
+    changed Array(LowCardinality(String)),
     flags Array(LowCardinality(String))
 ) ENGINE = {{engine ReplacingMergeTree(version)}}
 PARTITION BY if(time_quality = 'ok', toYear(occurred_at), 0)
@@ -46,7 +47,8 @@ SELECT
     organization, subject_id, occurred_at, event_id, fingerprint, version, occurred_text, time_quality, known_at,
     source, trust, correlation_id, log_topic, log_partition, log_offset, event_type, kind, action, outcome,
     subject_type, subject_name, subject_email, application_id, application_name, integration_id, actor_id,
-    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state, flags
+    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state,
+    changed, flags
 FROM {{local events}};
 
 {{distributed events_by_subject BY cityHash64(subject_id)}};

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS events (
     detail String,
     retryable Bool,
     account_state LowCardinality(String),
+    changed Array(LowCardinality(String)),
     flags Array(LowCardinality(String)),
     INDEX by_event event_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_offset log_offset TYPE minmax GRANULARITY 1
@@ -84,6 +85,7 @@ CREATE TABLE IF NOT EXISTS events_by_subject (
     detail String,
     retryable Bool,
     account_state LowCardinality(String),
+    changed Array(LowCardinality(String)),
     flags Array(LowCardinality(String))
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYear(occurred_at), 0)
@@ -95,7 +97,8 @@ SELECT
     organization, subject_id, occurred_at, event_id, fingerprint, version, occurred_text, time_quality, known_at,
     source, trust, correlation_id, log_topic, log_partition, log_offset, event_type, kind, action, outcome,
     subject_type, subject_name, subject_email, application_id, application_name, integration_id, actor_id,
-    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state, flags
+    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state,
+    changed, flags
 FROM events;
 
 CREATE TABLE IF NOT EXISTS subjects (

@@ -1,0 +1,101 @@
+"""The provider's answer, as far as a record passes it on: status, SCIM type and texts.
+
+Status may be a number or a string, absent, or only inside a text; bodies may be SCIM, other JSON, HTML,
+plain text or empty.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from schemas.events import Event
+
+_STATUS_IN_TEXT = re.compile(
+    r"(?:\bhttp(?:/\d(?:\.\d)?)?|\bstatus(?:[ _]?code)?|\bcode|\berror|\breturned|\bresponded with|^)"
+    r"[\s:=\"'(]*([1-5]\d\d)\b|\(([45]\d\d)\)|\b([45]\d\d) (?=[A-Z])",
+    re.IGNORECASE,
+_SCIM_TYPE_IN_TEXT = re.compile(
+    r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
+    r"|tooManyRequests|sensitive|invalidVers)\b"
+_TAG = re.compile(r"<[^>]*>")
+
+
+class Reading(NamedTuple):
+    """The provider's answer as the record gives it."""
+
+    code: int
+    """From `message_chain.response_code` alone."""
+    status: int
+    """The same, or one found in the texts."""
+    scim_type: str
+    text: str
+    html: bool
+
+
+_NOTHING = Reading(0, 0, "", "", False)
+
+
+def read_answer(event: Event) -> Reading:
+    """What the record tells of the provider's answer; repeated answers are read once."""
+    chain = event.message_chain
+    error = event.error_message or ""
+    if chain is None or (
+        chain.response_code is None and not chain.response_message and not chain.message_details
+    ):
+        return _read(0, "", "", error) if error else _NOTHING
+    details = chain.message_details
+    if details is not None and not isinstance(details, str):
+        details = orjson.dumps(details).decode()
+    return _read(_code(chain.response_code), chain.response_message or "", details or "", error)
+
+
+def _code(value: str | int | None) -> int:
+    if isinstance(value, str):
+        value = int(value[:3]) if value[:3].isascii() and value[:3].isdigit() else 0
+    return value if value is not None and 100 <= value < 600 else 0
+
+
+@lru_cache(maxsize=8192)
+def _read(code: int, message: str, details: str, error: str) -> Reading:
+    if 200 <= code < 300 and not error and not details.lstrip().startswith("<"):
+        return Reading(code, code, "", "", False)
+    body = _scim_error(details) or _scim_error(error)
+    scim_type = _text_of(body, "scimType")
+    texts = [_text_of(body, "detail") or _text_of(body, "message") or _text_of(body, "error_description")]
+    texts += [
+        text for text in (error, message, details) if text and not (body and text.lstrip().startswith("{"))
+    ]
+    html = details.lstrip()[:1] == "<" or error.lstrip()[:1] == "<"
+    text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
+    status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
+    if not scim_type and (match := _SCIM_TYPE_IN_TEXT.search(text)):
+        scim_type = match[1]
+    return Reading(code, status, scim_type[:64], text[:4000], html)
+
+
+def _scim_error(text: str) -> dict[str, Any] | None:
+    """The SCIM (or other JSON) error object in `text`, also behind a few words such as `409: {…}`."""
+    start = text.find("{")
+    if start < 0 or start > 200:
+        return None
+    try:
+        found = orjson.loads(text[start : text.rfind("}") + 1])
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(found, dict) and isinstance(found.get("error"), dict):
+        found = found["error"]
+    return found if isinstance(found, dict) else None
+
+
+def _text_of(body: dict[str, Any] | None, key: str) -> str:
+    value = body.get(key) if body else None
+    return value if isinstance(value, str) else ""
+
+
+def _status_in(text: str) -> int:
+    match = _STATUS_IN_TEXT.search(text)
+    return int(match[1] or match[2] or match[3]) if match else 0
