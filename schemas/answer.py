@@ -18,9 +18,11 @@ _STATUS_IN_TEXT = re.compile(
     r"(?:\bhttp(?:/\d(?:\.\d)?)?|\bstatus(?:[ _]?code)?|\bcode|\berror|\breturned|\bresponded with|^)"
     r"[\s:=\"'(]*([1-5]\d\d)\b|\(([45]\d\d)\)|\b([45]\d\d) (?=[A-Z])",
     re.IGNORECASE,
+)
 _SCIM_TYPE_IN_TEXT = re.compile(
     r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
     r"|tooManyRequests|sensitive|invalidVers)\b"
+)
 _TAG = re.compile(r"<[^>]*>")
 
 

@@ -22,8 +22,6 @@ MAX_DETAIL: Final = 500
 MAX_NAME: Final = 256
 MAX_CHANGES: Final = 32
 
-)
-)
 _ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _ATTRIBUTE = re.compile(
     r"""["'`]?\b(userName|givenName|familyName|displayName|externalId|nickName|profileUrl|title|userType
