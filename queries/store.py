@@ -92,9 +92,7 @@ class Store:
     ) -> list[tuple[Any, ...]]:
         """The rows of a SELECT; times are aware UTC."""
         with self._reader() as client:
-            result = client.query(
-                sql, parameters=_bound(parameters), settings=limits.settings(), query_tz="UTC"
-            )
+            result = client.query(sql, parameters=_bound(parameters), settings=limits.settings(), query_tz="UTC")
             aware = [index for index, kind in enumerate(result.column_types) if "DateTime" in kind.name]
             rows = [tuple(row) for row in result.result_rows]
             return [_aware(row, aware) for row in rows] if aware else rows
@@ -104,16 +102,12 @@ class Store:
     ) -> list[dict[str, Any]]:
         """The same, each row by column name."""
         with self._reader() as client:
-            result = client.query(
-                sql, parameters=_bound(parameters), settings=limits.settings(), query_tz="UTC"
-            )
+            result = client.query(sql, parameters=_bound(parameters), settings=limits.settings(), query_tz="UTC")
             names = result.column_names
             aware = [index for index, kind in enumerate(result.column_types) if "DateTime" in kind.name]
             return [dict(zip(names, _aware(tuple(row), aware), strict=True)) for row in result.result_rows]
 
-    def query_arrow(
-        self, sql: str, parameters: Parameters | None = None, limits: Limits = BULK_LIMITS
-    ) -> pa.Table:
+    def query_arrow(self, sql: str, parameters: Parameters | None = None, limits: Limits = BULK_LIMITS) -> pa.Table:
         """The same as one Arrow table; for bulk work."""
         with self._reader() as client:
             table = client.query_arrow(sql, parameters=_bound(parameters), settings=limits.settings())
@@ -174,9 +168,7 @@ def _connector(url: str) -> tuple[Callable[[str | None], Any], str]:
         options = {"interface": "chdb", "path": unquote(parts.path)}
         return lambda database: clickhouse_connect.get_client(database=database, **options), ""
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadUsage(
-            "IDTRAIL_CLICKHOUSE_URL must look like http://user:password@host:8123/idtrail, or be empty"
-        )
+        raise BadUsage("IDTRAIL_CLICKHOUSE_URL must look like http://user:password@host:8123/idtrail, or be empty")
     options = {
         "interface": parts.scheme,
         "host": parts.hostname,

@@ -1,0 +1,59 @@
+"""Who asks, and what they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from queries.api.context import Context
+from queries.tokens import EVERY_ORGANIZATION, Token
+from schemas.errors import Denied, NotFound
+
+
+def context_of(request: Request) -> Context:
+    """What the app was made with."""
+    context = request.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+Given = Annotated[Context, Depends(context_of)]
+
+
+def _scoped(scope: str) -> Callable[..., Token]:
+    def check(request: Request, context: Given) -> Token:
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not text:
+            raise Denied("no token: send `Authorization: Bearer idt_…`")
+        token = context.tokens.check(text.strip())
+        if token is None:
+            raise Denied("the token is unknown, revoked or expired")
+        if scope not in token.scopes and "admin" not in token.scopes:
+            raise Denied(f"the token {token.name!r} lacks the scope {scope!r}")
+        return token
+
+    return check
+
+
+Reader = Annotated[Token, Depends(_scoped("read"))]
+Ingester = Annotated[Token, Depends(_scoped("ingest"))]
+Admin = Annotated[Token, Depends(_scoped("admin"))]
+
+
+def organization_of(
+    token: Reader,
+    organization: Annotated[
+        str | None, Query(max_length=128, description="For tokens of every organization: only this one.")
+    ] = None,
+) -> str | None:
+    """The organization a read is about; None for all, which only a token of all may see."""
+    if token.organization == EVERY_ORGANIZATION:
+        return organization
+    if organization not in (None, token.organization):
+        raise NotFound(f"no organization {organization!r}")
+    return token.organization
+
+
+Organization = Annotated[str | None, Depends(organization_of)]

@@ -1,0 +1,71 @@
+"""What the routes need, given at the start: there are no globals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from queries.store import Store
+from queries.tokens import Tokens
+from schemas.envelope import Source
+from schemas.errors import RecordError
+
+
+class Accepted(Protocol):
+    """What became of many records."""
+
+    @property
+    def logged(self) -> int: ...
+    @property
+    def spooled(self) -> int: ...
+    @property
+    def refused(self) -> Sequence[tuple[int, RecordError]]: ...
+    @property
+    def by_type(self) -> Counter[str]: ...
+
+
+class Ingest(Protocol):
+    """Where received records go: the emitter."""
+
+    async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
+    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> object: ...
+
+
+class Piece(Protocol):
+    """One record of a body, or something in it that is none (then it has a `message`)."""
+
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def index(self) -> int: ...
+
+
+class Lagging(Protocol):
+    """How far one partition's storage is behind the log."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def stored(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything the API works with."""
+
+    store: Store
+    tokens: Tokens
+    ingest: Ingest
+    slice_body: Callable[[bytes], Sequence[Piece]]
+    """Cuts a request's body into records; pieces with a `message` are none."""
+    read_record: Callable[[str, int, int], Awaitable[bytes]]
+    """The value of the record at topic, partition, offset."""
+    read_lag: Callable[[], Awaitable[Sequence[Lagging]]]
+    clock: Callable[[], datetime]

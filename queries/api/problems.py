@@ -1,0 +1,86 @@
+"""Every error is a problem document (RFC 9457): `type`, `title`, `status`, `detail`, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from queries.people import Ambiguous
+from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, SpoolFull, UserError
+
+RETRY_AFTER_SECONDS: Final = 5
+
+log = structlog.get_logger(__name__)
+
+
+class TooLarge(UserError):
+    """The request's body is larger than what is taken."""
+
+
+_STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
+    (Ambiguous, 409),
+    (TooLarge, 413),
+    (NotFound, 404),
+    (Denied, 401),
+    (BadUsage, 400),
+    (UserError, 400),
+    (SpoolFull, 503),
+    (Away, 503),
+]
+
+
+def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
+    """The response of an error."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
+
+
+def install_problems(app: FastAPI) -> None:
+    """Make every error of `app`, expected or not, a problem document."""
+
+    @app.exception_handler(IdtrailError)
+    async def ours(request: Request, error: IdtrailError) -> JSONResponse:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
+        if status is None:
+            return unexpected(request, error)
+        headers = {}
+        more: dict[str, Any] = {}
+        if status == 503:
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        if isinstance(error, Denied):
+            status = 403 if "scope" in str(error) else 401
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, Ambiguous):
+            more["candidates"] = [person._asdict() for person in error.candidates]
+        return problem(status, str(error), headers=headers, **more)
+
+    @app.exception_handler(HTTPException)
+    async def of_the_framework(request: Request, error: HTTPException) -> JSONResponse:
+        detail = {404: f"there is nothing at {request.url.path}", 405: f"{request.method} is not for this path"}
+        return problem(error.status_code, detail.get(error.status_code, str(error.detail)), headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = [
+            {"where": ".".join(str(part) for part in found["loc"]), "what": found["msg"]} for found in error.errors()
+        ]
+        return problem(422, "; ".join(f"{item['where']}: {item['what']}" for item in wrong), errors=wrong)
+
+    @app.exception_handler(Exception)
+    async def anything_else(request: Request, error: Exception) -> JSONResponse:
+        return unexpected(request, error)
+
+
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """A defect: logged whole under an id, told without anything of its inside."""
+    number = uuid4().hex[:12]
+    log.error("request failed", id=number, path=request.url.path, exc_info=error)
+    return problem(500, f"this is a defect of idtrail; its log has the trace under {number}", id=number)

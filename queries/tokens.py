@@ -1,0 +1,144 @@
+"""API tokens: only their hashes are kept. Each has scopes, one organization or all, and may expire."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from queries.store import Store
+from schemas.errors import BadUsage, NotFound
+
+PREFIX: Final = "idt_"
+EVERY_ORGANIZATION: Final = "*"
+SCOPES: Final = ("read", "ingest", "admin")
+REMEMBERED: Final = timedelta(seconds=5)
+"""How long a revoked token may still pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token allows."""
+
+    token_id: UUID
+    name: str
+    scopes: tuple[str, ...]
+    organization: str
+    """`*`: every organization."""
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def valid(self, now: datetime) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+_COLUMNS: Final = "token_id, name, hash, scopes, organization, created_at, expires_at, revoked_at"
+
+
+class Tokens:
+    """The tokens of a trail."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], admin_token: str = "") -> None:
+        """`admin_token`, if given, passes with every scope besides the stored ones."""
+        self._store = store
+        self._clock = clock
+        self._admin_hash = _hash(admin_token) if admin_token else b""
+        self._known: dict[bytes, Token] = {}
+        self._read_at: datetime | None = None
+
+    def create(
+        self, name: str, scopes: Collection[str], organization: str, lifetime: timedelta | None = None
+    ) -> tuple[str, Token]:
+        """A new token: its text, which is nowhere kept, and what it allows."""
+        unknown = set(scopes) - set(SCOPES)
+        if unknown or not scopes:
+            raise BadUsage(f"scopes are {', '.join(SCOPES)}, at least one; not {', '.join(sorted(unknown)) or 'none'}")
+        if not organization:
+            raise BadUsage("a token belongs to an organization, or to '*' for all of them")
+        text = PREFIX + secrets.token_urlsafe(32)
+        now = self._clock()
+        token = Token(
+            uuid4(),
+            name,
+            tuple(sorted(scopes)),
+            organization,
+            now,
+            now + lifetime if lifetime else None,
+            None,
+        )
+        self._write(token, _hash(text))
+        return text, token
+
+    def check(self, text: str) -> Token | None:
+        """What `text` allows now; None when it allows nothing."""
+        wanted, now = _hash(text), self._clock()
+        if self._admin_hash and hmac.compare_digest(wanted, self._admin_hash):
+            return Token(UUID(int=0), "IDTRAIL_ADMIN_TOKEN", SCOPES, EVERY_ORGANIZATION, now, None, None)
+        if self._read_at is None or now - self._read_at >= REMEMBERED:
+            self._known, self._read_at = self._read(), now
+        token = self._known.get(wanted)
+        return token if token is not None and token.valid(now) else None
+
+    def all(self) -> list[Token]:
+        """Every token that was ever made, the newest first."""
+        return sorted(self._read().values(), key=lambda token: token.created_at, reverse=True)
+
+    def revoke(self, token_id: UUID) -> None:
+        """Raises `NotFound`."""
+        for digest, token in self._read().items():
+            if token.token_id == token_id:
+                self._write(
+                    Token(
+                        token.token_id,
+                        token.name,
+                        token.scopes,
+                        token.organization,
+                        token.created_at,
+                        token.expires_at,
+                        self._clock(),
+                    ),
+                    digest,
+                )
+                return
+        raise NotFound(f"no token {token_id}")
+
+    def _read(self) -> dict[bytes, Token]:
+        rows = self._store.query(f"SELECT {_COLUMNS} FROM tokens FINAL")
+        return {_digest(row[2]): Token(row[0], row[1], tuple(row[3]), *row[4:]) for row in rows}
+
+    def _write(self, token: Token, digest: bytes) -> None:
+        values: dict[str, Any] = {
+            "token_id": str(token.token_id),
+            "name": token.name,
+            "hash": digest.hex(),
+            "scopes": list(token.scopes),
+            "organization": token.organization,
+            "created_at": token.created_at,
+            "expires_at": token.expires_at,
+            "revoked_at": token.revoked_at,
+            "version": 1 if token.revoked_at is None else 2,
+        }
+        self._store.command(
+            f"INSERT INTO tokens ({_COLUMNS}, version) SELECT {{token_id:UUID}}, {{name:String}},"
+            " unhex({hash:String}), {scopes:Array(String)}, {organization:String},"
+            " {created_at:DateTime64(3, 'UTC')}, {expires_at:Nullable(DateTime64(3, 'UTC'))},"
+            " {revoked_at:Nullable(DateTime64(3, 'UTC'))}, {version:UInt64}",
+            values,
+        )
+        self._read_at = None
+
+
+def _hash(text: str) -> bytes:
+    # A fast hash is enough: the text has 256 random bits, there is nothing to guess.
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _digest(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("latin-1")
