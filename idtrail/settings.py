@@ -55,9 +55,7 @@ class Settings(BaseSettings):
     )
     kafka_sasl_username: str = Field("", description="SASL user name.")
     kafka_sasl_password: SecretStr = Field(SecretStr(""), description="SASL password.")
-    kafka_ca_file: str = Field(
-        "", description="Certificate authority's file (PEM) for TLS; empty: the system's."
-    )
+    kafka_ca_file: str = Field("", description="Certificate authority's file (PEM) for TLS; empty: the system's.")
     kafka_partitions: int = Field(
         12,
         ge=1,
@@ -84,9 +82,7 @@ class Settings(BaseSettings):
     spool_mebibytes: int = Field(
         1024, ge=1, description="Room on disk for events accepted while the broker is away, in MiB."
     )
-    sink_chunk_rows: int = Field(
-        50_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight."
-    )
+    sink_chunk_rows: int = Field(50_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight.")
     sink_flush_ms: int = Field(
         200,
         ge=1,
@@ -137,9 +133,7 @@ class Settings(BaseSettings):
     def kafka(self) -> KafkaConnection:
         """The outside Kafka these settings describe. Raises `BadUsage` when they name none."""
         if self.embedded_kafka:
-            raise BadUsage(
-                "no Kafka is set: set IDTRAIL_KAFKA_BOOTSTRAP, or run `idtrail up` for the embedded one"
-            )
+            raise BadUsage("no Kafka is set: set IDTRAIL_KAFKA_BOOTSTRAP, or run `idtrail up` for the embedded one")
         return KafkaConnection(
             bootstrap=self.kafka_bootstrap,
             security_protocol=self.kafka_security_protocol,

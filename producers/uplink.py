@@ -64,9 +64,7 @@ class Uplink:
         self._started: asyncio.Task[None] = asyncio.create_task(self._producer.start())
 
     @classmethod
-    async def connect(
-        cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float
-    ) -> Uplink:
+    async def connect(cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float) -> Uplink:
         """Reach the broker and see that the topics exist, within `answer_seconds`; else `BrokerAway`."""
         uplink = cls(connection, answer_seconds)
         try:

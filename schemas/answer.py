@@ -45,9 +45,7 @@ def read_answer(event: Event) -> Reading:
     """What the record tells of the provider's answer; repeated answers are read once."""
     chain = event.message_chain
     error = event.error_message or ""
-    if chain is None or (
-        chain.response_code is None and not chain.response_message and not chain.message_details
-    ):
+    if chain is None or (chain.response_code is None and not chain.response_message and not chain.message_details):
         return _read(0, "", "", error) if error else _NOTHING
     details = chain.message_details
     if details is not None and not isinstance(details, str):
@@ -68,9 +66,7 @@ def _read(code: int, message: str, details: str, error: str) -> Reading:
     body = _scim_error(details) or _scim_error(error)
     scim_type = _text_of(body, "scimType")
     texts = [_text_of(body, "detail") or _text_of(body, "message") or _text_of(body, "error_description")]
-    texts += [
-        text for text in (error, message, details) if text and not (body and text.lstrip().startswith("{"))
-    ]
+    texts += [text for text in (error, message, details) if text and not (body and text.lstrip().startswith("{"))]
     html = details.lstrip()[:1] == "<" or error.lstrip()[:1] == "<"
     text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
     status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)

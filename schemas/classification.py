@@ -146,9 +146,7 @@ _missing_object = _says(
     r"could not find",
     r"no longer exists",
 )
-_large = _says(
-    r"payload", r"too (?:large|big)", r"entity too", r"exceeds? .{0,20}(?:bytes|size)", r"over \d+ bytes"
-)
+_large = _says(r"payload", r"too (?:large|big)", r"entity too", r"exceeds? .{0,20}(?:bytes|size)", r"over \d+ bytes")
 _network = _says(
     r"timed? ?out",
     r"\btimeout",

@@ -113,9 +113,7 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
         headers.append(("ce_subject", _encode(who)))
     if cut:
         headers.append(("idtrail_redacted", str(cut).encode()))
-    return Envelope(
-        _encode(f"{organization}|{_key(event, who)}"), value, headers, own, event_type, organization
-    )
+    return Envelope(_encode(f"{organization}|{_key(event, who)}"), value, headers, own, event_type, organization)
 
 
 def _organization(event: Event, source: Source) -> str:
@@ -187,9 +185,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
     return unseal(sealed.value, sealed.headers, known_at)
 
 
-def dead_letter(
-    raw: bytes, source: Source, reason: RecordError, position: str
-) -> tuple[bytes, bytes, list[Header]]:
+def dead_letter(raw: bytes, source: Source, reason: RecordError, position: str) -> tuple[bytes, bytes, list[Header]]:
     """Key, value and headers for the dead letters: the record as it came, but for its secrets."""
     value, cut = redact(raw)
     headers: list[Header] = [

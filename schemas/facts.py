@@ -204,12 +204,9 @@ def _changed(event: Event) -> tuple[str, ...]:
 
 def _shown_change(change: Change) -> str:
     before, after = (
-        value if isinstance(value, str) else orjson.dumps(value).decode()
-        for value in (change.from_, change.to)
+        value if isinstance(value, str) else orjson.dumps(value).decode() for value in (change.from_, change.to)
     )
-    return (f"{change.field}: {after}" if change.from_ is None else f"{change.field}: {before} -> {after}")[
-        :MAX_NAME
-    ]
+    return (f"{change.field}: {after}" if change.from_ is None else f"{change.field}: {before} -> {after}")[:MAX_NAME]
 
 
 def _account_state(event: Event) -> str:

@@ -18,9 +18,7 @@ LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 FUTURE_TOLERANCE: Final = timedelta(hours=24)
 """A stamp further than this past the broker's append time is not believed."""
 
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
-)
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 class TimeQuality(StrEnum):

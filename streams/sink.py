@@ -217,9 +217,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         now = asyncio.get_running_loop().time
         while rows < self._options.flight_rows and size < FLIGHT_BYTES:
             wait = POLL_MS if deadline is None else max(0, int((deadline - now()) * 1000))
-            batch = await self._consumer.getmany(
-                timeout_ms=wait, max_records=self._options.flight_rows - rows
-            )
+            batch = await self._consumer.getmany(timeout_ms=wait, max_records=self._options.flight_rows - rows)
             for place, records in batch.items():
                 gathered.setdefault(place, []).extend(records)
                 rows += len(records)
@@ -232,9 +230,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                 break
         return gathered
 
-    async def _gather_intents(
-        self, intents: Mapping[TopicPartition, Span]
-    ) -> dict[TopicPartition, list[LogRecord]]:
+    async def _gather_intents(self, intents: Mapping[TopicPartition, Span]) -> dict[TopicPartition, list[LogRecord]]:
         """Exactly the records of the unfinished chunks: the same rows under the same tokens."""
         gathered: dict[TopicPartition, list[LogRecord]] = {place: [] for place in intents}
         for place, span in intents.items():

@@ -123,9 +123,7 @@ def _verify(found: list[Path], locked: list[Jar], cache: Path) -> list[Path]:
         if path is None:
             raise Fatal(f"the broker's {jar.file} is missing: {mend}")
         if _sum(path) != jar.sha256:
-            raise Fatal(
-                f"the broker's {jar.file} is not the one that is locked (its SHA-256 differs): {mend}"
-            )
+            raise Fatal(f"the broker's {jar.file} is not the one that is locked (its SHA-256 differs): {mend}")
     if by_name:
         raise Fatal(f"{min(by_name)} is not among the broker's locked jars: {mend}")
     return found

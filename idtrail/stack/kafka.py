@@ -57,9 +57,7 @@ class LocalKafka:
                 await self._answering()
         except TimeoutError:
             await self.stop()
-            raise Fatal(
-                f"the broker did not answer within {START_SECONDS:.0f} s: {self._last_word()}"
-            ) from None
+            raise Fatal(f"the broker did not answer within {START_SECONDS:.0f} s: {self._last_word()}") from None
 
     async def stop(self) -> None:
         """End the broker in order. Safe to call twice."""

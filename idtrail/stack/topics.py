@@ -47,9 +47,7 @@ def _say(state: RetryCallState) -> None:
     log.warning("waiting for the broker", reason=str(state.outcome.exception()), attempt=state.attempt_number)
 
 
-async def _create(
-    connection: KafkaConnection, partitions: int, replication: int, topics: Sequence[TopicSpec]
-) -> None:
+async def _create(connection: KafkaConnection, partitions: int, replication: int, topics: Sequence[TopicSpec]) -> None:
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()
@@ -68,9 +66,7 @@ async def _create(
             answer = await admin.create_topics(wanted)
             for name, code, message in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
-                    raise Fatal(
-                        f"Kafka refused to make the topic {name}: {message or for_code(code).__name__}"
-                    )
+                    raise Fatal(f"Kafka refused to make the topic {name}: {message or for_code(code).__name__}")
         await _warn_of_other_counts(admin, partitions, existing, topics)
     except (KafkaError, OSError) as error:
         raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({error!r})") from error
@@ -98,6 +94,4 @@ async def _warn_of_other_counts(
     for description in await admin.describe_topics(names) if names else []:
         found = len(description["partitions"])
         if found != partitions:
-            log.warning(
-                "topic keeps its partitions", topic=description["topic"], partitions=found, setting=partitions
-            )
+            log.warning("topic keeps its partitions", topic=description["topic"], partitions=found, setting=partitions)

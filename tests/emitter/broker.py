@@ -55,9 +55,7 @@ class OwnBroker:
         self._class_path = os.pathsep.join(str(jar) for jar in verified_jars())
         directory.mkdir(parents=True)
         self._properties = directory / "server.properties"
-        self._properties.write_text(
-            _PROPERTIES.format(port=self._port, controller=_free_port(), directory=directory)
-        )
+        self._properties.write_text(_PROPERTIES.format(port=self._port, controller=_free_port(), directory=directory))
         tool = ("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties))
         subprocess.run(self._command(*tool), check=True, capture_output=True)
 

@@ -45,9 +45,7 @@ async def topics(broker: OwnBroker) -> Topics:
     admin = AIOKafkaAdminClient(**made.connection.options())
     await admin.start()
     try:
-        await admin.create_topics(
-            [NewTopic(made.events, PARTITIONS, 1), NewTopic(made.dead_letters, PARTITIONS, 1)]
-        )
+        await admin.create_topics([NewTopic(made.events, PARTITIONS, 1), NewTopic(made.dead_letters, PARTITIONS, 1)])
     finally:
         await admin.close()
     return made

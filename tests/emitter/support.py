@@ -42,9 +42,7 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 async def read_log(connection: KafkaConnection, topic: str) -> list[Any]:
     """Every record of a topic, by partition and offset."""
-    consumer = AIOKafkaConsumer(
-        **connection.options(), auto_offset_reset="earliest", enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(**connection.options(), auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
         partitions = [TopicPartition(topic, number) for number in await _partitions(consumer, topic)]

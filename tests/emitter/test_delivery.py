@@ -238,9 +238,7 @@ def test_whatever_the_broker_does_every_record_arrives_in_the_order_of_its_key(s
         try:
             for what, first, second in script:
                 if what == "emit":
-                    answers.append(
-                        await running.delivery.accept([record(count + each) for each in range(first)])
-                    )
+                    answers.append(await running.delivery.accept([record(count + each) for each in range(first)]))
                     count += first
                 elif what == "crash":
                     broker.crashes.append((first, min(first, second)))

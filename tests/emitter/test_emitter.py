@@ -32,9 +32,7 @@ NOWHERE = KafkaConnection("127.0.0.1:1")
 
 def emitter_on(topics: Topics, path: Path, *, max_bytes: int = 10**8, answer_seconds: float = 1.5) -> Emitter:
     spool = Spool(path / "spool", max_bytes)
-    return Emitter(
-        topics.connection, spool, clock, topics.events, topics.dead_letters, answer_seconds=answer_seconds
-    )
+    return Emitter(topics.connection, spool, clock, topics.events, topics.dead_letters, answer_seconds=answer_seconds)
 
 
 def expected_by_key(raws: list[bytes]) -> dict[bytes, list[bytes]]:
@@ -45,10 +43,7 @@ async def test_a_receipt_names_the_place_where_the_sealed_record_is(topics: Topi
     raws = raw_events(20)
     async with emitter_on(topics, tmp_path) as emitter:
         receipts = [await emitter.emit(raw, SOURCE) for raw in raws]
-    found = {
-        (record.partition, record.offset): record
-        for record in await read_log(topics.connection, topics.events)
-    }
+    found = {(record.partition, record.offset): record for record in await read_log(topics.connection, topics.events)}
     assert len(found) == 20
     for raw, receipt in zip(raws, receipts, strict=True):
         assert (receipt.state, receipt.topic) == ("logged", topics.events)
@@ -62,9 +57,7 @@ async def test_a_receipt_names_the_place_where_the_sealed_record_is(topics: Topi
         assert receipt.event_id == envelope.event_id
 
 
-async def test_events_of_one_key_share_a_partition_with_every_other_client(
-    topics: Topics, tmp_path: Path
-) -> None:
+async def test_events_of_one_key_share_a_partition_with_every_other_client(topics: Topics, tmp_path: Path) -> None:
     from aiokafka import AIOKafkaProducer
 
     raw = raw_events(1)[0]
@@ -75,9 +68,7 @@ async def test_events_of_one_key_share_a_partition_with_every_other_client(
     assert other.partition == receipt.partition
 
 
-async def test_mappings_are_written_once_and_what_cannot_be_written_is_refused(
-    topics: Topics, tmp_path: Path
-) -> None:
+async def test_mappings_are_written_once_and_what_cannot_be_written_is_refused(topics: Topics, tmp_path: Path) -> None:
     record = event()
     async with emitter_on(topics, tmp_path) as emitter:
         receipt = await emitter.emit(record, SOURCE)
@@ -144,9 +135,7 @@ async def test_a_stopped_broker_costs_time_but_neither_records_nor_order(
         receipts = [await emitter.emit(raw, SOURCE) for raw in raws[100:120]]
         assert time.monotonic() - began < 5, "only the first waits for an answer"
         assert {receipt.state for receipt in receipts} == {"spooled"}
-        assert [receipt.position for receipt in receipts] == sorted(
-            {r.position for r in receipts if r.position}
-        )
+        assert [receipt.position for receipt in receipts] == sorted({r.position for r in receipts if r.position})
         assert (await emitter.emit_many(raws[120:300], SOURCE)).spooled == 180
         status = emitter.status()
         assert (status.state, status.depth) == ("spooling", 200)
@@ -266,9 +255,7 @@ def _killed_after(
 ) -> list[tuple[UUID, str]]:
     """What a process that emits `raws` had receipts for when it was killed."""
     arguments = [connection.bootstrap, str(path / "spool"), topics.events, topics.dead_letters]
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     found: list[tuple[UUID, str]] = []
     try:
         assert process.stdin is not None
@@ -301,9 +288,7 @@ async def test_a_process_killed_after_its_receipts_has_lost_nothing(topics: Topi
         assert values == expected_by_key(raws)[key][: len(values)]
 
 
-async def test_a_process_killed_while_it_drains_repeats_but_loses_nothing(
-    topics: Topics, tmp_path: Path
-) -> None:
+async def test_a_process_killed_while_it_drains_repeats_but_loses_nothing(topics: Topics, tmp_path: Path) -> None:
     raws = raw_events(20_000, people=40)
     away = Topics(NOWHERE, topics.events, topics.dead_letters)
     async with emitter_on(away, tmp_path) as emitter:

@@ -24,9 +24,7 @@ AT = datetime(2026, 3, 19, 12, 0, tzinfo=UTC)
 
 
 def record(number: int, size: int = 10) -> Record:
-    return Record(
-        "idtrail.events", b"o|%d" % (number % 3), b"%d" % number + b"." * size, [("ce_id", b"\xff\x00")]
-    )
+    return Record("idtrail.events", b"o|%d" % (number % 3), b"%d" % number + b"." * size, [("ce_id", b"\xff\x00")])
 
 
 async def contents(spool: Spool) -> list[Record]:
@@ -207,9 +205,7 @@ class SpoolMachine(RuleBasedStateMachine):
         assert [found for _, found in waiting] == self.expected[:count]
         gone = [position for index, (position, _) in enumerate(waiting) if index in confirmed]
         self.loop.run_until_complete(self.spool.delete(gone))
-        self.expected = [
-            each for index, each in enumerate(self.expected) if index >= count or index not in confirmed
-        ]
+        self.expected = [each for index, each in enumerate(self.expected) if index >= count or index not in confirmed]
 
     @rule()
     def restart(self) -> None:

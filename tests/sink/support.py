@@ -30,10 +30,7 @@ async def fill(kafka: KafkaConnection, topic: str, records: Sequence[Record]) ->
     async with AIOKafkaProducer(
         **kafka.options(), acks="all", enable_idempotence=True, max_batch_size=262_144
     ) as producer:
-        sent = [
-            await producer.send(topic, record.value, key=record.key, headers=record.headers)
-            for record in records
-        ]
+        sent = [await producer.send(topic, record.value, key=record.key, headers=record.headers) for record in records]
         await asyncio.gather(*sent)
 
 
@@ -72,9 +69,7 @@ class Sinks:
 
 
 @contextmanager
-def sinks(
-    kafka: KafkaConnection, topics: Topics, store_url: str, store: Store, directory: Path
-) -> Iterator[Sinks]:
+def sinks(kafka: KafkaConnection, topics: Topics, store_url: str, store: Store, directory: Path) -> Iterator[Sinks]:
     arguments = {
         "bootstrap": kafka.bootstrap,
         "store": store_url,

@@ -171,9 +171,7 @@ async def test_a_failed_insert_ends_the_sink_before_offsets_move(
     assert effect(store) == once(50)
 
 
-async def test_a_store_away_for_a_while_is_waited_for(
-    kafka: KafkaConnection, topics: Topics, tmp_path: Path
-) -> None:
+async def test_a_store_away_for_a_while_is_waited_for(kafka: KafkaConnection, topics: Topics, tmp_path: Path) -> None:
     with ClickHouseFront(tmp_path / "own") as front:
         store = Store.open(front.url, database="away")
         from queries.migrate import Deployment, migrate
@@ -272,9 +270,7 @@ async def test_no_timestamp_stops_the_sink_or_drops_an_event(
     assert raw.encode() == odd.value
 
 
-async def test_years_of_history_are_inserted_in_pieces(
-    kafka: KafkaConnection, topics: Topics, store: Store
-) -> None:
+async def test_years_of_history_are_inserted_in_pieces(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
     history = [
         record_of(
             event(
@@ -289,13 +285,9 @@ async def test_years_of_history_are_inserted_in_pieces(
     assert effect(store) == once(240)
 
 
-async def test_metadata_of_another_program_stops_the_sink(
-    kafka: KafkaConnection, topics: Topics, store: Store
-) -> None:
+async def test_metadata_of_another_program_stops_the_sink(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
     await fill(kafka, topics.events, records(1))
-    other = AIOKafkaConsumer(
-        topics.events, group_id=topics.group, enable_auto_commit=False, **kafka.options()
-    )
+    other = AIOKafkaConsumer(topics.events, group_id=topics.group, enable_auto_commit=False, **kafka.options())
     await other.start()
     for place in other.assignment():
         await other.commit({place: (0, "somebody else's")})

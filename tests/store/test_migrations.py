@@ -60,8 +60,7 @@ def test_migrating_again_does_nothing(store: Store) -> None:
 def test_a_migration_that_was_changed_after_it_was_applied_is_named(store: Store) -> None:
     store.command("INSERT INTO schema_migrations (number, name, checksum) VALUES (3, 'attempts', 'other')")
     store.command(
-        "ALTER TABLE schema_migrations DELETE"
-        " WHERE number = 3 AND checksum != 'other' SETTINGS mutations_sync = 1"
+        "ALTER TABLE schema_migrations DELETE WHERE number = 3 AND checksum != 'other' SETTINGS mutations_sync = 1"
     )
     with pytest.raises(Fatal, match="0003 'attempts' was changed"):
         migrate(store, Deployment("embedded"))

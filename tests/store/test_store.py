@@ -94,8 +94,7 @@ def test_times_that_cannot_be_believed_share_one_partition(store: Store) -> None
     unplaced = ["1800-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "soon", ""]
     insert(store, [record_of(event(timestamp=text), offset=i) for i, text in enumerate(unplaced)], "t1")
     found = store.query(
-        "SELECT DISTINCT partition FROM system.parts"
-        " WHERE database = currentDatabase() AND table = 'events' AND active"
+        "SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = 'events' AND active"
     )
     assert found == [("0",)]
 
@@ -189,9 +188,7 @@ def test_a_persons_history_and_a_day_read_few_granules(store: Store) -> None:
     ]
     insert(store, records, "t1")
     where = "organization = '641b3db57090821c0b2f8183'"
-    read, total = granules(
-        store, f"SELECT * FROM events_by_subject WHERE {where} AND subject_id = '{7:024x}'"
-    )
+    read, total = granules(store, f"SELECT * FROM events_by_subject WHERE {where} AND subject_id = '{7:024x}'")
     assert total >= 8
     assert read <= 2
     read, total = granules(
