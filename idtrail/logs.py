@@ -8,8 +8,10 @@ from typing import Final
 
 import structlog
 
-_QUIET: Final = ("aiokafka", "faust", "mode", "uvicorn", "httpx", "asyncio", "clickhouse_connect")
+_QUIET: Final = ("faust", "mode", "uvicorn", "httpx", "asyncio", "clickhouse_connect")
 """Libraries whose own lines are shown from warnings up."""
+_SILENT: Final = ("aiokafka", "clickhouse_connect.driver")
+"""Libraries that log what they also raise, at every attempt of a retry: ours say it once."""
 
 
 def configure_logs(log_format: str = "auto", level: str = "info") -> None:
@@ -49,3 +51,5 @@ def configure_logs(log_format: str = "auto", level: str = "info") -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

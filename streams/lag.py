@@ -59,3 +59,16 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
     finally:
         await consumer.stop()
         await admin.close()
+
+
+async def count_partitions(connection: KafkaConnection, topic: str) -> int:
+    """How many partitions a topic has. Raises `BrokerAway`."""
+    admin = AIOKafkaAdminClient(**connection.options())
+    try:
+        await admin.start()
+        (description,) = await admin.describe_topics([topic])
+        return len(description["partitions"])
+    except (KafkaError, OSError) as error:
+        raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer: {error!r}") from error
+    finally:
+        await admin.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -127,28 +127,44 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
 
 
 def _forward(record: LogRecord, value: bytes, sealed: Sealed) -> Produced:
-    origin = [*_origin(record), ("idtrail_known_at", str(record.timestamp).encode())]
+    origin = [
+        *_place(record.topic, record.partition, record.offset),
+        ("idtrail_known_at", str(record.timestamp).encode()),
+    ]
     return Produced(sealed.organization.encode(), value, [*record.headers, *origin])
 
 
-def _origin(record: LogRecord) -> list[Header]:
+def _place(topic: str, partition: int, offset: int) -> list[Header]:
     return [
-        ("idtrail_topic", record.topic.encode()),
-        ("idtrail_partition", str(record.partition).encode()),
-        ("idtrail_offset", str(record.offset).encode()),
+        ("idtrail_topic", topic.encode()),
+        ("idtrail_partition", str(partition).encode()),
+        ("idtrail_offset", str(offset).encode()),
     ]
 
 
 def _dead(record: LogRecord, error: RecordError) -> Produced:
-    """The record byte for byte, with where it was and why it could not be read."""
+    return dead_letter(record.topic, record.partition, record.offset, record.key, record.value, record.headers, error)
+
+
+def dead_letter(
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Iterable[Header],
+    error: RecordError,
+) -> Produced:
+    """A record of the log that could not be read: byte for byte, with where it was and why."""
+    kept = list(headers)
     why: list[Header] = [
-        ("idtrail_source", dict(record.headers).get("ce_source", b"kafka")),
-        ("idtrail_position", f"{record.topic}[{record.partition}]@{record.offset}".encode()),
+        ("idtrail_source", dict(kept).get("ce_source", b"kafka")),
+        ("idtrail_position", f"{topic}[{partition}]@{offset}".encode()),
         ("idtrail_reason", error.reason.encode()),
         ("idtrail_message", str(error).encode()),
-        *_origin(record),
+        *_place(topic, partition, offset),
     ]
-    return Produced(record.key or b"", record.value or b"", [*record.headers, *why])
+    return Produced(key or b"", value or b"", [*kept, *why])
 
 
 _OCCURRED: Final = EVENT_COLUMNS.index("occurred_at")

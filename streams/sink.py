@@ -153,6 +153,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             for client in reversed(clients):
                 await (client.close() if client is self._admin else client.stop())
 
+    def partitions(self) -> set[tuple[str, int]]:
+        """The partitions that are held now."""
+        held = self._held.progress if self._assigned.is_set() else ()
+        return {(place.topic, place.partition) for place in held}
+
     # Rebalances -------------------------------------------------------------------------------------
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:

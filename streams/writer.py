@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
+import pyarrow as pa
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
@@ -35,28 +37,35 @@ class StoreWriter:
 
     async def write(self, topic: str, decoded: Decoded, token: str) -> None:
         """Insert the rows of one chunk. Returns when they are in; raises `Fatal` when the budget is spent."""
-        if not decoded.rows:
-            return
-        attempts = AsyncRetrying(
-            retry=retry_if_exception_type(StoreAway),
-            wait=wait_exponential_jitter(multiplier=0.2, max=_LONGEST_WAIT_SECONDS),
-            stop=stop_after_delay(self._retry_seconds),
-            before_sleep=_say,
-            reraise=True,
-        )
-        try:
-            async for attempt in attempts:
-                with attempt:
-                    await asyncio.to_thread(self._insert, topic, decoded, token)
-        except StoreAway as error:
-            raise Fatal(
-                f"the store was away for {self._retry_seconds:.0f} s: {error}. Nothing is lost: the log "
-                "holds what was not stored, and the sink goes on from there when it is started again"
-            ) from error
+        if decoded.rows:
+            table, schema = self._targets[topic]
+            await insert_patiently(self._store, table, decoded.rows, schema, token, self._retry_seconds)
 
-    def _insert(self, topic: str, decoded: Decoded, token: str) -> None:
-        table, schema = self._targets[topic]
-        self._store.insert_arrow(table, batch(decoded.rows, schema), token)
+
+async def insert_patiently(
+    store: Store, table: str, rows: Sequence[Sequence[object]], schema: pa.Schema, token: str, seconds: float
+) -> None:
+    """Insert one block; a store that is away is tried again, with growing waits, for `seconds`, then `Fatal`."""
+
+    def insert() -> None:
+        store.insert_arrow(table, batch(rows, schema), token)
+
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(StoreAway),
+        wait=wait_exponential_jitter(multiplier=0.2, max=_LONGEST_WAIT_SECONDS),
+        stop=stop_after_delay(seconds),
+        before_sleep=_say,
+        reraise=True,
+    )
+    try:
+        async for attempt in attempts:
+            with attempt:
+                await asyncio.to_thread(insert)
+    except StoreAway as error:
+        raise Fatal(
+            f"the store was away for {seconds:.0f} s: {error}. Nothing is lost: the log holds what was not "
+            "stored, and the worker goes on from there when it is started again"
+        ) from error
 
 
 def _say(state: RetryCallState) -> None:

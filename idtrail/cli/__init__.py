@@ -5,17 +5,18 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 findings (for checks).
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from schemas.errors import BadUsage, IdtrailError
 
 app = typer.Typer(
     name="idtrail",
-    help="The audit trail of identity provisioning: what was attempted, what failed, why, who is still in.",
+    help="The audit trail of identity provisioning: what was attempted, what failed and why, who is still in.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,31 +26,29 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON (NDJSON for lists) instead of a table.")]
 
 
-def _register() -> None:
-    """Import every command: each adds itself to `app`."""
-    from idtrail.cli import api, demo, emit, imports, jars, up, worker  # noqa: F401  because importing adds them
+def register_commands() -> None:
+    """Import every module of `idtrail.cli.commands`: each adds its command to `app`."""
+    from idtrail.cli import commands
+
+    for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda found: found.name):
+        importlib.import_module(f"{commands.__name__}.{module.name}")
 
 
 def main() -> None:
     """Run the command line. Errors of ours become one sentence and an exit code, never a traceback."""
-    _register()
+    register_commands()
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        app()
     except BadUsage as error:
-        _complain(error)
-        sys.exit(2)
+        sys.exit(_complain(error, 2))
     except IdtrailError as error:
-        _complain(error)
-        sys.exit(1)
+        sys.exit(_complain(error, 1))
+    except BrokenPipeError:
+        sys.exit(1)  # whoever read the output has gone
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _complain(error: IdtrailError) -> None:
+def _complain(error: IdtrailError, code: int) -> int:
     typer.echo(f"idtrail: {error}", err=True)
+    return code

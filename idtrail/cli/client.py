@@ -1,0 +1,103 @@
+"""How the CLI speaks to the API: where it is, which token, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import httpx
+
+from idtrail.settings import Settings
+from idtrail.stack.lock import read_running
+from schemas.errors import BadUsage, Denied, NotFound, StoreAway, UserError
+
+TIMEOUT_SECONDS: Final = 60.0
+
+_ERRORS: Final[dict[int, type[UserError]]] = {401: Denied, 403: Denied, 404: NotFound, 422: BadUsage}
+
+Parameters = Mapping[str, str | int | bool | list[str] | None]
+
+
+class Api:
+    """A client of a running trail. Every failure becomes an error of ours with a sentence."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.api_url
+        if not url:
+            running = read_running(settings.state)
+            if running is None:
+                raise UserError(
+                    f"no trail is running in {settings.state}: start one with `idtrail up`, "
+                    "or set IDTRAIL_API_URL to where one is"
+                )
+            url = running.api_url
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {_token(settings)}"},
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    def get(self, path: str, parameters: Parameters | None = None) -> Any:
+        """The JSON at `path`; parameters that are None are left out."""
+        return self._send("GET", path, parameters=parameters).json()
+
+    def get_bytes(self, path: str) -> bytes:
+        """The bytes at `path`, as they are."""
+        return self._send("GET", path).content
+
+    def post(self, path: str, body: object) -> Any:
+        """What the API answers to `body`, sent as JSON."""
+        return self._send("POST", path, json=body).json()
+
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`."""
+        self._send("DELETE", path)
+
+    def pages(self, path: str, parameters: Parameters, limit: int) -> Iterator[Any]:
+        """The items of a keyset-paged list, at most `limit`, fetched page by page."""
+        left, cursor = limit, None
+        while left > 0:
+            page = self.get(path, {**parameters, "limit": min(left, 500), "cursor": cursor})
+            yield from page["items"]
+            left -= len(page["items"])
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def _send(
+        self, method: str, path: str, *, parameters: Parameters | None = None, json: object = None
+    ) -> httpx.Response:
+        query = {name: value for name, value in (parameters or {}).items() if value is not None}
+        try:
+            answer = self._http.request(method, path, params=query, json=json)
+        except httpx.TimeoutException:
+            raise StoreAway(
+                f"{self.url} did not answer within {TIMEOUT_SECONDS:.0f} s: narrow the time range"
+            ) from None
+        except httpx.HTTPError as error:
+            raise UserError(
+                f"{self.url} does not answer ({error}): is the trail running? `idtrail doctor` tells"
+            ) from None
+        if answer.is_success:
+            return answer
+        raise _ERRORS.get(answer.status_code, UserError)(_sentence(answer))
+
+
+def _sentence(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+        return str(problem.get("detail") or problem["title"])
+    except (ValueError, KeyError, AttributeError):
+        return f"the API answered {answer.status_code} {answer.reason_phrase}"
+
+
+def _token(settings: Settings) -> str:
+    token = settings.token.get_secret_value()
+    if token:
+        return token
+    file = settings.state / "token"
+    try:
+        return file.read_text().strip()
+    except OSError:
+        raise Denied(f"no token: set IDTRAIL_TOKEN, or read it into {file}") from None

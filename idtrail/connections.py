@@ -1,0 +1,97 @@
+"""Opening what a role or command needs, from the settings: the broker, the store, the emitter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from idtrail.settings import MEBIBYTE, Settings
+from idtrail.stack.lock import read_running
+from producers.emitter import Emitter
+from producers.spool import Spool
+from queries.migrate import Deployment, migrate
+from queries.store import Store
+from schemas.errors import StoreAway, UserError
+from schemas.kafka import KafkaConnection
+from streams.sink import SinkOptions
+
+log = structlog.get_logger(__name__)
+
+
+def kafka_of(settings: Settings) -> KafkaConnection:
+    """The broker to speak to: the outside one, or that of the running embedded stack."""
+    if not settings.embedded_kafka:
+        return settings.kafka()
+    running = read_running(settings.state)
+    if running is None:
+        raise UserError(
+            f"no broker is running in {settings.state}: start one with `idtrail up`, "
+            "or set IDTRAIL_KAFKA_BOOTSTRAP to where one is"
+        )
+    return KafkaConnection(running.bootstrap)
+
+
+@asynccontextmanager
+async def open_emitter(
+    settings: Settings, connection: KafkaConnection, *, spool: str, clock: Callable[[], datetime]
+) -> AsyncIterator[Emitter]:
+    """An emitter whose spool is the file `spool` in the state directory: each role has its own."""
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = settings.state / f"spool-{spool}.sqlite3"
+    async with Emitter(connection, Spool(path, settings.spool_mebibytes * MEBIBYTE), clock) as emitter:
+        yield emitter
+
+
+def deployment_of(settings: Settings) -> Deployment:
+    """How the tables are made: embedded, on one server, or on a cluster."""
+    if not settings.clickhouse_url.get_secret_value():
+        return Deployment("embedded", synced=settings.synced)
+    if settings.clickhouse_cluster:
+        return Deployment("cluster", cluster=settings.clickhouse_cluster)
+    return Deployment("server")
+
+
+async def open_store(settings: Settings) -> Store:
+    """The store, migrated. One that is away is waited for, with growing waits and a sentence each time."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(StoreAway),
+        wait=wait_exponential_jitter(multiplier=0.5, max=15),
+        before_sleep=_say_away,
+    ):
+        with attempt:
+            return await asyncio.to_thread(_open_store, settings)
+    raise AssertionError("unreachable: the retry goes on until it succeeds or raises")
+
+
+def _open_store(settings: Settings) -> Store:
+    url = settings.store_url()
+    if url.startswith("chdb://"):
+        Path(url.removeprefix("chdb://")).mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store.open(url)
+    try:
+        migrate(store, deployment_of(settings))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _say_away(state: RetryCallState) -> None:
+    assert state.outcome is not None
+    log.warning("waiting for the store", reason=str(state.outcome.exception()), attempt=state.attempt_number)
+
+
+def sink_options(settings: Settings) -> SinkOptions:
+    """The sink's options as the settings give them."""
+    return SinkOptions(
+        flight_rows=settings.sink_chunk_rows,
+        flush=timedelta(milliseconds=settings.sink_flush_ms),
+        horizon=timedelta(hours=settings.horizon_hours),
+        poison_limit=settings.poison_limit,
+    )

@@ -1,0 +1,245 @@
+"""Roles as processes: what each starts, in which order it stops, and what ends it.
+
+Whatever a role is made of runs in one event loop. The first part that fails ends the role with its
+error: a trail that runs without one of its parts would lose or hide events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from idtrail.connections import open_emitter, open_store, sink_options
+from idtrail.settings import Settings
+from idtrail.stack.jars import verified_jars
+from idtrail.stack.jvm import java_executable
+from idtrail.stack.kafka import LocalKafka
+from idtrail.stack.lock import StateDirectory
+from idtrail.stack.topics import create_topics
+from producers.emitter import Emitter
+from producers.slicer import Bad, Element, Slicer
+from queries.api import Context, create_app
+from queries.store import Store
+from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
+from schemas.errors import BadUsage
+from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection
+from streams.lag import count_partitions, read_lag
+from streams.log_reader import read_record
+from streams.sink import GROUP
+from streams.worker import WORKER_TOPICS, Worker
+
+LOCAL_PARTITIONS: Final = 4
+STOP_SECONDS: Final = 30.0
+
+log = structlog.get_logger(__name__)
+Part = Coroutine[Any, Any, None]
+
+
+def now() -> datetime:
+    """The one clock of the process."""
+    return datetime.now(UTC)
+
+
+async def run_until_stopped(*parts: Part) -> None:
+    """Run `parts` until SIGTERM or Ctrl-C, then cancel them in order; the first error of any ends all."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in tasks if task.done()]
+    finally:
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+            await asyncio.wait([task], timeout=STOP_SECONDS)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(name)
+    for task in failed:
+        task.result()
+
+
+async def run_worker(settings: Settings) -> None:
+    """`idtrail worker`: the sink and the Faust agents against an outside Kafka and ClickHouse."""
+    connection = settings.kafka()
+    await create_topics(connection, settings.kafka_partitions, settings.kafka_replication, (*TOPICS, *WORKER_TOPICS))
+    store = await open_store(settings)
+    try:
+        log.info("working", kafka=connection.bootstrap)
+        await run_until_stopped(_work(connection, store, settings))
+    finally:
+        store.close()
+
+
+async def run_api(settings: Settings) -> None:
+    """`idtrail api`: the HTTP API against an outside Kafka and ClickHouse."""
+    connection = settings.kafka()
+    with listening(settings) as sock:
+        store = await open_store(settings)
+        try:
+            async with open_emitter(settings, connection, spool="api", clock=now) as emitter:
+                log.info("serving", url=url_of(sock))
+                await run_until_stopped(_serve(_app(settings, connection, store, emitter), sock))
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A running embedded trail."""
+
+    connection: KafkaConnection
+    store: Store
+    emitter: Emitter
+    url: str
+    token: str
+    parts: tuple[Part, ...]
+    """To be run: see `run_until_stopped`."""
+
+
+@asynccontextmanager
+async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Trail]:
+    """The whole trail in this process, but for the broker, which is a child.
+
+    `say` is told each step of the start. Everything is stopped in order at the end.
+    """
+    if not settings.embedded_kafka or settings.clickhouse_url.get_secret_value():
+        raise BadUsage(
+            "this starts the embedded stack, but the settings name an outside Kafka or ClickHouse: unset "
+            "IDTRAIL_KAFKA_BOOTSTRAP and IDTRAIL_CLICKHOUSE_URL, or use `idtrail worker` and `idtrail api`"
+        )
+    async with AsyncExitStack() as stack:
+        state = stack.enter_context(StateDirectory(settings.state))
+        sock = stack.enter_context(listening(settings))
+        java = java_executable(settings.java)
+        jars = await asyncio.to_thread(verified_jars, say)
+        say("starting the broker")
+        broker = LocalKafka(settings.state, java=java, jars=jars, synced=settings.synced)
+        stack.push_async_callback(broker.stop)
+        await broker.start()
+        connection = KafkaConnection(broker.bootstrap)
+        await create_topics(connection, LOCAL_PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
+        say("opening the store")
+        store = await open_store(settings)
+        stack.callback(store.close)
+        token = await asyncio.to_thread(first_token, settings, store)
+        emitter = await stack.enter_async_context(open_emitter(settings, connection, spool="api", clock=now))
+        state.announce(bootstrap=broker.bootstrap, api_url=url_of(sock))
+        stack.callback(state.retract)
+        parts = (
+            _serve(_app(settings, connection, store, emitter), sock),
+            _work(connection, store, settings),
+            broker.died(),
+        )
+        yield Trail(connection, store, emitter, url_of(sock), token, parts)
+
+
+async def run_embedded(settings: Settings, say: Callable[[str], None], ready: Callable[[Trail], None]) -> None:
+    """`idtrail up`: the embedded trail until SIGTERM or Ctrl-C."""
+    async with embedded(settings, say) as trail:
+        ready(trail)
+        await run_until_stopped(*trail.parts)
+
+
+def first_token(settings: Settings, store: Store) -> str:
+    """The token of the local stack: made at its first start, in a file that only its owner can read."""
+    file = settings.state / "token"
+    tokens = Tokens(store, now)
+    if file.exists() and tokens.check(text := file.read_text().strip()):
+        return text
+    text, _ = tokens.create("local", SCOPES, EVERY_ORGANIZATION)
+    file.unlink(missing_ok=True)
+    with open(file, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        out.write(text + "\n")
+    return text
+
+
+@contextlib.contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """The API's socket. Raises `BadUsage` when the address is taken."""
+    sock = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        try:
+            sock.bind((settings.api_host, settings.api_port))
+        except OSError as error:
+            raise BadUsage(
+                f"the API cannot listen on {settings.api_host}:{settings.api_port} ({error.strerror}): "
+                "stop what does, or set IDTRAIL_API_PORT (0 takes a free one)"
+            ) from None
+        yield sock
+    finally:
+        sock.close()
+
+
+def url_of(sock: socket.socket) -> str:
+    """Where a listening socket is reached from this machine."""
+    host, port = sock.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  because it is compared, not bound
+    return f"http://{host}:{port}"
+
+
+def slice_whole(body: bytes) -> Sequence[Element | Bad]:
+    """All records of a request's body."""
+    slicer = Slicer()
+    return [*slicer.feed(body), *slicer.finish()]
+
+
+def _app(settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter) -> FastAPI:
+    return create_app(
+        Context(
+            store=store,
+            tokens=Tokens(store, now, settings.admin_token.get_secret_value()),
+            ingest=emitter,
+            slice_body=slice_whole,
+            read_record=lambda topic, partition, offset: read_record(connection, topic, partition, offset),
+            read_lag=lambda: read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS)),
+            clock=now,
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the role, not to its HTTP server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(app: FastAPI, sock: socket.socket) -> None:
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
+
+
+async def _work(connection: KafkaConnection, store: Store, settings: Settings) -> None:
+    partitions = await count_partitions(connection, PROVISIONING)
+    await Worker(
+        connection,
+        store,
+        sink_options(settings),
+        retry_seconds=settings.sink_retry_seconds,
+        partitions=partitions,
+        state_dir=settings.state,
+    ).run()

@@ -1,0 +1,157 @@
+"""What runs on the log, in one event loop: the sink, the Faust agents, the backfill.
+
+The first of them that fails ends `run()` with its error, and with it the process: nothing of a worker
+goes on without the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import structlog
+from aiokafka import AIOKafkaProducer
+from mode.supervisors import CrashingSupervisor
+
+from queries.store import Store
+from schemas.errors import Fatal, RecordError
+from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
+from streams.backfill import Backfill
+from streams.failures import TABLE, ConfirmedTable, FailureAgent
+from streams.lag import Lag, read_lag
+from streams.rows import dead_letter
+from streams.sink import Sink, SinkOptions
+from streams.writer import StoreWriter
+
+APP: Final = "idtrail-detection"
+SESSION_SECONDS: Final = 6
+"""A killed worker's partitions move within 10 s."""
+
+WORKER_TOPICS: Final = (TopicSpec(f"{APP}-{TABLE}-changelog", FOR_EVER, "compact"),)
+"""What the Faust tables need; made by us, like every topic."""
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """`run()` until cancelled, or until one of its parts fails."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        store: Store,
+        options: SinkOptions,
+        *,
+        retry_seconds: float,
+        partitions: int,
+        state_dir: Path,
+        app_id: str = APP,
+    ) -> None:
+        """`partitions`: how many `idtrail.provisioning` has; Faust's tables must have as many."""
+        events, dead_letters, provisioning = options.topics
+        self._connection = connection
+        self._dead_letters = dead_letters
+        self._producer: Any = None
+        writer = StoreWriter(store, retry_seconds, events=events, dead_letters=dead_letters)
+        self.sink = Sink(connection, writer, options)
+        self._options = options
+        self._app = make_app(connection, app_id, state_dir)
+        self.agent = FailureAgent(
+            self._app,
+            store,
+            partitions=partitions,
+            horizon=options.horizon,
+            retry_seconds=retry_seconds,
+            dead_letter=self._dead_letter,
+            source=provisioning,
+        )
+        self.backfill = Backfill(store, self._own_lag, events)
+
+    async def run(self) -> None:
+        """Raises `Fatal` when going on could lose or double events."""
+        self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._connection.options())
+        await self._producer.start()
+        tasks = [
+            asyncio.create_task(part, name=name)
+            for name, part in (
+                ("sink", self.sink.run()),
+                ("agents", self._run_agents()),
+                ("flushes", self.agent.run_flushes()),
+                ("backfill", self.backfill.run()),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+                raise Fatal(f"the worker's {task.get_name()} ended by itself")
+        finally:
+            # Flushes last: Faust waits for the events in hand, and those for their flush.
+            for task in (tasks[3], tasks[0], tasks[1], tasks[2]):
+                task.cancel()
+                await asyncio.wait([task])
+            await self._producer.stop()
+
+    async def _run_agents(self) -> None:
+        app = self._app
+        try:
+            await app.start()
+            await app.wait_until_stopped()
+        finally:
+            reason = app.crash_reason
+            await asyncio.shield(app.stop())
+        if reason is not None:
+            raise Fatal(f"the failure agent stopped: {reason!r}") from reason
+
+    async def _own_lag(self) -> Sequence[Lag]:
+        """Of the partitions that this worker's sink holds: another's are another's to backfill."""
+        held = self.sink.partitions()
+        lag = await read_lag(self._connection, self._options.group, [self._options.topics[0]])
+        return [place for place in lag if (place.topic, place.partition) in held]
+
+    async def _dead_letter(self, message: Any, error: RecordError) -> None:
+        """Confirmed before the message is acknowledged."""
+        record = dead_letter(
+            message.topic, message.partition, message.offset, message.key, message.value, message.headers or (), error
+        )
+        await self._producer.send_and_wait(self._dead_letters, record.value, key=record.key, headers=record.headers)
+
+
+def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
+    """A Faust app as it must be set for nothing to be lost (each line has cost somebody events)."""
+    logging.getLogger("faust").setLevel(logging.WARNING)
+    logging.getLogger("mode").setLevel(logging.WARNING)
+    return faust.App(
+        app_id,
+        broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
+        broker_credentials=_credentials(connection),
+        store="memory://",
+        datadir=state_dir / "faust",
+        Table=ConfirmedTable,
+        agent_supervisor=CrashingSupervisor,  # the default one restarts behind the event that failed
+        stream_wait_empty=True,  # a stop waits for the events in hand
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS / 4,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,  # topics are ours to make
+        topic_disable_leader=True,
+        web_enabled=False,
+    )
+
+
+def _credentials(connection: KafkaConnection) -> Any:
+    options = connection.options()
+    context = options.get("ssl_context")
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
