@@ -14,6 +14,8 @@ from schemas.errors import Fatal
 DEDUPLICATION_BLOCKS: Final = 10_000
 """How many inserts back a token is recognised: more than are made while a worker can sleep."""
 DEDUPLICATION_SECONDS: Final = 7 * 24 * 60 * 60
+COMPACT_BYTES: Final = 128 * 1024**2
+"""Parts below this are one file, not one a column: a synced insert into all tables takes half the time."""
 
 _DIRECTIVE: Final = re.compile(r"\{\{(\w+)(?: ([^}]*?))?\}\}")
 _NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -99,12 +101,13 @@ def _directive(match: re.Match[str], deployment: Deployment) -> str:
 
 
 def _settings(deployment: Deployment) -> str:
+    compact = f"min_bytes_for_wide_part = {COMPACT_BYTES}"
     if deployment.kind == "cluster":
         return (
             f"replicated_deduplication_window = {DEDUPLICATION_BLOCKS}, "
-            f"replicated_deduplication_window_seconds = {DEDUPLICATION_SECONDS}"
+            f"replicated_deduplication_window_seconds = {DEDUPLICATION_SECONDS}, {compact}"
         )
-    window = f"non_replicated_deduplication_window = {DEDUPLICATION_BLOCKS}"
+    window = f"non_replicated_deduplication_window = {DEDUPLICATION_BLOCKS}, {compact}"
     if deployment.kind == "embedded" and deployment.synced:
         return f"{window}, fsync_after_insert = 1, fsync_part_directory = 1"
     return window

@@ -67,12 +67,16 @@ SETTINGS {{settings}};
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{view subjects_view}} TO {{local subjects}} AS
 SELECT
     organization,
-    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(subject_name), lowerUTF8(subject_email)]))) AS name,
-    subject_id,
-    argMax(e.subject_type, e.occurred_at) AS subject_type,
-    max(e.occurred_at) AS last_seen
-FROM {{local events}} AS e
-WHERE subject_id != ''
-GROUP BY organization, name, subject_id;
+    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(user_name), lowerUTF8(user_email)]))) AS name,
+    subject_id, subject_type, last_seen
+FROM (
+    -- Each person of the block once, before any text is lowered: a third of the work.
+    SELECT
+        organization, subject_id, subject_type, subject_name AS user_name, subject_email AS user_email,
+        max(e.occurred_at) AS last_seen
+    FROM {{local events}} AS e
+    WHERE subject_id != ''
+    GROUP BY organization, subject_id, subject_type, subject_name, subject_email
+);
 
 {{distributed subjects BY cityHash64(subject_id)}};

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def test_every_table_recognises_a_repeated_insert(name: str) -> None:
 @pytest.mark.store
 def test_migrating_again_does_nothing(store: Store) -> None:
     assert migrate(store, Deployment("embedded", synced=False)) == []
+
+
+@pytest.mark.store
+def test_two_processes_may_migrate_at_once(engine: Path) -> None:
+    opened = [Store.open(f"chdb://{engine}", database="at_once") for _ in range(2)]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda store: migrate(store, Deployment("embedded", synced=False)), opened))
+        assert migrate(opened[0], Deployment("embedded", synced=False)) == []
+    finally:
+        opened[0].command("DROP DATABASE at_once")
+        for store in opened:
+            store.close()
 
 
 @pytest.mark.store

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.migrate import Deployment, migrate
+from queries.refusals import Refused
 from queries.store import Limits, Store
+from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, Fatal, StoreAway, UserError
 from streams.rows import decode_events
-from tests.records import Record, event, record_of
+from tests.records import NOON, ORGANIZATION, Record, event, record_of
+from tests.support.clickhouse_http import ClickHouseFront
 
 pytestmark = pytest.mark.store
 
@@ -25,6 +32,18 @@ def any_store(request: pytest.FixtureRequest) -> Store:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Store)
     return found
+
+
+@pytest.fixture(scope="module", params=["engine", "front"], ids=["embedded", "over HTTP"])
+def tableless(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store for questions that need no table: not migrated, and shared."""
+    place = request.getfixturevalue(request.param)
+    url = place.url if isinstance(place, ClickHouseFront) else f"chdb://{place}"
+    opened = Store.open(url, database="tableless")
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def insert(store: Store, records: Sequence[Record], token: str) -> None:
@@ -81,13 +100,14 @@ def test_a_chunk_that_spans_months_is_once_in_effect_too(any_store: Store) -> No
     assert counts(any_store) == dict.fromkeys((*TABLES, "event_counts"), 42)
 
 
-def test_more_than_a_hundred_months_in_one_insert_are_refused(store: Store) -> None:
+def test_more_than_a_hundred_months_in_one_insert_are_refused_for_good(store: Store) -> None:
     records = [
         record_of(event(timestamp=f"{2005 + month // 12}-{month % 12 + 1:02}-10T00:00:00Z"), offset=month)
         for month in range(120)
     ]
-    with pytest.raises((StoreAway, Fatal), match="252"):
+    with pytest.raises(Refused, match="252"):
         insert(store, records, "t1")
+    assert counts(store) == dict.fromkeys((*TABLES, "event_counts"), 0)
 
 
 def test_times_that_cannot_be_believed_share_one_partition(store: Store) -> None:
@@ -113,8 +133,8 @@ def test_times_that_cannot_be_believed_share_one_partition(store: Store) -> None
         pytest.param("", id="empty"),
     ],
 )
-def test_values_are_bound_by_the_server(any_store: Store, text: str) -> None:
-    assert any_store.query("SELECT {text:String} AS x", {"text": text}) == [(text,)]
+def test_values_are_bound_by_the_server(tableless: Store, text: str) -> None:
+    assert tableless.query("SELECT {text:String} AS x", {"text": text}) == [(text,)]
 
 
 @pytest.mark.parametrize(
@@ -130,19 +150,87 @@ def test_values_are_bound_by_the_server(any_store: Store, text: str) -> None:
     ],
 )
 def test_a_query_over_its_limits_asks_for_a_narrower_one_and_spoils_nothing(
-    any_store: Store, sql: str, limits: Limits
+    tableless: Store, sql: str, limits: Limits
 ) -> None:
     with pytest.raises(UserError, match="narrow"):
-        any_store.query(sql, limits=limits)
+        tableless.query(sql, limits=limits)
     for _ in range(8):  # every pooled connection gets its turn
-        assert any_store.query("SELECT count() FROM numbers(5000)") == [(5000,)]
-        assert len(any_store.query("SELECT number FROM numbers(5000)")) == 5000
+        assert tableless.query("SELECT count() FROM numbers(5000)") == [(5000,)]
+        assert len(tableless.query("SELECT number FROM numbers(5000)")) == 5000
 
 
-def test_a_statement_that_cannot_work_is_fatal_and_names_the_code(any_store: Store) -> None:
-    with pytest.raises(Fatal, match="code 60"):
-        any_store.query("SELECT * FROM no_such_table")
-    assert any_store.query("SELECT 1") == [(1,)]
+def test_a_statement_that_cannot_work_is_fatal_and_names_the_code(tableless: Store) -> None:
+    with pytest.raises(Refused, match="code 60") as refused:
+        tableless.query("SELECT * FROM no_such_table")
+    assert refused.value.code == 60
+    assert tableless.query("SELECT 1") == [(1,)]
+
+
+def test_an_insert_that_cannot_work_is_fatal_and_the_next_one_works(any_store: Store) -> None:
+    rows = batch([], EVENTS_ARROW_SCHEMA).append_column("no_such_column", [[]])
+    with pytest.raises(Refused):
+        any_store.insert_arrow("events", rows, "t1")
+    insert(any_store, some_records(3), "t2")
+    assert counts(any_store)["events"] == 3
+
+
+def test_a_closed_store_says_so(engine: Path) -> None:
+    closed = Store.open(f"chdb://{engine}", database="closed")
+    closed.close()
+    with pytest.raises(Fatal, match="closed"):
+        closed.query("SELECT 1")
+    with pytest.raises(Fatal, match="closed"):
+        closed.insert_arrow("events", batch([], EVENTS_ARROW_SCHEMA), "t1")
+
+
+def test_many_threads_share_a_store(any_store: Store) -> None:
+    def ask(number: int) -> int:
+        if number % 5 == 0:
+            insert(any_store, [record_of(event(), offset=number)], f"t{number}")
+        (answer,) = any_store.query("SELECT {n:UInt32} + sleepEachRow(0.01)", {"n": number})
+        return int(answer[0])
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(ask, range(60))) == list(range(60))
+    assert counts(any_store)["events"] == 12
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("toDateTime64('2026-03-19 12:00:00.25', 6, 'UTC')", id="DateTime64"),
+        pytest.param("toNullable(toDateTime64('2026-03-19 12:00:00.25', 3, 'UTC'))", id="Nullable"),
+        pytest.param("[toDateTime64('2026-03-19 12:00:00.25', 6, 'UTC')][1]", id="Array"),
+        pytest.param("(toDateTime64('2026-03-19 12:00:00.25', 6, 'UTC'), 1).1", id="Tuple"),
+    ],
+)
+def test_times_come_back_aware(tableless: Store, expression: str) -> None:
+    noon = datetime(2026, 3, 19, 12, 0, 0, 250_000, tzinfo=UTC)
+    assert tableless.query(f"SELECT {expression}") == [(noon,)]
+    assert tableless.query_dicts(f"SELECT {expression} AS at") == [{"at": noon}]
+    assert tableless.query_arrow(f"SELECT {expression} AS at").column("at").to_pylist() == [noon]
+
+
+def test_whole_seconds_come_back_aware_and_nested_times_too(tableless: Store) -> None:
+    noon = datetime(2026, 3, 19, 12, tzinfo=UTC)
+    seconds, nested = "toDateTime('2026-03-19 12:00:00', 'UTC')", "[toDateTime64('2026-03-19 12:00:00', 3, 'UTC')]"
+    assert tableless.query(f"SELECT {seconds}, {nested}") == [(noon, [noon])]
+
+
+def test_a_store_that_was_away_is_used_again_without_being_opened_anew(tmp_path: Path) -> None:
+    with ClickHouseFront(tmp_path) as front:
+        opened = Store.open(front.url, database="away")
+        migrate(opened, Deployment("server"))
+        insert(opened, some_records(4), "t1")
+        front.kill()
+        with pytest.raises(StoreAway):
+            opened.query("SELECT 1")
+        with pytest.raises(StoreAway):
+            insert(opened, some_records(4), "t2")
+        front.start()
+        insert(opened, some_records(4), "t2")
+        assert counts(opened) == dict.fromkeys((*TABLES, "event_counts"), 8)
+        opened.close()
 
 
 def test_a_server_that_does_not_answer_is_away() -> None:
@@ -168,6 +256,51 @@ def test_the_last_state_of_an_account_does_not_depend_on_the_order_of_arrival(an
     assert (attempted, confirmed) == ("inactive", "active")
 
 
+def test_of_two_attempts_at_one_moment_the_larger_id_is_the_last_as_in_python(any_store: Store) -> None:
+    """ClickHouse compares UUIDs by their second half first; Python, as they read."""
+    at = "2026-03-19T11:00:00Z"
+    records = [
+        record_of(event(kind, timestamp=at), offset=offset)
+        for offset, kind in enumerate(["user_deprovision", "user_create_provision"] * 4)
+    ]
+    insert(any_store, records, "t1")
+    last = max(records, key=lambda record: UUID(dict(record.headers)["ce_id"].decode()))
+    expected = "inactive" if last.offset % 2 == 0 else "active"
+    assert any_store.query("SELECT argMaxMerge(attempted).state FROM account_states") == [(expected,)]
+
+
+def test_an_attempt_has_the_outcome_of_its_copy_in_force(any_store: Store) -> None:
+    """A copy of lesser trust, or a later one, neither makes a failure nor hides one."""
+    failed, worked = event(success=False, error_message="409 Conflict"), event()
+    forged = [{**failed, "success": True, "error_message": None}, {**worked, "success": False}]
+    web, export = Source("webhook", Trust.WEBHOOK, ORGANIZATION), Source("file:a.json", Trust.EXPORT, ORGANIZATION)
+    copies = [
+        record_of(forged[0], offset=0, source=web),
+        record_of(failed, offset=1, source=export),
+        record_of(worked, offset=2, source=export),
+        record_of(forged[1], offset=3, source=export, known_at=NOON + timedelta(seconds=1)),
+    ]
+    for number, record in enumerate(copies):
+        insert(any_store, [record], f"t{number}")
+    found = any_store.query("SELECT toString(event_id), outcome FROM attempts FINAL ORDER BY version DESC")
+    ids = [dict(record.headers)["ce_id"].decode() for record in copies]
+    assert len(set(ids)) == 2
+    assert dict(found) == {ids[0]: "failure", ids[2]: "success"}
+
+
+@pytest.mark.parametrize("name", ["Ines.Almeida", "ines.almeida", "INES@example.com"])
+def test_a_person_is_found_by_name_or_mail_address_in_any_case(any_store: Store, name: str) -> None:
+    ines = {"id": "63ec9bba89a64e507ce0a4c2", "type": "user", "username": "ines.almeida", "email": "ines@Example.com"}
+    insert(any_store, some_records(5, resource=ines), "t1")
+    insert(any_store, some_records(5, resource=ines), "t2")
+    found = any_store.query(
+        "SELECT DISTINCT subject_id FROM subjects"
+        " WHERE organization = {own:String} AND name = lowerUTF8({name:String})",
+        {"own": ORGANIZATION, "name": name},
+    )
+    assert found == [(ines["id"],)]
+
+
 def granules(store: Store, sql: str) -> tuple[int, int]:
     """Granules read, of how many there are in the table's partitions."""
     plan = "\n".join(row[0] for row in store.query(f"EXPLAIN indexes = 1 {sql}"))
@@ -189,12 +322,12 @@ def test_a_persons_history_and_a_day_read_few_granules(store: Store) -> None:
     insert(store, records, "t1")
     where = "organization = '641b3db57090821c0b2f8183'"
     read, total = granules(store, f"SELECT * FROM events_by_subject WHERE {where} AND subject_id = '{7:024x}'")
-    assert total >= 8
+    assert total >= 7
     assert read <= 2
     read, total = granules(
         store,
         f"SELECT event_id FROM events WHERE {where}"
         " AND occurred_at >= '2026-03-05 00:00:00' AND occurred_at < '2026-03-06 00:00:00'",
     )
-    assert total >= 8
+    assert total >= 7
     assert read <= 2

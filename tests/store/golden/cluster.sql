@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS events_local ON CLUSTER 'trail' (
 ) ENGINE = ReplicatedReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYYYYMM(occurred_at), 0)
 ORDER BY (organization, occurred_at, event_id, fingerprint)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS events ON CLUSTER 'trail' AS events_local
 ENGINE = Distributed('trail', currentDatabase(), 'events_local', cityHash64(subject_id));
@@ -93,7 +93,7 @@ CREATE TABLE IF NOT EXISTS events_by_subject_local ON CLUSTER 'trail' (
 ) ENGINE = ReplicatedReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYear(occurred_at), 0)
 ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS events_by_subject_view ON CLUSTER 'trail' TO events_by_subject_local AS
 SELECT
@@ -115,18 +115,21 @@ CREATE TABLE IF NOT EXISTS subjects_local ON CLUSTER 'trail' (
     last_seen DateTime64(6, 'UTC')
 ) ENGINE = ReplicatedReplacingMergeTree(last_seen)
 ORDER BY (organization, name, subject_id)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS subjects_view ON CLUSTER 'trail' TO subjects_local AS
 SELECT
     organization,
-    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(subject_name), lowerUTF8(subject_email)]))) AS name,
-    subject_id,
-    argMax(e.subject_type, e.occurred_at) AS subject_type,
-    max(e.occurred_at) AS last_seen
-FROM events_local AS e
-WHERE subject_id != ''
-GROUP BY organization, name, subject_id;
+    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(user_name), lowerUTF8(user_email)]))) AS name,
+    subject_id, subject_type, last_seen
+FROM (
+    SELECT
+        organization, subject_id, subject_type, subject_name AS user_name, subject_email AS user_email,
+        max(e.occurred_at) AS last_seen
+    FROM events_local AS e
+    WHERE subject_id != ''
+    GROUP BY organization, subject_id, subject_type, subject_name, subject_email
+);
 
 CREATE TABLE IF NOT EXISTS subjects ON CLUSTER 'trail' AS subjects_local
 ENGINE = Distributed('trail', currentDatabase(), 'subjects_local', cityHash64(subject_id));
@@ -159,7 +162,7 @@ CREATE TABLE IF NOT EXISTS attempts_local ON CLUSTER 'trail' (
 ) ENGINE = ReplicatedReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYYYYMM(occurred_at), 0)
 ORDER BY (organization, occurred_at, event_id)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS attempts_view ON CLUSTER 'trail' TO attempts_local AS
 SELECT
@@ -180,7 +183,7 @@ CREATE TABLE IF NOT EXISTS event_counts_local ON CLUSTER 'trail' (
 ) ENGINE = ReplicatedAggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (organization, hour, event_type)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS event_counts_view ON CLUSTER 'trail' TO event_counts_local AS
 SELECT organization, toStartOfHour(occurred_at) AS hour, event_type, uniqExactState(event_id) AS events
@@ -194,26 +197,21 @@ CREATE TABLE IF NOT EXISTS account_states_local ON CLUSTER 'trail' (
     organization LowCardinality(String),
     application_id LowCardinality(String),
     subject_id String,
-    attempted AggregateFunction(argMax,
-        Tuple(state String, occurred_at DateTime64(6, 'UTC'), event_id UUID, outcome String, cause String),
-        Tuple(DateTime64(6, 'UTC'), UUID, Int64)),
-    confirmed AggregateFunction(argMaxIf,
-        Tuple(state String, occurred_at DateTime64(6, 'UTC'), event_id UUID),
-        Tuple(DateTime64(6, 'UTC'), UUID, Int64), UInt8)
+    attempted AggregateFunction(argMax, Tuple(state String, occurred_at DateTime64(6, 'UTC')), UInt256),
+    confirmed AggregateFunction(argMaxIf, Tuple(state String), UInt256, UInt8)
 ) ENGINE = ReplicatedAggregatingMergeTree
 ORDER BY (organization, application_id, subject_id)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS account_states_view ON CLUSTER 'trail' TO account_states_local AS
+WITH
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) AS place
 SELECT
     organization, application_id, subject_id,
-    argMaxState(
-        (toString(account_state), occurred_at, event_id, toString(outcome), toString(cause)),
-        (occurred_at, event_id, version)
-    ) AS attempted,
-    argMaxIfState(
-        (toString(account_state), occurred_at, event_id), (occurred_at, event_id, version), outcome = 'success'
-    ) AS confirmed
+    argMaxState((toString(account_state), occurred_at), place) AS attempted,
+    argMaxIfState(tuple(toString(account_state)), place, outcome = 'success') AS confirmed
 FROM events_local
 WHERE kind = 'user' AND account_state != '' AND application_id != ''
 GROUP BY organization, application_id, subject_id;
@@ -239,7 +237,7 @@ CREATE TABLE IF NOT EXISTS failure_windows_local ON CLUSTER 'trail' (
 ) ENGINE = ReplicatedReplacingMergeTree(seen)
 PARTITION BY toYYYYMM(window_start)
 ORDER BY (organization, window_start, application_id, event_type, cause)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS failure_windows ON CLUSTER 'trail' AS failure_windows_local
 ENGINE = Distributed('trail', currentDatabase(), 'failure_windows_local', cityHash64(organization));
@@ -250,7 +248,7 @@ CREATE TABLE IF NOT EXISTS backfill_progress_local ON CLUSTER 'trail' (
     next_offset UInt64
 ) ENGINE = ReplicatedReplacingMergeTree(next_offset)
 ORDER BY (log_topic, log_partition)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS backfill_progress ON CLUSTER 'trail' AS backfill_progress_local
 ENGINE = Distributed('trail', currentDatabase(), 'backfill_progress_local', log_partition);
@@ -270,7 +268,7 @@ CREATE TABLE IF NOT EXISTS dead_letters_local ON CLUSTER 'trail' (
     version Int64
 ) ENGINE = ReplicatedReplacingMergeTree(version)
 ORDER BY (organization, letter_id)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS dead_letters ON CLUSTER 'trail' AS dead_letters_local
 ENGINE = Distributed('trail', currentDatabase(), 'dead_letters_local', cityHash64(letter_id));
@@ -287,7 +285,7 @@ CREATE TABLE IF NOT EXISTS tokens_local ON CLUSTER 'trail' (
     version UInt64
 ) ENGINE = ReplicatedReplacingMergeTree(version)
 ORDER BY token_id
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS tokens ON CLUSTER 'trail' AS tokens_local
 ENGINE = Distributed('trail', currentDatabase(), 'tokens_local', cityHash64(token_id));

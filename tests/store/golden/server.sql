@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS events (
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYYYYMM(occurred_at), 0)
 ORDER BY (organization, occurred_at, event_id, fingerprint)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS events_by_subject (
     organization LowCardinality(String),
@@ -90,7 +90,7 @@ CREATE TABLE IF NOT EXISTS events_by_subject (
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYear(occurred_at), 0)
 ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS events_by_subject_view TO events_by_subject AS
 SELECT
@@ -109,18 +109,21 @@ CREATE TABLE IF NOT EXISTS subjects (
     last_seen DateTime64(6, 'UTC')
 ) ENGINE = ReplacingMergeTree(last_seen)
 ORDER BY (organization, name, subject_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS subjects_view TO subjects AS
 SELECT
     organization,
-    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(subject_name), lowerUTF8(subject_email)]))) AS name,
-    subject_id,
-    argMax(e.subject_type, e.occurred_at) AS subject_type,
-    max(e.occurred_at) AS last_seen
-FROM events AS e
-WHERE subject_id != ''
-GROUP BY organization, name, subject_id;
+    arrayJoin(arrayFilter(n -> n != '', arrayDistinct([lowerUTF8(user_name), lowerUTF8(user_email)]))) AS name,
+    subject_id, subject_type, last_seen
+FROM (
+    SELECT
+        organization, subject_id, subject_type, subject_name AS user_name, subject_email AS user_email,
+        max(e.occurred_at) AS last_seen
+    FROM events AS e
+    WHERE subject_id != ''
+    GROUP BY organization, subject_id, subject_type, subject_name, subject_email
+);
 
 CREATE TABLE IF NOT EXISTS attempts (
     organization LowCardinality(String),
@@ -150,7 +153,7 @@ CREATE TABLE IF NOT EXISTS attempts (
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY if(time_quality = 'ok', toYYYYMM(occurred_at), 0)
 ORDER BY (organization, occurred_at, event_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS attempts_view TO attempts AS
 SELECT
@@ -168,7 +171,7 @@ CREATE TABLE IF NOT EXISTS event_counts (
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (organization, hour, event_type)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS event_counts_view TO event_counts AS
 SELECT organization, toStartOfHour(occurred_at) AS hour, event_type, uniqExactState(event_id) AS events
@@ -179,26 +182,21 @@ CREATE TABLE IF NOT EXISTS account_states (
     organization LowCardinality(String),
     application_id LowCardinality(String),
     subject_id String,
-    attempted AggregateFunction(argMax,
-        Tuple(state String, occurred_at DateTime64(6, 'UTC'), event_id UUID, outcome String, cause String),
-        Tuple(DateTime64(6, 'UTC'), UUID, Int64)),
-    confirmed AggregateFunction(argMaxIf,
-        Tuple(state String, occurred_at DateTime64(6, 'UTC'), event_id UUID),
-        Tuple(DateTime64(6, 'UTC'), UUID, Int64), UInt8)
+    attempted AggregateFunction(argMax, Tuple(state String, occurred_at DateTime64(6, 'UTC')), UInt256),
+    confirmed AggregateFunction(argMaxIf, Tuple(state String), UInt256, UInt8)
 ) ENGINE = AggregatingMergeTree
 ORDER BY (organization, application_id, subject_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS account_states_view TO account_states AS
+WITH
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) AS place
 SELECT
     organization, application_id, subject_id,
-    argMaxState(
-        (toString(account_state), occurred_at, event_id, toString(outcome), toString(cause)),
-        (occurred_at, event_id, version)
-    ) AS attempted,
-    argMaxIfState(
-        (toString(account_state), occurred_at, event_id), (occurred_at, event_id, version), outcome = 'success'
-    ) AS confirmed
+    argMaxState((toString(account_state), occurred_at), place) AS attempted,
+    argMaxIfState(tuple(toString(account_state)), place, outcome = 'success') AS confirmed
 FROM events
 WHERE kind = 'user' AND account_state != '' AND application_id != ''
 GROUP BY organization, application_id, subject_id;
@@ -221,7 +219,7 @@ CREATE TABLE IF NOT EXISTS failure_windows (
 ) ENGINE = ReplacingMergeTree(seen)
 PARTITION BY toYYYYMM(window_start)
 ORDER BY (organization, window_start, application_id, event_type, cause)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS backfill_progress (
     log_topic LowCardinality(String),
@@ -229,7 +227,7 @@ CREATE TABLE IF NOT EXISTS backfill_progress (
     next_offset UInt64
 ) ENGINE = ReplacingMergeTree(next_offset)
 ORDER BY (log_topic, log_partition)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS dead_letters (
     letter_id UUID,
@@ -246,7 +244,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     version Int64
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (organization, letter_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE TABLE IF NOT EXISTS tokens (
     token_id UUID,
@@ -260,4 +258,4 @@ CREATE TABLE IF NOT EXISTS tokens (
     version UInt64
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY token_id
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;

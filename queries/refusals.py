@@ -1,0 +1,72 @@
+"""What an error of ClickHouse or of its driver asks of us: pure, one function, one table of codes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error, NotSupportedError, OperationalError
+
+from schemas.errors import Fatal, IdtrailError, StoreAway, UserError
+
+_TOO_MANY_ROWS: Final = 158
+_TOO_SLOW: Final = frozenset({159, 160})
+_MEMORY: Final = 241
+_TOO_MUCH: Final = frozenset({_TOO_MANY_ROWS, _MEMORY, 307, 396}) | _TOO_SLOW
+"""Rows, time, speed, memory, bytes, rows of the result: a smaller question has an answer."""
+
+_TOO_MANY_PARTS: Final = 252
+_PASSING: Final = frozenset(
+    {3, 32, 202, 203, 209, 210}  # cut off, too many queries at once, no free connection, socket, network
+    | {225, 242, 279, 285, 286, 319, 999}  # keeper or replicas away, read-only table, unknown status of an insert
+    | {236, 243, 394, 439, 745, 1000}  # shutting down, disk full, cancelled, no thread, overloaded, other library
+    | {_TOO_MANY_PARTS}  # merges are behind
+)
+
+_STATUS: Final = re.compile(r"HTTP status (\d{3})")
+_LONGEST: Final = 300
+
+
+class Refused(Fatal):
+    """ClickHouse will not take this statement, however often it is sent."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+        """ClickHouse's own number for the reason; 0 when the driver refused."""
+
+
+def ours(error: Exception, *, writing: bool = False) -> IdtrailError:
+    """Our error for a foreign one. A write is never "too large": it is worth another try, or it is a defect."""
+    text = _first_line(error)
+    code = (error.code or 0) if isinstance(error, Error) else 0
+    if code in _TOO_MUCH and not writing:
+        return UserError(f"the query is too large: narrow its time range or filters ({text})")
+    if code in _PASSING and not _too_many_partitions(code, text):
+        return StoreAway(f"ClickHouse cannot answer now (code {code}): {text}")
+    if code in _TOO_MUCH:
+        return StoreAway(f"ClickHouse could not finish a write (code {code}): {text}")
+    if code:
+        return Refused(f"ClickHouse refused a statement (code {code}): {text}", code)
+    if isinstance(error, ClickHouseError) and not _unanswered(error, text):
+        return Refused(f"the ClickHouse driver refused a statement: {text}", 0)
+    return StoreAway(f"ClickHouse does not answer: {text}")
+
+
+def _too_many_partitions(code: int, text: str) -> bool:
+    """One code for two things: merges that are behind pass; an insert over 100 months does not."""
+    return code == _TOO_MANY_PARTS and "partitions" in text
+
+
+def _unanswered(error: ClickHouseError, text: str) -> bool:
+    """Nothing, or a proxy, answered in ClickHouse's place."""
+    status = _STATUS.search(text)
+    if status is not None:
+        return status[1] == "429" or status[1].startswith("5")
+    return isinstance(error, OperationalError) and not isinstance(error, NotSupportedError)
+
+
+def _first_line(error: Exception) -> str:
+    """Enough for people; never a whole statement, which may hold values."""
+    lines = str(error).splitlines() or [""]
+    return lines[0].partition(" In scope ")[0][:_LONGEST] or type(error).__name__

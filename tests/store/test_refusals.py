@@ -1,0 +1,57 @@
+"""Which of ClickHouse's errors are worth another try, which ask for less, and which end the process."""
+
+from __future__ import annotations
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, ProgrammingError
+from urllib3.exceptions import ProtocolError
+
+from queries.refusals import Refused, ours
+from schemas.errors import IdtrailError, StoreAway, UserError
+
+PARTS = "Code: 252. DB::Exception: Too many parts (3000). Merges are processing significantly slower than inserts."
+PARTITIONS = "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100)."
+
+
+@pytest.mark.parametrize(
+    ("error", "reading", "writing"),
+    [
+        pytest.param(DatabaseError("too slow", code=159), UserError, StoreAway, id="over its time"),
+        pytest.param(DatabaseError("memory", code=241), UserError, StoreAway, id="over its memory"),
+        pytest.param(DatabaseError("rows", code=396), UserError, StoreAway, id="over its rows"),
+        pytest.param(DatabaseError("busy", code=202), StoreAway, StoreAway, id="too many queries at once"),
+        pytest.param(DatabaseError("keeper", code=999), StoreAway, StoreAway, id="keeper away"),
+        pytest.param(DatabaseError("read-only", code=242), StoreAway, StoreAway, id="replica read-only"),
+        pytest.param(DatabaseError("unknown", code=319), StoreAway, StoreAway, id="insert of unknown fate"),
+        pytest.param(DatabaseError("disk", code=243), StoreAway, StoreAway, id="disk full"),
+        pytest.param(DatabaseError(PARTS, code=252), StoreAway, StoreAway, id="merges behind"),
+        pytest.param(DatabaseError(PARTITIONS, code=252), Refused, Refused, id="over a hundred months"),
+        pytest.param(DatabaseError("no table", code=60), Refused, Refused, id="no such table"),
+        pytest.param(DatabaseError("password", code=516), Refused, Refused, id="wrong password"),
+        pytest.param(OperationalError("Error executing HTTP request"), StoreAway, StoreAway, id="no connection"),
+        pytest.param(
+            DatabaseError("HTTP driver received HTTP status 502, server response: Bad Gateway"),
+            StoreAway,
+            StoreAway,
+            id="a proxy without a server",
+        ),
+        pytest.param(
+            DatabaseError("HTTP driver received HTTP status 404"), Refused, Refused, id="a server of another kind"
+        ),
+        pytest.param(ProgrammingError("wrong use"), Refused, Refused, id="the driver's own refusal"),
+        pytest.param(ProtocolError("connection broken"), StoreAway, StoreAway, id="cut off in the answer"),
+        pytest.param(ConnectionResetError(), StoreAway, StoreAway, id="reset"),
+        pytest.param(TimeoutError("timed out"), StoreAway, StoreAway, id="no answer in time"),
+    ],
+)
+def test_an_error_says_what_to_do(error: Exception, reading: type[IdtrailError], writing: type[IdtrailError]) -> None:
+    assert type(ours(error)) is reading
+    assert type(ours(error, writing=True)) is writing
+
+
+def test_a_message_holds_neither_the_statement_nor_more_than_one_line() -> None:
+    text = f"Code: 60. Unknown table 'x'. In scope SELECT 'a secret' FROM x.\nStack: {'y' * 5000}"
+    told = str(ours(DatabaseError(text, code=60)))
+    assert "Unknown table 'x'" in told
+    assert "secret" not in told
+    assert len(told) < 400
