@@ -1,0 +1,111 @@
+"""`idtrail demo`: see the trail at work."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from idtrail.cli import app
+from idtrail.cli.client import Api
+from idtrail.cli.commands.lifecycle import show_lifecycle
+from idtrail.cli.commands.up import say, start
+from idtrail.cli.screen import STYLES, coloured, counted, moment, next_commands, number, span, table, when, why
+
+if TYPE_CHECKING:
+    from idtrail.demo import Outcome
+
+SHOWN_TYPES = 12
+SHOWN_FAILURES = 6
+LEAVER = "ines.almeida"
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End by itself, and clean up.")] = False,
+) -> None:
+    """Import export files, play a simulated organisation, and show what failed and why."""
+    settings = start()
+    from idtrail.demo import run_demo
+
+    asyncio.run(run_demo(settings, once=once, say=say, show=show_demo))
+
+
+def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
+    """The last screen: what happened, what failed and why, who is still in, one person's lifecycle."""
+    now = datetime.now(UTC)
+    scope = {"organization": outcome.organization, "since": "30d"}
+    stats = api.get("/api/v1/stats", {"organization": outcome.organization, "since": "2000-01-01"})
+    agree = "log and store agree" if outcome.agree else "LOG AND STORE DIFFER"
+    out.print(
+        f"idtrail demo · {stats['people']} people, {counted(stats['applications'], 'application')}, 30 days · "
+        f"{number(outcome.events)} events in {outcome.seconds:.1f} s · {agree}",
+        soft_wrap=True,
+    )
+    _show_types(out, stats)
+    _show_failures(out, api.get("/api/v1/failures", scope), now)
+    _show_exposures(out, api.get("/api/v1/exposures", {"organization": outcome.organization})["items"], now)
+    out.print()
+    person = api.get("/api/v1/lifecycle", {"organization": outcome.organization, "person": LEAVER})
+    show_lifecycle(out, person, now)
+    out.print(next_commands("idtrail failures --since 30d", f"{outcome.url} (token in {outcome.token_file})"))
+
+
+def _show_types(out: Console, stats: dict[str, Any]) -> None:
+    out.print("\n  What happened")
+    rows = table("event", "events", "failed", right=("events", "failed"), indent=4)
+    for item in stats["types"][:SHOWN_TYPES]:
+        rows.add_row("    " + (item["event_type"] or "(no type)"), number(item["events"]), number(item["failure"]))
+    out.print(rows)
+    left = stats["types"][SHOWN_TYPES:]
+    if left:
+        out.print(f"    {counted(len(left), 'more type')} · idtrail stats")
+
+
+def _show_failures(out: Console, answer: dict[str, Any], now: datetime) -> None:
+    out.print("\n  What failed (last 30 days)")
+    rows = table("app", "cause", "tries", "people", "state", "what to do", right=("tries", "people"), indent=4)
+    for item in answer["items"][:SHOWN_FAILURES]:
+        cause = f"{item['cause']} ({item['attribute']})" if item["attribute"] else item["cause"]
+        rows.add_row(
+            "    " + (item["application"] or "-"),
+            cause,
+            number(item["tries"]),
+            str(item["people"]),
+            coloured(
+                f"open {_lasting(item, now)}" if item["state"] == "open" else item["state"], STYLES[item["state"]]
+            ),
+            item["remedy"],
+        )
+    out.print(rows)
+    left = len(answer["items"]) - SHOWN_FAILURES
+    if left > 0:
+        out.print(f"    {left} more · idtrail failures --since 30d")
+
+
+def _state(item: dict[str, Any], now: datetime) -> str:
+    first = moment(item["first"])
+    return f"open {span(now - first)}" if item["state"] == "open" and first else str(item["state"])
+
+
+def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) -> None:
+    still = [item for item in items if item["exposed"]]
+    out.print("\n  Meant to be closed, not confirmed closed")
+    if not still:
+        out.print("    none")
+        return
+    rows = table("person", "app", "since (UTC)", "for", "tries", "why", right=("tries",), indent=4)
+    for item in still[:SHOWN_FAILURES]:
+        since = moment(item["closing_since"])
+        rows.add_row(
+            "    " + item["person"],
+            item["application"],
+            when(item["closing_since"], seconds=False),
+            span(now - since) if since else "-",
+            str(item["closing_tries"]),
+            why(item["last_cause"], item["last_detail"]),
+        )
+    out.print(rows)

@@ -1,0 +1,113 @@
+"""`idtrail events`: list events, or show one whole."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.screen import ago, coloured, console, counted, next_commands, print_json, table, when, why
+from idtrail.settings import load_settings
+
+Item = dict[str, Any]
+
+
+@app.command()
+def events(
+    event_id: Annotated[UUID | None, typer.Argument(help="Show this one whole, with its copies.")] = None,
+    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = "24h",
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
+    outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
+    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
+    text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    unplaced: Annotated[bool, typer.Option(help="Events whose time cannot be believed.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Most events.")] = 50,
+    raw: Annotated[bool, typer.Option(help="With an id: its bytes, as they stand on the log.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List events, newest first; or show one with its bytes, copies and place in the log."""
+    api = Api(load_settings())
+    if event_id is not None and raw:
+        sys.stdout.buffer.write(api.get_bytes(f"/api/v1/events/{event_id}/raw"))
+        return
+    if event_id is not None:
+        event = api.get(f"/api/v1/events/{event_id}")
+        if as_json:
+            print_json(event)
+        else:
+            show_event(console(), event, datetime.now(UTC))
+        return
+    parameters = {
+        "since": since,
+        "until": until,
+        "type": event_type,
+        "outcome": outcome,
+        "cause": cause,
+        "application": app_name,
+        "subject": subject,
+        "actor": actor,
+        "text": text,
+        "time": "unplaced" if unplaced else None,
+    }
+    found = api.pages("/api/v1/events", parameters, limit)
+    if as_json:
+        for item in found:
+            print_json(item)
+    else:
+        show_events(console(), list(found), limit)
+
+
+def show_events(out: Console, items: list[Item], limit: int) -> None:
+    """The list."""
+    more = ", there may be more (--limit)" if len(items) == limit else ""
+    out.print(f"{counted(len(items), 'event')}, newest first{more}")
+    rows = table("time (UTC)", "event", "app", "subject", "result")
+    for item in items:
+        rows.add_row(
+            f"  {when(item['occurred_at']) if item['time_quality'] == 'ok' else 'time ' + item['time_quality']}",
+            item["event_type"] or "(no type)",
+            item["application_name"] or "-",
+            item["subject_name"] or item["subject_id"] or "-",
+            coloured(_result(item), "red" if item["outcome"] == "failure" else ""),
+        )
+    if items:
+        out.print(rows)
+        out.print(next_commands(f"idtrail events {items[0]['event_id']}"))
+
+
+def _result(item: Item) -> str:
+    status = f"{item['http_status']} " if item["http_status"] else ""
+    return status + (why(item["cause"], item["detail"], item["attribute"]) or item["outcome"])
+
+
+def show_event(out: Console, event: Item, now: datetime) -> None:
+    """One event whole."""
+    out.print(
+        f"{event['event_type'] or '(no type)'} · {event['outcome']} · {when(event['occurred_at'])} "
+        f"({ago(event['occurred_at'], now)})",
+        soft_wrap=True,
+    )
+    rows = table("", "")
+    for name, value in event.items():
+        if name != "copies" and value not in ("", [], None, 0):
+            rows.add_row(f"  {name}", ", ".join(value) if isinstance(value, list) else str(value))
+    out.print(rows)
+    out.print(f"{counted(len(event['copies']), 'copy', 'copies')}:")
+    for copy in event["copies"]:
+        state = "in force" if copy["in_force"] else copy["relation"]
+        out.print(
+            f"  {state}: {copy['source']} ({copy['trust']}), known {when(copy['known_at'])}, {copy['place']}"
+            f"{', secrets cut out' if copy['redacted'] else ''}",
+            soft_wrap=True,
+        )
+    out.print(event["copies"][0]["raw"], soft_wrap=True, markup=False)

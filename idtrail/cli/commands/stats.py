@@ -1,0 +1,47 @@
+"""`idtrail stats`: how much there is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.screen import console, counted, next_commands, number, print_json, table, when
+from idtrail.settings import load_settings
+
+
+@app.command()
+def stats(
+    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = "2000-01-01",
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count events by type and outcome, dead letters, and what is not stored yet."""
+    answer = Api(load_settings()).get("/api/v1/stats", {"since": since, "until": until})
+    if as_json:
+        print_json(answer)
+    else:
+        show_stats(console(), answer)
+
+
+def show_stats(out: Console, answer: dict[str, Any]) -> None:
+    """The screen."""
+    out.print(
+        f"{counted(answer['events'], 'event')} of {counted(answer['people'], 'person', 'people')} in "
+        f"{counted(answer['applications'], 'application')}, {when(answer['first'])[:10]} to {when(answer['last'])[:10]}"
+    )
+    behind = answer["behind"]
+    agree = "log and store agree" if not behind else f"{counted(behind, 'record')} not stored yet"
+    unplaced = f"{counted(answer['unplaced'], 'event')} without a believable time"
+    out.print(f"{counted(answer['dead_letters'], 'dead letter')}, {unplaced}, {agree}", soft_wrap=True)
+    rows = table("event", "events", "ok", "failed", "other", right=("events", "ok", "failed", "other"))
+    for item in answer["types"]:
+        other = item["unknown"] + item["reported_absent"]
+        counts = (item["events"], item["success"], item["failure"], other)
+        rows.add_row("  " + (item["event_type"] or "(no type)"), *map(number, counts))
+    if answer["types"]:
+        out.print(rows)
+    out.print(next_commands("idtrail failures", "idtrail events"))

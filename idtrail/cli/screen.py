@@ -1,0 +1,118 @@
+"""How answers look in a terminal: the answer first, times in UTC with their age, colour that only repeats words.
+
+80 columns suffice; rows are cut, never wrapped. Off a terminal there is no colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+STYLES: Final = {
+    "failure": "red",
+    "open": "yellow",
+    "OPEN": "yellow",
+    "closed": "green",
+    "resolved": "green",
+    "success": "green",
+}
+
+
+def console() -> Console:
+    """Standard output."""
+    return Console(highlight=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document; a list as NDJSON."""
+    for item in value if isinstance(value, list) else [value]:
+        typer.echo(orjson.dumps(item).decode())
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the API's."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def when(text: str | None, *, seconds: bool = True) -> str:
+    """`2026-11-22 17:00:02`, in UTC."""
+    at = moment(text)
+    if at is None:
+        return "-"
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def span(delta: timedelta) -> str:
+    """`20 min`, `5 h`, `2 d`."""
+    seconds = int(max(delta, timedelta()).total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size * (2 if unit == "d" else 1):
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """How long before `now`."""
+    at = moment(text)
+    return "-" if at is None else f"{span(now - at)} ago"
+
+
+def coloured(word: str, style: str | None = None) -> Text:
+    """A word in its colour."""
+    return Text(word, STYLES.get(word, "") if style is None else style)
+
+
+def number(value: int) -> str:
+    """`12,480`."""
+    return f"{value:,}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 person`, `3 people`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+class Rows(Table):
+    """A table whose last column is cut when there is no room; the others keep theirs."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """As the inherited one; the last cell is cut instead of wrapped."""
+        last = cells[-1] if isinstance(cells[-1], Text) else Text(str(cells[-1]))
+        last.no_wrap, last.overflow = True, "ellipsis"
+        super().add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells[:-1]), last, **options)
+
+
+def table(*columns: str, right: Iterable[str] = (), indent: int = 2) -> Rows:
+    """Columns without lines; those in `right` are flushed right."""
+    made = Rows(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
+    for index, column in enumerate(columns):
+        made.add_column(
+            Text((" " * indent if index == 0 else "") + column, no_wrap=True, overflow="ellipsis"),
+            header_style="dim",
+            justify="right" if column in right else "left",
+            no_wrap=index < len(columns) - 1,
+        )
+    return made
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` characters."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def why(cause: str, detail: str, attribute: str = "") -> str:
+    """The cause in words, the provider's text behind it."""
+    named = f"{cause} ({attribute})" if attribute else cause
+    return f"{named}: {detail}" if cause and detail else named or detail
+
+
+def next_commands(*commands: str) -> Text:
+    """What to run next."""
+    return Text("Next: " + " · ".join(commands), "dim")

@@ -1,0 +1,97 @@
+"""What `idtrail doctor` looks at. Each check says what it found and, when that is bad, what mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+import httpx
+
+from idtrail.settings import Settings
+from idtrail.stack.jars import KAFKA_VERSION, verified_jars
+from idtrail.stack.jvm import java_executable
+from idtrail.stack.lock import read_running
+from queries.store import Store
+from schemas.errors import Away, IdtrailError
+from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
+from streams.lag import read_lag
+from streams.sink import GROUP
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's."""
+
+    name: str
+    good: bool
+    text: str
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Every check that these settings call for, in an order in which a failure explains the later ones."""
+    yield Finding("settings", True, "valid")
+    running = read_running(settings.state) if settings.embedded_kafka else None
+    if settings.embedded_kafka:
+        yield await _check("java", lambda: str(java_executable(settings.java)))
+        yield await _check("jars", lambda: f"{len(verified_jars())} of Kafka {KAFKA_VERSION}, as locked")
+        if running is None:
+            yield Finding("trail", False, f"none is running in {settings.state}: start it with `idtrail up`")
+            return
+        yield Finding("trail", True, f"process {running.pid} in {settings.state}")
+    connection = KafkaConnection(running.bootstrap) if running else settings.kafka()
+    yield await _broker(connection)
+    if settings.clickhouse_url.get_secret_value():
+        yield await _check("store", lambda: _store(settings))
+    if running is not None or settings.api_url:
+        yield await asyncio.to_thread(_api, settings.api_url or (running.api_url if running else ""))
+    for spool in sorted(settings.state.glob("spool-*.sqlite3")):
+        yield await _check(spool.stem, lambda spool=spool: _spool(spool))  # type: ignore[misc]  # because of the default
+
+
+async def _check(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, await asyncio.to_thread(look))
+    except IdtrailError as error:
+        return Finding(name, False, str(error))
+
+
+async def _broker(connection: KafkaConnection) -> Finding:
+    try:
+        async with asyncio.timeout(15):
+            lag = await read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS))
+    except (Away, TimeoutError) as error:
+        reason = str(error) or f"Kafka at {connection.bootstrap} does not answer"
+        return Finding("broker", False, f"{reason}: check IDTRAIL_KAFKA_BOOTSTRAP and that a worker made the topics")
+    behind = sum(place.behind for place in lag)
+    return Finding("broker", True, f"{connection.bootstrap}, {behind:,} records not stored yet")
+
+
+def _store(settings: Settings) -> str:
+    store = Store.open(settings.store_url())
+    try:
+        ((version,),) = store.query("SELECT version()")
+    finally:
+        store.close()
+    return f"ClickHouse {version}"
+
+
+def _api(url: str) -> Finding:
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=10)
+    except httpx.HTTPError as error:
+        return Finding("api", False, f"{url} does not answer ({error}): is `idtrail up` or `idtrail api` running?")
+    if answer.is_success:
+        return Finding("api", True, f"{url}, ready")
+    return Finding("api", False, f"{url}: {answer.json().get('detail', answer.reason_phrase)}")
+
+
+def _spool(path: object) -> str:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)
+    try:
+        ((count,),) = database.execute("SELECT count(*) FROM spool").fetchall()
+    except sqlite3.OperationalError:
+        return "in use"
+    finally:
+        database.close()
+    return "empty" if not count else f"{count:,} records wait for the broker"
