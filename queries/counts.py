@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from queries.selection import Selection
 from queries.store import Store
@@ -38,29 +38,41 @@ _EXPRESSIONS: Final[dict[Dimension, str]] = {
     Dimension.HOUR: "toStartOfHour(occurred_at)",
     Dimension.DAY: "toStartOfDay(occurred_at)",
 }
-_COLUMNS: Final = (
-    "event_id, occurred_at, event_type, kind, action, outcome, cause, attribute, application_id, application_name,"
-    " subject_id, subject_name, subject_email, actor_id, actor_name, source, http_status, detail"
-)
+_READ: Final[dict[Dimension, tuple[str, ...]]] = {
+    Dimension.APPLICATION: ("application_id", "application_name"),
+    Dimension.SUBJECT: ("subject_id", "subject_name"),
+    Dimension.ACTOR: ("actor_id", "actor_name"),
+    Dimension.MINUTE: (),
+    Dimension.HOUR: (),
+    Dimension.DAY: (),
+}
+"""The columns of the dimensions that are not one of their own."""
+
+
+class Counts(NamedTuple):
+    """Rows of one value a dimension and `events`, the largest count first."""
+
+    items: list[dict[str, Any]]
+    complete: bool
+    """False: there are more combinations than were asked for, and the rarest are left out."""
 
 
 def counts_sql(selection: Selection, by: Sequence[Dimension]) -> str:
     """One row for each combination that occurs, the largest count first."""
     named = [f"{_EXPRESSIONS.get(dimension, dimension.value)} AS by_{index}" for index, dimension in enumerate(by)]
     groups = ", ".join(f"by_{index}" for index in range(len(by)))
+    read = [column for dimension in by for column in _READ.get(dimension, (dimension.value,))]
     return (
-        f"SELECT {', '.join([*named, 'count() AS events'])} FROM ("
-        f"SELECT {_COLUMNS} FROM events WHERE {selection.range_sql()}"
-        " ORDER BY version DESC LIMIT 1 BY event_id"
-        f") WHERE {selection.filter_sql()}"
+        f"SELECT {', '.join([*named, 'count() AS events'])} FROM ({selection.in_force_sql(read)})"
         + (f" GROUP BY {groups}" if by else "")
         + f" ORDER BY events DESC{', ' + groups if by else ''} LIMIT {{limit:UInt32}}"
     )
 
 
-def count_by(store: Store, selection: Selection, by: Sequence[Dimension], limit: int = 10_000) -> list[dict[str, Any]]:
-    """Rows of one value a dimension and `events`. Raises `BadUsage` for more than two dimensions."""
+def count_by(store: Store, selection: Selection, by: Sequence[Dimension], limit: int = 1000) -> Counts:
+    """Raises `BadUsage` for more than two dimensions, or one twice."""
     if len(by) > 2 or len(set(by)) != len(by):
         raise BadUsage("count by at most two different dimensions")
-    rows = store.query(counts_sql(selection, by), selection.parameters() | {"limit": limit})
-    return [{**{dimension.value: row[index] for index, dimension in enumerate(by)}, "events": row[-1]} for row in rows]
+    rows = store.query(counts_sql(selection, by), selection.parameters() | {"limit": limit + 1})
+    items = [{**{dimension.value: row[index] for index, dimension in enumerate(by)}, "events": row[-1]} for row in rows]
+    return Counts(items[:limit], len(items) <= limit)

@@ -1,9 +1,12 @@
-"""Opaque cursors of keyset pages, each bound to the question it was given for."""
+"""Opaque cursors of keyset pages, each bound to the question it was given for.
+
+A cursor carries the time range of the first page, so that `since=24h` means one and the same day on every
+page. It is not signed: it holds a place and a range only, and whose events are read is the token's say.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -11,30 +14,32 @@ from uuid import UUID
 import orjson
 
 from schemas.errors import BadUsage
-from schemas.times import SENTINEL, to_microseconds
+from schemas.times import LATEST, SENTINEL, to_microseconds
 
 
-class Position(NamedTuple):
-    """The last event of a page."""
+class Cursor(NamedTuple):
+    """The last row of a page, and the range it was found in."""
 
-    occurred_at: datetime
-    event_id: UUID
+    at: datetime
+    id: UUID
+    since: datetime = SENTINEL
+    until: datetime = LATEST
 
 
-def encode_cursor(position: Position, question: str) -> str:
+def encode_cursor(cursor: Cursor, question: str) -> str:
     """As it is handed out."""
-    parts = [to_microseconds(position.occurred_at), position.event_id.hex, question]
-    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+    times = [to_microseconds(at) for at in (cursor.at, cursor.since, cursor.until)]
+    return base64.urlsafe_b64encode(orjson.dumps([question, cursor.id.hex, *times])).decode().rstrip("=")
 
 
-def decode_cursor(text: str, question: str) -> Position:
+def decode_cursor(text: str, question: str) -> Cursor:
     """Raises `BadUsage` for one that we did not hand out, or for another question."""
     try:
-        parts = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        micros, event_id, bound = int(parts[0]), UUID(parts[1]), str(parts[2])
-        at = SENTINEL + timedelta(microseconds=micros)
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, binascii.Error):
+        bound, place, *times = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        at, since, until = (SENTINEL + timedelta(microseconds=int(micros)) for micros in times)
+        cursor = Cursor(at, UUID(place), since, until)
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise BadUsage("the cursor is not one of ours: start again without it") from None
     if bound != question:
         raise BadUsage("the cursor belongs to another filter: start again without it")
-    return Position(at, event_id)
+    return cursor

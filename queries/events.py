@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.cursor import Position, decode_cursor, encode_cursor
-from queries.selection import Selection
+from queries.cursor import Cursor, decode_cursor, encode_cursor
+from queries.selection import IN_FORCE, Selection
 from queries.store import Store
 from schemas.envelope import Trust
 from schemas.errors import NotFound
@@ -22,6 +24,9 @@ COLUMNS: Final = (
     "actor_id", "actor_type", "actor_name", "account_state", "changed", "flags", "source", "trust",
 )  # fmt: skip
 _LIST: Final = ", ".join(COLUMNS)
+MAX_COPIES: Final = 100
+ROUNDS: Final = 5
+"""How often a page is filled up when copies out of force took places in it; then it is handed out short."""
 
 Row = dict[str, Any]
 
@@ -33,36 +38,65 @@ class Page(NamedTuple):
     next: str | None
 
 
-def events_sql(selection: Selection, after: Position | None) -> str:
-    """One row an event, the copy in force, newest first."""
+def places_sql(selection: Selection, *, after: bool) -> str:
+    """Where some copy meets the conditions, newest first. Reads in the order of the primary key."""
     keyset = ""
-    if after is not None:
-        # The first condition alone would not let ClickHouse skip what is newer.
+    if after:
+        # The first condition alone lets ClickHouse skip what is newer.
         keyset = (
             " AND occurred_at <= fromUnixTimestamp64Micro({after_at:Int64}, 'UTC')"
             " AND (occurred_at, event_id) < (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:UUID})"
         )
     return (
-        f"SELECT {_LIST} FROM ("
-        f"SELECT {_LIST}, version FROM events WHERE {selection.range_sql()}{keyset}"
-        " ORDER BY occurred_at DESC, event_id DESC, version DESC LIMIT 1 BY occurred_at, event_id"
-        f") WHERE {selection.filter_sql()}"
-        " ORDER BY occurred_at DESC, event_id DESC LIMIT {limit:UInt32}"
+        "SELECT occurred_at, event_id FROM events"
+        f" WHERE {selection.organization_sql()} AND {selection.range_sql()} AND {selection.filter_sql()}{keyset}"
+        " ORDER BY occurred_at DESC, event_id DESC LIMIT 1 BY occurred_at, event_id LIMIT {limit:UInt32}"
+    )
+
+
+def rows_sql(selection: Selection) -> str:
+    """The events of some ids whose copy in force meets the conditions."""
+    return (
+        f"SELECT {_LIST} FROM (SELECT * EXCEPT (raw) FROM events"
+        f" WHERE {selection.organization_sql()} AND event_id IN {{ids:Array(UUID)}}"
+        f" ORDER BY {IN_FORCE} DESC LIMIT 1 BY event_id) WHERE {selection.range_sql()} AND {selection.filter_sql()}"
     )
 
 
 def list_events(store: Store, selection: Selection, cursor: str | None, limit: int) -> Page:
     """A page of at most `limit` events. Raises `BadUsage` for a foreign cursor."""
-    question = selection.fingerprint()
+    question = selection.question()
     after = decode_cursor(cursor, question) if cursor else None
-    parameters = selection.parameters() | {"limit": limit + 1}
     if after is not None:
-        parameters |= {"after_at": to_microseconds(after.occurred_at), "after_id": str(after.event_id)}
-    rows = store.query_dicts(events_sql(selection, after), parameters)
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    return Page(rows[:limit], encode_cursor(Position(last["occurred_at"], last["event_id"]), question))
+        selection = replace(selection, since=after.since, until=after.until)
+    parameters = selection.parameters()
+    items: list[Row] = []
+    for _ in range(ROUNDS):
+        missing = limit - len(items)
+        where = parameters | {"limit": missing + 1}
+        if after is not None:
+            where |= {"after_at": to_microseconds(after.at), "after_id": str(after.id)}
+        places = store.query(places_sql(selection, after=after is not None), where)
+        taken = places[:missing]
+        items += _in_force_at(store, selection, parameters, taken)
+        if len(places) <= missing:
+            return Page(items, None)
+        after = Cursor(taken[-1][0], taken[-1][1], selection.since, selection.until)
+        if len(items) == limit:
+            break
+    assert after is not None
+    return Page(items, encode_cursor(after, question))
+
+
+def _in_force_at(
+    store: Store, selection: Selection, parameters: dict[str, Any], places: list[tuple[Any, ...]]
+) -> list[Row]:
+    if not places:
+        return []
+    ids = [str(event_id) for _, event_id in places]
+    found = store.query_dicts(rows_sql(selection), parameters | {"ids": ids})
+    rows = {(row["occurred_at"], row["event_id"]): row for row in found}
+    return [rows[place] for place in places if place in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +104,20 @@ class Copy:
     """One record of an event, as it stands on the log."""
 
     raw: bytes
+    digest: str
+    """SHA-256 of `raw`, hex: equals the header `idtrail_digest`."""
     fingerprint: str
     source: str
     trust: str
-    known_at: Any
-    received_at: Any
+    known_at: datetime
+    """When the broker appended it."""
+    received_at: datetime
     redacted: bool
+    topic: str
+    partition: int
+    offset: int
     place: str
+    """`topic[partition]@offset`"""
     in_force: bool
     relation: Relation
     """To the copy in force."""
@@ -91,35 +132,45 @@ class Detail(NamedTuple):
     """In force first."""
 
 
-_ONE: Final = (
-    f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset FROM events"
-    " WHERE event_id = {event_id:UUID} ORDER BY version DESC, log_offset LIMIT 1 BY fingerprint LIMIT 100"
-)
+def one_sql(organization: str | None) -> str:
+    """The copies of one event, in force first; of repeats of one copy, the one known first."""
+    own = "" if organization is None else " AND organization = {organization:String}"
+    return (
+        f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset FROM events"
+        f" WHERE event_id = {{event_id:UUID}}{own} ORDER BY {IN_FORCE} DESC, log_offset"
+        f" LIMIT 1 BY fingerprint LIMIT {MAX_COPIES}"
+    )
 
 
 def get_event(store: Store, organization: str | None, event_id: UUID) -> Detail:
     """Raises `NotFound`, also for an event of an organization that may not be seen."""
-    rows = store.query_dicts(_ONE, {"event_id": str(event_id)})
-    rows = [row for row in rows if organization is None or row["organization"] == organization]
+    values = {"event_id": str(event_id)} | ({} if organization is None else {"organization": organization})
+    rows = store.query_dicts(one_sql(organization), values)
     if not rows:
         raise NotFound(f"no event {event_id}")
     best = rows[0]
-    copies = [
-        Copy(
-            raw=_bytes(row["raw"]),
-            fingerprint=_bytes(row["fingerprint"]).hex(),
-            source=row["source"],
-            trust=Trust(row["trust"]).name.lower(),
-            known_at=row["known_at"],
-            received_at=row["received_at"],
-            redacted=row["redacted"],
-            place=f"{row['log_topic']}[{row['log_partition']}]@{row['log_offset']}",
-            in_force=row is best,
-            relation=Relation.SAME if row is best else _relation(best, row),
-        )
-        for row in rows
-    ]
-    return Detail({name: best[name] for name in COLUMNS}, copies)
+    return Detail({name: best[name] for name in COLUMNS}, [_copy(row, best) for row in rows])
+
+
+def _copy(row: Row, best: Row) -> Copy:
+    raw = _bytes(row["raw"])
+    topic, partition, offset = row["log_topic"], row["log_partition"], row["log_offset"]
+    return Copy(
+        raw=raw,
+        digest=hashlib.sha256(raw).hexdigest(),
+        fingerprint=_bytes(row["fingerprint"]).hex(),
+        source=row["source"],
+        trust=Trust(row["trust"]).name.lower(),
+        known_at=row["known_at"],
+        received_at=row["received_at"],
+        redacted=row["redacted"],
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        place=f"{topic}[{partition}]@{offset}",
+        in_force=row is best,
+        relation=Relation.SAME if row is best else _relation(best, row),
+    )
 
 
 def _relation(best: Row, other: Row) -> Relation:

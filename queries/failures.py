@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from queries.selection import Selection
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
+from schemas.times import LATEST, SENTINEL, to_microseconds
 
 Row = dict[str, Any]
 
@@ -17,83 +19,107 @@ class Failures(NamedTuple):
     attempts: int
     failures: int
     groups: list[Row]
+    total: int
+    """How many groups there are, beyond the limit too."""
 
 
-_IN_RANGE: Final = "SELECT * FROM attempts FINAL WHERE {range} AND {filters}"
-
-_TOTALS: Final = "SELECT count(), countIf(outcome = 'failure') FROM ({attempts})"
+_TOTALS: Final = (
+    "SELECT count(), countIf(outcome = 'failure') FROM ({attempts})"
+    " WHERE occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')"
+)
 
 # A person's trouble is over with the person's own success in that application; credentials' with any.
 _GROUPS: Final = """
 SELECT
-    f.application_id AS application_id, any(f.application_name) AS application, f.cause AS cause,
-    f.attribute AS attribute, sum(f.tries) AS tries, uniqExactIf(f.subject_id, f.kind = 'user') AS people,
-    uniqExactIf(f.subject_id, f.kind = 'group') AS groups, min(f.first) AS first, max(f.last) AS last,
-    countIf(f.last > s.at) AS unresolved, any(a.at) AS last_success,
-    argMax(f.detail, f.last) AS detail, argMax(f.http_status, f.last) AS http_status
+    f.organization AS organization, f.application_id AS application_id,
+    argMax(f.application_name, f.occurred_at) AS application, f.cause AS cause, f.attribute AS attribute,
+    count() AS tries, uniqExactIf(f.subject_id, f.kind = 'user') AS people,
+    uniqExactIf(f.subject_id, f.kind = 'group') AS groups, min(f.occurred_at) AS first, max(f.occurred_at) AS last,
+    countIf(f.occurred_at > f.own_success) AS unresolved, max(f.any_success) AS last_success,
+    argMax(f.detail, f.occurred_at) AS detail, argMax(f.http_status, f.occurred_at) AS http_status,
+    argMax(f.event_id, f.occurred_at) AS last_event, count() OVER () AS total
 FROM (
-    SELECT application_id, any(application_name) AS application_name, cause, attribute, kind, subject_id,
-        count() AS tries, min(occurred_at) AS first, max(occurred_at) AS last,
-        argMax(detail, occurred_at) AS detail, argMax(http_status, occurred_at) AS http_status
-    FROM ({attempts}) WHERE outcome = 'failure'
-    GROUP BY application_id, cause, attribute, kind, subject_id
+    SELECT *,
+        maxIf(occurred_at, outcome = 'success') OVER (
+            PARTITION BY organization, application_id, kind, subject_id) AS own_success,
+        maxIf(occurred_at, outcome = 'success') OVER (PARTITION BY organization, application_id) AS any_success
+    FROM ({attempts})
 ) AS f
-LEFT JOIN (
-    SELECT application_id, kind, subject_id, max(occurred_at) AS at FROM ({attempts})
-    WHERE outcome = 'success' GROUP BY application_id, kind, subject_id
-) AS s ON f.application_id = s.application_id AND f.kind = s.kind AND f.subject_id = s.subject_id
-LEFT JOIN (
-    SELECT application_id, max(occurred_at) AS at FROM ({attempts}) WHERE outcome = 'success' GROUP BY application_id
-) AS a ON f.application_id = a.application_id
-GROUP BY application_id, cause, attribute
-ORDER BY tries DESC, last DESC
+WHERE f.outcome = 'failure' AND f.occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC'){causes}
+GROUP BY organization, application_id, cause, attribute
+ORDER BY tries DESC, last DESC, application_id, cause, attribute
 LIMIT {{limit:UInt32}}
 """
+_COLUMNS: Final = (
+    "organization", "application_id", "application_name", "kind", "subject_id", "outcome", "cause", "attribute",
+    "detail", "http_status",
+)  # fmt: skip
 
 
 def failures_sql(selection: Selection) -> tuple[str, str]:
-    """The statements for the totals and for the groups."""
-    attempts = _IN_RANGE.format(range=selection.range_sql(), filters=selection.filter_sql())
-    return _TOTALS.format(attempts=attempts), _GROUPS.format(attempts=attempts)
+    """The statements for the totals and for the groups, with the parameters of `_all_attempts`."""
+    everything = _all_attempts(selection)
+    causes = " AND f.cause IN {failed_by:Array(String)}" if selection.causes else ""
+    return (
+        _TOTALS.format(attempts=everything.in_force_sql(("outcome",), "attempts")),
+        _GROUPS.format(attempts=everything.in_force_sql(_COLUMNS, "attempts"), causes=causes),
+    )
+
+
+def _all_attempts(selection: Selection) -> Selection:
+    """Whether a trouble is over is told by successes, and by those after the range too."""
+    return replace(selection, until=LATEST, outcomes=(), causes=())
 
 
 def list_failures(store: Store, selection: Selection, limit: int) -> Failures:
-    """Failures of the twelve types in the selection's range.
+    """Failures of the twelve types in the selection's range; not for selections by actor, text or outcome.
 
-    A group is `open` while somebody's last attempt with that trouble has not been followed by a success;
-    one of credentials while the application has not accepted anything since.
+    A group is `open` while somebody's last failure has not been followed by an own success in that
+    application; one of credentials while the application has accepted nothing since, from anybody.
     """
     totals, groups = failures_sql(selection)
-    parameters = selection.parameters()
+    parameters = _all_attempts(selection).parameters() | {"end": to_microseconds(selection.until)}
     ((attempts, failures),) = store.query(totals, parameters)
-    rows = store.query_dicts(groups, parameters | {"limit": limit})
-    for row in rows:
-        text = CAUSES[Cause(row["cause"] or "unknown")]
-        is_open = row["last"] > row["last_success"] if row["cause"] == Cause.CREDENTIALS else row["unresolved"] > 0
-        row |= {"state": "open" if is_open else "resolved", "sentence": text.sentence, "remedy": text.remedy}
-        row["retryable"] = text.retryable
-    return Failures(attempts, failures, rows)
+    parameters |= {"limit": limit, "failed_by": list(selection.causes)}
+    rows = store.query_dicts(groups, parameters) if failures else []
+    total = rows[0]["total"] if rows else 0
+    return Failures(attempts, failures, [_told(row) for row in rows], total)
+
+
+def _told(row: Row) -> Row:
+    text = CAUSES[Cause(row["cause"] or "unknown")]
+    is_open = row["last"] > row["last_success"] if row["cause"] == Cause.CREDENTIALS else row["unresolved"] > 0
+    never = row["last_success"] <= SENTINEL
+    return {
+        **{name: value for name, value in row.items() if name not in ("total", "unresolved")},
+        "last_success": None if never else row["last_success"],
+        "state": "open" if is_open else "resolved",
+        "sentence": text.sentence,
+        "remedy": text.remedy,
+        "retryable": text.retryable,
+    }
 
 
 _WINDOWS: Final = (
     "SELECT organization, window_start, application_id, application_name, event_type, cause, attempts, failures,"
     " subjects, first_event, last_event, first_at, last_at FROM failure_windows FINAL"
-    " WHERE ({organization:String} = '' OR organization = {organization:String})"
-    " AND window_start >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
-    " AND window_start < fromUnixTimestamp64Micro({until:Int64}, 'UTC') AND attempts > 0"
-    " ORDER BY window_start DESC, application_name, event_type, cause LIMIT {limit:UInt32}"
+    " WHERE {organization} AND {range} AND attempts > 0 AND {filter}"
+    " ORDER BY window_start DESC, application_name, event_type, cause LIMIT {{limit:UInt32}}"
 )
 
 
-def list_windows(store: Store, selection: Selection, limit: int) -> list[Row]:
-    """The minutes that the Faust agents and the backfill have folded, newest first."""
-    parameters = selection.parameters()
-    return store.query_dicts(
-        _WINDOWS,
-        {
-            "organization": selection.organization or "",
-            "since": parameters["since"],
-            "until": parameters["until"],
-            "limit": limit,
-        },
+def windows_sql(selection: Selection) -> str:
+    """Windows that begin in the range; of the other conditions, those on columns that windows have."""
+    return _WINDOWS.format(
+        organization=selection.organization_sql(),
+        range=selection.range_sql().replace("occurred_at", "window_start"),
+        filter=selection.filter_sql(),
     )
+
+
+def list_windows(store: Store, selection: Selection, limit: int) -> list[Row]:
+    """The minutes that the Faust agents and the backfill have folded, newest first.
+
+    For selections by application, event type and cause only.
+    """
+    return store.query_dicts(windows_sql(selection), selection.parameters() | {"limit": limit})

@@ -1,13 +1,21 @@
-"""Which events a question is about: a filter, and its SQL. Pure; every value is bound by the server."""
+"""Which events a question is about: a filter, and its SQL. Pure; every value is bound by the server.
+
+An event is what its copy in force says: the largest (version, fingerprint) of all its copies, wherever
+in time they stand. `GLOBAL IN` is what a cluster needs, and the same as `IN` elsewhere.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from schemas.times import to_microseconds
+
+IN_FORCE: Final = "tuple(version, fingerprint)"
+"""The largest is in force. Versions tie when copies were appended in one millisecond; fingerprints differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,8 @@ class Selection:
     """None: every organization, for tokens that may see them all."""
     since: datetime
     until: datetime
+    asked: str = ""
+    """The range as it was asked for, such as `7d`: what a cursor is bound to while the clock goes on."""
     unplaced: bool = False
     """Instead of a time range: the events whose time cannot be believed."""
     event_types: tuple[str, ...] = ()
@@ -27,67 +37,88 @@ class Selection:
     application: str = ""
     """Id or name."""
     subject: str = ""
-    """Id, user name or mail address."""
+    """Id, user name or mail address; names in any case."""
     actor: str = ""
     """Id or name."""
     text: str = ""
     """Part of the detail, of a name or of the event type, in any case."""
 
-    def fingerprint(self) -> str:
+    def question(self) -> str:
         """Binds a cursor to the question it was given for."""
-        parts = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.name != "until"]
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+        names = [field.name for field in fields(self) if field.name not in ("since", "until")]
+        parts = "\n".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return hashlib.blake2b(parts.encode(errors="surrogatepass"), digest_size=6).hexdigest()
+
+    def organization_sql(self) -> str:
+        """Whose events."""
+        return "1" if self.organization is None else "organization = {organization:String}"
 
     def range_sql(self) -> str:
-        """The conditions that the primary key serves."""
-        conditions = []
-        if self.organization is not None:
-            conditions.append("organization = {organization:String}")
+        """When they occurred."""
         if self.unplaced:
-            conditions.append("time_quality != 'ok'")
-            conditions.append("occurred_at = toDateTime64(0, 6, 'UTC')")
-        else:
-            conditions.append("occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')")
-            conditions.append("occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')")
-        return " AND ".join(conditions)
+            return "time_quality != 'ok' AND occurred_at = toDateTime64(0, 6, 'UTC')"
+        return (
+            "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
+            " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+        )
 
     def filter_sql(self) -> str:
-        """The other conditions, which hold for the copy in force."""
-        conditions = ["1"]
-        for name, column in _LISTS.items():
-            if getattr(self, name):
-                conditions.append(f"{column} IN {{{name}:Array(String)}}")
+        """The other conditions."""
+        return " AND ".join(condition for condition, _ in self._conditions()) or "1"
+
+    def _conditions(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each with the columns it reads."""
+        found: list[tuple[str, tuple[str, ...]]] = [
+            (f"{column} IN {{{name}:Array(String)}}", (column,))
+            for name, column in _LISTS.items()
+            if getattr(self, name)
+        ]
         if self.application:
-            conditions.append(
+            own = (
                 "(application_id = {application:String}"
                 " OR lowerUTF8(application_name) = lowerUTF8({application:String}))"
             )
+            found.append((own, ("application_id", "application_name")))
         if self.subject:
-            conditions.append(
-                "(subject_id = {subject:String} OR lowerUTF8(subject_name) = lowerUTF8({subject:String})"
-                " OR lowerUTF8(subject_email) = lowerUTF8({subject:String}))"
-            )
+            named = f"{self.organization_sql()} AND name = lowerUTF8({{subject:String}})"
+            who = f"(subject_id = {{subject:String}} OR subject_id GLOBAL IN ({_IDS} WHERE {named}))"
+            found.append((who, ("subject_id",)))
         if self.actor:
-            conditions.append("(actor_id = {actor:String} OR lowerUTF8(actor_name) = lowerUTF8({actor:String}))")
+            who = "(actor_id = {actor:String} OR lowerUTF8(actor_name) = lowerUTF8({actor:String}))"
+            found.append((who, ("actor_id", "actor_name")))
         if self.text:
-            found = [f"positionCaseInsensitiveUTF8({column}, {{text:String}}) > 0" for column in _SEARCHED]
-            conditions.append(f"({' OR '.join(found)})")
-        return " AND ".join(conditions)
+            parts = [f"positionCaseInsensitiveUTF8({column}, {{text:String}}) > 0" for column in _SEARCHED]
+            found.append((f"({' OR '.join(parts)})", _SEARCHED))
+        return found
+
+    def in_force_sql(self, columns: Iterable[str], table: str = "events") -> str:
+        """A sub-select of the events that meet all conditions: event_id, occurred_at and `columns`.
+
+        One row an event, as its copy in force has it: a copy that is not in force neither counts nor
+        hides the event, even when it stands at another time or says something else.
+        """
+        read = {column for _, needed in self._conditions() for column in needed}
+        names = list(dict.fromkeys(("occurred_at", "time_quality", *columns, *sorted(read))))
+        elements = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
+        some_copy = f"{self.organization_sql()} AND {self.range_sql()} AND {self.filter_sql()}"
+        return (
+            f"SELECT * FROM (SELECT event_id, {elements} FROM ("
+            f"SELECT event_id, argMax(tuple({', '.join(names)}), {IN_FORCE}) AS copy FROM {table}"
+            f" WHERE {self.organization_sql()} AND event_id GLOBAL IN (SELECT event_id FROM {table} WHERE {some_copy})"
+            f" GROUP BY event_id)) WHERE {self.range_sql()} AND {self.filter_sql()}"
+        )
 
     def parameters(self) -> dict[str, Any]:
-        """The values of both."""
+        """The values of all conditions."""
         values: dict[str, Any] = {name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)}
-        values |= {
-            name: getattr(self, name)
-            for name in ("organization", "application", "subject", "actor", "text")
-            if getattr(self, name)
-        }
-        if self.organization == "":
-            values["organization"] = ""
+        values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "text")}
+        if self.organization is not None:
+            values["organization"] = self.organization
         if not self.unplaced:
             values |= {"since": to_microseconds(self.since), "until": to_microseconds(self.until)}
         return values
 
 
 _LISTS = {"event_types": "event_type", "kinds": "kind", "outcomes": "outcome", "causes": "cause"}
+_IDS = "SELECT subject_id FROM subjects"
 _SEARCHED = ("detail", "subject_name", "subject_email", "application_name", "actor_name", "event_type")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.selection import Selection
@@ -16,42 +17,50 @@ class Statistics(NamedTuple):
     events: int
     people: int
     applications: int
-    first: Any
-    last: Any
+    first: datetime | None
+    last: datetime | None
     types: list[Row]
-    """event_type, events, and of them success, failure, reported_absent, unknown."""
+    """event_type, kind, events, and of them success, failure, reported_absent, unknown."""
     dead_letters: int
     unplaced: int
-    """Events whose time cannot be believed."""
+    """Events whose time cannot be believed; in no time range, and not in `events`."""
 
 
 _TYPES: Final = (
-    "SELECT event_type, count() AS events, countIf(outcome = 'success') AS success,"
+    "SELECT event_type, any(e.kind) AS kind, count() AS events, countIf(outcome = 'success') AS success,"
     " countIf(outcome = 'failure') AS failure, countIf(outcome = 'reported_absent') AS reported_absent,"
-    " countIf(outcome = 'unknown') AS unknown, any(kind) AS kind FROM ("
-    "SELECT event_id, event_type, outcome, kind FROM events WHERE {range}"
-    " ORDER BY version DESC LIMIT 1 BY event_id"
-    ") GROUP BY event_type ORDER BY events DESC, event_type"
+    " countIf(outcome = 'unknown') AS unknown, grouping(event_type) AS whole,"
+    " uniqExactIf(subject_id, e.kind = 'user') AS people,"
+    " uniqExactIf(application_id, e.kind != 'other' AND application_id != '') AS applications,"
+    " min(occurred_at) AS first, max(occurred_at) AS last"
+    " FROM ({events}) AS e GROUP BY GROUPING SETS ((event_type), ()) ORDER BY events DESC, event_type"
 )
-_RANGE: Final = (
-    "SELECT min(occurred_at), max(occurred_at), uniqExactIf(subject_id, kind = 'user'),"
-    " uniqExactIf(application_id, kind != 'other' AND application_id != '') FROM events WHERE {range}"
-)
-_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
+_COLUMNS: Final = ("event_type", "kind", "outcome", "subject_id", "application_id")
+_COUNTS: Final = ("event_type", "kind", "events", "success", "failure", "reported_absent", "unknown")
+
+
+def statistics_sql(selection: Selection) -> str:
+    """One row a type, and one for all of them."""
+    return _TYPES.format(events=selection.in_force_sql(_COLUMNS))
 
 
 def read_statistics(store: Store, selection: Selection) -> Statistics:
     """Exact, by event id and copy in force."""
     parameters = selection.parameters()
-    where = selection.range_sql()
-    types = store.query_dicts(_TYPES.format(range=where), parameters)
-    ((first, last, people, applications),) = store.query(_RANGE.format(range=where), parameters)
-    scope = {"organization": "*" if selection.organization is None else selection.organization}
-    ((dead,),) = store.query(f"SELECT count() FROM dead_letters FINAL WHERE {_SCOPE}", scope)
+    own = selection.organization_sql()
+    rows = store.query_dicts(statistics_sql(selection), parameters)
+    ((dead,),) = store.query(f"SELECT count() FROM dead_letters FINAL WHERE {own}", parameters)
     ((unplaced,),) = store.query(
-        f"SELECT uniqExact(event_id) FROM events WHERE {_SCOPE} AND time_quality != 'ok'", scope
+        f"SELECT uniqExact(event_id) FROM events WHERE {own} AND time_quality != 'ok'", parameters
     )
-    total = sum(row["events"] for row in types)
+    (whole,) = (row for row in rows if row["whole"])
     return Statistics(
-        total, people, applications, first if total else None, last if total else None, types, dead, unplaced
+        events=whole["events"],
+        people=whole["people"],
+        applications=whole["applications"],
+        first=whole["first"] if whole["events"] else None,
+        last=whole["last"] if whole["events"] else None,
+        types=[{name: row[name] for name in _COUNTS} for row in rows if not row["whole"]],
+        dead_letters=dead,
+        unplaced=unplaced,
     )

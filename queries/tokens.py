@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -83,6 +83,7 @@ class Tokens:
             return Token(UUID(int=0), "IDTRAIL_ADMIN_TOKEN", SCOPES, EVERY_ORGANIZATION, now, None, None)
         if self._read_at is None or now - self._read_at >= REMEMBERED:
             self._known, self._read_at = self._read(), now
+        # What is looked up is a hash: how long that takes tells nothing about any token's text.
         token = self._known.get(wanted)
         return token if token is not None and token.valid(now) else None
 
@@ -94,18 +95,7 @@ class Tokens:
         """Raises `NotFound`."""
         for digest, token in self._read().items():
             if token.token_id == token_id:
-                self._write(
-                    Token(
-                        token.token_id,
-                        token.name,
-                        token.scopes,
-                        token.organization,
-                        token.created_at,
-                        token.expires_at,
-                        self._clock(),
-                    ),
-                    digest,
-                )
+                self._write(replace(token, revoked_at=token.revoked_at or self._clock()), digest)
                 return
         raise NotFound(f"no token {token_id}")
 

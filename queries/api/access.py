@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from queries.api.context import Context
+from queries.api.problems import Forbidden
 from queries.tokens import EVERY_ORGANIZATION, Token
 from schemas.errors import Denied, NotFound
 
@@ -20,18 +22,18 @@ def context_of(request: Request) -> Context:
 
 
 Given = Annotated[Context, Depends(context_of)]
+_bearer = HTTPBearer(auto_error=False, scheme_name="token", description="An idtrail token, `idt_…`.")
 
 
 def _scoped(scope: str) -> Callable[..., Token]:
-    def check(request: Request, context: Given) -> Token:
-        kind, _, text = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not text:
+    def check(context: Given, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Token:
+        if given is None or not given.credentials:
             raise Denied("no token: send `Authorization: Bearer idt_…`")
-        token = context.tokens.check(text.strip())
+        token = context.tokens.check(given.credentials.strip())
         if token is None:
             raise Denied("the token is unknown, revoked or expired")
         if scope not in token.scopes and "admin" not in token.scopes:
-            raise Denied(f"the token {token.name!r} lacks the scope {scope!r}")
+            raise Forbidden(f"the token {token.name!r} lacks the scope {scope!r}")
         return token
 
     return check
@@ -45,7 +47,8 @@ Admin = Annotated[Token, Depends(_scoped("admin"))]
 def organization_of(
     token: Reader,
     organization: Annotated[
-        str | None, Query(max_length=128, description="For tokens of every organization: only this one.")
+        str | None,
+        Query(min_length=1, max_length=128, description="For tokens of every organization: only this one."),
     ] = None,
 ) -> str | None:
     """The organization a read is about; None for all, which only a token of all may see."""

@@ -1,34 +1,62 @@
-"""The application: routes, problem documents, health."""
+"""The application: routes, problem documents, health, and the document that describes them."""
 
 from __future__ import annotations
 
+from typing import Any, Final
+
+import orjson
 from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import reads, writes
+from queries.api import events, findings, ingest, letters, tokens
 from queries.api.access import Given
+from queries.api.bodies import BodyLimit
 from queries.api.context import Context
-from queries.api.problems import install_problems, problem
+from queries.api.models import Problem
+from queries.api.problems import MEDIA_TYPE, install_problems, problem
 from schemas.errors import Away
+
+DOCUMENT: Final = "docs/openapi.json"
+_ROUTERS: Final = (events.router, findings.router, letters.router, ingest.router, tokens.router)
 
 
 def create_app(context: Context) -> FastAPI:
-    """The API over what `context` holds. No route but health and the API document works without a token."""
+    """The API over what `context` holds. Nothing but health and the API document works without a token;
+    the document holds nothing of anybody's, and clients read it to learn how to send a token."""
+    app = _bare_app()
+    app.state.context = context
+    return app
+
+
+def documents() -> dict[str, str]:
+    """The generated files of this package, by path."""
+    text = orjson.dumps(_bare_app().openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    return {DOCUMENT: text + "\n"}
+
+
+def _bare_app() -> FastAPI:
     app = FastAPI(
         title="idtrail",
         version="1",
-        description="The audit trail of identity provisioning. Errors are problem documents (RFC 9457).",
+        description="The audit trail of identity provisioning. Every error is a problem document (RFC 9457).",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
-    app.state.context = context
+    app.add_middleware(BodyLimit)
     install_problems(app)
-    app.include_router(reads.router)
-    app.include_router(writes.router)
+    for router in _ROUTERS:
+        app.include_router(router)
+    _add_health(app)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # because FastAPI documents it this way
+    return app
 
+
+def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["health"])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         """The process answers."""
         return {"status": "ok"}
 
@@ -45,4 +73,22 @@ def create_app(context: Context) -> FastAPI:
             return problem(503, f"the broker is away: {error}")
         return JSONResponse({"status": "ready", "behind": behind})
 
-    return app
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with problems in place of the errors that it supposes."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = found["components"]["schemas"]
+        for supposed in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(supposed, None)
+        schemas["Problem"] = Problem.model_json_schema()
+        failed = {
+            "description": "Any error.",
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for path in found["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+                operation["responses"]["default"] = failed
+        app.openapi_schema = found
+    return app.openapi_schema

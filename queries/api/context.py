@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from queries.store import Store
 from queries.tokens import Tokens
@@ -35,12 +35,22 @@ class Ingest(Protocol):
 
 
 class Piece(Protocol):
-    """One record of a body, or something in it that is none (then it has a `message`)."""
+    """Something that a body was cut into."""
 
     @property
     def raw(self) -> bytes: ...
     @property
     def index(self) -> int: ...
+
+
+@runtime_checkable
+class NotARecord(Piece, Protocol):
+    """A piece that cannot be a record, and why."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def message(self) -> str: ...
 
 
 class Lagging(Protocol):
@@ -64,7 +74,7 @@ class Context:
     tokens: Tokens
     ingest: Ingest
     slice_body: Callable[[bytes], Sequence[Piece]]
-    """Cuts a request's body into records; pieces with a `message` are none."""
+    """Cuts a request's body into records; those that are `NotARecord` are none."""
     read_record: Callable[[str, int, int], Awaitable[bytes]]
     """The value of the record at topic, partition, offset."""
     read_lag: Callable[[], Awaitable[Sequence[Lagging]]]

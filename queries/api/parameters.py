@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from fastapi import Depends, Query
 
@@ -12,11 +12,17 @@ from queries.api.access import Given, Organization
 from queries.selection import Selection
 from schemas.cause import Cause
 from schemas.errors import BadUsage
-from schemas.events import Kind
+from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
 from schemas.times import EARLIEST, LATEST, TimeQuality, parse_timestamp
 
-_AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)")
+AHEAD: Final = timedelta(hours=25)
+"""Without `until`, a range reaches this far past now: clocks of producers differ."""
+MAX_VALUES: Final = 50
+"""Of a parameter that may be repeated."""
+
+_AGO: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -24,25 +30,49 @@ def parse_when(text: str, now: datetime, name: str) -> datetime:
     """A time (RFC 3339, or a date), or an age such as `24h` or `7d`. Raises `BadUsage`."""
     ago = _AGO.fullmatch(text.strip())
     if ago:
-        return max(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), EARLIEST)
-    whole = f"{text}T00:00:00Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text
-    moment = parse_timestamp(whole)
+        try:
+            return max(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), EARLIEST)
+        except OverflowError:
+            return EARLIEST
+    moment = parse_timestamp(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
     if moment.quality is not TimeQuality.OK:
         raise BadUsage(f"{name}: {text[:40]!r} is neither a time (2026-03-19T14:00:00Z) nor an age (24h, 7d)")
     return moment.at
 
 
-Since = Annotated[str, Query(description="From this time on: RFC 3339, a date, or an age such as 24h or 7d.")]
-Until = Annotated[str | None, Query(description="Before this time; now and a day ahead when absent.")]
+class Range(NamedTuple):
+    """Two times, and how they were asked for."""
+
+    since: datetime
+    until: datetime
+    asked: str
 
 
-def time_range(since: str, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+Since = Annotated[
+    str, Query(max_length=64, description="From this time on: RFC 3339, a date, or an age such as 24h or 7d.")
+]
+Until = Annotated[
+    str | None, Query(max_length=64, description="Before this time; a day past now when absent: clocks differ.")
+]
+CursorText = Annotated[str | None, Query(max_length=512, description="`next` of the page before.")]
+Text = Annotated[str, Query(max_length=256)]
+Name = Annotated[str, Query(max_length=256, description="Id or name.")]
+Types = Annotated[list[str] | None, Query(max_length=MAX_VALUES, description="Event types; any of them.")]
+Causes = Annotated[list[Cause] | None, Query(max_length=MAX_VALUES)]
+
+
+def time_range(since: str, until: str | None, now: datetime) -> Range:
     """Raises `BadUsage` for a range that is none."""
     begin = parse_when(since, now, "since")
-    end = min(parse_when(until, now, "until") if until else now + timedelta(hours=25), LATEST)
+    end = min(parse_when(until, now, "until") if until else now + AHEAD, LATEST)
     if begin >= end:
         raise BadUsage("since must be before until")
-    return begin.astimezone(UTC), end.astimezone(UTC)
+    return Range(begin.astimezone(UTC), end.astimezone(UTC), f"{since} to {until or 'now'}")
+
+
+def canonical(types: list[str] | None) -> tuple[str, ...]:
+    """Event types by their own names, whichever alias was asked for."""
+    return tuple(ALIASES.get(name, name) for name in types or ())
 
 
 def selection(
@@ -51,25 +81,27 @@ def selection(
     since: Since = "7d",
     until: Until = None,
     time: Annotated[
-        Literal["placed", "unplaced"], Query(description="unplaced: events whose time cannot be believed.")
+        Literal["placed", "unplaced"],
+        Query(description="unplaced: the events whose time cannot be believed, whatever the range."),
     ] = "placed",
-    type: Annotated[list[str] | None, Query(description="Event types; several mean any of them.")] = None,
-    kind: Annotated[list[Kind] | None, Query()] = None,
-    outcome: Annotated[list[Outcome] | None, Query()] = None,
-    cause: Annotated[list[Cause] | None, Query()] = None,
-    application: Annotated[str, Query(max_length=256, description="Id or name.")] = "",
+    type: Types = None,
+    kind: Annotated[list[Kind] | None, Query(max_length=MAX_VALUES)] = None,
+    outcome: Annotated[list[Outcome] | None, Query(max_length=MAX_VALUES)] = None,
+    cause: Causes = None,
+    application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
     actor: Annotated[str, Query(max_length=256, description="Who caused it: id or name.")] = "",
     text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
 ) -> Selection:
     """The filter that the parameters spell."""
-    begin, end = time_range(since, until, context.clock())
+    begin, end, asked = time_range(since, until, context.clock())
     return Selection(
         organization=organization,
         since=begin,
         until=end,
+        asked=asked,
         unplaced=time == "unplaced",
-        event_types=tuple(type or ()),
+        event_types=canonical(type),
         kinds=tuple(item.value for item in kind or ()),
         outcomes=tuple(item.value for item in outcome or ()),
         causes=tuple(item.value for item in cause or ()),

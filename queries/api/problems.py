@@ -13,10 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from queries.people import Ambiguous
-from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, SpoolFull, UserError
+from queries.people import Ambiguous, Unknown
+from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, UserError
 
 RETRY_AFTER_SECONDS: Final = 5
+MEDIA_TYPE: Final = "application/problem+json"
 
 log = structlog.get_logger(__name__)
 
@@ -25,22 +26,33 @@ class TooLarge(UserError):
     """The request's body is larger than what is taken."""
 
 
+class Unreadable(UserError):
+    """The body's encoding is none that we read."""
+
+
+class Forbidden(Denied):
+    """The token is good, but not for this."""
+
+
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (Ambiguous, 409),
     (TooLarge, 413),
+    (Unreadable, 415),
     (NotFound, 404),
+    (Forbidden, 403),
     (Denied, 401),
     (BadUsage, 400),
     (UserError, 400),
-    (SpoolFull, 503),
     (Away, 503),
 ]
+"""The first that fits. What is in none of them is a defect."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
     """The response of an error."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
+    extra = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return JSONResponse(body, status, {**extra, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -51,16 +63,13 @@ def install_problems(app: FastAPI) -> None:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
         if status is None:
             return unexpected(request, error)
-        headers = {}
         more: dict[str, Any] = {}
-        if status == 503:
-            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        if isinstance(error, Denied):
-            status = 403 if "scope" in str(error) else 401
-            headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, Ambiguous):
             more["candidates"] = [person._asdict() for person in error.candidates]
-        return problem(status, str(error), headers=headers, **more)
+        if isinstance(error, Unknown):
+            more["near"] = error.near
+        challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, Denied) else {}
+        return problem(status, str(error), headers=challenge, **more)
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> JSONResponse:

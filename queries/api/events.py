@@ -1,0 +1,91 @@
+"""Routes about events: lists, one of them, counts, totals. Synchronous ones run in worker threads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from queries.api import models
+from queries.api.access import Given, Organization, Reader
+from queries.api.parameters import CursorText, Selected
+from queries.counts import Dimension, count_by
+from queries.events import Copy, get_event, list_events
+from queries.statistics import read_statistics
+from schemas.errors import NotFound
+
+router = APIRouter(prefix="/api/v1", tags=["events"])
+
+Answer = dict[str, Any]
+
+
+@router.get("/events", response_model=models.Events)
+def events(
+    context: Given, chosen: Selected, cursor: CursorText = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> Answer:
+    """Events, newest first, in pages."""
+    page = list_events(context.store, chosen, cursor, limit)
+    return {"items": page.items, "next": page.next}
+
+
+@router.get("/events/{event_id}", response_model=models.EventDetail)
+def event(context: Given, organization: Organization, event_id: UUID) -> Answer:
+    """One event: its facts, and every copy with its bytes, place in the log and relation to the one in force."""
+    detail = get_event(context.store, organization, event_id)
+    return {**detail.event, "copies": [{**asdict(copy), "raw": copy.raw.decode()} for copy in detail.copies]}
+
+
+@router.get(
+    "/events/{event_id}/raw",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+def event_bytes(
+    context: Given,
+    organization: Organization,
+    event_id: UUID,
+    fingerprint: Annotated[
+        str, Query(max_length=32, description="Of this copy; without it, of the copy in force.")
+    ] = "",
+) -> Response:
+    """The bytes of a copy, exactly as they stand on the log."""
+    copies = get_event(context.store, organization, event_id).copies
+    return Response(_chosen(copies, fingerprint).raw, media_type="application/json")
+
+
+def _chosen(copies: list[Copy], fingerprint: str) -> Copy:
+    for copy in copies:
+        if fingerprint in ("", copy.fingerprint):
+            return copy
+    raise NotFound(f"the event has no copy of fingerprint {fingerprint!r}")
+
+
+@router.get("/counts", response_model=models.Counts)
+def counts(
+    context: Given,
+    chosen: Selected,
+    by: Annotated[list[Dimension] | None, Query(description="At most two; event_type when absent.")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Answer:
+    """Distinct events by one or two dimensions, the largest count first."""
+    return count_by(context.store, chosen, by or [Dimension.EVENT_TYPE], limit)._asdict()
+
+
+@router.get("/stats", response_model=models.Statistics)
+async def stats(context: Given, chosen: Selected) -> Answer:
+    """How much there is, by type and outcome, and how far the store is behind the log."""
+    found = await run_in_threadpool(read_statistics, context.store, chosen)
+    lag = await context.read_lag()
+    log = [
+        {"topic": place.topic, "partition": place.partition, "end": place.end, "stored": place.stored} for place in lag
+    ]
+    return {**found._asdict(), "behind": sum(place.end - place.stored for place in lag), "log": log}
+
+
+@router.get("/whoami", response_model=models.Token)
+def whoami(token: Reader) -> Answer:
+    """What the token at hand allows."""
+    return asdict(token)

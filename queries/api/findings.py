@@ -1,0 +1,125 @@
+"""Routes that answer questions: what failed, what happened to a person, which accounts are still open."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from queries.api import models
+from queries.api.access import Given, Organization
+from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, time_range
+from queries.failures import list_failures, list_windows
+from queries.histories import Exposure, list_exposures, read_history
+from queries.lifecycle import Account
+from queries.people import find_person
+from queries.selection import Selection
+
+router = APIRouter(prefix="/api/v1", tags=["findings"])
+
+Answer = dict[str, Any]
+
+
+@router.get("/failures", response_model=models.Failures)
+def failures(
+    context: Given,
+    organization: Organization,
+    since: Since = "7d",
+    until: Until = None,
+    type: Types = None,
+    cause: Causes = None,
+    application: Name = "",
+    subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Answer:
+    """Failed attempts by application, cause and attribute, with the remedy and whether the trouble goes on."""
+    begin, end, _ = time_range(since, until, context.clock())
+    chosen = Selection(
+        organization,
+        begin,
+        end,
+        event_types=canonical(type),
+        causes=tuple(cause or ()),
+        application=application,
+        subject=subject,
+    )
+    found = list_failures(context.store, chosen, limit)
+    share = round(found.failures / found.attempts, 6) if found.attempts else 0.0
+    return {**found._asdict(), "share": share, "items": found.groups}
+
+
+@router.get("/failures/windows", response_model=models.Windows)
+def windows(
+    context: Given,
+    organization: Organization,
+    since: Since = "24h",
+    until: Until = None,
+    type: Types = None,
+    cause: Causes = None,
+    application: Name = "",
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Answer:
+    """The one-minute windows that the streams have folded, newest first."""
+    begin, end, _ = time_range(since, until, context.clock())
+    chosen = Selection(
+        organization,
+        begin,
+        end,
+        event_types=canonical(type),
+        causes=tuple(cause or ()),
+        application=application,
+    )
+    found = list_windows(context.store, chosen, limit + 1)
+    return {"items": found[:limit], "complete": len(found) <= limit}
+
+
+@router.get("/lifecycle", response_model=models.Lifecycle)
+def lifecycle(
+    context: Given,
+    organization: Organization,
+    person: Annotated[str, Query(min_length=1, max_length=256, description="Id, user name or mail address.")],
+    since: Since = "2000-01-01",
+    until: Until = None,
+    cursor: CursorText = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Answer:
+    """One person's attempts in every application in order, and where each account stands.
+
+    409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
+    """
+    begin, end, _ = time_range(since, until, context.clock())
+    who = find_person(context.store, organization, person)
+    found = read_history(context.store, who, begin, end, cursor, limit)
+    return {
+        "person": who,
+        "accounts": None if found.accounts is None else [_account(account) for account in found.accounts],
+        "items": found.steps,
+        "next": found.next,
+    }
+
+
+def _account(account: Account) -> Answer:
+    return {**asdict(account), "exposed": account.exposed}
+
+
+@router.get("/exposures", response_model=models.Exposures)
+def exposures(
+    context: Given, organization: Organization, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000
+) -> Answer:
+    """Accounts that were meant to be closed and are not confirmed closed, the longest open first."""
+    found = list_exposures(context.store, organization)
+    return {
+        "items": [_exposure(exposure) for exposure in found.open[:limit]],
+        "total": len(found.open),
+        "reported_absent": [_exposure(exposure) for exposure in found.reported_absent[:limit]],
+    }
+
+
+def _exposure(exposure: Exposure) -> Answer:
+    return {
+        "organization": exposure.organization,
+        "subject_id": exposure.subject_id,
+        "person": exposure.person,
+        **_account(exposure.account),
+    }

@@ -1,0 +1,93 @@
+"""The route that puts events on the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from queries.api import models
+from queries.api.access import Given, Ingester
+from queries.api.bodies import EVENTS_PATH, read_body
+from queries.api.context import NotARecord, Piece
+from queries.api.problems import problem
+from queries.tokens import EVERY_ORGANIZATION
+from schemas.envelope import Source, Trust
+from schemas.errors import BadUsage, MalformedRecord, RecordError
+
+router = APIRouter(tags=["ingest"])
+
+TOLD: Final = 100
+"""Refused records that an answer names; all are counted."""
+
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "description": "One object, an array of them, or NDJSON; told by its content.",
+        "content": {
+            "application/json": {"schema": {"oneOf": [{"type": "object"}, {"type": "array"}]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    },
+    "parameters": [
+        {
+            "name": "Content-Encoding",
+            "in": "header",
+            "schema": {"type": "string", "enum": ["identity", "gzip"]},
+        }
+    ],
+}
+
+
+@router.post(
+    EVENTS_PATH,
+    response_model=models.Accepted,
+    responses={202: {"model": models.Accepted, "description": "Accepted; some are spooled on disk."}},
+    openapi_extra=_BODY,
+)
+async def ingest(request: Request, context: Given, token: Ingester) -> JSONResponse:
+    """Put events on the log.
+
+    200: every accepted event is on all in-sync replicas. 202: some are spooled on disk until the broker is
+    back. 503: the spool is full, send all of them again later (nothing doubles). Records that cannot be
+    accepted do not hold up the others: they go to the dead letters and are listed under `refused`; 422 when
+    there is no other. Events come with the lowest trust: anybody with a token can send any, so none of
+    them takes the place of what an export or the tenant's API told.
+    """
+    body = await read_body(request)
+    pieces = await run_in_threadpool(context.slice_body, body)
+    if not pieces:
+        raise BadUsage("the body holds no event: send a JSON object, an array of them, or NDJSON")
+    own = None if token.organization == EVERY_ORGANIZATION else token.organization
+    source = Source(f"api:{token.name}", Trust.OPEN_INGEST, own)
+    records = [piece for piece in pieces if not isinstance(piece, NotARecord)]
+    refused: list[tuple[Piece, RecordError]] = [
+        (piece, MalformedRecord(piece.message, reason=piece.reason))
+        for piece in pieces
+        if isinstance(piece, NotARecord)
+    ]
+    logged = spooled = 0
+    by_type: Counter[str] = Counter()
+    if records:
+        batch = await context.ingest.emit_many([piece.raw for piece in records], source)
+        logged, spooled, by_type = batch.logged, batch.spooled, batch.by_type
+        refused += [(records[place], error) for place, error in batch.refused]
+    refused.sort(key=lambda item: item[0].index)
+    for piece, error in refused:
+        await context.ingest.dead_letter(piece.raw, source, error, f"event {piece.index} of a request")
+    answer: dict[str, Any] = {
+        "logged": logged,
+        "spooled": spooled,
+        "dead_lettered": len(refused),
+        "refused": [
+            {"event": piece.index, "reason": error.reason, "message": str(error)} for piece, error in refused[:TOLD]
+        ],
+        "by_type": dict(by_type),
+    }
+    if not logged and not spooled:
+        first = answer["refused"][0]
+        return problem(422, f"no event was accepted; event {first['event']}: {first['message']}", **answer)
+    return JSONResponse(answer, 202 if spooled else 200)

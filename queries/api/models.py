@@ -1,0 +1,344 @@
+"""The answers of the API, as its document shows them. Times are RFC 3339 in UTC; unknown texts are empty."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.normal_form import Relation
+from schemas.outcome import Outcome
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Event(_Answer):
+    """One event, as its copy in force tells it."""
+
+    event_id: UUID
+    organization: str
+    event_type: str
+    occurred_at: datetime = Field(description="1970-01-01 when its own time cannot be believed; see time_quality.")
+    occurred_text: str = Field(description="The event's timestamp as it was written.")
+    time_quality: str = Field(description="ok, future, missing, garbage or out_of_range.")
+    known_at: datetime = Field(description="When Kafka appended it: no producer can forge this.")
+    kind: str
+    action: str
+    outcome: Outcome
+    cause: str
+    attribute: str
+    http_status: int = Field(description="The provider's answer; 0 when unknown.")
+    scim_type: str
+    detail: str
+    retryable: bool
+    subject_id: str
+    subject_type: str
+    subject_name: str
+    subject_email: str
+    application_id: str
+    application_name: str
+    integration_id: str
+    actor_id: str
+    actor_type: str
+    actor_name: str
+    account_state: str = Field(description="What the attempt meant the account to become; empty when unchanged.")
+    changed: list[str]
+    flags: list[str]
+    source: str
+    trust: int
+
+
+class Events(BaseModel):
+    """A page, newest first. `next` is the cursor of the following page; null ends. A page may be short."""
+
+    items: list[Event]
+    next: str | None
+
+
+class Copy(_Answer):
+    """One record of an event, as it stands on the log."""
+
+    raw: str
+    digest: str = Field(description="SHA-256 of the bytes.")
+    fingerprint: str
+    source: str
+    trust: str
+    known_at: datetime
+    received_at: datetime
+    redacted: bool = Field(description="Secrets were cut out before it was logged.")
+    topic: str
+    partition: int
+    offset: int
+    place: str
+    in_force: bool
+    relation: Relation = Field(description="To the copy in force.")
+
+
+class EventDetail(Event):
+    """One event with every copy, the one in force first."""
+
+    copies: list[Copy]
+
+
+class Counts(BaseModel):
+    """Distinct events, the largest count first: a value for each dimension, and `events`."""
+
+    items: list[dict[str, Any]]
+    complete: bool = Field(description="False: the rarest combinations are left out; ask with a larger limit.")
+
+
+class FailureGroup(BaseModel):
+    """Failed attempts of one application, cause and attribute."""
+
+    organization: str
+    application_id: str
+    application: str
+    cause: str
+    attribute: str
+    tries: int = Field(description="Failed events.")
+    people: int = Field(description="Distinct people among them.")
+    groups: int = Field(description="Distinct groups among them.")
+    first: datetime
+    last: datetime
+    last_success: datetime | None = Field(description="The application's last success of any kind; null: none.")
+    last_event: UUID
+    detail: str = Field(description="What the provider said last.")
+    http_status: int
+    state: Literal["open", "resolved"] = Field(
+        description="open: somebody's last failure was not followed by an own success in that application; for "
+        "credentials, the application has accepted nothing since, from anybody."
+    )
+    sentence: str
+    remedy: str
+    retryable: bool
+
+
+class Failures(BaseModel):
+    """What failed and why; most tries first."""
+
+    attempts: int
+    failures: int
+    share: float = Field(description="Failures of attempts, from 0 to 1.")
+    total: int = Field(description="How many groups there are, beyond the limit too.")
+    items: list[FailureGroup]
+
+
+class Window(BaseModel):
+    """One minute of one application, event type and cause, as the streams have folded it."""
+
+    organization: str
+    window_start: datetime
+    application_id: str
+    application_name: str
+    event_type: str
+    cause: str
+    attempts: int
+    failures: int
+    subjects: int
+    first_event: UUID
+    last_event: UUID
+    first_at: datetime
+    last_at: datetime
+
+
+class Windows(BaseModel):
+    """Windows, newest first."""
+
+    items: list[Window]
+    complete: bool = Field(description="False: older ones are left out; narrow the range.")
+
+
+class Person(_Answer):
+    """Whom the answer is about."""
+
+    organization: str
+    subject_id: str
+    names: list[str] = Field(description="Names and addresses, the latest first.")
+
+
+class Step(_Answer):
+    """One event of a lifecycle. Directory events have no application."""
+
+    event_id: UUID
+    occurred_at: datetime
+    time_quality: str
+    event_type: str
+    kind: str
+    action: str
+    outcome: str
+    cause: str
+    attribute: str
+    http_status: int
+    detail: str
+    application_id: str
+    application: str
+    actor: str
+    account_state: str
+    changed: list[str]
+    retry_of: UUID | None = Field(description="The first of the failed attempts that this one repeats.")
+
+
+class Account(_Answer):
+    """Where the person stands in one application, as far as the log tells."""
+
+    application_id: str
+    application: str
+    attempted: str = Field(description="What the last attempt meant the account to be: active, inactive, deleted.")
+    attempted_at: datetime | None
+    confirmed: str = Field(description="What the provider last accepted.")
+    confirmed_at: datetime | None
+    state: Literal["open", "closed", "reported_absent", "unknown"]
+    closing_since: datetime | None = Field(description="When it was first meant to be closed, if it is.")
+    closing_tries: int
+    last_try: datetime | None
+    last_outcome: str
+    last_cause: str
+    last_detail: str
+    exposed: bool = Field(description="Meant to be closed, and neither confirmed closed nor reported absent.")
+
+
+class Lifecycle(BaseModel):
+    """One person's events in order, and the accounts; null accounts on pages after the first."""
+
+    person: Person
+    accounts: list[Account] | None
+    items: list[Step]
+    next: str | None
+
+
+class Exposure(Account):
+    """An account that was meant to be closed and is not confirmed closed."""
+
+    organization: str
+    subject_id: str
+    person: str
+
+
+class Exposures(BaseModel):
+    """The longest open first; and apart from them, those that the provider does not know (404)."""
+
+    items: list[Exposure]
+    total: int
+    reported_absent: list[Exposure]
+
+
+class TypeCount(BaseModel):
+    """Events of one type, and what became of them."""
+
+    event_type: str
+    kind: str
+    events: int
+    success: int
+    failure: int
+    reported_absent: int
+    unknown: int
+
+
+class LogPlace(BaseModel):
+    """One partition of the log, and up to where it is stored."""
+
+    topic: str
+    partition: int
+    end: int = Field(description="Offset of the next record to be written.")
+    stored: int = Field(description="All records before this offset are stored.")
+
+
+class Statistics(BaseModel):
+    """How much there is, and how far the store is behind the log."""
+
+    events: int
+    people: int
+    applications: int
+    first: datetime | None
+    last: datetime | None
+    types: list[TypeCount]
+    dead_letters: int
+    unplaced: int = Field(description="Events whose time cannot be believed; in no range.")
+    behind: int = Field(description="Records on the log that are not stored yet.")
+    log: list[LogPlace]
+
+
+class Letter(BaseModel):
+    """A record that could not be read."""
+
+    letter_id: UUID
+    organization: str
+    source: str
+    position: str
+    reason: str
+    message: str
+    known_at: datetime
+    size: int
+    log_topic: str
+    log_partition: int
+    log_offset: int
+
+
+class Letters(BaseModel):
+    """A page, newest first; a null `next` ends."""
+
+    items: list[Letter]
+    next: str | None
+
+
+class LetterDetail(Letter):
+    """One with its bytes; what is not UTF-8 in them is shown as U+FFFD."""
+
+    raw: str
+
+
+class Token(_Answer):
+    """What a token allows; never its text."""
+
+    token_id: UUID
+    name: str
+    scopes: list[str]
+    organization: str = Field(description="*: every organization.")
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class CreatedToken(Token):
+    """A new token. Its text is in this answer and nowhere else."""
+
+    token: str
+
+
+class TokenList(BaseModel):
+    """The newest first."""
+
+    items: list[Token]
+
+
+class RefusedRecord(BaseModel):
+    """A record of the request that was not accepted; it is in the dead letters."""
+
+    event: int = Field(description="Its number in the request, from 1.")
+    reason: str
+    message: str
+
+
+class Accepted(BaseModel):
+    """What became of the records of a request."""
+
+    logged: int
+    spooled: int
+    dead_lettered: int
+    refused: list[RefusedRecord] = Field(description="The first hundred.")
+    by_type: dict[str, int]
+
+
+class Problem(BaseModel):
+    """RFC 9457. Some problems say more, in members of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
