@@ -75,9 +75,7 @@ def _show_failures(out: Console, answer: dict[str, Any], now: datetime) -> None:
             cause,
             number(item["tries"]),
             str(item["people"]),
-            coloured(
-                f"open {_lasting(item, now)}" if item["state"] == "open" else item["state"], STYLES[item["state"]]
-            ),
+            coloured(_state(item, now), STYLES[item["state"]]),
             item["remedy"],
         )
     out.print(rows)

@@ -1,0 +1,1 @@
+"""Rates as ratios within one run: what is measured stands beside what it is compared with."""
