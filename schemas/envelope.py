@@ -148,7 +148,8 @@ def _encode(text: str) -> bytes:
 class Sealed(NamedTuple):
     """The context of a logged event, read back from its headers."""
 
-    event_id: UUID
+    event_id: bytes
+    """16 bytes, in the order of the text."""
     fingerprint: bytes
     event_type: str | None
     """None when the header is missing or names another type than the record might."""
@@ -168,7 +169,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
     found = dict(headers)
     try:
         return Sealed(
-            UUID(found["ce_id"].decode()),
+            bytes.fromhex(found["ce_id"].decode().replace("-", "")),
             bytes.fromhex(found["idtrail_fingerprint"].decode()),
             found["ce_type"].decode().removeprefix(TYPE_PREFIX),
             found["idtrail_organization"].decode(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.jsontext import decode_object
 
@@ -88,6 +88,8 @@ class DirectoryInsightsEvent(_Lenient):
     """The event type's own name, whichever alias the record uses; empty for other types."""
     kind: ClassVar[Kind] = Kind.OTHER
     action: ClassVar[str] = ""
+    set_aside: ClassVar[tuple[str, ...]] = ()
+    """Names of the fields whose shape was not the expected one; an odd event has its own."""
 
     id: str | int | None = None
     timestamp: Any = Field(None, validation_alias=AliasChoices("timestamp", "jc_timestamp"))
@@ -108,13 +110,6 @@ class DirectoryInsightsEvent(_Lenient):
     message_chain: MessageChain | None = None
     correlation: Correlation | None = None
     changes: list[Change] | None = None
-
-    _set_aside: tuple[str, ...] = PrivateAttr(())
-
-    @property
-    def set_aside(self) -> tuple[str, ...]:
-        """Names of the fields whose shape was not the expected one."""
-        return self._set_aside
 
 
 class IdmIntegrationActivate(DirectoryInsightsEvent):
@@ -285,5 +280,6 @@ def from_object(record: dict[str, Any]) -> Event:
     # A validation alias reports the name the model knows, not always the record's.
     dropped = odd | ({"@version", "_version"} if "version" in odd else set())
     event = cls.model_validate({name: value for name, value in record.items() if name not in dropped})
-    event._set_aside = tuple(sorted(odd))
+    # Not a private attribute of pydantic's: every event would pay for what few have.
+    event.__dict__["set_aside"] = tuple(sorted(odd))
     return event

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
-
-import orjson
 
 from schemas.answer import read_answer
 from schemas.cause import CAUSES
@@ -21,6 +20,7 @@ from schemas.redaction import redact_text
 MAX_DETAIL: Final = 500
 MAX_NAME: Final = 256
 MAX_CHANGES: Final = 32
+MAX_STATE: Final = 64
 
 _ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _ATTRIBUTE = re.compile(
@@ -193,20 +193,25 @@ def _changed_to(event: Event, field: str) -> str:
 
 
 def _changed(event: Event) -> tuple[str, ...]:
-    if not event.changes:
-        return ()
-    return tuple(
-        _shown_change(change) if change.field in _STATES else change.field[:MAX_NAME]
-        for change in event.changes[:MAX_CHANGES]
-        if change.field
-    )
+    names = []
+    for change in (event.changes or ())[:MAX_CHANGES]:
+        name = change.field
+        if name:
+            names.append(_shown_change(change) if name in _STATES else name[:MAX_NAME])
+    return tuple(names)
 
 
 def _shown_change(change: Change) -> str:
-    before, after = (
-        value if isinstance(value, str) else orjson.dumps(value).decode() for value in (change.from_, change.to)
-    )
-    return (f"{change.field}: {after}" if change.from_ is None else f"{change.field}: {before} -> {after}")[:MAX_NAME]
+    after = _shown_value(change.to)
+    if change.from_ is None:
+        return f"{change.field}: {after}"
+    return f"{change.field}: {_shown_value(change.from_)} -> {after}"
+
+
+def _shown_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return (value if isinstance(value, str) else json.dumps(value))[:MAX_STATE]
 
 
 def _account_state(event: Event) -> str:

@@ -66,7 +66,7 @@ def read_forwarded(value: bytes, headers: Mapping[str, bytes], appended_ms: int)
         return None
     occurred_us = to_microseconds(moment.at)
     version = sealed.trust * TRUST_STEP - known_ms * 1000
-    copy = copy_of(facts(event), sealed.event_id.bytes, sealed.fingerprint, version, occurred_us)
+    copy = copy_of(facts(event), sealed.event_id, sealed.fingerprint, version, occurred_us)
     return Placed(unit_of(sealed.organization, occurred_us), copy, known_ms)
 
 

@@ -104,7 +104,7 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
     known_us = record.timestamp * 1000
     return (
         sealed.organization,
-        sealed.event_id.bytes,
+        sealed.event_id,
         sealed.fingerprint,
         sealed.trust * TRUST_STEP - known_us,
         (moment.at - SENTINEL) // MICROSECOND,
