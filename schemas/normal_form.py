@@ -40,7 +40,9 @@ def normal_form(event: dict[str, Any]) -> bytes:
 
     Elements of arrays keep their place (an empty one as null); a whole float equals its integer.
     """
-    cleaned = _clean_object({_unwrapped(key, event): value for key, value in event.items()})
+    if not RENAMED_FIELDS.keys().isdisjoint(event):
+        event = {_unwrapped(key, event): value for key, value in event.items()}
+    cleaned = _clean_object(event)
     for field in WRAPPER_FIELDS:
         cleaned.pop(field, None)
     try:
