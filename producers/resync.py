@@ -1,0 +1,163 @@
+"""Where a value ends that no decoder can take whole: broken, too deep, too large, or no JSON at all.
+
+Strings and brackets are followed without recursion, block by block, remembering one byte a level. The
+answer depends on the bytes alone, never on where the blocks were cut.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import Final
+
+MAX_REMEMBERED_DEPTH: Final = 1 << 20
+"""Deeper brackets are counted, not remembered: an endless run of `[` must not fill the memory."""
+
+_TOKEN = re.compile(r'[ \t\r]+|[^ \t\r\n"{}\[\],]+|.', re.DOTALL)
+_STRING_STOP = re.compile(r'["\\\n]')
+_AFTER_STRING = frozenset(' \t\r\n:,]}"')
+_OPENERS = {"}": b"{", "]": b"["}
+
+
+class End(ABC):
+    """Looks for the end of something through one block after another, minding what stands in strings."""
+
+    def __init__(self, last: str) -> None:
+        self.faulty = False
+        """Brackets or strings do not add up: this is no JSON, wherever it ends."""
+        self._last = last  # the last character that is not white space
+        self._in_string = False
+        self._escaped = False
+        self._string_closed = False
+
+    def find(self, text: str, start: int) -> int | None:
+        """The index in `text` just after the value; None when it goes on after `text`."""
+        at, size = start, len(text)
+        while at < size:
+            if self._in_string:
+                at = self._pass_string(text, at)
+                continue
+            if self._string_closed:
+                self._string_closed = False
+                if text[at] not in _AFTER_STRING:
+                    # A quote is missing before: what seemed to close a string has opened this one.
+                    self.faulty = self._in_string = True
+                    continue
+            match = _TOKEN.match(text, at)
+            assert match is not None  # some alternative matches any character
+            part, after = match[0], match.end()
+            end = self._see(part, at, after)
+            if end is not None:
+                return end
+            if part == '"':
+                self._in_string = True
+            if part[0] not in " \t\r\n":
+                self._last = part[-1]
+            at = after
+        return None
+
+    @abstractmethod
+    def _see(self, part: str, start: int, after: int) -> int | None:
+        """Where the value ends, if this part of it, outside strings and between these indexes, ends it."""
+
+    def _pass_string(self, text: str, at: int) -> int:
+        if self._escaped:
+            self._escaped = False
+            if text[at] != "\n":
+                return at + 1
+        match = _STRING_STOP.search(text, at)
+        if match is None:
+            return len(text)
+        if match[0] == "\\":
+            self._escaped = True
+            return match.end()
+        self._in_string = False
+        if match[0] == "\n":  # JSON strings have no bare line breaks: so every line starts outside strings
+            self.faulty = True
+            return match.start()
+        self._string_closed = True
+        return match.end()
+
+
+class ValueEnd(End):
+    """The end of one object or array, or the place where the next element visibly begins.
+
+    The next element begins at an object where none may stand: after a comma within an object, or after
+    another value. In a value known to be broken, it also begins at a line that opens an object at the
+    value's own indentation.
+    """
+
+    def __init__(self, opener: str, *, indent: str, broken: bool) -> None:
+        super().__init__(opener)
+        self._indent = indent
+        self._broken = broken
+        self._stack = bytearray(opener, "ascii")
+        self._uncounted = 0
+        self._line: str | None = None  # white space since the line began; None once something else came
+
+    def _see(self, part: str, start: int, after: int) -> int | None:
+        if part in ("}", "]"):
+            if not self._close(part):
+                return start  # it closes an array around this value, which was never finished
+            if not self._stack and not self._uncounted:
+                return after
+        elif part in ("{", "["):
+            if part == "{" and self._is_next_element():
+                self.faulty = True
+                return start
+            self._push(part)
+        self._follow_line(part)
+        return None
+
+    def _push(self, part: str) -> None:
+        if self._uncounted or len(self._stack) >= MAX_REMEMBERED_DEPTH:
+            self._uncounted += 1
+        else:
+            self._stack += part.encode()
+
+    def _close(self, part: str) -> bool:
+        """Closes the nearest opener of that kind and all left open within; False if there is none of ours."""
+        if self._uncounted:
+            self._uncounted -= 1
+            return True
+        found = self._stack.rfind(_OPENERS[part])
+        if found != len(self._stack) - 1:
+            self.faulty = True
+        if found < 0:
+            return part == "}"  # a stray brace closes nothing, a bracket the array that holds us
+        del self._stack[found:]
+        return True
+
+    def _is_next_element(self) -> bool:
+        if self._broken and self._line is not None and self._line == self._indent:
+            return True
+        if self._last == ",":
+            return self._stack[-1:] == b"{" and not self._uncounted
+        return self._last not in (":", "[")
+
+    def _follow_line(self, part: str) -> None:
+        if part == "\n":
+            self._line = ""
+        elif part[0] not in " \t\r":
+            self._line = None
+        elif self._line is not None:
+            self._line += part
+            if len(self._line) > len(self._indent):
+                self._line = None
+
+
+class StrayEnd(End):
+    """The end of something between elements that is neither an object nor an array.
+
+    It ends with its line; within an array before the next comma or the array's end; and anywhere
+    before an object that follows a comma or a closing bracket.
+    """
+
+    def __init__(self, *, in_array: bool) -> None:
+        super().__init__("")
+        self._ends_it = ("\n", ",", "]") if in_array else ("\n",)
+
+    def _see(self, part: str, start: int, after: int) -> int | None:
+        if part in self._ends_it or (part == "{" and self._last in (",", "}", "]")):
+            return start
+        return None

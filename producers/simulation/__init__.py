@@ -1,0 +1,9 @@
+"""A deterministic organisation whose Directory Insights events feed demos, tests and benchmarks, with the truth beside them."""
+
+from producers.simulation.journal import SimulatedEvent
+from producers.simulation.organisation import Organisation
+from producers.simulation.presets import demo, load, samples
+from producers.simulation.truth import Truth
+from producers.simulation.world import Pace
+
+__all__ = ["Organisation", "Pace", "SimulatedEvent", "Truth", "demo", "load", "samples"]

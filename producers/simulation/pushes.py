@@ -1,0 +1,167 @@
+"""Pushes of users and groups to applications: attempts, their answers, the retries, and what they leave behind."""
+
+from typing import Any
+
+import orjson
+
+from producers.simulation.journal import SimulatedEvent
+from producers.simulation.model import (
+    ABSENT,
+    ACTIVE,
+    CREATE,
+    DELETE,
+    DEPROVISION,
+    GROUP_CREATE,
+    GROUP_UPDATE,
+    LOOKUP,
+    MEANT,
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    UPDATE,
+    Account,
+    Admin,
+    Person,
+)
+from producers.simulation.providers import STANDING, Reply, answer
+from producers.simulation.truth import Episode
+from producers.simulation.world import World
+
+WAITS = tuple(minutes * MINUTE for minutes in (20, 40, 80, 160, 320, 360))
+STEADY_WAIT = 20 * MINUTE  # closing an account is tried again and again, without growing
+MAX_TRIES = 8  # of an update; what opens or closes an account is tried until it works or is overtaken
+_ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+_ACTIVE_FALSE = orjson.Fragment(b'[{"field":"active","to":false}]')
+_TERMINAL = (CREATE, DEPROVISION, DELETE, GROUP_CREATE)
+
+
+class Pushes:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def send(self, at: int, account: Account, operation: str, actor: Admin, attribute: str = "") -> None:
+        """Attempt it at that instant, and again as long as needed. A push that still waits for its retry gives way.
+
+        `attribute`: which one an update carries ("active": take the account back into use), or a group's changed member.
+        """
+        account.serial += 1
+        self.world.agenda.add(at, self.attempt, account, operation, actor, attribute, account.serial, 1)
+
+    def update(self, at: int, account: Account, actor: Admin, attribute: str) -> None:
+        """Push a change, if the account exists as far as the directory knows."""
+        if account.confirmed == ACTIVE and account.intended == ACTIVE:
+            self.send(at, account, UPDATE if isinstance(account.subject, Person) else GROUP_UPDATE, actor, attribute)
+
+    def attempt(
+        self, at: int, account: Account, operation: str, actor: Admin, attribute: str, serial: int, tries: int
+    ) -> SimulatedEvent | None:
+        if serial != account.serial:
+            return None
+        world, app = self.world, account.app
+        if not app.integrated:
+            return None
+        if app.paused_until > at:
+            later = app.paused_until + world.dice.below(60) * SECOND
+            world.agenda.add(later, self.attempt, account, operation, actor, attribute, serial, tries)
+            return None
+        reply, part_of = answer(operation, account, attribute, world.dice)
+        episode = self._standing(at, account, part_of) if isinstance(part_of, str) else part_of
+        closing = operation in (DEPROVISION, DELETE)
+        outcome = "success" if reply.success else "failure"
+        if closing and reply.status == 404:
+            outcome = "reported_absent"
+        logged_as = LOOKUP if reply.lookup else operation
+        changes = None if reply.lookup else _changes(operation, account, attribute)
+        if episode is not None and "<member>" in reply.details:
+            member = _member(account)
+            reply = reply._replace(
+                details=reply.details.replace("<member>", member), error=reply.error.replace("<member>", member)
+            )
+        event = world.journal.push(
+            at, logged_as, account, actor, changes, reply, outcome, episode.id if episode else ""
+        )
+        self._settle(at, account, operation, attribute, reply, outcome, event, episode)
+        if closing:
+            world.truth.close_tried(account, at, "" if outcome == "reported_absent" else reply.cause)
+        if reply.retry and (tries < MAX_TRIES or operation in _TERMINAL):
+            wait = STEADY_WAIT if closing else WAITS[min(tries, len(WAITS)) - 1]
+            if not closing:
+                wait += world.dice.below(5000) * MILLISECOND
+            world.agenda.add(at + wait, self.attempt, account, operation, actor, attribute, serial, tries + 1)
+        elif operation == UPDATE and reply.status == 404 and not reply.retry:
+            self.send(at + 2 * SECOND, account, CREATE, actor)  # gone at the provider, wanted by the directory
+        return event
+
+    def _standing(self, at: int, account: Account, name: str) -> Episode:
+        found = account.app.standing.get(name)
+        if found is None:
+            cause, attribute = STANDING[name]
+            found = account.app.standing[name] = self.world.episode(at, account.app, name, cause, attribute)
+        return found
+
+    def _settle(
+        self, at: int, account: Account, operation: str, attribute: str, reply: Reply, outcome: str,
+        event: SimulatedEvent, episode: Episode | None,
+    ) -> None:  # fmt: skip
+        truth, event_id = self.world.truth, event.event_id
+        if episode is not None and truth.recording:
+            episode.subjects[account.subject.id] = None
+            episode.events.append(event_id)
+            if episode.trouble == "duplicates":  # somebody had made the account by hand before
+                truth.happen(account, ACTIVE, episode.started, None)
+        meant = ACTIVE if attribute == "active" else MEANT.get(operation, "")
+        if not meant:
+            return
+        if outcome == "success":
+            truth.confirm(account, meant, at, event_id)
+        elif outcome == "reported_absent":
+            truth.confirm(account, ABSENT, at, event_id)
+        if reply.applied:
+            truth.happen(account, meant, at, event_id)
+
+
+def _member(account: Account) -> str:
+    return f"{(account.subject.index + 11) * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}{account.app.id[:8]}"
+
+
+def _changes(operation: str, account: Account, attribute: str) -> Any:
+    subject = account.subject
+    if operation == UPDATE and isinstance(subject, Person):
+        return _update(subject, attribute)
+    if operation == DEPROVISION:
+        return _ACTIVE_FALSE
+    if operation == CREATE and isinstance(subject, Person):
+        full = f"{subject.given} {subject.family}"
+        return [
+            {"field": "active", "to": True},
+            {"field": "displayName", "to": full},
+            {"field": "emails", "to": [{"primary": True, "type": "work", "value": subject.email}]},
+            {"field": "externalId", "to": subject.id},
+            {"field": "name", "to": {"familyName": subject.family, "givenName": subject.given}},
+            {"field": "schemas", "to": [_USER, _ENTERPRISE]},
+            {"field": "title", "to": subject.title},
+            {"field": "userName", "to": subject.name},
+        ]
+    if operation == GROUP_CREATE:
+        return [
+            {"field": "displayName", "to": subject.name},
+            {"field": "externalId", "to": subject.id},
+            {"field": "schemas", "to": [_GROUP]},
+        ]
+    if operation == GROUP_UPDATE:
+        members = [{"value": attribute}] if attribute else []
+        return [{"field": "displayName", "to": subject.name}, {"field": "members", "to": members}]
+    return None
+
+
+def _update(person: Person, attribute: str) -> Any:
+    if attribute == "active":
+        return [{"field": "active", "to": True}]
+    if attribute == "title":
+        return [{"field": "title", "to": person.title}]
+    if attribute == "phone":
+        number = f"+351 21 {person.cost_center:03d} {person.index % 10000:04d}"
+        return [{"field": "phoneNumbers", "to": [{"type": "work", "value": number}]}]
+    return [{"field": _ENTERPRISE, "to": {"costCenter": str(person.cost_center)}}]

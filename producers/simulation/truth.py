@@ -1,0 +1,232 @@
+"""What really happened, kept beside the events: the oracle of the tests. It knows the simulation, never the code under test."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from producers.simulation.model import ABSENT, ACTIVE, CLOSED, Account, Person
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OTHER = "other"  # the outcome under which every event outside the twelve types is counted
+
+
+def instant(at: int) -> datetime:
+    return EPOCH + timedelta(microseconds=at)
+
+
+class Change(NamedTuple):
+    """From `at` (microseconds since 1970) the state held; `event_id` is the logged event that shows it, None if none does."""
+
+    state: str
+    at: int
+    event_id: str | None
+
+
+@dataclass(slots=True)
+class AccountTruth:
+    """The states of one subject (a user or a group) in one application, each until the next change; before the first: absent.
+
+    intended:  what the directory wants. It changes at the directory's event that decides it (a suspension, a binding, a removal
+               from a group, a hard delete), which is before the first attempt.
+    confirmed: what the log confirms: only a successful attempt changes it, at that event's own instant. `absent` with an event
+               means the provider answered 404 to a deactivation or deletion (reported absent).
+    actual:    what the provider really holds, also where no event shows it (event_id None, or of an attempt that was logged as
+               failed yet took effect).
+    closing_*: the attempts to deactivate or delete it, of whatever answer, since it was last meant to be closed.
+    last_cause: why the latest of them failed; "" when it did not, or none was made.
+    used_at:   the first sign-in after it was meant to be closed.
+    """
+
+    application: str
+    subject_type: str
+    subject_name: str
+    intended: list[Change] = field(default_factory=list)
+    confirmed: list[Change] = field(default_factory=list)
+    actual: list[Change] = field(default_factory=list)
+    closing_tries: int = 0
+    closing_first: int | None = None
+    closing_last: int | None = None
+    last_cause: str = ""
+    used_at: int | None = None
+
+    def state(self, view: str, at: int) -> str:
+        """The state at that instant; `view` is intended, confirmed or actual."""
+        held = ABSENT
+        for change in getattr(self, view):
+            if change.at > at:
+                break
+            held = change.state
+        return held
+
+
+@dataclass(slots=True, eq=False)
+class Episode:
+    """One trouble of one application with one cause, whether or not it touched anybody.
+
+    started, ended: when the provider began and stopped misbehaving (ended None: still does); the events lie within.
+    trouble: the simulator's name of the misbehaviour; cause: one of the fifteen; attribute: the one at fault, or "".
+    subjects: ids whose attempts failed by it, in order of appearance (empty for integration events).
+    events: ids of the failed attempts in order; None for one logged without an id (an oddity).
+    """
+
+    id: str
+    application_id: str
+    application: str
+    trouble: str
+    cause: str
+    attribute: str
+    started: int
+    ended: int | None = None
+    subjects: dict[str, None] = field(default_factory=dict)
+    events: list[str | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Leaver:
+    """Somebody suspended and not taken back since. `event_id` is the directory's user_update to SUSPENDED."""
+
+    subject_id: str
+    username: str
+    suspended_at: int
+    event_id: str
+
+
+@dataclass(slots=True)
+class Truth:
+    """Grows while the events are drawn: it is true up to the last event taken from the organisation.
+
+    With `recording` off only `counts` is kept, in constant memory.
+    counts: event type -> outcome *as the log states it* -> number. The twelve types by success, failure, reported_absent,
+    unknown; all other types under "other"; events whose oddity took the type away under "".
+    """
+
+    recording: bool = True
+    accounts: dict[tuple[str, str], AccountTruth] = field(default_factory=dict)
+    episodes: list[Episode] = field(default_factory=list)
+    leavers: dict[str, Leaver] = field(default_factory=dict)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    oddities: Counter[str] = field(default_factory=Counter)
+
+    def _of(self, account: Account) -> AccountTruth:
+        key = (account.app.id, account.subject.id)
+        found = self.accounts.get(key)
+        if found is None:
+            kind = "user" if isinstance(account.subject, Person) else "user_group"
+            found = self.accounts[key] = AccountTruth(account.app.name, kind, account.subject.name)
+        return found
+
+    def count(self, event_type: str, outcome: str) -> None:
+        outcomes = self.counts.get(event_type)
+        if outcomes is None:
+            outcomes = self.counts[event_type] = Counter()
+        outcomes[outcome] += 1
+
+    def intend(self, account: Account, state: str, at: int, event_id: str | None) -> None:
+        if account.intended != state:
+            reopened = account.intended in CLOSED and state == ACTIVE
+            account.intended = state
+            if self.recording:
+                found = self._of(account)
+                found.intended.append(Change(state, at, event_id))
+                if reopened:
+                    found.closing_tries, found.closing_first, found.closing_last = 0, None, None
+                    found.last_cause, found.used_at = "", None
+
+    def confirm(self, account: Account, state: str, at: int, event_id: str | None) -> None:
+        if account.confirmed != state or state == ABSENT:
+            account.confirmed = state
+            if self.recording:
+                self._of(account).confirmed.append(Change(state, at, event_id))
+
+    def happen(self, account: Account, state: str, at: int, event_id: str | None) -> None:
+        if account.actual != state:
+            account.actual = state
+            if self.recording:
+                self._of(account).actual.append(Change(state, at, event_id))
+
+    def close_tried(self, account: Account, at: int, cause: str) -> None:
+        if self.recording:
+            found = self._of(account)
+            found.closing_tries += 1
+            found.closing_first = at if found.closing_first is None else found.closing_first
+            found.closing_last, found.last_cause = at, cause
+
+    def used(self, account: Account, at: int) -> None:
+        if self.recording and account.intended in CLOSED:
+            found = self._of(account)
+            found.used_at = at if found.used_at is None else found.used_at
+
+    def open_accounts(self) -> list[dict[str, Any]]:
+        """Accounts meant to be closed that the log does not confirm closed, or that are really open still."""
+        found: list[dict[str, Any]] = []
+        for (application_id, subject_id), truth in self.accounts.items():
+            if truth.subject_type != "user" or not truth.intended or truth.intended[-1].state not in CLOSED:
+                continue
+            confirmed = truth.confirmed[-1].state if truth.confirmed else ABSENT
+            actual = truth.actual[-1].state if truth.actual else ABSENT
+            if ACTIVE not in (confirmed, actual):
+                continue
+            meant = next(c for c in _since_closed(truth.intended) if c.state in CLOSED)
+            found.append(
+                {
+                    "application_id": application_id, "application": truth.application,
+                    "subject_id": subject_id, "username": truth.subject_name,
+                    "meant_closed_at": _text(meant.at), "event_id": meant.event_id,
+                    "confirmed": confirmed, "actual": actual,
+                    "tries": truth.closing_tries, "first_try_at": _text(truth.closing_first),
+                    "last_try_at": _text(truth.closing_last), "cause": truth.last_cause,
+                    "used_at": _text(truth.used_at),
+                }
+            )  # fmt: skip
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data: instants as RFC 3339 text, intervals as [state, from, to or null, event id or null]."""
+        return {
+            "accounts": [
+                {
+                    "application_id": application_id, "subject_id": subject_id, "application": truth.application,
+                    "subject_type": truth.subject_type, "subject_name": truth.subject_name,
+                    "intended": _intervals(truth.intended), "confirmed": _intervals(truth.confirmed),
+                    "actual": _intervals(truth.actual),
+                }
+                for (application_id, subject_id), truth in self.accounts.items()
+            ],
+            "episodes": [
+                {
+                    "id": each.id, "application_id": each.application_id, "application": each.application,
+                    "trouble": each.trouble, "cause": each.cause, "attribute": each.attribute,
+                    "from": _text(each.started), "to": _text(each.ended),
+                    "subjects": list(each.subjects), "events": each.events,
+                }
+                for each in self.episodes if each.events
+            ],
+            "leavers": [
+                {
+                    "subject_id": each.subject_id, "username": each.username,
+                    "suspended_at": _text(each.suspended_at), "event_id": each.event_id,
+                }
+                for each in self.leavers.values()
+            ],
+            "open_accounts": self.open_accounts(),
+            "counts": {kind: dict(outcomes) for kind, outcomes in sorted(self.counts.items())},
+            "oddities": dict(sorted(self.oddities.items())),
+        }  # fmt: skip
+
+
+def _since_closed(changes: list[Change]) -> list[Change]:
+    """The changes after the last one that meant the account open."""
+    for index in range(len(changes) - 1, -1, -1):
+        if changes[index].state not in CLOSED:
+            return changes[index + 1 :]
+    return changes
+
+
+def _intervals(changes: list[Change]) -> list[list[str | None]]:
+    ends = [*(change.at for change in changes[1:]), None]
+    return [[c.state, _text(c.at), _text(end), c.event_id] for c, end in zip(changes, ends, strict=True)]
+
+
+def _text(at: int | None) -> str | None:
+    return None if at is None else instant(at).isoformat().replace("+00:00", "Z")

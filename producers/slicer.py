@@ -1,0 +1,241 @@
+"""Cuts a stream of JSON into the source bytes of its elements, untouched and in bounded memory.
+
+Arrays, lines, single objects and any sequence of these are told by their content: brackets, commas and
+white space between objects only separate them. No bytes make it raise, none but separators are passed
+over in silence, and where the blocks were cut changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from producers.resync import End, StrayEnd, ValueEnd
+
+LARGEST_ELEMENT: Final = 8 << 20
+KEPT_OF_BAD: Final = 768 << 10
+"""Bytes kept of a bad record: what fits into one dead letter."""
+
+CUT_OFF: Final = "cut_off"
+
+_DECODED_WHOLE: Final = 512 << 10
+"""Larger elements are followed by their brackets: decoded, they could take twenty times their size."""
+
+_LONGEST_LITERAL: Final = 16
+"""An error nearer to the end than this may come from a literal or escape that is not all there yet."""
+
+_LONGEST_INDENT: Final = 256
+_BOM: Final = "\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+# The text decoded is Latin-1: one character a byte, so that every index is a byte's position.
+# int() refuses more than 4,300 digits; float() takes any number.
+_decode = json.JSONDecoder(parse_int=float).raw_decode
+_separators = cast("Callable[[str, int], re.Match[str]]", re.compile(r"[ \t\r\n,]*").match)  # matches always
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One object's bytes, from `{` to `}`: whole and UTF-8. What it says is for its reader to judge."""
+
+    raw: bytes
+    index: int
+    """1 is the first record of the stream; good and bad ones are counted alike."""
+    position: int
+    """Byte of the (decompressed) stream at which it begins, counted from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Bytes that are no element, and why."""
+
+    index: int
+    position: int
+    reason: str
+    """not_an_object, not_json, invalid_utf8, too_large, utf16, or cut_off: the stream ends inside it."""
+    message: str
+    raw: bytes
+    """As they came, but no more than `KEPT_OF_BAD`."""
+
+
+Record = Element | Bad
+
+
+class _Open:
+    """A value whose end is still looked for."""
+
+    def __init__(self, end: End, first: str, position: int, fault: str, *, perhaps_cut: bool) -> None:
+        self.end = end
+        self.first = first
+        self.position = position
+        self.fault = fault
+        self.perhaps_cut = perhaps_cut
+        self.kept = bytearray()
+        self.size = 0
+
+    def take(self, piece: str) -> None:
+        self.size += len(piece)
+        limit = KEPT_OF_BAD if self.fault or self.size > LARGEST_ELEMENT else LARGEST_ELEMENT
+        if len(self.kept) < limit:
+            self.kept += piece[: limit - len(self.kept)].encode("latin-1")
+        del self.kept[limit:]
+
+
+class Slicer:
+    """Feed it blocks, then finish it; each call returns the records that were completed by it."""
+
+    def __init__(self) -> None:
+        self.in_array = False
+        """Once finished: the stream ended before its array was closed."""
+        self.count = 0
+        """Records returned so far."""
+        self._pieces = ["\n"]  # as if a line had ended before the stream: then every line begins alike
+        self._pending = 1
+        self._base = -1  # position of the first pending byte
+        self._enough = 0  # how much must be pending before another attempt is worth it
+        self._open: _Open | None = None
+        self._out: list[Record] = []
+
+    def feed(self, block: bytes) -> list[Record]:
+        """The records now complete. One that began in an earlier block may wait until twice as much came."""
+        self._pieces.append(block.decode("latin-1"))
+        self._pending += len(block)
+        return self._cut(final=False) if self._pending >= self._enough else []
+
+    def finish(self) -> list[Record]:
+        """The records that were waiting for more, now that there is no more."""
+        return self._cut(final=True)
+
+    def _cut(self, *, final: bool) -> list[Record]:
+        text = "".join(self._pieces)
+        at = self._follow(text, 0, 0, final=final)
+        keep = self._slice(text, at, final=final)
+        self._pieces = [text[keep:]]
+        self._pending = len(text) - keep
+        self._base += keep
+        out, self._out = self._out, []
+        return out
+
+    def _slice(self, text: str, at: int, *, final: bool) -> int:
+        """Cuts what can be cut from index `at` on. Returns the index from which text must be kept."""
+        size, base = len(text), self._base
+        decode, separators, out = _decode, _separators, self._out
+        self._enough = 0
+        while True:
+            at = separators(text, at).end()
+            if at >= size:
+                return _line_start(text, at)
+            first = text[at]
+            if first == "{" or (first == "[" and self.in_array):
+                try:
+                    value, end = decode(text, at)
+                except json.JSONDecodeError as error:
+                    # An open string is an error as late as it reaches.
+                    late = size if error.msg.startswith("Unterminated") else error.pos
+                    unsure = late >= size - _LONGEST_LITERAL
+                    if unsure and not final and size - at <= _DECODED_WHOLE + _LONGEST_LITERAL:
+                        keep = _line_start(text, at)
+                        self._enough = 2 * (size - keep)
+                        return keep
+                    late -= at
+                    fault = f"not JSON at byte {late}" if late <= _DECODED_WHOLE else ""
+                    at = self._begin(text, at, fault, perhaps_cut=unsure, final=final)
+                except RecursionError:
+                    at = self._begin(text, at, "", final=final)
+                else:
+                    piece = text[at:end]
+                    if type(value) is dict and piece.isascii() and len(piece) <= LARGEST_ELEMENT:
+                        self.count += 1
+                        out.append(Element(piece.encode("latin-1"), self.count, base + at))
+                    else:
+                        self._judge(first, piece.encode("latin-1"), base + at, len(piece))
+                    at = end
+            elif first in "[]":
+                self.in_array = first == "["
+                at += 1
+            elif text.startswith(_BOM, at):
+                at += len(_BOM)
+            elif not final and size - at < len(_BOM) and _BOM.startswith(text[at:]):
+                return at
+            else:
+                at = self._begin(text, at, "", final=final)
+
+    def _begin(self, text: str, at: int, fault: str, *, final: bool, perhaps_cut: bool = False) -> int:
+        """Follows the value at `at` that could not be decoded. Returns the index to go on from."""
+        first, search_from = text[at], at
+        end: End = StrayEnd(in_array=self.in_array)
+        if first in "{[":
+            end = ValueEnd(first, indent=text[_line_start(text, at) + 1 : at], broken=bool(fault))
+            search_from += 1
+        self._open = _Open(end, first, self._base + at, fault, perhaps_cut=perhaps_cut)
+        return self._follow(text, at, search_from, final=final)
+
+    def _follow(self, text: str, at: int, search_from: int, *, final: bool) -> int:
+        """Follows the open value, if any, whose next byte is at `at`. Returns the index to go on from."""
+        value = self._open
+        if value is None:
+            return at
+        found = value.end.find(text, search_from)
+        end = len(text) if found is None else found
+        value.take(text[at:end])
+        if found is not None or final:
+            self._open = None
+            self._settle(value, closed=found is not None)
+        return end
+
+    def _settle(self, value: _Open, *, closed: bool) -> None:
+        raw = bytes(value.kept)
+        if value.first not in "{[":
+            self._add_stray(raw, value)
+        elif not closed and value.size <= LARGEST_ELEMENT and (value.perhaps_cut or not value.fault):
+            self._add(value.position, CUT_OFF, "the stream ends inside this element", raw)
+        elif value.fault or (value.end.faulty and value.size <= LARGEST_ELEMENT):
+            note = f" (the first {KEPT_OF_BAD:,} bytes are kept)" if value.size > KEPT_OF_BAD else ""
+            self._add(value.position, "not_json", (value.fault or "not JSON") + note, raw)
+        else:
+            self._judge(value.first, raw, value.position, value.size)
+
+    def _judge(self, first: str, raw: bytes, position: int, size: int) -> None:
+        """Adds a value that is whole as far as brackets go."""
+        if size > LARGEST_ELEMENT:
+            message = f"{size:,} bytes, more than {LARGEST_ELEMENT:,} (the first {KEPT_OF_BAD:,} are kept)"
+            self._add(position, "too_large", message, raw)
+        elif first != "{":
+            self._add(position, "not_an_object", "not an object", raw)
+        else:
+            try:
+                raw.decode()
+            except UnicodeDecodeError as error:
+                self._add(position, "invalid_utf8", f"invalid UTF-8 at byte {error.start}", raw)
+            else:
+                self.count += 1
+                self._out.append(Element(raw, self.count, position))
+
+    def _add_stray(self, raw: bytes, value: _Open) -> None:
+        if value.position == 0 and raw.startswith(_UTF16):
+            self._add(0, "utf16", "UTF-16 text: save it as UTF-8", raw)
+        elif value.size <= KEPT_OF_BAD and _is_json(raw):
+            self._add(value.position, "not_an_object", "not an object", raw)
+        else:
+            self._add(value.position, "not_json", "not JSON", raw)
+
+    def _add(self, position: int, reason: str, message: str, raw: bytes) -> None:
+        self.count += 1
+        self._out.append(Bad(self.count, position, reason, message, raw[:KEPT_OF_BAD].rstrip(b" \t\r\n")))
+
+
+def _line_start(text: str, at: int) -> int:
+    """The index of the line break before `at`, if only an indentation is between; else `at` itself."""
+    found = text.rfind("\n", max(0, at - 1 - _LONGEST_INDENT), at)
+    return found if found >= 0 and not text[found + 1 : at].strip(" \t\r") else at
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw.rstrip(b", \t\r\n"), parse_int=float)
+    except (ValueError, RecursionError):
+        return False
+    return True
