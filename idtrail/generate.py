@@ -1,0 +1,48 @@
+"""`python -m idtrail.generate [--check]`: files that are made from the code, so that they cannot disagree with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from idtrail.documentation import settings_page
+from queries.api.app import documents as openapi_files
+
+ROOT: Final = Path(__file__).parent.parent
+
+
+def _settings_files() -> dict[str, str]:
+    return {"docs/settings.md": settings_page()}
+
+
+GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (_settings_files, openapi_files)
+"""Each gives texts by their path from the root of the repository."""
+
+
+def stale_files() -> dict[str, str]:
+    """The files that differ from what the code says, with what they should be."""
+    wanted = {path: text for generate in GENERATORS for path, text in generate().items()}
+    return {path: text for path, text in wanted.items() if _present(ROOT / path) != text}
+
+
+def _present(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def main(arguments: list[str]) -> int:
+    """0 when everything is, or now is, as the code says."""
+    stale = stale_files()
+    for path, text in stale.items():
+        if "--check" in arguments:
+            sys.stderr.write(f"{path} is not what the code says: run `make generate`\n")
+        else:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_text(text)
+            sys.stderr.write(f"{path} written\n")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
