@@ -1,0 +1,5 @@
+"""`python -m idtrail` is the command `idtrail`."""
+
+from idtrail.cli import main
+
+main()

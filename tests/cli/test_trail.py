@@ -1,0 +1,176 @@
+"""The command line against a whole running trail: what comes in is found again, and repeats change nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from producers.simulation import Organisation
+from tests.cli.running import RunningTrail
+from tests.shapes import SHAPES, write
+
+pytestmark = [pytest.mark.kafka, pytest.mark.store]
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTrail]:
+    running = RunningTrail(tmp_path_factory.mktemp("trail") / "state")
+    try:
+        running.start()
+        yield running
+    finally:
+        assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def events() -> list[dict[str, Any]]:
+    """A small simulated organisation of the last month, odd envelopes included."""
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
+    simulated = Organisation(7, 25, 6, 14, start, oddities=0.05, story=False)
+    return [json.loads(event.raw) for event in simulated]
+
+
+QUESTIONS = [
+    ("stats",),
+    ("failures", "--since", "60d"),
+    ("events", "--since", "2000-01-01", "--limit", "20000"),
+    ("events", "--unplaced", "--limit", "20000"),
+    ("dead-letters", "list"),
+]
+
+
+def answers(trail: RunningTrail) -> list[Any]:
+    """What the trail answers, but for where its copies came from and how far the log has grown."""
+    found = [trail.json(*question) for question in QUESTIONS]
+    for answer in found:
+        for item in answer:
+            for name in ("log", "behind", "source", "trust", "known_at"):
+                item.pop(name, None)
+    return found
+
+
+@pytest.fixture(scope="module")
+def before(trail: RunningTrail, events: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The answers after the first import."""
+    file = write(tmp_path_factory.mktemp("first"), "multi-line", events)
+    summary = trail.json("import", str(file))
+    assert summary[0]["read"] == summary[0]["accepted"] == len(events)
+    trail.settle()
+    return answers(trail)
+
+
+def test_every_event_is_counted_once(trail: RunningTrail, before: list[Any], events: list[dict[str, Any]]) -> None:
+    distinct = {event.get("id") or json.dumps(event, sort_keys=True) for event in events}
+    (stats,) = trail.json("stats")
+    assert stats["events"] + stats["unplaced"] == len(distinct)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_importing_again_in_any_shape_changes_no_answer(
+    trail: RunningTrail, before: list[Any], events: list[dict[str, Any]], tmp_path: Path, shape: str
+) -> None:
+    (summary,) = trail.json("import", str(write(tmp_path, shape, events)))
+    assert (summary["accepted"], summary["dead_lettered"]) == (len(events), 0)
+    trail.settle()
+    assert answers(trail) == before
+
+
+def test_emitting_the_same_events_changes_no_answer(
+    trail: RunningTrail, before: list[Any], events: list[dict[str, Any]]
+) -> None:
+    body = "\n".join(json.dumps(event) for event in events[:50]).encode()
+    receipts = trail.run("emit", "--json", stdin=body).splitlines()
+    assert {json.loads(line)["state"] for line in receipts} == {"logged"}
+    trail.settle()
+    assert answers(trail) == before
+
+
+def test_the_published_samples_are_found_again_byte_for_byte(trail: RunningTrail) -> None:
+    samples = Path(__file__).parent / "samples"
+    for file in sorted(samples.glob("*.json")):
+        raw = file.read_bytes().strip()
+        (receipt,) = trail.run("emit", "--json", stdin=raw).splitlines()
+        trail.settle()
+        assert trail.run("events", json.loads(receipt)["event_id"], "--raw").encode() == raw, file.name
+
+
+def test_a_cut_off_gzip_tells_how_far_it_got_and_keeps_what_it_had(
+    trail: RunningTrail, tmp_path: Path, events: list[dict[str, Any]]
+) -> None:
+    whole = gzip.compress(b"".join(json.dumps(event).encode() + b"\n" for event in events * 20), mtime=0)
+    cut = tmp_path / "cut.json.gz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    told = trail.run("import", str(cut), code=1)
+    assert "stopped at byte" in told
+    assert "the gzip stream ends early (the file is cut off)" in told
+    assert "nothing doubles" in told
+
+
+def test_bad_records_are_named_and_the_rest_goes_on(trail: RunningTrail, tmp_path: Path) -> None:
+    lines = [
+        b'{"id":"good-1","event_type":"user_update","timestamp":"2026-11-01T00:00:00Z","organization":"o"}',
+        b'{"id":"bad-1","organization":"o"}',
+        b"[1, 2]",
+        b'{"id":"good-2","event_type":"user_update","timestamp":"2026-11-01T00:00:01Z","organization":"o"}',
+        b'{"id": broken}',
+    ]
+    file = tmp_path / "mixed.ndjson"
+    file.write_bytes(b"\n".join(lines))
+    told = trail.run("import", str(file), code=1)
+    assert "mixed.ndjson: 2 events accepted, 3 dead-lettered" in told
+    assert "no timestamp" in told
+    assert "not an object" in told
+    trail.settle()
+    letters = trail.json("dead-letters", "list", "--source", "mixed.ndjson")
+    assert {letter["reason"] for letter in letters} == {"no_timestamp", "not_an_object", "not_json"}
+    (first,) = [letter for letter in letters if letter["reason"] == "no_timestamp"]
+    (shown,) = trail.json("dead-letters", "show", first["letter_id"])
+    assert shown["raw"].encode() == lines[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        pytest.param(("import", "no/such/file.json"), 1, "no/such/file.json: there is no such file", id="no file"),
+        pytest.param(("lifecycle", "nobody.at.all"), 1, "nobody is known as 'nobody.at.all'", id="unknown person"),
+        pytest.param(("failures", "--since", "soon"), 2, "neither a time", id="not a time"),
+        pytest.param(("events", "not-an-id"), 2, "UUID", id="not an id"),
+        pytest.param(("events", "00000000-0000-0000-0000-000000000000"), 1, "no event", id="unknown event"),
+        pytest.param(("schema", "user_renamed"), 2, "idtrail schema", id="unknown type"),
+        pytest.param(("emit",), 2, "nothing on standard input", id="nothing to emit"),
+        pytest.param(("frobnicate",), 2, "No such command", id="unknown command"),
+        pytest.param(("up",), 1, "a trail already runs in", id="a second trail"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(
+    trail: RunningTrail, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    trail.run(*arguments, code=code)
+    assert told in trail.said
+    assert "Traceback" not in trail.said
+
+
+def test_the_doctor_finds_nothing_wrong(trail: RunningTrail) -> None:
+    assert "everything is as it should be" in trail.run("doctor")
+
+
+def test_a_token_of_another_organization_sees_nothing_of_this_one(trail: RunningTrail, before: list[Any]) -> None:
+    (made,) = trail.json("token", "create", "elsewhere", "--organization", "elsewhere")
+    other = RunningTrail(trail.state, more={"IDTRAIL_TOKEN": made["token"]})
+    (stats,) = other.json("stats")
+    assert stats["events"] == 0
+    event = trail.json("events", "--since", "60d", "--limit", "1")[0]["event_id"]
+    other.run("events", event, code=1)
+    assert "no event" in other.said
+
+
+def test_without_a_running_trail_the_command_says_what_to_do(tmp_path: Path) -> None:
+    nothing = RunningTrail(tmp_path)
+    nothing.run("stats", code=1)
+    assert "start one with `idtrail up`" in nothing.said
