@@ -13,7 +13,13 @@ from schemas.errors import BadUsage, Denied, NotFound, StoreAway, UserError
 
 TIMEOUT_SECONDS: Final = 60.0
 
-_ERRORS: Final[dict[int, type[UserError]]] = {401: Denied, 403: Denied, 404: NotFound, 422: BadUsage}
+_ERRORS: Final[dict[int, type[UserError]]] = {
+    400: BadUsage,
+    401: Denied,
+    403: Denied,
+    404: NotFound,
+    422: BadUsage,
+}
 
 Parameters = Mapping[str, str | int | bool | list[str] | None]
 
