@@ -7,6 +7,7 @@ plain text or empty.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,15 +16,23 @@ import orjson
 from schemas.events import Event
 
 _STATUS_IN_TEXT = re.compile(
-    r"(?:\bhttp(?:/\d(?:\.\d)?)?|\bstatus(?:[ _]?code)?|\bcode|\berror|\breturned|\bresponded with|^)"
-    r"[\s:=\"'(]*([1-5]\d\d)\b|\(([45]\d\d)\)|\b([45]\d\d) (?=[A-Z])",
-    re.IGNORECASE,
+    r"""(?ix)
+      (?: \bhttp (?:/\d (?:\.\d)?)? | \bstatus (?:[ _]?code)? | \bcode | \berror | \breturned | \bresponded\ with )
+        [\s:="'(]* ([2-5]\d\d) \b
+    | ^ \W* ([3-5]\d\d) \b (?= \s* (?: [:{-] | $ ) )
+    | \( ([45]\d\d) \)
+    | \b ([45]\d\d) \s (?= (?:bad|unauthori|forbidden|not\ |method|conflict|gone|precondition|payload|request
+        |payment|unsupported|unprocess|too\ |internal|service|gateway) )
+    """
 )
+"""Only where words or its place say that the number is a status: `user 401 Main Street` has none."""
 _SCIM_TYPE_IN_TEXT = re.compile(
     r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
     r"|tooManyRequests|sensitive|invalidVers)\b"
 )
 _TAG = re.compile(r"<[^>]*>")
+_SPOKEN = frozenset({"detail", "message", "error_description", "description", "error", "title", "code", "__type"})
+_HELD = frozenset({"errors", "details"})
 
 
 class Reading(NamedTuple):
@@ -65,8 +74,8 @@ def _read(code: int, message: str, details: str, error: str) -> Reading:
         return Reading(code, code, "", "", False)
     body = _scim_error(details) or _scim_error(error)
     scim_type = _text_of(body, "scimType")
-    texts = [_text_of(body, "detail") or _text_of(body, "message") or _text_of(body, "error_description")]
-    texts += [text for text in (error, message, details) if text and not (body and text.lstrip().startswith("{"))]
+    texts = list(_words(body)) if body else []
+    texts += [text for text in (error, message, details) if text and not (texts and text.lstrip().startswith("{"))]
     html = details.lstrip()[:1] == "<" or error.lstrip()[:1] == "<"
     text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
     status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
@@ -89,6 +98,23 @@ def _scim_error(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _words(body: dict[str, Any]) -> Iterator[str]:
+    """What an error object says to people; SCIM 1.1 and others say it in a list under `errors`."""
+    for key, value in body.items():
+        if isinstance(value, str) and key.lower() in _SPOKEN:
+            yield value
+        elif key.lower() in _HELD:
+            yield from _leaves(value)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+
+
 def _text_of(body: dict[str, Any] | None, key: str) -> str:
     value = body.get(key) if body else None
     return value if isinstance(value, str) else ""
@@ -96,4 +122,4 @@ def _text_of(body: dict[str, Any] | None, key: str) -> str:
 
 def _status_in(text: str) -> int:
     match = _STATUS_IN_TEXT.search(text)
-    return int(match[1] or match[2] or match[3]) if match else 0
+    return int(match[match.lastindex or 0]) if match else 0

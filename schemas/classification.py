@@ -33,7 +33,9 @@ def _says(*patterns: str) -> Callable[[str], bool]:
 
 
 _duplicate = _says(
-    r"already (?:exist|been taken|in use|taken|member|registered|assigned|belongs)",
+    r"already (?:an? )?(?:exist|been taken|in use|taken|member|registered|assigned|belongs|present|invited)",
+    r"\bin use\b",
+    r"existing (?:user|account|group|member|record)",
     r"\bexists\b(?! not)",
     r"\bduplicate",
     r"\btaken\b",
@@ -62,8 +64,8 @@ _credentials = _says(
     r"(?:expired|invalid|revoked|bad|wrong) (?:\w+ )?(?:token|api key|credential|key|secret)",
     r"authentication (?:failed|required|error)",
     r"not authenticated",
-    r"invalid_grant",
-    r"invalid_token",
+    r"invalid.grant",
+    r"invalid.token",
     r"login required",
 )
 _permission = _says(
@@ -81,6 +83,7 @@ _switched_off = _says(
     r"(?:scim|provisioning|integration|sso|sync)\b.{0,40}\b(?:switched|turned) off",
     r"(?:disabled|not enabled) for (?:this|your)",
     r"enable (?:scim|provisioning)",
+    r"(?:plan|subscription|edition)\b.{0,40}\b(?:does not|doesn'?t) include",
 )
 _setup = _says(
     r"problem activating identity management",
@@ -129,9 +132,9 @@ _invalid = _says(
     r"unknown (?:custom )?role",
     r"validation",
     r"\bformat\b",
-    r"must (?:be|match|contain)",
-    r"\bpolicy\b",
     r"domain .{0,40}not",
+    r"(?:could not|cannot|failed to) (?:be )?pars",
+    r"must (?:be|match|contain)",
     r"not an? allowed",
     r"unrecognized (?:value|attribute)",
     r"out of range",
@@ -151,9 +154,12 @@ _network = _says(
     r"timed? ?out",
     r"\btimeout",
     r"connection (?:refused|reset|closed|aborted|error)",
+    r"closed (?:the )?connection",
+    r"deadline exceeded",
+    r"broken pipe",
     r"econn",
     r"enotfound",
-    r"eai_again",
+    r"eai.again",
     r"\bdns\b",
     r"no such host",
     r"unreachable",
@@ -169,22 +175,28 @@ _network = _says(
 )
 _unreadable = _says(
     r"unexpected (?:token|character|end)",
-    r"invalid (?:json|xml|response)",
+    r"invalid character .{1,6} (?:looking for|after|in (?:literal|string|numeric))",
+    r"invalid (?:json|xml)",
     r"not (?:valid )?json",
     r"(?:parse|parsing|decode|unmarshal)",
     r"cannot deserialize",
-    r"id .{0,30}must be a string",
-    r"malformed response",
-    r"unexpected response",
-    r"empty response",
+    r"\bid\b.{0,30}must be a string",
     r"response .{0,30}(?:missing|without|no) .{0,10}\bid\b",
 )
+_bad_response = _says(r"(?:invalid|malformed|unexpected|empty|unreadable) response")
+_refused_address = _says(
+    r"\bpolic(?:y|ies)\b",
+    r"\b(?:domain|e-?mail(?: address)?)\b.{0,40}\b(?:not (?:allowed|permitted|verified|in)|blocked)",
+)
+_busy = _says(r"\block(?:ed)?\b", r"concurren", r"being (?:modified|updated)", r"try again", r"precondition failed")
+_SEAM = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 @lru_cache(maxsize=16384)
 def classify(answer: Answer) -> Cause:
     """The cause of a failed attempt. Pure and total; the cache is only for speed."""
     status, scim_type, text, html = answer
+    text = _SEAM.sub(" ", text)  # `user_already_exists`, `ThrottlingException`: slugs read as words
     kind = scim_type.lower()
     client_error = 400 <= status < 500 or status == 0
 
@@ -202,20 +214,23 @@ def classify(answer: Answer) -> Cause:
         _duplicate(text) and not _absent(text) and (status in (0, 400, 403, 409, 412, 422, 500))
     ):
         return Cause.CONFIGURATION if _setup(text) and not kind else Cause.CONFLICT
-    if status in (0, 400, 402, 403, 409, 422) and _quota(text):
+    if status in (0, 400, 402, 403, 404, 409) and _switched_off(text):
+        return Cause.CONFIGURATION
+    if status == 402 or (status in (0, 400, 403, 409, 422) and _quota(text)):
         return Cause.QUOTA
-    if status == 402:
-        return Cause.QUOTA
-    if status in (0, 400, 403, 404, 409) and (_switched_off(text) or _setup(text)):
+    if status in (0, 400, 403, 404, 409) and _setup(text):
         return Cause.CONFIGURATION
     if status in (405, 415, 501) or kind in ("invalidpath", "notarget", "mutability", "invalidfilter"):
         return Cause.UNSUPPORTED
     if client_error and _unsupported(text):
         return Cause.UNSUPPORTED
-    if 200 <= status < 300 or _unreadable(text):
+    # A provider that answers 400 could not read the request; only the directory speaks of a response.
+    if 200 <= status < 300 or (status == 0 and _unreadable(text)) or (client_error and _bad_response(text)):
         return Cause.MALFORMED_RESPONSE
     if client_error and _credentials(text):
         return Cause.CREDENTIALS
+    if status == 403 and _refused_address(text):
+        return Cause.INVALID_VALUE
     if status == 403 or (client_error and status not in (404, 409) and _permission(text)):
         return Cause.PERMISSION
     if status in (400, 404, 409, 422, 0) and _missing_object(text):
@@ -225,13 +240,21 @@ def classify(answer: Answer) -> Cause:
     if status in (0, 400, 409, 412, 422):
         if _required(text) and not _says_invalid_first(text):
             return Cause.MISSING_ATTRIBUTE
-        if kind in ("invalidvalue", "invalidsyntax", "sensitive", "invalidvers") or _invalid(text):
+        if (
+            kind in ("invalidvalue", "invalidsyntax", "sensitive", "invalidvers")
+            or _invalid(text)
+            or _refused_address(text)
+        ):
             return Cause.INVALID_VALUE
+    if status in (409, 412, 423) and _busy(text):
+        return Cause.PROVIDER_ERROR
+    if status == 422:
+        return Cause.INVALID_VALUE
     if status == 409:
         return Cause.CONFLICT
     if status == 408 or (status == 0 and _network(text)):
         return Cause.NETWORK
-    if status >= 500:
+    if status >= 500 or status == 425:
         return Cause.PROVIDER_ERROR
     return Cause.UNKNOWN
 
