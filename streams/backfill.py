@@ -1,17 +1,18 @@
 """Windows of older events, from the store, by the same fold as the live ones.
 
 The sink forwards only fresh events, so that an import of years does not hold live detection up. This
-looks for the minutes that others have touched, reads every copy in them, and folds. Its progress is
-kept per partition of the log; doing a stretch twice changes nothing.
+looks for the minutes that hold older ones and that something new was stored in, reads every copy in
+them, and folds. Its progress is kept per partition of the log; doing a stretch twice changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+import pyarrow as pa
 import structlog
 
 from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
@@ -19,10 +20,15 @@ from queries.store import BULK_LIMITS, Store
 from schemas.errors import Away
 from schemas.kafka import EVENTS
 from streams.lag import Lag
-from streams.windows import Copy, Unit, fold
+from streams.windows import Copy, Unit, Window, fold, in_inserts
 
-UNITS_AT_ONCE: Final = 2_000
 PAUSE_SECONDS: Final = 2.0
+OFFSETS_AT_ONCE: Final = 200_000
+UNITS_AT_ONCE: Final = 2_000
+COPIES_AT_ONCE: Final = 100_000
+"""Read into memory at once, unless one minute alone holds more."""
+REMEMBERED_EVERY: Final = 10_000
+"""Offsets without older events after which progress is written down: looking again is cheap."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,26 +36,45 @@ _PROGRESS: Final = (
     "SELECT log_partition, max(next_offset) FROM backfill_progress"
     " WHERE log_topic = {topic:String} GROUP BY log_partition"
 )
-_ADVANCE: Final = (
-    "INSERT INTO backfill_progress (log_topic, log_partition, next_offset)"
-    " VALUES ({topic:String}, {partition:UInt16}, {next:UInt64})"
+_PROGRESS_TYPES: Final[dict[str, pa.DataType]] = {
+    "log_topic": pa.string(),
+    "log_partition": pa.uint16(),
+    "next_offset": pa.uint64(),
+}
+_PROGRESS_SCHEMA: Final = pa.schema(_PROGRESS_TYPES)
+# A time that cannot be believed belongs to no minute: windows leave such events out.
+_BOUNDS: Final = (
+    "SELECT count(), toUnixTimestamp(min(occurred_at)), toUnixTimestamp(max(occurred_at)) + 1 FROM events"
+    " WHERE ({stretch}) AND kind != 'other' AND time_quality = 'ok'"
 )
-# Fresh events are the agent's, but for those whose time cannot be believed: it has no minute for them.
+# Minutes that hold fresh events only are the agent's. Where an older one is among them, it has not seen all.
 _TOUCHED: Final = (
-    "SELECT DISTINCT organization, toUnixTimestamp(toStartOfMinute(occurred_at)) FROM events"
-    " WHERE log_topic = {topic:String} AND log_partition = {partition:UInt16}"
-    " AND log_offset >= {first:UInt64} AND log_offset < {end:UInt64}"
-    " AND kind != 'other' AND (NOT fresh OR time_quality != 'ok')"
-    " ORDER BY 1, 2"
+    "SELECT organization, toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, count() FROM events"
+    " WHERE kind != 'other' AND time_quality = 'ok'"
+    " AND occurred_at >= toDateTime64({{begin:Int64}}, 6, 'UTC')"
+    " AND occurred_at < toDateTime64({{end:Int64}}, 6, 'UTC')"
+    " AND (organization, toStartOfMinute(occurred_at)) GLOBAL IN ("
+    "SELECT DISTINCT organization, toStartOfMinute(occurred_at) FROM events"
+    " WHERE ({stretch}) AND kind != 'other' AND time_quality = 'ok')"
+    " GROUP BY organization, minute HAVING countIf(NOT fresh) > 0 ORDER BY organization, minute"
 )
 _COPIES: Final = (
-    "SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, event_id, fingerprint, version,"
-    " toUnixTimestamp64Micro(occurred_at), event_type, application_id, application_name, cause,"
-    " outcome = 'failure', subject_id FROM events"
-    " WHERE organization = {organization:String}"
-    " AND occurred_at >= toDateTime64({begin:Int64}, 6, 'UTC') AND occurred_at < toDateTime64({end:Int64}, 6, 'UTC')"
-    " AND kind != 'other' AND toUnixTimestamp(toStartOfMinute(occurred_at)) IN {minutes:Array(UInt32)}"
+    "SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, UUIDStringToNum(toString(event_id)) AS event,"
+    " fingerprint, version, toUnixTimestamp64Micro(occurred_at) AS occurred_us, event_type, application_id,"
+    " application_name, cause, outcome = 'failure' AS failed, subject_id FROM events"
+    " WHERE organization = {organization:String} AND kind != 'other' AND time_quality = 'ok'"
+    " AND occurred_at >= toDateTime64({begin:Int64}, 6, 'UTC')"
+    " AND occurred_at < toDateTime64({end:Int64}, 6, 'UTC')"
+    " AND toUnixTimestamp(toStartOfMinute(occurred_at)) IN {minutes:Array(UInt32)}"
 )
+
+
+class Stretch(NamedTuple):
+    """Offsets of one partition of the log, the end excluded."""
+
+    partition: int
+    first: int
+    end: int
 
 
 class Backfill:
@@ -60,68 +85,116 @@ class Backfill:
         self._store = store
         self._read_lag = read_lag
         self._topic = topic
+        self._done: dict[int, int] = {}
+        self._written: dict[int, int] = {}
 
     async def run(self) -> None:
         """Until cancelled. What is away is tried again at the next pass."""
         while True:
-            await asyncio.sleep(PAUSE_SECONDS)
             try:
                 await self.catch_up()
             except Away as error:
                 log.warning("backfill waits", reason=str(error))
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def catch_up(self) -> int:
-        """Fold what was stored since the last time; how many minutes that touched."""
-        touched = 0
-        done = dict(await asyncio.to_thread(self._store.query, _PROGRESS, {"topic": self._topic}))
-        for place in await self._read_lag():
-            first = done.get(place.partition, 0)
-            if place.topic == self._topic and first < place.stored:
-                touched += await asyncio.to_thread(self._fold_range, place.partition, first, place.stored)
-        return touched
+        """Fold what was stored since the last time; how many minutes were folded."""
+        stored = {place.partition: place.stored for place in await self._read_lag() if place.topic == self._topic}
+        await self._start_at(stored)
+        folded = 0
+        for stretches in _stretches(self._done, stored):
+            folded += await asyncio.to_thread(self._fold, stretches)
+        return folded
 
-    def _fold_range(self, partition: int, first: int, end: int) -> int:
-        place: dict[str, Any] = {"topic": self._topic, "partition": partition}
-        found = self._store.query(_TOUCHED, {**place, "first": first, "end": end}, BULK_LIMITS)
-        units = [Unit(organization, minute) for organization, minute in found]
+    async def _start_at(self, stored: Mapping[int, int]) -> None:
+        """Where partitions stand that came since the last time; those that went are forgotten."""
+        if stored.keys() - self._done.keys():
+            written = dict(await asyncio.to_thread(self._store.query, _PROGRESS, {"topic": self._topic}))
+            for partition in stored.keys() - self._done.keys():
+                self._done[partition] = self._written[partition] = written.get(partition, 0)
+        for partition, done in list(self._done.items()):
+            if partition not in stored:
+                del self._done[partition]
+            elif done > stored[partition]:
+                self._done[partition] = 0  # the topic was made anew, and its offsets begin again
+
+    def _fold(self, stretches: Sequence[Stretch]) -> int:
+        """In a thread. A crash anywhere leaves the progress behind, never ahead."""
+        units = self._touched(stretches)
         for some in _in_pieces(units):
-            self._fold(some)
-        self._store.command(_ADVANCE, {**place, "next": end})
+            write_windows(self._store, fold_stored(self._store, [unit for unit, _ in some]))
+        self._done.update({stretch.partition: stretch.end for stretch in stretches})
+        if units or any(self._done[s.partition] - self._written[s.partition] > REMEMBERED_EVERY for s in stretches):
+            rows = [(self._topic, stretch.partition, stretch.end) for stretch in stretches]
+            token = f"backfilled:{uuid4().hex}"
+            self._store.insert_arrow("backfill_progress", batch(rows, _PROGRESS_SCHEMA), token)
+            self._written.update({stretch.partition: stretch.end for stretch in stretches})
         if units:
-            log.info("windows backfilled", partition=partition, minutes=len(units), offsets=f"{first}-{end}")
+            log.info("windows backfilled", minutes=len(units), copies=sum(copies for _, copies in units))
         return len(units)
 
-    def _fold(self, units: Sequence[Unit]) -> None:
-        """`units` are of one organization."""
-        minutes = [unit.minute for unit in units]
-        rows = self._store.query(
-            _COPIES,
-            {
-                "organization": units[0].organization,
-                "begin": minutes[0],
-                "end": minutes[-1] + 60,
-                "minutes": minutes,
-            },
-            BULK_LIMITS,
+    def _touched(self, stretches: Sequence[Stretch]) -> list[tuple[Unit, int]]:
+        """Minutes to fold, in order, with the number of copies in each."""
+        conditions = " OR ".join(
+            f"log_partition = {{p{n}:UInt16}} AND log_offset >= {{a{n}:UInt64}} AND log_offset < {{b{n}:UInt64}}"
+            for n in range(len(stretches))
         )
-        copies: dict[int, list[Copy]] = {}
-        for minute, event_id, *rest in rows:
-            copies.setdefault(minute, []).append(Copy(event_id.bytes, *rest))
-        windows = [window for unit in units for window in fold(unit, copies.get(unit.minute, ()))]
-        if windows:
-            table = batch(windows, FAILURE_WINDOWS_ARROW_SCHEMA)
-            self._store.insert_arrow("failure_windows", table, f"backfill:{uuid4().hex}")
+        stretch = f"log_topic = {{topic:String}} AND ({conditions})"
+        parameters: dict[str, object] = {"topic": self._topic}
+        for n, (partition, first, end) in enumerate(stretches):
+            parameters |= {f"p{n}": partition, f"a{n}": first, f"b{n}": end}
+        ((count, begin, end),) = self._store.query(_BOUNDS.format(stretch=stretch), parameters, BULK_LIMITS)
+        if not count:
+            return []
+        parameters |= {"begin": begin // 60 * 60, "end": (end + 59) // 60 * 60}
+        found = self._store.query(_TOUCHED.format(stretch=stretch), parameters, BULK_LIMITS)
+        return [(Unit(organization, minute), copies) for organization, minute, copies in found]
 
 
-def _in_pieces(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
-    """At most `UNITS_AT_ONCE`, of one organization, within four years (one insert, few months)."""
-    start = 0
-    for index in range(1, len(units) + 1):
-        if (
-            index == len(units)
-            or index - start == UNITS_AT_ONCE
-            or units[index].organization != units[start].organization
-            or units[index].minute - units[start].minute > 4 * 365 * 86_400
-        ):
+def fold_stored(store: Store, units: Sequence[Unit]) -> list[Window]:
+    """The windows of some minutes of one organization, in order, from all copies that the store has."""
+    if not units:
+        return []
+    copies: dict[int, list[Copy]] = {unit.minute: [] for unit in units}
+    table = store.query_arrow(
+        _COPIES,
+        {
+            "organization": units[0].organization,
+            "begin": units[0].minute,
+            "end": units[-1].minute + 60,
+            "minutes": list(copies),
+        },
+        BULK_LIMITS,
+    )
+    columns: list[list[Any]] = [column.to_pylist() for column in table.columns]
+    for minute, *told in zip(*columns, strict=True):
+        copies[minute].append(Copy(*told))
+    return [window for unit in units for window in fold(unit, copies[unit.minute])]
+
+
+def write_windows(store: Store, windows: Iterable[Window]) -> None:
+    """Insert windows. Each insert has a name of its own: of two rows, the one that knows more wins anyway."""
+    for piece in in_inserts(list(windows)):
+        store.insert_arrow("failure_windows", batch(piece, FAILURE_WINDOWS_ARROW_SCHEMA), f"windows:{uuid4().hex}")
+
+
+def _stretches(done: Mapping[int, int], stored: Mapping[int, int]) -> Iterator[list[Stretch]]:
+    """What is stored and not done, of all partitions side by side: they hold events of the same minutes."""
+    step = max(1, OFFSETS_AT_ONCE // max(1, len(stored)))
+    at = {partition: done[partition] for partition in stored}
+    while behind := [partition for partition in sorted(at) if at[partition] < stored[partition]]:
+        yield [Stretch(partition, at[partition], min(stored[partition], at[partition] + step)) for partition in behind]
+        at.update({partition: at[partition] + step for partition in behind})
+
+
+def _in_pieces(units: Sequence[tuple[Unit, int]]) -> Iterator[Sequence[tuple[Unit, int]]]:
+    """Of one organization, and as much as fits into memory and one query."""
+    start = copies = 0
+    for index, (unit, size) in enumerate(units):
+        full = index - start == UNITS_AT_ONCE or (copies and copies + size > COPIES_AT_ONCE)
+        if full or unit.organization != units[start][0].organization:
             yield units[start:index]
-            start = index
+            start, copies = index, 0
+        copies += size
+    if units:
+        yield units[start:]

@@ -1,134 +1,79 @@
 """The Faust agent that folds fresh provisioning events into failure windows, as they come.
 
-The Faust table holds the set of copies, one small entry each; the minutes in memory are derived from it.
-An event is acknowledged after its windows are in ClickHouse and its table entry is confirmed on the
-changelog: Faust by itself sends changelog records without looking whether they arrived, and commits.
-Faust decodes nothing: values are bytes here.
+The Faust table holds the set of copies. An event is acknowledged after its windows are in ClickHouse and
+its table entry is confirmed on the changelog: Faust by itself sends changelog records without looking
+whether they arrived, and commits. Faust decodes nothing: values are bytes here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import faust
-import orjson
-import structlog
 
 from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA
 from queries.store import Store
 from schemas.envelope import unseal
-from schemas.errors import RecordError
-from schemas.events import parse
+from schemas.errors import MalformedRecord, RecordError
+from schemas.events import Kind, parse
 from schemas.facts import facts
-from schemas.kafka import PROVISIONING
+from schemas.kafka import FOR_EVER, PROVISIONING, TopicSpec
 from schemas.times import TimeQuality, believed, parse_timestamp, to_microseconds
+from streams.backfill import UNITS_AT_ONCE, fold_stored
+from streams.copies import Copies
 from streams.rows import TRUST_STEP
-from streams.windows import Copy, Minute, Unit, copy_of, fold, unit_of
+from streams.windows import Copy, Unit, Window, copy_of, in_inserts, unit_of
 from streams.writer import insert_patiently
 
 TABLE: Final = "copies"
-FLUSH_SECONDS: Final = 0.2
+FLUSH_SECONDS: Final = 0.15
+"""After the first event that waits; an insert takes some 20 ms more."""
 FLUSH_EVENTS: Final = 5_000
 MARGIN: Final = timedelta(hours=1)
-"""Kept beyond the horizon, before a minute is forgotten."""
-
-log = structlog.get_logger(__name__)
-
-
-class Placed:
-    """One forwarded event, read: its unit and its copy."""
-
-    __slots__ = ("copy", "known_ms", "unit")
-
-    def __init__(self, unit: Unit, copy: Copy, known_ms: int) -> None:
-        self.unit = unit
-        self.copy = copy
-        self.known_ms = known_ms
+"""Minutes are kept this much longer than events are fresh: partitions of the log are not read in step."""
+RESTORE_STEP: Final = 2_000
 
 
-def read_forwarded(value: bytes, headers: Mapping[str, bytes], appended_ms: int) -> Placed | None:
-    """What a record of `idtrail.provisioning` tells; None for events without a believable time.
+class Placed(NamedTuple):
+    """One forwarded event, read."""
 
-    Those are left to the backfill. Raises `RecordError` for a record that the sink did not write.
+    unit: Unit
+    copy: Copy
+    known_ms: int
+
+
+def changelog(app_id: str) -> TopicSpec:
+    """The topic of the agent's table: made by us, like every topic, with as many partitions as its source."""
+    return TopicSpec(f"{app_id}-{TABLE}-changelog", FOR_EVER, "compact")
+
+
+def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed | None:
+    """What a record of `idtrail.provisioning` tells; None when it belongs into no window.
+
+    Raises `RecordError` for a record that the sink did not write.
     """
-    known_ms = int(headers.get("idtrail_known_at", str(appended_ms).encode()))
-    known_at = datetime.fromtimestamp(known_ms / 1000, UTC)
+    try:
+        known_ms = int(headers["idtrail_known_at"])
+        known_at = datetime.fromtimestamp(known_ms / 1000, UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        raise MalformedRecord("the record was not forwarded by the sink", reason="not_forwarded") from None
+    if value is None:
+        raise MalformedRecord("the record has no value", reason="no_value")
     sealed = unseal(value, list(headers.items()), known_at)
     event = parse(value, sealed.event_type)
     moment = believed(parse_timestamp(event.timestamp), known_at)
-    if moment.quality is not TimeQuality.OK:
+    if event.kind is Kind.OTHER or moment.quality is not TimeQuality.OK:
         return None
     occurred_us = to_microseconds(moment.at)
     version = sealed.trust * TRUST_STEP - known_ms * 1000
     copy = copy_of(facts(event), sealed.event_id, sealed.fingerprint, version, occurred_us)
     return Placed(unit_of(sealed.organization, occurred_us), copy, known_ms)
-
-
-class Windows:
-    """The minutes in memory, and which of them have changed since they were last written."""
-
-    def __init__(self, keep: timedelta) -> None:
-        self._keep_seconds = int(keep.total_seconds())
-        self._minutes: dict[Unit, Minute] = {}
-        self._by_age: dict[str, list[int]] = {}
-        self._dirty: set[Unit] = set()
-
-    def add(self, unit: Unit, copy: Copy) -> bool:
-        """Whether it told anything new."""
-        minute = self._minutes.get(unit)
-        if minute is None:
-            minute = self._minutes[unit] = Minute()
-            heapq.heappush(self._by_age.setdefault(unit.organization, []), unit.minute)
-        if not minute.add(copy):
-            return False
-        self._dirty.add(unit)
-        return True
-
-    def forget(self, organization: str, known_ms: int) -> Iterable[tuple[Unit, Copy]]:
-        """Drop the organization's minutes that no fresh event can fall into any more; what was in them.
-
-        By the log's time, not the clock's: a replay forgets at the same place.
-        """
-        ages = self._by_age.get(organization, [])
-        while ages and ages[0] < known_ms // 1000 - self._keep_seconds:
-            unit = Unit(organization, heapq.heappop(ages))
-            if unit in self._dirty:  # not written yet: its turn comes after the next flush
-                heapq.heappush(ages, unit.minute)
-                return
-            for copy in self._minutes.pop(unit).copies():
-                yield unit, copy
-
-    def take_dirty(self) -> list[Unit]:
-        """The units that have changed; they count as written from now on."""
-        dirty, self._dirty = list(self._dirty), set()
-        return dirty
-
-    def rows(self, units: Iterable[Unit]) -> list[tuple[object, ...]]:
-        """The windows of some units, as rows of the store."""
-        return [window for unit in units for window in fold(unit, self._minutes[unit].copies())]
-
-
-def table_key(unit: Unit, copy: Copy) -> bytes:
-    """One entry for each copy."""
-    return b"|".join((unit.organization.encode(), copy.event_id.hex().encode(), copy.fingerprint.hex().encode()))
-
-
-def table_value(copy: Copy) -> bytes:
-    """The rest of it."""
-    return orjson.dumps(copy[2:])
-
-
-def read_entry(key: bytes, value: bytes) -> tuple[Unit, Copy]:
-    """An entry of the table, back."""
-    organization, event_id, fingerprint = key.rsplit(b"|", 2)
-    copy = Copy(bytes.fromhex(event_id.decode()), bytes.fromhex(fingerprint.decode()), *orjson.loads(value))
-    return unit_of(organization.decode(), copy.occurred_us), copy
 
 
 class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships no types
@@ -158,28 +103,30 @@ class FailureAgent:
         partitions: int,
         horizon: timedelta,
         retry_seconds: float,
-        dead_letter: Callable[[Any, RecordError], Any],
+        dead_letter: Callable[[Any, RecordError], Awaitable[None]],
         source: str = PROVISIONING,
     ) -> None:
+        """`dead_letter` returns when the message is confirmed to be among the dead letters."""
+        self._app = app
         self._store = store
         self._retry_seconds = retry_seconds
-        self._windows = Windows(horizon + MARGIN)
+        self._source = source
         self._pending: list[Any] = []
+        self._waiting = asyncio.Event()
         self._lock = asyncio.Lock()
         self._dead_letter = dead_letter
         topic = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        self._table = app.Table(
-            TABLE,
-            partitions=partitions,
-            key_type=bytes,
-            value_type=bytes,
-            on_changelog_event=self._on_recovered,
-        )
+        self._table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
+        self._table.on_recover(self._restore)
+        self._copies = Copies(self._table, horizon + MARGIN)
         app.agent(topic, name="failure-windows")(self._consume)
+        self.acknowledged = 0
+        """Events whose windows are stored, since the start."""
 
     async def run_flushes(self) -> None:
-        """Write what has changed every `FLUSH_SECONDS`. Ends only by an error, which must end the process."""
+        """Write what has changed soon after it did. Ends only by an error, which must end the process."""
         while True:
+            await self._waiting.wait()
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
 
@@ -187,17 +134,19 @@ class FailureAgent:
         """Insert the changed windows, then acknowledge the events that changed them, in their order."""
         async with self._lock:
             pending, self._pending = self._pending, []
-            if not pending:
-                return
             sent, self._table.sent = self._table.sent, []
-            rows = self._windows.rows(self._windows.take_dirty())
-            if rows:
-                # A name of its own for each insert: which rows come together depends on the clock here,
-                # and the row that has seen more wins anyway.
+            self._waiting.clear()
+            windows = self._copies.changed()
+            late = self._copies.late()
+            if late:
+                windows += await asyncio.to_thread(self._fold_late, late)
+            for piece in in_inserts(windows):
+                # A name of its own for each insert: which windows come together depends on the clock, and
+                # of two rows the one that knows more wins anyway.
                 await insert_patiently(
                     self._store,
                     "failure_windows",
-                    rows,
+                    piece,
                     FAILURE_WINDOWS_ARROW_SCHEMA,
                     f"windows:{uuid4().hex}",
                     self._retry_seconds,
@@ -205,30 +154,42 @@ class FailureAgent:
             await asyncio.gather(*sent)
             for event in pending:
                 event.ack()
+            self.acknowledged += len(pending)
 
-    async def _on_recovered(self, event: Any) -> None:
-        """An entry that comes back from the changelog after a restart or a rebalance."""
-        if event.message.value is not None:
-            unit, copy = read_entry(event.message.key, event.message.value)
-            self._windows.add(unit, copy)
+    def _fold_late(self, late: Sequence[Unit]) -> list[Window]:
+        """The store has them: the sink inserts before it forwards."""
+        windows = []
+        for _, units in groupby(late, key=lambda unit: unit.organization):
+            some = list(units)
+            for start in range(0, len(some), UNITS_AT_ONCE):
+                windows += fold_stored(self._store, some[start : start + UNITS_AT_ONCE])
+        return windows
+
+    async def _restore(self) -> None:
+        """After a restart or a rebalance the table is another one. Faust swallows what is raised here."""
+        try:
+            held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
+            entries = self._table.data
+            for number, _ in enumerate(self._copies.restore(held, entries.__delitem__)):
+                if number % RESTORE_STEP == 0:
+                    await asyncio.sleep(0)
+        except Exception as error:
+            await self._app.crash(error)
 
     async def _consume(self, stream: Any) -> None:
         async for event in stream.noack().events():
             message = event.message
             try:
-                placed = read_forwarded(message.value, dict(message.headers or ()), int(message.timestamp * 1000))
+                placed = read_forwarded(message.value, dict(message.headers or ()))
             except RecordError as error:
                 await self._dead_letter(message, error)
                 placed = None
             if placed is not None:
-                self._take(placed)
+                if self._copies.expired(message.partition, placed.known_ms):
+                    await self.flush()
+                    self._copies.forget(message.partition, placed.known_ms)
+                self._copies.take(message.partition, placed.unit, placed.copy)
             self._pending.append(event)
+            self._waiting.set()
             if len(self._pending) >= FLUSH_EVENTS:
                 await self.flush()
-
-    def _take(self, placed: Placed) -> None:
-        unit, copy = placed.unit, placed.copy
-        if self._windows.add(unit, copy):
-            self._table[table_key(unit, copy)] = table_value(copy)
-        for old_unit, old in self._windows.forget(unit.organization, placed.known_ms):
-            self._table.pop(table_key(old_unit, old), None)

@@ -7,13 +7,20 @@ and only the copy in force may count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from schemas.facts import Facts
 from schemas.outcome import Outcome
+from streams.chunk import cut_at_months
+from streams.rows import TRUST_STEP
 
 MINUTE_US: Final = 60_000_000
+NOBODY: Final = bytes(16)
+
+Place = tuple[str, str, str]
+"""Application id, event type, cause: a window within its unit."""
 
 
 class Unit(NamedTuple):
@@ -39,6 +46,16 @@ class Copy(NamedTuple):
     failed: bool
     subject_id: str
 
+    @property
+    def place(self) -> Place:
+        """The window it falls into."""
+        return self.application_id, self.event_type, self.cause
+
+    @property
+    def weight(self) -> int:
+        """Its trust. Whatever is added to a set of copies makes their weights' sum larger."""
+        return self.version // TRUST_STEP + 1
+
 
 class Window(NamedTuple):
     """One row of `failure_windows`, in the order of its Arrow batch."""
@@ -51,15 +68,16 @@ class Window(NamedTuple):
     cause: str
     """Why the failures failed; empty in the window of what did not."""
     attempts: int
+    """0 where better copies put every event elsewhere: the row stays, or its old count would stand."""
     failures: int
     subjects: int
-    """Distinct subjects of the failures."""
+    """Distinct subjects of the failures, as far as they are known."""
     first_event: bytes
     last_event: bytes
     first_at: int
     last_at: int
     seen: int
-    """Distinct copies that fall here, in force or not: of two rows, the one that has seen more wins."""
+    """Weights of all copies of all events that have a copy here: of two rows, the one that knows more wins."""
 
 
 def unit_of(organization: str, occurred_us: int) -> Unit:
@@ -83,62 +101,66 @@ def copy_of(facts: Facts, event_id: bytes, fingerprint: bytes, version: int, occ
     )
 
 
-class Minute:
-    """The copies of one unit that are known so far."""
-
-    __slots__ = ("_copies",)
-
-    def __init__(self) -> None:
-        self._copies: dict[tuple[bytes, bytes], Copy] = {}
-
-    def add(self, copy: Copy) -> bool:
-        """Whether it told anything new."""
-        key = (copy.event_id, copy.fingerprint)
-        known = self._copies.get(key)
-        if known is not None and known.version >= copy.version:
-            return False
-        self._copies[key] = copy
-        return True
-
-    def copies(self) -> Iterable[Copy]:
-        """All of them, each fingerprint once."""
-        return self._copies.values()
+def in_force(copies: Iterable[Copy]) -> Copy:
+    """Of one event's copies, the one that counts."""
+    return max(copies, key=lambda copy: (copy.version, copy.fingerprint))
 
 
 def fold(unit: Unit, copies: Iterable[Copy]) -> list[Window]:
     """The windows of a unit. `copies` may repeat and come in any order."""
-    minute = Minute()
+    known: dict[tuple[bytes, bytes], Copy] = {}
     for copy in copies:
-        minute.add(copy)
-    in_force: dict[bytes, Copy] = {}
-    seen: dict[tuple[str, str, str], list[Copy]] = {}
-    for copy in minute.copies():
-        best = in_force.get(copy.event_id)
-        if best is None or (copy.version, copy.fingerprint) > (best.version, best.fingerprint):
-            in_force[copy.event_id] = copy
-        seen.setdefault((copy.application_id, copy.event_type, copy.cause), []).append(copy)
-    windows = []
-    for (application_id, event_type, cause), fallen in sorted(seen.items()):
-        counted = [copy for copy in fallen if in_force[copy.event_id] is copy]
-        # A window that a better copy emptied keeps a row, or its old count would stand.
-        ordered = sorted(counted or fallen, key=lambda copy: (copy.occurred_us, copy.event_id))
-        first, last = ordered[0], ordered[-1]
-        windows.append(
-            Window(
-                unit.organization,
-                unit.minute,
-                application_id,
-                max(copy.application_name for copy in fallen),
-                event_type,
-                cause,
-                attempts=len(counted),
-                failures=sum(copy.failed for copy in counted),
-                subjects=len({copy.subject_id for copy in counted if copy.failed}),
-                first_event=first.event_id,
-                last_event=last.event_id,
-                first_at=first.occurred_us,
-                last_at=last.occurred_us,
-                seen=len(fallen),
-            )
-        )
-    return windows
+        same = known.get(copy[:2])
+        if same is None or copy > same:
+            known[copy[:2]] = copy
+    events: dict[bytes, list[Copy]] = {}
+    for copy in known.values():
+        events.setdefault(copy.event_id, []).append(copy)
+    seen: dict[Place, int] = {}
+    counted: dict[Place, list[Copy]] = {}
+    for own in events.values():
+        weight = sum(copy.weight for copy in own)
+        for place in {copy.place for copy in own}:
+            seen[place] = seen.get(place, 0) + weight
+        best = in_force(own)
+        counted.setdefault(best.place, []).append(best)
+    return [_window(unit, place, counted.get(place, ()), seen[place]) for place in sorted(seen)]
+
+
+def _window(unit: Unit, place: Place, counted: Sequence[Copy], seen: int) -> Window:
+    ordered = sorted(counted, key=when)
+    failed = [copy for copy in counted if copy.failed]
+    return Window(
+        unit.organization,
+        unit.minute,
+        place[0],
+        ordered[-1].application_name if ordered else "",
+        *place[1:],
+        attempts=len(counted),
+        failures=len(failed),
+        subjects=len({copy.subject_id for copy in failed} - {""}),
+        first_event=ordered[0].event_id if ordered else NOBODY,
+        last_event=ordered[-1].event_id if ordered else NOBODY,
+        first_at=ordered[0].occurred_us if ordered else 0,
+        last_at=ordered[-1].occurred_us if ordered else 0,
+        seen=seen,
+    )
+
+
+def when(copy: Copy) -> tuple[int, bytes]:
+    """The order of events: by time, then by id."""
+    return copy.occurred_us, copy.event_id
+
+
+def in_inserts(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
+    """The pieces that one insert can take: few months each."""
+    ordered = sorted(windows, key=lambda window: window.window_start)
+    start = 0
+    for end in cut_at_months([_month(window.window_start) for window in ordered]):
+        yield ordered[start:end]
+        start = end
+
+
+def _month(seconds: int) -> int:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.year * 12 + at.month

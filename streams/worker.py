@@ -15,13 +15,14 @@ from typing import Any, Final
 import faust
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
 from queries.store import Store
 from schemas.errors import Fatal, RecordError
-from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
+from schemas.kafka import KafkaConnection
 from streams.backfill import Backfill
-from streams.failures import TABLE, ConfirmedTable, FailureAgent
+from streams.failures import FLUSH_EVENTS, ConfirmedTable, FailureAgent, changelog
 from streams.lag import Lag, read_lag
 from streams.rows import dead_letter
 from streams.sink import Sink, SinkOptions
@@ -31,7 +32,7 @@ APP: Final = "idtrail-detection"
 SESSION_SECONDS: Final = 6
 """A killed worker's partitions move within 10 s."""
 
-WORKER_TOPICS: Final = (TopicSpec(f"{APP}-{TABLE}-changelog", FOR_EVER, "compact"),)
+WORKER_TOPICS: Final = (changelog(APP),)
 """What the Faust tables need; made by us, like every topic."""
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,8 @@ class Worker:
         writer = StoreWriter(store, retry_seconds, events=events, dead_letters=dead_letters)
         self.sink = Sink(connection, writer, options)
         self._options = options
+        self._lag: Sequence[Lag] = ()
+        self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
         self._app = make_app(connection, app_id, state_dir)
         self.agent = FailureAgent(
             self._app,
@@ -72,16 +75,24 @@ class Worker:
         self.backfill = Backfill(store, self._own_lag, events)
 
     async def run(self) -> None:
-        """Raises `Fatal` when going on could lose or double events."""
+        """Raises `Fatal` when going on could lose or double events; cancelled, it finishes what it holds."""
         self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._connection.options())
-        await self._producer.start()
-        tasks = [
+        try:
+            await self._producer.start()
+            await self._run_parts()
+        except KafkaError as error:
+            raise Fatal(f"the worker lost its broker: {error!r}") from error
+        finally:
+            await self._producer.stop()
+
+    async def _run_parts(self) -> None:
+        backfill, sink, agents, flushes = tasks = [
             asyncio.create_task(part, name=name)
             for name, part in (
+                ("backfill", self.backfill.run()),
                 ("sink", self.sink.run()),
                 ("agents", self._run_agents()),
-                ("flushes", self.agent.run_flushes()),
-                ("backfill", self.backfill.run()),
+                ("flushes", self._run_flushes()),
             )
         ]
         try:
@@ -91,27 +102,40 @@ class Worker:
                 raise Fatal(f"the worker's {task.get_name()} ended by itself")
         finally:
             # Flushes last: Faust waits for the events in hand, and those for their flush.
-            for task in (tasks[3], tasks[0], tasks[1], tasks[2]):
+            for task in (backfill, sink, agents, flushes):
                 task.cancel()
                 await asyncio.wait([task])
-            await self._producer.stop()
 
     async def _run_agents(self) -> None:
         app = self._app
+        app.producer.buffer.max_messages = 2 * FLUSH_EVENTS  # by default it stalls, and warns, at 100
         try:
             await app.start()
             await app.wait_until_stopped()
         finally:
-            reason = app.crash_reason
             await asyncio.shield(app.stop())
-        if reason is not None:
-            raise Fatal(f"the failure agent stopped: {reason!r}") from reason
+        if app.crash_reason is not None:
+            raise Fatal(f"the failure agent stopped: {app.crash_reason!r}") from app.crash_reason
+
+    async def _run_flushes(self) -> None:
+        try:
+            await self.agent.run_flushes()
+        except Exception as error:
+            # Or its stop would wait for ever for events that nobody acknowledges any more.
+            await self._app.crash(error)
+            raise
 
     async def _own_lag(self) -> Sequence[Lag]:
         """Of the partitions that this worker's sink holds: another's are another's to backfill."""
         held = self.sink.partitions()
-        lag = await read_lag(self._connection, self._options.group, [self._options.topics[0]])
-        return [place for place in lag if (place.topic, place.partition) in held]
+        looked_at = (self.sink.stored, held)
+        if not held:
+            return ()
+        if looked_at != self._looked_at:
+            lag = await read_lag(self._connection, self._options.group, [self._options.topics[0]])
+            self._lag = [place for place in lag if (place.topic, place.partition) in held]
+            self._looked_at = looked_at
+        return self._lag
 
     async def _dead_letter(self, message: Any, error: RecordError) -> None:
         """Confirmed before the message is acknowledged."""

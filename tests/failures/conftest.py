@@ -1,0 +1,49 @@
+"""Workers of a test: in this process, on topics and a store of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idtrail.stack.topics import create_topics
+from queries.store import Store
+from schemas.kafka import KafkaConnection
+from streams.failures import changelog
+from streams.sink import SinkOptions
+from streams.worker import Worker
+from tests.fixtures_kafka import Topics
+
+Running = Callable[..., AbstractAsyncContextManager[tuple[Worker, asyncio.Task[None]]]]
+
+
+@pytest.fixture
+async def running(kafka: KafkaConnection, topics: Topics, store: Store, tmp_path: Path) -> Running:
+    """`async with running() as (worker, task)`: cancelled and drained at the end."""
+    app_id = topics.group.replace("sink", "detection")
+    await create_topics(kafka, 4, 1, [changelog(app_id)], patience_seconds=30)
+
+    @asynccontextmanager
+    async def start(**sink: Any) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
+        worker = Worker(
+            kafka,
+            store,
+            SinkOptions(topics=topics.names, group=topics.group, **sink),
+            retry_seconds=2,
+            partitions=4,
+            state_dir=tmp_path,
+            app_id=app_id,
+        )
+        task = asyncio.create_task(worker.run())
+        try:
+            yield worker, task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+    return start

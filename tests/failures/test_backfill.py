@@ -1,0 +1,196 @@
+"""Windows of older events are what the store itself counts."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.store import Store
+from schemas.envelope import Source, Trust
+from schemas.errors import StoreAway
+from schemas.kafka import EVENTS
+from streams import backfill as module
+from streams.backfill import Backfill
+from streams.lag import Lag
+from streams.rows import decode_events
+from tests.failures.support import counted, windowed
+from tests.records import NOON, Record, event, record_of
+
+pytestmark = pytest.mark.store
+
+HORIZON = timedelta(hours=24)
+LONG_AGO = datetime(2025, 11, 3, 9, 0, tzinfo=UTC)
+REFUSED: dict[str, Any] = {"success": False, "error_message": "409: uniqueness"}
+ANSWERS = [{}, {}, REFUSED, {"success": False, "error_message": "401 Unauthorized"}]
+
+
+class Log:
+    """Records at consecutive offsets of a few partitions, and how far the sink has stored them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.ends: dict[int, int] = {}
+
+    def sink(self, records: Sequence[Record], partition: int = 0) -> None:
+        first = self.ends.get(partition, 0)
+        placed = [
+            Record(r.value, r.headers, first + n, r.timestamp, EVENTS, partition, r.key) for n, r in enumerate(records)
+        ]
+        rows = decode_events(placed, HORIZON).rows
+        self._store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), f"{partition}:{first}")
+        self.ends[partition] = first + len(records)
+
+    async def lag(self) -> list[Lag]:
+        return [Lag(EVENTS, partition, end, end) for partition, end in self.ends.items()]
+
+
+@pytest.fixture
+def log(store: Store) -> Log:
+    return Log(store)
+
+
+@pytest.fixture
+def backfill(store: Store, log: Log) -> Backfill:
+    return Backfill(store, log.lag)
+
+
+def attempts(count: int, seed: int = 1, begin: datetime = LONG_AGO, minutes: int = 10) -> list[Record]:
+    """A few people and applications, some attempts refused."""
+    draw = random.Random(seed)
+    return [
+        record_of(
+            event(
+                draw.choice(["user_create_provision", "user_update_provision", "user_deprovision"]),
+                timestamp=(begin + timedelta(seconds=draw.random() * 60 * minutes)).isoformat(),
+                application=draw.choice([{"id": "a1", "name": "statsig"}, {"id": "a2", "name": "github"}]),
+                resource={"id": f"u{draw.randrange(9)}", "type": "user"},
+                **draw.choice(ANSWERS),
+            )
+        )
+        for _ in range(count)
+    ]
+
+
+async def test_windows_of_older_events_are_what_the_store_counts(store: Store, log: Log, backfill: Backfill) -> None:
+    log.sink(attempts(300), 0)
+    log.sink(attempts(300, seed=2), 1)
+    assert await backfill.catch_up() == 10
+    assert windowed(store) == counted(store) != []
+    assert await backfill.catch_up() == 0
+
+
+async def test_more_of_a_minute_that_was_folded_already_is_folded_with_the_rest(
+    store: Store, log: Log, backfill: Backfill
+) -> None:
+    records = attempts(400)
+    for piece in (records[:150], records[150:300], records[100:200], records[300:]):
+        log.sink(piece)
+        await backfill.catch_up()
+        assert windowed(store) == counted(store)
+
+
+async def test_a_better_copy_moves_an_event_to_its_own_window(store: Store, log: Log, backfill: Backfill) -> None:
+    webhook = Source("webhook:test", Trust.WEBHOOK)
+    told = [event(timestamp="2025-11-03T09:00:30Z", **REFUSED) for _ in range(4)]
+    log.sink([record_of(raw, source=webhook) for raw in told])
+    await backfill.catch_up()
+    assert windowed(store) == counted(store)
+    log.sink([record_of({**raw, "success": True, "error_message": ""}) for raw in told[:3]])
+    await backfill.catch_up()
+    assert windowed(store) == counted(store)
+    assert [row[4:7] for row in windowed(store)] == [("", "3", "0"), ("conflict", "1", "1")]
+
+
+async def test_a_new_worker_goes_on_where_the_last_one_was(store: Store, log: Log, backfill: Backfill) -> None:
+    log.sink(attempts(50))
+    await backfill.catch_up()
+    log.sink(attempts(50, seed=2, begin=LONG_AGO + timedelta(days=1), minutes=1))
+    assert await Backfill(store, log.lag).catch_up() == 1
+    assert windowed(store) == counted(store)
+
+
+async def test_a_topic_that_was_made_anew_is_looked_through_from_its_beginning(
+    store: Store, log: Log, backfill: Backfill
+) -> None:
+    log.sink(attempts(50))
+    await backfill.catch_up()
+    log.ends.clear()
+    log.sink(attempts(20, seed=2))
+    assert await Backfill(store, log.lag).catch_up() > 0
+    assert windowed(store) == counted(store)
+
+
+async def test_minutes_of_fresh_events_alone_are_left_to_the_agent(store: Store, log: Log, backfill: Backfill) -> None:
+    log.sink(attempts(50, begin=NOON - timedelta(hours=1)))
+    assert await backfill.catch_up() == 0
+    assert windowed(store) == []
+
+
+async def test_a_fresh_event_in_a_minute_that_also_holds_older_ones_is_folded_with_them(
+    store: Store, log: Log, backfill: Backfill
+) -> None:
+    at = NOON - timedelta(hours=24, minutes=1)
+    stale = [record_of(event(timestamp=at.isoformat(), **REFUSED)) for _ in range(2)]
+    fresh = record_of(event(timestamp=at.isoformat(), **REFUSED), known_at=at + timedelta(hours=1))
+    log.sink(stale, 0)
+    await backfill.catch_up()
+    log.sink([fresh], 1)  # a partition of the log that lags behind
+    assert await backfill.catch_up() == 1
+    assert windowed(store) == counted(store)
+
+
+async def test_a_time_that_cannot_be_believed_is_in_no_window(store: Store, log: Log, backfill: Backfill) -> None:
+    log.sink([record_of(event(timestamp=text)) for text in ("", "yesterday", "2093-01-01T00:00:00Z")])
+    assert await backfill.catch_up() == 0
+    assert windowed(store) == counted(store) == []
+
+
+async def test_a_store_that_goes_away_halfway_leaves_the_rest_for_the_next_pass(
+    store: Store, log: Log, backfill: Backfill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.sink(attempts(200))
+    monkeypatch.setattr(module, "COPIES_AT_ONCE", 60)
+    insert, calls = store.insert_arrow, []
+
+    def failing(table: str, rows: object, token: str) -> None:
+        calls.append(table)
+        if len(calls) == 3:
+            raise StoreAway("gone")
+        insert(table, rows, token)  # type: ignore[arg-type]  # because it is passed on as it came
+
+    monkeypatch.setattr(store, "insert_arrow", failing)
+    with pytest.raises(StoreAway):
+        await backfill.catch_up()
+    assert windowed(store) != counted(store)
+    await backfill.catch_up()
+    assert windowed(store) == counted(store)
+
+
+async def test_fifty_thousand_older_events_take_seconds(store: Store, log: Log, backfill: Backfill) -> None:
+    few = attempts(2_000, minutes=60 * 24 * 30)
+    rows = decode_events([Record(r.value, r.headers, n, r.timestamp) for n, r in enumerate(few)], HORIZON).rows
+    place = {field.name: index for index, field in enumerate(EVENTS_ARROW_SCHEMA)}
+    many = []
+    for copy in range(25):
+        for number, row in enumerate(rows):
+            changed = list(row)
+            changed[place["event_id"]] = (copy * len(rows) + number).to_bytes(16, "big")
+            occurred = changed[place["occurred_at"]]
+            assert isinstance(occurred, int)
+            changed[place["occurred_at"]] = occurred + copy * 61_000_000
+            changed[place["log_offset"]] = copy * len(rows) + number
+            many.append(tuple(changed))
+    store.insert_arrow("events", batch(many, EVENTS_ARROW_SCHEMA), "many")
+    log.ends[0] = len(many)
+    begin = time.perf_counter()
+    minutes = await backfill.catch_up()
+    seconds = time.perf_counter() - begin
+    print(f"{len(many)} events in {minutes} minutes: {seconds:.1f} s")  # noqa: T201  because -s shows the figure
+    assert windowed(store) == counted(store)
+    assert seconds < 15
