@@ -1,0 +1,121 @@
+"""The API over a real store, with stand-ins for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from queries.api import Context, create_app
+from queries.migrate import Deployment, migrate
+from queries.store import Store
+from queries.tokens import EVERY_ORGANIZATION, Tokens
+from tests.api.support import Log, StoreThatFails, slice_whole
+from tests.queries.support import Trail
+from tests.records import NOON
+
+ADMIN = "the deployment's own token"
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged; unconfigured, structlog would draw the locals of every frame."""
+    with capture_logs() as found:
+        yield found
+
+
+def now() -> datetime:
+    """The API's clock."""
+    return NOON
+
+
+@contextmanager
+def opened(engine: Path) -> Iterator[Store]:
+    store = Store.open(f"chdb://{engine}", database=f"t{uuid4().hex[:12]}")
+    migrate(store, Deployment("embedded", synced=False))
+    try:
+        yield store
+    finally:
+        store.command(f"DROP DATABASE `{store.database}`")
+        store.close()
+
+
+@pytest.fixture(scope="package")
+def shared_store(engine: Path) -> Iterator[Store]:
+    """One for all of these tests; each has an organization in it."""
+    with opened(engine) as store:
+        yield store
+
+
+@pytest.fixture
+def trail(shared_store: Store) -> Trail:
+    """An organization of one's own."""
+    return Trail(shared_store, uuid4().hex[:24])
+
+
+@pytest.fixture
+def log() -> Log:
+    """What stands for the broker."""
+    return Log()
+
+
+@pytest.fixture
+def tokens(shared_store: Store) -> Tokens:
+    """All tokens."""
+    return Tokens(shared_store, now, ADMIN)
+
+
+@pytest.fixture
+def failing() -> StoreThatFails:
+    """Makes the store raise what it is told."""
+    return StoreThatFails()
+
+
+@pytest.fixture
+async def api(shared_store: Store, log: Log, tokens: Tokens, failing: StoreThatFails) -> Any:
+    """A client without a token."""
+    context = Context(
+        store=failing.around(shared_store),
+        tokens=tokens,
+        ingest=log,
+        slice_body=slice_whole,
+        read_record=log.read_record,
+        read_lag=log.read_lag,
+        clock=now,
+    )
+    transport = httpx.ASGITransport(create_app(context), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://idtrail") as client:
+        yield client
+
+
+class As:
+    """Headers of tokens with one scope."""
+
+    def __init__(self, tokens: Tokens, trail: Trail) -> None:
+        self._tokens, self._trail = tokens, trail
+
+    def __call__(self, *scopes: str, organization: str | None = None) -> dict[str, str]:
+        own = self._trail.organization if organization is None else organization
+        text, _ = self._tokens.create("test", _given(scopes), own)
+        return {"Authorization": f"Bearer {text}"}
+
+    def everywhere(self, *scopes: str) -> dict[str, str]:
+        """A token of every organization."""
+        return self(*scopes, organization=EVERY_ORGANIZATION)
+
+
+def _given(scopes: Sequence[str]) -> Sequence[str]:
+    return scopes or ["read"]
+
+
+@pytest.fixture
+def using(tokens: Tokens, trail: Trail) -> As:
+    """`using("ingest")`: headers with a new token of the test's organization."""
+    return As(tokens, trail)

@@ -1,0 +1,157 @@
+"""Every error of the API has one shape, whoever found it: RFC 9457 problem details.
+
+The content type is `application/problem+json`. The body has `type` ("about:blank": the status says which),
+`title` (the status in words), `status`, and `detail`: a sentence that names the parameter, record or object
+and what to do. Some say more in members of their own: `errors` (which parameters are wrong), `candidates`
+and `near` (people), `refused` (records), `id` (of a defect, to find it in the log). A 503 says when to come
+again in `Retry-After`; a 401 or 403 how to authenticate in `WWW-Authenticate`.
+
+An object of another organization is answered like one that does not exist. A defect shows nothing of its
+inside: no traceback, no statement, no value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from schemas.errors import BrokerAway, Fatal, IdtrailError, StoreAway, UserError
+from tests.api.conftest import As
+from tests.api.support import Log, StoreThatFails, assert_problem
+from tests.queries.support import Trail, attempt
+
+pytestmark = pytest.mark.store
+
+NOTHING = UUID(int=7)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        ("GET", "/", 404, "there is nothing at /"),
+        ("GET", "/api/v1/nothing", 404, "there is nothing at /api/v1/nothing"),
+        ("GET", "/api/v1/events/", 404, "there is nothing at /api/v1/events/"),
+        ("GET", "/docs", 404, "there is nothing at /docs"),
+        ("PUT", "/api/v1/events", 405, "PUT is not for this path"),
+        ("DELETE", "/healthz", 405, "DELETE is not for this path"),
+        ("GET", f"/api/v1/events/{NOTHING}", 404, f"no event {NOTHING}"),
+        ("GET", f"/api/v1/events/{NOTHING}/raw", 404, f"no event {NOTHING}"),
+        ("GET", f"/api/v1/dead-letters/{NOTHING}", 404, f"no dead letter {NOTHING}"),
+        ("DELETE", f"/api/v1/tokens/{NOTHING}", 404, f"no token {NOTHING}"),
+        ("GET", "/api/v1/events/x", 422, "path.event_id: "),
+        ("GET", "/api/v1/events?limit=0", 422, "query.limit: "),
+        ("GET", "/api/v1/events?limit=99999999999999999999999", 422, "query.limit: "),
+        ("GET", "/api/v1/events?outcome=bad", 422, "query.outcome.0: "),
+        ("GET", "/api/v1/events?cause=bad&kind=worse", 422, "query.kind.0: "),
+        ("GET", "/api/v1/events?text=" + "x" * 300, 422, "query.text: "),
+        ("GET", "/api/v1/counts?by=raw", 422, "query.by.0: "),
+        ("GET", "/api/v1/lifecycle", 422, "query.person: "),
+        ("GET", "/api/v1/lifecycle?person=", 422, "query.person: "),
+        ("GET", "/api/v1/lifecycle?person=nobody", 404, "nobody is known as 'nobody'"),
+        ("GET", "/api/v1/events?since=yesterday", 400, "since: 'yesterday' is neither a time"),
+        ("GET", "/api/v1/events?since=2026-13-01", 400, "since: '2026-13-01' is neither a time"),
+        ("GET", "/api/v1/events?since=0001-01-01", 400, "since: '0001-01-01' is neither a time"),
+        ("GET", "/api/v1/events?until=%00", 400, "until: "),
+        ("GET", "/api/v1/events?since=2026-03-19&until=2026-03-18", 400, "since must be before until"),
+        ("GET", "/api/v1/events?cursor=nonsense", 400, "the cursor is not one of ours"),
+        ("GET", "/api/v1/counts?by=day&by=hour&by=kind", 400, "count by at most two different dimensions"),
+        ("POST", "/api/v1/tokens", 422, "body"),
+    ],
+)
+async def test_a_wrong_request_is_told_what_is_wrong(
+    api: httpx.AsyncClient, using: As, method: str, path: str, status: int, detail: str
+) -> None:
+    found = assert_problem(await api.request(method, path, headers=using("admin")), status)
+    assert found["detail"].startswith(detail)
+    if status == 422:
+        assert found["errors"][0]["where"]
+
+
+READS = [
+    "/api/v1/events",
+    f"/api/v1/events/{NOTHING}",
+    "/api/v1/counts",
+    "/api/v1/failures",
+    "/api/v1/failures/windows",
+    "/api/v1/lifecycle?person=x",
+    "/api/v1/exposures",
+    "/api/v1/stats",
+    "/api/v1/dead-letters",
+    f"/api/v1/dead-letters/{NOTHING}",
+]
+
+
+@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        pytest.param(StoreAway("ClickHouse does not answer: refused"), 503, id="store away"),
+        pytest.param(UserError("the query is too large: narrow its time range"), 400, id="too large a question"),
+        pytest.param(Fatal("ClickHouse refused a statement: SELECT secret"), 500, id="a statement of ours refused"),
+        pytest.param(RuntimeError("secret"), 500, id="a defect"),
+    ],
+)
+async def test_a_store_that_fails_is_told_without_its_inside(
+    api: httpx.AsyncClient,
+    using: As,
+    failing: StoreThatFails,
+    logs: list[dict[str, Any]],
+    path: str,
+    failure: Exception,
+    status: int,
+) -> None:
+    headers = using("read")
+    failing.failure = failure
+    answer = await api.get(path, headers=headers)
+    found = assert_problem(answer, status)
+    assert "secret" not in answer.text
+    assert ("retry-after" in answer.headers) == (status == 503)
+    if isinstance(failure, IdtrailError) and status != 500:
+        assert found["detail"] == str(failure)
+    if status == 500:
+        assert found["id"] in found["detail"]
+        assert [entry["id"] for entry in logs] == [found["id"]]
+
+
+async def test_health_needs_no_token_and_readiness_says_what_is_away(
+    api: httpx.AsyncClient, log: Log, failing: StoreThatFails
+) -> None:
+    assert (await api.get("/healthz")).json() == {"status": "ok"}
+    assert (await api.get("/readyz")).json() == {"status": "ready", "behind": 3}
+    log.failure = BrokerAway("Kafka does not answer")
+    assert "the broker is away" in assert_problem(await api.get("/readyz"), 503)["detail"]
+    failing.failure = StoreAway("ClickHouse does not answer")
+    found = await api.get("/readyz")
+    assert "the store is away" in assert_problem(found, 503)["detail"]
+    assert found.headers["retry-after"]
+    assert (await api.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_people_who_are_not_one_are_told_apart(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(
+        attempt(0, resource={"id": "1", "username": "ines"}), attempt(1, resource={"id": "2", "username": "Ines"})
+    )
+    answer = await api.get("/api/v1/lifecycle", params={"person": "INES"}, headers=using())
+    found = assert_problem(answer, 409)
+    assert [person["subject_id"] for person in found["candidates"]] == ["1", "2"]
+    answer = await api.get("/api/v1/lifecycle", params={"person": "inez"}, headers=using())
+    assert assert_problem(answer, 404)["near"] == ["ines"]
+
+
+BODIES: list[Any] = [b"", b"{", b"[]", b'{"name": ""}', b'{"name": "x", "scopes": ["root"]}', b"\xff", b'{"name": 1}']
+
+
+@pytest.mark.parametrize("body", [*BODIES, b'{"name": "x", "days": 0}', b'{"name": "x", "surprise": 1}'])
+async def test_a_token_that_cannot_be_made_is_told_why(api: httpx.AsyncClient, using: As, body: bytes) -> None:
+    headers = {**using("admin"), "Content-Type": "application/json"}
+    answer = await api.post("/api/v1/tokens", content=body, headers=headers)
+    assert_problem(answer, 400 if body == b"\xff" else 422)
+
+
+async def test_a_body_that_is_too_large_is_cut_off(api: httpx.AsyncClient, using: As) -> None:
+    headers = {**using("admin"), "Content-Type": "application/json"}
+    answer = await api.post("/api/v1/tokens", content=b" " * 70_000, headers=headers)
+    assert "larger than 65536 bytes" in assert_problem(answer, 413)["detail"]

@@ -1,0 +1,151 @@
+"""Every answer counts events, each as its copy in force tells it.
+
+An event reaches the log by several routes and as often as somebody sends it. Its copies may differ in any
+field, its time and its subject included; the copy of the highest trust, then the first known, is in force.
+None of the others may count, hide the event, or show through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from queries.counts import Dimension, count_by
+from queries.events import get_event, list_events
+from queries.failures import list_failures
+from queries.histories import list_exposures, read_history
+from queries.people import find_person
+from queries.statistics import read_statistics
+from schemas.normal_form import Relation
+from tests.queries.support import INGEST, TENANT, Trail, at, attempt, failed, id_of, ids, when
+from tests.records import NOON
+
+pytestmark = pytest.mark.store
+
+INES = "63ec9bba89a64e507ce0a4c2"
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+COPIES = [
+    pytest.param(lambda raw: raw, id="the same again"),
+    pytest.param(
+        lambda raw: {key: raw[key] for key in ("id", "event_type", "timestamp", "organization")}, id="partial"
+    ),
+    pytest.param(lambda raw: {**raw, "success": True, "message_chain": {"response_code": "200"}}, id="another outcome"),
+    pytest.param(lambda raw: {**raw, "timestamp": at(45)}, id="a later time"),
+    pytest.param(lambda raw: {**raw, "timestamp": at(-20)}, id="an earlier time"),
+    pytest.param(lambda raw: {**raw, "timestamp": "2020-01-01T00:00:00Z"}, id="a time outside of the range"),
+    pytest.param(lambda raw: {**raw, "timestamp": "yesterday"}, id="a time that cannot be believed"),
+    pytest.param(lambda raw: {**raw, "event_type": "user_create_provision"}, id="another type"),
+    pytest.param(lambda raw: {**raw, "resource": {"id": "somebody", "username": "else"}}, id="another person"),
+    pytest.param(lambda raw: {**raw, "application": {"id": "other", "name": "other"}}, id="another application"),
+]
+
+
+def answers(trail: Trail) -> dict[str, Any]:
+    """What can be asked about one failed deactivation of Ines."""
+    store, day = trail.store, trail.day()
+    page = list_events(store, day, None, 10)
+    failures = list_failures(store, day, 10)
+    ines = find_person(store, trail.organization, INES)
+    history = read_history(store, ines, when(-600), when(600))
+    return {
+        "list": [(row["event_id"], row["occurred_at"], row["outcome"], row["event_type"]) for row in page.items],
+        "next": page.next,
+        "counts": count_by(store, day, [Dimension.EVENT_TYPE, Dimension.OUTCOME]).items,
+        "by time": count_by(store, day, [Dimension.MINUTE, Dimension.APPLICATION]).items,
+        "stats": read_statistics(store, day)[:6],
+        "failures": (failures.attempts, failures.failures, [(row["tries"], row["people"]) for row in failures.groups]),
+        "lifecycle": history.steps,
+        "accounts": history.accounts,
+        "exposures": [(found.person, found.account) for found in list_exposures(store, trail.organization).open],
+    }
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("change", COPIES)
+def test_a_copy_of_less_trust_changes_no_answer(trail: Trail, change: Change, first: bool) -> None:
+    raw = failed(0, "user_deprovision")
+    trail.insert(raw)
+    alone = answers(trail)
+    trail.insert(trail.log(change(raw), INGEST, NOON - timedelta(minutes=5) if first else NOON + timedelta(minutes=5)))
+    assert answers(trail) == alone
+    assert alone["exposures"]
+
+
+@pytest.mark.parametrize("change", COPIES)
+def test_a_copy_of_more_trust_takes_the_place_of_the_other(trail: Trail, change: Change) -> None:
+    raw = failed(0, "user_deprovision")
+    trail.insert(trail.log(change(raw), INGEST, NOON - timedelta(minutes=5)))
+    trail.insert(trail.log(raw, TENANT))
+    after = answers(trail)
+    assert [row[2] for row in after["list"]] == ["failure"]
+    assert after["failures"] == (1, 1, [(1, 1)])
+    assert len(after["exposures"]) == 1
+
+
+def test_copies_of_one_millisecond_and_trust_are_told_apart_by_content_in_any_order(trail: Trail) -> None:
+    raw = attempt(0)
+    copies = [trail.log({**raw, "note": note}) for note in ("a", "b", "c")]
+    trail.insert(*copies)
+    (event_id,) = (row["event_id"] for row in list_events(trail.store, trail.day(), None, 10).items)
+    chosen = get_event(trail.store, trail.organization, event_id).copies[0].raw
+    trail.insert(*reversed(copies))
+    assert len(list_events(trail.store, trail.day(), None, 10).items) == 1
+    assert get_event(trail.store, trail.organization, event_id).copies[0].raw == chosen
+
+
+@pytest.mark.parametrize(
+    ("other", "relation"),
+    [
+        pytest.param(
+            lambda raw: {key: raw[key] for key in ("id", "timestamp", "organization")}, "partial", id="partial"
+        ),
+        pytest.param(lambda raw: {**raw, "success": False}, "conflict", id="conflict"),
+    ],
+)
+def test_one_event_shows_every_copy_its_bytes_and_its_place(any_trail: Trail, other: Change, relation: str) -> None:
+    raw = attempt(0)
+    best = any_trail.log(raw)
+    worse = any_trail.log(other(raw), INGEST, NOON + timedelta(minutes=1))
+    any_trail.insert(worse, best)
+    (row,) = list_events(any_trail.store, any_trail.day(), None, 10).items
+    detail = get_event(any_trail.store, any_trail.organization, row["event_id"])
+    assert [copy.raw for copy in detail.copies] == [best.value, worse.value]
+    assert [copy.in_force for copy in detail.copies] == [True, False]
+    assert [copy.relation for copy in detail.copies] == [Relation.SAME, Relation(relation)]
+    assert [(copy.topic, copy.partition, copy.offset) for copy in detail.copies] == [
+        (record.topic, record.partition, record.offset) for record in (best, worse)
+    ]
+    assert [copy.trust for copy in detail.copies] == ["export", "open_ingest"]
+    headers = [dict(record.headers) for record in (best, worse)]
+    assert [copy.digest for copy in detail.copies] == [own["idtrail_digest"].decode() for own in headers]
+    assert [copy.fingerprint for copy in detail.copies] == [own["idtrail_fingerprint"].decode() for own in headers]
+
+
+def test_of_repeats_of_one_copy_the_first_known_is_shown(trail: Trail) -> None:
+    raw = attempt(0)
+    early, late = trail.log(raw), trail.log(raw, known_at=NOON + timedelta(hours=1))
+    trail.insert(late)
+    trail.insert(early)
+    (row,) = list_events(trail.store, trail.day(), None, 10).items
+    assert row["known_at"] == NOON
+    (copy,) = get_event(trail.store, trail.organization, row["event_id"]).copies
+    assert copy.offset == early.offset
+
+
+def test_a_page_full_of_copies_out_of_force_is_filled_up_from_what_follows(trail: Trail) -> None:
+    real = [trail.log(attempt(number / 60, id=f"{number:024x}")) for number in range(30)]
+    forged = [trail.log(attempt(40 + number / 60, id=f"{number:024x}"), INGEST) for number in range(25)]
+    trail.insert(*real, *forged)
+    found: list[str] = []
+    cursor = None
+    for _ in range(20):
+        page = list_events(trail.store, trail.day(), cursor, 10)
+        found += ids(page.items)
+        cursor = page.next
+        if cursor is None:
+            break
+    assert found == [id_of(record) for record in reversed(real)]

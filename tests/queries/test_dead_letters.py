@@ -1,0 +1,82 @@
+"""Dead letters: lists in pages, one of them, never another organization's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
+from queries.dead_letters import get_dead_letter, list_dead_letters
+from schemas.errors import BadUsage, NotFound
+from tests.queries.support import Trail
+from tests.records import NOON
+
+pytestmark = pytest.mark.store
+
+
+def letters(trail: Trail, count: int) -> list[UUID]:
+    """Two in each second, every third of a file; newest last."""
+    start = int(NOON.timestamp() * 1000)
+    ids = [UUID(int=(int(trail.organization[:8], 16) << 64) + number) for number in range(count)]
+    rows = [
+        (
+            letter_id.bytes, trail.organization,
+            "file:Export.json" if number % 3 == 0 else "api:x", f"element {number}",
+            "no_timestamp" if number % 2 else "not_json", "no timestamp", start + number // 2 * 1000, 10,
+            "idtrail.dead-letters", 1, number, -start,
+        )
+        for number, letter_id in enumerate(ids)
+    ]  # fmt: skip
+    trail.store.insert_arrow("dead_letters", batch(rows, DEAD_LETTERS_ARROW_SCHEMA), trail.organization)
+    return ids
+
+
+def test_pages_are_the_whole_list(any_trail: Trail) -> None:
+    ids = letters(any_trail, 11)
+    found: list[UUID] = []
+    cursor = None
+    while True:
+        page = list_dead_letters(any_trail.store, any_trail.organization, cursor=cursor, limit=3)
+        found += [row["letter_id"] for row in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert sorted(found) == sorted(ids)
+    whole = list_dead_letters(any_trail.store, any_trail.organization, limit=100)
+    assert [row["letter_id"] for row in whole.items] == found
+    times = [row["known_at"] for row in whole.items]
+    assert times == sorted(times, reverse=True)
+    assert times[0] == NOON + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "expected"),
+    [
+        ("export", "", {0, 3, 6, 9}),
+        ("", "no_timestamp", {1, 3, 5, 7, 9}),
+        ("export", "not_json", {0, 6}),
+        ("x' OR 1", "", set()),
+    ],
+)
+def test_letters_hold_to_the_conditions(trail: Trail, source: str, reason: str, expected: set[int]) -> None:
+    letters(trail, 11)
+    found = list_dead_letters(trail.store, trail.organization, source=source, reason=reason)
+    assert {row["log_offset"] for row in found.items} == expected
+
+
+def test_one_is_shown_to_its_organization_only(trail: Trail) -> None:
+    letter_id = letters(trail, 1)[0]
+    assert get_dead_letter(trail.store, trail.organization, letter_id)["position"] == "element 0"
+    assert get_dead_letter(trail.store, None, letter_id)["position"] == "element 0"
+    with pytest.raises(NotFound):
+        get_dead_letter(trail.store, "another", letter_id)
+    assert list_dead_letters(trail.store, "another").items == []
+
+
+def test_a_cursor_of_another_list_is_refused(trail: Trail) -> None:
+    letters(trail, 3)
+    cursor = list_dead_letters(trail.store, trail.organization, limit=1).next
+    with pytest.raises(BadUsage, match="another filter"):
+        list_dead_letters(trail.store, trail.organization, source="x", cursor=cursor)

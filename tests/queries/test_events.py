@@ -1,0 +1,264 @@
+"""Lists of events: filters, pages, cursors; and counts by the same filters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from queries.counts import Dimension, count_by
+from queries.events import get_event, list_events, places_sql
+from queries.histories import history_sql
+from queries.selection import Selection
+from queries.statistics import read_statistics
+from queries.store import Store
+from schemas.errors import BadUsage, NotFound
+from tests.queries.support import SLACK, Trail, at, attempt, failed, id_of, ids, when
+from tests.records import NOON, event
+
+pytestmark = pytest.mark.store
+
+ADA = {"id": "61e536ebdbbe784cb2e55fb5", "type": "admin", "email": "ada@corp.example"}
+KOFI = {"id": "73ec9bba89a64e507ce0a4c3", "type": "user", "username": "Kofi.Mensah", "email": "kofi@corp.example"}
+
+HOSTILE = [
+    "'; DROP TABLE events; --",
+    "{organization:String}",
+    "\\",
+    "\\N",
+    "%' OR 1=1 --",
+    'a"b`c',
+    "\t\n\r\0",
+    "ᚠ\u202e😀",
+    "' UNION ALL SELECT 1 FORMAT TSV",
+    "]",
+    "','x",
+]
+
+
+def story(trail: Trail) -> dict[str, str]:
+    """One event of each kind; their ids by name."""
+    records = {
+        "create": trail.log(attempt(0, "user_create_provision", initiated_by=ADA)),
+        "refused": trail.log(failed(1, details="title: Paradoxical is too long", code="400")),
+        "expired": trail.log(failed(2, "user_deprovision", resource=KOFI, application=SLACK)),
+        "absent": trail.log(failed(3, "user_delete_provision", code="404", resource=KOFI, application=SLACK)),
+        "group": trail.log(attempt(4, "group_update_provision", resource={"id": "g1", "name": "all staff"})),
+        "sign-in": trail.log(
+            event("sso_auth", timestamp=at(5), resource=None, success=None, application=SLACK, initiated_by=KOFI)
+        ),
+        "early": trail.log(attempt(-120)),
+        "garbage": trail.log(event(timestamp="soon")),
+    }
+    trail.insert(*records.values())
+    return {id_of(record): name for name, record in records.items()}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        pytest.param({}, ["sign-in", "group", "absent", "expired", "refused", "create", "early"], id="nothing asked"),
+        pytest.param({"since": when(1), "until": when(3)}, ["expired", "refused"], id="from a time, before a time"),
+        pytest.param({"unplaced": True}, ["garbage"], id="times that cannot be believed"),
+        pytest.param({"event_types": ("user_deprovision", "sso_auth")}, ["sign-in", "expired"], id="types"),
+        pytest.param({"kinds": ("group", "other")}, ["sign-in", "group"], id="kinds"),
+        pytest.param({"outcomes": ("failure",)}, ["expired", "refused"], id="outcome"),
+        pytest.param({"outcomes": ("reported_absent",)}, ["absent"], id="reported absent"),
+        pytest.param({"causes": ("credentials",)}, ["expired"], id="cause"),
+        pytest.param({"application": SLACK["id"]}, ["sign-in", "absent", "expired"], id="application by id"),
+        pytest.param({"application": "SLACK"}, ["sign-in", "absent", "expired"], id="application by name in any case"),
+        pytest.param({"subject": KOFI["id"]}, ["sign-in", "absent", "expired"], id="subject by id"),
+        pytest.param({"subject": "kofi.mensah"}, ["sign-in", "absent", "expired"], id="subject by name in any case"),
+        pytest.param({"subject": "KOFI@corp.example"}, ["sign-in", "absent", "expired"], id="subject by mail address"),
+        pytest.param({"actor": "ada@CORP.example"}, ["create"], id="actor by name"),
+        pytest.param({"actor": ADA["id"]}, ["create"], id="actor by id"),
+        pytest.param({"text": "PARADOX"}, ["refused"], id="text in the detail"),
+        pytest.param({"text": "sso_"}, ["sign-in"], id="text in the type; no wildcards"),
+        pytest.param({"text": "all st"}, ["group"], id="text in the subject's name"),
+        pytest.param({"subject": "kofi.mensah", "outcomes": ("failure",)}, ["expired"], id="two conditions hold both"),
+        pytest.param({"organization": "nobody"}, [], id="another organization"),
+    ],
+)
+def test_lists_and_counts_hold_to_the_conditions(
+    any_trail: Trail, conditions: Mapping[str, Any], expected: list[str]
+) -> None:
+    names = story(any_trail)
+    chosen = any_trail.day(**conditions)
+    page = list_events(any_trail.store, chosen, None, 100)
+    assert [names[found] for found in ids(page.items)] == expected
+    assert page.next is None
+    assert sum(row["events"] for row in count_by(any_trail.store, chosen, [Dimension.EVENT_TYPE]).items) == len(
+        expected
+    )
+    assert read_statistics(any_trail.store, chosen).events == len(expected)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_whatever_is_asked_for_is_a_value_and_never_sql(any_trail: Trail, text: str) -> None:
+    any_trail.insert(attempt(0, resource={"id": text, "username": text}, application={"id": text, "name": text}))
+    asked = {"application": text, "subject": text, "text": text, "event_types": ("user_update_provision", text)}
+    assert len(list_events(any_trail.store, any_trail.day(**asked), None, 10).items) == 1
+    assert list_events(any_trail.store, any_trail.day(organization=text, actor=text), None, 10).items == []
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7])
+def test_pages_are_the_whole_list_while_events_come_in(trail: Trail, limit: int) -> None:
+    # Several events of one time: the order among them must hold from page to page.
+    records = [trail.log(attempt(number // 4)) for number in range(20)]
+    trail.insert(*records)
+    whole = ids(list_events(trail.store, trail.day(), None, 100).items)
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = list_events(trail.store, trail.day(), cursor, limit)
+        found += ids(page.items)
+        trail.insert(attempt(30 + len(found)))  # newer than any page
+        cursor = page.next
+        if cursor is None:
+            break
+    assert found == whole
+    assert sorted(found) == sorted(id_of(record) for record in records)
+
+
+def test_a_cursor_keeps_the_range_of_the_first_page_while_the_clock_goes_on(trail: Trail) -> None:
+    trail.insert(*[attempt(number) for number in range(4)])
+    first = list_events(trail.store, trail.day(since=when(1), asked="7d to now"), None, 2)
+    later = trail.day(since=when(3), asked="7d to now")
+    assert len(list_events(trail.store, later, first.next, 10).items) == 1
+
+
+def test_events_without_a_believable_time_come_in_pages_too(trail: Trail) -> None:
+    trail.insert(*[event(timestamp=f"garbage {number}") for number in range(5)])
+    chosen = trail.day(unplaced=True)
+    found: list[str] = []
+    cursor = None
+    for _ in range(5):
+        page = list_events(trail.store, chosen, cursor, 2)
+        found += ids(page.items)
+        cursor = page.next
+        if cursor is None:
+            break
+    assert len(set(found)) == len(found) == 5
+
+
+@pytest.mark.parametrize("cursor", ["x", "💥", "eyJhIjoxfQ", "W10", "bnVsbA", "Ww", "A" * 500])
+def test_a_cursor_that_is_none_is_refused_in_a_sentence(trail: Trail, cursor: str) -> None:
+    with pytest.raises(BadUsage, match="start again without it"):
+        list_events(trail.store, trail.day(), cursor, 10)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"organization": "another"}, id="another organization"),
+        pytest.param({"outcomes": ("failure",)}, id="another filter"),
+        pytest.param({"asked": "7d to now"}, id="another range"),
+        pytest.param({"unplaced": True}, id="another list"),
+    ],
+)
+def test_a_cursor_of_another_question_is_refused(trail: Trail, other: Mapping[str, Any]) -> None:
+    trail.insert(attempt(0), attempt(1))
+    cursor = list_events(trail.store, trail.day(), None, 1).next
+    with pytest.raises(BadUsage, match="belongs to another filter"):
+        list_events(trail.store, trail.day(**other), cursor, 1)
+
+
+def test_an_event_of_another_organization_is_not_found(trail: Trail) -> None:
+    record = trail.log(attempt(0))
+    trail.insert(record)
+    (row,) = list_events(trail.store, trail.day(), None, 10).items
+    with pytest.raises(NotFound):
+        get_event(trail.store, "another", row["event_id"])
+    assert get_event(trail.store, None, row["event_id"]).event["organization"] == trail.organization
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        pytest.param([], [{"events": 7}], id="all"),
+        pytest.param(
+            [Dimension.OUTCOME],
+            [
+                {"outcome": "success", "events": 3},
+                {"outcome": "failure", "events": 2},
+                {"outcome": "reported_absent", "events": 1},
+                {"outcome": "unknown", "events": 1},
+            ],
+            id="one dimension",
+        ),
+        pytest.param(
+            [Dimension.APPLICATION, Dimension.HTTP_STATUS],
+            [
+                {"application": "statsig", "http_status": 0, "events": 3},
+                {"application": "slack", "http_status": 0, "events": 1},
+                {"application": "slack", "http_status": 401, "events": 1},
+                {"application": "slack", "http_status": 404, "events": 1},
+                {"application": "statsig", "http_status": 400, "events": 1},
+            ],
+            id="two dimensions",
+        ),
+        pytest.param(
+            [Dimension.HOUR],
+            [{"hour": when(0), "events": 6}, {"hour": when(-120), "events": 1}],
+            id="over time",
+        ),
+    ],
+)
+def test_counts_by_dimensions(trail: Trail, by: list[Dimension], expected: list[dict[str, Any]]) -> None:
+    story(trail)
+    found = count_by(trail.store, trail.day(), by)
+    assert found.items == expected
+    assert found.complete
+
+
+@pytest.mark.parametrize("dimension", list(Dimension))
+def test_every_dimension_counts_every_event(trail: Trail, dimension: Dimension) -> None:
+    story(trail)
+    assert sum(row["events"] for row in count_by(trail.store, trail.day(), [dimension]).items) == 7
+
+
+def test_counts_say_when_there_are_more_combinations(trail: Trail) -> None:
+    story(trail)
+    found = count_by(trail.store, trail.day(), [Dimension.EVENT_TYPE], limit=2)
+    assert len(found.items) == 2
+    assert not found.complete
+
+
+@pytest.mark.parametrize("by", [[Dimension.DAY, Dimension.DAY], [Dimension.DAY, Dimension.KIND, Dimension.CAUSE]])
+def test_counts_take_at_most_two_different_dimensions(trail: Trail, by: list[Dimension]) -> None:
+    with pytest.raises(BadUsage):
+        count_by(trail.store, trail.day(), by)
+
+
+def test_statistics_of_nothing_are_zero(trail: Trail) -> None:
+    assert read_statistics(trail.store, trail.day()) == (0, 0, 0, None, None, [], 0, 0)
+
+
+def plan(store: Store, sql: str, parameters: Mapping[str, Any]) -> str:
+    return "\n".join(line for (line,) in store.query(f"EXPLAIN indexes = 1 {sql}", parameters))
+
+
+def granules(text: str) -> list[tuple[int, int]]:
+    return [(int(read), int(all_)) for read, all_ in re.findall(r"Granules: (\d+)/(\d+)", text)]
+
+
+def test_a_lifecycle_reads_one_persons_granules_of_one_table(trail: Trail) -> None:
+    people = [{"id": f"{number:024x}", "username": f"u{number}"} for number in range(300)]
+    for start in range(0, 30_000, 10_000):
+        trail.insert(*[attempt(n / 100, resource=people[n % 300]) for n in range(start, start + 10_000)])
+    values = {"since": 0, "until": 2**52, "after_at": -1, "after_id": "", "limit": 10}
+    found = plan(trail.store, history_sql(), {**values, "organization": trail.organization, "subject": people[7]["id"]})
+    assert set(re.findall(r"ReadFromMergeTree \((?:\w+\.)?(\w+)\)", found)) == {"events_by_subject"}
+    read, of = granules(found)[-1]
+    parts = len(trail.store.query("SELECT 1 FROM system.parts WHERE table = 'events_by_subject' AND active"))
+    assert read <= parts + 1
+    assert read < of
+
+    hour = Selection(trail.organization, NOON - timedelta(minutes=10), NOON)
+    found = plan(trail.store, places_sql(hour, after=False), hour.parameters() | {"limit": 10})
+    assert "Keys:" in found
+    assert "occurred_at" in found
+    assert set(re.findall(r"ReadFromMergeTree \((?:\w+\.)?(\w+)\)", found)) == {"events"}

@@ -1,0 +1,131 @@
+"""What failed and why: groups, whether the trouble goes on, windows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
+from queries.failures import list_failures, list_windows
+from schemas.cause import CAUSES, Cause
+from schemas.times import SENTINEL, to_microseconds
+from tests.queries.support import SLACK, Trail, attempt, failed, when
+from tests.records import event
+
+pytestmark = pytest.mark.store
+
+KOFI = {"id": "73ec9bba89a64e507ce0a4c3", "type": "user", "username": "kofi.mensah"}
+STAFF = {"id": "g1", "type": "user_group", "name": "all staff"}
+Raw = dict[str, Any]
+
+
+def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> None:
+    any_trail.insert(
+        attempt(0),
+        failed(1),
+        failed(2),
+        failed(3, resource=KOFI),
+        failed(4, "group_update_provision", resource=STAFF),
+        failed(5, code="400", details="title is too long", application=SLACK),
+        event("user_update", success=False, error_message="not an attempt"),
+    )
+    found = list_failures(any_trail.store, any_trail.day(), 10)
+    assert (found.attempts, found.failures, found.total) == (6, 5, 2)
+    first, second = found.groups
+    text = CAUSES[Cause.CREDENTIALS]
+    expected = {
+        "organization": any_trail.organization,
+        "application": "statsig",
+        "cause": "credentials",
+        "attribute": "",
+        "tries": 4,
+        "people": 2,
+        "groups": 1,
+        "first": when(1),
+        "last": when(4),
+        "last_success": when(0),
+        "http_status": 401,
+        "state": "open",
+        "sentence": text.sentence,
+        "remedy": text.remedy,
+        "retryable": False,
+    }
+    assert {name: first[name] for name in expected} == expected
+    assert (second["cause"], second["attribute"], second["detail"]) == (
+        "invalid_value",
+        "title",
+        "no · title is too long",
+    )
+    assert second["last_success"] is None
+
+
+@pytest.mark.parametrize(
+    ("records", "state"),
+    [
+        pytest.param([failed(1)], "open", id="nothing since"),
+        pytest.param([attempt(0), failed(1)], "open", id="success before"),
+        pytest.param([failed(1), attempt(2)], "resolved", id="own success since"),
+        pytest.param([failed(1), attempt(2, resource=KOFI)], "resolved", id="credentials: anybody's success since"),
+        pytest.param([failed(1), attempt(2, application=SLACK)], "open", id="another application's success"),
+        pytest.param([failed(1, code="409"), attempt(2, resource=KOFI)], "open", id="conflict: another's success"),
+        pytest.param([failed(1, code="409"), attempt(2)], "resolved", id="conflict: own success"),
+        pytest.param(
+            [failed(1, code="409"), failed(1, code="409", resource=KOFI), attempt(2)], "open", id="one of two is left"
+        ),
+        pytest.param([failed(1), attempt(60 * 13)], "resolved", id="success after the range"),
+    ],
+)
+def test_whether_a_trouble_goes_on(trail: Trail, records: list[Raw], state: str) -> None:
+    trail.insert(*records)
+    (group,) = list_failures(trail.store, trail.day(until=when(60 * 12)), 10).groups
+    assert group["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("conditions", "tries", "attempts"),
+    [
+        pytest.param({"causes": ("conflict",)}, [1], 4, id="cause: attempts are of all causes"),
+        pytest.param({"application": "slack"}, [1], 1, id="application"),
+        pytest.param({"subject": "KOFI.mensah"}, [1], 1, id="subject"),
+        pytest.param({"event_types": ("user_deprovision",)}, [1], 1, id="type"),
+        pytest.param({"until": when(1.5)}, [1], 2, id="range"),
+        pytest.param({"since": when(50)}, [], 0, id="nothing failed"),
+    ],
+)
+def test_failures_hold_to_the_conditions(trail: Trail, conditions: Raw, tries: list[int], attempts: int) -> None:
+    trail.insert(
+        attempt(0),
+        failed(1, "user_deprovision"),
+        failed(2, resource=KOFI, code="400", details="x"),
+        failed(3, code="409", application=SLACK),
+    )
+    found = list_failures(trail.store, trail.day(**conditions), 10)
+    assert [group["tries"] for group in found.groups] == tries
+    assert found.attempts == attempts
+
+
+def test_more_groups_than_asked_for_are_counted(trail: Trail) -> None:
+    trail.insert(failed(1), failed(2, code="409"), failed(3, application=SLACK))
+    found = list_failures(trail.store, trail.day(), 1)
+    assert (len(found.groups), found.total) == (1, 3)
+
+
+def test_windows_come_newest_first_and_the_one_that_has_seen_most_wins(any_trail: Trail) -> None:
+    def window(minute: int, failures: int, application: str = "statsig") -> tuple[object, ...]:
+        moment = when(minute)
+        micros = to_microseconds(moment)
+        start = (moment - SENTINEL) // timedelta(seconds=1)
+        ids = (bytes(16), bytes(16))
+        return (
+            any_trail.organization, start, application, application, "user_update_provision", "credentials",
+            failures + 1, failures, 1, *ids, micros, micros, failures,
+        )  # fmt: skip
+
+    rows = [window(0, 1), window(1, 2), window(0, 5), window(2, 1, "slack")]
+    any_trail.store.insert_arrow("failure_windows", batch(rows, FAILURE_WINDOWS_ARROW_SCHEMA), any_trail.organization)
+    found = list_windows(any_trail.store, any_trail.day(), 10)
+    assert [(row["window_start"], row["failures"]) for row in found] == [(when(2), 1), (when(1), 2), (when(0), 5)]
+    chosen = any_trail.day(application="STATSIG", causes=("credentials",), since=when(1))
+    assert [row["failures"] for row in list_windows(any_trail.store, chosen, 10)] == [2]

@@ -1,0 +1,169 @@
+"""Lifecycles from the store: who is meant, pages, exposures."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from queries import histories
+from queries.histories import list_exposures, read_history
+from queries.lifecycle import fold
+from queries.people import Ambiguous, Person, Unknown, find_person
+from schemas.errors import BadUsage
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
+from tests.records import NOON, STATSIG, event
+
+pytestmark = pytest.mark.store
+
+INES = {"id": "63ec9bba89a64e507ce0a4c2", "type": "user", "username": "ines.almeida", "email": "Ines@corp.example"}
+KOFI = {"id": "73ec9bba89a64e507ce0a4c3", "type": "user", "username": "kofi.mensah"}
+RANGE = (when(-24 * 60), when(24 * 60))
+
+
+def ines_of(trail: Trail) -> Person:
+    return find_person(trail.store, trail.organization, str(INES["id"]))
+
+
+def leaver(trail: Trail) -> None:
+    """Ines gets two accounts and leaves; statsig's cannot be closed."""
+    trail.insert(
+        attempt(0, "user_create_provision", resource=INES),
+        attempt(1, "user_create_provision", resource=INES, application=SLACK),
+        event("user_suspended", timestamp=at(59), resource=INES, application=None),
+        attempt(60, "user_deprovision", resource=INES, application=SLACK),
+        *[failed(60 + 20 * number, "user_deprovision", resource=INES) for number in range(5)],
+        attempt(61, "user_create_provision", resource=KOFI),
+    )
+
+
+@pytest.mark.parametrize("who", [INES["id"], "ines.almeida", "INES.ALMEIDA", "ines@corp.example"])
+def test_a_person_is_found_by_id_name_and_mail_address(any_trail: Trail, who: str) -> None:
+    leaver(any_trail)
+    found = find_person(any_trail.store, any_trail.organization, who)
+    assert found == (any_trail.organization, INES["id"], ["ines.almeida", "ines@corp.example"])
+
+
+def test_nobody_of_that_name_is_told_with_near_names(trail: Trail) -> None:
+    leaver(trail)
+    with pytest.raises(Unknown, match=r"nobody is known as 'ines.almaida'; near: ines.almeida") as caught:
+        find_person(trail.store, trail.organization, "ines.almaida")
+    assert caught.value.near == ["ines.almeida"]
+    with pytest.raises(Unknown, match=r"nobody is known as 'somebody\.else\.entirely'$"):
+        find_person(trail.store, trail.organization, "somebody.else.entirely")
+
+
+def test_a_name_of_two_people_is_told_with_both(trail: Trail) -> None:
+    trail.insert(attempt(0, resource=INES), attempt(1, resource={**KOFI, "username": "ines.almeida"}))
+    with pytest.raises(Ambiguous) as caught:
+        find_person(trail.store, trail.organization, "Ines.Almeida")
+    assert [person.subject_id for person in caught.value.candidates] == [INES["id"], KOFI["id"]]
+    assert find_person(trail.store, trail.organization, str(KOFI["id"])).subject_id == KOFI["id"]
+
+
+def test_people_of_another_organization_are_unknown_and_never_near(trail: Trail) -> None:
+    leaver(trail)
+    with pytest.raises(Unknown) as caught:
+        find_person(trail.store, "another", "ines.almeida")
+    assert caught.value.near == []
+
+
+def test_the_lifecycle_of_a_leaver_whose_account_cannot_be_closed(any_trail: Trail) -> None:
+    leaver(any_trail)
+    found = read_history(any_trail.store, ines_of(any_trail), *RANGE)
+    assert [step.occurred_at for step in found.steps] == [when(m) for m in (0, 1, 59, 60, 60, 80, 100, 120, 140)]
+    told = [(step.application or "-", step.action or step.event_type, step.outcome) for step in found.steps]
+    assert told[:3] == [
+        ("statsig", "create", "success"),
+        ("slack", "create", "success"),
+        ("-", "user_suspended", "success"),
+    ]
+    assert set(told[3:5]) == {("slack", "deprovision", "success"), ("statsig", "deprovision", "failure")}
+    assert told[5:] == [("statsig", "deprovision", "failure")] * 4
+    first = next(step for step in found.steps if step.outcome == "failure")
+    assert [step.retry_of for step in found.steps if step.outcome == "failure"] == [None, *[first.event_id] * 4]
+    assert found.accounts is not None
+    slack, statsig = found.accounts
+    assert (slack.state, slack.confirmed_at) == ("closed", when(60))
+    assert (statsig.state, statsig.exposed, statsig.closing_since) == ("open", True, when(60))
+    assert (statsig.closing_tries, statsig.last_try, statsig.last_cause) == (5, when(140), "credentials")
+    assert found.next is None
+
+
+@pytest.mark.parametrize("limit", [1, 4, 100])
+@pytest.mark.parametrize("held", [3, 20_000], ids=["read in many batches", "read at once"])
+def test_pages_of_a_lifecycle_are_the_whole_one(
+    trail: Trail, limit: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histories, "BATCH", held)
+    leaver(trail)
+    # Many at one time: their order must be the same for the store and for the fold.
+    trail.insert(
+        *[failed(60, "user_deprovision", resource=INES) for _ in range(7)], event(timestamp="?", resource=INES)
+    )
+    ines = ines_of(trail)
+    whole = read_history(trail.store, ines, *RANGE, limit=1000)
+    assert len(whole.steps) == 17
+    assert whole.steps == sorted(whole.steps, key=lambda step: (step.occurred_at, step.event_id.int))
+    steps, cursor = [], None
+    while True:
+        page = read_history(trail.store, ines, *RANGE, cursor, limit)
+        assert page.accounts == (whole.accounts if cursor is None else None)
+        steps += page.steps
+        cursor = page.next
+        if cursor is None:
+            break
+    assert steps == whole.steps
+
+
+def test_the_store_and_the_fold_agree_on_copies(trail: Trail) -> None:
+    leaver(trail)
+    raw = failed(90, "user_deprovision", resource=INES)
+    trail.insert(trail.log({**raw, "success": True, "message_chain": None}, INGEST), trail.log(raw, TENANT))
+    rows = trail.store.query_dicts(
+        "SELECT * FROM events_by_subject WHERE organization = {o:String} AND subject_id = {s:String}",
+        {"o": trail.organization, "s": INES["id"]},
+    )
+    found = read_history(trail.store, ines_of(trail), *RANGE)
+    assert (found.steps, found.accounts) == fold(rows)
+
+
+def test_events_without_a_believable_time_are_in_every_range(trail: Trail) -> None:
+    trail.insert(event(timestamp=None, jc_timestamp="?", resource=INES), attempt(0, resource=INES))
+    found = read_history(trail.store, ines_of(trail), when(30), when(60))
+    assert [step.time_quality for step in found.steps] == ["garbage"]
+
+
+def test_a_cursor_of_another_persons_lifecycle_is_refused(trail: Trail) -> None:
+    leaver(trail)
+    cursor = read_history(trail.store, ines_of(trail), *RANGE, limit=1).next
+    with pytest.raises(BadUsage, match="another filter"):
+        read_history(trail.store, find_person(trail.store, trail.organization, "kofi.mensah"), *RANGE, cursor)
+
+
+def test_exposures_are_what_the_lifecycles_say(any_trail: Trail) -> None:
+    leaver(any_trail)
+    any_trail.insert(
+        failed(70, "user_delete_provision", code="404", resource=KOFI),
+        failed(5, "user_deprovision", resource=KOFI, application=SLACK),
+        attempt(6, "user_deprovision", resource=KOFI, application=SLACK),
+        # Long before the sink's day, yet still open.
+        *[
+            failed(-60 * 24 * 300 + minute, "user_deprovision", resource={"id": "old", "username": "lena.berg"})
+            for minute in range(2)
+        ],
+    )
+    found = list_exposures(any_trail.store, any_trail.organization)
+    assert [(item.person, item.account.application, item.account.closing_tries) for item in found.open] == [
+        ("lena.berg", STATSIG["name"], 2),
+        ("ines.almeida", STATSIG["name"], 5),
+    ]
+    assert [(item.person, item.account.application) for item in found.reported_absent] == [("kofi.mensah", "statsig")]
+    assert list_exposures(any_trail.store, "another").open == []
+
+
+def test_a_forged_success_hides_no_exposure(trail: Trail) -> None:
+    raw = failed(60, "user_deprovision", resource=INES)
+    trail.insert(raw)
+    trail.insert(trail.log({**raw, "success": True, "message_chain": None}, INGEST, NOON - timedelta(hours=2)))
+    assert [item.person for item in list_exposures(trail.store, trail.organization).open] == ["ines.almeida"]

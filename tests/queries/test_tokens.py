@@ -1,0 +1,120 @@
+"""Tokens: what passes, until when, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from queries.store import Store
+from queries.tokens import EVERY_ORGANIZATION, REMEMBERED, SCOPES, Tokens
+from schemas.errors import BadUsage, NotFound
+
+pytestmark = pytest.mark.store
+
+
+@dataclass
+class Clock:
+    now: datetime = datetime(2026, 3, 19, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go(self, by: timedelta) -> None:
+        self.now += by
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.mark.parametrize("which", ["shared_store", "shared_http_store"])
+def test_a_token_passes_with_what_it_was_made_for(request: pytest.FixtureRequest, clock: Clock, which: str) -> None:
+    store: Store = request.getfixturevalue(which)
+    text, made = Tokens(store, clock).create("O'Brien's \\ token", ["read", "ingest"], "org", timedelta(days=1))
+    assert text.startswith("idt_")
+    assert len(text) > 40
+    found = Tokens(store, clock).check(text)
+    assert found == made
+    assert (made.scopes, made.organization, made.expires_at) == (
+        ("ingest", "read"),
+        "org",
+        clock.now + timedelta(days=1),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "idt_", "idt_" + "A" * 43, "é", "\x00"])
+def test_what_is_no_token_does_not_pass(shared_store: Store, clock: Clock, text: str) -> None:
+    assert Tokens(shared_store, clock).check(text) is None
+
+
+def test_nothing_of_a_tokens_text_is_kept(shared_store: Store, clock: Clock) -> None:
+    tokens = Tokens(shared_store, clock)
+    text, made = tokens.create("n", ["read"], "org")
+    rows = shared_store.query("SELECT * FROM tokens WHERE token_id = {id:UUID}", {"id": str(made.token_id)})
+    assert text.removeprefix("idt_") not in repr(rows)
+    assert text not in repr(tokens.all())
+
+
+def test_an_expired_token_does_not_pass(shared_store: Store, clock: Clock) -> None:
+    tokens = Tokens(shared_store, clock)
+    text, _ = tokens.create("n", ["read"], "org", timedelta(hours=1))
+    clock.go(timedelta(minutes=59))
+    assert tokens.check(text)
+    clock.go(timedelta(minutes=1))
+    assert tokens.check(text) is None
+
+
+def test_a_revoked_token_passes_nowhere_after_seconds(shared_store: Store, clock: Clock) -> None:
+    here, elsewhere = Tokens(shared_store, clock), Tokens(shared_store, clock)
+    text, made = here.create("n", ["read"], "org")
+    assert elsewhere.check(text)
+    here.revoke(made.token_id)
+    assert here.check(text) is None
+    clock.go(REMEMBERED)
+    assert elsewhere.check(text) is None
+    (kept,) = [token for token in here.all() if token.token_id == made.token_id]
+    assert kept.revoked_at == clock.now - REMEMBERED
+    here.revoke(made.token_id)
+    (again,) = [token for token in here.all() if token.token_id == made.token_id]
+    assert again.revoked_at == kept.revoked_at
+
+
+def test_a_new_token_is_known_elsewhere_after_seconds(shared_store: Store, clock: Clock) -> None:
+    here, elsewhere = Tokens(shared_store, clock), Tokens(shared_store, clock)
+    assert elsewhere.check("idt_nothing") is None
+    text, _ = here.create("n", ["read"], "org")
+    clock.go(REMEMBERED)
+    assert elsewhere.check(text)
+
+
+def test_the_bootstrap_token_passes_with_everything(shared_store: Store, clock: Clock) -> None:
+    tokens = Tokens(shared_store, clock, "a secret of the deployment")
+    found = tokens.check("a secret of the deployment")
+    assert found is not None
+    assert (found.scopes, found.organization) == (SCOPES, EVERY_ORGANIZATION)
+    assert Tokens(shared_store, clock).check("") is None
+
+
+@pytest.mark.parametrize(
+    ("scopes", "organization"),
+    [
+        pytest.param([], "org", id="no scope"),
+        pytest.param(["read", "root"], "org", id="an unknown scope"),
+        pytest.param(["read"], "", id="no organization"),
+    ],
+)
+def test_a_token_that_would_mean_nothing_is_refused(
+    shared_store: Store, clock: Clock, scopes: Iterable[str], organization: str
+) -> None:
+    with pytest.raises(BadUsage):
+        Tokens(shared_store, clock).create("n", list(scopes), organization)
+
+
+def test_revoking_what_is_not_there_is_told(shared_store: Store, clock: Clock) -> None:
+    with pytest.raises(NotFound):
+        Tokens(shared_store, clock).revoke(uuid4())
