@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -12,16 +14,21 @@ from starlette.concurrency import run_in_threadpool
 from queries.api import models
 from queries.api.access import Given, Ingester
 from queries.api.bodies import EVENTS_PATH, read_body
-from queries.api.context import NotARecord, Piece
-from queries.api.problems import problem
+from queries.api.context import Context, NotARecord, Piece
+from queries.api.problems import TooLarge, problem
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, MalformedRecord, RecordError
 
 router = APIRouter(tags=["ingest"])
 
+MAX_RECORDS: Final = 50_000
+MAX_BRACES: Final = 1_000_000
+"""A cheap bound on what slicing can make of a body; real events have a dozen objects in them each."""
 TOLD: Final = 100
 """Refused records that an answer names; all are counted."""
+AT_ONCE: Final = 100
+"""Dead letters that are confirmed side by side."""
 
 _BODY: Final = {
     "requestBody": {
@@ -54,13 +61,12 @@ async def ingest(request: Request, context: Given, token: Ingester) -> JSONRespo
     200: every accepted event is on all in-sync replicas. 202: some are spooled on disk until the broker is
     back. 503: the spool is full, send all of them again later (nothing doubles). Records that cannot be
     accepted do not hold up the others: they go to the dead letters and are listed under `refused`; 422 when
-    there is no other. Events come with the lowest trust: anybody with a token can send any, so none of
-    them takes the place of what an export or the tenant's API told.
+    there is no other; 413 for more than 50,000 records.
+
+    Events come with the lowest trust: anybody with a token can send any, so none of them takes the place
+    of what an export or the tenant's API told.
     """
-    body = await read_body(request)
-    pieces = await run_in_threadpool(context.slice_body, body)
-    if not pieces:
-        raise BadUsage("the body holds no event: send a JSON object, an array of them, or NDJSON")
+    pieces = await run_in_threadpool(_sliced, context, await read_body(request))
     own = None if token.organization == EVERY_ORGANIZATION else token.organization
     source = Source(f"api:{token.name}", Trust.OPEN_INGEST, own)
     records = [piece for piece in pieces if not isinstance(piece, NotARecord)]
@@ -76,8 +82,13 @@ async def ingest(request: Request, context: Given, token: Ingester) -> JSONRespo
         logged, spooled, by_type = batch.logged, batch.spooled, batch.by_type
         refused += [(records[place], error) for place, error in batch.refused]
     refused.sort(key=lambda item: item[0].index)
-    for piece, error in refused:
-        await context.ingest.dead_letter(piece.raw, source, error, f"event {piece.index} of a request")
+    for start in range(0, len(refused), AT_ONCE):
+        await asyncio.gather(
+            *(
+                context.ingest.dead_letter(piece.raw, source, error, f"event {piece.index} of a request")
+                for piece, error in refused[start : start + AT_ONCE]
+            )
+        )
     answer: dict[str, Any] = {
         "logged": logged,
         "spooled": spooled,
@@ -91,3 +102,11 @@ async def ingest(request: Request, context: Given, token: Ingester) -> JSONRespo
         first = answer["refused"][0]
         return problem(422, f"no event was accepted; event {first['event']}: {first['message']}", **answer)
     return JSONResponse(answer, 202 if spooled else 200)
+
+
+def _sliced(context: Context, body: bytes) -> Sequence[Piece]:
+    if body.count(b"{") > MAX_BRACES or len(pieces := context.slice_body(body)) > MAX_RECORDS:
+        raise TooLarge(f"the body holds more than {MAX_RECORDS} records: send several requests, or import a file")
+    if not pieces:
+        raise BadUsage("the body holds no event: send a JSON object, an array of them, or NDJSON")
+    return pieces

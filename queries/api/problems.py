@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from queries.people import Ambiguous, Unknown
 from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, UserError
@@ -75,6 +76,10 @@ def install_problems(app: FastAPI) -> None:
     async def of_the_framework(request: Request, error: HTTPException) -> JSONResponse:
         detail = {404: f"there is nothing at {request.url.path}", 405: f"{request.method} is not for this path"}
         return problem(error.status_code, detail.get(error.status_code, str(error.detail)), headers=error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def of_the_caller(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return problem(400, "the connection ended before the body did")  # nobody reads this; it is no defect
 
     @app.exception_handler(RequestValidationError)
     async def of_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
