@@ -43,9 +43,8 @@ _duplicate = _says(
     r"must be unique",
     r"uniqueness",
     r"unique constraint",
-    r"multiple (?:users|accounts|matches|results)",
-    r"more than one (?:user|match|account)",
 )
+_ambiguous = _says(r"multiple (?:users|accounts|matches|results)", r"more than one (?:user|match|account)")
 _absent = _says(r"does not exist", r"doesn'?t exist", r"not exists?\b", r"no longer exists")
 _rate = _says(r"too many requests", r"rate.?limit", r"\bthrottl", r"slow down")
 _quota = _says(
@@ -210,6 +209,8 @@ def classify(answer: Answer) -> Cause:
         return Cause.CONFIGURATION
     if status == 413 or kind == "toomany" or (_large(text) and status in (0, 400, 422)):
         return Cause.TOO_LARGE
+    if _ambiguous(text) and status < 500:  # a lookup that was answered well, and found too many
+        return Cause.CONFLICT
     if kind == "uniqueness" or (
         _duplicate(text) and not _absent(text) and (status in (0, 400, 403, 409, 412, 422, 500))
     ):
