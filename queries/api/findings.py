@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from queries.api import models
+from queries.api import finding_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, time_range
 from queries.failures import list_failures, list_windows

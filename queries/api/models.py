@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,11 +12,13 @@ from schemas.normal_form import Relation
 from schemas.outcome import Outcome
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Made from a value of the queries, by attribute."""
+
     model_config = ConfigDict(from_attributes=True)
 
 
-class Event(_Answer):
+class Event(Answer):
     """One event, as its copy in force tells it."""
 
     event_id: UUID
@@ -59,7 +61,7 @@ class Events(BaseModel):
     next: str | None
 
 
-class Copy(_Answer):
+class Copy(Answer):
     """One record of an event, as it stands on the log."""
 
     raw: str
@@ -89,141 +91,6 @@ class Counts(BaseModel):
 
     items: list[dict[str, Any]]
     complete: bool = Field(description="False: the rarest combinations are left out; ask with a larger limit.")
-
-
-class FailureGroup(BaseModel):
-    """Failed attempts of one application, cause and attribute."""
-
-    organization: str
-    application_id: str
-    application: str
-    cause: str
-    attribute: str
-    tries: int = Field(description="Failed events.")
-    people: int = Field(description="Distinct people among them.")
-    groups: int = Field(description="Distinct groups among them.")
-    first: datetime
-    last: datetime
-    last_success: datetime | None = Field(description="The application's last success of any kind; null: none.")
-    last_event: UUID
-    detail: str = Field(description="What the provider said last.")
-    http_status: int
-    state: Literal["open", "resolved"] = Field(
-        description="open: somebody's last failure was not followed by an own success in that application; for "
-        "credentials, the application has accepted nothing since, from anybody."
-    )
-    sentence: str
-    remedy: str
-    retryable: bool
-
-
-class Failures(BaseModel):
-    """What failed and why; most tries first."""
-
-    attempts: int
-    failures: int
-    share: float = Field(description="Failures of attempts, from 0 to 1.")
-    total: int = Field(description="How many groups there are, beyond the limit too.")
-    items: list[FailureGroup]
-
-
-class Window(BaseModel):
-    """One minute of one application, event type and cause, as the streams have folded it."""
-
-    organization: str
-    window_start: datetime
-    application_id: str
-    application_name: str
-    event_type: str
-    cause: str
-    attempts: int
-    failures: int
-    subjects: int
-    first_event: UUID
-    last_event: UUID
-    first_at: datetime
-    last_at: datetime
-
-
-class Windows(BaseModel):
-    """Windows, newest first."""
-
-    items: list[Window]
-    complete: bool = Field(description="False: older ones are left out; narrow the range.")
-
-
-class Person(_Answer):
-    """Whom the answer is about."""
-
-    organization: str
-    subject_id: str
-    names: list[str] = Field(description="Names and addresses, the latest first.")
-
-
-class Step(_Answer):
-    """One event of a lifecycle. Directory events have no application."""
-
-    event_id: UUID
-    occurred_at: datetime
-    time_quality: str
-    event_type: str
-    kind: str
-    action: str
-    outcome: str
-    cause: str
-    attribute: str
-    http_status: int
-    detail: str
-    application_id: str
-    application: str
-    actor: str
-    account_state: str
-    changed: list[str]
-    retry_of: UUID | None = Field(description="The first of the failed attempts that this one repeats.")
-
-
-class Account(_Answer):
-    """Where the person stands in one application, as far as the log tells."""
-
-    application_id: str
-    application: str
-    attempted: str = Field(description="What the last attempt meant the account to be: active, inactive, deleted.")
-    attempted_at: datetime | None
-    confirmed: str = Field(description="What the provider last accepted.")
-    confirmed_at: datetime | None
-    state: Literal["open", "closed", "reported_absent", "unknown"]
-    closing_since: datetime | None = Field(description="When it was first meant to be closed, if it is.")
-    closing_tries: int
-    last_try: datetime | None
-    last_outcome: str
-    last_cause: str
-    last_detail: str
-    exposed: bool = Field(description="Meant to be closed, and neither confirmed closed nor reported absent.")
-
-
-class Lifecycle(BaseModel):
-    """One person's events in order, and the accounts; null accounts on pages after the first."""
-
-    person: Person
-    accounts: list[Account] | None
-    items: list[Step]
-    next: str | None
-
-
-class Exposure(Account):
-    """An account that was meant to be closed and is not confirmed closed."""
-
-    organization: str
-    subject_id: str
-    person: str
-
-
-class Exposures(BaseModel):
-    """The longest open first; and apart from them, those that the provider does not know (404)."""
-
-    items: list[Exposure]
-    total: int
-    reported_absent: list[Exposure]
 
 
 class TypeCount(BaseModel):
@@ -291,7 +158,7 @@ class LetterDetail(Letter):
     raw: str
 
 
-class Token(_Answer):
+class Token(Answer):
     """What a token allows; never its text."""
 
     token_id: UUID

@@ -1,0 +1,73 @@
+"""The statements themselves: names come from us, values only ever stand as `{name:Type}`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from queries.counts import Dimension, counts_sql
+from queries.events import one_sql, places_sql, rows_sql
+from queries.failures import failures_sql, windows_sql
+from queries.histories import history_sql, suspects_sql
+from queries.selection import Selection
+from queries.statistics import statistics_sql
+from tests.records import NOON
+
+VALUE = "va'lue"
+FULL = Selection(
+    VALUE,
+    NOON - timedelta(days=1),
+    NOON,
+    event_types=(VALUE,),
+    kinds=(VALUE,),
+    outcomes=(VALUE,),
+    causes=(VALUE,),
+    application=VALUE,
+    subject=VALUE,
+    actor=VALUE,
+    text=VALUE,
+)
+WINDOWS = Selection(VALUE, FULL.since, NOON, event_types=(VALUE,), causes=(VALUE,), application=VALUE)
+STATEMENTS = {
+    "places": places_sql(FULL, after=True),
+    "rows": rows_sql(FULL),
+    "one": one_sql(VALUE),
+    "statistics": statistics_sql(FULL),
+    "failures": " ".join(failures_sql(FULL)),
+    "windows": windows_sql(WINDOWS),
+    "history": history_sql(),
+    "suspects": suspects_sql(VALUE),
+    **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) -> None:
+    sql = " ".join(STATEMENTS[name].split())
+    assert VALUE not in sql
+    for read in re.findall(r"FROM (?:events|events_by_subject|attempts|subjects|failure_windows)\b(.{0,90})", sql):
+        assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read
+
+
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in ("statistics", "one")])
+def test_every_list_has_a_limit(name: str) -> None:
+    assert re.search(r"LIMIT (\{limit:UInt32\}|10000)\s*$", STATEMENTS[name]) or name == "rows"
+
+
+def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:
+    chosen = Selection("o", NOON - timedelta(days=1), NOON, outcomes=("failure",))
+    occurred = (
+        "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
+        " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+    )
+    assert chosen.in_force_sql(["cause"]) == (
+        "SELECT * FROM (SELECT event_id, tupleElement(copy, 1) AS occurred_at, tupleElement(copy, 2) AS time_quality,"
+        " tupleElement(copy, 3) AS cause, tupleElement(copy, 4) AS outcome FROM ("
+        "SELECT event_id, argMax(tuple(occurred_at, time_quality, cause, outcome), tuple(version, fingerprint)) AS copy"
+        " FROM events WHERE organization = {organization:String} AND event_id GLOBAL IN ("
+        f"SELECT event_id FROM events WHERE organization = {{organization:String}} AND {occurred}"
+        " AND outcome IN {outcomes:Array(String)})"
+        f" GROUP BY event_id)) WHERE {occurred} AND outcome IN {{outcomes:Array(String)}}"
+    )
