@@ -1,0 +1,95 @@
+"""Timestamps of all kinds are placed in time, or kept as text and flagged; none raises."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.times import (
+    EARLIEST,
+    FUTURE_TOLERANCE,
+    LATEST,
+    SENTINEL,
+    TimeQuality,
+    believed,
+    parse_timestamp,
+    to_microseconds,
+)
+from tests.schemas.strategies import JSON
+
+Q = TimeQuality
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        pytest.param("2026-03-19T14:03:11Z", datetime(2026, 3, 19, 14, 3, 11), id="no fraction"),
+        pytest.param("2023-06-16T14:06:45.921Z", datetime(2023, 6, 16, 14, 6, 45, 921000), id="3 digits"),
+        pytest.param("2023-03-07T13:01:19.21859368Z", datetime(2023, 3, 7, 13, 1, 19, 218593), id="8 digits"),
+        pytest.param("2026-02-22T01:00:52.203069748Z", datetime(2026, 2, 22, 1, 0, 52, 203069), id="9 digits"),
+        pytest.param("2026-02-22T01:00:52.2030697481Z", datetime(2026, 2, 22, 1, 0, 52, 203069), id="10 digits"),
+        pytest.param("2026-02-22t01:00:52,5z", datetime(2026, 2, 22, 1, 0, 52, 500000), id="lower case, comma"),
+        pytest.param("2026-02-22 01:00:52", datetime(2026, 2, 22, 1, 0, 52), id="no zone is UTC"),
+        pytest.param(" 2026-02-22T01:00:52Z ", datetime(2026, 2, 22, 1, 0, 52), id="white space around"),
+        pytest.param("2026-02-22T01:00:52+02:00", datetime(2026, 2, 21, 23, 0, 52), id="an offset"),
+        pytest.param("2026-02-22T01:00:52.123-0530", datetime(2026, 2, 22, 6, 30, 52, 123000), id="offset, no colon"),
+    ],
+)
+def test_a_timestamp_is_placed_to_the_microsecond_and_its_text_is_kept(text: str, at: datetime) -> None:
+    assert parse_timestamp(text) == (at.replace(tzinfo=UTC), text, Q.OK)
+
+
+@pytest.mark.parametrize(
+    ("value", "quality", "text"),
+    [
+        pytest.param(None, Q.MISSING, "", id="null"),
+        pytest.param("", Q.MISSING, "", id="empty"),
+        pytest.param("yesterday", Q.GARBAGE, "yesterday", id="words"),
+        pytest.param("2026-13-41T99:00:00Z", Q.GARBAGE, "2026-13-41T99:00:00Z", id="no such day"),
+        pytest.param("2026-02-22T24:00:61.000Z", Q.GARBAGE, "2026-02-22T24:00:61.000Z", id="no such second"),
+        pytest.param("2026-02-22", Q.GARBAGE, "2026-02-22", id="a day alone"),
+        pytest.param("٢٠٢٦-02-22T01:00:52Z", Q.GARBAGE, "٢٠٢٦-02-22T01:00:52Z", id="digits of another script"),
+        pytest.param(1773928991, Q.GARBAGE, "1773928991", id="a number"),
+        pytest.param({"a": 1}, Q.GARBAGE, "{'a': 1}", id="an object"),
+        pytest.param("1969-12-31T23:59:59.000Z", Q.OUT_OF_RANGE, "1969-12-31T23:59:59.000Z", id="before 1970"),
+        pytest.param("1999-12-31T23:59:59Z", Q.OUT_OF_RANGE, "1999-12-31T23:59:59Z", id="before the vendor"),
+        pytest.param("2100-01-01T00:00:00.000Z", Q.OUT_OF_RANGE, "2100-01-01T00:00:00.000Z", id="after the range"),
+        pytest.param("0001-01-01T00:00:00Z", Q.OUT_OF_RANGE, "0001-01-01T00:00:00Z", id="year one"),
+        pytest.param("0001-01-01T00:00:00+05:00", Q.OUT_OF_RANGE, "0001-01-01T00:00:00+05:00", id="before year one"),
+        pytest.param("9999-12-31T23:59:59-05:00", Q.OUT_OF_RANGE, "9999-12-31T23:59:59-05:00", id="past the last year"),
+        pytest.param("x" * 500, Q.GARBAGE, "x" * 64, id="long garbage is cut"),
+    ],
+)
+def test_what_cannot_be_placed_is_kept_and_sorts_first(value: Any, quality: TimeQuality, text: str) -> None:
+    assert parse_timestamp(value) == (SENTINEL, text, quality)
+
+
+@given(JSON | st.text() | st.text("0123456789-:TZ.+", max_size=40))
+def test_no_value_raises(value: Any) -> None:
+    moment = parse_timestamp(value)
+
+    assert moment.at.utcoffset() == timedelta(0)
+    assert (moment.at == SENTINEL) is (moment.quality is not Q.OK)
+
+
+@given(st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None) - timedelta(seconds=1)))
+def test_every_moment_in_range_comes_back(at: datetime) -> None:
+    at = at.replace(tzinfo=UTC)
+
+    assert parse_timestamp(at.isoformat()).at == at
+    assert SENTINEL + timedelta(microseconds=to_microseconds(at)) == at
+
+
+def test_a_stamp_far_ahead_of_the_broker_is_in_the_future() -> None:
+    known_at = datetime(2026, 3, 19, 14, tzinfo=UTC)
+    limit = parse_timestamp((known_at + FUTURE_TOLERANCE).isoformat())
+    beyond = parse_timestamp((known_at + FUTURE_TOLERANCE + timedelta(microseconds=1)).isoformat())
+    missing = parse_timestamp(None)
+
+    assert believed(limit, known_at) == limit
+    assert believed(beyond, known_at) == (SENTINEL, beyond.text, Q.FUTURE)
+    assert believed(missing, known_at) == missing
