@@ -1,0 +1,71 @@
+"""The README's five minutes, run as written: what it shows is what a user sees.
+
+`python -m tests.test_readme` writes the output of its commands anew.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import ROOT, RunningTrail
+
+README = ROOT / "README.md"
+BLOCK = re.compile(r"```console\n(\$ idtrail .*?)```", re.DOTALL)
+_AGE = re.compile(r"\b\d+ (?:s|min|h|d) ago|\b(open|for) \d+ (?:s|min|h|d)\b|\(\d+ (?:s|min|h|d)\)")
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTrail]:
+    running = RunningTrail(tmp_path_factory.mktemp("readme") / "state", more={"COLUMNS": "110"})
+    try:
+        running.start()
+        yield running
+    finally:
+        assert running.stop() == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+def test_the_tour_shows_what_a_user_sees(trail: RunningTrail) -> None:
+    blocks = BLOCK.findall(README.read_text())
+    assert len(blocks) >= 4
+    for block in blocks:
+        command = block.splitlines()[0]
+        assert _without_ages(played(trail, command)) == _without_ages(block), command
+
+
+def played(trail: RunningTrail, command: str) -> str:
+    """A block as it should stand in the README."""
+    arguments = shlex.split(command.removeprefix("$ idtrail "))
+    printed = trail.run(*arguments)
+    trail.settle()
+    return "\n".join([command, *(line.rstrip() for line in printed.splitlines())]) + "\n"
+
+
+def _without_ages(text: str) -> list[str]:
+    """Ages grow with every day; the columns beside them move, and what is cut off moves with them."""
+    lines = [_AGE.sub("AGE", line).split() for line in text.splitlines()]
+    return [" ".join(words[:-3] if words and words[-1].endswith("…") else words) for words in lines]
+
+
+def _rewrite() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        trail = RunningTrail(Path(directory) / "state", more={"COLUMNS": "110"})
+        trail.start()
+        try:
+            text = README.read_text()
+            for block in BLOCK.findall(text):
+                text = text.replace(block, played(trail, block.splitlines()[0]))
+            README.write_text(text)
+        finally:
+            trail.stop()
+
+
+if __name__ == "__main__":
+    _rewrite()
