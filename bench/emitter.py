@@ -88,9 +88,7 @@ async def bare(connection: KafkaConnection, topic: str, envelopes: list[Envelope
         began = time.perf_counter()
         futures: list[Any] = []
         for envelope in envelopes:
-            futures.append(
-                await producer.send(topic, envelope.value, key=envelope.key, headers=envelope.headers)
-            )
+            futures.append(await producer.send(topic, envelope.value, key=envelope.key, headers=envelope.headers))
             if len(futures) == 5_000:
                 await asyncio.gather(*futures)
                 futures.clear()
@@ -103,9 +101,7 @@ async def flown(connection: KafkaConnection, topic: str, envelopes: list[Envelop
     uplink = await Uplink.connect(connection, (topic,), 30)
     began = time.perf_counter()
     for start in range(0, len(envelopes), 5_000):
-        flight = await uplink.fly(
-            [Record(topic, e.key, e.value, e.headers) for e in envelopes[start : start + 5_000]]
-        )
+        flight = await uplink.fly([Record(topic, e.key, e.value, e.headers) for e in envelopes[start : start + 5_000]])
         assert not flight.trouble, flight.trouble
     seconds = time.perf_counter() - began
     await uplink.close()
