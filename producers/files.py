@@ -167,7 +167,7 @@ class _Reader:
         first = counted.peek()
         source: BinaryIO | _Counted = counted
         if first.startswith(b"\x1f\x8b"):
-            source = gzip.open(counted)  # type: ignore[call-overload]  # because it only ever reads
+            source = gzip.open(counted)  # type: ignore[call-overload]  # noqa: SIM115  because it only reads and ends with the file
         position = 0
         try:
             while block := source.read(BLOCK_BYTES):

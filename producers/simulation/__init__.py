@@ -1,4 +1,4 @@
-"""A deterministic organisation whose Directory Insights events feed demos, tests and benchmarks, with the truth beside them."""
+"""A deterministic organisation: its Directory Insights events, and the truth beside them."""
 
 from producers.simulation.journal import SimulatedEvent
 from producers.simulation.organisation import Organisation

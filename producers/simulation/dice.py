@@ -1,4 +1,4 @@
-"""Chance that repeats: every draw comes from `random.Random.random`, the one method whose sequence Python promises to keep."""
+"""Chance that repeats: every draw is of `random.Random.random`, whose sequence Python promises to keep."""
 
 import random
 from collections.abc import Sequence

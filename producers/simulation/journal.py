@@ -1,4 +1,7 @@
-"""Writes what happens as the vendor would log it: the JSON of an event, its id and its timestamp. No field the vendor does not write."""
+"""Writes what happens as the vendor would log it.
+
+The JSON of an event, its id and its timestamp. No field the vendor does not write.
+"""
 
 import time
 from datetime import datetime
@@ -26,7 +29,8 @@ class SimulatedEvent(NamedTuple):
 
     at: when it happened (events come in this order; an oddity may have the timestamp say otherwise).
     event_id, event_type: as written, None where an oddity left them out.
-    outcome: as the log states it, "other" outside the twelve types. cause, episode: why it really failed, "" if it did not.
+    outcome: as the log states it, "other" outside the twelve types. cause, episode: why it really failed, "" if it did
+    not.
     oddity: the name of the oddity it carries, or "".
     """
 

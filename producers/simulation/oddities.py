@@ -1,10 +1,13 @@
-"""The odd sides of the vendor's envelope, put on a few events. What an odd event still states is stated in its outcome."""
+"""The odd sides of the vendor's envelope, put on a few events.
+
+What an odd event still states is stated in its outcome.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from producers.simulation.dice import Dice
-from producers.simulation.model import TWELVE, UPDATE, GROUP_UPDATE
+from producers.simulation.model import GROUP_UPDATE, TWELVE, UPDATE
 
 Json = dict[str, Any]
 _TWELVE = frozenset(TWELVE)

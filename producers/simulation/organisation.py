@@ -21,10 +21,14 @@ DEFAULT_PACE = Pace()
 
 
 class Organisation(Iterator[SimulatedEvent]):
-    """An iterator of events, drawn as they are asked for; it can be played once. No clock: the same arguments give the same bytes.
+    """An iterator of events, drawn as they are asked for; it can be played once.
 
-    `applications` is how many, or their names; `oddities` the share of events with an odd envelope. With `story`, the default
-    when it fits, the end of the period is told (see `story`), otherwise chance alone decides. `truth` is filled while playing;
+    No clock: the same arguments give the same bytes.
+
+    `applications` is how many, or their names; `oddities` the share of events with an odd envelope. With `story`, the
+    default
+    when it fits, the end of the period is told (see `story`), otherwise chance alone decides. `truth` is filled while
+    playing;
     with `truth=False` only its counts are, for streams too long to remember.
     """
 

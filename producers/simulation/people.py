@@ -1,4 +1,7 @@
-"""People's lives in the directory: they join, change, move, leave, come back; and what each step grants or takes away."""
+"""People's lives in the directory.
+
+They join, change, move, leave, come back; and what each step grants or takes away.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How applications answer a push: well, or in one of the ways real ones misbehave. Pure: state and chance come as arguments."""
+"""How applications answer a push: well, or as real ones misbehave. Pure: state and chance come as arguments."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,9 +28,11 @@ REASONS = {
     500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
 }  # fmt: skip
 
+_NO_MEMBER = "No valid resources: [{memberId=<member>, display=null}]"
+
 
 class Reply(NamedTuple):
-    """One answer. `applied`: the provider did what was asked, whatever it said. `<user>`, `<id>`: filled in per subject."""
+    """One answer. `applied`: the provider did what was asked, whatever it said. `<user>`, `<id>`: of the subject."""
 
     status: int | None  # None: no HTTP answer came at all
     details: str = "OK"
@@ -95,7 +97,11 @@ TROUBLES = {
     ),
     "switched_off": Trouble(
         "permission", _PUSHES,
-        (_failed(403, "Forbidden: the token lacks permission, an administrator switched SCIM off", "permission", retry=True),),
+        (
+            _failed(
+                403, "Forbidden: the token lacks permission, an admin switched SCIM off", "permission", retry=True
+            ),
+        ),
         hours=(2, 8),
     ),
     "outage": Trouble(
@@ -118,7 +124,11 @@ TROUBLES = {
     ),
     "timed_out_but_done": Trouble(
         "network", frozenset((CREATE,)),
-        (Reply(None, "", "request timed out after 60s (Client.Timeout exceeded)", "network", retry=True, applied=True),),
+        (
+            Reply(
+                None, "", "request timed out after 60s (Client.Timeout exceeded)", "network", retry=True, applied=True
+            ),
+        ),
         share=0.3, lasting=True, hours=(4, 30),
     ),
     "rate_limited": Trouble(
@@ -136,7 +146,8 @@ TROUBLES = {
         (
             Reply(
                 409,
-                '{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"detail":"User already exists in the database."}',
+                '{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],'
+                '"detail":"User already exists in the database."}',
                 _TAKEN, "conflict", retry=True,
             ),
             _failed(409, "userName <user> is already taken", "conflict", "uniqueness", "userName", retry=True),
@@ -157,8 +168,8 @@ TROUBLES = {
     "unknown_member": Trouble(
         "not_found", frozenset((GROUP_UPDATE,)),
         (
-            _failed(404, "No valid resources: [{memberId=<member>, display=null}]", "not_found", "", "members", retry=True),
-            _failed(400, "No valid resources: [{memberId=<member>, display=null}]", "not_found", "", "members", retry=True),
+            _failed(404, _NO_MEMBER, "not_found", "", "members", retry=True),
+            _failed(400, _NO_MEMBER, "not_found", "", "members", retry=True),
         ),
         share=0.4, lasting=True, hours=(6, 40), attribute="members",
     ),
@@ -177,7 +188,11 @@ TROUBLES = {
     ),
     "two_matches": Trouble(
         "conflict", frozenset((UPDATE,)),
-        (Reply(200, "2 resources match userName", "lookup is ambiguous: multiple users match", "conflict", lookup=True),),
+        (
+            Reply(
+                200, "2 resources match userName", "lookup is ambiguous: multiple users match", "conflict", lookup=True
+            ),
+        ),
         share=0.1, lasting=True, hours=(6, 40),
     ),
     "lookup_breaks": Trouble(
@@ -231,7 +246,7 @@ class Manner:
 
 
 def answer(operation: str, account: Account, attribute: str, dice: Dice) -> tuple[Reply, Episode | str | None]:
-    """What the application says now, and what it is part of: a live trouble's episode, or the name of a standing one."""
+    """What the application says now, and what it is part of: a live trouble's episode, or a standing one's name."""
     app = account.app
     for manner in app.live:
         if manner.touches(operation, account, dice):

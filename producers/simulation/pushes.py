@@ -44,7 +44,8 @@ class Pushes:
     def send(self, at: int, account: Account, operation: str, actor: Admin, attribute: str = "") -> None:
         """Attempt it at that instant, and again as long as needed. A push that still waits for its retry gives way.
 
-        `attribute`: which one an update carries ("active": take the account back into use), or a group's changed member.
+        `attribute`: which one an update carries ("active": take the account back into use), or a group's changed
+        member.
         """
         account.serial += 1
         self.world.agenda.add(at, self.attempt, account, operation, actor, attribute, account.serial, 1)

@@ -1,4 +1,7 @@
-"""Draws an organisation's people, groups, admins and applications. The seed alone decides who they are and their ids."""
+"""Draws an organisation's people, groups, admins and applications.
+
+The seed alone decides who they are and their ids.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

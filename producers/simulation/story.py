@@ -1,4 +1,7 @@
-"""The told part of the default organisation: who could not be closed, and one episode of each trouble. All times count back from the end."""
+"""The told part of the default organisation.
+
+Who could not be closed, and one episode of each trouble. All times count back from the end.
+"""
 
 from producers.simulation.integrations import Integrations
 from producers.simulation.model import DAY, HOUR, MINUTE, SECOND, Person

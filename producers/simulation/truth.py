@@ -1,4 +1,7 @@
-"""What really happened, kept beside the events: the oracle of the tests. It knows the simulation, never the code under test."""
+"""What really happened, kept beside the events.
+
+The oracle of the tests. It knows the simulation, never the code under test.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,7 +19,10 @@ def instant(at: int) -> datetime:
 
 
 class Change(NamedTuple):
-    """From `at` (microseconds since 1970) the state held; `event_id` is the logged event that shows it, None if none does."""
+    """From `at` (microseconds since 1970) the state held.
+
+    `event_id` is the logged event that shows it, None if none does.
+    """
 
     state: str
     at: int
@@ -25,14 +31,14 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class AccountTruth:
-    """The states of one subject (a user or a group) in one application, each until the next change; before the first: absent.
+    """The states of one subject (a user or a group) in one application, each until the next change; at first absent.
 
-    intended:  what the directory wants. It changes at the directory's event that decides it (a suspension, a binding, a removal
-               from a group, a hard delete), which is before the first attempt.
-    confirmed: what the log confirms: only a successful attempt changes it, at that event's own instant. `absent` with an event
-               means the provider answered 404 to a deactivation or deletion (reported absent).
-    actual:    what the provider really holds, also where no event shows it (event_id None, or of an attempt that was logged as
-               failed yet took effect).
+    intended: what the directory wants. It changes at the directory's event that decides it (a suspension, a binding,
+        a removal from a group, a hard delete), which is before the first attempt.
+    confirmed: what the log confirms: only a successful attempt changes it, at that event's own instant. `absent` with
+        an event means the provider answered 404 to a deactivation or deletion (reported absent).
+    actual: what the provider really holds, also where no event shows it (event_id None, or of an attempt that was
+        logged as failed yet took effect).
     closing_*: the attempts to deactivate or delete it, of whatever answer, since it was last meant to be closed.
     last_cause: why the latest of them failed; "" when it did not, or none was made.
     used_at:   the first sign-in after it was meant to be closed.
@@ -97,7 +103,8 @@ class Truth:
     """Grows while the events are drawn: it is true up to the last event taken from the organisation.
 
     With `recording` off only `counts` is kept, in constant memory.
-    counts: event type -> outcome *as the log states it* -> number. The twelve types by success, failure, reported_absent,
+    counts: event type -> outcome *as the log states it* -> number. The twelve types by success, failure,
+    reported_absent,
     unknown; all other types under "other"; events whose oddity took the type away under "".
     """
 
@@ -182,7 +189,10 @@ class Truth:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain data: instants as RFC 3339 text, intervals as [state, from, to or null, event id or null]."""
+        """Everything as plain data.
+
+        Instants as RFC 3339 text, intervals as [state, from, to or null, event id or null].
+        """
         return {
             "accounts": [
                 {

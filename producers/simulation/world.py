@@ -1,4 +1,7 @@
-"""What every part of a running simulation shares: the agenda of what happens next, the dice, the roster, the journal, the truth."""
+"""What every part of a running simulation shares.
+
+The agenda of what happens next, the dice, the roster, the journal, the truth.
+"""
 
 import heapq
 from collections.abc import Callable

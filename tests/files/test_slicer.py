@@ -214,8 +214,10 @@ shapes = st.sampled_from(
     [(b"[", b",", b"]"), (b"[\n", b",\n", b"\n]\n"), (b"", b"\n", b""), (b"", b"\r\n\r\n", b"\n"), (b"", b"", b"")]
 )
 fragments = st.sampled_from(
-    [b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\n", b"\n  ", b" ", b"1", b"tru", b"null", b'"a"', b"\xff"]
-    + [b"\xef\xbb\xbf", b'{"id":"a"}', b'\n{"id":"b"}', b'"x":', b"{" * 5, b"]" * 5, b"a" * 30, "é".encode()]
+    [
+        *b'{ } [ ] , : " \\ 1 tru null "a" {"id":"a"} "x": {{{{{ ]]]]]'.split(),
+        *(b"\n", b"\n  ", b" ", b"\xff", b"\xef\xbb\xbf", b'\n{"id":"b"}', b"a" * 30, "é".encode()),
+    ]
 )
 soup = st.lists(fragments, max_size=40).map(b"".join) | st.binary(max_size=60)
 
