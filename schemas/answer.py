@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from schemas.errors import MalformedRecord
 from schemas.events import Event
+from schemas.jsontext import decode_object
 
 _STATUS_IN_TEXT = re.compile(
     r"""(?ix)
@@ -30,7 +32,7 @@ _SCIM_TYPE_IN_TEXT = re.compile(
     r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
     r"|tooManyRequests|sensitive|invalidVers)\b"
 )
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[/!a-zA-Z][^<>@]*>")
 _SPOKEN = frozenset({"detail", "message", "error_description", "description", "error", "title", "code", "__type"})
 _HELD = frozenset({"errors", "details"})
 
@@ -90,12 +92,11 @@ def _scim_error(text: str) -> dict[str, Any] | None:
     if start < 0 or start > 200:
         return None
     try:
-        found = orjson.loads(text[start : text.rfind("}") + 1])
-    except orjson.JSONDecodeError:
+        found = decode_object(text[start : text.rfind("}") + 1].encode())
+    except MalformedRecord:
         return None
-    if isinstance(found, dict) and isinstance(found.get("error"), dict):
-        found = found["error"]
-    return found if isinstance(found, dict) else None
+    inner = found.get("error")
+    return inner if isinstance(inner, dict) else found
 
 
 def _words(body: dict[str, Any]) -> Iterator[str]:

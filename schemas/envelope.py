@@ -118,6 +118,8 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
 
 def _organization(event: Event, source: Source) -> str:
     own = event.organization
+    if "organization" in event.set_aside:
+        raise ForeignOrganization("the record's organization is not a text", reason="odd_organization")
     if source.organization is None:
         if not own:
             raise ForeignOrganization(
@@ -145,6 +147,12 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+_CONTEXT: Final = frozenset(
+    ("ce_id", "ce_type", "ce_source", "idtrail_fingerprint", "idtrail_organization", "idtrail_trust")
+) | {"idtrail_received_at"}
+_TRUST: Final = {trust.name.lower().encode(): trust for trust in Trust}
+
+
 class Sealed(NamedTuple):
     """The context of a logged event, read back from its headers."""
 
@@ -167,6 +175,9 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
     have given it, at the lowest trust. Raises `RecordError` when that cannot be.
     """
     found = dict(headers)
+    if not found.keys() >= _CONTEXT:
+        sealed = seal(value, Source("kafka", Trust.OPEN_INGEST), known_at)
+        found = dict(sealed.headers)
     try:
         return Sealed(
             bytes.fromhex(found["ce_id"].decode().replace("-", "")),
@@ -174,16 +185,12 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
             found["ce_type"].decode().removeprefix(TYPE_PREFIX),
             found["idtrail_organization"].decode(),
             found["ce_source"].decode(),
-            Trust[found["idtrail_trust"].decode().upper()],
+            _TRUST[found["idtrail_trust"]],
             datetime.fromisoformat(found["idtrail_received_at"].decode()),
             "idtrail_redacted" in found,
         )
-    except KeyError:
-        pass
-    except ValueError:
+    except (KeyError, ValueError):
         raise MalformedRecord("unreadable idtrail headers", reason="bad_headers") from None
-    sealed = seal(value, Source("kafka", Trust.OPEN_INGEST), known_at)
-    return unseal(sealed.value, sealed.headers, known_at)
 
 
 def dead_letter(raw: bytes, source: Source, reason: RecordError, position: str) -> tuple[bytes, bytes, list[Header]]:

@@ -9,7 +9,7 @@ it is named in `set_aside`, and its bytes stay in the record.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +23,10 @@ class Kind(StrEnum):
     USER = "user"
     GROUP = "group"
     OTHER = "other"
+
+
+Integer = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+"""What one JSON reader takes for an integer and another for a float is neither here."""
 
 
 class _Lenient(BaseModel):
@@ -61,7 +65,7 @@ class Application(_Lenient):
 class MessageChain(_Lenient):
     """The provider's answer, as far as the directory passes it on."""
 
-    response_code: str | int | None = None
+    response_code: str | Integer | None = None
     response_message: str | None = None
     message_details: Any = None
 
@@ -91,11 +95,11 @@ class DirectoryInsightsEvent(_Lenient):
     set_aside: ClassVar[tuple[str, ...]] = ()
     """Names of the fields whose shape was not the expected one; an odd event has its own."""
 
-    id: str | int | None = None
+    id: str | Integer | None = None
     timestamp: Any = Field(None, validation_alias=AliasChoices("timestamp", "jc_timestamp"))
     service: str | None = None
     organization: str | None = None
-    version: str | int | None = Field(
+    version: str | Integer | None = Field(
         None, validation_alias=AliasChoices("@version", "_version"), serialization_alias="@version"
     )
     initiated_by: InitiatedBy | None = None
@@ -252,6 +256,9 @@ _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
 }
 
 
+_VERSION_NAMES: Final = {"version", "@version", "_version"}
+
+
 def class_of(event_type: object) -> type[DirectoryInsightsEvent]:
     """The class that types records of `event_type`."""
     return _CLASSES.get(event_type, DirectoryEvent) if isinstance(event_type, str) else DirectoryEvent
@@ -277,8 +284,8 @@ def from_object(record: dict[str, Any]) -> Event:
         return cls.model_validate(record)
     except ValidationError as error:
         odd = {str(details["loc"][0]) for details in error.errors(include_url=False, include_input=False)}
-    # A validation alias reports the name the model knows, not always the record's.
-    dropped = odd | ({"@version", "_version"} if "version" in odd else set())
+    # One name of the version may hide another that is as odd.
+    dropped = odd | (_VERSION_NAMES if odd & _VERSION_NAMES else set())
     event = cls.model_validate({name: value for name, value in record.items() if name not in dropped})
     # Not a private attribute of pydantic's: every event would pay for what few have.
     event.__dict__["set_aside"] = tuple(sorted(odd))

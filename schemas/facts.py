@@ -223,8 +223,8 @@ def _account_state(event: Event) -> str:
         return "inactive"
     if event.action in ("create", "update"):
         for change in event.changes or ():
-            if change.field == "active":
-                return "active" if change.to in (True, "true", "True", 1) else "inactive"
+            if change.field == "active" and change.to is not None:
+                return "active" if str(change.to).lower() in ("true", "1") else "inactive"
         return "active" if event.action == "create" else ""
     return ""
 

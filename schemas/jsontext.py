@@ -15,8 +15,8 @@ import orjson
 
 from schemas.errors import MalformedRecord
 
-MAX_DEPTH: Final = 500
-"""Deeper nesting is refused: no event has it, and parsers disagree on where they give up."""
+MAX_DEPTH: Final = 128
+"""Deeper nesting is refused: no event has it, and parsers and recursion give up at various depths beyond."""
 
 _BOM = b"\xef\xbb\xbf"
 # A string, one structural byte, or a literal. JSON's own escapes never contain a bare quote.
@@ -32,9 +32,11 @@ def trim(raw: bytes) -> bytes:
 def decode_object(raw: bytes) -> dict[str, Any]:
     """The object that `raw` spells. Raises `MalformedRecord` for anything else.
 
-    What orjson refuses but RFC 8259 allows (lone surrogates, numbers beyond 64 bits) is read by the
-    standard library; a lone surrogate becomes U+FFFD in the value returned, never in the bytes.
+    What orjson refuses but RFC 8259 allows (lone surrogates) is read by the standard library; such a
+    surrogate becomes U+FFFD in the value returned, never in the bytes. An integer beyond 64 bits is a float.
     """
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        raise MalformedRecord(f"nested deeper than {MAX_DEPTH} levels", reason="too_deep")
     try:
         decoded = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -49,16 +51,21 @@ def _decode_leniently(raw: bytes, error: orjson.JSONDecodeError) -> Any:
         text = raw.decode()
     except UnicodeDecodeError as bad:
         raise MalformedRecord(f"invalid UTF-8 at byte {bad.start}", reason="invalid_utf8") from None
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
-        raise MalformedRecord(f"nested deeper than {MAX_DEPTH} levels", reason="too_deep")
     try:
-        return _without_surrogates(json.loads(text, parse_constant=_refuse_constant))
+        return _without_surrogates(json.loads(text, parse_constant=_refuse_constant, parse_int=_integer))
     except (ValueError, RecursionError):
         raise MalformedRecord(f"not JSON: {error.msg} (byte {error.pos})", reason="not_json") from None
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    if len(digits) > 20:
+        return float(digits)
+    value = int(digits)
+    return value if -(2**63) <= value < 2**64 else float(digits)
 
 
 def _depth(raw: bytes) -> int:

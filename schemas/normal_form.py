@@ -47,7 +47,7 @@ def normal_form(event: dict[str, Any]) -> bytes:
         cleaned.pop(field, None)
     try:
         return orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer beyond 64 bits, which only the standard library writes
+    except TypeError:  # an integer beyond 64 bits, in a record that was not read from bytes
         return json.dumps(cleaned, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
