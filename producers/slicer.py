@@ -127,7 +127,8 @@ class Slicer:
         while True:
             at = separators(text, at).end()
             if at >= size:
-                return _line_start(text, at)
+                # What an open value has taken must not be met again.
+                return size if self._open is not None else _line_start(text, at)
             first = text[at]
             if first == "{" or (first == "[" and self.in_array):
                 try:
