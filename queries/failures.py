@@ -32,24 +32,38 @@ _TOTALS: Final = (
 _GROUPS: Final = """
 SELECT
     f.organization AS organization, f.application_id AS application_id,
-    argMax(f.application_name, f.occurred_at) AS application, f.cause AS cause, f.attribute AS attribute,
-    count() AS tries, uniqExactIf(f.subject_id, f.kind = 'user') AS people,
-    uniqExactIf(f.subject_id, f.kind = 'group') AS groups, min(f.occurred_at) AS first, max(f.occurred_at) AS last,
-    countIf(f.occurred_at > f.own_success) AS unresolved, max(f.any_success) AS last_success,
-    argMax(f.detail, f.occurred_at) AS detail, argMax(f.http_status, f.occurred_at) AS http_status,
-    argMax(f.event_id, f.occurred_at) AS last_event, count() OVER () AS total
+    argMax(f.try.application_name, f.try.occurred_at) AS application, f.try.cause AS cause,
+    f.try.attribute AS attribute, count() AS tries, uniqExactIf(f.subject_id, f.kind = 'user') AS people,
+    uniqExactIf(f.subject_id, f.kind = 'group') AS groups, min(f.try.occurred_at) AS first,
+    max(f.try.occurred_at) AS last, countIf(f.try.occurred_at > f.own_success) AS unresolved,
+    max(f.any_success) AS last_success, argMax(f.try.detail, f.try.occurred_at) AS detail,
+    argMax(f.try.http_status, f.try.occurred_at) AS http_status,
+    argMax(f.try.event_id, f.try.occurred_at) AS last_event, count() OVER () AS total
 FROM (
-    SELECT *,
-        maxIf(occurred_at, outcome = 'success') OVER (
-            PARTITION BY organization, application_id, kind, subject_id) AS own_success,
-        maxIf(occurred_at, outcome = 'success') OVER (PARTITION BY organization, application_id) AS any_success
-    FROM ({attempts})
+    SELECT organization, application_id, kind, subject_id, own_success, any_success, arrayJoin(tries) AS try
+    FROM (
+        SELECT *, max(own_success) OVER (PARTITION BY organization, application_id) AS any_success
+        FROM (
+            SELECT organization, application_id, kind, subject_id,
+                maxIf(occurred_at, outcome = 'success') AS own_success,
+                groupArrayIf(
+                    CAST(tuple(event_id, occurred_at, application_name, cause, attribute, detail, http_status)
+                        AS {failed}),
+                    outcome = 'failure' AND occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC'){causes}
+                ) AS tries
+            FROM ({attempts})
+            GROUP BY organization, application_id, kind, subject_id
+        )
+    )
 ) AS f
-WHERE f.outcome = 'failure' AND f.occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC'){causes}
 GROUP BY organization, application_id, cause, attribute
 ORDER BY tries DESC, last DESC, application_id, cause, attribute
 LIMIT {{limit:UInt32}}
 """
+_FAILED: Final = (
+    "Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), application_name String, cause String,"
+    " attribute String, detail String, http_status UInt16)"
+)
 _COLUMNS: Final = (
     "organization", "application_id", "application_name", "kind", "subject_id", "outcome", "cause", "attribute",
     "detail", "http_status",
@@ -59,10 +73,10 @@ _COLUMNS: Final = (
 def failures_sql(selection: Selection) -> tuple[str, str]:
     """The statements for the totals and for the groups, with the parameters of `_all_attempts`."""
     everything = _all_attempts(selection)
-    causes = " AND f.cause IN {failed_by:Array(String)}" if selection.causes else ""
+    causes = " AND cause IN {failed_by:Array(String)}" if selection.causes else ""
     return (
         _TOTALS.format(attempts=everything.in_force_sql(("outcome",), "attempts")),
-        _GROUPS.format(attempts=everything.in_force_sql(_COLUMNS, "attempts"), causes=causes),
+        _GROUPS.format(attempts=everything.in_force_sql(_COLUMNS, "attempts"), causes=causes, failed=_FAILED),
     )
 
 

@@ -33,15 +33,18 @@ class History(NamedTuple):
 def history_sql() -> str:
     """Reads `events_by_subject` and nothing else. Ids are ordered as their text, as the fold orders them;
     ClickHouse would compare their second half first. No range leaves out what has no believable time."""
+    person = "organization = {organization:String} AND subject_id = {subject:String}"
     return (
-        f"SELECT {_LIST} FROM (SELECT * FROM events_by_subject"
-        " WHERE organization = {organization:String} AND subject_id = {subject:String}"
-        f" ORDER BY {IN_FORCE} DESC LIMIT 1 BY event_id)"
-        " WHERE (time_quality != 'ok' OR (occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
+        f"SELECT {_LIST} FROM events_by_subject WHERE {person}"
+        " AND (event_id, version, fingerprint) GLOBAL IN ("
+        "SELECT event_id, tupleElement(best, 1), tupleElement(best, 2) FROM ("
+        f"SELECT event_id, max({IN_FORCE}) AS best FROM events_by_subject WHERE {person} GROUP BY event_id))"
+        " AND (time_quality != 'ok' OR (occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
         " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')))"
+        " AND occurred_at >= fromUnixTimestamp64Micro({after_at:Int64}, 'UTC')"
         " AND (occurred_at, toString(event_id))"
         " > (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:String})"
-        " ORDER BY occurred_at, toString(event_id) LIMIT {limit:UInt32}"
+        " ORDER BY occurred_at, toString(event_id) LIMIT 1 BY event_id LIMIT {limit:UInt32}"
     )
 
 
