@@ -9,6 +9,8 @@ from typing import Final
 
 from idtrail.documentation import settings_page
 from queries.api.app import documents as openapi_files
+from schemas.documentation import documents as event_pages
+from schemas.json_schema import documents as schema_files
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -17,7 +19,12 @@ def _settings_files() -> dict[str, str]:
     return {"docs/settings.md": settings_page()}
 
 
-GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (_settings_files, openapi_files)
+GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
+    _settings_files,
+    openapi_files,
+    schema_files,
+    event_pages,
+)
 """Each gives texts by their path from the root of the repository."""
 
 

@@ -9,11 +9,12 @@ it is named in `set_aside`, and its bytes stay in the record.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from schemas.jsontext import decode_object
+from schemas.parts import Application, Change, Correlation, InitiatedBy, Integer, Lenient, MessageChain, Resource
 
 
 class Kind(StrEnum):
@@ -25,67 +26,7 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-Integer = Annotated[int, Field(ge=-(2**63), lt=2**64)]
-"""What one JSON reader takes for an integer and another for a float is neither here."""
-
-
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="allow", populate_by_name=True, ser_json_inf_nan="constants")
-
-
-class InitiatedBy(_Lenient):
-    """Who or what caused the event: an administrator, a user, or a service."""
-
-    id: str | None = None
-    type: str | None = None
-    email: str | None = None
-    username: str | None = None
-    source: str | None = None
-
-
-class Resource(_Lenient):
-    """What the event is about, in the directory's own terms."""
-
-    id: str | None = None
-    type: str | None = None
-    username: str | None = None
-    email: str | None = None
-    name: str | None = None
-    display_name: str | None = Field(None, alias="displayName")
-
-
-class Application(_Lenient):
-    """The application that is provisioned into."""
-
-    id: str | None = None
-    name: str | None = None
-    display_label: str | None = None
-
-
-class MessageChain(_Lenient):
-    """The provider's answer, as far as the directory passes it on."""
-
-    response_code: str | Integer | None = None
-    response_message: str | None = None
-    message_details: Any = None
-
-
-class Change(_Lenient):
-    """One attribute that was set or changed; `from` and `to` are of any JSON type."""
-
-    field: str | None = None
-    from_: Any = Field(None, alias="from")
-    to: Any = None
-
-
-class Correlation(_Lenient):
-    """What the event belongs to, such as a user import."""
-
-    id: str | None = None
-    type: str | None = None
-
-
-class DirectoryInsightsEvent(_Lenient):
+class DirectoryInsightsEvent(Lenient):
     """The envelope common to all Directory Insights events. Only `timestamp` is guaranteed by the vendor."""
 
     canonical: ClassVar[str] = ""
@@ -95,25 +36,32 @@ class DirectoryInsightsEvent(_Lenient):
     set_aside: ClassVar[tuple[str, ...]] = ()
     """Names of the fields whose shape was not the expected one; an odd event has its own."""
 
-    id: str | Integer | None = None
-    timestamp: Any = Field(None, validation_alias=AliasChoices("timestamp", "jc_timestamp"))
-    service: str | None = None
-    organization: str | None = None
-    version: str | Integer | None = Field(
-        None, validation_alias=AliasChoices("@version", "_version"), serialization_alias="@version"
+    id: str | Integer | None = Field(None, description="The vendor's own id; without one, content is identity.")
+    timestamp: Any = Field(
+        None,
+        validation_alias=AliasChoices("timestamp", "jc_timestamp"),
+        description="When it occurred: RFC 3339 with 0 to 9 fractional digits. Null or garbage is kept and flagged.",
     )
-    initiated_by: InitiatedBy | None = None
-    client_ip: str | None = None
-    auth_method: str | None = None
-    success: bool | None = None
-    provider: str | None = None
-    error_message: str | None = None
-    resource: Resource | None = None
-    application: Application | None = None
-    idm_client_id: str | None = None
-    message_chain: MessageChain | None = None
-    correlation: Correlation | None = None
-    changes: list[Change] | None = None
+    service: str | None = Field(None, description="The service that logged it: `directory`, `sso`, `radius`, …")
+    organization: str | None = Field(None, description="The organization in the directory; must be the source's own.")
+    version: str | Integer | None = Field(
+        None,
+        validation_alias=AliasChoices("@version", "_version"),
+        serialization_alias="@version",
+        description="The format's version; `_version` in exports to Google Cloud.",
+    )
+    initiated_by: InitiatedBy | None = Field(None, description="Who or what caused it.")
+    client_ip: str | None = Field(None, description="The actor's address.")
+    auth_method: str | None = Field(None, description="How the actor was signed in: `session`, `api key`, …")
+    success: bool | None = Field(None, description="Whether it succeeded. Often absent, and then never assumed.")
+    provider: str | None = Field(None, description="The identity provider of a sign-in; empty otherwise.")
+    error_message: str | None = Field(None, description="What went wrong, in words; empty or absent when nothing did.")
+    resource: Resource | None = Field(None, description="The person or group that was provisioned.")
+    application: Application | None = Field(None, description="The application that was provisioned into.")
+    idm_client_id: str | None = Field(None, description="The integration's id.")
+    message_chain: MessageChain | None = Field(None, description="The provider's answer; `{}` and absent are common.")
+    correlation: Correlation | None = Field(None, description="What it belongs to, such as an import; `{}` is common.")
+    changes: list[Change] | None = Field(None, description="The attributes that were sent, one element each.")
 
 
 class IdmIntegrationActivate(DirectoryInsightsEvent):

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 from schemas.answer import read_answer
 from schemas.cause import CAUSES
 from schemas.classification import Answer, classify
-from schemas.events import Change, DirectoryEvent, Event, Kind
+from schemas.events import DirectoryEvent, Event, Kind
 from schemas.outcome import Evidence, Outcome, judge
+from schemas.parts import Change
 from schemas.redaction import redact_text
 
 MAX_DETAIL: Final = 500

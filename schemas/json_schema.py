@@ -1,0 +1,105 @@
+"""JSON Schemas of the twelve events and of the Kafka headers, made from the models.
+
+They describe what the vendor documents; a record that breaks them is still kept (see `schemas.events`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+from schemas.envelope import OTHER_TYPE, TYPE_PREFIX, Trust
+from schemas.events import EVENT_TYPES, PROVISIONING_EVENTS, DirectoryInsightsEvent
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+DIRECTORY: Final = "schemas/json"
+
+
+class HeaderText(NamedTuple):
+    """What a Kafka header holds: a pattern of its text, whether it is always there, and what it means."""
+
+    pattern: str
+    required: bool
+    meaning: str
+
+
+_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+_TRUSTS = "|".join(trust.name.lower() for trust in Trust)
+
+HEADERS: Final[dict[str, HeaderText]] = {
+    "ce_specversion": HeaderText(r"^1\.0$", True, "CloudEvents version."),
+    "ce_id": HeaderText(_UUID, True, "The event's identity: the same for every copy, by whatever route."),
+    "ce_type": HeaderText(
+        "^" + TYPE_PREFIX.replace(".", r"\."),
+        True,
+        f"`{TYPE_PREFIX}` and the event type's own name, whichever alias the record uses; `{OTHER_TYPE}` without one.",
+    ),
+    "ce_source": HeaderText("", True, "Where it came from, such as `file:export.json.gz` or `api:<token name>`."),
+    "ce_time": HeaderText(r"^\d{4}-", False, "The event's timestamp as written; absent when it cannot be believed."),
+    "ce_subject": HeaderText(".", False, "The person, group or application that the event is about."),
+    "content-type": HeaderText("^application/json$", True, "The value is one JSON object."),
+    "idtrail_organization": HeaderText(".", True, "The organization that the event belongs to."),
+    "idtrail_received_at": HeaderText(
+        r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$",
+        True,
+        "The producer's clock at receipt: evidence only.",
+    ),
+    "idtrail_fingerprint": HeaderText(
+        "^[0-9a-f]{32}$", True, "128 bits of BLAKE2b over the normal form, taken before secrets are cut."
+    ),
+    "idtrail_digest": HeaderText(
+        "^[0-9a-f]{64}$", True, "SHA-256 of the value as logged: proves an erased value to have been there."
+    ),
+    "idtrail_trust": HeaderText(f"^({_TRUSTS})$", True, "How it came. Of two copies the more trusted is in force."),
+    "idtrail_redacted": HeaderText(
+        "^[1-9][0-9]*$", False, "How many secrets were cut out; without it the value is what came, byte for byte."
+    ),
+}
+
+
+def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
+    """The JSON Schema of one provisioning event."""
+    schema = event.model_json_schema(by_alias=True, mode="validation")
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:idtrail:event:{event.canonical}",
+        "title": event.canonical,
+        **{key: value for key, value in _plain(schema).items() if key != "title"},
+        "required": ["timestamp", "event_type"],
+    }
+
+
+def header_schema() -> dict[str, Any]:
+    """The JSON Schema of the headers of one record, names to texts."""
+    return {
+        "$schema": DIALECT,
+        "$id": "urn:idtrail:headers",
+        "title": "Headers of idtrail.events",
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "pattern": text.pattern, "description": text.meaning}
+            for name, text in HEADERS.items()
+        },
+        "required": [name for name, text in HEADERS.items() if text.required],
+        "additionalProperties": True,
+    }
+
+
+def _plain(schema: Any) -> Any:
+    """Without the titles that only repeat the names."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _plain(item) for name, item in value.items()} if key in ("properties", "$defs") else _plain(value)
+        for key, value in schema.items()
+        if key != "title"
+    }
+
+
+def documents() -> dict[str, str]:
+    """Every schema file by its path."""
+    schemas = {name: event_schema(event) for name, event in zip(EVENT_TYPES, PROVISIONING_EVENTS, strict=True)}
+    schemas["headers"] = header_schema()
+    return {f"{DIRECTORY}/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
