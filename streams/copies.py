@@ -1,17 +1,17 @@
 """The set of copies that live detection knows, and the windows that change with it.
 
-The entries live in a table (a Faust one, or any mapping), one small entry a copy, written once. What is
-held beside it is derived from it, and derived anew after a restart or a rebalance. Minutes into which
-no fresh event can fall any more are forgotten, by the log's time and never by the clock.
+It is kept in a table of small entries: of each minute, the copies that came together and were new. What
+is held beside the table is derived from it, and derived anew after a restart or a rebalance. Minutes
+into which no fresh event can fall any more are forgotten, by the log's time and never by the clock.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -20,77 +20,90 @@ from streams.windows import Copy, Unit, Window
 
 HOT_COPIES: Final = 200_000
 """Of the minutes that changed last, held ready; others are read from the table when they change."""
+ENTRY_COPIES: Final = 500
+"""In one entry: some 100 KB."""
 
-_KEY: Final = struct.Struct(">HI16s16s")
-"""Partition, minute, event id, fingerprint; the organization follows."""
-_FORGOTTEN_MINUTE: Final = 0xFFFF_FFFF
-
-
-def table_key(partition: int, unit: Unit, copy: Copy) -> bytes:
-    """One entry for each copy, and all that is needed to find it again."""
-    return _KEY.pack(partition, unit.minute // 60, copy.event_id, copy.fingerprint) + unit.organization.encode()
+_KEY: Final = struct.Struct(">HI16s16sq")
+"""Partition, minute, and the first copy's identity and version; the organization follows."""
+_FORGOTTEN: Final = 0xFFFF_FFFF
+"""In place of the minute, in the entry that tells up to when a partition was forgotten."""
 
 
-def table_value(copy: Copy) -> bytes:
-    """What the key does not say."""
-    return orjson.dumps(copy[2:])
+class Table(Protocol):
+    """Where the entries are kept: written through to a log, each in its partition."""
+
+    def entries(self) -> Iterable[bytes]:
+        """The keys as they are now."""
+
+    def entry(self, key: bytes) -> bytes: ...
+    def put_entry(self, partition: int, key: bytes, value: bytes) -> None: ...
+    def delete_entry(self, partition: int, key: bytes) -> None: ...
+
+    def drop_entry(self, key: bytes) -> None:
+        """Here only, not on the log: another worker has it now."""
 
 
-def read_entry(key: bytes, value: bytes) -> Copy:
-    """The copy of an entry."""
-    _, _, event_id, fingerprint = _KEY.unpack_from(key)
-    return Copy(event_id, fingerprint, *orjson.loads(value))
+def entry_key(partition: int, unit: Unit, first: Copy) -> bytes:
+    """All that is needed to find an entry again; no two have the same, since a copy is written once."""
+    key = _KEY.pack(partition, unit.minute // 60, first.event_id, first.fingerprint, first.version)
+    return key + unit.organization.encode()
 
 
-def partition_of(key: bytes) -> int:
-    """The partition of `idtrail.provisioning` that an entry belongs to."""
-    return int(_KEY.unpack_from(key)[0])
+def entry_value(copies: Sequence[Copy]) -> bytes:
+    """The copies of an entry."""
+    return orjson.dumps([(copy.event_id.hex(), copy.fingerprint.hex(), *copy[2:]) for copy in copies])
+
+
+def read_entry(value: bytes) -> Iterator[Copy]:
+    """The copies of an entry, back."""
+    for event_id, fingerprint, *rest in orjson.loads(value):
+        yield Copy(bytes.fromhex(event_id), bytes.fromhex(fingerprint), *rest)
 
 
 class Copies:
     """Takes copies in, says which windows changed, forgets what is old."""
 
-    def __init__(self, table: MutableMapping[bytes, bytes], keep: timedelta, hot_copies: int = HOT_COPIES) -> None:
+    def __init__(self, table: Table, keep: timedelta, hot_copies: int = HOT_COPIES) -> None:
         """`keep` must be longer than events are fresh."""
         self._table = table
         self._keep_seconds = int(keep.total_seconds())
         self._hot_copies = hot_copies
-        self._minutes: dict[int, dict[int, dict[str, list[bytes]]]] = {}
-        """Table keys by partition, minute and organization."""
-        self._forgotten: dict[int, int] = {}
-        """By partition, up to which second."""
-        self._looked: dict[int, int] = {}
-        """The same, for what was looked for and perhaps not found."""
+        self._keys: dict[int, dict[int, dict[str, list[bytes]]]] = {}
+        """Of entries, by partition, minute and organization."""
         self._hot: OrderedDict[Unit, Minute] = OrderedDict()
-        self._dirty: dict[Unit, tuple[int, list[Copy]]] = {}
+        self._came: dict[tuple[int, Unit], list[Copy]] = {}
         self._late: set[Unit] = set()
+        self._known: dict[int, int] = {}
+        """By partition, up to which second the log was read."""
+        self._forgotten: dict[int, int] = {}
+        """By partition, up to which second minutes were forgotten."""
 
-    def take(self, partition: int, unit: Unit, copy: Copy) -> None:
-        """Take one copy in. A repeat writes nothing, but its windows count as changed."""
+    def take(self, partition: int, unit: Unit, copy: Copy, known_ms: int) -> None:
+        """Take one copy in; nothing is written before `changed`."""
+        self._known[partition] = max(known_ms // 1000, self._known.get(partition, 0))
         if unit.minute < self._forgotten.get(partition, 0):
             self._late.add(unit)
-            return
-        key = table_key(partition, unit, copy)
-        value = self._table.get(key)
-        if value is None:
-            self._keys(partition, unit).append(key)
-        if value is None or copy > read_entry(key, value):
-            self._table[key] = table_value(copy)
-        self._dirty.setdefault(unit, (partition, []))[1].append(copy)
+        else:
+            self._came.setdefault((partition, unit), []).append(copy)
 
     def changed(self) -> list[Window]:
-        """The windows that changed since the last time, as they are now."""
-        dirty, self._dirty = self._dirty, {}
+        """The windows that something came for since the last time, as they are now.
+
+        A repeat writes no entry, but its windows are told again: nobody knows whether they were stored.
+        """
+        came, self._came = self._came, {}
         windows = []
-        for unit, (partition, copies) in dirty.items():
-            minute = self._hot.get(unit)
-            if minute is None:
-                minute = self._hot[unit] = Minute(unit)
-                copies = [read_entry(key, self._table[key]) for key in self._keys(partition, unit)]
-            self._hot.move_to_end(unit)
-            for copy in copies:
-                minute.add(copy)
+        for (partition, unit), copies in came.items():
+            minute = self._minute(partition, unit)
+            new = [copy for copy in copies if minute.add(copy)]
+            for start in range(0, len(new), ENTRY_COPIES):
+                some = new[start : start + ENTRY_COPIES]
+                key = entry_key(partition, unit, some[0])
+                self._table.put_entry(partition, key, entry_value(some))
+                self._keys_of(partition, unit).append(key)
             windows += minute.changed()
+        for partition in {partition for partition, _ in came}:
+            self._forget(partition)
         self._cool()
         return windows
 
@@ -99,52 +112,50 @@ class Copies:
         late, self._late = sorted(self._late), set()
         return late
 
-    def expired(self, partition: int, known_ms: int) -> bool:
-        """Whether something of the partition is to be forgotten, now that its log is at `known_ms`.
+    def restore(self, held: Collection[int]) -> Iterator[None]:
+        """Derive everything anew from the table, entry by entry: let others run in between.
 
-        The windows that changed must be written before `forget` is called.
+        Entries of partitions that are not `held` are dropped.
         """
-        cutoff = self._cutoff(known_ms)
-        if cutoff <= self._looked.get(partition, 0):
-            return False
-        self._looked[partition] = cutoff
-        return any(minute < cutoff for minute in self._minutes.get(partition, ()))
+        for derived in (self._keys, self._hot, self._came, self._late, self._known, self._forgotten):
+            derived.clear()
+        for key in self._table.entries():
+            partition, minute, *_ = _KEY.unpack_from(key)
+            if partition not in held:
+                self._table.drop_entry(key)
+            elif minute == _FORGOTTEN:
+                self._forgotten[partition] = int(self._table.entry(key))
+            else:
+                self._keys_of(partition, Unit(key[_KEY.size :].decode(), minute * 60)).append(key)
+            yield
 
-    def forget(self, partition: int, known_ms: int) -> None:
-        """Delete the entries of minutes that no fresh event can fall into any more."""
-        minutes, cutoff = self._minutes[partition], self._cutoff(known_ms)
+    def _minute(self, partition: int, unit: Unit) -> Minute:
+        minute = self._hot.get(unit)
+        if minute is None:
+            keys = self._keys_of(partition, unit)
+            minute = Minute(unit, (copy for key in keys for copy in read_entry(self._table.entry(key))))
+            self._hot[unit] = minute
+        self._hot.move_to_end(unit)
+        return minute
+
+    def _keys_of(self, partition: int, unit: Unit) -> list[bytes]:
+        minutes = self._keys.setdefault(partition, {})
+        return minutes.setdefault(unit.minute, {}).setdefault(unit.organization, [])
+
+    def _forget(self, partition: int) -> None:
+        minutes = self._keys[partition]
+        cutoff = (self._known[partition] - self._keep_seconds) // 60 * 60
+        if not minutes or min(minutes) >= cutoff:
+            return
+        # Known on the log too, and before anything is missing there: what comes for these minutes is late.
+        self._forgotten[partition] = cutoff
+        key = _KEY.pack(partition, _FORGOTTEN, b"", b"", 0)
+        self._table.put_entry(partition, key, str(cutoff).encode())
         for minute in [minute for minute in minutes if minute < cutoff]:
             for organization, keys in minutes.pop(minute).items():
                 self._hot.pop(Unit(organization, minute), None)
-                for key in keys:
-                    del self._table[key]
-        self._forgotten[partition] = cutoff
-        # Kept as an entry too: after a restart as well, what comes late must be known to be late.
-        self._table[_KEY.pack(partition, _FORGOTTEN_MINUTE, b"", b"")] = str(cutoff).encode()
-
-    def restore(self, held: Collection[int], drop: Callable[[bytes], None]) -> Iterable[None]:
-        """Derive everything anew from the table, entry by entry: let others run in between.
-
-        Entries of partitions that are not `held` are given to `drop`, another worker has them.
-        """
-        for derived in (self._minutes, self._forgotten, self._looked, self._hot, self._dirty, self._late):
-            derived.clear()
-        for key in list(self._table):
-            partition, minute, _, _ = _KEY.unpack_from(key)
-            if partition not in held:
-                drop(key)
-            elif minute == _FORGOTTEN_MINUTE:
-                self._forgotten[partition] = int(self._table[key])
-            else:
-                self._keys(partition, Unit(key[_KEY.size :].decode(), minute * 60)).append(key)
-            yield
-
-    def _keys(self, partition: int, unit: Unit) -> list[bytes]:
-        minutes = self._minutes.setdefault(partition, {})
-        return minutes.setdefault(unit.minute, {}).setdefault(unit.organization, [])
-
-    def _cutoff(self, known_ms: int) -> int:
-        return (known_ms // 1000 - self._keep_seconds) // 60 * 60
+                for old in keys:
+                    self._table.delete_entry(partition, old)
 
     def _cool(self) -> None:
         held = sum(minute.copies for minute in self._hot.values())

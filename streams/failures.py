@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -77,7 +77,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
 
 
 class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships no types
-    """A table that keeps the futures of what it sends to its changelog."""
+    """A Faust table that is written outside of stream iteration, and keeps the futures of what it sends."""
 
     logger = logging.getLogger("faust.tables")
 
@@ -85,11 +85,30 @@ class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships 
         super().__init__(*arguments, **options)
         self.sent: list[Any] = []
 
-    def send_changelog(self, *arguments: Any, **options: Any) -> Any:
-        """As the inherited one; the future is kept until somebody has looked at it."""
-        future = super().send_changelog(*arguments, **options)
-        self.sent.append(future)
-        return future
+    def entries(self) -> Iterable[bytes]:
+        """Every key."""
+        keys: list[bytes] = list(self.data)
+        return keys
+
+    def entry(self, key: bytes) -> bytes:
+        """One value."""
+        value = self.data[key]
+        assert isinstance(value, bytes)
+        return value
+
+    def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
+        """Here, and soon on the changelog."""
+        self.sent.append(self.send_changelog(partition, key, value))
+        self.data[key] = value
+
+    def delete_entry(self, partition: int, key: bytes) -> None:
+        """Here, and soon on the changelog."""
+        self.sent.append(self.send_changelog(partition, key, None))
+        del self.data[key]
+
+    def drop_entry(self, key: bytes) -> None:
+        """Here only."""
+        del self.data[key]
 
 
 class FailureAgent:
@@ -134,9 +153,9 @@ class FailureAgent:
         """Insert the changed windows, then acknowledge the events that changed them, in their order."""
         async with self._lock:
             pending, self._pending = self._pending, []
-            sent, self._table.sent = self._table.sent, []
             self._waiting.clear()
             windows = self._copies.changed()
+            sent, self._table.sent = self._table.sent, []
             late = self._copies.late()
             if late:
                 windows += await asyncio.to_thread(self._fold_late, late)
@@ -169,8 +188,7 @@ class FailureAgent:
         """After a restart or a rebalance the table is another one. Faust swallows what is raised here."""
         try:
             held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
-            entries = self._table.data
-            for number, _ in enumerate(self._copies.restore(held, entries.__delitem__)):
+            for number, _ in enumerate(self._copies.restore(held)):
                 if number % RESTORE_STEP == 0:
                     await asyncio.sleep(0)
         except Exception as error:
@@ -185,10 +203,7 @@ class FailureAgent:
                 await self._dead_letter(message, error)
                 placed = None
             if placed is not None:
-                if self._copies.expired(message.partition, placed.known_ms):
-                    await self.flush()
-                    self._copies.forget(message.partition, placed.known_ms)
-                self._copies.take(message.partition, placed.unit, placed.copy)
+                self._copies.take(message.partition, *placed)
             self._pending.append(event)
             self._waiting.set()
             if len(self._pending) >= FLUSH_EVENTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from streams.windows import NOBODY, Copy, Place, Unit, Window, in_force, when
@@ -56,27 +56,31 @@ class Minute:
 
     __slots__ = ("_events", "_tallies", "_touched", "_unit", "copies")
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, known: Iterable[Copy] = ()) -> None:
+        """`known` are copies that came before, and whose windows nobody waits for."""
         self._unit = unit
         self._events: dict[bytes, list[Copy]] = {}
         self._tallies: dict[Place, _Tally] = {}
         self._touched: set[Place] = set()
         self.copies = 0
         """Different ones."""
+        for copy in known:
+            self.add(copy)
+        self._touched.clear()
 
-    def add(self, copy: Copy) -> None:
-        """One that is known already touches its windows too: nobody knows whether they were written."""
+    def add(self, copy: Copy) -> bool:
+        """Whether it told anything new. If not, it touches its windows nevertheless."""
         own = self._events.get(copy.event_id)
         if own is None:
             self._events[copy.event_id] = [copy]
             self.copies += 1
             self._tally(copy.place).count(copy)
             self._weigh([copy], 1)
-            return
+            return True
         same = next((index for index, known in enumerate(own) if known.fingerprint == copy.fingerprint), None)
         if same is not None and copy <= own[same]:
             self._touched.update(known.place for known in own)
-            return
+            return False
         before = in_force(own)
         self._weigh(own, -1)
         if same is None:
@@ -91,6 +95,7 @@ class Minute:
         else:
             self._tally(before.place).uncount(before)
             self._tally(after.place).count(after)
+        return True
 
     def changed(self) -> list[Window]:
         """The windows that were touched since the last time."""

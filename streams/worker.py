@@ -162,6 +162,8 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         broker_heartbeat_interval=SESSION_SECONDS / 4,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
+        producer_linger=0.02,  # or every table entry is a request of its own
+        producer_compression_type="lz4",
         topic_allow_declare=False,  # topics are ours to make
         topic_disable_leader=True,
         web_enabled=False,

@@ -21,7 +21,7 @@ def copy(
     fingerprint: int = 0,
     *,
     trust: int = 3,
-    known: int = 0,
+    known: int = 1,
     occurred: int = 0,
     application: str = "statsig",
     name: str = "Statsig",
