@@ -15,8 +15,8 @@ from schemas.outcome import Outcome
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_outcome_and_cause_are_the_truth(seed: int) -> None:
     start = datetime(2026, 9, 1, tzinfo=UTC)
-    wrong = []
-    causes = set()
+    wrong: list[tuple[str | None, ...]] = []
+    causes: set[str] = set()
     for event in Organisation(seed, 60, 6, 40, start, oddities=0.0, story=False):
         if event.outcome == "other":
             continue
