@@ -27,7 +27,7 @@ from schemas.kafka import FOR_EVER, PROVISIONING, TopicSpec
 from schemas.times import TimeQuality, believed, parse_timestamp, to_microseconds
 from streams.backfill import UNITS_AT_ONCE, fold_stored
 from streams.copies import Copies
-from streams.rows import TRUST_STEP
+from streams.rows import version_of
 from streams.windows import Copy, Unit, Window, copy_of, in_inserts, unit_of
 from streams.writer import insert_patiently
 
@@ -71,7 +71,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
     if event.kind is Kind.OTHER or moment.quality is not TimeQuality.OK:
         return None
     occurred_us = to_microseconds(moment.at)
-    version = sealed.trust * TRUST_STEP - known_ms * 1000
+    version = version_of(sealed.trust, known_ms, sealed.fingerprint)
     copy = copy_of(facts(event), sealed.event_id, sealed.fingerprint, version, occurred_us)
     return Placed(unit_of(sealed.organization, occurred_us), copy, known_ms)
 
