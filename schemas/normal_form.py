@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,12 +26,22 @@ WRAPPER_FIELDS: Final = frozenset({"jumpcloud_event_type", "jc_transformation_ts
 RENAMED_FIELDS: Final = {"jc_timestamp": "timestamp"}
 """Fields that a shipper renames to make room for its own."""
 
+MAX_NAMES: Final = 4096
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 
 
-@lru_cache(maxsize=4096)
-def _sanitised(key: str) -> str:
-    return _UNSAFE.sub("_", key)
+class _Names(dict[str, str]):
+    """Keys as the Google export spells them; a plain look-up for all but the first of each."""
+
+    def __missing__(self, key: str) -> str:
+        name = _UNSAFE.sub("_", key)
+        if len(self) < MAX_NAMES:  # keys come from outside
+            self[key] = name
+        return name
+
+
+_NAMES: Final = _Names()
 
 
 def normal_form(event: dict[str, Any]) -> bytes:
@@ -75,7 +84,7 @@ def _clean_object(value: dict[str, Any]) -> dict[str, Any]:
             continue
         elif kind is float and item.is_integer() and abs(item) < 2**53:
             item = int(item)
-        name = _sanitised(key)
+        name = _NAMES[key]
         if name in cleaned:
             # Two keys that the sanitised export could not tell apart: keep both values, in an order
             # that does not depend on the text's, so that neither can hide behind the other.
