@@ -124,11 +124,10 @@ class Slicer:
         size, base = len(text), self._base
         decode, separators, out = _decode, _separators, self._out
         self._enough = 0
-        while True:
+        while not self._is_following():
             at = separators(text, at).end()
             if at >= size:
-                # What an open value has taken must not be met again.
-                return size if self._open is not None else _line_start(text, at)
+                return _line_start(text, at)
             first = text[at]
             if first == "{" or (first == "[" and self.in_array):
                 try:
@@ -163,6 +162,7 @@ class Slicer:
                 return at
             else:
                 at = self._begin(text, at, "", final=final)
+        return at
 
     def _begin(self, text: str, at: int, fault: str, *, final: bool, perhaps_cut: bool = False) -> int:
         """Follows the value at `at` that could not be decoded. Returns the index to go on from."""
@@ -174,13 +174,18 @@ class Slicer:
         self._open = _Open(end, first, self._base + at, fault, perhaps_cut=perhaps_cut)
         return self._follow(text, at, search_from, final=final)
 
+    def _is_following(self) -> bool:
+        return self._open is not None
+
     def _follow(self, text: str, at: int, search_from: int, *, final: bool) -> int:
         """Follows the open value, if any, whose next byte is at `at`. Returns the index to go on from."""
         value = self._open
         if value is None:
             return at
-        found = value.end.find(text, search_from)
-        end = len(text) if found is None else found
+        # A line's indentation is looked at together with what follows it, as the next value needs it too.
+        end = len(text) if final else _line_start(text, len(text))
+        found = value.end.find(text if end == len(text) else text[:end], search_from)
+        end = end if found is None else found
         value.take(text[at:end])
         if found is not None or final:
             self._open = None

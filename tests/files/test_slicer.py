@@ -123,6 +123,11 @@ def test_an_object_over_many_lines_keeps_its_line_breaks() -> None:
             [("not_json", b'{\n    "a": [\n      {\n    "b": 1,\n  },'), b'{\n    "id": 2\n  }'],
             id="an indented element with brackets missing ends where the next is indented alike",
         ),
+        pytest.param(
+            b'[\n  {"a":tru,"long":"enough","b":[\n  %b\n]' % A,
+            [("not_json", b'{"a":tru,"long":"enough","b":['), A],
+            id="the next line's indentation counts even when a block ends in it",
+        ),
         pytest.param(b'%b\n{"id":"\xff"}\n%b' % (A, B), [A, ("invalid_utf8", b'{"id":"\xff"}'), B], id="not UTF-8"),
         pytest.param(b'%b\n{"id":"\0"}\n%b' % (A, B), [A, ("not_json", b'{"id":"\0"}'), B], id="a bare control byte"),
         pytest.param(b"%b\n\0\0\0\0" % A, [A, ("not_json", b"\0\0\0\0")], id="zeros at the end"),
@@ -215,10 +220,11 @@ shapes = st.sampled_from(
 )
 fragments = st.sampled_from(
     [
-        *b'{ } [ ] , : " \\ 1 tru null "a" {"id":"a"} "x": {{{{{ ]]]]]'.split(),
-        *(b"\n", b"\n  ", b" ", b"\xff", b"\xef\xbb\xbf", b'\n{"id":"b"}', b"a" * 30, "é".encode()),
+        *'{}[],:"\\\n1é\0',
+        *'tru null "a" {"id":"a"} "x": {{{{{ ]]]]]'.split(),
+        *("\n  ", "\n      ", " ", "\xff", "\xef\xbb\xbf", '\n{"id":"b"}', "a" * 30),
     ]
-)
+).map(lambda text: text.encode("latin-1"))
 soup = st.lists(fragments, max_size=40).map(b"".join) | st.binary(max_size=60)
 
 
