@@ -23,7 +23,7 @@ MAX_NAME: Final = 256
 MAX_CHANGES: Final = 32
 MAX_STATE: Final = 64
 
-_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _ATTRIBUTE = re.compile(
     r"""["'`]?\b(userName|givenName|familyName|displayName|externalId|nickName|profileUrl|title|userType
     |preferredLanguage|locale|timezone|emails?|phoneNumbers?|addresses|address|department|employeeNumber

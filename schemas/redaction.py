@@ -28,15 +28,16 @@ _NAMING_KEYS = frozenset({"field", "name", "key", "attribute"})
 
 # In running text a secret must look like one (a digit, or mixed case, or long), unless it is quoted or
 # follows an equals sign: "token: expired" and "bearer authentication" are causes, not secrets.
-# Each branch needs one of the words that `_suspicious` looks for.
+# Each branch needs one of the words that `_suspicious` looks for. Look-aheads are bounded and groups
+# atomic: a record of `token:token:…` must take linear time like any other.
 _SECRET_TEXT = re.compile(
     r"""(?aix)
-      (?P<scheme> \b (?:bearer|basic) [\s"':=]+ ) (?=\S*\d|\S*(?-i:[a-z][A-Z])|\S{24}) [a-z0-9._~+/=-]{8,}
+      (?P<scheme> \b (?:bearer|basic) [\s"':=]+ ) (?=\S{0,256}?\d|\S{0,256}?(?-i:[a-z][A-Z])|\S{24}) [a-z0-9._~+/=-]{8,}
     | (?P<name> (?:password|passwd|passphrase|secret|authorization|api[-_ ]?key|token)
-        (?: ["'\\]* \s* = \s* ["'\\]* | ["'\\]+ \s* : \s* ["'\\]+ | \s* : \s* (?=[^\s,;]{5,}) (?=\S*\d) )
+        (?: ["'\\]* \s* = \s* ["'\\]* | ["'\\]+ \s* : \s* ["'\\]+ | \s* : \s* (?=[^\s,;]{5}) (?=\S{0,256}?\d) )
         (?! bearer\b | basic\b | \[redacted ) ) [^\s"'\\,;&}]{4,}
-    | \b scim [-_.]? (?=[a-z_-]*\d) [a-z0-9_-]{12,}
-    | \b eyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*
+    | \b scim [-_.]? (?=[a-z_-]{0,64}\d) [a-z0-9_-]{12,}
+    | (?<![a-z0-9_-]) (?P<lead> (?> (?:[a-z0-9_-]*?[-_])?? (?=eyJ) ) ) eyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*
     """
 )
 _NEEDED: Final = ("pass", "pwd", "secret", "authoriz", "token", "key", "credential", "cookie", "bearer", "basic", "eyj")
@@ -46,7 +47,7 @@ _ASIDE_BYTES = (_ASIDE + string.digits).encode()
 _ASIDE_TABLE = str.maketrans("", "", _ASIDE)
 _LOWER = bytes(range(256)).lower()
 # Without the word boundary, for speed: what it finds too much costs a closer look.
-_SCIM_KEY = re.compile(r"scim[-_.]?(?=[a-z_-]*\d)[a-z0-9_-]{12,}")
+_SCIM_KEY = re.compile(r"scim[-_.]?(?=[a-z_-]{0,64}\d)[a-z0-9_-]{12,}")
 
 
 def redact(raw: bytes) -> tuple[bytes, int]:
@@ -122,11 +123,15 @@ def _is_sensitive(name: str) -> bool:
 
 def redact_text(text: str) -> str:
     """Running text without its secrets; what introduces one (`Bearer`, `password=`) stays."""
-    return _SECRET_TEXT.sub(lambda match: (match["scheme"] or match["name"] or "") + MARK, text)
+    return _SECRET_TEXT.sub(lambda match: _introduction(match) + MARK, text)
+
+
+def _introduction(match: re.Match[str]) -> str:
+    return match["scheme"] or match["name"] or match["lead"] or ""
 
 
 def _redact_text(raw: bytes) -> tuple[bytes, int]:
     # Latin-1 maps every byte to one character and back: nothing but the secrets can change.
     text = raw.decode("latin-1")
-    cleaned, cut = _SECRET_TEXT.subn(lambda match: (match["scheme"] or match["name"] or "") + MARK, text)
+    cleaned, cut = _SECRET_TEXT.subn(lambda match: _introduction(match) + MARK, text)
     return (cleaned.encode("latin-1"), cut) if cut else (raw, 0)

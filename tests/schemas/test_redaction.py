@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas import redaction
+from schemas.facts import shown
 from schemas.redaction import MARK, redact, redact_text
 from tests.schemas.strategies import JSON, OBJECTS, TEXT
 
@@ -48,6 +49,7 @@ SECRET = "S3cr3tValue12345"
         pytest.param({"m": f"api key = {SECRET}"}, {"m": f"api key = {MARK}"}, id="api key with an equals sign"),
         pytest.param({"m": json.dumps({"token": SECRET})}, {"m": f'{{"token": "{MARK}"}}'}, id="JSON in a string"),
         pytest.param({"m": f"saw {JWT} here"}, {"m": f"saw {MARK} here"}, id="a JSON web token"),
+        pytest.param({"m": f"session-{JWT}"}, {"m": f"session-{MARK}"}, id="a JSON web token behind a word"),
         pytest.param({"m": "key scim_0123456789abcdef"}, {"m": f"key {MARK}"}, id="a SCIM key"),
         pytest.param({"url": "https://x.example/?api_key=abcd1234"}, {"url": f"https://x.example/?api_key={MARK}"},
                      id="in an address"),
@@ -155,6 +157,19 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
     value, cut = redact(raw)
 
     assert cut or value == raw
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    ["token:", "scim-", "eyJ-", "bearer=", "bearer ", 'password\\"', "basic:\\t", "eyJaaaaaaaa.", "secret=", "a"],
+)
+def test_no_text_takes_more_than_linear_time(piece: str) -> None:
+    raw = json.dumps({"m": piece * 40_000}).encode()
+
+    redact(raw)
+    redact(raw[:-1])
+    shown(piece * 2_000)
 
 
 @given(OBJECTS, SECRETS)
