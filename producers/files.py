@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import sys
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol
 
-from producers.slicer import Bad, Element, Slicer
+from producers.blocks import Blocks, Truncated, open_source
+from producers.exports import Found, find_files, unreadable
+from producers.slicer import CUT_OFF, Bad, Element, Record, Slicer
 from schemas.envelope import Source, Trust
-from schemas.errors import MalformedRecord, RecordError, UserError
+from schemas.errors import Fatal, MalformedRecord, RecordError, SpoolFull
 
-BLOCK_BYTES: Final = 256 * 1024
+__all__ = ["Emitter", "FileSummary", "Progress", "Summary", "find_files", "import_files"]
+
 BATCH_RECORDS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 TOLD: Final = 20
 """Bad records that a summary names; all are counted."""
-SUFFIXES: Final = (".json", ".ndjson", ".jsonl", ".gz", ".log", ".txt")
-STDIN: Final = "-"
+LETTERS_AT_ONCE: Final = 100
+HOPELESS: Final = 1_000
+"""A file of so many records and no event among them is no export: the rest is left out."""
 
 
 class Accepted(Protocol):
@@ -107,95 +110,57 @@ class Progress:
     records: int
 
 
-def find_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
-    """The files to import, directories walked in order, and those passed over.
-
-    Raises `UserError` for a path that does not exist, before anything is read.
-    """
-    found: list[Path] = []
-    skipped: list[str] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            for file in sorted(item for item in path.rglob("*") if item.is_file()):
-                if file.suffix in SUFFIXES:
-                    found.append(file)
-                else:
-                    skipped.append(str(file))
-        elif path.exists() or str(path) == STDIN:
-            found.append(path)
-        else:
-            raise UserError(f"{path}: there is no such file or directory")
-    return found, skipped
-
-
 class _Reader:
-    """One file's records in batches; knows how far it is in the file as stored."""
+    """One file's records in batches, sliced in a thread; knows how far it is in the file as stored."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.bytes_read = 0
-        self.stopped = ""
-
-    def batches(self) -> Iterator[list[Element | Bad]]:
-        slicer = Slicer()
-        waiting: list[Element | Bad] = []
-        size = 0
-        for block in self._blocks():
-            for piece in slicer.feed(block):
-                waiting.append(piece)
-                size += len(piece.raw)
-            if len(waiting) >= BATCH_RECORDS or size >= BATCH_BYTES:
-                yield waiting
-                waiting, size = [], 0
-        waiting += slicer.finish()
-        if slicer.in_array and not self.stopped:
-            self.stopped = "the file ends before its array is closed (it is cut off)"
-        yield waiting
-
-    def _blocks(self) -> Iterator[bytes]:
-        try:
-            if str(self.path) == STDIN:
-                yield from self._opened(sys.stdin.buffer)
-            else:
-                with self.path.open("rb") as file:
-                    yield from self._opened(file)
-        except OSError as error:
-            self.stopped = self.stopped or f"it cannot be read: {error.strerror or error}"
-
-    def _opened(self, file: BinaryIO) -> Iterator[bytes]:
-        counted = _Counted(file, self)
-        first = counted.peek()
-        source: BinaryIO | _Counted = counted
-        if first.startswith(b"\x1f\x8b"):
-            source = gzip.open(counted)  # type: ignore[call-overload]  # noqa: SIM115  because it only reads and ends with the file
-        position = 0
-        try:
-            while block := source.read(BLOCK_BYTES):
-                position += len(block)
-                yield block
-        except EOFError:
-            self.stopped = f"stopped at byte {position:,}: the gzip stream ends early (the file is cut off)"
-        except (zlib.error, gzip.BadGzipFile):
-            self.stopped = f"stopped at byte {position:,}: the gzip stream is damaged there"
-
-
-class _Counted:
-    """A file that can be looked into at its beginning and tells its reader how much was read."""
-
-    def __init__(self, file: BinaryIO, reader: _Reader) -> None:
+    def __init__(self, file: Found) -> None:
         self._file = file
-        self._reader = reader
-        self._begin = b""
+        self._blocks: Blocks | None = None
+        self.stopped = file.fault
 
-    def peek(self) -> bytes:
-        self._begin = self._file.read(2)
-        return self._begin
+    @property
+    def bytes_read(self) -> int:
+        return self._blocks.bytes_read if self._blocks is not None else 0
 
-    def read(self, size: int = -1) -> bytes:
-        begin, self._begin = self._begin, b""
-        block = begin + self._file.read(size if size < 0 else size - len(begin))
-        self._reader.bytes_read += len(block)
-        return block
+    def batches(self) -> Generator[list[Record], None, None]:
+        """Bounded in records and bytes. Raises nothing: `stopped` tells why it ended early."""
+        if self._file.fault:
+            return
+        try:
+            with open_source(self._file.path) as blocks:
+                self._blocks = blocks
+                yield from self._batches(blocks)
+        except OSError as error:
+            self.stopped = unreadable(error)
+
+    def _batches(self, blocks: Blocks) -> Iterator[list[Record]]:
+        batch: list[Record] = []
+        size = 0
+        for record in self._records(blocks):
+            batch.append(record)
+            size += len(record.raw)
+            if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _records(self, blocks: Blocks) -> Iterator[Record]:
+        slicer = Slicer()
+        for block in blocks:
+            yield from slicer.feed(block)
+        ended = blocks.truncated
+        for record in slicer.finish():
+            if isinstance(record, Bad) and record.reason == CUT_OFF:
+                # No record yet: it comes whole when the whole file does.
+                inside = f"the file ends inside element {record.index:,} (it is cut off)"
+                ended = ended or Truncated(blocks.bytes_read, inside)
+            else:
+                yield record
+        if slicer.in_array:
+            unclosed = "the file ends before its array is closed (it is cut off)"
+            ended = ended or Truncated(blocks.bytes_read, unclosed)
+        self.stopped = str(ended or "")
 
 
 async def import_files(
@@ -207,49 +172,87 @@ async def import_files(
 ) -> Summary:
     """Put the records of `paths` on the log. Importing again changes no answer.
 
-    `organization`: that of records which name none; None takes each record's own word. Raises `UserError`
+    `organization`: that of records which name none; None takes each record's own word. Raises `NotFound`
     for a path that does not exist, and `SpoolFull` when broker and spool take no more: what was accepted
     until then is safe.
     """
     files, skipped = find_files(paths)
     summary = Summary(skipped=skipped)
-    total = sum(path.stat().st_size for path in files if str(path) != STDIN)
+    total = sum(file.size for file in files)
     done = 0
-    for path in files:
-        reader = _Reader(path)
-        told = FileSummary("standard input" if str(path) == STDIN else path.name)
+    for file in files:
+        told = FileSummary(file.name)
         summary.files.append(told)
-        source = Source(f"file:{told.name}", Trust.EXPORT, organization)
-        batches = reader.batches()
-        # The next batch is sliced while this one is on its way.
-        following = asyncio.create_task(asyncio.to_thread(next, batches, None))
+        reader = _Reader(file)
+        source = Source(f"file:{file.name}", Trust.EXPORT, organization)
+        given_up = ""
         try:
-            while (batch := await following) is not None:
-                following = asyncio.create_task(asyncio.to_thread(next, batches, None))
-                await _emit(emitter, source, batch, told)
-                on_progress(Progress(told.name, done + reader.bytes_read, total, summary.read))
-        finally:
-            following.cancel()
-        told.stopped = reader.stopped
+            async with aclosing(_batches(reader)) as batches:
+                async for batch in batches:
+                    if told.read >= HOPELESS and not told.accepted:
+                        why = f"none of its first {told.read:,} records is an event; the rest was left out"
+                        given_up = str(Truncated(reader.bytes_read, why))
+                        break
+                    await _emit(emitter, source, batch, told)
+                    on_progress(Progress(file.name, done + reader.bytes_read, total, summary.read))
+        except SpoolFull as error:
+            raise SpoolFull(f"{file.name}: stopped after {told.read:,} records: {error}") from error
+        told.stopped = given_up or reader.stopped
         done += reader.bytes_read
     return summary
 
 
-async def _emit(emitter: Emitter, source: Source, batch: Sequence[Element | Bad], told: FileSummary) -> None:
-    good = [piece for piece in batch if isinstance(piece, Element)]
-    bad: list[tuple[Element | Bad, RecordError]] = [
-        (piece, MalformedRecord(piece.message, reason=piece.reason)) for piece in batch if isinstance(piece, Bad)
+async def _batches(reader: _Reader) -> AsyncGenerator[list[Record], None]:
+    """The reader's batches; the next one is sliced in a thread while this one is on its way."""
+    batches = reader.batches()
+    following = _following(batches)
+    try:
+        while (batch := await asyncio.shield(following)) is not None:
+            following = _following(batches)
+            yield batch
+    finally:
+        await asyncio.gather(following, return_exceptions=True)  # a running generator cannot be closed
+        batches.close()
+
+
+def _following(batches: Iterator[list[Record]]) -> asyncio.Future[list[Record] | None]:
+    return asyncio.ensure_future(asyncio.to_thread(partial(next, batches, None)))
+
+
+async def _emit(emitter: Emitter, source: Source, batch: Sequence[Record], told: FileSummary) -> None:
+    """Emits what is good, keeps the rest in the dead letters, and counts what is done even if that fails."""
+    good = [record for record in batch if isinstance(record, Element)]
+    bad: list[tuple[Record, RecordError]] = [
+        (record, MalformedRecord(record.message, reason=record.reason)) for record in batch if isinstance(record, Bad)
     ]
     if good:
-        accepted = await emitter.emit_many([piece.raw for piece in good], source)
-        told.accepted += accepted.logged + accepted.spooled
-        told.spooled += accepted.spooled
-        told.by_type += accepted.by_type
-        bad += [(good[index], error) for index, error in accepted.refused]
-    for piece, error in sorted(bad, key=lambda item: item[0].index):
-        position = f"element {piece.index:,}, byte {piece.position:,}"
-        await emitter.dead_letter(piece.raw, source, error, position)
+        answer = await emitter.emit_many([record.raw for record in good], source)
+        accepted = answer.logged + answer.spooled
+        if accepted + len(answer.refused) != len(good):
+            raise Fatal(f"{source.name}: of {len(good)} records, {accepted} accepted, {len(answer.refused)} refused")
+        told.accepted += accepted
+        told.read += accepted
+        told.spooled += answer.spooled
+        told.by_type += answer.by_type
+        bad += [(good[index], error) for index, error in answer.refused]
+    bad.sort(key=lambda item: item[0].index)
+    for first in range(0, len(bad), LETTERS_AT_ONCE):
+        await _bury(emitter, source, bad[first : first + LETTERS_AT_ONCE], told)
+
+
+async def _bury(emitter: Emitter, source: Source, bad: Sequence[tuple[Record, RecordError]], told: FileSummary) -> None:
+    letters = (
+        emitter.dead_letter(record.raw, source, error, f"element {record.index:,}, byte {record.position:,}")
+        for record, error in bad
+    )
+    failures: list[BaseException] = []
+    for (record, error), answer in zip(bad, await asyncio.gather(*letters, return_exceptions=True), strict=True):
+        if isinstance(answer, BaseException):
+            failures.append(answer)
+            continue
         told.dead_lettered += 1
+        told.read += 1
         if len(told.reasons) < TOLD:
-            told.reasons.append(f"element {piece.index:,}: {error}")
-    told.read += len(batch)
+            told.reasons.append(f"element {record.index:,}: {error}")
+    if failures:
+        raise failures[0]

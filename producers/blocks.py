@@ -1,0 +1,121 @@
+"""A file's bytes in blocks, decompressed when they are gzip: all that can be had, then where and why it ended."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+BLOCK_BYTES: Final = 256 * 1024
+STDIN: Final = "-"
+
+_GZIP: Final = b"\x1f\x8b"
+_COMPRESSED_BYTES: Final = 64 * 1024
+_GZIP_FORMAT: Final = 31  # zlib's number for gzip with header and checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """Reading ended before the content did."""
+
+    position: int
+    """Byte of the file as it is stored."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"stopped at byte {self.position:,}: {self.message}"
+
+
+class Blocks:
+    """Iterate once; `bytes_read` may be asked meanwhile, `truncated` at the end. Never raises for the content."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.bytes_read = 0
+        """Of the file as it is stored."""
+        self.truncated: Truncated | None = None
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            first = self._read(len(_GZIP))
+            if first.startswith(_GZIP):
+                yield from self._gunzip(first)
+                return
+            while first:
+                yield first
+                first = self._read(BLOCK_BYTES)
+        except OSError as error:
+            self._truncate(self.bytes_read, f"it cannot be read further: {error.strerror or error}")
+
+    def _read(self, size: int) -> bytes:
+        block = self._file.read(size)
+        self.bytes_read += len(block)
+        return block
+
+    def _truncate(self, position: int, message: str) -> None:
+        self.truncated = Truncated(position, message)
+
+    def _gunzip(self, waiting: bytes) -> Iterator[bytes]:
+        """One gzip stream after another; zeros between and after them are padding."""
+        inflate = zlib.decompressobj(_GZIP_FORMAT)
+        while True:
+            if inflate.eof:
+                waiting = waiting.lstrip(b"\0")
+            if len(waiting) < len(_GZIP):
+                more = self._read(_COMPRESSED_BYTES)
+                waiting += more
+                if not more and (not waiting or not inflate.eof):
+                    break
+            if inflate.eof:
+                waiting = waiting.lstrip(b"\0")
+                if not waiting:
+                    continue
+                if not waiting.startswith(_GZIP):
+                    self._truncate(self.bytes_read - len(waiting), "what follows the gzip stream is not gzip")
+                    return
+                inflate = zlib.decompressobj(_GZIP_FORMAT)
+            before = inflate.copy()
+            try:
+                block = inflate.decompress(waiting, BLOCK_BYTES)
+            except zlib.error as error:
+                yield from self._salvage(before, waiting, error)
+                return
+            waiting = inflate.unconsumed_tail or inflate.unused_data
+            if block:
+                yield block
+        yield inflate.flush()
+        if not inflate.eof:
+            self._truncate(self.bytes_read, "the gzip stream ends early (the file is cut off)")
+
+    def _salvage(self, inflate: zlib._Decompress, waiting: bytes, error: zlib.error) -> Iterator[bytes]:
+        """What comes out before the damage, which is found by going byte by byte."""
+        start = self.bytes_read - len(waiting)
+        saved = bytearray()
+        at = 0
+        try:
+            for at in range(len(waiting)):
+                saved += inflate.decompress(waiting[at : at + 1])
+                if len(saved) >= BLOCK_BYTES:
+                    yield bytes(saved)
+                    saved.clear()
+        except zlib.error:
+            pass
+        yield bytes(saved)
+        if str(error).endswith(("incorrect data check", "incorrect length check")):
+            self._truncate(start + at, "the gzip checksum does not match (the file is damaged)")
+        else:
+            self._truncate(start + at, "the gzip stream is damaged")
+
+
+@contextmanager
+def open_source(path: Path | str) -> Iterator[Blocks]:
+    """The blocks of a file, or of standard input for `-`. Raises `OSError` when it cannot be opened."""
+    if str(path) == STDIN:
+        yield Blocks(sys.stdin.buffer)
+        return
+    with Path(path).open("rb") as file:
+        yield Blocks(file)
