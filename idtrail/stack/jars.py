@@ -1,22 +1,32 @@
-"""The broker's jars: resolved by jgo into a cache, each held to the SHA-256 sum of the lock."""
+"""The broker's jars: fetched once into a cache, each held to the SHA-256 sum of the lock at every start.
+
+Only what the lock names is ever fetched, and a jar is in the cache whole and as locked, or not at all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from filelock import FileLock
 
 from schemas.errors import Fatal
 
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
+
 KAFKA_VERSION: Final = "4.3.1"
-_ENDPOINT: Final = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}+org.slf4j:slf4j-simple:2.0.17"
+_ROOTS: Final = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:2.0.17")
 """The second one makes the broker log at all."""
 LOCK: Final = Path(__file__).parent.parent / "kafka.lock.toml"
+_FETCHES_AT_ONCE: Final = 6
 
 
 class Jar(NamedTuple):
@@ -36,7 +46,7 @@ class Jar(NamedTuple):
 def cache_directory() -> Path:
     """Where jars are kept, for every project of this user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "idtrail" / f"kafka-{KAFKA_VERSION}"
+    return Path(base) / "idtrail" / f"kafka-{KAFKA_VERSION}" / "jars"
 
 
 def read_lock(lock: Path = LOCK) -> list[Jar]:
@@ -47,67 +57,93 @@ def read_lock(lock: Path = LOCK) -> list[Jar]:
     ]
 
 
-def verified_jars(say: Callable[[str], None] = lambda step: None, lock: Path = LOCK) -> list[Path]:
-    """The class path, resolved at first use and verified each time; no network once it is cached.
-
-    Raises `Fatal` naming a jar that is missing, too many, or not the one that the lock pins.
-    """
-    cache = cache_directory()
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "lock"):
-        found = _cached(cache)
-        if not found:
-            say("fetching the broker's jars (44 MB, once)")
-            found = _resolve(cache)
-        return _verify(found, read_lock(lock), cache)
-
-
-def write_lock(lock: Path = LOCK) -> int:
-    """Resolve anew and pin what came; the number of jars."""
-    cache = cache_directory()
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "lock"):
-        pinned = _pinned(_resolve(cache))
+def render_lock(jars: Iterable[Jar]) -> str:
+    """The lock's text: the same jars, in whatever order, make the same bytes."""
     lines = [
         "# The embedded broker's jars. Written by `idtrail jars --lock`; held to at each start.",
         *(
             f'\n[[jars]]\ngroup = "{jar.group}"\nartifact = "{jar.artifact}"\nversion = "{jar.version}"\n'
             f'sha256 = "{jar.sha256}"'
-            for jar in sorted(pinned)
+            for jar in sorted(jars)
         ),
     ]
-    lock.write_text("\n".join(lines) + "\n")
-    return len(pinned)
+    return "\n".join(lines) + "\n"
 
 
-def _cached(cache: Path) -> list[Path]:
-    return sorted(cache.glob("envs/**/*.jar"))
+def verified_jars(say: Callable[[str], None] = lambda step: None, lock: Path = LOCK) -> list[Path]:
+    """The class path, fetched at first use and verified each time; no network once it is cached.
+
+    Raises `Fatal` naming a jar that cannot be had, is too many, or is not the one that the lock pins.
+    """
+    cache, jars = cache_directory(), read_lock(lock)
+    if _absent(jars, cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache.with_name("lock")):
+            # Whoever waited here for another process finds nothing left to fetch.
+            if absent := _absent(jars, cache):
+                say(f"fetching {len(absent)} of the broker's jars (44 MB in all, once)")
+                _fetch(absent, cache)
+    if extra := {path.name for path in cache.glob("*.jar")} - {jar.file for jar in jars}:
+        raise Fatal(f"{cache / min(extra)} is not among the broker's locked jars: remove it and start again")
+    for jar in jars:
+        _verify(jar, cache / jar.file)
+    return [cache / jar.file for jar in jars]
 
 
-def _resolve(cache: Path) -> list[Path]:
-    # Slow to import, and only ever needed when the cache is empty.
-    import jgo
-    from jgo.maven import PythonResolver
-
-    try:
-        jgo.build(_ENDPOINT, update=True, cache_dir=cache, resolver=PythonResolver())
-    except Exception as error:
-        raise Fatal(
-            f"the broker's jars could not be fetched: {error}. Try again when the network is there, "
-            "or set IDTRAIL_KAFKA_BOOTSTRAP to use a Kafka of your own"
-        ) from error
-    return _cached(cache)
+def write_lock(lock: Path = LOCK) -> int:
+    """Resolve anew and pin what came; the number of jars."""
+    with tempfile.TemporaryDirectory() as scratch:
+        maven = _maven(Path(scratch))
+        roots = [maven.create_dependency(root) for root in _ROOTS]
+        _, behind = maven.resolver.resolve(roots)
+        artifacts = [root.artifact for root in roots]
+        artifacts += [one.artifact for one in behind if one.scope in {"compile", "runtime"}]
+        jars = [Jar(one.groupId, one.artifactId, one.version, _sum(Path(one.resolve()))) for one in artifacts]
+    lock.write_text(render_lock(jars))
+    return len(jars)
 
 
-def _pinned(found: list[Path]) -> list[Jar]:
-    """What jgo's own lock says of the jars it brought, with sums of our own."""
-    sums = {path.name: _sum(path) for path in found}
-    jars = []
-    for ledger in {path.parent.parent / "jgo.lock.toml" for path in found}:
-        for dependency in tomllib.loads(ledger.read_text())["dependencies"]:
-            jar = Jar(dependency["groupId"], dependency["artifactId"], dependency["version"], "")
-            jars.append(jar._replace(sha256=sums[jar.file]))
-    return jars
+def _absent(jars: Iterable[Jar], cache: Path) -> list[Jar]:
+    return [jar for jar in jars if not (cache / jar.file).exists()]
+
+
+def _fetch(jars: Iterable[Jar], cache: Path) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="fetch-", dir=cache.parent) as scratch,
+        ThreadPoolExecutor(_FETCHES_AT_ONCE) as pool,
+    ):
+        maven = _maven(Path(scratch))
+
+        def fetch_one(jar: Jar) -> None:
+            try:
+                found = Path(maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
+            except Exception as error:
+                raise Fatal(
+                    f"the broker's {jar.file} could not be fetched ({error}): try again when the network is there, "
+                    "or set IDTRAIL_KAFKA_BOOTSTRAP to use a Kafka of your own"
+                ) from error
+            _verify(jar, found)
+            draft = Path(scratch) / jar.file
+            shutil.copyfile(found, draft)  # a copy: a link would let others change what was verified
+            draft.replace(cache / jar.file)
+
+        for _ in pool.map(fetch_one, jars):
+            pass
+
+
+def _maven(scratch: Path) -> MavenContext:
+    """A resolver in pure Python: looks into the user's own Maven repository first, writes only to `scratch`."""
+    # Slow to import, and only ever needed when the cache is not complete.
+    from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL, default_maven_repo
+    from jgo.maven import MavenContext, PythonResolver
+
+    return MavenContext(
+        resolver=PythonResolver(),
+        repo_cache=scratch,
+        local_repos=[default_maven_repo()],
+        remote_repos={"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories},
+    )
 
 
 def _sum(path: Path) -> str:
@@ -115,15 +151,6 @@ def _sum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify(found: list[Path], locked: list[Jar], cache: Path) -> list[Path]:
-    mend = f"remove {cache} and start again"
-    by_name = {path.name: path for path in found}
-    for jar in locked:
-        path = by_name.pop(jar.file, None)
-        if path is None:
-            raise Fatal(f"the broker's {jar.file} is missing: {mend}")
-        if _sum(path) != jar.sha256:
-            raise Fatal(f"the broker's {jar.file} is not the one that is locked (its SHA-256 differs): {mend}")
-    if by_name:
-        raise Fatal(f"{min(by_name)} is not among the broker's locked jars: {mend}")
-    return found
+def _verify(jar: Jar, path: Path) -> None:
+    if _sum(path) != jar.sha256:
+        raise Fatal(f"{path} is not the jar that is locked (its SHA-256 differs): remove it and start again")

@@ -7,12 +7,15 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import psutil
 from filelock import FileLock, Timeout
 
 from schemas.errors import AlreadyRunning
+
+PATIENCE_SECONDS: Final = 0.5
+"""`read_running` holds the lock for an instant to see whether it is free: not a reason to refuse a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class StateDirectory:
         """Raises `AlreadyRunning` when another process holds it."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=PATIENCE_SECONDS)
         except Timeout:
             other = _read(self.path)
             who = f"process {other.pid}, {other.api_url}" if other else "a process that is still starting"
@@ -67,7 +70,16 @@ class StateDirectory:
 def read_running(path: Path) -> Running | None:
     """The trail that runs in a state directory, if one does and has said so."""
     running = _read(path)
-    return running if running is not None and psutil.pid_exists(running.pid) else None
+    if running is None or not psutil.pid_exists(running.pid):
+        return None
+    # The number may be another process's by now: only a trail holds the lock.
+    probe = FileLock(path / "lock")
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return running
+    probe.release()
+    return None
 
 
 def _read(path: Path) -> Running | None:

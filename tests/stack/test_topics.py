@@ -1,0 +1,94 @@
+"""Topics: made once, never changed, with the broker's clock on every record."""
+
+from __future__ import annotations
+
+import socket
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from structlog.testing import capture_logs
+
+from idtrail.stack.topics import _configuration, create_topics
+from schemas.errors import BrokerAway, Fatal
+from schemas.kafka import DAY_MS, FOR_EVER, TOPICS, KafkaConnection, TopicSpec
+
+
+@pytest.fixture
+def spec() -> TopicSpec:
+    return TopicSpec(f"topics-{uuid4().hex[:8]}", 7 * DAY_MS)
+
+
+async def _partitions(kafka: KafkaConnection, topic: str) -> int:
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    try:
+        (description,) = await admin.describe_topics([topic])
+        return len(description["partitions"])
+    finally:
+        await admin.close()
+
+
+async def _configured(kafka: KafkaConnection, topic: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+    finally:
+        await admin.close()
+
+
+@pytest.mark.kafka
+async def test_a_topic_is_made_as_specified(kafka: KafkaConnection, spec: TopicSpec) -> None:
+    await create_topics(kafka, 3, 1, [spec], patience_seconds=20)
+    assert await _partitions(kafka, spec.name) == 3
+    configured = await _configured(kafka, spec.name)
+    assert configured["message.timestamp.type"] == "LogAppendTime"
+    assert configured["retention.ms"] == str(7 * DAY_MS)
+    assert configured["cleanup.policy"] == "delete"
+
+
+@pytest.mark.kafka
+async def test_making_it_again_changes_nothing_and_a_differing_count_is_said(
+    kafka: KafkaConnection, spec: TopicSpec
+) -> None:
+    await create_topics(kafka, 3, 1, [spec], patience_seconds=20)
+    with capture_logs() as said:
+        await create_topics(kafka, 3, 1, [spec], patience_seconds=20)
+    assert said == []
+    with capture_logs() as said:
+        await create_topics(kafka, 5, 1, [spec], patience_seconds=20)
+    assert [(entry["topic"], entry["partitions"], entry["setting"]) for entry in said] == [(spec.name, 3, 5)]
+    assert await _partitions(kafka, spec.name) == 3
+
+
+@pytest.mark.kafka
+async def test_a_refused_topic_is_fatal_and_named(kafka: KafkaConnection, spec: TopicSpec) -> None:
+    with pytest.raises(Fatal, match=rf"Kafka refused to make the topic {spec.name}: "):
+        await create_topics(kafka, 1, 3, [spec], patience_seconds=20)
+
+
+async def test_a_broker_that_stays_away_is_waited_for_and_then_named() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with capture_logs() as said, pytest.raises(BrokerAway, match=f"Kafka at {address} does not answer"):
+            await create_topics(KafkaConnection(address), 1, 1, patience_seconds=1)
+    assert said
+    assert {entry["event"] for entry in said} == {"waiting for the broker"}
+
+
+@pytest.mark.parametrize(
+    ("replication", "least"),
+    [pytest.param(1, None, id="one replica"), pytest.param(2, "2", id="two"), pytest.param(3, "2", id="three")],
+)
+def test_what_has_replicas_is_acknowledged_by_two(replication: int, least: str | None) -> None:
+    assert _configuration(TOPICS[0], replication).get("min.insync.replicas") == least
+
+
+def test_the_truth_is_kept_for_ever_and_never_compacted() -> None:
+    configuration = _configuration(TOPICS[0], 1)
+    assert configuration["retention.ms"] == str(FOR_EVER)
+    assert configuration["cleanup.policy"] == "delete"
