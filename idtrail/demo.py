@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 import time
@@ -97,7 +98,8 @@ async def _play(settings: Settings, trail: Trail, *, once: bool, show: Show) -> 
         organization, total[0][0], time.monotonic() - began, agree, until, trail.url, settings.state / "token"
     )
     api = Api(settings.model_copy(update={"api_url": trail.url}))
-    await asyncio.to_thread(show, Console(), outcome, api)
+    with contextlib.suppress(SystemExit):  # rich's way of saying that whoever read the output has gone
+        await asyncio.to_thread(show, Console(), outcome, api)
     if not once:
         await asyncio.Event().wait()
 
