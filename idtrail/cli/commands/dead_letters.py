@@ -44,7 +44,7 @@ def list_letters(
         )
     if items:
         out.print(rows)
-        out.print(next_commands(f"idtrail dead-letters show {items[0]['letter_id']}"))
+        out.print(next_commands(f"idtrail dead-letters show {items[0]['letter_id']}"), soft_wrap=True)
 
 
 @letters.command("show")

@@ -51,7 +51,9 @@ def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
     out.print()
     person = api.get("/api/v1/lifecycle", {"organization": outcome.organization, "person": LEAVER})
     show_lifecycle(out, person, now)
-    out.print(next_commands("idtrail failures --since 30d", f"{outcome.url} (token in {outcome.token_file})"))
+    out.print(
+        next_commands("idtrail failures --since 30d", f"{outcome.url} (token in {outcome.token_file})"), soft_wrap=True
+    )
 
 
 def _show_types(out: Console, stats: dict[str, Any]) -> None:

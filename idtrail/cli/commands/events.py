@@ -82,7 +82,7 @@ def show_events(out: Console, items: list[Item], limit: int) -> None:
         )
     if items:
         out.print(rows)
-        out.print(next_commands(f"idtrail events {items[0]['event_id']}"))
+        out.print(next_commands(f"idtrail events {items[0]['event_id']}"), soft_wrap=True)
 
 
 def _result(item: Item) -> str:

@@ -56,4 +56,6 @@ def show_failures(out: Console, answer: dict[str, Any], since: str, now: datetim
     for remedy in dict.fromkeys(f"{item['cause']}: {item['remedy']}" for item in items if item["state"] == "open"):
         out.print(f"  {remedy}", soft_wrap=True)
     first = items[0]["application"] or items[0]["application_id"]
-    out.print(next_commands(f"idtrail events --outcome failure --app {first}", "idtrail failures --since 7d"))
+    out.print(
+        next_commands(f"idtrail events --outcome failure --app {first}", "idtrail failures --since 7d"), soft_wrap=True
+    )

@@ -98,9 +98,9 @@ def show_summary(out: Console, summary: Summary) -> None:
         out.print("Accepted events are safe; import the whole file again when you have it (nothing doubles).")
     if summary.dead_lettered:
         bad = next(file for file in summary.files if file.dead_lettered)
-        out.print(next_commands(f"idtrail dead-letters list --source {bad.name}"))
+        out.print(next_commands(f"idtrail dead-letters list --source {bad.name}"), soft_wrap=True)
     else:
-        out.print(next_commands("idtrail stats", "idtrail failures --since 30d"))
+        out.print(next_commands("idtrail stats", "idtrail failures --since 30d"), soft_wrap=True)
 
 
 def _sentence(file: FileSummary) -> str:

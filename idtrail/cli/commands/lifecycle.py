@@ -77,7 +77,7 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
     rows = table("time (UTC)", "app", "attempt", "result")
     shown = steps(items, everything=everything)
     for row in shown if everything else shown[-SHOWN:]:
-        rows.add_row(f"  {row.time}", row.app, cut(row.attempt, 30), coloured(row.result, row.style))
+        rows.add_row(f"  {row.time}", row.app, cut(row.attempt, 22), coloured(row.result, row.style))
     if len(shown) > SHOWN and not everything:
         out.print(f"  ... {len(shown) - SHOWN} earlier rows: --all shows every event ...", style="dim")
     out.print(rows)
@@ -91,7 +91,7 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
                 f"{why(account['last_cause'], account['last_detail'])}",
                 soft_wrap=True,
             )
-    out.print(next_commands("idtrail failures --since 7d", f"idtrail events --subject {who} --json"))
+    out.print(next_commands("idtrail failures --since 7d", f"idtrail events --subject {who} --json"), soft_wrap=True)
 
 
 def _standing(account: Item, now: datetime) -> tuple[Any, str]:

@@ -44,4 +44,4 @@ def show_stats(out: Console, answer: dict[str, Any]) -> None:
         rows.add_row("  " + (item["event_type"] or "(no type)"), *map(number, counts))
     if answer["types"]:
         out.print(rows)
-    out.print(next_commands("idtrail failures", "idtrail events"))
+    out.print(next_commands("idtrail failures", "idtrail events"), soft_wrap=True)
