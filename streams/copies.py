@@ -11,7 +11,9 @@ import struct
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Final, Protocol
+from uuid import uuid4
 
 import orjson
 
@@ -23,8 +25,9 @@ HOT_COPIES: Final = 200_000
 ENTRY_COPIES: Final = 500
 """In one entry: some 100 KB."""
 
-_KEY: Final = struct.Struct(">HI16s16sq")
-"""Partition, minute, and the first copy's identity and version; the organization follows."""
+_KEY: Final = struct.Struct(">HI16sQ")
+"""Partition, minute, writer and number; the organization follows. Two writers never have the same key: a
+worker that was frozen and wakes up must not overwrite what its successor wrote."""
 _FORGOTTEN: Final = 0xFFFF_FFFF
 """In place of the minute, in the entry that tells up to when a partition was forgotten."""
 
@@ -41,12 +44,6 @@ class Table(Protocol):
 
     def drop_entry(self, key: bytes) -> None:
         """Here only, not on the log: another worker has it now."""
-
-
-def entry_key(partition: int, unit: Unit, first: Copy) -> bytes:
-    """All that is needed to find an entry again; no two have the same, since a copy is written once."""
-    key = _KEY.pack(partition, unit.minute // 60, first.event_id, first.fingerprint, first.version)
-    return key + unit.organization.encode()
 
 
 def entry_value(copies: Sequence[Copy]) -> bytes:
@@ -77,6 +74,10 @@ class Copies:
         """By partition, up to which second the log was read."""
         self._forgotten: dict[int, int] = {}
         """By partition, up to which second minutes were forgotten."""
+        self._marks: dict[int, list[bytes]] = {}
+        """Keys of the entries that say so, of earlier writers."""
+        self._writer = uuid4().bytes
+        self._numbers = count()
 
     def take(self, partition: int, unit: Unit, copy: Copy, known_ms: int) -> None:
         """Take one copy in; nothing is written before `changed`."""
@@ -97,9 +98,8 @@ class Copies:
             minute = self._minute(partition, unit)
             new = [copy for copy in copies if minute.add(copy)]
             for start in range(0, len(new), ENTRY_COPIES):
-                some = new[start : start + ENTRY_COPIES]
-                key = entry_key(partition, unit, some[0])
-                self._table.put_entry(partition, key, entry_value(some))
+                key = self._key(partition, unit.minute // 60) + unit.organization.encode()
+                self._table.put_entry(partition, key, entry_value(new[start : start + ENTRY_COPIES]))
                 self._keys_of(partition, unit).append(key)
             windows += minute.changed()
         for partition in {partition for partition, _ in came}:
@@ -117,17 +117,21 @@ class Copies:
 
         Entries of partitions that are not `held` are dropped.
         """
-        for derived in (self._keys, self._hot, self._came, self._late, self._known, self._forgotten):
+        for derived in (self._keys, self._hot, self._came, self._late, self._known, self._forgotten, self._marks):
             derived.clear()
         for key in self._table.entries():
             partition, minute, *_ = _KEY.unpack_from(key)
             if partition not in held:
                 self._table.drop_entry(key)
             elif minute == _FORGOTTEN:
-                self._forgotten[partition] = int(self._table.entry(key))
+                self._forgotten[partition] = max(int(self._table.entry(key)), self._forgotten.get(partition, 0))
+                self._marks.setdefault(partition, []).append(key)
             else:
                 self._keys_of(partition, Unit(key[_KEY.size :].decode(), minute * 60)).append(key)
             yield
+
+    def _key(self, partition: int, minute: int) -> bytes:
+        return _KEY.pack(partition, minute, self._writer, next(self._numbers))
 
     def _minute(self, partition: int, unit: Unit) -> Minute:
         minute = self._hot.get(unit)
@@ -149,8 +153,11 @@ class Copies:
             return
         # Known on the log too, and before anything is missing there: what comes for these minutes is late.
         self._forgotten[partition] = cutoff
-        key = _KEY.pack(partition, _FORGOTTEN, b"", b"", 0)
+        earlier, key = self._marks.get(partition, ()), self._key(partition, _FORGOTTEN)
         self._table.put_entry(partition, key, str(cutoff).encode())
+        self._marks[partition] = [key]
+        for mark in earlier:
+            self._table.delete_entry(partition, mark)
         for minute in [minute for minute in minutes if minute < cutoff]:
             for organization, keys in minutes.pop(minute).items():
                 self._hot.pop(Unit(organization, minute), None)

@@ -139,6 +139,8 @@ class FailureAgent:
         self._table.on_recover(self._restore)
         self._copies = Copies(self._table, horizon + MARGIN)
         app.agent(topic, name="failure-windows")(self._consume)
+        self._acknowledged: dict[int, int] = {}
+        """By partition the last offset, since the last rebalance."""
         self.acknowledged = 0
         """Events whose windows are stored, since the start."""
 
@@ -172,8 +174,18 @@ class FailureAgent:
                 )
             await asyncio.gather(*sent)
             for event in pending:
-                event.ack()
-            self.acknowledged += len(pending)
+                self._acknowledge(event)
+
+    def _acknowledge(self, event: Any) -> None:
+        """Once for each offset. After a rebalance Faust hands out what it had fetched, seeks back, and hands
+        it out again; acknowledged twice, offsets are committed one a second, however many wait."""
+        message = event.message
+        if message.offset > self._acknowledged.get(message.partition, -1):
+            self._acknowledged[message.partition] = message.offset
+            event.ack()
+        else:
+            message.acked = True
+        self.acknowledged += 1
 
     def _fold_late(self, late: Sequence[Unit]) -> list[Window]:
         """The store has them: the sink inserts before it forwards."""
@@ -186,6 +198,7 @@ class FailureAgent:
 
     async def _restore(self) -> None:
         """After a restart or a rebalance the table is another one. Faust swallows what is raised here."""
+        self._acknowledged.clear()
         try:
             held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
             for number, _ in enumerate(self._copies.restore(held)):

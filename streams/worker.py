@@ -154,6 +154,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
         broker_credentials=_credentials(connection),
         store="memory://",
+        table_standby_replicas=0,  # a standby would be read anew from the changelog all the same
         datadir=state_dir / "faust",
         Table=ConfirmedTable,
         agent_supervisor=CrashingSupervisor,  # the default one restarts behind the event that failed

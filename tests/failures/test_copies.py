@@ -28,7 +28,7 @@ class Table:
         return self.held[key]
 
     def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
-        assert key not in self.held or value.isdigit()
+        assert key not in self.held
         self.held[key] = value
         self.log.append((key, value))
 
@@ -171,3 +171,30 @@ def test_entries_of_partitions_that_went_to_another_worker_are_dropped_and_not_w
     assert len(table.log) == 2
     copies.take(3, other(0, "globex"), copy(4), NOW_MS)
     assert [window.attempts for window in copies.changed()] == [2]
+
+
+def test_a_worker_that_was_frozen_and_wakes_up_overwrites_nothing_of_its_successor() -> None:
+    frozen = Copies(table := Table(), KEEP)
+    successor = restored(table, {0})
+    for number in range(3):
+        successor.take(0, UNIT, copy(number), NOW_MS)
+    successor.changed()
+    frozen.take(0, UNIT, copy(0), NOW_MS)
+    frozen.changed()
+    last = restored(table, {0})
+    last.take(0, UNIT, copy(0), NOW_MS)
+    assert last.changed() == fold(UNIT, [copy(number) for number in range(3)])
+
+
+def test_of_several_workers_what_any_has_forgotten_is_late() -> None:
+    copies, table = aged()
+    behind = Copies(table, KEEP)
+    behind.take(0, other(-9), copy(8), NOW_MS - 9 * 3_600_000)
+    behind.take(0, other(-6), copy(9), NOW_MS)
+    behind.changed()
+    copies = restored(table, {0})
+    copies.take(0, UNIT, copy(1), NOW_MS)
+    assert copies.late() == [UNIT]
+    copies.take(0, other(6), copy(7), NOW_MS + 6 * 3_600_000)
+    copies.changed()
+    assert len([value for value in table.held.values() if value.isdigit()]) == 1
