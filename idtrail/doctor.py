@@ -14,7 +14,7 @@ from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.lock import read_running
 from queries.store import Store
-from schemas.errors import Away, IdtrailError
+from schemas.errors import Away, IdtrailError, UserError
 from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
 from streams.lag import read_lag
 from streams.sink import GROUP
@@ -90,8 +90,15 @@ def _spool(path: object) -> str:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)
     try:
         ((count,),) = database.execute("SELECT count(*) FROM spool").fetchall()
-    except sqlite3.OperationalError:
-        return "in use"
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return "in use by a running process"
+        raise UserError(f"{path} cannot be read ({error}): move it aside, and keep it") from None
     finally:
         database.close()
-    return "empty" if not count else f"{count:,} records wait for the broker"
+    if count:
+        raise UserError(
+            f"{count:,} records wait in {path}: the next `idtrail emit` or `idtrail import` (or, for the API's, "
+            "its next start) takes them along"
+        )
+    return "empty"

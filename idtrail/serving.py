@@ -33,9 +33,9 @@ from producers.slicer import Bad, Element, Slicer
 from queries.api import Context, create_app
 from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
-from schemas.errors import BadUsage
+from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection
-from streams.lag import count_partitions, read_lag
+from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record
 from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS, Worker
@@ -235,6 +235,7 @@ async def _serve(app: FastAPI, sock: socket.socket) -> None:
 
 async def _work(connection: KafkaConnection, store: Store, settings: Settings) -> None:
     partitions = await count_partitions(connection, PROVISIONING)
+    await _refill_if_emptied(connection, store)
     await Worker(
         connection,
         store,
@@ -243,3 +244,15 @@ async def _work(connection: KafkaConnection, store: Store, settings: Settings) -
         partitions=partitions,
         state_dir=settings.state,
     ).run()
+
+
+async def _refill_if_emptied(connection: KafkaConnection, store: Store) -> None:
+    """A store that holds nothing of what its group has stored was thrown away: the log fills it again."""
+    ((held,),) = await asyncio.to_thread(store.query, "SELECT count() FROM events")
+    try:
+        lag = await read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS))
+    except BrokerAway:  # a group that never was has no coordinator yet
+        return
+    if not held and any(place.topic == EVENTS and place.stored > 0 for place in lag):
+        log.warning("the store is empty, but the log is not: it is filled again from the beginning")
+        await rewind(connection, GROUP, (EVENTS, DEAD_LETTERS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,7 @@ from schemas.errors import BadUsage
 from schemas.kafka import KafkaConnection
 
 MEBIBYTE = 1024 * 1024
+SHORTEST_TOKEN = 24
 
 
 class Settings(BaseSettings):
@@ -77,7 +78,8 @@ class Settings(BaseSettings):
         SecretStr(""), description="Token the CLI shows to the API; empty: the one in the state directory."
     )
     admin_token: SecretStr = Field(
-        SecretStr(""), description="A token with every scope that the API accepts besides the stored ones."
+        SecretStr(""),
+        description="A token with every scope that the API accepts besides the stored ones; 24 characters or more.",
     )
     spool_mebibytes: int = Field(
         1024, ge=1, description="Room on disk for events accepted while the broker is away, in MiB."
@@ -107,6 +109,13 @@ class Settings(BaseSettings):
         "auto", description="Format of log lines on standard error; auto: console on a terminal, else JSON."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @field_validator("admin_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"must have at least {SHORTEST_TOKEN} characters, such as `openssl rand -hex 24` gives")
+        return token
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,7 @@ import structlog
 
 from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
 from queries.store import BULK_LIMITS, Store
-from schemas.errors import Away
+from schemas.errors import Away, UserError
 from schemas.kafka import EVENTS
 from streams.lag import Lag
 from streams.windows import Copy, Unit, Window, fold, in_inserts
@@ -93,7 +93,8 @@ class Backfill:
         while True:
             try:
                 await self.catch_up()
-            except Away as error:
+            except (Away, UserError) as error:
+                # Background work: a query over its limits must not end the worker with it.
                 log.warning("backfill waits", reason=str(error))
             await asyncio.sleep(PAUSE_SECONDS)
 

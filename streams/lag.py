@@ -72,3 +72,21 @@ async def count_partitions(connection: KafkaConnection, topic: str) -> int:
         raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer: {error!r}") from error
     finally:
         await admin.close()
+
+
+async def rewind(connection: KafkaConnection, group: str, topics: Sequence[str]) -> None:
+    """Let a group that nobody is in read `topics` from their beginnings again, under new tokens.
+
+    Raises `BrokerAway`, also while another worker is in the group.
+    """
+    places = [TopicPartition(lag.topic, lag.partition) for lag in await read_lag(connection, group, topics)]
+    consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **connection.options())
+    try:
+        await consumer.start()
+        consumer.assign(places)
+        beginnings = await consumer.beginning_offsets(places)
+        await consumer.commit({place: (beginnings[place], "") for place in places})
+    except (KafkaError, OSError) as error:
+        raise BrokerAway(f"the group {group} cannot be rewound while others are in it: {error!r}") from error
+    finally:
+        await consumer.stop()

@@ -76,9 +76,9 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
     decoded = Decoded(_span(records))
     rows, forward = decoded.rows, decoded.forward
     for record in records:
-        known_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         value = record.value
         try:
+            known_at = _append_time(record.timestamp)
             if value is None:
                 raise MalformedRecord("the record has no value", reason="no_value")
             sealed = unseal(value, record.headers, known_at)
@@ -98,6 +98,14 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
 
 def _span(records: Sequence[LogRecord]) -> Span:
     return Span(records[0].offset, records[-1].offset)
+
+
+def _append_time(milliseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        # Only on a topic that is not ours: there the producer stamps its records.
+        raise MalformedRecord("the record's append time is out of range", reason="bad_append_time") from None
 
 
 def version_of(trust: int, known_ms: int, fingerprint: bytes) -> int:
@@ -165,7 +173,7 @@ def dead_letter(
     """A record of the log that could not be read: byte for byte, with where it was and why."""
     kept = list(headers)
     why: list[Header] = [
-        ("idtrail_source", dict(kept).get("ce_source", b"kafka")),
+        ("idtrail_source", dict(kept).get("ce_source") or b"kafka"),
         ("idtrail_position", f"{topic}[{partition}]@{offset}".encode()),
         ("idtrail_reason", error.reason.encode()),
         ("idtrail_message", str(error).encode()),
@@ -214,7 +222,8 @@ def decode_dead_letters(records: Sequence[LogRecord]) -> Decoded:
     """Read a chunk of `idtrail.dead-letters`: their places and reasons; the bytes stay on the log."""
     decoded = Decoded(_span(records))
     for record in records:
-        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        # Kafka allows a header's value to be null.
+        headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
         value = record.value or b""
         decoded.rows.append(
             (

@@ -238,7 +238,15 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     async def _gather_intents(self, intents: Mapping[TopicPartition, Span]) -> dict[TopicPartition, list[LogRecord]]:
         """Exactly the records of the unfinished chunks: the same rows under the same tokens."""
         gathered: dict[TopicPartition, list[LogRecord]] = {place: [] for place in intents}
+        beginnings = await self._consumer.beginning_offsets(list(intents))
+        ends = await self._consumer.end_offsets(list(intents))
         for place, span in intents.items():
+            if span.first < beginnings[place] or span.last >= ends[place]:
+                raise Fatal(
+                    f"{place.topic}[{place.partition}] no longer holds offsets {span.first} to {span.last}, which were "
+                    "being stored: the topic was shortened. Keep it for ever (retention.ms=-1); to go on, reset the "
+                    f"offsets of the consumer group {self._options.group} (identity keeps repeats harmless)"
+                )
             self._consumer.seek(place, span.first)
         waiting = set(intents)
         while waiting:

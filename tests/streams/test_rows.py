@@ -185,3 +185,22 @@ def test_dead_letters_keep_their_place_and_reason_and_one_identity() -> None:
 def test_rows_have_the_columns_of_the_arrow_batch_in_its_order() -> None:
     assert tuple(EVENTS_ARROW_SCHEMA.names) == EVENT_COLUMNS
     assert tuple(DEAD_LETTERS_ARROW_SCHEMA.names) == DEAD_LETTER_COLUMNS
+
+
+@pytest.mark.parametrize("name", ["ce_id", "ce_source", "idtrail_organization", "idtrail_received_at", "x"])
+def test_a_null_header_stops_nobody(name: str) -> None:
+    """Kafka allows them, and aiokafka hands them on as None."""
+    whole = record_of(event(), offset=1)
+    headers: list[Any] = [(header, None if header == name else value) for header, value in whole.headers]
+    odd = Record(whole.value, [*headers, ("x", None)], offset=2)  # type: ignore[list-item]  # because that is the case
+    decoded = decode(odd, record_of(event(), offset=3))
+    assert len(decoded.rows) + len(decoded.dead) == 2
+    letters = [Record(dead.value, dead.headers, offset=4, topic="idtrail.dead-letters") for dead in decoded.dead]
+    for letter in letters:
+        assert len(decode_dead_letters([letter]).rows) == 1
+
+
+def test_an_append_time_that_no_clock_shows_is_dead_lettered() -> None:
+    whole = record_of(event())
+    decoded = decode(Record(whole.value, whole.headers, timestamp=2**62))
+    assert [dict(dead.headers)["idtrail_reason"] for dead in decoded.dead] == [b"bad_append_time"]

@@ -51,7 +51,8 @@ async def _emit(settings: Settings, body: bytes, organization: str, as_json: boo
                 receipt = await emitter.emit(piece.raw, source)
             except RecordError as error:
                 refused += 1
-                typer.echo(f"event {piece.index}: {error}", err=True)
+                await emitter.dead_letter(piece.raw, source, error, f"event {piece.index} of standard input")
+                typer.echo(f"event {piece.index}: {error} (kept in the dead letters)", err=True)
             else:
                 typer.echo(orjson.dumps(receipt).decode() if as_json else _told(receipt))
     return refused
