@@ -10,7 +10,7 @@ import typer
 
 from idtrail.cli import Json, app
 from idtrail.cli.client import Api
-from idtrail.cli.screen import ago, console, counted, next_commands, print_json, table
+from idtrail.cli.screen import ago, console, counted, next_commands, print_json
 from idtrail.settings import load_settings
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be read: where they came from and why.")
@@ -33,17 +33,11 @@ def list_letters(
         return
     out = console()
     out.print(counted(len(items), "dead letter"))
-    rows = table("id", "known", "source", "position", "why")
     for item in items:
-        rows.add_row(
-            f"  {item['letter_id']}",
-            ago(item["known_at"], datetime.now(UTC)),
-            item["source"],
-            item["position"],
-            item["message"],
-        )
+        known = ago(item["known_at"], datetime.now(UTC))
+        out.print(f"  {item['letter_id']}  {known}  {item['source']}", soft_wrap=True, markup=False)
+        out.print(f"    {item['position']}: {item['message']}", soft_wrap=True, markup=False)
     if items:
-        out.print(rows)
         out.print(next_commands(f"idtrail dead-letters show {items[0]['letter_id']}"), soft_wrap=True)
 
 
