@@ -61,7 +61,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
     try:
         known_ms = int(headers["idtrail_known_at"])
         known_at = datetime.fromtimestamp(known_ms / 1000, UTC)
-    except (KeyError, ValueError, OverflowError, OSError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise MalformedRecord("the record was not forwarded by the sink", reason="not_forwarded") from None
     if value is None:
         raise MalformedRecord("the record has no value", reason="no_value")

@@ -196,6 +196,7 @@ async def test_a_record_that_the_sink_did_not_write_goes_to_the_dead_letters_and
         (None, [("idtrail_known_at", b"1")]),
         (b"\xff\xfe not a record", []),
         (b"{}", [("idtrail_known_at", b"soon")]),
+        (b"{}", [("idtrail_known_at", None)]),
         (forged.value, list(forged.headers)),
         (forged.value, [*forged.headers, ("idtrail_known_at", b"9" * 40)]),
     ]
@@ -204,9 +205,9 @@ async def test_a_record_that_the_sink_did_not_write_goes_to_the_dead_letters_and
             key = None if value else b"some key"
             await producer.send_and_wait(topics.provisioning, value, key=key, headers=headers, partition=1)
         await fill(kafka, topics.events, just_now(20))
-        await folded(worker, task, 25)
+        await folded(worker, task, 26)
         assert windowed(store) == counted(store)
-    assert await committed(kafka, topics) == 25
+    assert await committed(kafka, topics) == 26
     letters = await read_all(kafka, topics.dead_letters, len(bad))
     assert {dict(letter.headers)["idtrail_reason"] for letter in letters} == {b"not_forwarded", b"no_value"}
     assert sorted(letter.value or b"" for letter in letters) == sorted(value or b"" for value, _ in bad)
@@ -246,3 +247,13 @@ async def test_an_event_is_in_its_window_within_a_second(
             took.append(time.perf_counter() - begin)
     print(f"log to window: {sorted(took)[len(took) // 2] * 1000:.0f} ms (half), {max(took) * 1000:.0f} ms (worst)")  # noqa: T201  because -s shows the figures
     assert sorted(took)[len(took) // 2] < 1
+
+
+@pytest.mark.parametrize("seconds", [0, 0.3, 1.0, 1.3, 2.5])
+async def test_a_worker_that_is_stopped_at_any_time_of_its_start_ends(running: Running, seconds: float) -> None:
+    async with running() as (_, task):
+        await asyncio.sleep(seconds)  # the moment is what differs
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=15)
+        assert done == {task}
+        assert task.cancelled()

@@ -1,0 +1,43 @@
+"""A worker in a process of its own, to be killed, frozen and woken.
+
+python -m tests.failures.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
+                                   "app_id": …, "state_dir": …}'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from idtrail.logs import configure_logs
+from queries.store import Store
+from schemas.kafka import KafkaConnection
+from streams.sink import SinkOptions
+from streams.worker import Worker
+
+
+async def main(arguments: dict[str, Any]) -> None:
+    worker = Worker(
+        KafkaConnection(arguments["bootstrap"]),
+        Store.open(arguments["store"], database=arguments["database"]),
+        SinkOptions(topics=tuple(arguments["topics"]), group=arguments["group"], session=timedelta(seconds=2)),
+        retry_seconds=30,
+        partitions=4,
+        state_dir=Path(arguments["state_dir"]),
+        app_id=arguments["app_id"],
+    )
+    running = asyncio.create_task(worker.run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+if __name__ == "__main__":
+    configure_logs("json", "info")
+    asyncio.run(main(json.loads(sys.argv[1])))
