@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
-
 from schemas.errors import MalformedRecord
 from schemas.events import Event
-from schemas.jsontext import decode_object
+from schemas.jsontext import decode_object, encode
 
 _STATUS_IN_TEXT = re.compile(
     r"""(?ix)
@@ -32,6 +30,9 @@ _SCIM_TYPE_IN_TEXT = re.compile(
     r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
     r"|tooManyRequests|sensitive|invalidVers)\b"
 )
+_CODE = re.compile(r"\s*([1-5]\d\d)(?!\d)", re.ASCII)
+_PAGE = re.compile(r"\s*<(?!nil>)(?:[!?]|/?[a-z])", re.IGNORECASE)
+_ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 _TAG = re.compile(r"<[/!a-zA-Z][^<>@]*>")
 _SPOKEN = frozenset({"detail", "message", "error_description", "description", "error", "title", "code", "__type"})
 _HELD = frozenset({"errors", "details"})
@@ -47,9 +48,11 @@ class Reading(NamedTuple):
     scim_type: str
     text: str
     html: bool
+    error: bool
+    """The body is a SCIM error."""
 
 
-_NOTHING = Reading(0, 0, "", "", False)
+_NOTHING = Reading(0, 0, "", "", False, False)
 
 
 def read_answer(event: Event) -> Reading:
@@ -57,33 +60,39 @@ def read_answer(event: Event) -> Reading:
     chain = event.message_chain
     error = event.error_message or ""
     if chain is None or (chain.response_code is None and not chain.response_message and not chain.message_details):
-        return _read(0, "", "", error) if error else _NOTHING
+        return _read(0, "", "", error, event.success) if error else _NOTHING
     details = chain.message_details
     if details is not None and not isinstance(details, str):
-        details = orjson.dumps(details).decode()
-    return _read(_code(chain.response_code), chain.response_message or "", details or "", error)
+        details = encode(details)
+    return _read(_code(chain.response_code), chain.response_message or "", details or "", error, event.success)
 
 
-def _code(value: str | int | None) -> int:
+def _code(value: object) -> int:
+    """An HTTP status, as a number or at the start of a text; 0 for whatever else a body may hold there."""
     if isinstance(value, str):
-        value = int(value[:3]) if value[:3].isascii() and value[:3].isdigit() else 0
-    return value if value is not None and 100 <= value < 600 else 0
+        match = _CODE.match(value)
+        return int(match[1]) if match else 0
+    return value if isinstance(value, int) and 100 <= value < 600 else 0
 
 
 @lru_cache(maxsize=8192)
-def _read(code: int, message: str, details: str, error: str) -> Reading:
-    if 200 <= code < 300 and not error and not details.lstrip().startswith("<"):
-        return Reading(code, code, "", "", False)
+def _read(code: int, message: str, details: str, error: str, success: bool | None) -> Reading:
+    html = _is_page(details) or _is_page(error)
+    if 200 <= code < 300 and not error and not html and success is not False and _ERROR_SCHEMA not in details:
+        return Reading(code, code, "", "", False, False)  # a success, whose body is the account and not for show
     body = _scim_error(details) or _scim_error(error)
     scim_type = _text_of(body, "scimType")
     texts = list(_words(body)) if body else []
     texts += [text for text in (error, message, details) if text and not (texts and text.lstrip().startswith("{"))]
-    html = details.lstrip()[:1] == "<" or error.lstrip()[:1] == "<"
     text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
     status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
     if not scim_type and (match := _SCIM_TYPE_IN_TEXT.search(text)):
         scim_type = match[1]
-    return Reading(code, status, scim_type[:64], text[:4000], html)
+    return Reading(code, status, scim_type[:64], text[:4000], html, _ERROR_SCHEMA in details)
+
+
+def _is_page(text: str) -> bool:
+    return _PAGE.match(text) is not None
 
 
 def _scim_error(text: str) -> dict[str, Any] | None:

@@ -95,10 +95,16 @@ _setup = _says(
     r"self.signed",
     r"unknown host",
     r"group management",
-    r"no such (?:route|endpoint|path)",
-    r"no route",
+)
+wrong_address = _says(
+    r"404 page not found",
+    r"no (?:such )?(?:route|endpoint|path)\b",
+    r"\b(?:route|endpoint|path|url)\b.{0,60}\b(?:not found|does not exist)",
+    r"unknown (?:route|endpoint|path|url)",
+    r"no (?:handler|static resource)\b",
     r"cannot (?:get|post|put|patch|delete) /",
 )
+"""Whether a 404 is about the address: nobody serves it, so it says nothing of the account."""
 _unsupported = _says(
     r"not (?:currently )?(?:supported|implemented)",
     r"\bunsupported\b",
@@ -207,6 +213,9 @@ def classify(answer: Answer) -> Cause:
         return Cause.CONFIGURATION if status >= 300 else Cause.MALFORMED_RESPONSE
     if 300 <= status < 400:
         return Cause.CONFIGURATION
+    if 200 <= status < 300:  # the directory could not take a good answer: its own words may say why
+        found = classify(answer._replace(status=0))
+        return Cause.MALFORMED_RESPONSE if found is Cause.UNKNOWN else found
     if status == 413 or kind == "toomany" or (_large(text) and status in (0, 400, 422)):
         return Cause.TOO_LARGE
     if _ambiguous(text) and status < 500:  # a lookup that was answered well, and found too many
@@ -219,14 +228,14 @@ def classify(answer: Answer) -> Cause:
         return Cause.CONFIGURATION
     if status == 402 or (status in (0, 400, 403, 409, 422) and _quota(text)):
         return Cause.QUOTA
-    if status in (0, 400, 403, 404, 409) and _setup(text):
+    if status in (0, 400, 403, 404, 405, 409) and (_setup(text) or wrong_address(text)):
         return Cause.CONFIGURATION
     if status in (405, 415, 501) or kind in ("invalidpath", "notarget", "mutability", "invalidfilter"):
         return Cause.UNSUPPORTED
     if client_error and _unsupported(text):
         return Cause.UNSUPPORTED
     # A provider that answers 400 could not read the request; only the directory speaks of a response.
-    if 200 <= status < 300 or (status == 0 and _unreadable(text)) or (client_error and _bad_response(text)):
+    if (status == 0 and _unreadable(text)) or (client_error and _bad_response(text)):
         return Cause.MALFORMED_RESPONSE
     if client_error and _credentials(text):
         return Cause.CREDENTIALS

@@ -12,17 +12,19 @@ from schemas.envelope import WRAPPERS, Trust
 from schemas.events import ALIASES, PROVISIONING_EVENTS, DirectoryInsightsEvent
 from schemas.json_schema import DIRECTORY, HEADERS
 from schemas.jsontext import MAX_DEPTH
-from schemas.outcome import CONTRADICTED, REMOVALS, Outcome
+from schemas.outcome import ANSWER_CONTRADICTED, CONTRADICTED, REMOVALS, Outcome
 from schemas.times import EARLIEST, FUTURE_TOLERANCE, LATEST, SENTINEL, TimeQuality
 
 _OUTCOMES = {
     Outcome.SUCCESS: "The record says so: `success: true`, or a 2xx code where `success` is absent. Never guessed.",
     Outcome.FAILURE: "`success: false`; or, where it is absent, any other code, an `error_message`, or any lookup: "
     "lookups are only logged when they went wrong.",
-    Outcome.REPORTED_ABSENT: f"A 404 that is no web page, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}. "
-    "Probably gone already; listed apart, because an application also answers 404 for reasons of its own.",
+    Outcome.REPORTED_ABSENT: f"A 404, by code or in a text, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}. "
+    "Probably gone already; listed apart, because an application also answers 404 for reasons of its own. A 404 that "
+    "is a web page, or says that nobody serves the address, is a failure: it says nothing of the account.",
     Outcome.UNKNOWN: f"The record does not say, or contradicts itself: `success: true` with an error code is "
-    f"flagged `{CONTRADICTED}`.",
+    f"flagged `{CONTRADICTED}`, a 2xx code without `success` whose body is a web page or a SCIM error "
+    f"`{ANSWER_CONTRADICTED}`.",
 }
 _TRUSTS = {
     Trust.CONNECTOR: "idtrail's own provisioning of the application",

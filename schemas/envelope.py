@@ -18,13 +18,16 @@ from uuid import UUID
 from schemas import normal_form as identity
 from schemas.errors import ForeignOrganization, MalformedRecord, RecordError
 from schemas.events import Event, Kind, from_object
-from schemas.facts import subject
+from schemas.facts import MAX_ID, subject, type_of
 from schemas.jsontext import decode_object, inner_object, trim
 from schemas.redaction import redact
 from schemas.times import TimeQuality, parse_timestamp
 
 WRAPPERS: Final = ("jumpcloud", "jumpcloud_bridge", "di_event")
 """Keys under which shippers and alert webhooks nest the vendor's object."""
+
+MAX_ORGANIZATION: Final = 128
+"""The vendor's have 24 characters."""
 
 TYPE_PREFIX: Final = "idtrail."
 OTHER_TYPE: Final = "idtrail.directory_event"
@@ -94,7 +97,7 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
     own = identity.event_id(organization, event.id, normal)
     value, cut = redact(value)
     moment = parse_timestamp(event.timestamp)
-    event_type = event.canonical or getattr(event, "event_type", None) or ""
+    event_type = type_of(event)
     headers: list[Header] = [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(own).encode()),
@@ -120,6 +123,8 @@ def _organization(event: Event, source: Source) -> str:
     own = event.organization
     if "organization" in event.set_aside:
         raise ForeignOrganization("the record's organization is not a text", reason="odd_organization")
+    if own and (len(own) > MAX_ORGANIZATION or not own.isprintable()):
+        raise ForeignOrganization("the record's organization is no id of one", reason="odd_organization")
     if source.organization is None:
         if not own:
             raise ForeignOrganization(
@@ -139,7 +144,7 @@ def _organization(event: Event, source: Source) -> str:
 def _key(event: Event, who: str) -> str:
     """One person's events share a key and stay in order; an integration's share the application's."""
     if event.kind is Kind.INTEGRATION and event.application is not None and event.application.id:
-        return event.application.id
+        return event.application.id[:MAX_ID]
     return who
 
 
@@ -159,13 +164,15 @@ class Sealed(NamedTuple):
     event_id: bytes
     """16 bytes, in the order of the text."""
     fingerprint: bytes
-    event_type: str | None
-    """None when the header is missing or names another type than the record might."""
+    event_type: str
+    """The type's own name, for `parse`."""
     organization: str
     source: str
     trust: Trust
     received_at: datetime
     redacted: bool
+    value: bytes
+    """The event itself. Of a record that another producer wrote: without its wrapper and its secrets."""
 
 
 def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Sealed:
@@ -177,9 +184,9 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
     found = dict(headers)
     if not found.keys() >= _CONTEXT:
         sealed = seal(value, Source("kafka", Trust.OPEN_INGEST), known_at)
-        found = dict(sealed.headers)
+        value, found = sealed.value, dict(sealed.headers)
     try:
-        return Sealed(
+        context = Sealed(
             bytes.fromhex(found["ce_id"].decode().replace("-", "")),
             bytes.fromhex(found["idtrail_fingerprint"].decode()),
             found["ce_type"].decode().removeprefix(TYPE_PREFIX),
@@ -188,9 +195,13 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
             _TRUST[found["idtrail_trust"]],
             datetime.fromisoformat(found["idtrail_received_at"].decode()),
             "idtrail_redacted" in found,
+            value,
         )
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, AttributeError):  # AttributeError: Kafka allows null for a header's value
         raise MalformedRecord("unreadable idtrail headers", reason="bad_headers") from None
+    if len(context.event_id) != 16 or len(context.fingerprint) != 16 or context.received_at.tzinfo is None:
+        raise MalformedRecord("unreadable idtrail headers", reason="bad_headers")
+    return context
 
 
 def dead_letter(raw: bytes, source: Source, reason: RecordError, position: str) -> tuple[bytes, bytes, list[Header]]:

@@ -9,7 +9,7 @@ it is named in `set_aside`, and its bytes stay in the record.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AliasChoices, Field, ValidationError
 
@@ -42,6 +42,7 @@ class DirectoryInsightsEvent(Lenient):
         validation_alias=AliasChoices("timestamp", "jc_timestamp"),
         description="When it occurred: RFC 3339 with 0 to 9 fractional digits. Null or garbage is kept and flagged.",
     )
+    event_type: str | None = Field(None, description="What was attempted; another name of the type is kept as written.")
     service: str | None = Field(None, description="The service that logged it: `directory`, `sso`, `radius`, …")
     organization: str | None = Field(None, description="The organization in the directory; must be the source's own.")
     version: str | Integer | None = Field(
@@ -175,7 +176,6 @@ class GroupDeleteProvision(DirectoryInsightsEvent):
 class DirectoryEvent(DirectoryInsightsEvent):
     """Any other Directory Insights event: kept and queryable, never refused."""
 
-    event_type: str | None = None
     sso_token_success: bool | None = None
     """How sign-in events (`sso_auth`) say success."""
     username: str | None = None
@@ -189,6 +189,14 @@ PROVISIONING_EVENTS: Final[tuple[type[DirectoryInsightsEvent], ...]] = (
     UserCreateProvision, UserUpdateProvision, UserDeprovision, UserDeleteProvision, UserLookupProvision,
     GroupCreateProvision, GroupUpdateProvision, GroupDeleteProvision,
 )  # fmt: skip
+
+ProvisioningEvent = Annotated[
+    IdmIntegrationActivate | IdmIntegrationUpdate | IdmIntegrationReauth | IdmIntegrationDelete
+    | UserCreateProvision | UserUpdateProvision | UserDeprovision | UserDeleteProvision | UserLookupProvision
+    | GroupCreateProvision | GroupUpdateProvision | GroupDeleteProvision,
+    Field(discriminator="event_type"),
+]  # fmt: skip
+"""One of the twelve, told apart by `event_type`: for models that hold events, and for exhaustive matching."""
 
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(event.canonical for event in PROVISIONING_EVENTS)
 
@@ -204,7 +212,7 @@ _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
 }
 
 
-_VERSION_NAMES: Final = {"version", "@version", "_version"}
+MAX_ODD: Final = 16
 
 
 def class_of(event_type: object) -> type[DirectoryInsightsEvent]:
@@ -215,26 +223,57 @@ def class_of(event_type: object) -> type[DirectoryInsightsEvent]:
 def parse(value: bytes, event_type: str | None = None) -> Event:
     """The typed event in `value`, one JSON object. Raises `MalformedRecord`, and nothing else.
 
-    `event_type`, where the caller knows it, saves a look into the bytes; it must be the record's own.
+    `event_type`, where the caller knows it, saves a look into the bytes; a wrong one changes nothing.
     """
     if event_type is not None:
+        expected = class_of(event_type)
         try:
-            return class_of(event_type).model_validate_json(value)
+            event = expected.model_validate_json(value)
         except ValidationError:
-            pass  # an odd field, or JSON that only the lenient decoder reads
+            pass  # an odd field, another type, or JSON that only the lenient decoder reads
+        else:
+            # A record without a type has taken the class's own, and `DirectoryEvent` takes any.
+            own = event.event_type if "event_type" in event.model_fields_set else None
+            if class_of(own) is expected:
+                return event
     return from_object(decode_object(value))
 
 
 def from_object(record: dict[str, Any]) -> Event:
-    """The typed event in a decoded record. Never raises: what does not fit is set aside."""
+    """The typed event in a decoded record. Never raises: what does not fit is set aside, and nothing with it."""
     cls = class_of(record.get("event_type"))
-    try:
-        return cls.model_validate(record)
-    except ValidationError as error:
-        odd = {str(details["loc"][0]) for details in error.errors(include_url=False, include_input=False)}
-    # One name of the version may hide another that is as odd.
-    dropped = odd | (_VERSION_NAMES if odd & _VERSION_NAMES else set())
-    event = cls.model_validate({name: value for name, value in record.items() if name not in dropped})
-    # Not a private attribute of pydantic's: every event would pay for what few have.
-    event.__dict__["set_aside"] = tuple(sorted(odd))
+    odd: set[str] = set()
+    while True:
+        try:
+            event = cls.model_validate(record)
+        except ValidationError as error:
+            paths = [details["loc"] for details in error.errors(include_url=False, include_input=False)]
+            odd |= {str(path[0]) for path in paths}
+            # Where much is odd the whole field goes: every path costs a copy of what leads to it.
+            for path in paths if len(paths) <= MAX_ODD else {path[:1] for path in paths}:
+                record = _without(record, path)
+        else:
+            break
+    if odd:
+        # Not a private attribute of pydantic's: every event would pay for what few have.
+        event.__dict__["set_aside"] = tuple(sorted(odd))
     return event
+
+
+def _without(record: dict[str, Any], path: tuple[int | str, ...]) -> dict[str, Any]:
+    """`record` with nothing in the place of what stands at `path`, as far as the path can be followed."""
+    copy = dict(record)
+    holder: Any = copy
+    last: int | str = path[0]
+    for key in path[1:]:
+        inner = holder.get(last) if isinstance(holder, dict) else holder[last]
+        if isinstance(inner, dict) and key in inner:
+            inner = dict(inner)
+        elif isinstance(inner, list) and isinstance(key, int):
+            inner = list(inner)
+        else:
+            break  # the rest names what was expected, not a place
+        holder[last] = inner
+        holder, last = inner, key
+    holder[last] = None if isinstance(holder, dict) else {}
+    return copy

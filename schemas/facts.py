@@ -5,41 +5,33 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.answer import read_answer
+from schemas.attribute import attribute_in
 from schemas.cause import CAUSES
-from schemas.classification import Answer, classify
+from schemas.classification import Answer, classify, wrong_address
 from schemas.events import DirectoryEvent, Event, Kind
+from schemas.jsontext import encode
 from schemas.outcome import Evidence, Outcome, judge
 from schemas.parts import Change
 from schemas.redaction import redact_text
 
 MAX_DETAIL: Final = 500
 MAX_NAME: Final = 256
+MAX_ID: Final = 256
+"""Longer ids are cut: they go into keys and headers, which must fit into a record of Kafka beside the event."""
 MAX_CHANGES: Final = 32
 MAX_STATE: Final = 64
 
 _ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-_ATTRIBUTE = re.compile(
-    r"""["'`]?\b(userName|givenName|familyName|displayName|externalId|nickName|profileUrl|title|userType
-    |preferredLanguage|locale|timezone|emails?|phoneNumbers?|addresses|address|department|employeeNumber
-    |costCenter|division|organization|manager|active|members?|name)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
 _STATES = frozenset({"active", "state", "suspended", "activated", "account_locked"})
 """Attributes whose values are states and never personal."""
+_ACTIVE = {"true": "active", "1": "active", "1.0": "active", "false": "inactive", "0": "inactive", "0.0": "inactive"}
+"""Providers' spellings of a boolean. What is neither is no state."""
 _ATTRIBUTE_CAUSES = frozenset({"invalid_value", "missing_attribute"})
-_SPELLING = {
-    spelling.lower(): spelling
-    for spelling in (
-        "userName givenName familyName displayName externalId nickName profileUrl userType preferredLanguage "
-        "phoneNumbers employeeNumber costCenter emails members"
-    ).split()
-} | {"email": "emails", "phonenumber": "phoneNumbers", "member": "members", "address": "addresses"}
 
 
 class Facts(NamedTuple):
@@ -94,8 +86,11 @@ def facts(event: Event) -> Facts:
     success = event.success
     if success is None and isinstance(event, DirectoryEvent):
         success = event.sso_token_success
-    event_type = event.canonical or _event_type(event)
-    outcome, flag = judge(Evidence(event_type, success, answer.code, event.error_message or "", answer.html))
+    event_type = type_of(event)
+    denies = (
+        answer.html or (answer.error and answer.status < 300) or (answer.status == 404 and wrong_address(answer.text))
+    )
+    outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, event.error_message or "", denies))
     cause = attribute = ""
     retryable = False
     if outcome is Outcome.FAILURE and event.kind is not Kind.OTHER:
@@ -105,6 +100,8 @@ def facts(event: Event) -> Facts:
             attribute = attribute_in(answer.text)
     failed = outcome is not Outcome.SUCCESS
     who = subject(event)
+    if not who.email and event.kind is Kind.USER:
+        who = who._replace(email=_changed_email(event))
     application = event.application
     actor = event.initiated_by
     return Facts(
@@ -113,11 +110,11 @@ def facts(event: Event) -> Facts:
         event.action,
         outcome.value,
         *who,
-        (application.id or "") if application else "",
+        (application.id or "")[:MAX_ID] if application else "",
         (application.name or application.display_label or "")[:MAX_NAME] if application else "",
-        event.idm_client_id or "",
-        (actor.id or "") if actor else "",
-        (actor.type or "") if actor else "",
+        (event.idm_client_id or "")[:MAX_ID],
+        (actor.id or "")[:MAX_ID] if actor else "",
+        (actor.type or "")[:MAX_NAME] if actor else "",
         (actor.email or actor.username or actor.source or "")[:MAX_NAME] if actor else "",
         answer.status,
         answer.scim_type,
@@ -131,9 +128,9 @@ def facts(event: Event) -> Facts:
     )
 
 
-def _event_type(event: Event) -> str:
-    assert isinstance(event, DirectoryEvent)
-    return (event.event_type or "")[:MAX_NAME]
+def type_of(event: Event) -> str:
+    """The type's own name, whichever alias the record uses; empty without one."""
+    return event.canonical or (event.event_type or "")[:MAX_NAME]
 
 
 def _flags(event: Event, event_type: str, contradiction: str) -> tuple[str, ...]:
@@ -150,24 +147,29 @@ def _flags(event: Event, event_type: str, contradiction: str) -> tuple[str, ...]
 
 def subject(event: Event) -> Subject:
     """Who or what the event is about: the account's person, the group, or the application."""
+    own, kind, name, email = _subject(event)
+    return Subject(own[:MAX_ID], kind[:MAX_NAME], name[:MAX_NAME], email[:MAX_NAME])
+
+
+def _subject(event: Event) -> Subject:
     resource, kind = event.resource, event.kind
     if kind is Kind.INTEGRATION:
         application = event.application
         if application is None:
             return Subject(event.idm_client_id or "", "application", "", "")
         name = application.name or application.display_label or ""
-        return Subject(application.id or event.idm_client_id or name, "application", name[:MAX_NAME], "")
+        return Subject(application.id or event.idm_client_id or name, "application", name, "")
     if resource is not None and (resource.id or resource.username or resource.email or resource.name):
         name = resource.username or resource.display_name or resource.name or resource.email or ""
         own = resource.id or (_changed_to(event, "externalId") if kind is Kind.USER else "") or name
-        return Subject(own, resource.type or _subject_type(kind), name[:MAX_NAME], resource.email or "")
+        return Subject(own, resource.type or _subject_type(kind), name, resource.email or "")
     if kind is Kind.USER:
         name = _changed_to(event, "userName")
         own = _changed_to(event, "externalId") or name
-        return Subject(own, "user", name[:MAX_NAME], "") if own else _NOBODY
+        return Subject(own, "user", name, "") if own else _NOBODY
     if kind is Kind.GROUP:
         name = _changed_to(event, "displayName")
-        return Subject(name, "user_group", name[:MAX_NAME], "") if name else _NOBODY
+        return Subject(name, "user_group", name, "") if name else _NOBODY
     return _acting_user(event)
 
 
@@ -176,9 +178,9 @@ def _acting_user(event: Event) -> Subject:
     actor = event.initiated_by
     if actor is not None and (actor.id or actor.username):
         name = actor.username or actor.email or ""
-        return Subject(actor.id or name, actor.type or "", name[:MAX_NAME], actor.email or "")
+        return Subject(actor.id or name, actor.type or "", name, actor.email or "")
     if isinstance(event, DirectoryEvent) and event.username:
-        return Subject(event.username, "user", event.username[:MAX_NAME], "")
+        return Subject(event.username, "user", event.username, "")
     return _NOBODY
 
 
@@ -190,6 +192,16 @@ def _changed_to(event: Event, field: str) -> str:
     for change in event.changes or ():
         if change.field == field:
             return change.to if isinstance(change.to, str) else ""
+    return ""
+
+
+def _changed_email(event: Event) -> str:
+    """The primary of the addresses that were sent, else the first."""
+    for change in event.changes or ():
+        if change.field == "emails" and isinstance(change.to, list):
+            sent = [one for one in change.to if isinstance(one, dict) and isinstance(one.get("value"), str)]
+            sent.sort(key=lambda one: one.get("primary") is not True)
+            return str(sent[0]["value"])[:MAX_NAME] if sent else ""
     return ""
 
 
@@ -212,7 +224,7 @@ def _shown_change(change: Change) -> str:
 def _shown_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return (value if isinstance(value, str) else json.dumps(value))[:MAX_STATE]
+    return (value if isinstance(value, str) else encode(value))[:MAX_STATE]
 
 
 def _account_state(event: Event) -> str:
@@ -225,7 +237,7 @@ def _account_state(event: Event) -> str:
     if event.action in ("create", "update"):
         for change in event.changes or ():
             if change.field == "active" and change.to is not None:
-                return "active" if str(change.to).lower() in ("true", "1") else "inactive"
+                return _ACTIVE.get(str(change.to).lower(), "")
         return "active" if event.action == "create" else ""
     return ""
 
@@ -234,10 +246,3 @@ def _account_state(event: Event) -> str:
 def shown(text: str) -> str:
     """Running text fit to be shown: no secrets, no mail addresses, bounded."""
     return redact_text(_ADDRESS.sub("[address]", text))[:MAX_DETAIL]
-
-
-@lru_cache(maxsize=8192)
-def attribute_in(text: str) -> str:
-    """The SCIM attribute that a provider's text names first, in its usual spelling; empty if none."""
-    match = _ATTRIBUTE.search(text)
-    return _SPELLING.get(match[1].lower(), match[1]) if match else ""

@@ -95,6 +95,14 @@ def _kind(value: object) -> str:
     return names.get(type(value), "a number")
 
 
+def encode(value: Any) -> str:
+    """`value` as compact JSON: the same text whichever reader it came through."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer beyond 64 bits, which pydantic's reader keeps and `decode_object` makes a float
+        return orjson.dumps(json.loads(json.dumps(value), parse_int=_integer)).decode()
+
+
 def decode_string(token: bytes) -> str:
     """The text of one JSON string token, quotes included."""
     try:

@@ -21,6 +21,8 @@ REMOVALS: Final = frozenset({"user_deprovision", "user_delete_provision", "group
 
 CONTRADICTED: Final = "success_contradicted"
 """Flag: `success` is true, but the response code is an error."""
+ANSWER_CONTRADICTED: Final = "answer_contradicted"
+"""Flag: the response code is a good one, but the body is a web page or an error."""
 
 
 class Evidence(NamedTuple):
@@ -30,26 +32,30 @@ class Evidence(NamedTuple):
     success: bool | None
     response_code: int
     """The provider's HTTP status in `message_chain`; 0 where there is none."""
+    status: int
+    """The same, or one that a text names."""
     error_message: str
-    html: bool
-    """The provider answered with a web page, not with SCIM."""
+    body_denies: bool
+    """The body does not bear the status out: a web page, an address that nobody serves, an error under a 200."""
 
 
 def judge(evidence: Evidence) -> tuple[Outcome, str]:
-    """The outcome, and a flag (`CONTRADICTED` or empty).
+    """The outcome, and a flag (or an empty text).
 
     In order: a 404 on a removal; `success`, unless the code contradicts it; the code; a non-empty
     error message; a lookup, which is only logged when it went wrong; otherwise unknown.
     """
-    event_type, success, code, error_message, html = evidence
-    if code == 404 and not html and event_type in REMOVALS:
+    event_type, success, code, status, error_message, body_denies = evidence
+    if status == 404 and not body_denies and event_type in REMOVALS:
         return Outcome.REPORTED_ABSENT, ""
     if success is not None:
         if success and code >= 400:
             return Outcome.UNKNOWN, CONTRADICTED
         return (Outcome.SUCCESS if success else Outcome.FAILURE), ""
+    if 200 <= code < 300:
+        return (Outcome.UNKNOWN, ANSWER_CONTRADICTED) if body_denies else (Outcome.SUCCESS, "")
     if code:
-        return (Outcome.SUCCESS if 200 <= code < 300 else Outcome.FAILURE), ""
+        return Outcome.FAILURE, ""
     if error_message:
         return Outcome.FAILURE, ""
     if event_type == "user_lookup_provision":

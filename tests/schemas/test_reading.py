@@ -1,0 +1,261 @@
+"""Reading never lies about a record, never raises on one, and takes nothing else with what is odd."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from schemas.attribute import attribute_in
+from schemas.envelope import MAX_ORGANIZATION, Source, Trust, seal, unseal
+from schemas.errors import ForeignOrganization, MalformedRecord
+from schemas.events import (
+    ALIASES,
+    EVENT_TYPES,
+    MAX_ODD,
+    DirectoryEvent,
+    ProvisioningEvent,
+    class_of,
+    from_object,
+    parse,
+)
+from schemas.facts import MAX_ID, Facts, facts
+from schemas.jsontext import encode
+from tests.schemas.strategies import JSON, RECEIVED, events
+
+EXPORT = Source("file:x", Trust.EXPORT)
+BASE = {"timestamp": "2026-03-19T14:03:11Z", "id": "1", "organization": "o", "event_type": "user_create_provision"}
+
+
+def read(**fields: Any) -> Facts:
+    """The facts of an event with these fields, which are the same by both of the readers."""
+    raw = json.dumps({**BASE, **fields}).encode()
+    found = facts(parse(raw))
+    assert facts(parse(raw, {**BASE, **fields}["event_type"])) == found
+    return found
+
+
+@pytest.mark.parametrize("claimed", [*EVENT_TYPES, *ALIASES, "sso_auth", "directory_event", ""])
+@pytest.mark.parametrize(
+    "own", ["user_create_provision", "integration_deactivate", "idm_integration_delete", "sso_auth", "", None, 7, ...]
+)
+def test_a_wrong_type_from_the_caller_changes_nothing(claimed: str, own: Any) -> None:
+    record = {"timestamp": "x", "event_type": own} if own is not ... else {"timestamp": "x"}
+    found = parse(orjson.dumps(record), claimed)
+
+    assert type(found) is class_of(record.get("event_type"))
+    assert facts(found) == facts(from_object(record))
+
+
+@pytest.mark.parametrize("event_type", [*EVENT_TYPES, *ALIASES])
+def test_the_union_of_the_twelve_is_told_apart_by_the_type(event_type: str) -> None:
+    found = TypeAdapter(ProvisioningEvent).validate_python({"timestamp": "x", "event_type": event_type})
+
+    assert type(found) is class_of(event_type)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected", "flags"),
+    [
+        pytest.param({"resource": {"id": 5, "username": "w"}}, {"subject_name": "w"}, ("odd_resource",), id="an id"),
+        pytest.param(
+            {"message_chain": {"response_code": [], "message_details": "Not unique"}, "success": False},
+            {"cause": "conflict"},
+            ("odd_message_chain",),
+            id="a response code",
+        ),
+        pytest.param(
+            {"changes": [7, {"field": "active", "to": False}, {"field": {}, "to": 1}]},
+            {"account_state": "inactive", "changed": ("active: false",)},
+            ("odd_changes",),
+            id="elements of a list",
+        ),
+        pytest.param({"application": {"name": "statsig", "id": []}}, {"application_name": "statsig"},
+                     ("odd_application",), id="an application's id"),
+        pytest.param({"@version": {}, "_version": []}, {}, ("odd_@version",), id="both names of the version"),
+        pytest.param({"initiated_by": {"id": {}, "email": "a@example.com"}, "correlation": {"id": 1.5}},
+                     {"actor_name": "a@example.com"}, ("odd_correlation", "odd_initiated_by"), id="two fields"),
+        pytest.param({"changes": [7] * (MAX_ODD + 1) + [{"field": "active", "to": False}]}, {"changed": ()},
+                     ("odd_changes",), id="too much to pick from"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_goes_alone(fields: dict[str, Any], expected: dict[str, Any], flags: tuple[str, ...]) -> None:
+    found = read(**fields)
+
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert found.flags == flags
+
+
+@pytest.mark.timeout(20)
+def test_a_long_list_of_odd_elements_takes_no_longer_than_another() -> None:
+    assert read(changes=[7] * 100_000).flags == ("odd_changes",)
+
+
+ODD_VALUES = st.sampled_from(
+    [None, True, 1.5, 404, "404", " 404 x", "4040", {}, {"a": 1}, [404], 2**70, "x", -5, 1e300]
+)
+BODIES = st.dictionaries(
+    st.sampled_from(["status", "code", "detail", "message", "scimType", "error", "errors", "schemas"]),
+    ODD_VALUES | JSON,
+)
+
+
+@given(
+    BODIES | ODD_VALUES,
+    ODD_VALUES,
+    st.none() | st.booleans(),
+    st.sampled_from(["user_create_provision", "user_deprovision", "sso_auth"]),
+)
+@example({"status": {"a": 1}}, None, False, "user_deprovision")
+@example({"a": 2**70}, "409", False, "user_create_provision")
+def test_any_answer_can_be_read(details: Any, code: Any, success: bool | None, event_type: str) -> None:
+    for body in (details, json.dumps(details), f"400: {json.dumps(details)}"):
+        chain = {"response_code": code, "message_details": body}
+        found = read(event_type=event_type, success=success, message_chain=chain, error_message=str(body))
+        assert 0 <= found.http_status < 600
+
+
+@given(JSON)
+def test_json_is_the_same_text_by_both_readers(value: Any) -> None:
+    raw = json.dumps({"timestamp": "x", "event_type": "sso_auth", "value": value}).encode()
+    by_type, plain = parse(raw, "sso_auth"), parse(raw)
+
+    assert isinstance(by_type, DirectoryEvent)
+    assert encode((by_type.model_extra or {})["value"]) == encode((plain.model_extra or {})["value"])
+
+
+SCIM_ERROR = json.dumps(
+    {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "500", "detail": "User already exists"}
+)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "success", "chain", "expected"),
+    [
+        pytest.param("user_create_provision", None, {"response_code": "200", "message_details": "<html>Sign in</html>"},
+                     ("unknown", "", ("answer_contradicted",)), id="a sign-in page under a 200"),
+        pytest.param("user_create_provision", None, {"response_code": "200", "message_details": SCIM_ERROR},
+                     ("unknown", "", ("answer_contradicted",)), id="a SCIM error under a 200"),
+        pytest.param("user_create_provision", False, {"response_code": "200", "message_details": "<html>"},
+                     ("failure", "malformed_response", ()), id="the directory calls a page a failure"),
+        pytest.param("user_create_provision", False, {"response_code": "200", "message_details": SCIM_ERROR},
+                     ("failure", "conflict", ()), id="the directory calls an error a failure"),
+        pytest.param("user_create_provision", False, {"response_code": "201", "response_message": "Read timed out"},
+                     ("failure", "network", ()), id="the directory's own words"),
+        pytest.param("user_create_provision", False, {"response_code": "204"}, ("failure", "malformed_response", ()),
+                     id="no words at all"),
+        pytest.param("user_deprovision", False, {"response_code": "404", "message_details": "404 page not found"},
+                     ("failure", "configuration", ()), id="an address that nobody serves says nothing of the account"),
+        pytest.param("user_delete_provision", False,
+                     {"response_code": "404", "message_details": "Cannot DELETE /scim/v2/Users/1"},
+                     ("failure", "configuration", ()), id="another server's words for it"),
+        pytest.param("user_delete_provision", False,
+                     {"response_code": "404",
+                      "message_details": "The requested URL was not found on the server. Check your spelling."},
+                     ("failure", "configuration", ()), id="a third's"),
+        pytest.param("user_delete_provision", False,
+                     {"message_details": '{"status":"404","detail":"Resource 1 not found"}'},
+                     ("reported_absent", "", ()), id="the status only in the body"),
+        pytest.param("user_delete_provision", False, {"response_code": "404", "message_details": "<nil>"},
+                     ("reported_absent", "", ()), id="no page, but nothing in Go"),
+    ],
+)  # fmt: skip
+def test_the_body_is_weighed_with_the_code(
+    event_type: str, success: bool | None, chain: dict[str, Any], expected: tuple[str, str, tuple[str, ...]]
+) -> None:
+    found = read(event_type=event_type, success=success, message_chain=chain)
+
+    assert (found.outcome, found.cause, found.flags) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (True, "active"), (False, "inactive"), ("True", "active"), ("0", "inactive"), (1, "active"), (0.0, "inactive"),
+        ("maybe", ""), ({}, ""), ([], ""),
+    ],
+)  # fmt: skip
+def test_a_state_is_not_guessed(value: Any, expected: str) -> None:
+    assert read(changes=[{"field": "active", "to": value}]).account_state == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([{"value": "a@example.com"}, {"value": "b@example.com", "primary": True}], "b@example.com"),
+        ([{"value": "a@example.com"}, {"value": "b@example.com"}], "a@example.com"),
+        ([{"value": 7}, "a@example.com"], ""),
+        ("a@example.com", ""),
+        (None, ""),
+    ],
+)
+def test_a_person_s_address_is_read_from_what_was_sent(sent: Any, expected: str) -> None:
+    assert read(changes=[{"field": "emails", "to": sent}]).subject_email == expected
+    assert (
+        read(resource={"email": "own@example.com"}, changes=[{"field": "emails", "to": sent}]).subject_email[:3]
+        == "own"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute"),
+    [
+        pytest.param("Your organization requires a verified domain", "", id="a plain word"),
+        pytest.param("title is invalid", "title", id="a plain word as the subject"),
+        pytest.param("Invalid value for 'Title'", "title", id="quoted"),
+        pytest.param("Missing attribute: department", "department", id="after the word attribute"),
+        pytest.param("Name length must not exceed 256 characters", "name", id="in its usual spelling"),
+        pytest.param("name.givenName is required", "givenName", id="the inner one"),
+        pytest.param("email\u017f is invalid", "emails", id="a letter of another alphabet that folds to ours"),
+    ],
+)
+def test_the_attribute_at_fault(text: str, attribute: str) -> None:
+    assert attribute_in(text) == attribute
+
+
+def test_what_goes_into_key_and_headers_is_bounded() -> None:
+    for fields in ({"resource": {"id": "r" * 9999, "type": "t" * 9999}}, {"event_type": "z" * 9999, "id": "i" * 9999},
+                   {"event_type": "integration_activate", "application": {"id": "a" * 9999}}):  # fmt: skip
+        envelope = seal(orjson.dumps({**BASE, **fields}), EXPORT, RECEIVED)
+        assert len(envelope.key) + sum(len(value) for _, value in envelope.headers) < 5 * MAX_ID
+
+
+@pytest.mark.parametrize("organization", ["o" * (MAX_ORGANIZATION + 1), "a\0b", "a\nb"])
+def test_an_organization_that_is_no_id_is_refused(organization: str) -> None:
+    with pytest.raises(ForeignOrganization) as caught:
+        seal(orjson.dumps({**BASE, "organization": organization}), EXPORT, RECEIVED)
+    assert caught.value.reason == "odd_organization"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("ce_id", b"abcd", id="a short id"),
+        pytest.param("idtrail_fingerprint", b"abcd", id="a short fingerprint"),
+        pytest.param("idtrail_received_at", b"2026-03-19T14:03:11", id="a time without a zone"),
+        pytest.param("ce_source", None, id="null, which Kafka allows"),
+    ],
+)
+def test_a_header_that_would_not_fit_the_store_is_refused(name: str, value: Any) -> None:
+    envelope = seal(orjson.dumps(BASE), EXPORT, RECEIVED)
+
+    with pytest.raises(MalformedRecord):
+        unseal(envelope.value, [(key, value if key == name else old) for key, old in envelope.headers], RECEIVED)
+
+
+@given(events())
+def test_an_unsealed_event_is_the_one_that_was_sealed(record: dict[str, Any]) -> None:
+    record["organization"] = "o"
+    raw = json.dumps(record).encode()
+    envelope = seal(raw, EXPORT, RECEIVED)
+
+    assert unseal(envelope.value, envelope.headers, RECEIVED).value is envelope.value
+    for wrapped in (raw, b'\xef\xbb\xbf{"jumpcloud":' + raw + b"}"):
+        found = unseal(wrapped, [], RECEIVED)
+        assert (found.value, found.event_id) == (envelope.value, envelope.event_id.bytes)
+        assert facts(parse(found.value, found.event_type)) == facts(parse(envelope.value))
