@@ -31,6 +31,8 @@ from streams.writer import StoreWriter
 APP: Final = "idtrail-detection"
 SESSION_SECONDS: Final = 6
 """A killed worker's partitions move within 10 s."""
+REBALANCE_SECONDS: Final = 300
+"""A rebalance waits for the flush in hand, and that for a store that is away."""
 
 WORKER_TOPICS: Final = (changelog(APP),)
 """What the Faust tables need; made by us, like every topic."""
@@ -161,6 +163,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         stream_wait_empty=True,  # a stop waits for the events in hand
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=SESSION_SECONDS / 4,
+        broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         producer_linger=0.02,  # or every table entry is a request of its own
