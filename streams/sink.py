@@ -100,6 +100,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._checkpoint = checkpoint
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
+        self._revoked = asyncio.Event()
         self._held = _Assignment()
         self._next: asyncio.Task[Rounds] | None = None
         self._broken: BaseException | None = None
@@ -163,6 +164,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Wait for the flight in the air, then forget whatever was fetched ahead."""
         self._assigned.clear()
+        self._revoked.set()
         async with self._lock:
             self._drop_next()
 
@@ -181,6 +183,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._broken = error if isinstance(error, Fatal) else Fatal(f"cannot read offsets: {error!r}")
         if assigned or self._broken:
             log.info("sink assigned", partitions=len(assigned))
+            self._revoked.clear()
             self._assigned.set()
 
     def _drop_next(self) -> None:
@@ -222,7 +225,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         now = asyncio.get_running_loop().time
         while rows < self._options.flight_rows and size < FLIGHT_BYTES:
             wait = POLL_MS if deadline is None else max(0, int((deadline - now()) * 1000))
-            batch = await self._consumer.getmany(timeout_ms=wait, max_records=self._options.flight_rows - rows)
+            batch = await self._fetch(timeout_ms=wait, max_records=self._options.flight_rows - rows)
             for place, records in batch.items():
                 gathered.setdefault(place, []).extend(records)
                 rows += len(records)
@@ -234,6 +237,21 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             elif now() >= deadline:
                 break
         return gathered
+
+    async def _fetch(self, *places: TopicPartition, **options: Any) -> dict[TopicPartition, list[LogRecord]]:
+        """`getmany`, but nothing once a rebalance begins.
+
+        In a rebalance aiokafka's waits for the new assignment, whatever its time-out; the assignment waits
+        for `on_partitions_revoked`, and that for the lock that is held around this: nobody would move.
+        """
+        fetching = asyncio.ensure_future(self._consumer.getmany(*places, **options))
+        revoked = asyncio.ensure_future(self._revoked.wait())
+        try:
+            await asyncio.wait((fetching, revoked), return_when=asyncio.FIRST_COMPLETED)
+            return fetching.result() if fetching.done() else {}
+        finally:
+            fetching.cancel()
+            revoked.cancel()
 
     async def _gather_intents(self, intents: Mapping[TopicPartition, Span]) -> dict[TopicPartition, list[LogRecord]]:
         """Exactly the records of the unfinished chunks: the same rows under the same tokens."""
@@ -250,7 +268,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._consumer.seek(place, span.first)
         waiting = set(intents)
         while waiting:
-            batch = await self._consumer.getmany(*waiting, timeout_ms=POLL_MS)
+            batch = await self._fetch(*waiting, timeout_ms=POLL_MS)
             for place, records in batch.items():
                 last = intents[place].last
                 gathered[place].extend(record for record in records if record.offset <= last)
