@@ -18,6 +18,7 @@ _PLAIN_ATTRIBUTE = re.compile(
     r"""(?aix) ["'`] ({0}) ["'`]
     | \b ({0}) \s (?: attribute | field | value | property | is | must | can | may | should | length | too | not )
     | \b (?: attribute | field | property | value \s (?:of|for) ) [\s:="'`]{{1,3}} ({0}) \b
+    | ^ ({0}) : \s
     """.format(_PLAIN.replace(" ", "|"))
 )
 """Words that name an attribute only where the text says so: `your organization` is none."""

@@ -117,8 +117,9 @@ class LocalKafka:
         )
         said, _ = await process.communicate()
         if process.returncode != 0:
-            last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-            raise Fatal(f"the broker's directory {self._home} could not be formatted: {last[0]}")
+            lines = said.decode(errors="replace").strip().splitlines() or ["no word"]
+            telling = [line for line in lines if "Exception" in line or "error" in line.lower()] or lines
+            raise Fatal(f"the broker's directory {self._home} could not be formatted: {telling[-1].strip()}")
 
     async def _launch(self) -> None:
         log = self._home / "broker.log"
