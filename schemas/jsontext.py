@@ -30,7 +30,15 @@ def trim(raw: bytes) -> bytes:
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
-    """The object that `raw` spells. Raises `MalformedRecord` for anything else.
+    """The object that `raw` spells. Raises `MalformedRecord` for anything else."""
+    decoded = decode(raw)
+    if type(decoded) is not dict:
+        raise MalformedRecord(f"not an object but {_kind(decoded)}", reason="not_an_object")
+    return decoded
+
+
+def decode(raw: bytes) -> Any:
+    """The value that `raw` spells. Raises `MalformedRecord` for what is not JSON.
 
     What orjson refuses but RFC 8259 allows (lone surrogates) is read by the standard library; such a
     surrogate becomes U+FFFD in the value returned, never in the bytes. An integer beyond 64 bits is a float.
@@ -38,12 +46,9 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         raise MalformedRecord(f"nested deeper than {MAX_DEPTH} levels", reason="too_deep")
     try:
-        decoded = orjson.loads(raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        decoded = _decode_leniently(raw, error)
-    if type(decoded) is not dict:
-        raise MalformedRecord(f"not an object but {_kind(decoded)}", reason="not_an_object")
-    return decoded
+        return _decode_leniently(raw, error)
 
 
 def _decode_leniently(raw: bytes, error: orjson.JSONDecodeError) -> Any:
@@ -105,6 +110,8 @@ def encode(value: Any) -> str:
 
 def decode_string(token: bytes) -> str:
     """The text of one JSON string token, quotes included."""
+    if b"\\" not in token:
+        return token[1:-1].decode()
     try:
         text = orjson.loads(token)
     except orjson.JSONDecodeError:

@@ -1,53 +1,45 @@
 """Cutting secrets out of the bytes of a record, before they reach the log or the dead letters.
 
-Only the secret's own bytes change. A record without one is returned as it came, the same object.
-Known secrets: values under a credential's name (also `changes` of such a field), bearer and basic
-authorization, SCIM keys of the directory (`scim…`), JSON web tokens.
+Only the secret's own bytes change; a record without one is returned as it came, the same object. Known
+secrets: values under a credential's name (also `changes` of such a field), bearer and basic authorization,
+SCIM keys (`scim…`), JSON web tokens, private keys; also in JSON that a string holds. See `credentials`.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import string
-from functools import lru_cache
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
+from schemas.credentials import MARK, holds_secret, is_refusal, may_hold_secrets, names_secret, secrets_in
 from schemas.errors import MalformedRecord
-from schemas.jsontext import Node, decode_object, decode_string, nodes
+from schemas.jsontext import Node, decode, decode_string, nodes, trim
 
-MARK: Final = "[redacted]"
+MAX_EMBEDDED: Final = 4
+"""JSON in a string of JSON in a string …: below this many levels it is searched as text."""
+SHORTEST: Final = 8
+"""A shorter text holds no secret together with what makes it known as one."""
 
-_SENSITIVE = frozenset(
-    "password passwd pwd passphrase secret clientsecret authorization proxyauthorization token accesstoken "
-    "refreshtoken idtoken bearertoken authtoken apitoken tokenkey apikey xapikey scimtoken scimkey "
-    "privatekey credential credentials setcookie sessiontoken".split()
+_MARK = MARK.encode()
+_NAMING_KEYS = frozenset({"field", "name", "key", "attribute", "path", "header"})
+"""Keys whose value names what their sibling holds: `{"field": "password", "to": …}`."""
+_NAMED_KEYS = frozenset({"from", "to", "value", "values", "old", "new", "oldValue", "newValue", "before", "after"})
+_ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"})
+"""What a provider says; so is all JSON in strings."""
+# A string of JSON, and whether it is a key; not one of "", true, false, null, or an object of one such.
+_STRING = re.compile(
+    r'''"([^"\\]*(?:\\.[^"\\]*)*)"'''
+    r"""(\s*:(?!\s*(?:""|true|false|null|\{\s*"[^"\\]*"\s*:\s*(?:true|false|null)\s*\})\s*[,}]))?""",
+    re.DOTALL,
 )
-_NAMING_KEYS = frozenset({"field", "name", "key", "attribute"})
-"""Keys whose value names what their siblings hold: `{"field": "password", "to": …}`."""
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
-# In running text a secret must look like one (a digit, or mixed case, or long), unless it is quoted or
-# follows an equals sign: "token: expired" and "bearer authentication" are causes, not secrets.
-# Each branch needs one of the words that `_suspicious` looks for. Look-aheads are bounded and groups
-# atomic: a record of `token:token:…` must take linear time like any other.
-_SECRET_TEXT = re.compile(
-    r"""(?aix)
-      (?P<scheme> \b (?:bearer|basic) [\s"':=]+ ) (?=\S{0,256}?\d|\S{0,256}?(?-i:[a-z][A-Z])|\S{24}) [a-z0-9._~+/=-]{8,}
-    | (?P<name> (?:password|passwd|passphrase|secret|authorization|api[-_ ]?key|token)
-        (?: ["'\\]* \s* = \s* ["'\\]* | ["'\\]+ \s* : \s* ["'\\]+ | \s* : \s* (?=[^\s,;]{5}) (?=\S{0,256}?\d) )
-        (?! bearer\b | basic\b | \[redacted ) ) [^\s"'\\,;&}]{4,}
-    | \b scim [-_.]? (?=[a-z_-]{0,64}\d) [a-z0-9_-]{12,}
-    | (?<![a-z0-9_-]) (?P<lead> (?> (?:[a-z0-9_-]*?[-_])?? (?=eyJ) ) ) eyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*
-    """
-)
-_NEEDED: Final = ("pass", "pwd", "secret", "authoriz", "token", "key", "credential", "cookie", "bearer", "basic", "eyj")
-"""Every secret that is known has one of these by it, punctuation aside, or is a SCIM key."""
-_ASIDE: Final = string.punctuation + " "
-_ASIDE_BYTES = (_ASIDE + string.digits).encode()
-_ASIDE_TABLE = str.maketrans("", "", _ASIDE)
-_LOWER = bytes(range(256)).lower()
-# Without the word boundary, for speed: what it finds too much costs a closer look.
-_SCIM_KEY = re.compile(r"scim[-_.]?(?=[a-z_-]{0,64}\d)[a-z0-9_-]{12,}")
+
+class _Cut(NamedTuple):
+    start: int
+    end: int
+    mark: bytes
+    """What stands there afterwards."""
 
 
 def redact(raw: bytes) -> tuple[bytes, int]:
@@ -55,83 +47,113 @@ def redact(raw: bytes) -> tuple[bytes, int]:
 
     Bytes that are not JSON are searched as text.
     """
-    if not _suspicious(raw):
+    if not may_hold_secrets(raw):
         return raw, 0
-    try:
-        decode_object(raw)
-    except MalformedRecord:
-        return _redact_text(raw)
-    return _redact_json(raw)
-
-
-def _suspicious(raw: bytes) -> bool:
-    """Whether a closer look is needed; most records end here."""
-    if b"\\" in raw and b"\\u00" in raw:  # an escaped ASCII letter could spell any of them
-        return True
-    # Latin-1, because searching text is twice as fast as searching bytes.
-    if _SCIM_KEY.search(raw.lower().decode("latin-1")):
-        return True
-    letters = raw.translate(_LOWER, _ASIDE_BYTES).decode("latin-1")
-    return any(word in letters for word in _NEEDED)
-
-
-def _redact_json(raw: bytes) -> tuple[bytes, int]:
-    tree = list(nodes(raw))
-    named_sensitive = {
-        node.parent
-        for node in tree
-        if node.kind == '"' and node.key in _NAMING_KEYS and _is_sensitive(_text(raw, node))
-    }
-    sensitive: list[bool] = []
+    cuts = _cuts(raw, 0)
+    if not cuts:
+        return raw, 0
     pieces: list[bytes] = []
-    done = cut = 0
-    for index, node in enumerate(tree):
-        held = node.parent >= 0 and sensitive[node.parent]
-        sensitive.append(held or _is_sensitive(node.key) or index in named_sensitive)
-        replacement = _replacement(raw, node, secret=sensitive[index])
-        if replacement is not None:
-            pieces += (raw[done : node.start], replacement)
-            done, cut = node.end, cut + 1
-    if not cut:
-        return raw, 0
-    return b"".join((*pieces, raw[done:])), cut
-
-
-def _replacement(raw: bytes, node: Node, *, secret: bool) -> bytes | None:
-    if node.kind == "literal":
-        is_number = raw[node.start : node.start + 1] not in (b"t", b"f", b"n")
-        return f'"{MARK}"'.encode() if secret and is_number else None
-    if node.kind != '"' or (node.key in _NAMING_KEYS and not secret and _is_sensitive(_text(raw, node))):
-        return None
-    text = _text(raw, node)
-    if secret:
-        keeps = not text or text == MARK or (node.key in _NAMING_KEYS and _is_sensitive(text))
-        return None if keeps else f'"{MARK}"'.encode()
-    cleaned = redact_text(text)
-    return None if cleaned == text else json.dumps(cleaned, ensure_ascii=False).encode()
-
-
-def _text(raw: bytes, node: Node) -> str:
-    return decode_string(raw[node.start : node.end])
-
-
-@lru_cache(maxsize=4096)
-def _is_sensitive(name: str) -> bool:
-    # Only ASCII: some letters of other scripts become ASCII in lower case, and would escape `_suspicious`.
-    return name.isascii() and name.lower().translate(_ASIDE_TABLE) in _SENSITIVE
+    done = 0
+    for cut in cuts:
+        pieces += (raw[done : cut.start], cut.mark)
+        done = cut.end
+    return b"".join((*pieces, raw[done:])), len(cuts)
 
 
 def redact_text(text: str) -> str:
     """Running text without its secrets; what introduces one (`Bearer`, `password=`) stays."""
-    return _SECRET_TEXT.sub(lambda match: _introduction(match) + MARK, text)
+    pieces: list[str] = []
+    done = 0
+    for start, end in secrets_in(text):
+        pieces += (text[done:start], MARK)
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _introduction(match: re.Match[str]) -> str:
-    return match["scheme"] or match["name"] or match["lead"] or ""
+def _cuts(raw: bytes, level: int) -> list[_Cut]:
+    try:
+        decode(trim(raw))
+    except MalformedRecord:
+        return list(_text_cuts(raw))
+    return list(_json_cuts(raw, level)) if _worth_parsing(raw) else []
 
 
-def _redact_text(raw: bytes) -> tuple[bytes, int]:
-    # Latin-1 maps every byte to one character and back: nothing but the secrets can change.
-    text = raw.decode("latin-1")
-    cleaned, cut = _SECRET_TEXT.subn(lambda match: _introduction(match) + MARK, text)
-    return (cleaned.encode("latin-1"), cut) if cut else (raw, 0)
+def _worth_parsing(raw: bytes) -> bool:
+    """Whether well-formed JSON can hold anything to cut; most that has a secret's word holds only facts about it."""
+    key, values = "", []
+    for text, is_key in _STRING.findall(raw.decode("latin-1")):
+        if "\\" in text and may_hold_secrets(text.encode("latin-1")):
+            return True
+        if is_key:
+            if names_secret(text):
+                return True
+            key = text
+        elif key in _NAMING_KEYS and names_secret(text):
+            return True
+        elif "\\" not in text:
+            values.append(text)
+    return may_hold_secrets("\n".join(values).encode("latin-1")) and any(map(holds_secret, values))
+
+
+def _text_cuts(text: bytes) -> Iterator[_Cut]:
+    # Latin-1 maps every byte to one character and back: places in the text are places in the bytes.
+    return (_Cut(start, end, _MARK) for start, end in secrets_in(text.decode("latin-1")))
+
+
+def _json_cuts(raw: bytes, level: int) -> Iterator[_Cut]:
+    tree = list(nodes(raw))
+    naming = {n.parent for n in tree if n.kind == '"' and n.key in _NAMING_KEYS and names_secret(_text(raw, n))}
+    secret: list[bool] = []
+    answer: list[bool] = []
+    for node in tree:
+        held = node.parent >= 0 and secret[node.parent]
+        named = node.parent in naming and node.key in _NAMED_KEYS
+        secret.append(held or named or names_secret(node.key))
+        answer.append(level > 0 or node.key in _ANSWER_KEYS or (node.parent >= 0 and answer[node.parent]))
+        if node.kind == '"' and not secret[-1]:
+            yield from _string_cuts(raw, node, level)
+        elif node.kind == '"' and not _harmless(_text(raw, node), node.key, answer=answer[-1]):
+            yield _Cut(node.start + 1, node.end - 1, _MARK)
+        elif secret[-1] and node.kind == "literal" and raw[node.start : node.start + 1] not in (b"t", b"f", b"n"):
+            yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
+
+
+def _harmless(text: str, key: str, *, answer: bool) -> bool:
+    """Whether a string that stands where a secret should is none."""
+    return text in ("", MARK) or (key in _NAMING_KEYS and names_secret(text)) or (answer and is_refusal(text))
+
+
+def _string_cuts(raw: bytes, node: Node, level: int) -> Iterator[_Cut]:
+    """The cuts inside a string: of the JSON that it holds, or of its text."""
+    if node.end - node.start < SHORTEST:
+        return
+    text = raw[node.start + 1 : node.end - 1]
+    places: Sequence[int] = range(node.start + 1, node.end)
+    if b"\\" in text:
+        text, places = _unescaped(text, node.start + 1)
+    if not may_hold_secrets(text):
+        return
+    embedded = level < MAX_EMBEDDED and text.lstrip()[:1] in (b"{", b"[")
+    for cut in _cuts(text, level + 1) if embedded else _text_cuts(text):
+        mark = cut.mark.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        yield _Cut(places[cut.start], places[cut.end], mark)
+
+
+def _unescaped(token: bytes, offset: int) -> tuple[bytes, list[int]]:
+    """The text that the inside of a string token spells, in UTF-8, and where each of its bytes comes from."""
+    pieces: list[bytes] = []
+    places: list[int] = []
+    done = 0
+    for match in _ESCAPE.finditer(token):
+        pieces.append(token[done : match.start()])
+        places.extend(range(offset + done, offset + match.start()))
+        pieces.append(decode_string(b'"' + match[0] + b'"').encode())
+        places.extend([offset + match.start()] * len(pieces[-1]))
+        done = match.end()
+    pieces.append(token[done:])
+    places.extend(range(offset + done, offset + len(token) + 1))
+    return b"".join(pieces), places
+
+
+def _text(raw: bytes, node: Node) -> str:
+    return decode_string(raw[node.start : node.end])

@@ -1,0 +1,128 @@
+"""What counts as a secret: names whose values are secret, and what a secret looks like in running text.
+
+Causes must survive: "token: expired", "Bearer authentication required" and "password must be at least 8
+characters" hold none. Where a text could be either, it is taken for a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+from typing import Final
+
+MARK: Final = "[redacted]"
+
+_WHOLE_NAMES = (
+    "password passwd pwd passphrase passcode secret token authorization credential credentials cookie "
+    "apikey accesskey privatekey secretkey signingkey encryptionkey sharedkey recoverykey scimkey tokenkey"
+)
+NAME_ENDINGS: Final = tuple(_WHOLE_NAMES.split())
+NEEDED: Final = ("pass", "pwd", "secret", "authoriz", "token", "key", "credential", "cookie", "bearer", "basic", "eyj")
+"""Every secret that is known has one of these by it, punctuation aside, or is a SCIM key."""
+_ASIDE: Final = string.punctuation + " "
+_ASIDE_TABLE = str.maketrans("", "", _ASIDE)
+_ASIDE_BYTES = (_ASIDE + string.digits).encode()
+_LOWER = bytes(range(256)).lower()
+
+# A run of words, such as `InvalidTokenException` or `expired.`: too regular for a secret.
+_WORDS = (
+    r"(?-i: [A-Z]?[a-z]{1,16}+ (?: (?: [-_./]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ ){0,16}+ )"
+    r"[-_.~/=]{0,8}+ (?! [a-z0-9._~+/=-] )"
+)
+# The same with small numbers, such as `2-integration` behind `scim`.
+_NUMBERED_WORDS = (
+    r"(?-i: \d{0,2} [-_]? [A-Z]?[a-z]{1,16}+ \d{0,2} (?: (?: [-_]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ \d{0,2} ){0,16}+ )"
+    r"[-_]{0,8}+ (?! [a-z0-9] )"
+)
+_COMPLAINT = (
+    r"(?: is|are|was|were|has|have|must|should|can|cannot|may|does|do|not|no|bad|wrong|expired|invalid|missing|required"
+    r"|revoked|unknown|empty|blank|malformed|incorrect|unauthori[sz]ed|forbidden|denied|failed|disabled|true|false|null"
+    r"|none|nil|undefined|token|authentication|authorization|credentials?|header|scheme|realm|scope|error ) (?! [\w-] )"
+)
+_NAME = (
+    r"(?: pass(?:word|wd|phrase|code) | pwd | secret | token | authorization | credentials? | cookie"
+    r" | (?:api|access|private|secret|signing|encryption|shared|recovery|scim) [-_\ ]? key )"
+)
+# Look-aheads are bounded, groups atomic or possessive: a record of `token:token:…` must take linear time like any
+# other. Each branch needs one of the words above. ASCII only, so that bytes can be searched as Latin-1.
+_SECRET = re.compile(
+    rf"""(?aix)
+      (?P<scheme> \b (?:bearer|basic) [\s"':=]++ ) (?! {_WORDS} | (?:realm|error|scope)\b ) [a-z0-9._~+/=-]{{8,}}
+    | (?P<header> authorization ["'\\]*+ \s*+ [:=] \s*+ (?:bearer|basic|digest|token) \s++ )
+        (?! {_COMPLAINT} | \[redacted ) [^\s"'\\,;&}}]{{4,}}
+    | (?P<quoted> {_NAME} ["'\\]*+ \s*+ [:=] \s*+ (?: " | (?P<single>') | (?P<escaped>\\+["']) )
+        (?! {_COMPLAINT} | \[redacted ) )
+        (?(single) [^'\\]+ | (?(escaped) [^"'\\]+ | (?: [^"\\] | \\[\s\S] )+ ) )
+    | (?P<plain> {_NAME} (?: \s*+ = \s*+ | ["'\\]*+ \s*+ : \s*+ (?=[^\s,;]{{5}}) (?=\S{{0,256}}?\d) )
+        (?! {_COMPLAINT} | bearer\b | basic\b | \[redacted ) ) [^\s"'\\,;&}}]{{4,}}
+    | \b scim [-_.]? (?! {_NUMBERED_WORDS} ) [a-z0-9_-]{{12,}}
+    | (?<![a-z0-9_-]) (?P<lead> (?> (?:[a-z0-9_-]*?[-_])?? (?=eyJ) ) )
+        eyJ[a-z0-9_-]{{8,}}\.[a-z0-9_-]{{8,}}\.[a-z0-9_-]*
+    | (?P<begin> -----BEGIN\ [A-Z\ ]{{0,30}}PRIVATE\ KEY----- ) (?! \[redacted ) [^-]+
+    """
+)
+_INTRODUCTIONS: Final = ("scheme", "header", "quoted", "plain", "lead", "begin")
+# Without word boundary and exceptions, for speed: what it finds too much costs a closer look.
+_STEM = re.compile("|".join((*NEEDED, "scim")))
+_SCIM_KEY = re.compile(r"scim[-_.]?[a-z0-9_-]{12,}")
+_REFUSAL = re.compile(
+    r"""(?aix)
+      (?: expired | invalid | missing | required | revoked | unknown | empty | blank | incorrect | none | null ) [.!]?
+    | (?: (?:your|the|this) \s )? (?: \w{1,20} \s )??
+      (?: is|are|was|were|has|have|must|should|can|cannot|can't|may|does|do ) \s
+      (?: be|been|not|too|have|contain|include|match|differ|exceed|required|missing|invalid|expired|revoked|empty
+        |blank|wrong|incorrect|unknown|already ) \b [^\d]* (?: \d{1,3} \b [^\d]* )*
+    """
+)
+
+
+def may_hold_secrets(raw: bytes) -> bool:
+    """Whether a closer look at JSON or text is needed; most records end here."""
+    if b"\\" in raw and b"\\u00" in raw:  # an escaped ASCII letter could spell any of them
+        return True
+    # Latin-1, because searching text is twice as fast as searching bytes.
+    if _SCIM_KEY.search(raw.lower().decode("latin-1")):
+        return True
+    letters = raw.translate(_LOWER, _ASIDE_BYTES).decode("latin-1")
+    return any(word in letters for word in NEEDED)
+
+
+class _Names(dict[str, bool]):
+    """Whether a name ends in a secret's; a plain look-up for all but the first of each."""
+
+    def __missing__(self, name: str) -> bool:
+        # Only ASCII: some letters of other scripts become ASCII in lower case, and would escape `may_hold_secrets`.
+        found = name.isascii() and name[-64:].lower().translate(_ASIDE_TABLE).endswith(NAME_ENDINGS)
+        if len(self) < MAX_NAMES and len(name) <= 64:  # names come from outside
+            self[name] = found
+        return found
+
+
+MAX_NAMES: Final = 4096
+_NAMES: Final = _Names()
+
+
+def names_secret(name: str) -> bool:
+    """Whether what stands under `name` is secret, in whatever spelling: `Client-Secret`, `newPassword`."""
+    return _NAMES[name]
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a text under a secret's name is an error about it, as in `{"errors": {"password": "is too short"}}`.
+
+    Only for what a provider answers: elsewhere it could be a passphrase.
+    """
+    return len(text) <= 200 and _REFUSAL.fullmatch(text) is not None
+
+
+def holds_secret(text: str) -> bool:
+    """Whether `secrets_in` finds any."""
+    return _STEM.search(text.lower()) is not None and _SECRET.search(text) is not None
+
+
+def secrets_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where the secrets of a running text stand; what introduces one (`Bearer`, `password=`) is not part of it."""
+    for match in _SECRET.finditer(text):
+        start = max(match.end(name) for name in _INTRODUCTIONS)
+        yield (match.start() if start < 0 else start), match.end()
