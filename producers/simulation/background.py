@@ -14,6 +14,7 @@ from producers.simulation.model import (
     MILLISECOND,
     MINUTE,
     SECOND,
+    THURSDAY,
     Admin,
     Application,
     Group,
@@ -22,8 +23,6 @@ from producers.simulation.model import (
 from producers.simulation.people import People, association
 from producers.simulation.pushes import Pushes
 from producers.simulation.world import World
-
-_THURSDAY = 3  # 1970-01-01, counting from Monday
 
 
 class Background:
@@ -43,7 +42,7 @@ class Background:
             (people * pace.sign_ins, self._sign_in),
             (pace.touches * 9 * weight, self._touch),
             (pace.admin_acts * weight, self._admin_act),
-            (pace.admin_acts * weight / 20, self._project),
+            (pace.admin_acts * weight / 20, self.project),
             (pace.admin_acts * weight / 60, self._reconfigure),
         ):
             self._spread(at, mean, act)
@@ -92,11 +91,11 @@ class Background:
         resource = {"id": actor.id, "type": "admin", "email": actor.email}
         return self.world.journal.directory(at, "admin_login_attempt", actor, resource=resource, mfa=True)
 
-    def _project(self, at: int) -> SimulatedEvent:
+    def project(self, at: int, app: Application | None = None) -> SimulatedEvent:
         """A group for a project comes, is pushed to one application, and goes again."""
         self._projects += 1
         group, actor = self.world.roster.found(f"project {self._projects}"), self._actor()
-        app = self.world.dice.pick(self.world.roster.applications)
+        app = app or self.world.dice.pick(self.world.roster.applications)
         self.world.agenda.add(at + MINUTE, self._bind_project, group, app, actor)
         changes = [{"field": "name", "to": group.name}]
         return self.world.journal.directory(at, "group_create", actor, resource=group.json, changes=changes)
@@ -149,6 +148,6 @@ class Background:
 
 def _weight(at: int) -> float:
     day, rest = divmod(at, DAY)
-    if (day + _THURSDAY) % 7 >= 5:
+    if (day + THURSDAY) % 7 >= 5:
         return 0.2
     return 2.5 if 7 <= rest // HOUR < 18 else 0.2

@@ -14,6 +14,7 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+THURSDAY = 3  # the weekday of 1970-01-01, counting from Monday
 
 ABSENT, ACTIVE, INACTIVE, DELETED = "absent", "active", "inactive", "deleted"
 CLOSED = (INACTIVE, DELETED)

@@ -70,7 +70,9 @@ class Oddities:
         return "status_in_text"
 
     def no_provider(self, at: int, body: Json) -> str:
-        body["provider"] = self.dice.pick((None, ""))
+        before, body["provider"] = body.get("provider", "absent"), self.dice.pick((None, ""))
+        if body["provider"] == before:
+            del body["provider"]
         return "no_provider"
 
     def whole_version(self, at: int, body: Json) -> str:

@@ -73,7 +73,7 @@ class Organisation(Iterator[SimulatedEvent]):
         for person in roster.people:
             person.employed = True
         if story:
-            told.tell(self.world, self.people, self.integrations)
+            told.tell(self.world, self.people, self.integrations, background)
         else:
             self._leave_to_chance()
         self.world.agenda.add(begin, background.plan_hour)

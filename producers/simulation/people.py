@@ -110,6 +110,10 @@ class People:
 
     def import_titles(self, at: int, people: list[Person], actor: Admin, long: bool) -> None:
         """An HR import gives everybody in the list a title that some application finds too long, or takes it back."""
+        for app in () if long else self.world.roster.applications:
+            episode = app.standing.pop("long_title", None)
+            if episode is not None:
+                episode.ended = at + len(people) * SECOND
         for place, person in enumerate(people):
             title = LONG_TITLE if long else DEPARTMENTS[person.department].titles[0]
             self.world.agenda.add(at + place * 900 * MILLISECOND, self.edit, person, actor, "title", title)

@@ -10,12 +10,13 @@ from producers.simulation.organisation import Organisation
 from producers.simulation.world import Pace
 
 DEMO_SEED = 1
+DEMO_PACE = Pace(edits=0.7, sign_ins=1.6)
 SAMPLE_START = datetime(2026, 9, 7, 8, tzinfo=UTC)
 
 
 def demo(end: datetime, *, oddities: float = 0.01) -> Organisation:
     """About 12,000 events of 41 people and 6 applications over the 30 days that end then; the story included."""
-    return Organisation(DEMO_SEED, 41, 6, 30, end - timedelta(days=30), oddities=oddities)
+    return Organisation(DEMO_SEED, 41, 6, 30, end - timedelta(days=30), oddities=oddities, pace=DEMO_PACE)
 
 
 def load(

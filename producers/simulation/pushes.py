@@ -107,9 +107,10 @@ class Pushes:
         event: SimulatedEvent, episode: Episode | None,
     ) -> None:  # fmt: skip
         truth, event_id = self.world.truth, event.event_id
-        if episode is not None and truth.recording:
-            episode.subjects[account.subject.id] = None
-            episode.events.append(event_id)
+        if episode is not None:
+            if truth.recording:
+                episode.subjects[account.subject.id] = None
+                episode.events.append(event_id)
             if episode.trouble == "duplicates":  # somebody had made the account by hand before
                 truth.happen(account, ACTIVE, episode.started, None)
         meant = ACTIVE if attribute == "active" else MEANT.get(operation, "")

@@ -3,8 +3,9 @@
 Who could not be closed, and one episode of each trouble. All times count back from the end.
 """
 
+from producers.simulation.background import Background
 from producers.simulation.integrations import Integrations
-from producers.simulation.model import DAY, HOUR, MINUTE, SECOND, Person
+from producers.simulation.model import DAY, HOUR, MINUTE, SECOND, THURSDAY, Person
 from producers.simulation.people import People
 from producers.simulation.world import World
 
@@ -14,24 +15,21 @@ TOKEN_LIFE = 365 * DAY
 TOKEN_ENDS = 2 * DAY + 50 * MINUTE  # before the end
 STATSIG, SLACK, MIRO, ZOOM, FIGMA, NOTION = range(6)
 _TROUBLES = (
-    # application, trouble, hours before the end it starts, and lasts
-    (MIRO, "token_expired", 600, 7),
-    (ZOOM, "outage", 480, 2),
-    (NOTION, "unreachable", 437, 3),
-    (FIGMA, "rate_limited", 390, 8),
-    (ZOOM, "unexplained", 366, 8),
-    (SLACK, "lookup_breaks", 343, 6),
-    (FIGMA, "two_matches", 318, 24),
-    (SLACK, "no_family_name", 290, 6),
-    (ZOOM, "no_seats", 289, 26),
-    (NOTION, "wrong_address", 246, 4),
-    (FIGMA, "switched_off", 222, 4),
-    (NOTION, "too_large", 198, 12),
-    (MIRO, "unknown_member", 195, 24),
+    # application, trouble, days before the end (or the working day before that), hours it lasts
+    (MIRO, "token_expired", 25, 7),
+    (ZOOM, "outage", 20, 2),
+    (NOTION, "unreachable", 18, 3),
+    (FIGMA, "rate_limited", 16, 8),
+    (ZOOM, "unexplained", 15, 8),
+    (SLACK, "lookup_breaks", 14, 6),
+    (MIRO, "two_matches", 13, 24),
+    (NOTION, "wrong_address", 10, 4),
+    (FIGMA, "switched_off", 9, 4),
 )
+_GROUP_TROUBLES = ((MIRO, "unknown_member", 8, 6), (NOTION, "too_large", 7, 8))  # of the group of everybody
 
 
-def tell(world: World, people: People, integrations: Integrations) -> None:
+def tell(world: World, people: People, integrations: Integrations, background: Background) -> None:
     """Put the story on the agenda. The applications are rolled out first, statsig's integration is a year old."""
     apps, staff, admins = world.roster.applications, world.roster.people, world.roster.admins
     add, end = world.agenda.add, world.end
@@ -50,13 +48,19 @@ def tell(world: World, people: People, integrations: Integrations) -> None:
     add(token_ends, integrations.begin, apps[STATSIG], "token_expired", None)
 
     linked = world.start + HOUR + SLACK * 15 * MINUTE + 4 * HOUR + 30 * MINUTE
-    add(world.start, integrations.begin, apps[SLACK], "duplicates", linked, frozenset(p.id for p in known))
-    add(world.start, integrations.begin, apps[FIGMA], "odd_answer", world.start + DAY, _some(titled[:2]))
+    add(world.start, integrations.begin, apps[SLACK], "duplicates", linked, _some(known))
+    add(world.start, integrations.begin, apps[ZOOM], "odd_answer", world.start + DAY, _some(titled[:2]))
+    add(world.start, integrations.begin, apps[SLACK], "no_family_name", linked, _some(staff[17:18]))
     add(world.start, integrations.begin, apps[NOTION], "timed_out_but_done", world.start + DAY, _some(titled[2:5]))
-    for index, name, before, hours in _TROUBLES:
-        add(end - before * HOUR, integrations.begin, apps[index], name, end - (before - hours) * HOUR)
+    everybody = frozenset((world.roster.groups[0].id,))
+    for troubles, subjects in ((_TROUBLES, None), (_GROUP_TROUBLES, everybody)):
+        for index, name, before, hours in troubles:
+            at = _morning(end - before * DAY)
+            add(at, integrations.begin, apps[index], name, at + hours * HOUR, subjects)
+    add(end - 290 * HOUR, integrations.begin, apps[ZOOM], "no_seats", end - 263 * HOUR)
     for hour in (289, 288, 286):
         add(end - hour * HOUR, people.join, admins[1])
+    add(_morning(end - 21 * DAY), background.project, apps[STATSIG])  # which will not delete its group
     add(end - 17 * DAY, integrations.vanish, apps[ZOOM], 2)
     add(end - 19 * DAY, integrations.reconfigure, apps[SLACK], admins[1])
     add(end - 9 * DAY, integrations.renew, apps[NOTION], admins[2])
@@ -75,6 +79,13 @@ def tell(world: World, people: People, integrations: Integrations) -> None:
     add(end - 2 * DAY, people.leave, ines, ada)
     world.neglected.add((lena.id, STATSIG))
     add(end - 5 * HOUR, people.leave, lena, ada)
+
+
+def _morning(at: int) -> int:
+    """09:00 of that day, or of the Friday before a weekend: when there is work for a trouble to hinder."""
+    day = at // DAY
+    weekday = (day + THURSDAY) % 7
+    return (day - max(0, weekday - 4)) * DAY + 9 * HOUR
 
 
 def _some(people: list[Person]) -> frozenset[str]:

@@ -34,14 +34,15 @@ class AccountTruth:
     """The states of one subject (a user or a group) in one application, each until the next change; at first absent.
 
     intended: what the directory wants. It changes at the directory's event that decides it (a suspension, a binding,
-        a removal from a group, a hard delete), which is before the first attempt.
+        a removal from a group, a hard delete), which is before the first attempt; event_id None: no event
+        decides it (an activation's test user and group). Who leaves before a rollout reached them was never meant.
     confirmed: what the log confirms: only a successful attempt changes it, at that event's own instant. `absent` with
         an event means the provider answered 404 to a deactivation or deletion (reported absent).
     actual: what the provider really holds, also where no event shows it (event_id None, or of an attempt that was
         logged as failed yet took effect).
     closing_*: the attempts to deactivate or delete it, of whatever answer, since it was last meant to be closed.
     last_cause: why the latest of them failed; "" when it did not, or none was made.
-    used_at:   the first sign-in after it was meant to be closed.
+    used_at: the first sign-in after it was meant to be closed.
     """
 
     application: str
@@ -71,6 +72,7 @@ class Episode:
     """One trouble of one application with one cause, whether or not it touched anybody.
 
     started, ended: when the provider began and stopped misbehaving (ended None: still does); the events lie within.
+        What only shows when touched (a refused group deletion, a long title) starts with its first event.
     trouble: the simulator's name of the misbehaviour; cause: one of the fifteen; attribute: the one at fault, or "".
     subjects: ids whose attempts failed by it, in order of appearance (empty for integration events).
     events: ids of the failed attempts in order; None for one logged without an id (an oddity).
@@ -104,8 +106,7 @@ class Truth:
 
     With `recording` off only `counts` is kept, in constant memory.
     counts: event type -> outcome *as the log states it* -> number. The twelve types by success, failure,
-    reported_absent,
-    unknown; all other types under "other"; events whose oddity took the type away under "".
+    reported_absent, unknown; all other types under "other"; events whose oddity took the type away under "".
     """
 
     recording: bool = True
@@ -234,8 +235,8 @@ def _since_closed(changes: list[Change]) -> list[Change]:
 
 
 def _intervals(changes: list[Change]) -> list[list[str | None]]:
-    ends = [*(change.at for change in changes[1:]), None]
-    return [[c.state, _text(c.at), _text(end), c.event_id] for c, end in zip(changes, ends, strict=True)]
+    ends = [*(_text(change.at) for change in changes[1:]), None]
+    return [[c.state, _text(c.at), end, c.event_id] for c, end in zip(changes, ends, strict=False)]
 
 
 def _text(at: int | None) -> str | None:
