@@ -21,11 +21,12 @@ from schemas.events import Event, Kind, from_object
 from schemas.facts import MAX_ID, subject, type_of
 from schemas.jsontext import decode_object, inner_object, trim
 from schemas.redaction import redact
-from schemas.times import TimeQuality, parse_timestamp
+from schemas.times import TimeQuality, parse_timestamp, rfc3339
 
 WRAPPERS: Final = ("jumpcloud", "jumpcloud_bridge", "di_event")
 """Keys under which shippers and alert webhooks nest the vendor's object."""
 
+_STAMPS: Final = frozenset({"timestamp", "jc_timestamp"})
 MAX_ORGANIZATION: Final = 128
 """The vendor's have 24 characters."""
 
@@ -71,17 +72,17 @@ def unwrap(raw: bytes) -> tuple[bytes, dict[str, Any]]:
     """The vendor's object in `raw`, as its own bytes and decoded. Raises `MalformedRecord`."""
     value = trim(raw)
     record = decode_object(value)
-    if "timestamp" not in record:
+    if "timestamp" not in record or "event_type" not in record:  # a shipper has stamps of its own, but no types
         for wrapper in WRAPPERS:
             inner = record.get(wrapper)
-            if isinstance(inner, dict):
+            if isinstance(inner, dict) and not _STAMPS.isdisjoint(inner):
                 found = inner_object(value, wrapper)
                 # The decoder takes the last of repeated keys and the scanner the first: not one event.
                 if found is None or decode_object(found) != inner:
                     raise MalformedRecord(f"more than one {wrapper!r} in the record", reason="repeated_key")
                 value, record = found, inner
                 break
-    if "timestamp" not in record and "jc_timestamp" not in record:
+    if _STAMPS.isdisjoint(record):
         raise MalformedRecord("no timestamp", reason="no_timestamp")
     return value, record
 
@@ -111,7 +112,7 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
         ("idtrail_trust", source.trust.name.lower().encode()),
     ]
     if moment.quality is TimeQuality.OK:
-        headers.append(("ce_time", moment.text.encode()))
+        headers.append(("ce_time", rfc3339(moment).encode()))
     if who:
         headers.append(("ce_subject", _encode(who)))
     if cut:

@@ -67,6 +67,7 @@ def _unwrapped(key: str, event: dict[str, Any]) -> str:
 
 def _clean_object(value: dict[str, Any]) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
+    collided: dict[str, list[Any]] | None = None
     for key, item in value.items():
         kind = type(item)
         if kind is str:
@@ -86,10 +87,14 @@ def _clean_object(value: dict[str, Any]) -> dict[str, Any]:
             item = int(item)
         name = _NAMES[key]
         if name in cleaned:
-            # Two keys that the sanitised export could not tell apart: keep both values, in an order
-            # that does not depend on the text's, so that neither can hide behind the other.
-            item = sorted(({"_": cleaned[name]}, {"_": item}), key=_order)
+            if collided is None:
+                collided = {}
+            collided.setdefault(name, [cleaned[name]]).append(item)
         cleaned[name] = item
+    for name, items in (collided or {}).items():
+        # Keys that the sanitised export could not tell apart: keep all their values, in an order that
+        # does not depend on the text's, so that none can hide behind another.
+        cleaned[name] = {"_": sorted(items, key=_order)}
     return cleaned
 
 
@@ -118,7 +123,8 @@ def event_id(organization: str, own_id: object, normal: bytes) -> UUID:
     if own_id is None or own_id == "":
         name = organization.encode() + b"\0\0" + normal
     else:
-        name = f"{organization}\0{own_id}".encode()
+        # With its NULs spelt otherwise no id can pass for the separators.
+        name = "\0".join((organization, str(own_id).replace("\0", "\0\1"))).encode()
     digest = hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()
     return UUID(bytes=digest[:16], version=5)
 

@@ -19,6 +19,8 @@ FUTURE_TOLERANCE: Final = timedelta(hours=24)
 """A stamp further than this past the broker's append time is not believed."""
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
+_STRICT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+MAX_TEXT: Final = 64
 
 
 class TimeQuality(StrEnum):
@@ -43,7 +45,7 @@ class Moment(NamedTuple):
 
 def parse_timestamp(value: object) -> Moment:
     """Place a raw `timestamp` value in time. Never raises; a stamp without a zone is UTC."""
-    if isinstance(value, str) and len(value) == 24 and value[23] == "Z":
+    if isinstance(value, str) and len(value) == 24 and value[19::4] == ".Z" and value[10] == "T" and value[7] == "-":
         # The common form, 2026-03-19T14:03:11.482Z, without the regular expression.
         try:
             return _in_range(datetime.fromisoformat(value), value)
@@ -52,19 +54,19 @@ def parse_timestamp(value: object) -> Moment:
     if value is None or value == "":
         return Moment(SENTINEL, "", TimeQuality.MISSING)
     if not isinstance(value, str):
-        return Moment(SENTINEL, str(value)[:64], TimeQuality.GARBAGE)
-    match = _RFC3339.fullmatch(value.strip())
+        return Moment(SENTINEL, str(value)[:MAX_TEXT], TimeQuality.GARBAGE)
+    match = _RFC3339.fullmatch(value.strip()) if len(value) <= MAX_TEXT else None
     if match is None:
-        return Moment(SENTINEL, value[:64], TimeQuality.GARBAGE)
+        return Moment(SENTINEL, value[:MAX_TEXT], TimeQuality.GARBAGE)
     day, clock, fraction, zone = match.groups()
     micros = (fraction or "").ljust(6, "0")[:6]
     offset = "+00:00" if zone in (None, "Z", "z") else zone
     try:
         at = datetime.fromisoformat(f"{day}T{clock}.{micros}{offset}").astimezone(UTC)
     except OverflowError:
-        return Moment(SENTINEL, value[:64], TimeQuality.OUT_OF_RANGE)
+        return Moment(SENTINEL, value, TimeQuality.OUT_OF_RANGE)
     except ValueError:
-        return Moment(SENTINEL, value[:64], TimeQuality.GARBAGE)
+        return Moment(SENTINEL, value, TimeQuality.GARBAGE)
     return _in_range(at, value)
 
 
@@ -72,6 +74,13 @@ def _in_range(at: datetime, text: str) -> Moment:
     if EARLIEST <= at < LATEST:
         return Moment(at, text, TimeQuality.OK)
     return Moment(SENTINEL, text, TimeQuality.OUT_OF_RANGE)
+
+
+def rfc3339(moment: Moment) -> str:
+    """The text of a moment that could be placed in time, if need be in the spelling that others can read."""
+    if _STRICT.fullmatch(moment.text):
+        return moment.text
+    return moment.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def believed(moment: Moment, known_at: datetime) -> Moment:

@@ -197,6 +197,14 @@ def test_an_unknown_trust_is_not_granted(trust: bytes) -> None:
         pytest.param(
             b'{"jumpcloud":{"a":1},"timestamp":"x"}', b'{"jumpcloud":{"a":1},"timestamp":"x"}', id="its own timestamp"
         ),
+        pytest.param(
+            b'{"timestamp":1,"jumpcloud":{"jc_timestamp":"x"}}', b'{"jc_timestamp":"x"}', id="a shipper's own timestamp"
+        ),
+        pytest.param(
+            b'{"timestamp":1,"event_type":"e","di_event":{"timestamp":"x"}}',
+            b'{"timestamp":1,"event_type":"e","di_event":{"timestamp":"x"}}',
+            id="an event that holds another",
+        ),
         pytest.param(b'{"jc_timestamp":"x"}', b'{"jc_timestamp":"x"}', id="a renamed timestamp"),
         pytest.param(b'{"timestamp":null}', b'{"timestamp":null}', id="a null timestamp is one"),
     ],

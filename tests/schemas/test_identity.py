@@ -102,6 +102,8 @@ def test_the_relation_of_two_records_follows_their_normal_forms(left: dict[str, 
         pytest.param({"jc_timestamp": "x"}, {"timestamp": "x"}, id="a renamed timestamp"),
         pytest.param({"a": 1, "testing_event": True, "jc_transformation_ts": "x"}, {"a": 1}, id="a shipper's fields"),
         pytest.param({"a.b": 1, "a-b": 2}, {"a-b": 2, "a.b": 1}, id="keys that collide, in either order"),
+        pytest.param({"a.b": 1, "a-b": 2, "a b": 3}, {"a b": 3, "a.b": 1, "a-b": 2}, id="three keys that collide"),
+        pytest.param({"a.b": 1, "a-b": None}, {"a_b": 1}, id="an empty value collides with nothing"),
     ],
 )
 def test_two_spellings_of_one_event(left: dict[str, Any], right: dict[str, Any]) -> None:
@@ -166,3 +168,18 @@ def test_the_deepest_record_has_an_identity() -> None:
     record = b'{"timestamp":"x","a":' + b"[" * levels + b"1" + b"]" * levels + b"}"
 
     assert len(identity(record)[0]) > 2 * levels
+
+
+def test_no_id_passes_for_another_identity() -> None:
+    normal = b'{"a":1}'
+    spelt = {
+        event_id("o", None, normal),
+        event_id("o", "\0" + normal.decode(), b""),
+        event_id("o", "\0\1" + normal.decode(), b""),
+        event_id("o", normal.decode(), b""),
+        event_id("o", "1", normal),
+        event_id("o1", "", normal),
+    }
+
+    assert len(spelt) == 6
+    assert event_id("o", 1, b"x") == event_id("o", "1", b"y")

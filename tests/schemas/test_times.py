@@ -13,10 +13,12 @@ from schemas.times import (
     EARLIEST,
     FUTURE_TOLERANCE,
     LATEST,
+    MAX_TEXT,
     SENTINEL,
     TimeQuality,
     believed,
     parse_timestamp,
+    rfc3339,
     to_microseconds,
 )
 from tests.schemas.strategies import JSON
@@ -61,11 +63,31 @@ def test_a_timestamp_is_placed_to_the_microsecond_and_its_text_is_kept(text: str
         pytest.param("0001-01-01T00:00:00Z", Q.OUT_OF_RANGE, "0001-01-01T00:00:00Z", id="year one"),
         pytest.param("0001-01-01T00:00:00+05:00", Q.OUT_OF_RANGE, "0001-01-01T00:00:00+05:00", id="before year one"),
         pytest.param("9999-12-31T23:59:59-05:00", Q.OUT_OF_RANGE, "9999-12-31T23:59:59-05:00", id="past the last year"),
+        pytest.param("2026-W12-4T14:03:11.48Z", Q.GARBAGE, "2026-W12-4T14:03:11.48Z", id="a week"),
+        pytest.param("2026-W12-4T14:03:11.482Z", Q.GARBAGE, "2026-W12-4T14:03:11.482Z", id="a week, as long as most"),
+        pytest.param("20260319T140311.4820000Z", Q.GARBAGE, "20260319T140311.4820000Z", id="without marks"),
+        pytest.param("2026-03-19X14:03:11.482Z", Q.GARBAGE, "2026-03-19X14:03:11.482Z", id="another separator"),
+        pytest.param(
+            "2026-03-19T14:03:11." + "1" * 99 + "Z", Q.GARBAGE, "2026-03-19T14:03:11." + "1" * 44, id="endless"
+        ),
         pytest.param("x" * 500, Q.GARBAGE, "x" * 64, id="long garbage is cut"),
     ],
 )
 def test_what_cannot_be_placed_is_kept_and_sorts_first(value: Any, quality: TimeQuality, text: str) -> None:
     assert parse_timestamp(value) == (SENTINEL, text, quality)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-02-22T01:00:52.203069748Z", "2026-02-22T01:00:52.203069748Z"),
+        ("2026-02-22T01:00:52+02:00", "2026-02-22T01:00:52+02:00"),
+        (" 2026-02-22 01:00:52,5z", "2026-02-22T01:00:52.500000Z"),
+        ("2026-02-22T01:00:52.123-0530", "2026-02-22T06:30:52.123000Z"),
+    ],
+)
+def test_others_are_told_a_time_as_the_standard_spells_it(text: str, shown: str) -> None:
+    assert rfc3339(parse_timestamp(text)) == shown
 
 
 @given(JSON | st.text() | st.text("0123456789-:TZ.+", max_size=40))
@@ -74,6 +96,7 @@ def test_no_value_raises(value: Any) -> None:
 
     assert moment.at.utcoffset() == timedelta(0)
     assert (moment.at == SENTINEL) is (moment.quality is not Q.OK)
+    assert len(moment.text) <= MAX_TEXT
 
 
 @given(st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None) - timedelta(seconds=1)))
