@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas.errors import MalformedRecord
-from schemas.events import Event
-from schemas.jsontext import decode_object, encode
+from schemas.jsontext import decode_object
 
 _STATUS_IN_TEXT = re.compile(
     r"""(?ix)
@@ -52,21 +50,6 @@ class Reading(NamedTuple):
     """The body is a SCIM error."""
 
 
-_NOTHING = Reading(0, 0, "", "", False, False)
-
-
-def read_answer(event: Event) -> Reading:
-    """What the record tells of the provider's answer; repeated answers are read once."""
-    chain = event.message_chain
-    error = event.error_message or ""
-    if chain is None or (chain.response_code is None and not chain.response_message and not chain.message_details):
-        return _read(0, "", "", error, event.success) if error else _NOTHING
-    details = chain.message_details
-    if details is not None and not isinstance(details, str):
-        details = encode(details)
-    return _read(_code(chain.response_code), chain.response_message or "", details or "", error, event.success)
-
-
 def _code(value: object) -> int:
     """An HTTP status, as a number or at the start of a text; 0 for whatever else a body may hold there."""
     if isinstance(value, str):
@@ -75,8 +58,11 @@ def _code(value: object) -> int:
     return value if isinstance(value, int) and 100 <= value < 600 else 0
 
 
-@lru_cache(maxsize=8192)
-def _read(code: int, message: str, details: str, error: str, success: bool | None) -> Reading:
+def read_answer(
+    response_code: str | int | None, message: str, details: str, error: str, success: bool | None
+) -> Reading:
+    """What the fields of `message_chain`, `error_message` and `success` tell of the provider's answer."""
+    code = _code(response_code)
     html = _is_page(details) or _is_page(error)
     if 200 <= code < 300 and not error and not html and success is not False and _ERROR_SCHEMA not in details:
         return Reading(code, code, "", "", False, False)  # a success, whose body is the account and not for show

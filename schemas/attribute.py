@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 _SPELT = (
     "userName givenName familyName displayName externalId nickName profileUrl userType preferredLanguage phoneNumbers "
@@ -31,7 +30,6 @@ _SPELLING = {name.lower(): name for name in (*_SPELT.split(), *_PLAIN.split())} 
 }
 
 
-@lru_cache(maxsize=8192)
 def attribute_in(text: str) -> str:
     """The SCIM attribute that a provider's text names first, in its usual spelling; empty if none."""
     match = _ATTRIBUTE.search(text) or _PLAIN_ATTRIBUTE.search(text)

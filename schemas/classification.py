@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.cause import Cause
@@ -197,9 +196,8 @@ _busy = _says(r"\block(?:ed)?\b", r"concurren", r"being (?:modified|updated)", r
 _SEAM = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
-@lru_cache(maxsize=16384)
 def classify(answer: Answer) -> Cause:
-    """The cause of a failed attempt. Pure and total; the cache is only for speed."""
+    """The cause of a failed attempt. Pure and total."""
     status, scim_type, text, html = answer
     text = _SEAM.sub(" ", text)  # `user_already_exists`, `ThrottlingException`: slugs read as words
     kind = scim_type.lower()

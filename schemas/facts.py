@@ -5,33 +5,23 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Final, NamedTuple
 
-from schemas.answer import read_answer
-from schemas.attribute import attribute_in
-from schemas.cause import CAUSES
-from schemas.classification import Answer, classify, wrong_address
 from schemas.events import DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
-from schemas.outcome import Evidence, Outcome, judge
 from schemas.parts import Change
-from schemas.redaction import redact_text
+from schemas.verdict import verdict
 
-MAX_DETAIL: Final = 500
 MAX_NAME: Final = 256
 MAX_ID: Final = 256
 """Longer ids are cut: they go into keys and headers, which must fit into a record of Kafka beside the event."""
 MAX_CHANGES: Final = 32
 MAX_STATE: Final = 64
 
-_ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _STATES = frozenset({"active", "state", "suspended", "activated", "account_locked"})
 """Attributes whose values are states and never personal."""
 _ACTIVE = {"true": "active", "1": "active", "1.0": "active", "false": "inactive", "0": "inactive", "0.0": "inactive"}
 """Providers' spellings of a boolean. What is neither is no state."""
-_ATTRIBUTE_CAUSES = frozenset({"invalid_value", "missing_attribute"})
 
 
 class Facts(NamedTuple):
@@ -59,7 +49,7 @@ class Facts(NamedTuple):
     attribute: str
     """The SCIM attribute that the provider refused, where its text names one."""
     detail: str
-    """The provider's text, without secrets and mail addresses, at most `MAX_DETAIL` characters."""
+    """The provider's text, without secrets and mail addresses, bounded."""
     retryable: bool
     account_state: str
     """What the attempt meant the account to become: active, inactive, deleted; empty when unchanged."""
@@ -82,49 +72,37 @@ _NOBODY = Subject("", "", "", "")
 
 def facts(event: Event) -> Facts:
     """Everything that can be read off one event."""
-    answer = read_answer(event)
-    success = event.success
-    if success is None and isinstance(event, DirectoryEvent):
-        success = event.sso_token_success
     event_type = type_of(event)
-    denies = (
-        answer.html or (answer.error and answer.status < 300) or (answer.status == 404 and wrong_address(answer.text))
-    )
-    outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, event.error_message or "", denies))
-    cause = attribute = ""
-    retryable = False
-    if outcome is Outcome.FAILURE and event.kind is not Kind.OTHER:
-        found = classify(Answer(answer.status, answer.scim_type, answer.text, answer.html))
-        cause, retryable = found.value, CAUSES[found].retryable
-        if cause in _ATTRIBUTE_CAUSES:
-            attribute = attribute_in(answer.text)
-    failed = outcome is not Outcome.SUCCESS
-    who = subject(event)
-    if not who.email and event.kind is Kind.USER:
-        who = who._replace(email=_changed_email(event))
+    found = verdict(event, event_type)
+    own, own_type, name, email = subject(event)
+    if not email and event.kind is Kind.USER:
+        email = _changed_email(event)
     application = event.application
     actor = event.initiated_by
     return Facts(
         event_type,
         event.kind.value,
         event.action,
-        outcome.value,
-        *who,
+        found.outcome,
+        own,
+        own_type,
+        name,
+        email,
         (application.id or "")[:MAX_ID] if application else "",
         (application.name or application.display_label or "")[:MAX_NAME] if application else "",
         (event.idm_client_id or "")[:MAX_ID],
         (actor.id or "")[:MAX_ID] if actor else "",
         (actor.type or "")[:MAX_NAME] if actor else "",
         (actor.email or actor.username or actor.source or "")[:MAX_NAME] if actor else "",
-        answer.status,
-        answer.scim_type,
-        cause,
-        attribute,
-        shown(answer.text) if failed and answer.text else "",
-        retryable,
+        found.http_status,
+        found.scim_type,
+        found.cause,
+        found.attribute,
+        found.detail,
+        found.retryable,
         _account_state(event),
         _changed(event),
-        _flags(event, event_type, flag),
+        _flags(event, event_type, found.flag),
     )
 
 
@@ -240,9 +218,3 @@ def _account_state(event: Event) -> str:
                 return _ACTIVE.get(str(change.to).lower(), "")
         return "active" if event.action == "create" else ""
     return ""
-
-
-@lru_cache(maxsize=8192)
-def shown(text: str) -> str:
-    """Running text fit to be shown: no secrets, no mail addresses, bounded."""
-    return redact_text(_ADDRESS.sub("[address]", text))[:MAX_DETAIL]

@@ -12,7 +12,8 @@ from hypothesis import given
 
 from schemas.envelope import Source, Trust, seal
 from schemas.events import ALIASES, EVENT_TYPES, DirectoryEvent, Kind, from_object, parse
-from schemas.facts import MAX_CHANGES, MAX_DETAIL, facts, shown
+from schemas.facts import MAX_CHANGES, facts
+from schemas.verdict import MAX_DETAIL, shown
 from tests.schemas.strategies import events
 
 DATA = Path(__file__).parent / "data"

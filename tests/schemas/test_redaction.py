@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from schemas import redaction
 from schemas.credentials import MARK, NAME_ENDINGS, may_hold_secrets
-from schemas.facts import shown
 from schemas.redaction import redact, redact_text
+from schemas.verdict import shown
 from tests.schemas.strategies import JSON, OBJECTS, TEXT
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"

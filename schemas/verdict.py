@@ -1,0 +1,82 @@
+"""What a record says of the attempt it logs: outcome, cause, and the provider's answer.
+
+Many attempts get the same answer; it is read, judged and classified once.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from schemas.answer import read_answer
+from schemas.attribute import attribute_in
+from schemas.cause import CAUSES, Cause
+from schemas.classification import Answer, classify, wrong_address
+from schemas.events import DirectoryEvent, Event, Kind
+from schemas.jsontext import encode
+from schemas.outcome import Evidence, Outcome, judge
+from schemas.redaction import redact_text
+
+MAX_DETAIL: Final = 500
+MAX_REMEMBERED: Final = 4096
+"""Longer answers are read anew each time: what is remembered comes from outside."""
+
+_ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_ATTRIBUTE_CAUSES = frozenset({Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE})
+
+
+class Verdict(NamedTuple):
+    """The columns that depend on nothing but the type and the answer."""
+
+    outcome: str
+    http_status: int
+    scim_type: str
+    cause: str
+    attribute: str
+    detail: str
+    retryable: bool
+    flag: str
+    """A contradiction, or empty."""
+
+
+def verdict(event: Event, event_type: str) -> Verdict:
+    """Outcome and cause of the attempt that `event` records."""
+    chain, error, success = event.message_chain, event.error_message or "", event.success
+    if success is None and isinstance(event, DirectoryEvent):
+        success = event.sso_token_success
+    classed = event_type if event.kind is not Kind.OTHER else ""
+    if chain is None:
+        return (_remembered if len(error) <= MAX_REMEMBERED else _verdict)(classed, success, None, "", "", error)
+    message, details = chain.response_message or "", chain.message_details
+    if not isinstance(details, str):
+        details = "" if details is None else encode(details)
+    short = len(message) + len(details) + len(error) <= MAX_REMEMBERED
+    return (_remembered if short else _verdict)(classed, success, chain.response_code, message, details, error)
+
+
+def _verdict(
+    event_type: str, success: bool | None, response_code: str | int | None, message: str, details: str, error: str
+) -> Verdict:
+    answer = read_answer(response_code, message, details, error, success)
+    denies = answer.html or (answer.error and answer.status < 300)
+    denies = denies or (answer.status == 404 and wrong_address(answer.text))
+    outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, error, denies))
+    cause = attribute = detail = ""
+    retryable = False
+    if outcome is Outcome.FAILURE and event_type:
+        found = classify(Answer(answer.status, answer.scim_type, answer.text, answer.html))
+        cause, retryable = found.value, CAUSES[found].retryable
+        if found in _ATTRIBUTE_CAUSES:
+            attribute = attribute_in(answer.text)
+    if outcome is not Outcome.SUCCESS:
+        detail = shown(answer.text)
+    return Verdict(outcome.value, answer.status, answer.scim_type, cause, attribute, detail, retryable, flag)
+
+
+_remembered = lru_cache(maxsize=4096)(_verdict)
+
+
+def shown(text: str) -> str:
+    """Running text fit to be shown: no secrets, no mail addresses, bounded."""
+    return redact_text(_ADDRESS.sub("[address]", text))[:MAX_DETAIL]
