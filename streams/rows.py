@@ -12,6 +12,7 @@ from schemas.envelope import Header, Sealed, unseal
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Event, Kind, parse
 from schemas.facts import Facts, facts
+from schemas.redaction import redact
 from schemas.times import SENTINEL, Moment, TimeQuality, believed, parse_timestamp, to_microseconds
 from streams.chunk import MAX_MONTHS, Span, cut_at_months
 
@@ -82,6 +83,7 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
             if value is None:
                 raise MalformedRecord("the record has no value", reason="no_value")
             sealed = unseal(value, record.headers, known_at)
+            value = sealed.value  # of another producer's record: unwrapped, its secrets cut out
             event = parse(value, sealed.event_type)
         except RecordError as error:
             decoded.dead.append(_dead(record, error))
@@ -170,8 +172,9 @@ def dead_letter(
     headers: Iterable[Header],
     error: RecordError,
 ) -> Produced:
-    """A record of the log that could not be read: byte for byte, with where it was and why."""
+    """A record of the log that could not be read: byte for byte but for secrets, with where it was and why."""
     kept = list(headers)
+    shown, cut_out = redact(value or b"")
     why: list[Header] = [
         ("idtrail_source", dict(kept).get("ce_source") or b"kafka"),
         ("idtrail_position", f"{topic}[{partition}]@{offset}".encode()),
@@ -179,7 +182,9 @@ def dead_letter(
         ("idtrail_message", str(error).encode()),
         *_place(topic, partition, offset),
     ]
-    return Produced(key or b"", value or b"", [*kept, *why])
+    if cut_out:
+        why.append(("idtrail_redacted", str(cut_out).encode()))
+    return Produced(key or b"", shown, [*kept, *why])
 
 
 _OCCURRED: Final = EVENT_COLUMNS.index("occurred_at")

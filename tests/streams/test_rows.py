@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA
@@ -204,3 +205,19 @@ def test_an_append_time_that_no_clock_shows_is_dead_lettered() -> None:
     whole = record_of(event())
     decoded = decode(Record(whole.value, whole.headers, timestamp=2**62))
     assert [dict(dead.headers)["idtrail_reason"] for dead in decoded.dead] == [b"bad_append_time"]
+
+
+def test_another_producers_record_is_unwrapped_and_loses_its_secrets() -> None:
+    inner = event("user_deprovision", error_message="Authorization: Bearer abcDEF1234567890", success=False)
+    decoded = decode(Record(orjson.dumps({"jumpcloud": inner, "shipper": "x"})))
+    (found,) = map(named, decoded.rows)
+    assert (found["event_type"], found["redacted"]) == ("user_deprovision", True)
+    assert orjson.loads(found["raw"])["id"] == inner["id"]
+    for stored in (found["raw"], *(record.value for record in decoded.forward)):
+        assert b"abcDEF1234567890" not in stored
+
+
+def test_a_dead_letter_of_another_producer_loses_its_secrets_and_says_so() -> None:
+    (dead,) = decode(Record(b'{"Authorization": "Bearer abcDEF1234567890", broken')).dead
+    assert b"abcDEF1234567890" not in dead.value
+    assert dict(dead.headers)["idtrail_redacted"] == b"1"
