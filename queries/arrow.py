@@ -61,6 +61,7 @@ EVENTS_ARROW_SCHEMA: Final = pa.schema(
         ("account_state", _TEXT),
         ("changed", pa.list_(_TEXT)),
         ("flags", pa.list_(_TEXT)),
+        ("incident_id", pa.binary(16)),
     ]
 )
 
@@ -97,6 +98,36 @@ FAILURE_WINDOWS_ARROW_SCHEMA: Final = pa.schema(
         ("first_at", _MICROS),
         ("last_at", _MICROS),
         ("seen", pa.uint64()),
+    ]
+)
+
+INCIDENTS_ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("organization", _TEXT),
+        ("incident_id", pa.binary(16)),
+        ("application_id", _TEXT),
+        ("application_name", _TEXT),
+        ("cause", _TEXT),
+        ("attribute", _TEXT),
+        ("detail", _TEXT),
+        ("http_status", pa.uint16()),
+        ("attempts", pa.uint64()),
+        ("people", pa.uint64()),
+        ("groups", pa.uint64()),
+        ("affected", pa.uint64()),
+        ("first_at", _MICROS),
+        ("last_at", _MICROS),
+        ("first_event", _UUID),
+        ("last_event", _UUID),
+        ("episodes", pa.uint32()),
+        ("since", _MICROS),
+        ("ended_at", _MICROS),
+        ("ended_by", _UUID),
+        ("change_at", _MICROS),
+        ("change_event", _UUID),
+        ("change_type", _TEXT),
+        ("change_actor", _TEXT),
+        ("folded_at", pa.int64()),
     ]
 )
 

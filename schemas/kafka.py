@@ -8,6 +8,7 @@ from typing import Any, Final
 
 EVENTS: Final = "idtrail.events"
 PROVISIONING: Final = "idtrail.provisioning"
+INCIDENTS: Final = "idtrail.incidents"
 ALERTS: Final = "idtrail.alerts"
 DEAD_LETTERS: Final = "idtrail.dead-letters"
 
@@ -29,6 +30,7 @@ class TopicSpec:
 TOPICS: Final = (
     TopicSpec(EVENTS, FOR_EVER),  # the truth: never compacted
     TopicSpec(PROVISIONING, 7 * DAY_MS),
+    TopicSpec(INCIDENTS, FOR_EVER, "compact"),  # what the store has too, as it changes
     TopicSpec(ALERTS, FOR_EVER),
     TopicSpec(DEAD_LETTERS, 90 * DAY_MS),
 )

@@ -13,6 +13,7 @@ from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Event, Kind, parse
 from schemas.facts import Facts, facts
 from schemas.redaction import redact
+from schemas.signature import incident_id
 from schemas.times import SENTINEL, Moment, TimeQuality, believed, parse_timestamp, to_microseconds
 from streams.chunk import MAX_MONTHS, Span, cut_at_months
 
@@ -67,7 +68,7 @@ EVENT_COLUMNS: Final = (
     "organization", "event_id", "fingerprint", "version", "occurred_at", "occurred_text", "time_quality",
     "known_at", "received_at", "source", "trust", "fresh", "event_key", "correlation_id", "redacted", "raw",
     "log_topic", "log_partition", "log_offset",
-    *Facts._fields,
+    *Facts._fields, "incident_id",
 )  # fmt: skip
 """The columns of a row that `decode_events` makes, in order."""
 
@@ -119,6 +120,7 @@ def version_of(trust: int, known_ms: int, fingerprint: bytes) -> int:
 
 
 def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: Moment, fresh: bool) -> Row:
+    found = facts(event)
     return (
         sealed.organization,
         sealed.event_id,
@@ -139,7 +141,8 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
         record.topic,
         record.partition,
         record.offset,
-        *facts(event),
+        *found,
+        incident_id(sealed.organization, event, found),
     )
 
 

@@ -1,0 +1,100 @@
+"""Which failures are one incident: those of one application, cause and attribute whose texts differ only in noise.
+
+Noise is whatever tells one try from the next: numbers, dates, addresses, ids of requests, quoted values,
+and what the event itself says of its person or group. Pure; the same failure always has the same incident.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Final
+
+from schemas.events import Event
+from schemas.facts import Facts
+
+NONE: Final = bytes(16)
+"""The incident of what did not fail."""
+MAX_PATTERN: Final = 160
+"""Providers say what is wrong first; what comes later may be cut off, at a place that depends on the noise."""
+SHORTEST_WORD: Final = 3
+MAX_WORDS: Final = 64
+MAX_WORD: Final = 256
+
+_QUOTED = re.compile(r""""[^"]*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019|«[^»]*»""")
+_LABELLED = re.compile(
+    r"\b(?:request|correlation|trace|span|ray|reference|ref|activity|session|incident|error|log|transaction|event)"
+    r"[\s_-]?(?:id|uuid|no|number|key)\b[\s:=#(\[]*[\w./+=-]*"
+)
+_DATE_WORDS = re.compile(
+    r"\b(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},?\s+)?#?\s*"
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b\.?,?\s*#(?:[\s,]*#)*"
+    r"|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},\s+(?=#)"
+)
+_CLOCK_WORDS = re.compile(r"#\s*(?:am|pm|utc|gmt|[ap]\.m\.)\b")
+_COUNTED = re.compile(r"#\s*(?:milliseconds?|ms|seconds?|secs?|minutes?|mins?|hours?|days?|s|m|h)\b")
+_NUMBERED = re.compile(r"[^\s,;()\[\]{}<>|]*\d[^\s,;()\[\]{}<>|]*")
+_LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+")
+_NOISE = re.compile(r"(?:#[\s,;:./|&+-]*)+")
+_SPACE = re.compile(r"[\s·]+")
+_EDGES: Final = " .,;:!-#()[]{}<>|="
+
+
+def pattern(detail: str, own: Iterable[str] = ()) -> str:
+    """A provider's text without its noise, which becomes `#`. `own` are words of the event itself."""
+    text = detail.casefold().replace("[address]", "#")
+    for word in sorted({word.casefold() for word in own}, key=len, reverse=True):
+        text = _without(text, word)
+    for noise in (_QUOTED, _LINK, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
+        text = noise.sub("#", text)
+    text = _SPACE.sub(" ", _NOISE.sub("# ", text)).strip(_EDGES)
+    if len(text) > MAX_PATTERN:
+        text = text[:MAX_PATTERN].rpartition(" ")[0] or text[:MAX_PATTERN]
+    return text.strip(_EDGES)
+
+
+def _without(text: str, word: str) -> str:
+    """`word` becomes noise where it stands by itself."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            text = f"{text[:at]}#{text[end:]}"
+            end = at + 1
+        at = text.find(word, end)
+    return text
+
+
+def own_words(event: Event, found: Facts) -> list[str]:
+    """What an event says of its person or group: names, addresses, ids, and the values that were sent."""
+    words = [found.subject_name, found.subject_email, found.subject_id, found.integration_id]
+    words += found.subject_email.partition("@")[:1]
+    if event.resource is not None:
+        words += _texts(event.resource.model_dump(exclude={"type"}))
+    for change in event.changes or ():
+        words += _texts(change.to)
+        words += _texts(change.from_)
+        if len(words) > MAX_WORDS:
+            break
+    return [word for word in words if SHORTEST_WORD <= len(word) <= MAX_WORD][:MAX_WORDS]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def incident_id(organization: str, event: Event, found: Facts) -> bytes:
+    """16 bytes; `NONE` for what did not fail, or fails at no known application."""
+    if found.outcome != "failure" or not found.application_id:
+        return NONE
+    said = pattern(found.detail, own_words(event, found)) if found.detail else ""
+    parts = (organization, found.application_id, found.cause, found.attribute, said)
+    return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()
