@@ -158,6 +158,22 @@ class LetterDetail(Letter):
     raw: str
 
 
+class LetterCount(BaseModel):
+    """Letters of one reason and source."""
+
+    reason: str
+    source: str
+    letters: int
+    first: datetime = Field(description="When the log got the first of them.")
+    last: datetime
+
+
+class LetterCounts(BaseModel):
+    """The most first."""
+
+    items: list[LetterCount]
+
+
 class Token(Answer):
     """What a token allows; never its text."""
 

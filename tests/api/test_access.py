@@ -25,6 +25,7 @@ READS = [
     "/api/v1/exposures",
     "/api/v1/stats",
     "/api/v1/dead-letters",
+    "/api/v1/dead-letters/stats",
     "/api/v1/whoami",
 ]
 

@@ -94,7 +94,8 @@ PARAMETERS = {
     "/api/v1/failures": ("type", "application", "subject", "until"),
     "/api/v1/failures/windows": ("type", "application"),
     "/api/v1/lifecycle": ("person", "cursor"),
-    "/api/v1/dead-letters": ("source", "reason", "cursor"),
+    "/api/v1/dead-letters": ("id", "source", "reason", "since", "until", "cursor"),
+    "/api/v1/dead-letters/stats": ("id", "source", "reason", "since", "until"),
 }
 
 
@@ -123,6 +124,7 @@ async def test_parameters_that_are_no_text_break_nothing(api: httpx.AsyncClient,
 
 async def test_a_dead_letter_is_shown_with_its_bytes(api: httpx.AsyncClient, using: As, trail: Trail, log: Log) -> None:
     letter = bytes.fromhex(trail.organization).rjust(16, b"\1")
+    first, last = "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"
     row = (
         letter,
         trail.organization,
@@ -139,6 +141,9 @@ async def test_a_dead_letter_is_shown_with_its_bytes(api: httpx.AsyncClient, usi
     )
     trail.store.insert_arrow("dead_letters", batch([row], DEAD_LETTERS_ARROW_SCHEMA), trail.organization)
     (item,) = (await get(api, "/api/v1/dead-letters", using(), source="FILE:"))["items"]
+    assert await get(api, "/api/v1/dead-letters/stats", using()) == {
+        "items": [{"reason": "not_json", "source": "file:x", "letters": 1, "first": first, "last": last}]
+    }
     path = f"/api/v1/dead-letters/{item['letter_id']}"
     gone = await api.get(path, headers=using())
     assert (gone.status_code, gone.json()["detail"]) == (404, "idtrail.dead-letters[2]@9 is not on the log any more")

@@ -129,6 +129,8 @@ def test_bad_records_are_named_and_the_rest_goes_on(trail: RunningTrail, tmp_pat
     trail.settle()
     letters = trail.json("dead-letters", "list", "--source", "mixed.ndjson")
     assert {letter["reason"] for letter in letters} == {"no_timestamp", "not_an_object", "not_json"}
+    told = trail.run("dead-letters", "stats", "--source", "mixed.ndjson")
+    assert told.startswith("3 dead letters: 1 no_timestamp, 1 not_an_object, 1 not_json\n")
     (first,) = [letter for letter in letters if letter["reason"] == "no_timestamp"]
     (shown,) = trail.json("dead-letters", "show", first["letter_id"])
     assert shown["raw"].encode() == lines[1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
-from queries.dead_letters import get_dead_letter, list_dead_letters
+from queries.dead_letters import LetterFilter, count_dead_letters, get_dead_letter, list_dead_letters
 from schemas.errors import BadUsage, NotFound
 from tests.queries.support import Trail
 from tests.records import NOON
@@ -38,13 +39,13 @@ def test_pages_are_the_whole_list(any_trail: Trail) -> None:
     found: list[UUID] = []
     cursor = None
     while True:
-        page = list_dead_letters(any_trail.store, any_trail.organization, cursor=cursor, limit=3)
+        page = list_dead_letters(any_trail.store, LetterFilter(any_trail.organization), cursor=cursor, limit=3)
         found += [row["letter_id"] for row in page.items]
         cursor = page.next
         if cursor is None:
             break
     assert sorted(found) == sorted(ids)
-    whole = list_dead_letters(any_trail.store, any_trail.organization, limit=100)
+    whole = list_dead_letters(any_trail.store, LetterFilter(any_trail.organization), limit=100)
     assert [row["letter_id"] for row in whole.items] == found
     times = [row["known_at"] for row in whole.items]
     assert times == sorted(times, reverse=True)
@@ -52,18 +53,43 @@ def test_pages_are_the_whole_list(any_trail: Trail) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "reason", "expected"),
+    ("wanted", "expected"),
     [
-        ("export", "", {0, 3, 6, 9}),
-        ("", "no_timestamp", {1, 3, 5, 7, 9}),
-        ("export", "not_json", {0, 6}),
-        ("x' OR 1", "", set()),
+        pytest.param({"source": "export"}, {0, 3, 6, 9}, id="the beginning of a file's name"),
+        pytest.param({"source": "FILE:"}, {0, 3, 6, 9}, id="a kind of source"),
+        pytest.param({"source": "*.JSON"}, {0, 3, 6, 9}, id="a pattern"),
+        pytest.param({"source": "fil?:ex*"}, {0, 3, 6, 9}, id="a pattern of the whole name"),
+        pytest.param({"source": "port.json"}, set(), id="not just any part"),
+        pytest.param({"source": "%"}, set(), id="signs of SQL's own stand for themselves"),
+        pytest.param({"source": "x' OR 1"}, set(), id="no SQL"),
+        pytest.param({"source": "\\"}, set(), id="a backslash"),
+        pytest.param({"reason": "no_timestamp"}, {1, 3, 5, 7, 9}, id="a reason"),
+        pytest.param({"source": "export", "reason": "not_json"}, {0, 6}, id="both"),
+        pytest.param({"since": NOON + timedelta(seconds=4)}, {8, 9, 10}, id="since"),
+        pytest.param({"until": NOON + timedelta(seconds=1)}, {0, 1}, id="until"),
     ],
 )
-def test_letters_hold_to_the_conditions(trail: Trail, source: str, reason: str, expected: set[int]) -> None:
+def test_letters_hold_to_the_conditions(trail: Trail, wanted: dict[str, Any], expected: set[int]) -> None:
     letters(trail, 11)
-    found = list_dead_letters(trail.store, trail.organization, source=source, reason=reason)
+    found = list_dead_letters(trail.store, LetterFilter(trail.organization, **wanted))
     assert {row["log_offset"] for row in found.items} == expected
+
+
+def test_letters_are_found_by_their_ids(trail: Trail) -> None:
+    ids = letters(trail, 6)
+    found = list_dead_letters(trail.store, LetterFilter(trail.organization, ids[2:4]))
+    assert {row["letter_id"] for row in found.items} == set(ids[2:4])
+    assert list_dead_letters(trail.store, LetterFilter("another", ids)).items == []
+
+
+def test_letters_are_counted_by_reason_and_source_with_the_first_and_last(any_trail: Trail) -> None:
+    letters(any_trail, 11)
+    found = count_dead_letters(any_trail.store, LetterFilter(any_trail.organization, source="api:"))
+    assert [(row["reason"], row["source"], row["letters"]) for row in found] == [
+        ("not_json", "api:x", 4),
+        ("no_timestamp", "api:x", 3),
+    ]
+    assert (found[0]["first"], found[0]["last"]) == (NOON + timedelta(seconds=1), NOON + timedelta(seconds=5))
 
 
 def test_one_is_shown_to_its_organization_only(trail: Trail) -> None:
@@ -72,11 +98,11 @@ def test_one_is_shown_to_its_organization_only(trail: Trail) -> None:
     assert get_dead_letter(trail.store, None, letter_id)["position"] == "element 0"
     with pytest.raises(NotFound):
         get_dead_letter(trail.store, "another", letter_id)
-    assert list_dead_letters(trail.store, "another").items == []
+    assert list_dead_letters(trail.store, LetterFilter("another")).items == []
 
 
 def test_a_cursor_of_another_list_is_refused(trail: Trail) -> None:
     letters(trail, 3)
-    cursor = list_dead_letters(trail.store, trail.organization, limit=1).next
+    cursor = list_dead_letters(trail.store, LetterFilter(trail.organization), limit=1).next
     with pytest.raises(BadUsage, match="another filter"):
-        list_dead_letters(trail.store, trail.organization, source="x", cursor=cursor)
+        list_dead_letters(trail.store, LetterFilter(trail.organization, source="x"), cursor=cursor)
