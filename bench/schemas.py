@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from schemas.drift import drift
 from schemas.envelope import Source, Trust, seal, unseal
 from schemas.events import parse
 from schemas.facts import facts
@@ -54,12 +55,14 @@ def ratios() -> dict[str, float]:
     suspect = orjson.dumps({**RECORD, "error_message": "Invalid token: expired", "token_success": False})
     source, now = Source("bench", Trust.EXPORT), datetime.now(UTC)
     headers = seal(raw, source, now).headers
+    typed = parse(raw, RECORD["event_type"])
     steps: dict[str, Callable[[], object]] = {
         "seal": lambda: seal(raw, source, now),
         "  of which the normal form": lambda: normal_form(RECORD),
         "  of which the look for secrets": lambda: redact(raw),
         "  the look at one that names a secret": lambda: redact(suspect),
         "unseal, parse and facts": lambda: facts(parse(raw, unseal(raw, headers, now).event_type)),
+        "  the look for drift": lambda: drift(typed),
     }
     unit = _seconds(lambda: orjson.loads(raw))
     return {name: _seconds(step) / unit for name, step in steps.items()}

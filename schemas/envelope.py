@@ -22,6 +22,7 @@ from schemas.facts import MAX_ID, subject, type_of
 from schemas.jsontext import decode_object, inner_object, trim
 from schemas.redaction import redact
 from schemas.times import TimeQuality, parse_timestamp, rfc3339
+from schemas.versions import version_in
 
 WRAPPERS: Final = ("jumpcloud", "jumpcloud_bridge", "di_event")
 """Keys under which shippers and alert webhooks nest the vendor's object."""
@@ -172,6 +173,8 @@ class Sealed(NamedTuple):
     trust: Trust
     received_at: datetime
     redacted: bool
+    version: int | None
+    """The schema version that `ce_dataschema` names, for `parse`."""
     value: bytes
     """The event itself. Of a record that another producer wrote: without its wrapper and its secrets."""
 
@@ -186,6 +189,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
     if not found.keys() >= _CONTEXT:
         sealed = seal(value, Source("kafka", Trust.OPEN_INGEST), known_at)
         value, found = sealed.value, dict(sealed.headers)
+    dataschema = found.get("ce_dataschema")
     try:
         context = Sealed(
             bytes.fromhex(found["ce_id"].decode().replace("-", "")),
@@ -196,6 +200,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
             _TRUST[found["idtrail_trust"]],
             datetime.fromisoformat(found["idtrail_received_at"].decode()),
             "idtrail_redacted" in found,
+            None if dataschema is None else version_in(dataschema.decode()),
             value,
         )
     except (KeyError, ValueError, AttributeError):  # AttributeError: Kafka allows null for a header's value

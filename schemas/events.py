@@ -8,13 +8,26 @@ it is named in `set_aside`, and its bytes stay in the record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AliasChoices, Field, ValidationError
 
 from schemas.jsontext import decode_object
-from schemas.parts import Application, Change, Correlation, InitiatedBy, Integer, Lenient, MessageChain, Resource
+from schemas.misfits import Misfit, settle
+from schemas.parts import (
+    Application,
+    Boolean,
+    Change,
+    Correlation,
+    InitiatedBy,
+    Integer,
+    Lenient,
+    MessageChain,
+    Resource,
+)
+from schemas.versions import UPCASTERS, Upcaster, is_older, upcast
 
 
 class Kind(StrEnum):
@@ -35,6 +48,8 @@ class DirectoryInsightsEvent(Lenient):
     action: ClassVar[str] = ""
     set_aside: ClassVar[tuple[str, ...]] = ()
     """Names of the fields whose shape was not the expected one; an odd event has its own."""
+    misfits: ClassVar[tuple[Misfit, ...]] = ()
+    """What exactly was of another shape, even where it could still be read."""
 
     id: str | Integer | None = Field(None, description="The vendor's own id; without one, content is identity.")
     timestamp: Any = Field(
@@ -54,7 +69,7 @@ class DirectoryInsightsEvent(Lenient):
     initiated_by: InitiatedBy | None = Field(None, description="Who or what caused it.")
     client_ip: str | None = Field(None, description="The actor's address.")
     auth_method: str | None = Field(None, description="How the actor was signed in: `session`, `api key`, …")
-    success: bool | None = Field(None, description="Whether it succeeded. Often absent, and then never assumed.")
+    success: Boolean | None = Field(None, description="Whether it succeeded. Often absent, and then never assumed.")
     provider: str | None = Field(None, description="The identity provider of a sign-in; empty otherwise.")
     error_message: str | None = Field(None, description="What went wrong, in words; empty or absent when nothing did.")
     resource: Resource | None = Field(None, description="The person or group that was provisioned.")
@@ -176,7 +191,7 @@ class GroupDeleteProvision(DirectoryInsightsEvent):
 class DirectoryEvent(DirectoryInsightsEvent):
     """Any other Directory Insights event: kept and queryable, never refused."""
 
-    sso_token_success: bool | None = None
+    sso_token_success: Boolean | None = None
     """How sign-in events (`sso_auth`) say success."""
     username: str | None = None
     """Radius events name their user here."""
@@ -212,20 +227,23 @@ _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
 }
 
 
-MAX_ODD: Final = 16
-
-
 def class_of(event_type: object) -> type[DirectoryInsightsEvent]:
     """The class that types records of `event_type`."""
     return _CLASSES.get(event_type, DirectoryEvent) if isinstance(event_type, str) else DirectoryEvent
 
 
-def parse(value: bytes, event_type: str | None = None) -> Event:
-    """The typed event in `value`, one JSON object. Raises `MalformedRecord`, and nothing else.
+def parse(
+    value: bytes,
+    event_type: str | None = None,
+    version: int | None = None,
+    upcasters: Sequence[Upcaster] = UPCASTERS,
+) -> Event:
+    """The typed event in `value`, one JSON object, of today's class. Raises `MalformedRecord`, and nothing else.
 
     `event_type`, where the caller knows it, saves a look into the bytes; a wrong one changes nothing.
+    `version` is the schema version of the record, where it names one.
     """
-    if event_type is not None:
+    if event_type is not None and not is_older(version, upcasters):
         expected = class_of(event_type)
         try:
             event = expected.model_validate_json(value)
@@ -236,44 +254,26 @@ def parse(value: bytes, event_type: str | None = None) -> Event:
             own = event.event_type if "event_type" in event.model_fields_set else None
             if class_of(own) is expected:
                 return event
-    return from_object(decode_object(value))
+    return from_object(upcast(decode_object(value), version, upcasters))
 
 
 def from_object(record: dict[str, Any]) -> Event:
     """The typed event in a decoded record. Never raises: what does not fit is set aside, and nothing with it."""
     cls = class_of(record.get("event_type"))
     odd: set[str] = set()
+    misfits: set[Misfit] = set()
     while True:
         try:
             event = cls.model_validate(record)
         except ValidationError as error:
-            paths = [details["loc"] for details in error.errors(include_url=False, include_input=False)]
-            odd |= {str(path[0]) for path in paths}
-            # Where much is odd the whole field goes: every path costs a copy of what leads to it.
-            for path in paths if len(paths) <= MAX_ODD else {path[:1] for path in paths}:
-                record = _without(record, path)
+            record, fields, refused = settle(record, error)
+            odd |= fields
+            misfits |= refused
         else:
             break
+    # Not private attributes of pydantic's: every event would pay for what few have.
     if odd:
-        # Not a private attribute of pydantic's: every event would pay for what few have.
         event.__dict__["set_aside"] = tuple(sorted(odd))
+    if misfits:
+        event.__dict__["misfits"] = tuple(sorted(misfits))
     return event
-
-
-def _without(record: dict[str, Any], path: tuple[int | str, ...]) -> dict[str, Any]:
-    """`record` with nothing in the place of what stands at `path`, as far as the path can be followed."""
-    copy = dict(record)
-    holder: Any = copy
-    last: int | str = path[0]
-    for key in path[1:]:
-        inner = holder.get(last) if isinstance(holder, dict) else holder[last]
-        if isinstance(inner, dict) and key in inner:
-            inner = dict(inner)
-        elif isinstance(inner, list) and isinstance(key, int):
-            inner = list(inner)
-        else:
-            break  # the rest names what was expected, not a place
-        holder[last] = inner
-        holder, last = inner, key
-    holder[last] = None if isinstance(holder, dict) else {}
-    return copy

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from schemas.envelope import OTHER_TYPE, TYPE_PREFIX, Trust
 from schemas.events import EVENT_TYPES, PROVISIONING_EVENTS, DirectoryInsightsEvent
+from schemas.versions import DATASCHEMA, dataschema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DIRECTORY: Final = "schemas/json"
@@ -37,6 +38,11 @@ HEADERS: Final[dict[str, HeaderText]] = {
     "ce_source": HeaderText("", True, "Where it came from, such as `file:export.json.gz` or `api:<token name>`."),
     "ce_time": HeaderText(r"^\d{4}-", False, "The event's timestamp as written; absent when it cannot be believed."),
     "ce_subject": HeaderText(".", False, "The person, group or application that the event is about."),
+    "ce_dataschema": HeaderText(
+        f"^{DATASCHEMA}$",
+        False,
+        "The JSON Schema of what idtrail itself emits, with its version; the vendor's records name none.",
+    ),
     "content-type": HeaderText("^application/json$", True, "The value is one JSON object."),
     "idtrail_organization": HeaderText(".", True, "The organization that the event belongs to."),
     "idtrail_received_at": HeaderText(
@@ -62,7 +68,7 @@ def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
     schema = event.model_json_schema(by_alias=True, mode="validation")
     return {
         "$schema": DIALECT,
-        "$id": f"urn:idtrail:event:{event.canonical}",
+        "$id": dataschema(event.canonical),
         "title": event.canonical,
         **{key: value for key, value in _plain(schema).items() if key != "title"},
         "required": ["timestamp", "event_type"],

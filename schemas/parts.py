@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Integer = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a boolean is no number")
+    return value
+
+
+Integer = Annotated[int, Field(ge=-(2**63), lt=2**64), BeforeValidator(_no_boolean)]
 """What one JSON reader takes for an integer and another for a float is neither here."""
+Boolean = Annotated[bool, Field(strict=True)]
+"""A boolean in other words is read too, but not in silence: see `schemas.misfits`."""
 
 
 class Lenient(BaseModel):

@@ -66,7 +66,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
     if value is None:
         raise MalformedRecord("the record has no value", reason="no_value")
     sealed = unseal(value, list(headers.items()), known_at)
-    event = parse(sealed.value, sealed.event_type)
+    event = parse(sealed.value, sealed.event_type, sealed.version)
     moment = believed(parse_timestamp(event.timestamp), known_at)
     if event.kind is Kind.OTHER or moment.quality is not TimeQuality.OK:
         return None

@@ -85,7 +85,7 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
                 raise MalformedRecord("the record has no value", reason="no_value")
             sealed = unseal(value, record.headers, known_at)
             value = sealed.value  # of another producer's record: unwrapped, its secrets cut out
-            event = parse(value, sealed.event_type)
+            event = parse(value, sealed.event_type, sealed.version)
         except RecordError as error:
             decoded.dead.append(_dead(record, error))
             decoded.trailing_dead += 1

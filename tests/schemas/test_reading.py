@@ -17,7 +17,6 @@ from schemas.errors import ForeignOrganization, MalformedRecord
 from schemas.events import (
     ALIASES,
     EVENT_TYPES,
-    MAX_ODD,
     DirectoryEvent,
     ProvisioningEvent,
     class_of,
@@ -26,6 +25,7 @@ from schemas.events import (
 )
 from schemas.facts import MAX_ID, Facts, facts
 from schemas.jsontext import encode
+from schemas.misfits import MAX_ODD
 from tests.schemas.strategies import JSON, RECEIVED, events
 
 EXPORT = Source("file:x", Trust.EXPORT)
