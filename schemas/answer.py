@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from schemas.attribute import is_attribute
 from schemas.errors import MalformedRecord
 from schemas.jsontext import decode_object
 
@@ -34,6 +35,8 @@ _ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 _TAG = re.compile(r"<[/!a-zA-Z][^<>@]*>")
 _SPOKEN = frozenset({"detail", "message", "error_description", "description", "error", "title", "code", "__type"})
 _HELD = frozenset({"errors", "details"})
+_NAMING = frozenset({"attribute", "attributename", "field", "fieldname", "property", "propertyname", "path", "pointer"})
+"""Keys whose value is the name of what an error is about."""
 
 
 class Reading(NamedTuple):
@@ -99,6 +102,8 @@ def _words(body: dict[str, Any]) -> Iterator[str]:
     for key, value in body.items():
         if isinstance(value, str) and key.lower() in _SPOKEN:
             yield value
+        elif isinstance(value, str) and key.lower() in _NAMING:
+            yield f"attribute {value}"
         elif key.lower() in _HELD:
             yield from _leaves(value)
 
@@ -107,8 +112,13 @@ def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            for leaf in _leaves(item):
+                if isinstance(key, str) and key.lower() in _NAMING:
+                    leaf = f"attribute {leaf}"
+                elif isinstance(key, str) and is_attribute(key):
+                    leaf = f"{key}: {leaf}"
+                yield leaf
 
 
 def _text_of(body: dict[str, Any] | None, key: str) -> str:

@@ -1,36 +1,176 @@
-"""Which SCIM attribute a provider's text is about."""
+"""Which SCIM attribute a provider's text refuses: what it names, never a guess.
+
+An attribute is spelt as RFC 7643 spells it, a part of a name or an address with its parent, without schema, index
+and filter: `name.familyName`, `emails`, `manager`. The kinds of naming are tried from the surest to the least sure.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Final
+
+_TOP = (
+    "userName name displayName nickName profileUrl title userType preferredLanguage locale timezone active password "
+    "emails phoneNumbers ims photos addresses groups entitlements roles x509Certificates externalId members "
+    "employeeNumber costCenter organization division department manager id schemas meta"
+).split()
+_OF_NAME = "formatted familyName givenName middleName honorificPrefix honorificSuffix".split()
+_OF_ADDRESS = "formatted streetAddress locality region postalCode country".split()
+_NAMES: Final = {
+    **{name.lower(): name for name in _TOP},
+    **{name.lower(): f"name.{name}" for name in _OF_NAME[1:]},
+    **{name.lower(): f"addresses.{name}" for name in ("streetAddress", "postalCode")},
+    "firstname": "name.givenName", "lastname": "name.familyName", "surname": "name.familyName",
+    "fullname": "name.formatted", "email": "emails", "emailaddress": "emails", "mail": "emails",
+    "phone": "phoneNumbers",
+    "phonenumber": "phoneNumbers", "member": "members", "memberid": "members", "address": "addresses", "role": "roles",
+    "entitlement": "entitlements", "photo": "photos", "zipcode": "addresses.postalCode",
+}  # fmt: skip
+"""By their letters alone, in lower case: `family_name`, `Family name` and `familyName` are one."""
+_PARTS: Final = {
+    "name": {name.lower(): f"name.{name}" for name in _OF_NAME},
+    "addresses": {name.lower(): f"addresses.{name}" for name in _OF_ADDRESS},
+}
+_ANY_PART = frozenset({"value", "type", "primary", "display", "ref", "displayname", "formatted"})
+"""What any attribute with parts may have: it says nothing of which attribute it is a part of."""
+_HOLDERS = frozenset({"schemas", "body", "user", "group", "data", "attributes", "resource", "resources", "operations"})
+"""Words that may lead a path, and are no part of it."""
+_NO_NAME = _ANY_PART | {
+    "op",
+    "path",
+    "user",
+    "group",
+    "attribute",
+    "field",
+    "property",
+    "true",
+    "false",
+    "null",
+    "none",
+}
+_LISTED = frozenset({"groups", "members", "roles", "entitlements"})
+"""Where applications have collections of the same name: `/groups/7` is an address."""
+
+_WORD = r"[A-Za-z$][\w$-]*"
+_STEP = rf"{_WORD}(?:\[[^\]\n]{{0,80}}\])?"
+_PATH = rf"{_STEP}(?:[./](?:{_STEP}|\d+|-(?!\w)))*"
+_SCHEMA = r"urn:[\w:.-]{0,120}?\d\.\d(?::[A-Z]\w*)?[:.]"
+_QUOTE = r"[\"'`\u2018\u2019\u201c\u201d]"
 
 _SPELT = (
-    "userName givenName familyName displayName externalId nickName profileUrl userType preferredLanguage phoneNumbers "
-    "phoneNumber employeeNumber costCenter emails email timezone addresses"
+    r"user[ _-]?name|(?:given|family|middle|first|last|full|display|nick)[ _-]?name|surname|external[ _-]?id"
+    r"|honorific(?:prefix|suffix)|profile[ _-]?url|user[ _-]?type|preferred[ _-]?language|phone[ _-]?numbers?"
+    r"|employee[ _-]?number|cost[ _-]?center|street[ _-]?address|postal[ _-]?code|member[ _-]?ids?"
 )
-_PLAIN = (
-    "name title locale department division organization manager active members member address roles role password "
-    "entitlements"
+"""Nothing else is called so."""
+_COMMON = (
+    "e-?mail[ _-]?address(?:es)?|e-?mails?|timezone|locale|title|name|department|division|manager|members?|entitlements"
+    "|passwords?|roles?"
 )
-_ATTRIBUTE = re.compile(rf"\b({_SPELT.replace(' ', '|')})\b", re.ASCII | re.IGNORECASE)
-_PLAIN_ATTRIBUTE = re.compile(
-    r"""(?aix) ["'`] ({0}) ["'`]
-    | \b ({0}) \s (?: attribute | field | value | property | is | must | can | may | should | length | too | not )
-    | \b (?: attribute | field | property | value \s (?:of|for) ) [\s:="'`]{{1,3}} ({0}) \b
-    | ^ ({0}) : \s
-    """.format(_PLAIN.replace(" ", "|"))
+"""Words of any text: an attribute only where the text treats them as one."""
+_RARE = "organization|groups|address(?:es)?|active"
+"""Words that nearly always mean something else: only where the text calls them an attribute, or in quotes."""
+
+_SAID_OF_IT = (
+    r"(?:attribute|field|property|value|is|are|was|were|must|can|cannot|can't|may|should|has|exceeds?|length|too"
+    r"|not|already|over|contains?|domain|format|violates?|taken|does|in use|required|missing|invalid|longer|cannot)\b"
 )
-"""Words that name an attribute only where the text says so: `your organization` is none."""
-_SPELLING = {name.lower(): name for name in (*_SPELT.split(), *_PLAIN.split())} | {
-    "email": "emails",
-    "phonenumber": "phoneNumbers",
-    "member": "members",
-    "address": "addresses",
-    "role": "roles",
-}
+_SAID_OF_A_WORD = r"(?:attribute|field|property|value|is|must|cannot|can't|may|should|exceeds?|length|too|over)\b"
+_BEFORE_IT = (
+    r"(?:^|[.,:;!?\u00b7(\[{]\s*|\b(?:the|this|user(?:'s)?|required|mandatory|and|that|group|with|same|failed|error|an?)"
+    r"\s+)"
+)
+_BLAMED = (
+    r"\b(?:invalid|missing|malformed|empty|bad|duplicate|illegal|incorrect|too\ many|(?:value|values)\ (?:for|of))"
+)
+
+_BETWEEN = "or|required|mandatory|missing|the|an?|user(?! name)|user's|empty|attribute|field|value|for|of"
+_NO_ATTRIBUTE = r"[-@/\\]|\.\w| (?:server|id|of the|policy|scope|or password)"
+_PLAIN_NAME = r"names?(?![\w.\[/])(?! (?:is|must|cannot|may|should|exceeds|too)\b)"
+"""`Unknown attribute name` speaks of no attribute called `name`."""
+
+_TIERS: Final = tuple(
+    re.compile(pattern, re.ASCII | re.IGNORECASE)
+    for pattern in (
+        # What is called an attribute: `Property 'costCenter' is invalid`, `path: "emails[type eq \"work\"].value"`.
+        rf"\b(?:attribute|property|field|path|pointer|param|parameter|mapping|expression)s?(?:\(s\))?"
+        rf"(?: (?:name|for|of))?[\s:=(\[]{{1,3}}"
+        rf"(?:{_QUOTE}(?P<called>/?(?:{_SCHEMA})?{_PATH}){_QUOTE}|(?!{_PLAIN_NAME})(?P<token>/?(?:{_SCHEMA})?{_PATH}))",
+        # With its schema, which may be of somebody's own making.
+        rf"{_SCHEMA}(?P<called>{_PATH})",
+        # A path: `emails[type eq "work"].value`, `name.familyName`, `/emails/0/value`.
+        rf"(?<![\w./:@-])(?P<path>/?{_STEP}(?:[./](?:{_STEP}|\d+|-(?!\w)))+|{_WORD}\[[^\]\n]{{1,80}}\])",
+        # In quotes, and said to be this or that; or as a label: `title: value must not exceed 100 characters`.
+        rf"(?<!role )(?<!group )(?<!user )(?<!value )(?<!named )(?<!type ){_QUOTE}(?P<token>{_WORD}){_QUOTE}"
+        rf"\s+{_SAID_OF_A_WORD}|(?:^|[;,\u00b7{{]\s*){_QUOTE}?(?P<label>{_SPELT}|{_COMMON}|{_RARE}){_QUOTE}?\s?:\s",
+        # Blamed in words: `Invalid email address`, `title is too long`.
+        rf"{_BLAMED}(?: (?:{_BETWEEN})){{0,3}}"
+        rf"[\s:(]{{1,2}}{_QUOTE}?(?P<token>{_SPELT}|{_COMMON})\b(?!{_NO_ATTRIBUTE})"
+        rf"|{_BEFORE_IT}(?P<subject>{_SPELT}|{_COMMON})\s+{_SAID_OF_IT}"
+        rf"|(?:^|[.:;\u00b7]\s*)(?P<valued>timezone|locale|department) {_QUOTE}?\S{{1,60}} (?:is|must|cannot)\b"
+        rf"|\b(?P<spelt>{_SPELT}){_QUOTE}?\s+{_SAID_OF_IT}"
+        r"|\bnot an? valid (?P<valid>phone number|e-?mail(?: address)?|locale|timezone)\b",
+        # Said at all, where nothing else is called so.
+        rf"(?<![\w@.-])(?P<token>{_SPELT})\b(?![@\\]|\.\w| or password)",
+        # What a mapping reads, in the directory's own terms.
+        r"\b(?P<source>jcUser(?:\??\.\w+)+)",
+    )
+)
+"""From the surest kind of naming to the least sure; within one, what is named first."""
+_NOISE: Final = re.compile(
+    r"""https?://\S+ | [\w.+'-]+@[\w.-]+
+    | \bfilter(?:ing|ed|s)?\b (?:\ (?:on|by|for|using))? [\s:=?"'`(]{0,3} [\w.:]+
+      (?:\s(?:eq|co|sw|ew|ne|pr)\b\s?\S*)?""",
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
+"""Addresses, and what was only searched by."""
+_INDEX = re.compile(r"\[[^\]]*\]?")
+_SEPARATORS = re.compile(r"[\s_-]")
+_URN = re.compile(_SCHEMA)
 
 
-def attribute_in(text: str) -> str:
-    """The SCIM attribute that a provider's text names first, in its usual spelling; empty if none."""
-    match = _ATTRIBUTE.search(text) or _PLAIN_ATTRIBUTE.search(text)
-    return _SPELLING[match[match.lastindex or 0].lower()] if match else ""
+def attribute_in(text: str, *, of_group: bool = False) -> str:
+    """The attribute that a provider's text refuses, in its one spelling; empty where it names none.
+
+    Only groups have `members`: elsewhere a member is an account. And a group's name is its `displayName`.
+    """
+    text = _NOISE.sub(" \u2026 ", text)
+    for tier in _TIERS:
+        for match in tier.finditer(text):
+            kind = match.lastgroup or ""
+            found = _spelling(match[kind], kind, of_group)
+            if found:
+                return found
+    return ""
+
+
+def is_attribute(word: str) -> bool:
+    """Whether a word, such as a key of an answer's `errors`, is the name of an attribute or a path to one."""
+    return bool(_spelling(word, "", True))
+
+
+def _spelling(named: str, kind: str, of_group: bool) -> str:
+    if kind == "source":
+        return named.replace("?", "")
+    path = _URN.sub("", named)
+    steps = [step for step in re.split(r"[./]", _INDEX.sub("", path)) if step and not step.isdigit() and step != "-"]
+    while len(steps) > 1 and steps[0].lower() in _HOLDERS:
+        del steps[0]
+    if not steps:
+        return ""
+    words = [_SEPARATORS.sub("", step).lower().lstrip("$") for step in steps]
+    top = _NAMES.get(words[0], "")
+    if not top:
+        own = kind == "called" and words[0] not in _NO_NAME and not path.startswith("/") and steps[0][0] not in "$"
+        return ".".join(steps) if own and not (len(steps) == 1 and words[0] in _HOLDERS) else ""
+    part = words[1] if len(words) > 1 else ""
+    inner = _PARTS.get(top, {}).get(part, "")
+    if kind == "path" and part and not inner and part not in _ANY_PART:
+        return ""  # `title.example.com`
+    if path.startswith("/") and top in _LISTED and not part:
+        return ""
+    if top == "members":
+        return top if of_group else ""
+    if of_group and top == "name":
+        return "displayName"
+    return inner or top

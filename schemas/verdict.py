@@ -15,6 +15,7 @@ from schemas.cause import CAUSES, Cause
 from schemas.classification import Answer, classify, wrong_address
 from schemas.events import DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
+from schemas.member import misses_member
 from schemas.outcome import Evidence, Outcome, judge
 from schemas.redaction import redact_text
 
@@ -23,7 +24,9 @@ MAX_REMEMBERED: Final = 4096
 """Longer answers are read anew each time: what is remembered comes from outside."""
 
 _ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-_ATTRIBUTE_CAUSES = frozenset({Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE})
+_ATTRIBUTE_CAUSES = frozenset(
+    {Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE, Cause.CONFLICT, Cause.UNSUPPORTED, Cause.TOO_LARGE}
+)
 
 
 class Verdict(NamedTuple):
@@ -67,11 +70,21 @@ def _verdict(
     if outcome is Outcome.FAILURE and event_type:
         found = classify(Answer(answer.status, answer.scim_type, answer.text, answer.html))
         cause, retryable = found.value, CAUSES[found].retryable
-        if found in _ATTRIBUTE_CAUSES:
-            attribute = attribute_in(answer.text)
+        attribute = _attribute(found, answer.text, event_type.startswith("group_"))
     if outcome is not Outcome.SUCCESS:
         detail = shown(answer.text)
     return Verdict(outcome.value, answer.status, answer.scim_type, cause, attribute, detail, retryable, flag)
+
+
+def _attribute(cause: Cause, text: str, of_group: bool) -> str:
+    """What is refused. Of what is missing, only what refers to somebody else: `user with userName x` blames nothing."""
+    if cause in _ATTRIBUTE_CAUSES:
+        return attribute_in(text, of_group=of_group)
+    if cause is not Cause.NOT_FOUND:
+        return ""
+    if of_group:
+        return "members" if misses_member(text) else ""
+    return "manager" if attribute_in(text) == "manager" else ""
 
 
 _remembered = lru_cache(maxsize=4096)(_verdict)

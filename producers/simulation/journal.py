@@ -24,13 +24,16 @@ _CHAINS = {
 }
 
 
+_NO_REPLY = Reply(None)
+
+
 class SimulatedEvent(NamedTuple):
     """One event as logged, with what the simulation knows of it.
 
     at: when it happened (events come in this order; an oddity may have the timestamp say otherwise).
     event_id, event_type: as written, None where an oddity left them out.
-    outcome: as the log states it, "other" outside the twelve types. cause, episode: why it really failed, "" if it did
-    not.
+    outcome: as the log states it, "other" outside the twelve types. cause, attribute, episode: why it really failed,
+    "" if it did not.
     oddity: the name of the oddity it carries, or "".
     """
 
@@ -40,6 +43,7 @@ class SimulatedEvent(NamedTuple):
     event_type: str | None
     outcome: str
     cause: str = ""
+    attribute: str = ""
     episode: str = ""
     oddity: str = ""
 
@@ -97,7 +101,7 @@ class Journal:
         body["client_ip"] = actor.client_ip
         body["geoip"] = actor.geoip
         body["useragent"] = actor.useragent
-        return self._log(at, body, outcome, reply.cause, episode)
+        return self._log(at, body, outcome, reply, episode)
 
     def integration(
         self, at: int, operation: str, app: Application, actor: Admin, reply: Reply, episode: str, changes: Any = None
@@ -115,7 +119,7 @@ class Journal:
             }  # fmt: skip
         else:
             _chain(body, reply, None)
-        return self._log(at, body, "success" if reply.success else "failure", reply.cause, episode)
+        return self._log(at, body, "success" if reply.success else "failure", reply, episode)
 
     def directory(self, at: int, event_type: str, actor: Admin, **fields: Any) -> SimulatedEvent:
         """An event of the directory itself, outside the twelve types."""
@@ -167,7 +171,7 @@ class Journal:
             "useragent": actor.useragent,
         }
 
-    def _log(self, at: int, body: Json, outcome: str, cause: str = "", episode: str = "") -> SimulatedEvent:
+    def _log(self, at: int, body: Json, outcome: str, reply: Reply = _NO_REPLY, episode: str = "") -> SimulatedEvent:
         event_id, event_type, oddity = body["id"], body["event_type"], ""
         odd = self.oddities
         if odd.share and odd.dice.roll() < odd.share:
@@ -176,7 +180,17 @@ class Journal:
             if oddity:
                 self.truth.oddities[oddity] += 1
         self.truth.count(event_type or "", outcome)
-        return SimulatedEvent(instant(at), orjson.dumps(body), event_id, event_type, outcome, cause, episode, oddity)
+        return SimulatedEvent(
+            instant(at),
+            orjson.dumps(body),
+            event_id,
+            event_type,
+            outcome,
+            reply.cause,
+            reply.attribute,
+            episode,
+            oddity,
+        )
 
 
 def _chain(body: Json, reply: Reply, account: Account | None) -> None:

@@ -190,7 +190,8 @@ TROUBLES = {
         "conflict", frozenset((UPDATE,)),
         (
             Reply(
-                200, "2 resources match userName", "lookup is ambiguous: multiple users match", "conflict", lookup=True
+                200, "2 resources match userName", "lookup is ambiguous: multiple users match", "conflict", "userName",
+                lookup=True
             ),
         ),
         share=0.1, lasting=True, hours=(6, 40),

@@ -1,4 +1,4 @@
-"""Outcome and cause of simulated attempts are what the simulator knows: it never saw the rules under test."""
+"""Outcome, cause and attribute of simulated attempts are what the simulator knows; it never saw the rules."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from schemas.outcome import Outcome
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_outcome_and_cause_are_the_truth(seed: int) -> None:
+def test_outcome_cause_and_attribute_are_the_truth(seed: int) -> None:
     start = datetime(2026, 9, 1, tzinfo=UTC)
     wrong: list[tuple[str | None, ...]] = []
     causes: set[str] = set()
+    attributes: set[str] = set()
     for event in Organisation(seed, 60, 6, 40, start, oddities=0.0, story=False):
         if event.outcome == "other":
             continue
@@ -27,5 +28,9 @@ def test_outcome_and_cause_are_the_truth(seed: int) -> None:
             causes.add(found.cause)
             if found.cause != event.cause:
                 wrong.append((event.event_type, event.cause, found.cause, found.detail))
+            if found.attribute != event.attribute:
+                wrong.append((event.event_type, event.attribute, found.attribute, found.detail))
+            attributes.add(found.attribute)
     assert wrong == []
     assert len(causes) >= 6
+    assert len(attributes) >= 3

@@ -305,7 +305,7 @@ def test_the_detail_of_a_body_is_shown_without_its_braces() -> None:
     [
         pytest.param("Attribute 'emails' is required", "emails", id="quoted"),
         pytest.param("Invalid email address", "emails", id="in words"),
-        pytest.param("givenName, familyName, userName, displayName all required", "givenName", id="the first"),
+        pytest.param("givenName, familyName, userName, displayName all required", "name.givenName", id="the first"),
         pytest.param("phonenumber is not valid", "phoneNumbers", id="spelt otherwise"),
         pytest.param("something is invalid", "", id="none"),
     ],

@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from schemas.attribute import attribute_in
 from schemas.envelope import MAX_ORGANIZATION, Source, Trust, seal, unseal
 from schemas.errors import ForeignOrganization, MalformedRecord
 from schemas.events import (
@@ -200,22 +199,6 @@ def test_a_person_s_address_is_read_from_what_was_sent(sent: Any, expected: str)
         read(resource={"email": "own@example.com"}, changes=[{"field": "emails", "to": sent}]).subject_email[:3]
         == "own"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "attribute"),
-    [
-        pytest.param("Your organization requires a verified domain", "", id="a plain word"),
-        pytest.param("title is invalid", "title", id="a plain word as the subject"),
-        pytest.param("Invalid value for 'Title'", "title", id="quoted"),
-        pytest.param("Missing attribute: department", "department", id="after the word attribute"),
-        pytest.param("Name length must not exceed 256 characters", "name", id="in its usual spelling"),
-        pytest.param("name.givenName is required", "givenName", id="the inner one"),
-        pytest.param("email\u017f is invalid", "emails", id="a letter of another alphabet that folds to ours"),
-    ],
-)
-def test_the_attribute_at_fault(text: str, attribute: str) -> None:
-    assert attribute_in(text) == attribute
 
 
 def test_what_goes_into_key_and_headers_is_bounded() -> None:
