@@ -13,11 +13,13 @@ from idtrail.settings import Settings
 from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.lock import read_running
+from idtrail.stack.topics import examine_topics
 from queries.store import Store
 from schemas.errors import Away, IdtrailError, UserError
-from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
+from schemas.kafka import DEAD_LETTERS, EVENTS, TOPICS, KafkaConnection
 from streams.lag import read_lag
 from streams.sink import GROUP
+from streams.worker import WORKER_TOPICS
 
 
 class Finding(NamedTuple):
@@ -41,6 +43,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("trail", True, f"process {running.pid} in {settings.state}")
     connection = KafkaConnection(running.bootstrap) if running else settings.kafka()
     yield await _broker(connection)
+    yield await _topics(connection)
     if settings.clickhouse_url.get_secret_value():
         yield await _check("store", lambda: _store(settings))
     if running is not None or settings.api_url:
@@ -60,11 +63,23 @@ async def _broker(connection: KafkaConnection) -> Finding:
     try:
         async with asyncio.timeout(15):
             lag = await read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS))
+    except UserError as error:
+        return Finding("broker", False, str(error))
     except (Away, TimeoutError) as error:
         reason = str(error) or f"Kafka at {connection.bootstrap} does not answer"
         return Finding("broker", False, f"{reason}: check IDTRAIL_KAFKA_BOOTSTRAP and that a worker made the topics")
     behind = sum(place.behind for place in lag)
     return Finding("broker", True, f"{connection.bootstrap}, {behind:,} records not stored yet")
+
+
+async def _topics(connection: KafkaConnection) -> Finding:
+    try:
+        async with asyncio.timeout(15):
+            objections = await examine_topics(connection, (*TOPICS, *WORKER_TOPICS))
+    except (Away, UserError, TimeoutError) as error:
+        return Finding("topics", False, str(error) or f"Kafka at {connection.bootstrap} does not answer")
+    wrong = [str(objection) for objection in objections]
+    return Finding("topics", not wrong, "; ".join(wrong) or "set as the trail's promises need them")
 
 
 def _store(settings: Settings) -> str:

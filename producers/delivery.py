@@ -20,7 +20,7 @@ import structlog
 
 from producers.spool import Record, Spool
 from producers.uplink import Place, Uplink
-from schemas.errors import BrokerAway, Fatal, SpoolFull
+from schemas.errors import BadUsage, BrokerAway, Fatal, SpoolFull
 
 FLIGHT_RECORDS: Final = 8_192
 FLIGHT_BYTES: Final = 8 * 1024 * 1024
@@ -96,7 +96,10 @@ class Delivery:
         )
 
     async def start(self) -> None:
-        """Open the spool, reach for the broker once, and take records from now on, broker or not."""
+        """Open the spool, reach for the broker once, and take records from now on, broker or not.
+
+        Raises `BadUsage` when the broker is there and refuses us: no waiting mends that.
+        """
         await self._spool.__aenter__()
         try:
             self._uplink = await self._connect()
@@ -218,7 +221,9 @@ class Delivery:
                 while waiting := await self._spool.peek(FLIGHT_RECORDS, FLIGHT_BYTES):
                     await self._fly_spooled(self._uplink, waiting)
                     attempt = 1
-            except BrokerAway as error:
+            except (BrokerAway, BadUsage) as error:
+                # Refused after it had let us in: a password was changed, or is being changed. What was accepted
+                # is safe in the spool, so it is said, and tried on, instead of turning callers away.
                 self._tell(str(error))
                 continue
             async with self._turn:  # the pump is not in the middle of an append

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import murmur2
 
+from producers.refusal import failure, reason_of
 from producers.spool import Record
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
@@ -65,7 +66,10 @@ class Uplink:
 
     @classmethod
     async def connect(cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float) -> Uplink:
-        """Reach the broker and see that the topics exist, within `answer_seconds`; else `BrokerAway`."""
+        """Reach the broker and see that the topics exist, within `answer_seconds`.
+
+        Raises `BrokerAway`, or `BadUsage` when the broker refuses us.
+        """
         uplink = cls(connection, answer_seconds)
         try:
             async with asyncio.timeout(answer_seconds):
@@ -74,7 +78,7 @@ class Uplink:
                 await uplink._count(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await uplink.close()
-            raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({_reason(error)})") from error
+            raise await failure(connection, error) from error
         except BaseException:
             await uplink.close()
             raise
@@ -90,7 +94,7 @@ class Uplink:
         try:
             lanes = await self._lanes(records)
         except (KafkaError, BrokerAway) as error:
-            return Flight(places, _reason(error))
+            return Flight(places, reason_of(error))
         tasks = [
             asyncio.create_task(self._lane(topic, partition, lane, records, places))
             for (topic, partition), lane in lanes.items()
@@ -106,7 +110,7 @@ class Uplink:
             if isinstance(result, asyncio.CancelledError):
                 trouble = trouble or f"no answer within {self._answer_seconds:g} s"
             elif isinstance(result, KafkaError):
-                trouble = _reason(result)
+                trouble = reason_of(result)
             elif isinstance(result, BaseException):
                 raise result
         return Flight(places, trouble)
@@ -189,13 +193,3 @@ def _looked_at(sent: asyncio.Future[Any]) -> None:
     """Else the event loop complains of an error that we have long acted on."""
     if not sent.cancelled():
         sent.exception()
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    text = str(error).strip()
-    name = type(error).__name__
-    if not text:
-        return name
-    return text if name in text else f"{name}: {text}"

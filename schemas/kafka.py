@@ -6,6 +6,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Final
 
+from schemas.errors import BadUsage
+
 EVENTS: Final = "idtrail.events"
 PROVISIONING: Final = "idtrail.provisioning"
 INCIDENTS: Final = "idtrail.incidents"
@@ -52,15 +54,23 @@ class KafkaConnection:
         return f"KafkaConnection({self.bootstrap!r}, {self.security_protocol})"
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments for any aiokafka client."""
+        """Keyword arguments for any aiokafka client. Raises `BadUsage` for an authority's file that is none."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,
         }
         if self.security_protocol in {"SSL", "SASL_SSL"}:
-            options["ssl_context"] = ssl.create_default_context(cafile=self.ca_file)
+            options["ssl_context"] = self._tls()
         if self.security_protocol.startswith("SASL"):
             options["sasl_mechanism"] = self.sasl_mechanism or "PLAIN"
             options["sasl_plain_username"] = self.sasl_username
             options["sasl_plain_password"] = self.sasl_password
         return options
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:  # of which ssl.SSLError is one
+            raise BadUsage(
+                f"IDTRAIL_KAFKA_CA_FILE: {self.ca_file} is no file of certificates (PEM): {error.strerror or error}"
+            ) from None

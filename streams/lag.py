@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from producers.refusal import failure
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 
@@ -30,7 +31,7 @@ class Lag(NamedTuple):
 
 
 async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str]) -> list[Lag]:
-    """The lag of every partition of `topics`. Raises `BrokerAway`."""
+    """The lag of every partition of `topics`. Raises `BrokerAway`, or `BadUsage` when the broker refuses us."""
     admin = AIOKafkaAdminClient(**connection.options())
     consumer = AIOKafkaConsumer(**connection.options())
     try:
@@ -55,21 +56,21 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
             for place in sorted(places)
         ]
     except (KafkaError, OSError) as error:
-        raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer: {error!r}") from error
+        raise await failure(connection, error) from error
     finally:
         await consumer.stop()
         await admin.close()
 
 
 async def count_partitions(connection: KafkaConnection, topic: str) -> int:
-    """How many partitions a topic has. Raises `BrokerAway`."""
+    """How many partitions a topic has. Raises `BrokerAway`, or `BadUsage` when the broker refuses us."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()
         (description,) = await admin.describe_topics([topic])
         return len(description["partitions"])
     except (KafkaError, OSError) as error:
-        raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer: {error!r}") from error
+        raise await failure(connection, error) from error
     finally:
         await admin.close()
 

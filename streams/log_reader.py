@@ -8,7 +8,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import BrokerAway, NotFound
+from producers.refusal import failure
+from schemas.errors import NotFound
 from schemas.kafka import KafkaConnection
 
 ANSWER_SECONDS: Final = 10.0
@@ -30,6 +31,6 @@ async def read_record(connection: KafkaConnection, topic: str, partition: int, o
             record = await consumer.getone(place)
             return bytes(record.value or b"")
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer: {error!r}") from error
+        raise await failure(connection, error) from error
     finally:
         await consumer.stop()

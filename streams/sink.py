@@ -26,7 +26,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from schemas.errors import Fatal
+from producers.refusal import failure, refusal
+from schemas.errors import BadUsage, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
 from streams.chunk import Progress, Span, read_progress, token
 from streams.rows import Decoded, LogRecord, Produced, cut, decode_dead_letters, decode_events
@@ -108,7 +109,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         """Records stored since the start."""
 
     async def run(self) -> None:
-        """Consume until cancelled. Raises `Fatal` when going on could lose or double events."""
+        """Consume until cancelled. Raises `Fatal` when going on could lose or double events, `BadUsage` when the
+        broker refuses us."""
         events, dead_letters, _ = self._options.topics
         session_ms = self._options.session // timedelta(milliseconds=1)
         self._consumer = AIOKafkaConsumer(
@@ -148,6 +150,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                     if self._assigned.is_set():
                         await self._step()
         except KafkaError as error:
+            if isinstance(refused := await failure(self._connection, error), BadUsage):
+                raise refused from error
             raise Fatal(f"the sink lost its partitions or its broker: {error!r}") from error
         finally:
             self._drop_next()
@@ -180,7 +184,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             )
         except (KafkaError, Fatal) as error:
             # aiokafka logs and swallows what a listener raises; `run` raises it instead.
-            self._broken = error if isinstance(error, Fatal) else Fatal(f"cannot read offsets: {error!r}")
+            refused = refusal(self._connection, error)
+            self._broken = refused or (error if isinstance(error, Fatal) else Fatal(f"cannot read offsets: {error!r}"))
         if assigned or self._broken:
             log.info("sink assigned", partitions=len(assigned))
             self._revoked.clear()

@@ -18,8 +18,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
+from producers.refusal import failure
 from queries.store import Store
-from schemas.errors import Fatal, RecordError
+from schemas.errors import BadUsage, Fatal, RecordError
 from schemas.kafka import KafkaConnection
 from streams.backfill import Backfill
 from streams.failures import FLUSH_EVENTS, ConfirmedTable, FailureAgent, changelog
@@ -77,12 +78,17 @@ class Worker:
         self.backfill = Backfill(store, self._own_lag, events)
 
     async def run(self) -> None:
-        """Raises `Fatal` when going on could lose or double events; cancelled, it finishes what it holds."""
+        """Raises `Fatal` when going on could lose or double events, `BadUsage` when the broker refuses us.
+
+        Cancelled, it finishes what it holds.
+        """
         self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._connection.options())
         try:
             await self._producer.start()
             await self._run_parts()
         except KafkaError as error:
+            if isinstance(refused := await failure(self._connection, error), BadUsage):
+                raise refused from error
             raise Fatal(f"the worker lost its broker: {error!r}") from error
         finally:
             await self._producer.stop()

@@ -1,20 +1,26 @@
-"""The topics: made by us, never by the broker, and never changed afterwards."""
+"""The topics: made by us, never by the broker, and never changed afterwards; those that exist are looked at."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 from tenacity.stop import stop_after_delay, stop_never
 
-from schemas.errors import BrokerAway, Fatal
+from idtrail.stack.topic_rules import LOOKED_AT, Objection, judge
+from producers.refusal import failure
+from schemas.errors import BadUsage, BrokerAway, Fatal
 from schemas.kafka import TOPICS, KafkaConnection, TopicSpec
 
 LONGEST_WAIT_SECONDS: Final = 15.0
+LISTED_ATTEMPTS: Final = 100
+LISTED_WAIT_SECONDS: Final = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +34,8 @@ async def create_topics(
 ) -> None:
     """Make what is missing. A broker that is away is waited for, for ever unless `patience_seconds` is given.
 
-    Raises `BrokerAway` when that is spent, `Fatal` when the broker refuses.
+    Raises `BrokerAway` when that is spent, `Fatal` when the broker refuses to make one, `BadUsage` when it refuses
+    us, or when a topic that exists is set so that a promise of the trail does not hold.
     """
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(BrokerAway),
@@ -47,11 +54,25 @@ def _say(state: RetryCallState) -> None:
     log.warning("waiting for the broker", reason=str(state.outcome.exception()), attempt=state.attempt_number)
 
 
+async def examine_topics(connection: KafkaConnection, topics: Sequence[TopicSpec] = TOPICS) -> list[Objection]:
+    """What is wrong with those of `topics` that exist. Raises `BrokerAway`; `BadUsage` when the broker refuses us."""
+    admin = AIOKafkaAdminClient(**connection.options())
+    try:
+        await admin.start()
+        existing = set(await admin.list_topics())
+        return await _examine(admin, [topic for topic in topics if topic.name in existing])
+    except (KafkaError, OSError) as error:
+        raise await failure(connection, error) from error
+    finally:
+        await admin.close()
+
+
 async def _create(connection: KafkaConnection, partitions: int, replication: int, topics: Sequence[TopicSpec]) -> None:
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()
         existing = set(await admin.list_topics())
+        ours: set[str] = set()
         wanted = [
             NewTopic(
                 topic.name,
@@ -67,11 +88,26 @@ async def _create(connection: KafkaConnection, partitions: int, replication: int
             for name, code, message in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
                     raise Fatal(f"Kafka refused to make the topic {name}: {message or for_code(code).__name__}")
+                if code == 0:
+                    ours.add(name)
+            await _until_listed(admin, {topic.name for topic in topics})
+            existing = {topic.name for topic in topics} - ours
         await _warn_of_other_counts(admin, partitions, existing, topics)
+        _object(await _examine(admin, [topic for topic in topics if topic.name in existing]))
     except (KafkaError, OSError) as error:
-        raise BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({error!r})") from error
+        raise await failure(connection, error) from error
     finally:
         await admin.close()
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """A topic that the controller has made is known to the brokers a little later."""
+    for _ in range(LISTED_ATTEMPTS):
+        missing = names - set(await admin.list_topics())
+        if not missing:
+            return
+        await asyncio.sleep(LISTED_WAIT_SECONDS)
+    raise BrokerAway(f"the topics {', '.join(sorted(missing))} are made, but the brokers do not list them yet")
 
 
 def _configuration(topic: TopicSpec, replication: int) -> dict[str, str]:
@@ -95,3 +131,32 @@ async def _warn_of_other_counts(
         found = len(description["partitions"])
         if found != partitions:
             log.warning("topic keeps its partitions", topic=description["topic"], partitions=found, setting=partitions)
+
+
+async def _examine(admin: AIOKafkaAdminClient, topics: Sequence[TopicSpec]) -> list[Objection]:
+    if not topics:
+        return []
+    replicas = {
+        description["topic"]: min(len(partition["replicas"]) for partition in description["partitions"])
+        for description in await admin.describe_topics([topic.name for topic in topics])
+    }
+    answers = await admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topic.name, dict.fromkeys(LOOKED_AT, "")) for topic in topics]
+    )
+    found: dict[str, dict[str, str]] = {}
+    for code, message, _, name, entries in (resource for answer in answers for resource in answer.resources):
+        if code:
+            # A broker may let us write to a topic and not look at its settings.
+            log.warning("settings of the topic cannot be read", topic=name, reason=message or for_code(code).__name__)
+        found[name] = {entry[0]: entry[1] for entry in entries}
+    return [
+        objection for topic in topics for objection in judge(topic, found.get(topic.name, {}), replicas[topic.name])
+    ]
+
+
+def _object(objections: Sequence[Objection]) -> None:
+    breaches = [str(objection) for objection in objections if objection.breaks]
+    if breaches:
+        raise BadUsage(f"{'; '.join(breaches)} (change it with kafka-configs, or let idtrail make the topic)")
+    for objection in objections:
+        log.warning("topic is set unwisely", reason=str(objection))

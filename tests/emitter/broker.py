@@ -17,13 +17,20 @@ from schemas.kafka import KafkaConnection
 CLUSTER_ID: Final = "MkU3OEVBNTcwNTJENDM2Qk"
 PARTITIONS: Final = 4
 
+USER: Final = "idtrail"
+PASSWORD: Final = "right"
+
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl}
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+ user_{user}="{password}";
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={directory}/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -50,18 +57,32 @@ class OwnBroker:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._port = _free_port()
+        self._sasl_port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._java = java_executable("bundled")
         self._class_path = os.pathsep.join(str(jar) for jar in verified_jars())
         directory.mkdir(parents=True)
         self._properties = directory / "server.properties"
-        self._properties.write_text(_PROPERTIES.format(port=self._port, controller=_free_port(), directory=directory))
+        self._properties.write_text(
+            _PROPERTIES.format(
+                port=self._port,
+                sasl=self._sasl_port,
+                controller=_free_port(),
+                directory=directory,
+                user=USER,
+                password=PASSWORD,
+            )
+        )
         tool = ("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties))
         subprocess.run(self._command(*tool), check=True, capture_output=True)
 
     @property
     def connection(self) -> KafkaConnection:
         return KafkaConnection(f"127.0.0.1:{self._port}")
+
+    def login(self, password: str = PASSWORD, mechanism: str = "PLAIN") -> KafkaConnection:
+        """The listener that asks who it is."""
+        return KafkaConnection(f"127.0.0.1:{self._sasl_port}", "SASL_PLAINTEXT", mechanism, USER, password)
 
     @property
     def running(self) -> bool:

@@ -6,12 +6,12 @@ import socket
 from uuid import uuid4
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
 
-from idtrail.stack.topics import _configuration, create_topics
-from schemas.errors import BrokerAway, Fatal
+from idtrail.stack.topics import _configuration, _until_listed, create_topics, examine_topics
+from schemas.errors import BadUsage, BrokerAway, Fatal
 from schemas.kafka import DAY_MS, FOR_EVER, TOPICS, KafkaConnection, TopicSpec
 
 
@@ -62,6 +62,38 @@ async def test_making_it_again_changes_nothing_and_a_differing_count_is_said(
         await create_topics(kafka, 5, 1, [spec], patience_seconds=20)
     assert [(entry["topic"], entry["partitions"], entry["setting"]) for entry in said] == [(spec.name, 3, 5)]
     assert await _partitions(kafka, spec.name) == 3
+
+
+async def _make(kafka: KafkaConnection, topic: str, **settings: str) -> None:
+    """As somebody else would, with settings of their own."""
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    try:
+        configs = {name.replace("_", "."): value for name, value in settings.items()}
+        await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=configs)])
+        await _until_listed(admin, {topic})
+    finally:
+        await admin.close()
+
+
+@pytest.mark.kafka
+async def test_a_topic_that_forgets_what_is_kept_for_ever_stops_the_start(kafka: KafkaConnection) -> None:
+    truth = TopicSpec(f"topics-{uuid4().hex[:8]}", FOR_EVER)
+    await _make(kafka, truth.name, retention_ms=str(7 * DAY_MS))
+    told = rf"topic {truth.name} has retention.ms={7 * DAY_MS}, needed is -1: .* gone after 7 days"
+    with pytest.raises(BadUsage, match=told):
+        await create_topics(kafka, 1, 1, [truth], patience_seconds=20)
+    (objection,) = await examine_topics(kafka, [truth])
+    assert objection.breaks
+
+
+@pytest.mark.kafka
+async def test_an_unwise_topic_is_used_and_said(kafka: KafkaConnection, spec: TopicSpec) -> None:
+    await _make(kafka, spec.name, retention_ms=str(DAY_MS))
+    with capture_logs() as said:
+        await create_topics(kafka, 1, 1, [spec], patience_seconds=20)
+    assert [entry["event"] for entry in said] == ["topic is set unwisely"]
+    assert f"retention.ms={DAY_MS}" in said[0]["reason"]
 
 
 @pytest.mark.kafka

@@ -1,0 +1,89 @@
+"""What topics that exist must be set to for the trail's promises to hold, and what is merely unwise. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.kafka import DAY_MS, EVENTS, FOR_EVER, TopicSpec
+
+LOOKED_AT: Final = (
+    "cleanup.policy",
+    "retention.ms",
+    "retention.bytes",
+    "message.timestamp.type",
+    "min.insync.replicas",
+)
+"""The settings that are asked of the broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """One setting of one topic that is not as it should be."""
+
+    topic: str
+    setting: str
+    found: str
+    needed: str
+    because: str
+    breaks: bool
+    """A promise does not hold: nothing may start on it."""
+
+    def __str__(self) -> str:
+        return f"topic {self.topic} has {self.setting}={self.found}, needed is {self.needed}: {self.because}"
+
+
+def judge(topic: TopicSpec, found: Mapping[str, str], replicas: int) -> list[Objection]:
+    """Everything that is wrong with a topic that has the settings `found`; breaches first."""
+    objections: list[Objection] = []
+
+    def object_to(setting: str, needed: str, because: str, *, breaks: bool) -> None:
+        objections.append(Objection(topic.name, setting, found[setting], needed, because, breaks))
+
+    policies = {word.strip() for word in found.get("cleanup.policy", topic.cleanup_policy).split(",")} - {""}
+    deletes = "delete" in policies
+    retention = int(found.get("retention.ms", topic.retention_ms))
+    if topic.cleanup_policy == "delete" and "compact" in policies:
+        object_to("cleanup.policy", "delete", "compaction removes all but the last record of a key", breaks=True)
+    if topic.retention_ms == FOR_EVER and deletes:
+        if retention != FOR_EVER:
+            object_to(
+                "retention.ms", "-1", f"what is kept for ever would be gone after {_span(retention)}", breaks=True
+            )
+        if found.get("retention.bytes", "-1") != "-1":
+            object_to(
+                "retention.bytes", "-1", "what is kept for ever would be gone when that size is reached", breaks=True
+            )
+    if topic.cleanup_policy == "compact" and "compact" not in policies:
+        object_to(
+            "cleanup.policy", "compact", "it grows for ever, and a worker reads all of it at its start", breaks=False
+        )
+    if topic.retention_ms != FOR_EVER and deletes and FOR_EVER < retention < topic.retention_ms:
+        object_to(
+            "retention.ms",
+            str(topic.retention_ms),
+            f"records are gone after {_span(retention)}, not {_span(topic.retention_ms)}",
+            breaks=False,
+        )
+    if found.get("message.timestamp.type", "LogAppendTime") != "LogAppendTime":
+        object_to(
+            "message.timestamp.type",
+            "LogAppendTime",
+            "the time at which an event became known would be whatever its producer says",
+            # Of the others' times no answer depends on.
+            breaks=topic.name == EVENTS,
+        )
+    least = int(found.get("min.insync.replicas", "1"))
+    if replicas > 1 and least < 2:
+        object_to("min.insync.replicas", "2", "a receipt would stand for a single disk", breaks=False)
+    if least > replicas:
+        object_to(
+            "min.insync.replicas", f"at most {replicas}", "with so few replicas nothing can be written", breaks=False
+        )
+    return sorted(objections, key=lambda objection: not objection.breaks)
+
+
+def _span(milliseconds: int) -> str:
+    days = milliseconds / DAY_MS
+    return f"{days:g} days" if days == int(days) else f"{milliseconds / 3_600_000:.3g} hours"
