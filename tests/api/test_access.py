@@ -23,6 +23,7 @@ READS = [
     "/api/v1/failures",
     "/api/v1/failures/windows",
     "/api/v1/exposures",
+    "/api/v1/integrations",
     "/api/v1/stats",
     "/api/v1/dead-letters",
     "/api/v1/dead-letters/stats",

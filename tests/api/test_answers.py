@@ -71,6 +71,12 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
     stats = await get(api, "/api/v1/stats", mine)
     assert (stats["events"], stats["unplaced"], stats["people"], stats["behind"]) == (4, 1, 1, 3)
     assert stats["log"][0] == {"topic": "idtrail.events", "partition": 0, "end": 10, "stored": 7}
+    integrations = await get(api, "/api/v1/integrations", mine)
+    assert [(item["application"], item["failures_since_success"]) for item in integrations["items"]] == [
+        ("statsig", 2),
+        ("slack", 0),
+    ]
+    assert integrations["items"][0]["last_failure"]["event_id"] == event_id
     counts = await get(api, "/api/v1/counts", mine, by=["application", "outcome"])
     assert {"application": "statsig", "outcome": "failure", "events": 2} in counts["items"]
 

@@ -331,3 +331,59 @@ CREATE TABLE IF NOT EXISTS incidents (
 ) ENGINE = ReplacingMergeTree(folded_at)
 ORDER BY (organization, incident_id)
 SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
+
+CREATE TABLE IF NOT EXISTS integrations (
+    organization LowCardinality(String),
+    application_id LowCardinality(String),
+    name AggregateFunction(argMaxIf, Tuple(name String), UInt256, UInt8),
+    integration AggregateFunction(argMaxIf, Tuple(id String), UInt256, UInt8),
+    attempted AggregateFunction(argMaxIf,
+        Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), outcome String), UInt256, UInt8),
+    succeeded AggregateFunction(argMaxIf, Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC')), UInt256, UInt8),
+    failed AggregateFunction(argMaxIf,
+        Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), cause String, attribute String, detail String),
+        UInt256, UInt8),
+    configured AggregateFunction(argMaxIf,
+        Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), event_type String, outcome String, actor String),
+        UInt256, UInt8)
+) ENGINE = AggregatingMergeTree
+ORDER BY (organization, application_id)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS integrations_view TO integrations AS
+WITH
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) AS place
+SELECT
+    organization, application_id,
+    argMaxIfState(tuple(toString(application_name)), place, application_name != '') AS name,
+    argMaxIfState(tuple(toString(integration_id)), place, integration_id != '') AS integration,
+    argMaxIfState((event_id, occurred_at, toString(outcome)), place, kind != 'integration') AS attempted,
+    argMaxIfState((event_id, occurred_at), place, kind != 'integration' AND outcome = 'success') AS succeeded,
+    argMaxIfState((event_id, occurred_at, toString(cause), toString(attribute), detail), place,
+        kind != 'integration' AND outcome = 'failure') AS failed,
+    argMaxIfState((event_id, occurred_at, toString(event_type), toString(outcome), toString(actor_name)), place,
+        kind = 'integration') AS configured
+FROM events
+WHERE kind != 'other' AND application_id != ''
+GROUP BY organization, application_id;
+
+INSERT INTO integrations
+WITH
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) AS place
+SELECT
+    organization, application_id,
+    argMaxIfState(tuple(toString(application_name)), place, application_name != '') AS name,
+    argMaxIfState(tuple(toString(integration_id)), place, integration_id != '') AS integration,
+    argMaxIfState((event_id, occurred_at, toString(outcome)), place, kind != 'integration') AS attempted,
+    argMaxIfState((event_id, occurred_at), place, kind != 'integration' AND outcome = 'success') AS succeeded,
+    argMaxIfState((event_id, occurred_at, toString(cause), toString(attribute), detail), place,
+        kind != 'integration' AND outcome = 'failure') AS failed,
+    argMaxIfState((event_id, occurred_at, toString(event_type), toString(outcome), toString(actor_name)), place,
+        kind = 'integration') AS configured
+FROM attempts
+WHERE kind != 'other' AND application_id != ''
+GROUP BY organization, application_id;

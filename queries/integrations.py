@@ -1,0 +1,176 @@
+"""The integrations: when each last worked, what fails since, who changed it last. Two small reads, whatever the
+log holds: one row an integration, and of the attempts only those since its last success or of the last day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from queries.selection import IN_FORCE
+from queries.store import Store
+from schemas.times import SENTINEL, to_microseconds
+
+DAY: Final = timedelta(days=1)
+AT_ONCE: Final = 50
+"""Integrations whose attempts are counted by one statement."""
+
+Row = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """An event that configured the integration."""
+
+    event_id: Any
+    event_type: str
+    at: datetime
+    actor: str
+
+
+class Failure(NamedTuple):
+    """The last attempt that failed."""
+
+    event_id: Any
+    at: datetime
+    cause: str
+    attribute: str
+    detail: str
+
+
+class Integration(NamedTuple):
+    """One application of one organization, as its attempts tell of it."""
+
+    organization: str
+    application_id: str
+    application: str
+    integration_id: str
+    last_attempt: datetime | None
+    last_outcome: str
+    last_success: datetime | None
+    last_failure: Failure | None
+    change: Change | None
+    failures_since_success: int
+    """All failures when nothing ever succeeded."""
+    attempts_last_day: int
+
+
+class Integrations(NamedTuple):
+    """Those with the most failures since their last success first."""
+
+    items: list[Integration]
+    total: int
+    """How many there are, beyond the limit too."""
+
+
+_STATES: Final = """
+SELECT * FROM (
+    SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application,
+        tupleElement(argMaxIfMerge(i.integration), 1) AS integration_id, argMaxIfMerge(i.attempted) AS attempted,
+        argMaxIfMerge(i.succeeded) AS succeeded, argMaxIfMerge(i.failed) AS failed,
+        argMaxIfMerge(i.configured) AS configured, count() OVER () AS total
+    FROM integrations AS i
+    WHERE {organization}
+    GROUP BY organization, application_id
+)
+ORDER BY tupleElement(attempted, 2) DESC, organization, application_id
+LIMIT {{limit:UInt32}}
+"""
+
+# Each integration's range is one of the primary key, and its order is what finds the copy in force at once:
+# grouping a million attempts by id takes three times as long.
+# XXX: copies of one event that stand at different times are judged each; a count of ids holds the event once.
+_COUNTS: Final = f"""
+SELECT organization, application_id,
+    uniqExactIf(event_id, outcome = 'failure' AND occurred_at > {{succeeded}}) AS failures,
+    uniqExactIf(event_id, occurred_at >= fromUnixTimestamp64Micro({{{{day:Int64}}}}, 'UTC')) AS attempts
+FROM (
+    SELECT organization, application_id, occurred_at, event_id, outcome
+    FROM attempts_by_application
+    WHERE kind != 'integration' AND ({{ranges}})
+    ORDER BY organization, application_id, occurred_at, event_id, {IN_FORCE} DESC
+    LIMIT 1 BY organization, application_id, occurred_at, event_id
+)
+GROUP BY organization, application_id
+LIMIT {AT_ONCE}
+"""
+
+
+def states_sql(organization: str | None) -> str:
+    """One row an integration."""
+    return _STATES.format(organization="1" if organization is None else "organization = {organization:String}")
+
+
+def counts_sql(integrations: int) -> str:
+    """Attempts of so many integrations, each from a time of its own on."""
+    numbers = range(integrations)
+    ranges = [
+        f"(organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
+        f" AND occurred_at > fromUnixTimestamp64Micro({{from_{number}:Int64}}, 'UTC'))"
+        for number in numbers
+    ]
+    succeeded = [
+        f"organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}},"
+        f" fromUnixTimestamp64Micro({{succeeded_{number}:Int64}}, 'UTC')"
+        for number in numbers
+    ]
+    return _COUNTS.format(
+        ranges=" OR ".join(ranges), succeeded=f"multiIf({', '.join(succeeded)}, toDateTime64(0, 6, 'UTC'))"
+    )
+
+
+def list_integrations(store: Store, organization: str | None, now: datetime, limit: int) -> Integrations:
+    """Of more than `limit` integrations, those that were attempted last."""
+    scope = {} if organization is None else {"organization": organization}
+    rows = store.query_dicts(states_sql(organization), {**scope, "limit": limit})
+    found = []
+    for start in range(0, len(rows), AT_ONCE):
+        chunk = rows[start : start + AT_ONCE]
+        counts = _count(store, chunk, now - DAY)
+        found += [_told(row, *counts.get((row["organization"], row["application_id"]), (0, 0))) for row in chunk]
+    found.sort(key=lambda item: (-item.failures_since_success, item.application.lower(), item.application_id))
+    return Integrations(found, rows[0]["total"] if rows else 0)
+
+
+def _count(store: Store, rows: Sequence[Row], day: datetime) -> dict[tuple[str, str], tuple[int, int]]:
+    values: dict[str, Any] = {"day": to_microseconds(day)}
+    for number, row in enumerate(rows):
+        succeeded = _fields(row["succeeded"])[1]
+        values |= {
+            f"organization_{number}": row["organization"],
+            f"application_{number}": row["application_id"],
+            f"succeeded_{number}": to_microseconds(succeeded),
+            f"from_{number}": to_microseconds(min(succeeded, day)),
+        }
+    found = store.query(counts_sql(len(rows)), values)
+    return {
+        (organization, application): (failures, attempts) for organization, application, failures, attempts in found
+    }
+
+
+def _told(row: Row, failures: int, attempts: int) -> Integration:
+    attempted, succeeded = _fields(row["attempted"]), _fields(row["succeeded"])
+    failed, configured = _fields(row["failed"]), _fields(row["configured"])
+    return Integration(
+        organization=row["organization"],
+        application_id=row["application_id"],
+        application=row["application"],
+        integration_id=row["integration_id"],
+        last_attempt=_known(attempted[1]),
+        last_outcome=attempted[2],
+        last_success=_known(succeeded[1]),
+        last_failure=Failure(*failed) if _known(failed[1]) else None,
+        change=Change(configured[0], configured[2], configured[1], configured[4]) if _known(configured[1]) else None,
+        failures_since_success=failures,
+        attempts_last_day=attempts,
+    )
+
+
+def _fields(state: Any) -> tuple[Any, ...]:
+    """A named tuple's values: the driver gives them by name or in order."""
+    return tuple(state.values()) if isinstance(state, dict) else tuple(state)
+
+
+def _known(at: datetime) -> datetime | None:
+    """States of nothing are at the sentinel."""
+    return at if at > SENTINEL else None
