@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     poison_limit: int = Field(
         500,
         ge=1,
-        description="Unreadable records in a row at which the sink stops instead of dead-lettering on.",
+        description="Unreadable records in a row (across restarts) at which the sink stops; fewer are dead-lettered.",
     )
     horizon_hours: int = Field(
         24, ge=1, le=144, description="Age up to which events are fresh: seen by live detection, in h."

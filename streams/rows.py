@@ -60,8 +60,10 @@ class Decoded:
     rows: list[Row] = field(default_factory=list)
     dead: list[Produced] = field(default_factory=list)
     forward: list[Produced] = field(default_factory=list)
-    trailing_dead: int = 0
-    """How many of the last records in a row could not be read."""
+    unreadable: int = 0
+    """How many records in a row could not be read, up to the last one; those before the chunk are counted too."""
+    most_unreadable: int = 0
+    """The longest such run that is, or ends, in the chunk."""
 
 
 EVENT_COLUMNS: Final = (
@@ -73,9 +75,12 @@ EVENT_COLUMNS: Final = (
 """The columns of a row that `decode_events` makes, in order."""
 
 
-def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
-    """Read a chunk of `idtrail.events`. `horizon` is the age up to which an event is fresh."""
-    decoded = Decoded(_span(records))
+def decode_events(records: Sequence[LogRecord], horizon: timedelta, unreadable: int = 0) -> Decoded:
+    """Read a chunk of `idtrail.events`.
+
+    `horizon` is the age up to which an event is fresh, `unreadable` the run of unreadable records before the chunk.
+    """
+    decoded = Decoded(_span(records), unreadable=unreadable)
     rows, forward = decoded.rows, decoded.forward
     for record in records:
         value = record.value
@@ -88,9 +93,10 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta) -> Decoded:
             event = parse(value, sealed.event_type, sealed.version)
         except RecordError as error:
             decoded.dead.append(_dead(record, error))
-            decoded.trailing_dead += 1
+            decoded.unreadable += 1
+            decoded.most_unreadable = max(decoded.most_unreadable, decoded.unreadable)
             continue
-        decoded.trailing_dead = 0
+        decoded.unreadable = 0
         moment = believed(parse_timestamp(event.timestamp), known_at)
         fresh = moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
         rows.append(_row(record, value, sealed, event, moment, fresh))

@@ -68,8 +68,8 @@ class SinkOptions:
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     place: TopicPartition
-    records: Sequence[LogRecord]
     decoded: Decoded
+    unreadable_before: int
 
 
 Flight = list[_Chunk]
@@ -81,7 +81,9 @@ class _Assignment:
     """What is known of the partitions held, between two rebalances."""
 
     progress: dict[TopicPartition, Progress] = field(default_factory=dict)
-    poisoned: dict[TopicPartition, int] = field(default_factory=dict)
+    """As committed."""
+    unreadable: dict[TopicPartition, int] = field(default_factory=dict)
+    """The run of unreadable records up to what was read last; that may be ahead of what is committed."""
 
 
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka ships no types
@@ -179,9 +181,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                 self._options.group, partitions=list(assigned) or None
             )
             metadata = {place: committed[place].metadata for place in assigned if place in committed}
-            self._held = _Assignment(
-                {place: read_progress(metadata.get(place) or "", uuid4().hex[:8]) for place in assigned}
-            )
+            progress = {place: read_progress(metadata.get(place) or "", uuid4().hex[:8]) for place in assigned}
+            self._held = _Assignment(progress, {place: at.unreadable for place, at in progress.items()})
         except (KafkaError, Fatal) as error:
             # aiokafka logs and swallows what a listener raises; `run` raises it instead.
             refused = refusal(self._connection, error)
@@ -215,7 +216,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         if not fetched:
             return []
         self._checkpoint("fetched")
-        chunks = await asyncio.to_thread(self._decode, fetched, self._held.poisoned)
+        chunks = await asyncio.to_thread(self._decode, fetched, self._held.unreadable)
         deepest = max(len(pieces) for pieces in chunks)
         return [[pieces[depth] for pieces in chunks if depth < len(pieces)] for depth in range(deepest)]
 
@@ -286,45 +287,47 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         return gathered
 
     def _decode(
-        self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], poisoned: dict[TopicPartition, int]
+        self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], unreadable: dict[TopicPartition, int]
     ) -> list[list[_Chunk]]:
         chunks = []
         for place, records in fetched.items():
-            decoded = self._read(place.topic, records)
-            before = poisoned.get(place, 0) if decoded.trailing_dead == len(records) else 0
-            poisoned[place] = before + decoded.trailing_dead
-            self._stop_if_all_is_poison(place, decoded, poisoned[place])
+            before = unreadable[place]
+            decoded = self._read(place.topic, records, before)
+            self._stop_if_all_is_poison(place, decoded)
+            unreadable[place] = decoded.unreadable
             pieces = list(cut(records, decoded)) if place.topic == self._options.topics[0] else [records]
             if len(pieces) == 1:
-                chunks.append([_Chunk(place, records, decoded)])
-            else:
-                chunks.append([_Chunk(place, piece, self._read(place.topic, piece)) for piece in pieces])
+                chunks.append([_Chunk(place, decoded, before)])
+                continue
+            chunks.append([])
+            for piece in pieces:
+                decoded = self._read(place.topic, piece, before)
+                chunks[-1].append(_Chunk(place, decoded, before))
+                before = decoded.unreadable
         return chunks
 
-    def _read(self, topic: str, records: Sequence[LogRecord]) -> Decoded:
+    def _read(self, topic: str, records: Sequence[LogRecord], unreadable: int) -> Decoded:
         if topic == self._options.topics[0]:
-            return decode_events(records, self._options.horizon)
+            return decode_events(records, self._options.horizon, unreadable)
         return decode_dead_letters(records)
 
-    def _stop_if_all_is_poison(self, place: TopicPartition, decoded: Decoded, poisoned: int) -> None:
+    def _stop_if_all_is_poison(self, place: TopicPartition, decoded: Decoded) -> None:
         """Rather stop and say so than empty the log into the dead letters."""
-        if poisoned >= self._options.poison_limit:
+        if decoded.most_unreadable >= self._options.poison_limit:
             raise Fatal(
-                f"{poisoned} records in a row of {place.topic}[{place.partition}] cannot be read, the last "
-                f"at offset {decoded.span.last}: the sink stops before them. Find what writes them; if they "
-                "are to be skipped, raise IDTRAIL_POISON_LIMIT"
+                f"{decoded.most_unreadable} records in a row of {place.topic}[{place.partition}] cannot be read, up to "
+                f"or among offsets {decoded.span.first} to {decoded.span.last}: the sink stops before these. "
+                "Find what writes them; if they are to be skipped, raise IDTRAIL_POISON_LIMIT"
             )
 
     async def _land(self, flight: Flight) -> None:
         progress = self._held.progress
+        intents = {
+            chunk.place: Progress(progress[chunk.place].epoch, chunk.decoded.span, chunk.unreadable_before)
+            for chunk in flight
+        }
         await self._commit(
-            {
-                chunk.place: (
-                    chunk.decoded.span.first,
-                    Progress(progress[chunk.place].epoch, chunk.decoded.span).metadata(),
-                )
-                for chunk in flight
-            }
+            {chunk.place: (chunk.decoded.span.first, intents[chunk.place].metadata()) for chunk in flight}
         )
         self._checkpoint("intended")
         for chunk in flight:
@@ -340,7 +343,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         # Every one is looked at: an error of any ends the process before the offsets move.
         await asyncio.gather(*sent)
         self._checkpoint("forwarded")
-        ends = {chunk.place: Progress(progress[chunk.place].epoch) for chunk in flight}
+        ends = {
+            chunk.place: Progress(progress[chunk.place].epoch, unreadable=chunk.decoded.unreadable) for chunk in flight
+        }
         await self._commit(
             {chunk.place: (chunk.decoded.span.last + 1, ends[chunk.place].metadata()) for chunk in flight}
         )

@@ -243,6 +243,31 @@ async def test_if_everything_is_poison_the_sink_stops_before_it(
     assert not any((await committed(kafka, topics)).values())
 
 
+async def test_a_restart_goes_on_counting_unreadable_records(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    async def put(count: int) -> None:
+        await fill(kafka, topics.events, [Record(b"poison", key=b"k")] * count)
+
+    def sink(limit: int = 30, fail_at: int = 0) -> Sink:
+        failing = Failing(writer(topics, store), fail_at)
+        return Sink(kafka, failing, options(topics, poison_limit=limit))
+
+    await put(12)
+    await run_until_stored(sink(), kafka, topics)
+    await put(12)
+    with pytest.raises(Fatal, match="told to fail"):  # within a chunk: it is counted once
+        await asyncio.wait_for(sink(fail_at=1).run(), 30)
+    await run_until_stored(sink(), kafka, topics)
+    await put(12)
+    for _ in range(2):
+        with pytest.raises(Fatal, match="records in a row"):
+            await asyncio.wait_for(sink().run(), 30)
+        assert sum((await committed(kafka, topics)).values()) < 30
+    await run_until_stored(sink(limit=100), kafka, topics)
+    assert len(await read_all(kafka, topics.dead_letters, 36)) == 36
+
+
 @pytest.mark.parametrize(
     "timestamp",
     [

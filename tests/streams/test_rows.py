@@ -123,10 +123,23 @@ def test_an_unreadable_record_is_dead_lettered_byte_for_byte_and_the_rest_goes_o
     assert headers["x"] == b"y"
 
 
-def test_unreadable_records_at_the_end_are_counted_for_the_poison_limit() -> None:
-    poison = Record(b"?")
-    assert decode(poison, record_of(event()), poison, poison).trailing_dead == 2
-    assert decode(poison, record_of(event())).trailing_dead == 0
+@pytest.mark.parametrize(
+    ("before", "pattern", "longest", "at_the_end"),
+    [
+        pytest.param(0, "..", 0, 0, id="all readable"),
+        pytest.param(7, ".", 0, 0, id="a run that has ended before"),
+        pytest.param(0, "?.??", 2, 2, id="a run at the end"),
+        pytest.param(0, ".???.?", 3, 1, id="a longer run in the middle"),
+        pytest.param(5, "??.?", 7, 1, id="a run that began before"),
+        pytest.param(5, "??", 7, 7, id="a run that goes on"),
+    ],
+)
+def test_unreadable_records_in_a_row_are_counted_across_chunks(
+    before: int, pattern: str, longest: int, at_the_end: int
+) -> None:
+    records = [Record(b"?") if sign == "?" else record_of(event()) for sign in pattern]
+    decoded = decode_events(records, DAY, before)
+    assert (decoded.most_unreadable, decoded.unreadable) == (longest, at_the_end)
 
 
 def test_a_record_without_our_headers_is_typed_at_the_lowest_trust() -> None:
