@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from schemas.errors import BadUsage
 from schemas.times import LATEST, SENTINEL, to_microseconds
+
+MAX_RANK: Final = 9
 
 
 class Cursor(NamedTuple):
@@ -24,20 +26,24 @@ class Cursor(NamedTuple):
     id: UUID
     since: datetime = SENTINEL
     until: datetime = LATEST
+    now: datetime = SENTINEL
+    """When the first page was asked for, where the order depends on it."""
+    rank: int = 0
+    """What the order goes by before the time, if anything; the smallest first."""
 
 
 def encode_cursor(cursor: Cursor, question: str) -> str:
     """As it is handed out."""
-    times = [to_microseconds(at) for at in (cursor.at, cursor.since, cursor.until)]
-    return base64.urlsafe_b64encode(orjson.dumps([question, cursor.id.hex, *times])).decode().rstrip("=")
+    times = [to_microseconds(at) for at in (cursor.at, cursor.since, cursor.until, cursor.now)]
+    return base64.urlsafe_b64encode(orjson.dumps([question, cursor.id.hex, cursor.rank, *times])).decode().rstrip("=")
 
 
 def decode_cursor(text: str, question: str) -> Cursor:
     """Raises `BadUsage` for one that we did not hand out, or for another question."""
     try:
-        bound, place, *times = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        at, since, until = (SENTINEL + timedelta(microseconds=int(micros)) for micros in times)
-        cursor = Cursor(at, UUID(place), since, until)
+        bound, place, rank, *times = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        at, since, until, now = (SENTINEL + timedelta(microseconds=int(micros)) for micros in times)
+        cursor = Cursor(at, UUID(place), since, until, now, min(max(int(rank), 0), MAX_RANK))
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise BadUsage("the cursor is not one of ours: start again without it") from None
     if bound != question:

@@ -21,7 +21,7 @@ COLUMNS: Final = (
     "event_id", "organization", "event_type", "occurred_at", "occurred_text", "time_quality", "known_at", "kind",
     "action", "outcome", "cause", "attribute", "http_status", "scim_type", "detail", "retryable", "subject_id",
     "subject_type", "subject_name", "subject_email", "application_id", "application_name", "integration_id",
-    "actor_id", "actor_type", "actor_name", "account_state", "changed", "flags", "source", "trust",
+    "actor_id", "actor_type", "actor_name", "account_state", "changed", "flags", "source", "trust", "incident_id",
 )  # fmt: skip
 _LIST: Final = ", ".join(COLUMNS)
 MAX_COPIES: Final = 100

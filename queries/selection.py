@@ -40,6 +40,8 @@ class Selection:
     """Id, user name or mail address; names in any case."""
     actor: str = ""
     """Id or name."""
+    incident: str = ""
+    """The id, in hex, of the incident that the failures belong to."""
     text: str = ""
     """Part of the detail, of a name or of the event type, in any case."""
 
@@ -86,6 +88,8 @@ class Selection:
         if self.actor:
             who = "(actor_id = {actor:String} OR lowerUTF8(actor_name) = lowerUTF8({actor:String}))"
             found.append((who, ("actor_id", "actor_name")))
+        if self.incident:
+            found.append(("incident_id = unhex({incident:String})", ("incident_id",)))
         if self.text:
             parts = [f"positionCaseInsensitiveUTF8({column}, {{text:String}}) > 0" for column in _SEARCHED]
             found.append((f"({' OR '.join(parts)})", _SEARCHED))
@@ -111,7 +115,7 @@ class Selection:
     def parameters(self) -> dict[str, Any]:
         """The values of all conditions."""
         values: dict[str, Any] = {name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)}
-        values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "text")}
+        values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "incident", "text")}
         if self.organization is not None:
             values["organization"] = self.organization
         if not self.unplaced:

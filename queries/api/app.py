@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import events, findings, ingest, integrations, letters, tokens
+from queries.api import events, findings, incidents, ingest, integrations, letters, tokens
 from queries.api.access import Given
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
@@ -19,7 +19,15 @@ from queries.api.problems import MEDIA_TYPE, install_problems, problem
 from schemas.errors import Away
 
 DOCUMENT: Final = "docs/openapi.json"
-_ROUTERS: Final = (events.router, findings.router, integrations.router, letters.router, ingest.router, tokens.router)
+_ROUTERS: Final = (
+    events.router,
+    findings.router,
+    incidents.router,
+    integrations.router,
+    letters.router,
+    ingest.router,
+    tokens.router,
+)
 
 
 def create_app(context: Context) -> FastAPI:

@@ -10,19 +10,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from queries.api.access import Given, Organization
-from queries.api.models import Answer
+from queries.api.models import Answer, Change
 from queries.integrations import list_integrations
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
-
-
-class Change(Answer):
-    """An event that configured the integration."""
-
-    event_id: UUID
-    event_type: str
-    at: datetime
-    actor: str
 
 
 class LastFailure(Answer):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from queries.incidents import incident_text
 from schemas.normal_form import Relation
 from schemas.outcome import Outcome
+
+IncidentId = Annotated[str | None, BeforeValidator(lambda given: incident_text(given))]
+"""As the store has it, or as it is shown."""
 
 
 class Answer(BaseModel):
@@ -52,6 +56,7 @@ class Event(Answer):
     flags: list[str]
     source: str
     trust: int
+    incident_id: IncidentId = Field(description="Of the incident that this failure belongs to; null: none.")
 
 
 class Events(BaseModel):
@@ -78,6 +83,15 @@ class Copy(Answer):
     place: str
     in_force: bool
     relation: Relation = Field(description="To the copy in force.")
+
+
+class Change(Answer):
+    """An event that configured an integration."""
+
+    event_id: UUID
+    event_type: str
+    at: datetime
+    actor: str
 
 
 class EventDetail(Event):

@@ -91,6 +91,7 @@ def selection(
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
     actor: Annotated[str, Query(max_length=256, description="Who caused it: id or name.")] = "",
+    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Failures of this incident.")] = "",
     text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
 ) -> Selection:
     """The filter that the parameters spell."""
@@ -108,6 +109,7 @@ def selection(
         application=application,
         subject=subject,
         actor=actor,
+        incident=incident.lower(),
         text=text,
     )
 

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from queries.incidents import SeveralIncidents
 from queries.people import Ambiguous, Unknown
 from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, UserError
 
@@ -37,6 +38,7 @@ class Forbidden(Denied):
 
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (Ambiguous, 409),
+    (SeveralIncidents, 409),
     (TooLarge, 413),
     (Unreadable, 415),
     (NotFound, 404),
@@ -67,6 +69,8 @@ def install_problems(app: FastAPI) -> None:
         more: dict[str, Any] = {}
         if isinstance(error, Ambiguous):
             more["candidates"] = [person._asdict() for person in error.candidates]
+        if isinstance(error, SeveralIncidents):
+            more["candidates"] = error.candidates
         if isinstance(error, Unknown):
             more["near"] = error.near
         challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, Denied) else {}

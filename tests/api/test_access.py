@@ -11,6 +11,8 @@ from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
 from queries.tokens import Tokens
 from tests.api.conftest import ADMIN, As
 from tests.api.support import Log, assert_problem
+from tests.queries.incident_rows import put as put_incidents
+from tests.queries.incident_rows import row as incident_row
 from tests.queries.support import Trail, attempt, failed, id_of
 from tests.records import ORGANIZATION, event
 
@@ -22,6 +24,7 @@ READS = [
     "/api/v1/counts",
     "/api/v1/failures",
     "/api/v1/failures/windows",
+    "/api/v1/incidents",
     "/api/v1/exposures",
     "/api/v1/integrations",
     "/api/v1/stats",
@@ -37,7 +40,7 @@ async def test_no_route_but_health_and_the_document_works_without_a_token(api: h
     for path, operations in document["paths"].items():
         if path in OPEN:
             continue
-        url = path.format(event_id=uuid4(), letter_id=uuid4(), token_id=uuid4())
+        url = path.format(event_id=uuid4(), letter_id=uuid4(), token_id=uuid4(), incident_id=uuid4().hex)
         for method, operation in operations.items():
             assert operation["security"] == [{"token": []}], path
             for headers in ({}, {"Authorization": "Bearer idt_wrong"}, {"Authorization": f"Basic {ADMIN}"}):
@@ -92,6 +95,8 @@ async def test_another_organizations_objects_are_not_there(
     row = (letter.bytes, trail.organization, "s", "p", "r", "m", 0, 1, "idtrail.dead-letters", 0, 0, 0)
     trail.store.insert_arrow("dead_letters", batch([row], DEAD_LETTERS_ARROW_SCHEMA), trail.organization)
     log.records["idtrail.dead-letters", 0, 0] = b"theirs \xff"
+    incident = incident_row(trail.organization, 1)
+    put_incidents(trail, incident)
     _, theirs = tokens.create("theirs", ["read"], trail.organization)
 
     mine, other = using("admin"), using("admin", organization="another")
@@ -99,6 +104,7 @@ async def test_another_organizations_objects_are_not_there(
         f"/api/v1/events/{id_of(record)}",
         f"/api/v1/events/{id_of(record)}/raw",
         "/api/v1/lifecycle?person=ines.almeida",
+        f"/api/v1/incidents/{incident['incident_id'].hex()}",
         f"/api/v1/dead-letters/{letter}",
         f"/api/v1/dead-letters/{letter}/raw",
     ]

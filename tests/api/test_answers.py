@@ -99,6 +99,7 @@ PARAMETERS = {
     "/api/v1/stats": ("application", "subject", "actor", "text"),
     "/api/v1/failures": ("type", "application", "subject", "until"),
     "/api/v1/failures/windows": ("type", "application"),
+    "/api/v1/incidents": ("application", "subject", "state", "cursor"),
     "/api/v1/lifecycle": ("person", "cursor"),
     "/api/v1/dead-letters": ("id", "source", "reason", "since", "until", "cursor"),
     "/api/v1/dead-letters/stats": ("id", "source", "reason", "since", "until"),

@@ -11,6 +11,8 @@ from queries.counts import Dimension, counts_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import history_sql, suspects_sql
+from queries.incidents import Incidents, incidents_sql
+from queries.incidents import one_sql as incident_sql
 from queries.selection import Selection
 from queries.statistics import statistics_sql
 from tests.records import NOON
@@ -27,9 +29,11 @@ FULL = Selection(
     application=VALUE,
     subject=VALUE,
     actor=VALUE,
+    incident=VALUE,
     text=VALUE,
 )
 WINDOWS = Selection(VALUE, FULL.since, NOON, event_types=(VALUE,), causes=(VALUE,), application=VALUE)
+INCIDENTS = Incidents(VALUE, FULL.since, NOON, states=(VALUE,), causes=(VALUE,), application=VALUE, subject=VALUE)
 STATEMENTS = {
     "places": places_sql(FULL, after=True),
     "rows": rows_sql(FULL),
@@ -37,6 +41,8 @@ STATEMENTS = {
     "statistics": statistics_sql(FULL),
     "failures": " ".join(failures_sql(FULL)),
     "windows": windows_sql(WINDOWS),
+    "incidents": incidents_sql(INCIDENTS, after=True),
+    "incident": incident_sql(VALUE),
     "history": history_sql(),
     "suspects": suspects_sql(VALUE),
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
@@ -47,13 +53,15 @@ STATEMENTS = {
 def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) -> None:
     sql = " ".join(STATEMENTS[name].split())
     assert VALUE not in sql
-    for read in re.findall(r"FROM (?:events|events_by_subject|attempts|subjects|failure_windows)\b(.{0,90})", sql):
+    for read in re.findall(
+        r"FROM (?:events|events_by_subject|attempts|subjects|failure_windows|incidents)\b(.{0,90})", sql
+    ):
         assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read
 
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in ("statistics", "one")])
 def test_every_list_has_a_limit(name: str) -> None:
-    assert re.search(r"LIMIT (\{limit:UInt32\}|10000)\s*$", STATEMENTS[name]) or name == "rows"
+    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|5)\s*$", STATEMENTS[name]) or name == "rows"
 
 
 def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:

@@ -1,0 +1,54 @@
+"""The answers about incidents, as the API's document shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from queries.api.models import Change
+from queries.incidents import State
+
+
+class Incident(BaseModel):
+    """Failures of one application, cause, attribute and text that are one trouble."""
+
+    incident_id: str = Field(description="32 hexadecimal digits.")
+    organization: str
+    application_id: str
+    application: str
+    cause: str
+    attribute: str
+    detail: str = Field(description="What the provider said last.")
+    http_status: int
+    state: State = Field(
+        description="open: it goes on; regressed: again, after it had ended; quiet: it has not ended, and nothing has "
+        "failed for a day; resolved: a success ended it, or the integration is gone."
+    )
+    attempts: int = Field(description="Distinct events that failed.")
+    people: int = Field(description="Distinct people among them.")
+    groups: int = Field(description="Distinct groups among them.")
+    affected: int = Field(description="People and groups still in trouble.")
+    first_at: datetime
+    last_at: datetime
+    first_event: UUID
+    last_event: UUID
+    episodes: int = Field(description="Stretches of trouble with a success between them.")
+    since: datetime = Field(description="When the last of them began.")
+    ended_at: datetime | None = Field(description="When it ended; null while it goes on.")
+    ended_by: UUID | None = Field(description="The success, or the integration's deletion, that ended it.")
+    change: Change | None = Field(description="The integration's last change before `since`; null: none is known.")
+    sentence: str
+    remedy: str
+    retryable: bool
+
+
+class Incidents(BaseModel):
+    """A page: what goes on, then what is quiet, then what has ended; the newest trouble first within each.
+
+    A null `next` ends.
+    """
+
+    items: list[Incident]
+    next: str | None

@@ -1,0 +1,64 @@
+"""Routes about incidents: which there are, and one whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from queries.api import incident_models as models
+from queries.api.access import Given, Organization
+from queries.api.parameters import MAX_VALUES, Causes, CursorText, Name, Since, Until, time_range
+from queries.incidents import Incidents, State, find_incident, incident_object, list_incidents
+
+router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+
+Answer = dict[str, Any]
+SHORTEST_BEGINNING = 4
+"""Of an id that is not given whole."""
+
+
+@router.get("", response_model=models.Incidents)
+def incidents(
+    context: Given,
+    organization: Organization,
+    since: Since = "7d",
+    until: Until = None,
+    failing: Annotated[
+        bool, Query(description="Only those that failed in the range; otherwise those that go on count as well.")
+    ] = False,
+    state: Annotated[list[State] | None, Query(max_length=MAX_VALUES, description="Any of them.")] = None,
+    cause: Causes = None,
+    application: Name = "",
+    subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
+    cursor: CursorText = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Answer:
+    """Incidents of a time range, and those that still go on."""
+    now = context.clock()
+    begin, end, asked = time_range(since, until, now)
+    chosen = Incidents(
+        organization,
+        begin,
+        end,
+        asked=asked,
+        failing=failing,
+        states=tuple(item.value for item in state or ()),
+        causes=tuple(item.value for item in cause or ()),
+        application=application,
+        subject=subject,
+    )
+    return list_incidents(context.store, chosen, now, cursor, limit)._asdict()
+
+
+@router.get("/{incident_id}", response_model=models.Incident)
+def incident(
+    context: Given,
+    organization: Organization,
+    incident_id: Annotated[
+        str,
+        Path(pattern=f"^[0-9a-fA-F]{{{SHORTEST_BEGINNING},32}}$", description="Its id, or the beginning of it."),
+    ],
+) -> Answer:
+    """One incident. 409 with `candidates` when several begin so."""
+    return incident_object(find_incident(context.store, organization, incident_id), context.clock())

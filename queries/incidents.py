@@ -1,0 +1,249 @@
+"""Incidents: failures of one application, cause, attribute and text, folded by the streams; what state they are in.
+
+The state depends on the time it is asked for, so it is told when reading and stored nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.cursor import Cursor, decode_cursor, encode_cursor
+from queries.selection import Selection
+from queries.store import Store
+from schemas.cause import CAUSES, Cause
+from schemas.errors import NotFound, UserError
+from schemas.signature import NONE
+from schemas.times import LATEST, SENTINEL, to_microseconds
+
+Row = dict[str, Any]
+
+QUIET: Final = timedelta(hours=24)
+"""Directories retry within minutes or hours: after a day without a failure, nobody tries any more."""
+MAX_CANDIDATES: Final = 5
+
+
+class State(StrEnum):
+    """How an incident stands."""
+
+    OPEN = "open"
+    REGRESSED = "regressed"
+    """Open again, after it had ended."""
+    QUIET = "quiet"
+    """It has not ended, and nothing was tried since."""
+    RESOLVED = "resolved"
+
+
+def state_of(row: Mapping[str, Any], now: datetime) -> State:
+    """Of a row as `incident_object` takes it."""
+    if _time(row["ended_at"]) > SENTINEL:
+        return State.RESOLVED
+    if now - _time(row["last_at"]) >= QUIET:
+        return State.QUIET
+    return State.REGRESSED if row["episodes"] > 1 else State.OPEN
+
+
+def incident_text(incident_id: bytes) -> str | None:
+    """An incident's id as people and programs see it; None for `NONE`."""
+    return None if incident_id == NONE else incident_id.hex()
+
+
+def incident_object(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A row of `incidents` as the API and the topic tell it, ready for JSON.
+
+    `row` has the columns of the table, as the store gives them or as its Arrow batch takes them: times aware or in
+    microseconds since 1970, ids as UUID or bytes.
+    """
+    text = CAUSES[Cause(row["cause"] or Cause.UNKNOWN)]
+    ended_by, change_event = _event(row["ended_by"]), _event(row["change_event"])
+    return {
+        "incident_id": bytes(row["incident_id"]).hex(),
+        "organization": row["organization"],
+        "application_id": row["application_id"],
+        "application": row["application_name"],
+        "cause": row["cause"],
+        "attribute": row["attribute"],
+        "detail": row["detail"],
+        "http_status": row["http_status"],
+        "state": state_of(row, now).value,
+        "attempts": row["attempts"],
+        "people": row["people"],
+        "groups": row["groups"],
+        "affected": row["affected"],
+        "first_at": _stamp(row["first_at"]),
+        "last_at": _stamp(row["last_at"]),
+        "first_event": _event(row["first_event"]),
+        "last_event": _event(row["last_event"]),
+        "episodes": row["episodes"],
+        "since": _stamp(row["since"]),
+        "ended_at": _stamp(row["ended_at"]) if _time(row["ended_at"]) > SENTINEL else None,
+        "ended_by": ended_by,
+        "change": change_event
+        and {
+            "event_id": change_event,
+            "event_type": row["change_type"],
+            "at": _stamp(row["change_at"]),
+            "actor": row["change_actor"],
+        },
+        "sentence": text.sentence,
+        "remedy": text.remedy,
+        "retryable": text.retryable,
+    }
+
+
+def _time(at: datetime | int) -> datetime:
+    return at if isinstance(at, datetime) else SENTINEL + timedelta(microseconds=at)
+
+
+def _stamp(at: datetime | int) -> str:
+    return _time(at).isoformat().replace("+00:00", "Z")
+
+
+def _event(event_id: UUID | bytes) -> str | None:
+    found = event_id if isinstance(event_id, UUID) else UUID(bytes=bytes(event_id))
+    return str(found) if found.int else None
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """Which incidents a question is about. Everything that is given must hold; lists mean any of."""
+
+    organization: str | None
+    """None: every organization, for tokens that may see them all."""
+    since: datetime
+    until: datetime
+    asked: str = ""
+    """The range as it was asked for: what a cursor is bound to while the clock goes on."""
+    failing: bool = False
+    """Only those that failed in the range; otherwise those that go on count as well."""
+    states: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    application: str = ""
+    """Id or name."""
+    subject: str = ""
+    """Id, user name or mail address of somebody whose attempts failed."""
+
+    def question(self) -> str:
+        """Binds a cursor to the question it was given for."""
+        names = [field.name for field in fields(self) if field.name not in ("since", "until")]
+        parts = "\n".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return hashlib.blake2b(f"incidents\n{parts}".encode(errors="surrogatepass"), digest_size=6).hexdigest()
+
+    def failed(self) -> Selection:
+        """The failures of the subject, whenever they were."""
+        return Selection(
+            self.organization, SENTINEL, LATEST, subject=self.subject, outcomes=("failure",), causes=self.causes
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """The values of all conditions."""
+        values = self.failed().parameters() | {"states": list(self.states), "application": self.application}
+        return values | {"begin": to_microseconds(self.since), "end": to_microseconds(self.until)}
+
+
+class Page(NamedTuple):
+    """Some incidents as JSON objects, and the cursor of the next ones; None ends."""
+
+    items: list[Row]
+    next: str | None
+
+
+COLUMNS: Final = (
+    "organization", "incident_id", "application_id", "application_name", "cause", "attribute", "detail", "http_status",
+    "attempts", "people", "groups", "affected", "first_at", "last_at", "first_event", "last_event", "episodes",
+    "since", "ended_at", "ended_by", "change_at", "change_event", "change_type", "change_actor",
+)  # fmt: skip
+_LIST: Final = ", ".join(COLUMNS)
+_EPOCH: Final = "toDateTime64(0, 6, 'UTC')"
+_STATE: Final = (
+    f"multiIf(ended_at > {_EPOCH}, 'resolved', last_at <= fromUnixTimestamp64Micro({{quiet:Int64}}, 'UTC'), 'quiet',"
+    " episodes > 1, 'regressed', 'open')"
+)
+_RANK: Final = "multiIf(state = 'resolved', 2, state = 'quiet', 1, 0)"
+
+
+def incidents_sql(chosen: Incidents, *, after: bool) -> str:
+    """What goes on before what is quiet before what has ended; the newest trouble first within each."""
+    own = "1" if chosen.organization is None else "organization = {organization:String}"
+    still = "0" if chosen.failing else f"ended_at = {_EPOCH}"
+    where = [
+        own,
+        "attempts > 0",
+        "first_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')",
+        f"(last_at >= fromUnixTimestamp64Micro({{begin:Int64}}, 'UTC') OR {still})",
+    ]
+    if chosen.states:
+        where.append("state IN {states:Array(String)}")
+    if chosen.causes:
+        where.append("cause IN {causes:Array(String)}")
+    if chosen.application:
+        where.append(
+            "(application_id = {application:String} OR lowerUTF8(application_name) = lowerUTF8({application:String}))"
+        )
+    if chosen.subject:
+        failed = chosen.failed().in_force_sql(("incident_id",), "attempts_by_application")
+        where.append(f"incident_id GLOBAL IN (SELECT incident_id FROM ({failed}))")
+    if after:
+        where.append(
+            "(rank > {after_rank:UInt8} OR rank = {after_rank:UInt8} AND (since, id)"
+            " < (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:String}))"
+        )
+    return (
+        f"SELECT {_LIST}, {_STATE} AS state, {_RANK} AS rank, lower(hex(incident_id)) AS id"
+        f" FROM incidents FINAL WHERE {' AND '.join(where)} ORDER BY rank, since DESC, id DESC LIMIT {{limit:UInt32}}"
+    )
+
+
+def list_incidents(store: Store, chosen: Incidents, now: datetime, cursor: str | None = None, limit: int = 100) -> Page:
+    """A page of at most `limit`. The pages after the first keep its `now`, so that none is told twice because it
+    grew quiet meanwhile; one that fails or ends meanwhile may be. Raises `BadUsage` for a foreign cursor."""
+    question = chosen.question()
+    after = decode_cursor(cursor, question) if cursor else None
+    place: dict[str, Any] = {}
+    if after is not None:
+        chosen, now = replace(chosen, since=after.since, until=after.until), after.now
+        place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
+    rows = store.query_dicts(
+        incidents_sql(chosen, after=after is not None),
+        chosen.parameters() | place | {"quiet": to_microseconds(now - QUIET), "limit": limit + 1},
+    )
+    items = [incident_object(row, now) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(items, None)
+    last = rows[limit - 1]
+    until = Cursor(last["since"], UUID(last["id"]), chosen.since, chosen.until, now, last["rank"])
+    return Page(items, encode_cursor(until, question))
+
+
+class SeveralIncidents(UserError):
+    """The beginning of an id is that of several."""
+
+    def __init__(self, beginning: str, candidates: list[str]) -> None:
+        super().__init__(f"several incidents begin with {beginning!r}: {', '.join(candidates)}")
+        self.candidates = candidates
+
+
+def one_sql(organization: str | None) -> str:
+    """Incidents whose id begins so."""
+    own = "1" if organization is None else "organization = {organization:String}"
+    return (
+        f"SELECT {_LIST} FROM incidents FINAL WHERE {own} AND attempts > 0"
+        f" AND startsWith(lower(hex(incident_id)), {{beginning:String}}) ORDER BY incident_id LIMIT {MAX_CANDIDATES}"
+    )
+
+
+def find_incident(store: Store, organization: str | None, beginning: str) -> Row:
+    """The row of the one whose id begins so. Raises `NotFound`, also for another organization's, and
+    `SeveralIncidents`."""
+    values = {"beginning": beginning.lower()} | ({} if organization is None else {"organization": organization})
+    rows = store.query_dicts(one_sql(organization), values)
+    if not rows:
+        raise NotFound(f"no incident {beginning[:32]}")
+    if len(rows) > 1:
+        raise SeveralIncidents(beginning[:32], [bytes(row["incident_id"]).hex() for row in rows])
+    return rows[0]
