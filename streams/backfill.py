@@ -24,6 +24,8 @@ from streams.windows import Copy, Unit, Window, fold, in_inserts
 
 PAUSE_SECONDS: Final = 2.0
 OFFSETS_AT_ONCE: Final = 200_000
+FEWEST_OFFSETS_AT_ONCE: Final = 1_000
+"""A stretch that is refused for its size is halved down to here, and doubled again afterwards."""
 UNITS_AT_ONCE: Final = 2_000
 COPIES_AT_ONCE: Final = 100_000
 """Read into memory at once, unless one minute alone holds more."""
@@ -85,6 +87,7 @@ class Backfill:
         self._store = store
         self._read_lag = read_lag
         self._topic = topic
+        self._at_once = OFFSETS_AT_ONCE
         self._done: dict[int, int] = {}
         self._written: dict[int, int] = {}
 
@@ -94,7 +97,7 @@ class Backfill:
             try:
                 await self.catch_up()
             except (Away, UserError) as error:
-                # Background work: a query over its limits must not end the worker with it.
+                # Background work: a query that is over its limits however small must not end the worker with it.
                 log.warning("backfill waits", reason=str(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -103,8 +106,14 @@ class Backfill:
         stored = {place.partition: place.stored for place in await self._read_lag() if place.topic == self._topic}
         await self._start_at(stored)
         folded = 0
-        for stretches in _stretches(self._done, stored):
-            folded += await asyncio.to_thread(self._fold, stretches)
+        while stretches := next_stretches(self._done, stored, self._at_once):
+            try:
+                folded += await asyncio.to_thread(self._fold, stretches)
+            except UserError as error:
+                self._at_once = _smaller(stretches, error)
+                log.info("backfill asks for less at once", offsets=self._at_once, reason=str(error))
+            else:
+                self._at_once = min(OFFSETS_AT_ONCE, self._at_once * 2)
         return folded
 
     async def _start_at(self, stored: Mapping[int, int]) -> None:
@@ -179,13 +188,19 @@ def write_windows(store: Store, windows: Iterable[Window]) -> None:
         store.insert_arrow("failure_windows", batch(piece, FAILURE_WINDOWS_ARROW_SCHEMA), f"windows:{uuid4().hex}")
 
 
-def _stretches(done: Mapping[int, int], stored: Mapping[int, int]) -> Iterator[list[Stretch]]:
+def next_stretches(done: Mapping[int, int], stored: Mapping[int, int], at_once: int) -> list[Stretch]:
     """What is stored and not done, of all partitions side by side: they hold events of the same minutes."""
-    step = max(1, OFFSETS_AT_ONCE // max(1, len(stored)))
-    at = {partition: done[partition] for partition in stored}
-    while behind := [partition for partition in sorted(at) if at[partition] < stored[partition]]:
-        yield [Stretch(partition, at[partition], min(stored[partition], at[partition] + step)) for partition in behind]
-        at.update({partition: at[partition] + step for partition in behind})
+    behind = [partition for partition in sorted(stored) if done[partition] < stored[partition]]
+    step = max(1, at_once // max(1, len(behind)))
+    return [Stretch(place, done[place], min(stored[place], done[place] + step)) for place in behind]
+
+
+def _smaller(refused: Sequence[Stretch], error: UserError) -> int:
+    """How many offsets to ask for after these were too many; raises `error` when fewer make no sense."""
+    asked = sum(stretch.end - stretch.first for stretch in refused)
+    if asked <= FEWEST_OFFSETS_AT_ONCE:
+        raise error
+    return max(FEWEST_OFFSETS_AT_ONCE, asked // 2)
 
 
 def _in_pieces(units: Sequence[tuple[Unit, int]]) -> Iterator[Sequence[tuple[Unit, int]]]:

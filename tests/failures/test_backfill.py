@@ -13,7 +13,7 @@ import pytest
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.store import Store
 from schemas.envelope import Source, Trust
-from schemas.errors import StoreAway
+from schemas.errors import StoreAway, UserError
 from schemas.kafka import EVENTS
 from streams import backfill as module
 from streams.backfill import Backfill
@@ -170,6 +170,56 @@ async def test_a_store_that_goes_away_halfway_leaves_the_rest_for_the_next_pass(
     assert windowed(store) != counted(store)
     await backfill.catch_up()
     assert windowed(store) == counted(store)
+
+
+class Narrow:
+    """Refuses queries over more offsets than `most`, as a store does whose limits they exceed."""
+
+    def __init__(self, store: Store, most: int) -> None:
+        self._query = store.query
+        self.most = most
+        self.asked: list[int] = []
+
+    def __call__(self, sql: str, parameters: Any, *limits: Any) -> list[tuple[Any, ...]]:
+        if "a0" in parameters:
+            size = sum(parameters[f"b{n}"] - parameters[f"a{n}"] for n in range(2) if f"b{n}" in parameters)
+            if self.asked[-1:] != [size]:
+                self.asked.append(size)
+            if size > self.most:
+                raise UserError("the query is too large")
+        return self._query(sql, parameters, *limits)
+
+
+async def test_a_stretch_that_is_too_large_is_halved_and_doubled_again_afterwards(
+    store: Store, log: Log, backfill: Backfill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.sink(attempts(200), 0)
+    log.sink(attempts(120, seed=2), 1)
+    narrow = Narrow(store, 90)
+    monkeypatch.setattr(store, "query", narrow)
+    monkeypatch.setattr(module, "FEWEST_OFFSETS_AT_ONCE", 10)
+    await backfill.catch_up()
+    assert narrow.asked[:5] == [320, 160, 80, 160, 80]
+    monkeypatch.undo()
+    assert windowed(store) == counted(store) != []
+    assert await backfill.catch_up() == 0
+
+
+async def test_a_stretch_that_is_too_large_however_small_waits_and_loses_nothing(
+    store: Store, log: Log, backfill: Backfill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.sink(attempts(100))
+    narrow = Narrow(store, 5)
+    monkeypatch.setattr(store, "query", narrow)
+    monkeypatch.setattr(module, "FEWEST_OFFSETS_AT_ONCE", 10)
+    for _ in range(2):
+        with pytest.raises(UserError, match="too large"):
+            await backfill.catch_up()
+    assert narrow.asked == [100, 50, 25, 12, 10]
+    narrow.most = 1_000
+    await backfill.catch_up()
+    monkeypatch.undo()
+    assert windowed(store) == counted(store) != []
 
 
 async def test_fifty_thousand_older_events_take_seconds(store: Store, log: Log, backfill: Backfill) -> None:
