@@ -35,6 +35,7 @@ from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection
+from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record
 from streams.sink import GROUP
@@ -94,7 +95,8 @@ async def run_api(settings: Settings) -> None:
         try:
             async with open_emitter(settings, connection, spool="api", clock=now) as emitter:
                 log.info("serving", url=url_of(sock))
-                await run_until_stopped(_serve(_app(settings, connection, store, emitter), sock))
+                feed = Feed(connection, settings.feed_readers)
+                await run_until_stopped(_serve(_app(settings, connection, store, emitter, feed), sock, feed))
         finally:
             store.close()
 
@@ -141,8 +143,9 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         emitter = await stack.enter_async_context(open_emitter(settings, connection, spool="api", clock=now))
         state.announce(bootstrap=broker.bootstrap, api_url=url_of(sock))
         stack.callback(state.retract)
+        feed = Feed(connection, settings.feed_readers)
         parts = (
-            _serve(_app(settings, connection, store, emitter), sock),
+            _serve(_app(settings, connection, store, emitter, feed), sock, feed),
             _work(connection, store, settings),
             broker.died(),
         )
@@ -200,7 +203,7 @@ def slice_whole(body: bytes) -> Sequence[Element | Bad]:
     return [*slicer.feed(body), *slicer.finish()]
 
 
-def _app(settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter) -> FastAPI:
+def _app(settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed) -> FastAPI:
     return create_app(
         Context(
             store=store,
@@ -209,6 +212,7 @@ def _app(settings: Settings, connection: KafkaConnection, store: Store, emitter:
             slice_body=slice_whole,
             read_record=lambda topic, partition, offset: read_record(connection, topic, partition, offset),
             read_lag=lambda: read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS)),
+            feed=feed,
             clock=now,
         )
     )
@@ -222,12 +226,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(app: FastAPI, sock: socket.socket) -> None:
+async def _serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
     server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        await feed.stop()  # its responses would not end by themselves
         server.should_exit = True
         await serving
         raise

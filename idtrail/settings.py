@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     token: SecretStr = Field(
         SecretStr(""), description="Token the CLI shows to the API; empty: the one in the state directory."
     )
+    feed_readers: int = Field(
+        100, ge=1, le=10_000, description="Most readers of the live feed at a time, of one API process."
+    )
     admin_token: SecretStr = Field(
         SecretStr(""),
         description="A token with every scope that the API accepts besides the stored ones; 24 characters or more.",

@@ -72,7 +72,7 @@ class Selection:
         """Each with the columns it reads."""
         found: list[tuple[str, tuple[str, ...]]] = [
             (f"{column} IN {{{name}:Array(String)}}", (column,))
-            for name, column in _LISTS.items()
+            for name, column in LISTS.items()
             if getattr(self, name)
         ]
         if self.application:
@@ -91,8 +91,8 @@ class Selection:
         if self.incident:
             found.append(("incident_id = unhex({incident:String})", ("incident_id",)))
         if self.text:
-            parts = [f"positionCaseInsensitiveUTF8({column}, {{text:String}}) > 0" for column in _SEARCHED]
-            found.append((f"({' OR '.join(parts)})", _SEARCHED))
+            parts = [f"positionCaseInsensitiveUTF8({column}, {{text:String}}) > 0" for column in SEARCHED]
+            found.append((f"({' OR '.join(parts)})", SEARCHED))
         return found
 
     def in_force_sql(self, columns: Iterable[str], table: str = "events") -> str:
@@ -114,7 +114,7 @@ class Selection:
 
     def parameters(self) -> dict[str, Any]:
         """The values of all conditions."""
-        values: dict[str, Any] = {name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)}
+        values: dict[str, Any] = {name: list(getattr(self, name)) for name in LISTS if getattr(self, name)}
         values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "incident", "text")}
         if self.organization is not None:
             values["organization"] = self.organization
@@ -123,6 +123,6 @@ class Selection:
         return values
 
 
-_LISTS = {"event_types": "event_type", "kinds": "kind", "outcomes": "outcome", "causes": "cause"}
+LISTS = {"event_types": "event_type", "kinds": "kind", "outcomes": "outcome", "causes": "cause"}
 _IDS = "SELECT subject_id FROM subjects"
-_SEARCHED = ("detail", "subject_name", "subject_email", "application_name", "actor_name", "event_type")
+SEARCHED = ("detail", "subject_name", "subject_email", "application_name", "actor_name", "event_type")

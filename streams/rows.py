@@ -83,26 +83,41 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta, unreadable: 
     decoded = Decoded(_span(records), unreadable=unreadable)
     rows, forward = decoded.rows, decoded.forward
     for record in records:
-        value = record.value
         try:
-            known_at = _append_time(record.timestamp)
-            if value is None:
-                raise MalformedRecord("the record has no value", reason="no_value")
-            sealed = unseal(value, record.headers, known_at)
-            value = sealed.value  # of another producer's record: unwrapped, its secrets cut out
-            event = parse(value, sealed.event_type, sealed.version)
+            value, sealed, event, moment, known_at = read(record)
         except RecordError as error:
             decoded.dead.append(_dead(record, error))
             decoded.unreadable += 1
             decoded.most_unreadable = max(decoded.most_unreadable, decoded.unreadable)
             continue
         decoded.unreadable = 0
-        moment = believed(parse_timestamp(event.timestamp), known_at)
         fresh = moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
         rows.append(_row(record, value, sealed, event, moment, fresh))
         if fresh and event.kind is not Kind.OTHER:
             forward.append(_forward(record, value, sealed))
     return decoded
+
+
+class Logged(NamedTuple):
+    """A record of `idtrail.events`, read."""
+
+    value: bytes
+    """Of a record that another producer wrote: unwrapped, its secrets cut out."""
+    sealed: Sealed
+    event: Event
+    moment: Moment
+    """When it occurred, as the log can believe it."""
+    known_at: datetime
+
+
+def read(record: LogRecord) -> Logged:
+    """Raises `RecordError` for one that can never be read."""
+    known_at = _append_time(record.timestamp)
+    if record.value is None:
+        raise MalformedRecord("the record has no value", reason="no_value")
+    sealed = unseal(record.value, record.headers, known_at)
+    event = parse(sealed.value, sealed.event_type, sealed.version)
+    return Logged(sealed.value, sealed, event, believed(parse_timestamp(event.timestamp), known_at), known_at)
 
 
 def _span(records: Sequence[LogRecord]) -> Span:

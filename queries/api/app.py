@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import events, findings, incidents, ingest, integrations, letters, tokens
+from queries.api import events, findings, incidents, ingest, integrations, letters, stream, tokens
 from queries.api.access import Given
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
@@ -21,6 +21,7 @@ from schemas.errors import Away
 DOCUMENT: Final = "docs/openapi.json"
 _ROUTERS: Final = (
     events.router,
+    stream.router,
     findings.router,
     incidents.router,
     integrations.router,

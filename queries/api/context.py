@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from queries.feed import LiveFeed
 from queries.store import Store
 from queries.tokens import Tokens
 from schemas.envelope import Source
@@ -78,4 +79,5 @@ class Context:
     read_record: Callable[[str, int, int], Awaitable[bytes]]
     """The value of the record at topic, partition, offset."""
     read_lag: Callable[[], Awaitable[Sequence[Lagging]]]
+    feed: LiveFeed
     clock: Callable[[], datetime]

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from queries.feed import Gone
 from queries.incidents import SeveralIncidents
 from queries.people import Ambiguous, Unknown
 from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, UserError
@@ -39,6 +40,7 @@ class Forbidden(Denied):
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (Ambiguous, 409),
     (SeveralIncidents, 409),
+    (Gone, 410),
     (TooLarge, 413),
     (Unreadable, 415),
     (NotFound, 404),

@@ -17,7 +17,7 @@ from queries.api import Context, create_app
 from queries.migrate import Deployment, migrate
 from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, Tokens
-from tests.api.support import Log, StoreThatFails, slice_whole
+from tests.api.support import Log, Played, StoreThatFails, slice_whole
 from tests.queries.support import Trail
 from tests.records import NOON
 
@@ -67,6 +67,12 @@ def log() -> Log:
 
 
 @pytest.fixture
+def feed() -> Played:
+    """What stands for the live feed."""
+    return Played()
+
+
+@pytest.fixture
 def tokens(shared_store: Store) -> Tokens:
     """All tokens."""
     return Tokens(shared_store, now, ADMIN)
@@ -79,7 +85,7 @@ def failing() -> StoreThatFails:
 
 
 @pytest.fixture
-async def api(shared_store: Store, log: Log, tokens: Tokens, failing: StoreThatFails) -> Any:
+async def api(shared_store: Store, log: Log, feed: Played, tokens: Tokens, failing: StoreThatFails) -> Any:
     """A client without a token."""
     context = Context(
         store=failing.around(shared_store),
@@ -88,6 +94,7 @@ async def api(shared_store: Store, log: Log, tokens: Tokens, failing: StoreThatF
         slice_body=slice_whole,
         read_record=log.read_record,
         read_lag=log.read_lag,
+        feed=feed,
         clock=now,
     )
     transport = httpx.ASGITransport(create_app(context), raise_app_exceptions=False)

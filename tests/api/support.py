@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import httpx
 
-from producers.emitter import Batch
+from producers import emitter
 from producers.slicer import Record, Slicer
+from queries.feed import Batch, Message, Start
 from queries.store import Store
 from schemas.envelope import Source, seal
 from schemas.errors import NotFound, RecordError
@@ -34,7 +36,7 @@ class Log:
     dead: list[tuple[bytes, Source, str, str]] = field(default_factory=list)
     records: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
 
-    async def emit_many(self, records: Iterable[bytes], source: Source) -> Batch:
+    async def emit_many(self, records: Iterable[bytes], source: Source) -> emitter.Batch:
         if self.failure:
             raise self.failure
         refused, taken, by_type = [], 0, Counter[str]()
@@ -46,7 +48,7 @@ class Log:
             else:
                 taken += 1
                 self.events.append((raw, source))
-        return Batch(0 if self.spooling else taken, taken if self.spooling else 0, refused, by_type)
+        return emitter.Batch(0 if self.spooling else taken, taken if self.spooling else 0, refused, by_type)
 
     async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> None:
         self.dead.append((raw, source, reason.reason, position))
@@ -65,6 +67,38 @@ class Log:
 def slice_whole(body: bytes) -> Sequence[Record]:
     slicer = Slicer()
     return [*slicer.feed(body), *slicer.finish()]
+
+
+@dataclass
+class Played:
+    """A feed that plays `messages` once, as many at a time as are wanted of three, then a sign of life, then ends."""
+
+    messages: list[Message] = field(default_factory=list)
+    failure: Exception | None = None
+    starts: list[Start] = field(default_factory=list)
+    open_readers: int = 0
+
+    @asynccontextmanager
+    async def open(self, wants: Callable[[Message], object], start: Start) -> AsyncIterator[PlayedReader]:
+        if self.failure:
+            raise self.failure
+        self.starts.append(start)
+        self.open_readers += 1
+        try:
+            yield PlayedReader([message for message in self.messages if wants(message)])
+        finally:
+            self.open_readers -= 1
+
+
+class PlayedReader:
+    def __init__(self, messages: list[Message]) -> None:
+        last = messages[-1].position if messages else "1.0"
+        pieces = [messages[start : start + 3] for start in range(0, len(messages), 3)]
+        self._batches = [Batch(piece, piece[-1].position) for piece in pieces]
+        self._batches += [Batch([], last), Batch([], last, "the play is over")]
+
+    async def next(self) -> Batch:
+        return self._batches.pop(0)
 
 
 class StoreThatFails:

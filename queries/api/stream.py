@@ -1,0 +1,155 @@
+"""The live feed over HTTP: server-sent events, for as long as the reader stays."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from queries.api.access import Given, Organization, Reader
+from queries.api.context import Context
+from queries.api.parameters import MAX_VALUES, Causes, Name, Types, canonical, parse_when
+from queries.feed import Batch, FeedReader, Message, Show, Start, Wanted
+from queries.matching import known_ids
+from queries.selection import Selection
+from schemas.errors import Away
+from schemas.events import Kind
+from schemas.outcome import Outcome
+from schemas.times import EARLIEST, LATEST
+
+router = APIRouter(prefix="/api/v1", tags=["events"])
+
+TOKEN_CHECKS: Final = timedelta(minutes=1)
+"""How long a reader goes on after its token was revoked, at most."""
+
+
+def wanted(
+    context: Given,
+    organization: Organization,
+    kinds: Annotated[
+        list[Show] | None,
+        Query(max_length=MAX_VALUES, description="events (when absent), failures, incidents; several are allowed."),
+    ] = None,
+    type: Types = None,
+    kind: Annotated[list[Kind] | None, Query(max_length=MAX_VALUES)] = None,
+    outcome: Annotated[list[Outcome] | None, Query(max_length=MAX_VALUES)] = None,
+    cause: Causes = None,
+    application: Name = "",
+    subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
+    actor: Annotated[str, Query(max_length=256, description="Who caused it: id or name.")] = "",
+    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Only of this incident.")] = "",
+    text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
+) -> Wanted:
+    """What the parameters ask to be shown."""
+    selection = Selection(
+        organization=organization,
+        since=EARLIEST,
+        until=LATEST,
+        event_types=canonical(type),
+        kinds=tuple(item.value for item in kind or ()),
+        outcomes=tuple(item.value for item in outcome or ()),
+        causes=tuple(item.value for item in cause or ()),
+        application=application,
+        subject=subject,
+        actor=actor,
+        incident=incident.lower(),
+        text=text,
+    )
+    return Wanted(selection, frozenset(kinds or (Show.EVENTS,)), known_ids(context.store, selection))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A reader, and what it wants."""
+
+    reader: FeedReader
+    wanted: Wanted
+
+
+async def opened(
+    context: Given,
+    wants: Annotated[Wanted, Depends(wanted)],
+    since: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="Begin with what was logged since: RFC 3339, a date, or an age such as 10m. Now when absent.",
+        ),
+    ] = None,
+    after: Annotated[
+        str | None,
+        Query(max_length=4096, description="Begin after this `id`: what Last-Event-ID says, wins over since."),
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=4096, description="`id` of the last message received: go on after it.")
+    ] = None,
+) -> AsyncIterator[Opened]:
+    """A reader for as long as the response lasts."""
+    begin: datetime | None = parse_when(since, context.clock(), "since") if since else None
+    async with context.feed.open(wants.name, Start(last_event_id or after or None, begin)) as reader:
+        yield Opened(reader, wants)
+
+
+@router.get(
+    "/stream",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events: `event` and `failure` with an event as in /events, `incident`, and at "
+            "the end `dropped` with why and where to go on.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def stream(
+    request: Request, context: Given, token: Reader, following: Annotated[Opened, Depends(opened)]
+) -> StreamingResponse:
+    """Events as they are logged. Each message has an `id`, from which a reader goes on without gap or repeat."""
+    text = request.headers["authorization"].partition(" ")[2].strip()
+    return StreamingResponse(
+        _written(context, text, following),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _written(context: Context, token: str, following: Opened) -> AsyncIterator[bytes]:
+    yield b": idtrail\n\n"
+    checked = context.clock()
+    while True:
+        batch = await following.reader.next()
+        if context.clock() - checked >= TOKEN_CHECKS:
+            checked = context.clock()
+            if not await _still_good(context, token):
+                batch = batch._replace(ended="the token is not valid any more")
+        yield write_batch(batch, following.wanted)
+        if batch.ended:
+            return
+
+
+async def _still_good(context: Context, token: str) -> bool:
+    try:
+        return await run_in_threadpool(context.tokens.check, token) is not None
+    except Away:
+        return True  # it was good a minute ago; the next look will tell
+
+
+def write_batch(batch: Batch, wants: Wanted) -> bytes:
+    """As it goes over the wire. A position alone is no message, but the reader goes on from it."""
+    parts = [_write(message, wants.name(message)) for message in batch.messages]
+    if batch.ended:
+        told = orjson.dumps({"reason": batch.ended, "resume": batch.position})
+        parts.append(b"id: %b\nevent: dropped\ndata: %b\n\n" % (batch.position.encode(), told))
+    elif not parts:
+        parts.append(b": still here\nid: %b\n\n" % batch.position.encode())
+    return b"".join(parts)
+
+
+def _write(message: Message, name: str) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (message.position.encode(), name.encode(), message.data)

@@ -1,0 +1,270 @@
+"""The live feed: one reader of the log for all who watch, handed out to a bounded queue each.
+
+Nobody waits for anybody. Who does not take what is in the queue is dropped, and told where to go on; who begins
+in the past reads the log alone until it has caught up, then joins the others without gap or repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from aiokafka.errors import OffsetOutOfRangeError
+
+from queries.feed import Batch, FeedAway, Gone, Message, Start
+from schemas.errors import BrokerAway
+from schemas.kafka import EVENTS, INCIDENTS, KafkaConnection
+from schemas.times import to_microseconds
+from streams.follower import FETCH_RECORDS, PIECE, Follower, Pace
+from streams.position import Offsets, parse_position
+
+TOPICS: Final = (EVENTS, INCIDENTS)
+HEARTBEAT_SECONDS: Final = 15.0
+QUEUE_MESSAGES: Final = 10_000
+"""Of one reader: five seconds at 2,000 messages a second."""
+BATCH_MESSAGES: Final = 200
+JOIN_RECORDS: Final = 1_000
+"""So near to the others, a reader that catches up begins to queue what they get."""
+GATHER_SECONDS: Final = 0.05
+"""Between two looks at the log: readers are woken twenty times a second at most."""
+LIVE_SHARE, PAST_SHARE = 0.5, 0.25
+"""Of one core: what decoding may take for those who are up to date, and for those who are catching up."""
+
+STOPPED: Final = "the API is being stopped"
+LOST: Final = "the log does not hold the next records any more"
+SLOW: Final = "too slow: more came than this reader took"
+
+log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """Opens readers, at most `most_readers` at a time. The log is read while there is one."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        most_readers: int,
+        topics: Sequence[str] = TOPICS,
+        *,
+        queue_messages: int = QUEUE_MESSAGES,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._connection = connection
+        self._most_readers = most_readers
+        self._topics = topics
+        self.queue_messages = queue_messages
+        self.heartbeat_seconds = heartbeat_seconds
+        self.live: Follower | None = None
+        self.joined: set[Reader] = set()
+        self._open: set[Reader] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._live_pace, self.past_pace = Pace(LIVE_SHARE), Pace(PAST_SHARE)
+        self._stopped = False
+
+    @asynccontextmanager
+    async def open(self, wants: Callable[[Message], object], start: Start) -> AsyncIterator[Reader]:
+        """A reader of the messages that `wants` finds true. Raises `Gone`, `BadUsage`, `Away`."""
+        if self._stopped:
+            raise FeedAway(STOPPED)
+        if len(self._open) >= self._most_readers:
+            raise FeedAway(f"{self._most_readers} readers follow the feed, as many as it takes: try again later")
+        reader = Reader(self, wants)
+        self._open.add(reader)
+        try:
+            await self._begin(reader, start)
+            yield reader
+        finally:
+            self.leave(reader)
+            await reader.close()
+            await self._stop_if_alone()
+
+    async def stop(self) -> None:
+        """End every reader, and let none begin."""
+        self._stopped = True
+        for reader in list(self._open):
+            reader.end(STOPPED)
+
+    def leave(self, reader: Reader) -> None:
+        """Its place is free for another."""
+        self._open.discard(reader)
+        self.joined.discard(reader)
+
+    def past(self) -> Follower:
+        """For one that catches up."""
+        return Follower(self._connection, self._topics)
+
+    async def _begin(self, reader: Reader, start: Start) -> None:
+        live = await self._running()
+        if start.after is None and start.since is None:
+            reader.join(live)
+            return
+        begin = await _offsets_of(live, self._topics, start)
+        await reader.catch_up(begin)
+
+    async def _running(self) -> Follower:
+        async with self._starting:
+            if self.live is not None and self._task is not None and self._task.done():
+                await self._let_go()
+            if self.live is None:
+                live = Follower(self._connection, self._topics)
+                try:
+                    await live.connect()
+                    _, ends = await live.bounds()
+                    if not ends:
+                        raise BrokerAway(f"there is no topic {self._topics[0]} at {self._connection.bootstrap}")
+                    live.begin(ends)
+                except BaseException:
+                    await live.stop()
+                    raise
+                self.live = live
+                self._task = asyncio.create_task(self._run(live))
+            return self.live
+
+    async def _run(self, live: Follower) -> None:
+        try:
+            while True:
+                records = await live.fetch()
+                for start in range(0, len(records), PIECE):
+                    async with self._live_pace:
+                        # Without an await in between: where `live` stands is what all who joined were offered.
+                        messages = live.decode(records[start : start + PIECE])
+                        for reader in list(self.joined):
+                            reader.offer(messages)
+                if len(records) < FETCH_RECORDS:
+                    await asyncio.sleep(GATHER_SECONDS)
+        except Exception as error:
+            log.exception("the feed stops", error=repr(error))
+            for reader in list(self._open):
+                reader.end("the log cannot be followed any more")
+
+    async def _stop_if_alone(self) -> None:
+        async with self._starting:
+            if not self._open:
+                await self._let_go()
+
+    async def _let_go(self) -> None:
+        live, task = self.live, self._task
+        self.live = self._task = None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        if live is not None:
+            await live.stop()
+
+
+async def _offsets_of(live: Follower, topics: Sequence[str], start: Start) -> Offsets:
+    beginnings, ends = await live.bounds()
+    if start.after is None:
+        assert start.since is not None
+        return await live.at_time(to_microseconds(start.since) // 1000, ends)
+    found = parse_position(start.after, topics, ends)
+    for place, offset in found.items():
+        if not beginnings[place] <= offset <= ends[place]:
+            raise Gone(
+                f"the log does not hold the position any more: {place.topic}[{place.partition}] has "
+                f"{beginnings[place]} to {ends[place]}, not {offset}; start again without it, or with `since`"
+            )
+    return beginnings | found
+
+
+class Reader:
+    """One reader. `next` is for one caller at a time."""
+
+    def __init__(self, feed: Feed, wants: Callable[[Message], object]) -> None:
+        self._feed = feed
+        self._wants = wants
+        self._queue: deque[Message] = deque()
+        self._filled = asyncio.Event()
+        self._past: Follower | None = None
+        self._targets: Offsets = {}
+        self._ended = ""
+        self._position = ""
+
+    def join(self, live: Follower) -> None:
+        """Be handed what comes from now on."""
+        self._position = self._position or live.position.text()
+        self._targets = dict(live.position.offsets)
+        self._feed.joined.add(self)
+
+    async def catch_up(self, begin: Offsets) -> None:
+        """Begin at these offsets. Raises `BrokerAway`."""
+        self._past = self._feed.past()
+        await self._past.connect()
+        self._past.begin(begin)
+        self._position = self._past.position.text()
+
+    def offer(self, messages: Sequence[Message]) -> None:
+        """Queue those that are wanted. One too many ends the reader, or, while it catches up, its queueing."""
+        self._queue.extend([message for message in messages if self._wants(message)])
+        if len(self._queue) > self._feed.queue_messages:
+            if self._past is None:
+                self.end(SLOW)
+            else:
+                self._feed.joined.discard(self)
+                self._queue.clear()
+        self._filled.set()
+
+    def end(self, why: str) -> None:
+        """Hand out nothing more but why. What was queued is let go of: the reader's position is before it."""
+        self._ended = self._ended or why
+        self._queue.clear()
+        self._feed.leave(self)
+        self._filled.set()
+
+    async def next(self) -> Batch:
+        """What comes next: soon after there is something, else as a sign of life after the heartbeat's time."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._feed.heartbeat_seconds
+        while not self._ended and clock() < deadline:
+            if self._past is not None:
+                if messages := await self._from_the_past(self._past):
+                    return self._batch(messages)
+            elif self._queue:
+                count = min(len(self._queue), BATCH_MESSAGES)
+                return self._batch([self._queue.popleft() for _ in range(count)])
+            else:
+                self._filled.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        await self._filled.wait()
+        live = self._feed.live
+        if not self._ended and live is not None and self._past is None and not self._queue:
+            self._position = live.position.text()  # nothing up to there was wanted
+        return Batch([], self._position, self._ended)
+
+    def _batch(self, messages: list[Message]) -> Batch:
+        self._position = messages[-1].position
+        return Batch(messages, self._position)
+
+    async def _from_the_past(self, past: Follower) -> list[Message]:
+        offsets = past.position.offsets
+        if all(offsets[place] >= target for place, target in self._targets.items()):
+            if self in self._feed.joined:
+                self._past = None
+                await past.stop()
+                return []
+            live = self._feed.live
+            assert live is not None, "the log is read while there is a reader"
+            self._targets = {**offsets, **live.position.offsets}
+            if sum(self._targets.values()) - sum(offsets.values()) <= JOIN_RECORDS:
+                self._queue.clear()
+                self.join(live)
+        try:
+            records = await past.fetch_until(self._targets)
+        except OffsetOutOfRangeError:
+            self.end(LOST)
+            return []
+        async with self._feed.past_pace:
+            messages = past.decode(records)
+        self._position = past.position.text()
+        return [message for message in messages if self._wants(message)]
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        if self._past is not None:
+            await self._past.stop()
