@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from schemas.attribute import is_attribute
+from schemas.attribute import spelling
 from schemas.errors import MalformedRecord
 from schemas.jsontext import decode_object
 
@@ -116,7 +116,7 @@ def _leaves(value: Any) -> Iterator[str]:
             for leaf in _leaves(item):
                 if isinstance(key, str) and key.lower() in _NAMING:
                     leaf = f"attribute {leaf}"
-                elif isinstance(key, str) and is_attribute(key):
+                elif isinstance(key, str) and spelling(key, of_group=True, known=True):
                     leaf = f"{key}: {leaf}"
                 yield leaf
 

@@ -144,9 +144,12 @@ def attribute_in(text: str, *, of_group: bool = False) -> str:
     return ""
 
 
-def is_attribute(word: str) -> bool:
-    """Whether a word, such as a key of an answer's `errors`, is the name of an attribute or a path to one."""
-    return bool(_spelling(word, "", True))
+def spelling(name: str, *, of_group: bool = False, known: bool = False) -> str:
+    """The one spelling of an attribute's name or path, such as a field of `changes`; empty for what is none.
+
+    Names of an application's own are taken as they are, unless only those of RFC 7643 are meant (`known`).
+    """
+    return _spelling(name, "" if known else "called", of_group)
 
 
 def _spelling(named: str, kind: str, of_group: bool) -> str:

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from queries.api import models
 from queries.api.access import Given, Organization, Reader
 from queries.api.parameters import CursorText, Selected
+from queries.blame import blame_of
 from queries.counts import Dimension, count_by
 from queries.events import Copy, get_event, list_events
 from queries.statistics import read_statistics
@@ -33,9 +34,10 @@ def events(
 
 @router.get("/events/{event_id}", response_model=models.EventDetail)
 def event(context: Given, organization: Organization, event_id: UUID) -> Answer:
-    """One event: its facts, and every copy with its bytes, place in the log and relation to the one in force."""
+    """One event: its facts, what was refused, every copy with its bytes, place and relation to the one in force."""
     detail = get_event(context.store, organization, event_id)
-    return {**detail.event, "copies": [{**asdict(copy), "raw": copy.raw.decode()} for copy in detail.copies]}
+    copies = [{**asdict(copy), "raw": copy.raw.decode()} for copy in detail.copies]
+    return {**detail.event, "blame": blame_of(context.store, detail), "copies": copies}
 
 
 @router.get(

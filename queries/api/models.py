@@ -94,9 +94,22 @@ class Change(Answer):
     actor: str
 
 
+class Blame(Answer):
+    """What the application refused, beside what it last accepted: shapes, never values."""
+
+    attribute: str = Field(description="In RFC 7643's spelling; empty when the answer names none.")
+    member: str = Field(description="Id of the group's member at fault, where the answer names one.")
+    refused_shape: str = Field(description="Of the value that was sent, or `not sent`; empty when not told.")
+    accepted_shape: str
+    accepted_event: UUID | None = Field(description="The last one before it that set the attribute there.")
+    accepted_at: datetime | None
+    whose: str = Field(description="`same person`, `another person`, `same group` or `another group`.")
+
+
 class EventDetail(Event):
     """One event with every copy, the one in force first."""
 
+    blame: Blame | None = Field(description="Null when it did not fail.")
     copies: list[Copy]
 
 

@@ -53,6 +53,10 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
     one = await get(api, f"/api/v1/events/{event_id}", mine)
     assert one["occurred_at"] == "2026-03-19T11:02:00Z"
     assert one["copies"][0]["in_force"]
+    assert (one["cause"], one["blame"]["attribute"]) == ("credentials", "")
+    refused = (await get(api, "/api/v1/events", mine, cause="invalid_value"))["items"][0]["event_id"]
+    blame = (await get(api, f"/api/v1/events/{refused}", mine))["blame"]
+    assert (blame["attribute"], blame["refused_shape"], blame["whose"]) == ("title", "text, 1 character", "")
 
     failures = await get(api, "/api/v1/failures", mine)
     assert (failures["attempts"], failures["failures"], failures["share"], failures["total"]) == (4, 2, 0.5, 2)

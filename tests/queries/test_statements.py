@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from queries.blame import accepted_rows_sql, accepted_sql
 from queries.counts import Dimension, counts_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
@@ -44,6 +45,9 @@ STATEMENTS = {
     "incidents": incidents_sql(INCIDENTS, after=True),
     "incident": incident_sql(VALUE),
     "history": history_sql(),
+    "accepted": accepted_sql(same=True),
+    "accepted of others": accepted_sql(same=False),
+    "accepted rows": accepted_rows_sql(),
     "suspects": suspects_sql(VALUE),
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
 }

@@ -99,9 +99,11 @@ def show_event(out: Console, event: Item, now: datetime) -> None:
     )
     rows = table("", "")
     for name, value in event.items():
-        if name != "copies" and value not in ("", [], None, 0):
+        if name not in ("copies", "blame") and value not in ("", [], None, 0):
             rows.add_row(f"  {name}", ", ".join(value) if isinstance(value, list) else str(value))
     out.print(rows)
+    for line in blame_lines(event.get("blame")):
+        out.print(line, soft_wrap=True, markup=False)
     out.print(f"{counted(len(event['copies']), 'copy', 'copies')}:")
     for copy in event["copies"]:
         state = "in force" if copy["in_force"] else copy["relation"]
@@ -111,3 +113,22 @@ def show_event(out: Console, event: Item, now: datetime) -> None:
             soft_wrap=True,
         )
     out.print(event["copies"][0]["raw"], soft_wrap=True, markup=False)
+
+
+def blame_lines(blame: Item | None) -> list[str]:
+    """What was refused beside what was last accepted; nothing for an event that did not fail."""
+    if blame is None:
+        return []
+    if not blame["attribute"]:
+        return ["Refused: unknown; the answer names no attribute"]
+    member = f" (member {blame['member']})" if blame["member"] else ""
+    lines = [
+        f"Refused: {blame['attribute']}{member}" + (f": {blame['refused_shape']}" if blame["refused_shape"] else "")
+    ]
+    if blame["accepted_event"]:
+        lines.append(f"Last accepted: {blame['accepted_shape']}")
+        whose = blame["whose"].replace("same", "the same")
+        lines.append(f"  by {whose}, {when(blame['accepted_at'])}: idtrail events {blame['accepted_event']}")
+    else:
+        lines.append("Last accepted: none before it")
+    return lines
