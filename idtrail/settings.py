@@ -5,6 +5,8 @@ The table in `docs/settings.md` is generated from this model.
 
 from __future__ import annotations
 
+import difflib
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +23,13 @@ from schemas.kafka import KafkaConnection
 
 MEBIBYTE = 1024 * 1024
 SHORTEST_TOKEN = 24
+PREFIX = "IDTRAIL_"
 
 
 class Settings(BaseSettings):
     """The settings of every command and role."""
 
-    model_config = SettingsConfigDict(env_prefix="IDTRAIL_", toml_file="idtrail.toml", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, toml_file="idtrail.toml", extra="forbid")
 
     state_dir: Path = Field(
         Path("~/.idtrail"),
@@ -161,7 +164,14 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings in force. Raises `BadUsage` that names each wrong one and what it must be."""
+    """The settings in force. Raises `BadUsage` that names each wrong one and what it must be.
+
+    A name that no setting has is refused, from the environment as from the file: a misspelt one would leave its
+    default in force without a word.
+    """
+    unknown = [_unknown(name) for name in sorted(os.environ) if _is_unknown(name)]
+    if unknown:
+        raise BadUsage("; ".join(unknown))
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # because values come from outside
     except ValidationError as error:
@@ -169,8 +179,20 @@ def load_settings(**overrides: object) -> Settings:
         raise BadUsage("; ".join(wrong)) from None
 
 
+def _is_unknown(name: str) -> bool:
+    return name.upper().startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name[len(PREFIX) :].lower(), list(Settings.model_fields), n=1)
+    meant = f", did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return f"the environment has {name}, which is no setting{meant} (docs/settings.md lists them)"
+
+
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else "settings"
     if message.startswith("Extra inputs"):
-        return f"idtrail.toml: there is no setting {name!r} (docs/settings.md lists them)"
+        near = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
+        meant = f", did you mean {near[0]!r}?" if near else ""
+        return f"idtrail.toml: there is no setting {name!r}{meant} (docs/settings.md lists them)"
     return f"IDTRAIL_{name.upper()}: {message[0].lower()}{message[1:]}"

@@ -47,8 +47,28 @@ def test_a_wrong_value_names_the_setting_and_what_it_must_be(
 
 def test_an_unknown_name_in_the_file_is_named(own_directory: Path) -> None:
     (own_directory / "idtrail.toml").write_text("api_prot = 1\n")
-    with pytest.raises(BadUsage, match="no setting 'api_prot'"):
+    with pytest.raises(BadUsage, match="no setting 'api_prot', did you mean 'api_port'"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        pytest.param("IDTRAIL_KAFKA_SASL_PASWORD", "did you mean IDTRAIL_KAFKA_SASL_PASSWORD", id="misspelt"),
+        pytest.param("IDTRAIL_COFFEE_BEANS", "IDTRAIL_COFFEE_BEANS, which is no setting \\(", id="like no other"),
+        pytest.param("idtrail_api_prot", "did you mean IDTRAIL_API_PORT", id="in small letters"),
+    ],
+)
+def test_an_unknown_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str, told: str) -> None:
+    monkeypatch.setenv(name, "hush")
+    with pytest.raises(BadUsage, match=told) as said:
+        load_settings()
+    assert "hush" not in str(said.value)
+
+
+def test_names_of_other_programs_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDTRAILER", "1")
+    load_settings()
 
 
 def test_a_secret_is_never_in_what_is_said_of_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from producers.simulation import Organisation
-from tests.cli.running import RunningTrail
+from tests.cli.running import ROOT, RunningTrail
 from tests.shapes import SHAPES, write
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
@@ -176,3 +178,31 @@ def test_without_a_running_trail_the_command_says_what_to_do(tmp_path: Path) -> 
     nothing = RunningTrail(tmp_path)
     nothing.run("stats", code=1)
     assert "start one with `idtrail up`" in nothing.said
+
+
+def test_what_trickles_in_has_its_receipt_before_there_is_more(
+    trail: RunningTrail, events: list[dict[str, Any]]
+) -> None:
+    command = [sys.executable, "-m", "idtrail", "emit", "--json"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=trail.environment, cwd=ROOT
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for event in events[:2]:
+            process.stdin.write(json.dumps(event).encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["event_id"]
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def test_receipts_come_in_the_order_of_the_events_and_bad_ones_do_not_stop_them(
+    trail: RunningTrail, events: list[dict[str, Any]]
+) -> None:
+    good = [json.dumps(event).encode() for event in events[:600]]
+    ids = [json.loads(line)["event_id"] for line in trail.run("emit", "--json", stdin=b"\n".join(good)).splitlines()]
+    body = b"\n".join([*good[:300], b"[1]", *good[300:]])
+    again = [json.loads(line)["event_id"] for line in trail.run("emit", "--json", stdin=body, code=1).splitlines()]
+    assert again == ids
+    assert "event 301: not an object" in trail.said
