@@ -1,4 +1,4 @@
-"""Windows of older events, from the store, by the same fold as the live ones.
+"""Windows and incidents of older events, from the store, by the same folds as the live ones.
 
 The sink forwards only fresh events, so that an import of years does not hold live detection up. This
 looks for the minutes that hold older ones and that something new was stored in, reads every copy in
@@ -8,6 +8,7 @@ them, and folds. Its progress is kept per partition of the log; doing a stretch 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
@@ -19,11 +20,15 @@ from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
 from queries.store import BULK_LIMITS, Store
 from schemas.errors import Away, UserError
 from schemas.kafka import EVENTS
+from streams.incident_writer import IncidentWriter
+from streams.interest import Application
 from streams.lag import Lag
 from streams.windows import Copy, Unit, Window, fold, in_inserts
 
 PAUSE_SECONDS: Final = 2.0
 OFFSETS_AT_ONCE: Final = 200_000
+STRETCHES_AT_ONCE: Final = 10
+"""Folded into windows before their incidents are: an application's incidents are folded from its whole history."""
 FEWEST_OFFSETS_AT_ONCE: Final = 1_000
 """A stretch that is refused for its size is halved down to here, and doubled again afterwards."""
 UNITS_AT_ONCE: Final = 2_000
@@ -60,6 +65,10 @@ _TOUCHED: Final = (
     " WHERE ({stretch}) AND kind != 'other' AND time_quality = 'ok')"
     " GROUP BY organization, minute HAVING countIf(NOT fresh) > 0 ORDER BY organization, minute"
 )
+_APPLICATIONS: Final = (
+    "SELECT DISTINCT organization, application_id FROM attempts_by_application"
+    " WHERE ({stretch}) AND NOT fresh ORDER BY organization, application_id"
+)
 _COPIES: Final = (
     "SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, UUIDStringToNum(toString(event_id)) AS event,"
     " fingerprint, version, toUnixTimestamp64Micro(occurred_at) AS occurred_us, event_type, application_id,"
@@ -82,24 +91,36 @@ class Stretch(NamedTuple):
 class Backfill:
     """`run()` beside the sink, for the partitions that the sink holds."""
 
-    def __init__(self, store: Store, read_lag: Callable[[], Awaitable[Sequence[Lag]]], topic: str = EVENTS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        read_lag: Callable[[], Awaitable[Sequence[Lag]]],
+        incidents: IncidentWriter,
+        topic: str = EVENTS,
+    ) -> None:
         """`read_lag` tells up to where each of our partitions is stored without a gap."""
         self._store = store
+        self._incidents = incidents
         self._read_lag = read_lag
         self._topic = topic
         self._at_once = OFFSETS_AT_ONCE
         self._done: dict[int, int] = {}
         self._written: dict[int, int] = {}
+        self._folded: list[Sequence[Stretch]] = []
+        """Into windows, but not into incidents yet."""
+        self._applications: set[Application] = set()
+        """Whose incidents are to be folded for them."""
 
     async def run(self) -> None:
-        """Until cancelled. What is away is tried again at the next pass."""
+        """Until cancelled, at most half of the time. What is away is tried again at the next pass."""
         while True:
+            began = time.monotonic()
             try:
                 await self.catch_up()
             except (Away, UserError) as error:
                 # Background work: a query that is over its limits however small must not end the worker with it.
                 log.warning("backfill waits", reason=str(error))
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(max(PAUSE_SECONDS, time.monotonic() - began))
 
     async def catch_up(self) -> int:
         """Fold what was stored since the last time; how many minutes were folded."""
@@ -114,6 +135,9 @@ class Backfill:
                 log.info("backfill asks for less at once", offsets=self._at_once, reason=str(error))
             else:
                 self._at_once = min(OFFSETS_AT_ONCE, self._at_once * 2)
+            if len(self._folded) >= STRETCHES_AT_ONCE:
+                await self._settle()
+        await self._settle()
         return folded
 
     async def _start_at(self, stored: Mapping[int, int]) -> None:
@@ -133,18 +157,40 @@ class Backfill:
         units = self._touched(stretches)
         for some in _in_pieces(units):
             write_windows(self._store, fold_stored(self._store, [unit for unit, _ in some]))
-        self._done.update({stretch.partition: stretch.end for stretch in stretches})
-        if units or any(self._done[s.partition] - self._written[s.partition] > REMEMBERED_EVERY for s in stretches):
-            rows = [(self._topic, stretch.partition, stretch.end) for stretch in stretches]
-            token = f"backfilled:{uuid4().hex}"
-            self._store.insert_arrow("backfill_progress", batch(rows, _PROGRESS_SCHEMA), token)
-            self._written.update({stretch.partition: stretch.end for stretch in stretches})
         if units:
             log.info("windows backfilled", minutes=len(units), copies=sum(copies for _, copies in units))
+            self._applications.update(self._touched_applications(stretches))
+        self._done.update({stretch.partition: stretch.end for stretch in stretches})
+        self._folded.append(stretches)
         return len(units)
 
-    def _touched(self, stretches: Sequence[Stretch]) -> list[tuple[Unit, int]]:
-        """Minutes to fold, in order, with the number of copies in each."""
+    async def _settle(self) -> None:
+        """Incidents are folded from all that is stored, so once for many stretches; then progress is written."""
+        worked = bool(self._applications)
+        while self._applications:
+            application = min(self._applications)
+            await self._incidents.settle(application)
+            self._applications.discard(application)
+        await asyncio.to_thread(self._remember, worked)
+        self._folded.clear()
+
+    def _remember(self, worked: bool) -> None:
+        ends = {stretch.partition: stretch.end for stretches in self._folded for stretch in stretches}
+        ends = {partition: end for partition, end in ends.items() if partition in self._done}
+        if ends and (worked or any(ends[place] - self._written[place] > REMEMBERED_EVERY for place in ends)):
+            rows = [(self._topic, partition, end) for partition, end in ends.items()]
+            token = f"backfilled:{uuid4().hex}"
+            self._store.insert_arrow("backfill_progress", batch(rows, _PROGRESS_SCHEMA), token)
+            self._written.update(ends)
+
+    def _touched_applications(self, stretches: Sequence[Stretch]) -> list[Application]:
+        """Those whose incidents older events may have changed."""
+        stretch, parameters = self._within(stretches)
+        found = self._store.query(_APPLICATIONS.format(stretch=stretch), parameters, BULK_LIMITS)
+        return [(organization, application) for organization, application in found]
+
+    def _within(self, stretches: Sequence[Stretch]) -> tuple[str, dict[str, object]]:
+        """The condition on rows of the log's stretches, and its parameters."""
         conditions = " OR ".join(
             f"log_partition = {{p{n}:UInt16}} AND log_offset >= {{a{n}:UInt64}} AND log_offset < {{b{n}:UInt64}}"
             for n in range(len(stretches))
@@ -153,6 +199,11 @@ class Backfill:
         parameters: dict[str, object] = {"topic": self._topic}
         for n, (partition, first, end) in enumerate(stretches):
             parameters |= {f"p{n}": partition, f"a{n}": first, f"b{n}": end}
+        return stretch, parameters
+
+    def _touched(self, stretches: Sequence[Stretch]) -> list[tuple[Unit, int]]:
+        """Minutes to fold, in order, with the number of copies in each."""
+        stretch, parameters = self._within(stretches)
         ((count, begin, end),) = self._store.query(_BOUNDS.format(stretch=stretch), parameters, BULK_LIMITS)
         if not count:
             return []

@@ -24,9 +24,13 @@ from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Kind, parse
 from schemas.facts import facts
 from schemas.kafka import FOR_EVER, PROVISIONING, TopicSpec
+from schemas.outcome import Outcome
+from schemas.signature import incident_id
 from schemas.times import TimeQuality, believed, parse_timestamp, to_microseconds
 from streams.backfill import UNITS_AT_ONCE, fold_stored
 from streams.copies import Copies
+from streams.incident_writer import LiveIncidents
+from streams.interest import Attempt
 from streams.rows import version_of
 from streams.windows import Copy, Unit, Window, copy_of, in_inserts, unit_of
 from streams.writer import insert_patiently
@@ -46,6 +50,7 @@ class Placed(NamedTuple):
     unit: Unit
     copy: Copy
     known_ms: int
+    attempt: Attempt
 
 
 def changelog(app_id: str) -> TopicSpec:
@@ -72,8 +77,17 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
         return None
     occurred_us = to_microseconds(moment.at)
     version = version_of(sealed.trust, known_ms, sealed.fingerprint)
-    copy = copy_of(facts(event), sealed.event_id, sealed.fingerprint, version, occurred_us)
-    return Placed(unit_of(sealed.organization, occurred_us), copy, known_ms)
+    found = facts(event)
+    copy = copy_of(found, sealed.event_id, sealed.fingerprint, version, occurred_us)
+    attempt = Attempt(
+        (sealed.organization, found.application_id),
+        incident_id(sealed.organization, event, found),
+        found.kind,
+        found.subject_id,
+        found.outcome == Outcome.SUCCESS,
+        occurred_us,
+    )
+    return Placed(unit_of(sealed.organization, occurred_us), copy, known_ms, attempt)
 
 
 class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships no types
@@ -123,6 +137,7 @@ class FailureAgent:
         horizon: timedelta,
         retry_seconds: float,
         dead_letter: Callable[[Any, RecordError], Awaitable[None]],
+        incidents: LiveIncidents,
         source: str = PROVISIONING,
     ) -> None:
         """`dead_letter` returns when the message is confirmed to be among the dead letters."""
@@ -130,7 +145,9 @@ class FailureAgent:
         self._store = store
         self._retry_seconds = retry_seconds
         self._source = source
+        self._incidents = incidents
         self._pending: list[Any] = []
+        self._attempts: list[Attempt] = []
         self._waiting = asyncio.Event()
         self._lock = asyncio.Lock()
         self._dead_letter = dead_letter
@@ -155,6 +172,7 @@ class FailureAgent:
         """Insert the changed windows, then acknowledge the events that changed them, in their order."""
         async with self._lock:
             pending, self._pending = self._pending, []
+            attempts, self._attempts = self._attempts, []
             self._waiting.clear()
             windows = self._copies.changed()
             sent, self._table.sent = self._table.sent, []
@@ -173,6 +191,7 @@ class FailureAgent:
                     self._retry_seconds,
                 )
             await asyncio.gather(*sent)
+            await self._incidents.take(attempts)
             for event in pending:
                 self._acknowledge(event)
 
@@ -199,6 +218,7 @@ class FailureAgent:
     async def _restore(self) -> None:
         """After a restart or a rebalance the table is another one. Faust swallows what is raised here."""
         self._acknowledged.clear()
+        self._incidents.forget()
         try:
             held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
             for number, _ in enumerate(self._copies.restore(held)):
@@ -216,7 +236,8 @@ class FailureAgent:
                 await self._dead_letter(message, error)
                 placed = None
             if placed is not None:
-                self._copies.take(message.partition, *placed)
+                self._copies.take(message.partition, placed.unit, placed.copy, placed.known_ms)
+                self._attempts.append(placed.attempt)
             self._pending.append(event)
             self._waiting.set()
             if len(self._pending) >= FLUSH_EVENTS:

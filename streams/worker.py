@@ -9,21 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import faust
+import orjson
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
 from producers.refusal import failure
+from queries.incidents import incident_object
 from queries.store import Store
 from schemas.errors import BadUsage, Fatal, RecordError
-from schemas.kafka import KafkaConnection
+from schemas.kafka import INCIDENTS, KafkaConnection
 from streams.backfill import Backfill
 from streams.failures import FLUSH_EVENTS, ConfirmedTable, FailureAgent, changelog
+from streams.incident_writer import IncidentWriter, LiveIncidents
+from streams.incidents import Incident
 from streams.lag import Lag, read_lag
 from streams.rows import dead_letter
 from streams.sink import Sink, SinkOptions
@@ -66,6 +71,7 @@ class Worker:
         self._lag: Sequence[Lag] = ()
         self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
         self._app = make_app(connection, app_id, state_dir)
+        incidents = IncidentWriter(store, retry_seconds, self._publish)
         self.agent = FailureAgent(
             self._app,
             store,
@@ -73,9 +79,10 @@ class Worker:
             horizon=options.horizon,
             retry_seconds=retry_seconds,
             dead_letter=self._dead_letter,
+            incidents=LiveIncidents(incidents),
             source=provisioning,
         )
-        self.backfill = Backfill(store, self._own_lag, events)
+        self.backfill = Backfill(store, self._own_lag, incidents, events)
 
     async def run(self) -> None:
         """Raises `Fatal` when going on could lose or double events, `BadUsage` when the broker refuses us.
@@ -151,6 +158,19 @@ class Worker:
             message.topic, message.partition, message.offset, message.key, message.value, message.headers or (), error
         )
         await self._producer.send_and_wait(self._dead_letters, record.value, key=record.key, headers=record.headers)
+
+    async def _publish(self, incidents: Sequence[Incident]) -> None:
+        """Confirmed before the rows are in the store."""
+        now = datetime.now(UTC)
+        confirmed = [
+            await self._producer.send(
+                INCIDENTS,
+                orjson.dumps(incident_object(incident._asdict(), now)),
+                key=incident.incident_id.hex().encode(),
+            )
+            for incident in incidents
+        ]
+        await asyncio.gather(*confirmed)
 
 
 def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import pyarrow as pa
 import structlog
@@ -18,6 +18,8 @@ from schemas.kafka import DEAD_LETTERS, EVENTS
 from streams.rows import Decoded
 
 _LONGEST_WAIT_SECONDS: Final = 5.0
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,11 @@ async def insert_patiently(
     def insert() -> None:
         store.insert_arrow(table, batch(rows, schema), token)
 
+    await patiently(insert, seconds)
+
+
+async def patiently(call: Callable[[], T], seconds: float) -> T:
+    """What `call` returns, in a thread; a store that is away is tried again as by `insert_patiently`."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(StoreAway),
         wait=wait_exponential_jitter(multiplier=0.2, max=_LONGEST_WAIT_SECONDS),
@@ -60,12 +67,13 @@ async def insert_patiently(
     try:
         async for attempt in attempts:
             with attempt:
-                await asyncio.to_thread(insert)
+                return await asyncio.to_thread(call)
     except StoreAway as error:
         raise Fatal(
             f"the store was away for {seconds:.0f} s: {error}. Nothing is lost: the log holds what was not "
             "stored, and the worker goes on from there when it is started again"
         ) from error
+    raise AssertionError("the attempts end by a return or an error")
 
 
 def _say(state: RetryCallState) -> None:

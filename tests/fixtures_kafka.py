@@ -16,7 +16,7 @@ from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
 from idtrail.stack.topics import create_topics
-from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
+from schemas.kafka import FOR_EVER, INCIDENTS, TOPICS, KafkaConnection, TopicSpec
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,9 @@ async def topics(kafka: KafkaConnection) -> Topics:
     """Four partitions each, named for this test alone."""
     tail = uuid4().hex[:8]
     made = Topics(f"events-{tail}", f"dead-letters-{tail}", f"provisioning-{tail}", f"sink-{tail}")
-    await create_topics(kafka, 4, 1, [TopicSpec(name, FOR_EVER) for name in made.names], patience_seconds=30)
+    own = [TopicSpec(name, FOR_EVER) for name in made.names]
+    shared = [topic for topic in TOPICS if topic.name == INCIDENTS]
+    await create_topics(kafka, 4, 1, [*own, *shared], patience_seconds=30)
     return made
 
 

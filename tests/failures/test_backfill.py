@@ -17,6 +17,8 @@ from schemas.errors import StoreAway, UserError
 from schemas.kafka import EVENTS
 from streams import backfill as module
 from streams.backfill import Backfill
+from streams.incident_writer import IncidentWriter
+from streams.incidents import Incident
 from streams.lag import Lag
 from streams.rows import decode_events
 from tests.failures.support import counted, windowed
@@ -50,6 +52,15 @@ class Log:
         return [Lag(EVENTS, partition, end, end) for partition, end in self.ends.items()]
 
 
+def unpublished(store: Store) -> IncidentWriter:
+    """Incidents of which nobody hears."""
+
+    async def publish(incidents: Sequence[Incident]) -> None:
+        assert incidents
+
+    return IncidentWriter(store, 2, publish)
+
+
 @pytest.fixture
 def log(store: Store) -> Log:
     return Log(store)
@@ -57,7 +68,7 @@ def log(store: Store) -> Log:
 
 @pytest.fixture
 def backfill(store: Store, log: Log) -> Backfill:
-    return Backfill(store, log.lag)
+    return Backfill(store, log.lag, unpublished(store))
 
 
 def attempts(count: int, seed: int = 1, begin: datetime = LONG_AGO, minutes: int = 10) -> list[Record]:
@@ -111,7 +122,7 @@ async def test_a_new_worker_goes_on_where_the_last_one_was(store: Store, log: Lo
     log.sink(attempts(50))
     await backfill.catch_up()
     log.sink(attempts(50, seed=2, begin=LONG_AGO + timedelta(days=1), minutes=1))
-    assert await Backfill(store, log.lag).catch_up() == 1
+    assert await Backfill(store, log.lag, unpublished(store)).catch_up() == 1
     assert windowed(store) == counted(store)
 
 
@@ -122,7 +133,7 @@ async def test_a_topic_that_was_made_anew_is_looked_through_from_its_beginning(
     await backfill.catch_up()
     log.ends.clear()
     log.sink(attempts(20, seed=2))
-    assert await Backfill(store, log.lag).catch_up() > 0
+    assert await Backfill(store, log.lag, unpublished(store)).catch_up() > 0
     assert windowed(store) == counted(store)
 
 

@@ -1,0 +1,123 @@
+"""From the events in the store to the rows of `incidents`: live, as events come, and for older ones.
+
+Both fold the same way, from everything that is stored, so that which came first, live or by backfill, makes
+no difference. What changed is published on `idtrail.incidents` before it is in the store: a kill in between
+publishes it twice, never not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final
+from uuid import uuid4
+
+from queries.arrow import INCIDENTS_ARROW_SCHEMA
+from queries.store import BULK_LIMITS, Store
+from streams.incidents import Incident
+from streams.interest import Application, Attempt, Interest, Known
+from streams.runs import Folded, fold_stored
+from streams.writer import insert_patiently, patiently
+
+SETTLE_US: Final = 10 * 60 * 1_000_000
+"""How far back other workers' rows are looked for: longer than one takes from reading the clock to its insert."""
+AS_STORED: Final = (
+    "SELECT organization, incident_id, application_id, application_name, cause, attribute, detail, http_status,"
+    " attempts, people, groups, affected, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at),"
+    " UUIDStringToNum(toString(first_event)), UUIDStringToNum(toString(last_event)), episodes,"
+    " toUnixTimestamp64Micro(since), toUnixTimestamp64Micro(ended_at), UUIDStringToNum(toString(ended_by)),"
+    " toUnixTimestamp64Micro(change_at), UUIDStringToNum(toString(change_event)), change_type, change_actor,"
+    " folded_at FROM incidents FINAL WHERE organization IN {organizations:Array(String)}"
+    " AND folded_at >= {folded_since:Int64}"
+)
+
+Publish = Callable[[Sequence[Incident]], Awaitable[None]]
+"""Returns when the topic has confirmed all of them."""
+
+
+class IncidentWriter:
+    """Folds incidents anew and writes those that changed."""
+
+    def __init__(self, store: Store, retry_seconds: float, publish: Publish) -> None:
+        self._store = store
+        self._retry_seconds = retry_seconds
+        self._publish = publish
+
+    async def fold(
+        self, applications: Collection[Application], ids: Collection[bytes] | None = None
+    ) -> tuple[list[Known], bool]:
+        """These incidents of the applications, or all that they have, as they are now; whether any had changed."""
+
+        def read() -> tuple[Folded, list[Incident]]:
+            stored = [row for row, _ in self._stored({organization for organization, _ in applications})]
+            mine = [row for row in stored if (row.organization, row.application_id) in applications]
+            return fold_stored(self._store, applications, ids), [
+                row for row in mine if ids is None or row.incident_id in ids
+            ]
+
+        folded, stored = await patiently(read, self._retry_seconds)
+        emptied = [
+            Known(Incident(row.organization, row.incident_id, row.application_id), frozenset())
+            for row in stored
+            if row.incident_id not in {known.incident.incident_id for known in folded.incidents}
+        ]
+        found = [*folded.incidents, *emptied]
+        before = set(stored)
+        changed = [known.incident for known in found if known.incident not in before]
+        if changed:
+            await self._publish(changed)
+            rows = [(*incident, folded.at) for incident in changed]
+            token = f"incidents:{uuid4().hex}"
+            await insert_patiently(self._store, "incidents", rows, INCIDENTS_ARROW_SCHEMA, token, self._retry_seconds)
+        return found, bool(changed)
+
+    async def settle(self, application: Application) -> None:
+        """All incidents of an application, until a fold finds nothing new.
+
+        The worker that follows the application live learns of a row when it is written. What it saw before
+        that and did not know to matter is in the store by then: the fold after the write finds it.
+        """
+        changed = True
+        while changed:
+            _, changed = await self.fold([application])
+
+    async def read(self, organizations: Collection[str], folded_since: int) -> list[tuple[Incident, int]]:
+        """The rows of organizations that were folded since, each with when."""
+        return await patiently(lambda: self._stored(organizations, folded_since), self._retry_seconds)
+
+    def _stored(self, organizations: Collection[str], folded_since: int = 0) -> list[tuple[Incident, int]]:
+        parameters = {"organizations": sorted(organizations), "folded_since": folded_since}
+        found = self._store.query(AS_STORED, parameters, BULK_LIMITS)
+        return [(Incident(*row), folded_at) for *row, folded_at in found]
+
+
+class LiveIncidents:
+    """Folds what fresh events change. One organization's events come to one worker."""
+
+    def __init__(self, writer: IncidentWriter) -> None:
+        self._writer = writer
+        self._interest = Interest()
+        self._told: dict[str, int] = {}
+        """By organization, up to which fold the stored rows are known."""
+
+    def forget(self) -> None:
+        """After a restart or a rebalance: others may have folded since."""
+        self._interest.clear()
+        self._told.clear()
+
+    async def take(self, attempts: Sequence[Attempt]) -> None:
+        """Returns when every incident that these attempts change is written. They must be in the store."""
+        if not attempts:
+            return
+        await self._look({attempt.application[0] for attempt in attempts})
+        touched = self._interest.touched(attempts)
+        if touched:
+            found, _ = await self._writer.fold(touched.keys(), set().union(*touched.values()))
+            self._interest.learn(found)
+
+    async def _look(self, organizations: Collection[str]) -> None:
+        """What the backfill, here or elsewhere, has written."""
+        since = min(self._told.get(organization, 0) for organization in organizations)
+        rows = await self._writer.read(organizations, max(0, since - SETTLE_US))
+        self._interest.learn(Known(incident) for incident, _ in rows)
+        now = max((folded_at for _, folded_at in rows), default=0)
+        self._told.update({organization: max(now, since) for organization in organizations})

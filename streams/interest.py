@@ -1,0 +1,99 @@
+"""Which incidents an event may change: those that are folded anew when it comes. One too many is only slower.
+
+Pure, and derived: what it knows are the rows of `incidents`, told to it whenever they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from schemas.recovery import Scope, scope_of
+from schemas.signature import NONE
+from streams.incidents import NEVER, Incident
+
+_FOR_EVER: Final = 2**63 - 1
+
+Application = tuple[str, str]
+"""Organization and application id."""
+
+
+class Attempt(NamedTuple):
+    """What incidents need of one copy of a provisioning event."""
+
+    application: Application
+    incident_id: bytes
+    """`NONE` unless it failed."""
+    kind: str
+    subject_id: str
+    accepted: bool
+    occurred_us: int
+
+
+class Known(NamedTuple):
+    """An incident, and whom it is about."""
+
+    incident: Incident
+    subjects: frozenset[str] | None = None
+    """None: not told, so that anybody may count."""
+
+    @property
+    def until(self) -> int:
+        """When its last episode ended."""
+        return _FOR_EVER if self.incident.ended_at == NEVER else self.incident.ended_at
+
+    def changes_with(self, attempt: Attempt) -> bool:
+        """Whether the attempt, which is not after its end, may count for it."""
+        if attempt.kind == "integration":
+            return True
+        if attempt.occurred_us < self.incident.first_at:
+            return False
+        if attempt.accepted and scope_of(self.incident.cause) is not Scope.SUBJECT:
+            return True
+        return self.subjects is None or attempt.subject_id in self.subjects
+
+
+class Interest:
+    """The incidents of all applications that it was told of."""
+
+    def __init__(self) -> None:
+        self._known: dict[Application, dict[bytes, Known]] = {}
+        self._latest: dict[Application, list[Known]] = {}
+        """By `until`, the latest first."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+        self._latest.clear()
+
+    def learn(self, told: Iterable[Known]) -> None:
+        """Incidents as they are now. A row that is told again without its subjects keeps those it had."""
+        changed = set()
+        for known in told:
+            application = known.incident.organization, known.incident.application_id
+            mine = self._known.setdefault(application, {})
+            before = mine.get(known.incident.incident_id)
+            if known.subjects is None and before is not None and before.incident == known.incident:
+                continue
+            mine[known.incident.incident_id] = known
+            changed.add(application)
+        for application in changed:
+            self._latest[application] = sorted(
+                self._known[application].values(), key=lambda known: known.until, reverse=True
+            )
+
+    def touched(self, attempts: Iterable[Attempt]) -> dict[Application, set[bytes]]:
+        """The incidents to be folded anew, by application."""
+        found: dict[Application, set[bytes]] = {}
+        for attempt in attempts:
+            own = {known.incident.incident_id for known in self._going_on(attempt) if known.changes_with(attempt)}
+            own |= {attempt.incident_id} - {NONE}
+            if own:
+                found.setdefault(attempt.application, set()).update(own)
+        return found
+
+    def _going_on(self, attempt: Attempt) -> Iterator[Known]:
+        for known in self._latest.get(attempt.application, ()):
+            if known.until < attempt.occurred_us:
+                return
+            yield known

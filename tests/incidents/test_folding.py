@@ -1,0 +1,195 @@
+"""Incidents in the store: whatever the order, the repeats and the way, they are what the events make them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.store import Store
+from schemas.envelope import Source, Trust
+from streams.failures import read_forwarded
+from streams.incident_writer import IncidentWriter, LiveIncidents
+from streams.incidents import Incident
+from streams.rows import Row, decode_events
+from tests.incidents.oracle import incidents_of, written
+from tests.records import NOON, Record, event, record_of
+
+pytestmark = pytest.mark.store
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "success": {"success": True},
+    "credentials": {"success": False, "error_message": "401 Unauthorized: token expired"},
+    "permission": {"success": False, "error_message": "403 Forbidden"},
+    "title": {"success": False, "error_message": "400 invalidValue: title is too long: 104 characters"},
+    "conflict": {"success": False, "error_message": "409 Conflict: user already exists"},
+}
+SUBJECTS = {
+    "ines": {"id": "u1", "type": "user", "username": "ines.almeida"},
+    "kofi": {"id": "u2", "type": "user", "username": "kofi.mensah"},
+    "data": {"id": "g1", "type": "user_group", "name": "data"},
+}
+TYPES = {
+    "ines": ["user_update_provision", "user_deprovision", "user_create_provision"],
+    "kofi": ["user_update_provision", "user_deprovision", "user_create_provision"],
+    "data": ["group_update_provision", "group_create_provision"],
+}
+BEGIN = NOON - timedelta(hours=3)
+_organizations = count()
+_tokens = count()
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> dict[str, Any]:
+    """One attempt, at one of 400 seconds, or an event of the integration."""
+    when = (BEGIN + timedelta(seconds=draw(st.integers(0, 400)))).isoformat()
+    application = {"id": draw(st.sampled_from(["a1", "a2"])), "name": "miro"}
+    if draw(st.integers(0, 9)) == 0:
+        kind = draw(st.sampled_from(["idm_integration_update", "idm_integration_reauth", "idm_integration_delete"]))
+        return event(kind, timestamp=when, resource=None, application=application)
+    who = draw(st.sampled_from(sorted(SUBJECTS)))
+    return event(
+        draw(st.sampled_from(TYPES[who])),
+        timestamp=when,
+        resource=SUBJECTS[who],
+        application=application,
+        **ANSWERS[draw(st.sampled_from(sorted(ANSWERS)))],
+    )
+
+
+def distinct_times(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of two events of one application at one instant nobody can say which came first."""
+    return list({(one["timestamp"], one["application"]["id"]): one for one in drawn}.values())
+
+
+class Trail:
+    """An organization of its own in the shared store, with live folding on it."""
+
+    def __init__(self, store: Store) -> None:
+        self.organization = f"incidents-{next(_organizations)}"
+        self.published: list[Incident] = []
+        self.rows: list[Row] = []
+        self._store = store
+        self.writer = IncidentWriter(store, 10, self._publish)
+        self.live = LiveIncidents(self.writer)
+
+    async def _publish(self, incidents: Sequence[Incident]) -> None:
+        self.published += incidents
+
+    def record(self, one: dict[str, Any], trust: Trust = Trust.EXPORT) -> Record:
+        return record_of(
+            {**one, "organization": self.organization}, source=Source("file:x", trust), known_at=datetime.now(UTC)
+        )
+
+    async def sink(self, records: Sequence[Record], seen: bool = True) -> None:
+        """Store, and then show to live detection, as the sink does."""
+        decoded = decode_events(records, timedelta(days=100_000))
+        self.rows += decoded.rows
+        self._store.insert_arrow("events", batch(decoded.rows, EVENTS_ARROW_SCHEMA), f"incidents-{next(_tokens)}")
+        if seen:
+            placed = [read_forwarded(one.value, dict(one.headers)) for one in decoded.forward]
+            await self.live.take([one.attempt for one in placed if one is not None])
+
+    def check(self) -> None:
+        assert written(self._store, self.organization) == incidents_of(self.rows)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(attempts(), min_size=1, max_size=25), st.data())
+def test_any_order_of_arrival_any_repeats_live_or_backfilled_the_same_rows(
+    store: Store, drawn: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    events = distinct_times(drawn)
+
+    async def run() -> None:
+        trail, backfilled = Trail(store), Trail(store)
+        arriving = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=5))]))
+        while arriving:
+            size = data.draw(st.integers(1, 12))
+            some, arriving = arriving[:size], arriving[size:]
+            await trail.sink([trail.record(one) for one in some])
+            if data.draw(st.integers(0, 3)) == 0:
+                trail.live.forget()
+        trail.check()
+        backfilled.organization = trail.organization
+        rows = written(store, trail.organization)
+        for application in ("a1", "a2"):
+            await backfilled.writer.settle((trail.organization, application))
+        assert written(store, trail.organization) == rows
+        assert backfilled.published == []  # not one of them was another
+
+    asyncio.run(run())
+
+
+async def test_older_events_that_live_folding_has_not_seen_join_by_the_backfill(store: Store) -> None:
+    trail = Trail(store)
+    long_ago, later, now = (BEGIN + timedelta(minutes=n) for n in (0, 10, 20))
+    await trail.sink([trail.record(event(timestamp=long_ago.isoformat(), **ANSWERS["credentials"]))], seen=False)
+    await trail.sink([trail.record(event(timestamp=later.isoformat(), **ANSWERS["credentials"]))])
+    await trail.writer.settle((trail.organization, event()["application"]["id"]))
+    trail.check()
+    await trail.sink([trail.record(event(timestamp=now.isoformat(), **ANSWERS["success"]))])
+    trail.check()
+
+
+async def test_a_backfilled_incident_ends_with_a_success_that_came_live(store: Store) -> None:
+    """Live folding has never seen the failure: it learns of the incident from its row."""
+    trail = Trail(store)
+    await trail.sink([trail.record(event(timestamp=BEGIN.isoformat(), **ANSWERS["title"]))])
+    other = Trail(store)
+    other.organization = trail.organization
+    failed = trail.record(event(timestamp=(BEGIN + timedelta(minutes=1)).isoformat(), **ANSWERS["conflict"]))
+    await trail.sink([failed], seen=False)
+    await other.writer.settle((trail.organization, event()["application"]["id"]))
+    await trail.sink([trail.record(event(timestamp=(BEGIN + timedelta(minutes=2)).isoformat()))])
+    trail.check()
+
+
+async def test_a_better_copy_that_says_otherwise_empties_the_incident(store: Store) -> None:
+    trail = Trail(store)
+    failed = event(timestamp=BEGIN.isoformat(), **ANSWERS["title"])
+    await trail.sink([trail.record(failed, Trust.WEBHOOK)])
+    assert len(written(store, trail.organization)) == 1
+    await trail.sink([trail.record({**failed, "success": True, "error_message": ""})])
+    trail.check()
+    assert written(store, trail.organization) == []
+
+
+async def test_a_copy_that_tells_more_moves_the_failure_to_its_incident(store: Store) -> None:
+    """A webhook passes less on than the export that follows."""
+    trail = Trail(store)
+    failed = event(timestamp=BEGIN.isoformat(), **ANSWERS["title"])
+    await trail.sink([trail.record({**failed, "error_message": None}, Trust.WEBHOOK)])
+    await trail.sink([trail.record(failed)])
+    trail.check()
+    (row,) = written(store, trail.organization)
+    assert row[2] == "invalid_value"
+
+
+async def test_what_changes_nothing_is_neither_written_nor_published_again(store: Store) -> None:
+    trail = Trail(store)
+    failed = trail.record(event(timestamp=BEGIN.isoformat(), **ANSWERS["title"]))
+    await trail.sink([failed])
+    await trail.sink([failed])
+    assert len(trail.published) == 1
+
+
+async def test_an_unplaced_failure_belongs_to_no_incident(store: Store) -> None:
+    trail = Trail(store)
+    await trail.sink([trail.record(event(timestamp="no time", **ANSWERS["title"]))])
+    trail.check()
+    assert written(store, trail.organization) == []
+
+
+def test_an_incident_row_has_the_columns_of_its_table(store: Store) -> None:
+    columns = [name for (name,) in store.query("SELECT name FROM system.columns WHERE table = 'incidents'")]
+    assert [*Incident._fields, "folded_at"] == list(dict.fromkeys(columns))
+    assert orjson.dumps(Incident._fields)
