@@ -37,7 +37,7 @@ from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection
 from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
-from streams.log_reader import read_record
+from streams.log_reader import read_record, read_records
 from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS, Worker
 
@@ -211,6 +211,7 @@ def _app(settings: Settings, connection: KafkaConnection, store: Store, emitter:
             ingest=emitter,
             slice_body=slice_whole,
             read_record=lambda topic, partition, offset: read_record(connection, topic, partition, offset),
+            read_records=lambda places: read_records(connection, places),
             read_lag=lambda: read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS)),
             feed=feed,
             clock=now,

@@ -26,6 +26,7 @@ from schemas.envelope import Envelope, Source, seal
 from schemas.envelope import dead_letter as seal_dead_letter
 from schemas.errors import MalformedRecord, RecordError, SpoolFull
 from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
+from schemas.letters import Decision
 
 ANSWER_SECONDS: Final = 4.0
 """How long a caller waits for a broker that does not confirm, before its record is spooled."""
@@ -114,7 +115,11 @@ class Emitter:
         Raises `RecordError` for one that can never be read and `SpoolFull` when there is no room: then
         it was not accepted. Sequential calls cost a round trip each; call concurrently or use `emit_many`.
         """
-        envelope = self._seal(_serialised(record), source, self._clock())
+        return await self.emit_sealed(seal(_serialised(record), source, self._clock()))
+
+    async def emit_sealed(self, envelope: Envelope) -> Receipt:
+        """The same for one that is sealed already, as a dead letter is that can be read now."""
+        envelope = _small_enough(envelope)
         ready = Record(self._topic, envelope.key, envelope.value, envelope.headers)
         return await self._one(ready, envelope.event_id)
 
@@ -134,7 +139,7 @@ class Emitter:
             sealed: list[Record] = []
             for index, raw in chunk:
                 try:
-                    key, value, headers, _, event_type, _ = self._seal(raw, source, now)
+                    key, value, headers, _, event_type, _ = _small_enough(seal(raw, source, now))
                 except RecordError as error:
                     refused.append((index, error))
                 else:
@@ -164,16 +169,9 @@ class Emitter:
             record = Record(self._dead_letters, key, value[: max(0, len(value) - excess - 64)], headers)
         return await self._one(record, None)
 
-    def _seal(self, raw: bytes, source: Source, now: datetime) -> Envelope:
-        envelope = seal(raw, source, now)
-        if len(envelope.value) > MAX_RECORD_BYTES - 65_536:  # the headers are far smaller than that
-            size = Record("", envelope.key, envelope.value, envelope.headers).size()
-            if size > MAX_RECORD_BYTES:
-                raise MalformedRecord(
-                    f"the record has {size} bytes with its headers; the log takes {MAX_RECORD_BYTES}",
-                    reason="too_large",
-                )
-        return envelope
+    async def decide(self, decision: Decision) -> Receipt:
+        """Put a decision about a dead letter among them; confirmed like an event."""
+        return await self._one(Record(self._dead_letters, *decision.record()), None)
 
     async def _one(self, record: Record, event_id: UUID | None) -> Receipt:
         (outcome,) = await (await self._delivery.accept([record]))
@@ -182,6 +180,18 @@ class Emitter:
         if outcome is None:
             raise _full(self._spool)
         return Receipt.spooled(record.topic, outcome, event_id)
+
+
+def _small_enough(envelope: Envelope) -> Envelope:
+    """Raises `MalformedRecord` for one that no Kafka record can hold."""
+    if len(envelope.value) > MAX_RECORD_BYTES - 65_536:  # the headers are far smaller than that
+        size = Record("", envelope.key, envelope.value, envelope.headers).size()
+        if size > MAX_RECORD_BYTES:
+            raise MalformedRecord(
+                f"the record has {size} bytes with its headers; the log takes {MAX_RECORD_BYTES}",
+                reason="too_large",
+            )
+    return envelope
 
 
 def _serialised(record: bytes | Mapping[str, Any] | BaseModel) -> bytes:

@@ -82,6 +82,22 @@ DEAD_LETTERS_ARROW_SCHEMA: Final = pa.schema(
     ]
 )
 
+LETTER_DECISIONS_ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("organization", _TEXT),
+        ("letter_id", _UUID),
+        ("decision", _TEXT),
+        ("decided_at", _MILLIS),
+        ("decided_by", _TEXT),
+        ("reason", _TEXT),
+        ("message", _TEXT),
+        ("event_id", _UUID),
+        ("log_topic", _TEXT),
+        ("log_partition", pa.uint16()),
+        ("log_offset", pa.uint64()),
+    ]
+)
+
 FAILURE_WINDOWS_ARROW_SCHEMA: Final = pa.schema(
     [
         ("organization", _TEXT),

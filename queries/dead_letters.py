@@ -1,4 +1,8 @@
-"""Records that could not be read: where they came from and why. Their bytes are on the log."""
+"""Records that could not be read: where they came from, why, and what was decided. Their bytes are on the log.
+
+A letter waits until an event was made of it (redriven) or somebody did not want it (discarded). That is a
+function of the set of its decisions: redriven wins, then discarded, whatever order they came in.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +35,44 @@ _CONDITIONS: Final = (
     " AND known_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
     " AND known_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"
 )
+_DECIDED: Final = (
+    f"(organization, letter_id) GLOBAL IN (SELECT organization, letter_id FROM letter_decisions WHERE {_SCOPE}"
+    " AND decision = '{}')"
+)
+_STATE: Final = (
+    f"multiIf({_DECIDED.replace('{}', 'redriven')}, 'redriven', {_DECIDED.replace('{}', 'discarded')}, 'discarded',"
+    " 'waiting')"
+)
 _LIST: Final = (
     f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {_CONDITIONS}"
+    f" AND ({{state:String}} = '' OR {_STATE} = {{state:String}})"
     " AND (known_at, letter_id) < (fromUnixTimestamp64Milli({after_at:Int64}, 'UTC'), {after_id:UUID})"
     " ORDER BY known_at DESC, letter_id DESC LIMIT {limit:UInt32}"
 )
 _ONE: Final = f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {_SCOPE} AND letter_id = {{letter_id:UUID}}"
 _REASONS: Final = (
-    "SELECT reason, source, count() AS letters, min(known_at) AS first, max(known_at) AS last"
-    f" FROM dead_letters FINAL WHERE {_CONDITIONS}"
+    "SELECT reason, source, count() AS letters, countIf(state = 'waiting') AS waiting,"
+    " countIf(state = 'redriven') AS redriven, countIf(state = 'discarded') AS discarded,"
+    " min(known_at) AS first, max(known_at) AS last"
+    f" FROM (SELECT reason, source, known_at, {_STATE} AS state FROM dead_letters FINAL WHERE {_CONDITIONS})"
+    f" WHERE {{state:String}} = '' OR state = {{state:String}}"
     " GROUP BY reason, source ORDER BY letters DESC, reason, source LIMIT {limit:UInt32}"
 )
+_LAST: Final = (
+    "SELECT organization, letter_id,"
+    " uniqExactIf((log_topic, log_partition, log_offset), decision != 'discarded') AS attempts,"
+    " argMax((decision, decided_at, decided_by, reason, message, event_id),"
+    " (indexOf(['still_unreadable', 'discarded', 'redriven'], decision), decided_at, log_partition, log_offset))"
+    " AS last"
+    f" FROM letter_decisions WHERE {_SCOPE} AND letter_id IN {{ids:Array(UUID)}}"
+    " GROUP BY organization, letter_id"
+)
+_DECISIONS: Final = (
+    "SELECT decision, decided_at, decided_by, reason, message, event_id FROM letter_decisions FINAL"
+    " WHERE organization = {organization:String} AND letter_id = {letter_id:UUID}"
+    " ORDER BY decided_at, log_partition, log_offset"
+)
+_NOTHING: Final = UUID(int=0)
 _NEWEST: Final = Cursor(LATEST, UUID(int=2**128 - 1))
 
 
@@ -56,8 +87,14 @@ class LetterFilter:
     """The beginning of the source's name, with or without its kind (`file:`), in any case; a pattern of the
     whole name if `*` or `?` is in it."""
     reason: str = ""
+    state: str = ""
+    """waiting, redriven or discarded."""
     since: datetime = SENTINEL
     until: datetime = LATEST
+
+    def narrows(self) -> bool:
+        """Whether it means less than every letter there is: asked before anything is done to them."""
+        return bool(self.ids or self.source or self.reason or self.since != SENTINEL or self.until != LATEST)
 
     def asked(self) -> str:
         """What a cursor is bound to."""
@@ -73,6 +110,7 @@ class LetterFilter:
             "ids": [str(letter_id) for letter_id in self.ids],
             "source": _pattern(self.source),
             "reason": self.reason,
+            "state": self.state,
             "since": to_microseconds(self.since) // 1000,
             "until": to_microseconds(self.until) // 1000,
         }
@@ -86,28 +124,60 @@ class Letters(NamedTuple):
 
 
 def list_dead_letters(store: Store, wanted: LetterFilter, *, cursor: str | None = None, limit: int = 100) -> Letters:
-    """Raises `BadUsage` for a cursor of another filter."""
+    """Each with its state and last decision. Raises `BadUsage` for a cursor of another filter."""
     question = wanted.asked()
     after = decode_cursor(cursor, question) if cursor else _NEWEST
     place = {"after_at": to_microseconds(after.at) // 1000, "after_id": str(after.id), "limit": limit + 1}
     rows = store.query_dicts(_LIST, {**wanted.parameters(), **place})
+    items = _with_decisions(store, wanted.organization, rows[:limit])
     if len(rows) <= limit:
-        return Letters(rows, None)
+        return Letters(items, None)
     last = rows[limit - 1]
-    return Letters(rows[:limit], encode_cursor(Cursor(last["known_at"], last["letter_id"]), question))
+    return Letters(items, encode_cursor(Cursor(last["known_at"], last["letter_id"]), question))
 
 
 def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> Row:
-    """Raises `NotFound`."""
-    rows = store.query_dicts(_ONE, {"organization": _scope(organization), "letter_id": str(letter_id)})
+    """One with its state and all `decisions`, the oldest first. Raises `NotFound`."""
+    parameters = {"organization": _scope(organization), "letter_id": str(letter_id)}
+    rows = store.query_dicts(_ONE, parameters)
     if not rows:
         raise NotFound(f"no dead letter {letter_id}")
-    return rows[0]
+    (row,) = _with_decisions(store, organization, rows[:1])
+    decisions = store.query_dicts(_DECISIONS, {**parameters, "organization": row["organization"]})
+    return {**row, "decisions": [{**found, "event_id": _event(found["event_id"])} for found in decisions]}
 
 
 def count_dead_letters(store: Store, wanted: LetterFilter) -> list[Row]:
-    """Letters by reason and source, most first: `letters`, the `first` and the `last` of them."""
+    """Letters by reason and source, most first: `letters`, how many in which state, the `first` and the `last`."""
     return store.query_dicts(_REASONS, {**wanted.parameters(), "limit": MOST_REASONS})
+
+
+def _with_decisions(store: Store, organization: str | None, rows: Sequence[Row]) -> list[Row]:
+    """The rows with `state`, `attempts`, and the decision that made the state, or the last vain attempt."""
+    if not rows:
+        return []
+    ids = [str(row["letter_id"]) for row in rows]
+    found = store.query(_LAST, {"organization": _scope(organization), "ids": ids})
+    decided = {(owner, letter_id): (attempts, *last) for owner, letter_id, attempts, last in found}
+    return [{**row, **_decision(decided.get((row["organization"], row["letter_id"])))} for row in rows]
+
+
+def _decision(found: tuple[Any, ...] | None) -> Row:
+    attempts, decision, at, by, reason, message, event_id = found or (0, "", None, "", "", "", _NOTHING)
+    return {
+        "state": decision if decision in ("redriven", "discarded") else "waiting",
+        "attempts": attempts,
+        "decision": decision,
+        "decided_at": at,
+        "decided_by": by,
+        "decision_reason": reason,
+        "decision_message": message,
+        "event_id": _event(event_id),
+    }
+
+
+def _event(event_id: UUID) -> UUID | None:
+    return event_id if event_id != _NOTHING else None
 
 
 def _scope(organization: str | None) -> str:

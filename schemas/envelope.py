@@ -157,7 +157,8 @@ def _encode(text: str) -> bytes:
 _CONTEXT: Final = frozenset(
     ("ce_id", "ce_type", "ce_source", "idtrail_fingerprint", "idtrail_organization", "idtrail_trust")
 ) | {"idtrail_received_at"}
-_TRUST: Final = {trust.name.lower().encode(): trust for trust in Trust}
+TRUSTS: Final = {trust.name.lower().encode(): trust for trust in Trust}
+"""By their names in headers."""
 
 
 class Sealed(NamedTuple):
@@ -197,7 +198,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
             found["ce_type"].decode().removeprefix(TYPE_PREFIX),
             found["idtrail_organization"].decode(),
             found["ce_source"].decode(),
-            _TRUST[found["idtrail_trust"]],
+            TRUSTS[found["idtrail_trust"]],
             datetime.fromisoformat(found["idtrail_received_at"].decode()),
             "idtrail_redacted" in found,
             None if dataschema is None else version_in(dataschema.decode()),
@@ -219,6 +220,7 @@ def dead_letter(raw: bytes, source: Source, reason: RecordError, position: str) 
         ("idtrail_reason", _encode(reason.reason)),
         ("idtrail_message", _encode(str(reason))),
         ("idtrail_organization", _encode(source.organization or "")),
+        ("idtrail_trust", source.trust.name.lower().encode()),
     ]
     if cut:
         headers.append(("idtrail_redacted", str(cut).encode()))

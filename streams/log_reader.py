@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from producers.refusal import failure
+from schemas.envelope import Header
 from schemas.errors import NotFound
 from schemas.kafka import KafkaConnection
+from schemas.letters import Coordinates
 
 ANSWER_SECONDS: Final = 10.0
+"""How long one record may take to come."""
+
+
+class Logged(NamedTuple):
+    """What stands at a place of the log."""
+
+    value: bytes
+    headers: tuple[Header, ...]
 
 
 async def read_record(connection: KafkaConnection, topic: str, partition: int, offset: int) -> bytes:
     """The value of one record. Raises `NotFound` when the log no longer has it, `BrokerAway`."""
-    place = TopicPartition(topic, partition)
+    place = Coordinates(topic, partition, offset)
+    found = await read_records(connection, [place])
+    if place not in found:
+        raise NotFound(f"{topic}[{partition}]@{offset} is not on the log any more")
+    return found[place].value
+
+
+async def read_records(connection: KafkaConnection, places: Iterable[Coordinates]) -> Mapping[Coordinates, Logged]:
+    """Those records that the log still has. Raises `BrokerAway`."""
+    wanted: dict[TopicPartition, list[int]] = {}
+    for topic, partition, offset in sorted(places):
+        wanted.setdefault(TopicPartition(topic, partition), []).append(offset)
+    if not wanted:
+        return {}
+    found: dict[Coordinates, Logged] = {}
     consumer = AIOKafkaConsumer(**connection.options())
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await consumer.start()
-            consumer.assign([place])
-            beginnings = await consumer.beginning_offsets([place])
-            ends = await consumer.end_offsets([place])
-            if not beginnings[place] <= offset < ends[place]:
-                raise NotFound(f"{topic}[{partition}]@{offset} is not on the log any more")
-            consumer.seek(place, offset)
-            record = await consumer.getone(place)
-            return bytes(record.value or b"")
+            consumer.assign(list(wanted))
+            beginnings = await consumer.beginning_offsets(list(wanted))
+            ends = await consumer.end_offsets(list(wanted))
+        for place, offsets in wanted.items():
+            for offset in offsets:
+                if not beginnings[place] <= offset < ends[place]:
+                    continue
+                consumer.seek(place, offset)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    record = await consumer.getone(place)
+                if record.offset == offset:  # or the one after a gap
+                    at = Coordinates(place.topic, place.partition, offset)
+                    found[at] = Logged(bytes(record.value or b""), tuple(record.headers))
     except (KafkaError, OSError, TimeoutError) as error:
         raise await failure(connection, error) from error
     finally:
         await consumer.stop()
+    return found

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
-from uuid import NAMESPACE_OID, UUID, uuid5
 
 from schemas.envelope import Header, Sealed, unseal
 from schemas.errors import MalformedRecord, RecordError
@@ -64,6 +63,8 @@ class Decoded:
     """How many records in a row could not be read, up to the last one; those before the chunk are counted too."""
     most_unreadable: int = 0
     """The longest such run that is, or ends, in the chunk."""
+    decisions: list[Row] = field(default_factory=list)
+    """About dead letters; rows of their own table."""
 
 
 EVENT_COLUMNS: Final = (
@@ -236,44 +237,3 @@ def _month(occurred_us: object) -> int:
     assert isinstance(occurred_us, int)
     at = SENTINEL + timedelta(microseconds=occurred_us)
     return at.year * 12 + at.month
-
-
-DEAD_LETTER_COLUMNS: Final = (
-    "letter_id", "organization", "source", "position", "reason", "message", "known_at", "size",
-    "log_topic", "log_partition", "log_offset", "version",
-)  # fmt: skip
-"""The columns of a row that `decode_dead_letters` makes, in order."""
-
-_LETTERS: Final = uuid5(NAMESPACE_OID, "idtrail.dead-letters")
-
-
-def decode_dead_letters(records: Sequence[LogRecord]) -> Decoded:
-    """Read a chunk of `idtrail.dead-letters`: their places and reasons; the bytes stay on the log."""
-    decoded = Decoded(_span(records))
-    for record in records:
-        # Kafka allows a header's value to be null.
-        headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
-        value = record.value or b""
-        decoded.rows.append(
-            (
-                letter_id(headers, value).bytes,
-                headers.get("idtrail_organization", ""),
-                headers.get("idtrail_source", ""),
-                headers.get("idtrail_position", ""),
-                headers.get("idtrail_reason", ""),
-                headers.get("idtrail_message", ""),
-                record.timestamp,
-                len(value),
-                record.topic,
-                record.partition,
-                record.offset,
-                -record.timestamp,
-            )
-        )
-    return decoded
-
-
-def letter_id(headers: dict[str, str], value: bytes) -> UUID:
-    """One identity for one bad record, however often it was met: its place of origin and its bytes."""
-    source, position = headers.get("idtrail_source", ""), headers.get("idtrail_position", "")
-    return uuid5(_LETTERS, f"{source}\0{position}\0" + value.hex())

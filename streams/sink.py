@@ -30,7 +30,8 @@ from producers.refusal import failure, refusal
 from schemas.errors import BadUsage, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
 from streams.chunk import Progress, Span, read_progress, token
-from streams.rows import Decoded, LogRecord, Produced, cut, decode_dead_letters, decode_events
+from streams.letters import decode_dead_letters
+from streams.rows import Decoded, LogRecord, Produced, cut, decode_events
 
 GROUP: Final = "idtrail-sink"
 REBALANCE_TIMEOUT_MS: Final = 300_000

@@ -11,7 +11,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
 from schemas.kafka import DEAD_LETTERS, EVENTS
@@ -42,6 +42,9 @@ class StoreWriter:
         if decoded.rows:
             table, schema = self._targets[topic]
             await insert_patiently(self._store, table, decoded.rows, schema, token, self._retry_seconds)
+        if decoded.decisions:
+            table, schema = "letter_decisions", LETTER_DECISIONS_ARROW_SCHEMA
+            await insert_patiently(self._store, table, decoded.decisions, schema, token, self._retry_seconds)
 
 
 async def insert_patiently(

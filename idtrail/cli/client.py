@@ -52,9 +52,9 @@ class Api:
         """The bytes at `path`, as they are."""
         return self._send("GET", path).content
 
-    def post(self, path: str, body: object) -> Any:
+    def post(self, path: str, body: object, parameters: Parameters | None = None) -> Any:
         """What the API answers to `body`, sent as JSON."""
-        return self._send("POST", path, json=body).json()
+        return self._send("POST", path, parameters=parameters, json=body).json()
 
     def delete(self, path: str) -> None:
         """Remove what is at `path`."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from queries.feed import LiveFeed
+from queries.redrive import Logged, Redriven
 from queries.store import Store
 from queries.tokens import Tokens
 from schemas.envelope import Source
 from schemas.errors import RecordError
+from schemas.letters import Coordinates
 
 
 class Accepted(Protocol):
@@ -28,7 +30,7 @@ class Accepted(Protocol):
     def by_type(self) -> Counter[str]: ...
 
 
-class Ingest(Protocol):
+class Ingest(Redriven, Protocol):
     """Where received records go: the emitter."""
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
@@ -78,6 +80,8 @@ class Context:
     """Cuts a request's body into records; those that are `NotARecord` are none."""
     read_record: Callable[[str, int, int], Awaitable[bytes]]
     """The value of the record at topic, partition, offset."""
+    read_records: Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]
+    """Those of the records that the log still has."""
     read_lag: Callable[[], Awaitable[Sequence[Lagging]]]
     feed: LiveFeed
     clock: Callable[[], datetime]

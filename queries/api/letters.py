@@ -1,24 +1,30 @@
-"""Routes about dead letters: records that could not be read."""
+"""Routes about dead letters: records that could not be read, and what is done about them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from queries.api import models
-from queries.api.access import Given, Organization
+from queries.api.access import Admin, Given, Organization
 from queries.api.context import Context
 from queries.api.parameters import CursorText, parse_when
-from queries.dead_letters import LetterFilter, Row, count_dead_letters, get_dead_letter, list_dead_letters
-from schemas.errors import BadUsage
+from queries.dead_letters import LetterFilter, Letters, Row, count_dead_letters, get_dead_letter, list_dead_letters
+from queries.redrive import Redrive, discard, redrive
+from queries.tokens import EVERY_ORGANIZATION
+from schemas.errors import BadUsage, NotFound
+from schemas.letters import Coordinates
 from schemas.times import LATEST, SENTINEL
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 
 MAX_IDS: Final = 100
+MAX_AT_ONCE: Final = 100
+"""Letters that one request does something about."""
 
 Answer = dict[str, Any]
 When = Annotated[
@@ -38,6 +44,7 @@ def letter_filter(
         ),
     ] = "",
     reason: Annotated[str, Query(max_length=64, description="Such as no_timestamp.")] = "",
+    state: Literal["", "waiting", "redriven", "discarded"] = "",
     since: When = None,
     until: When = None,
 ) -> LetterFilter:
@@ -47,10 +54,29 @@ def letter_filter(
     end = parse_when(until, now, "until") if until else LATEST
     if begin >= end:
         raise BadUsage("since must be before until")
-    return LetterFilter(organization, tuple(id or ()), source, reason, begin, end)
+    return LetterFilter(organization, tuple(id or ()), source, reason, state, begin, end)
 
 
+PageAtOnce = Annotated[int, Query(ge=1, le=MAX_AT_ONCE, description="Letters of this request.")]
 Wanted = Annotated[LetterFilter, Depends(letter_filter)]
+
+
+class RedriveOptions(BaseModel):
+    """How letters are to be redriven."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    into: str = Field("", max_length=128, description="The organization that their sources speak for now.")
+    dry_run: bool = Field(False, description="Tell what would become of each, and change nothing.")
+
+
+class DiscardOptions(BaseModel):
+    """Why letters are to be discarded."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    because: str = Field(min_length=1, max_length=500)
+    dry_run: bool = Field(False, description="Tell which would be, and change nothing.")
 
 
 @router.get("", response_model=models.Letters)
@@ -70,11 +96,63 @@ def dead_letter_counts(context: Given, wanted: Wanted) -> Answer:
     return {"items": count_dead_letters(context.store, wanted)}
 
 
+@router.post("/redrive", response_model=models.LetterResults)
+async def redrive_letters(
+    context: Given,
+    token: Admin,
+    wanted: Wanted,
+    options: RedriveOptions,
+    cursor: CursorText = None,
+    limit: PageAtOnce = MAX_AT_ONCE,
+) -> Answer:
+    """Make events of the letters that can be read now, from the sources and at the trust that they had.
+
+    A page of letters a request. Those already redriven stay as they are, those discarded too unless they are
+    named by id. What still cannot be read waits on, with its new reason.
+    """
+    if options.into and token.organization not in (EVERY_ORGANIZATION, options.into):
+        raise NotFound(f"no organization {options.into!r}")
+    page = await _meant(context, wanted, cursor, limit)
+    how = Redrive(token.name, options.into, named=bool(wanted.ids), dry_run=options.dry_run)
+    results = await redrive(page.items, how, context.read_records, context.ingest, context.clock())
+    return {"items": results, "next": page.next, "dry_run": options.dry_run}
+
+
+@router.post("/discard", response_model=models.LetterResults)
+async def discard_letters(
+    context: Given,
+    token: Admin,
+    wanted: Wanted,
+    options: DiscardOptions,
+    cursor: CursorText = None,
+    limit: PageAtOnce = MAX_AT_ONCE,
+) -> Answer:
+    """Record that these letters are not wanted as events, by whom and why. Nothing is deleted."""
+    page = await _meant(context, wanted, cursor, limit)
+    results = await discard(
+        page.items, options.because, token.name, context.ingest, context.clock(), dry_run=options.dry_run
+    )
+    return {"items": results, "next": page.next, "dry_run": options.dry_run}
+
+
+async def _meant(context: Context, wanted: LetterFilter, cursor: str | None, limit: int) -> Letters:
+    """The letters that something is to be done about. Raises `NotFound` for ids that are none."""
+    if not wanted.narrows():
+        raise BadUsage("say which letters: by id, source, reason, since or until (source=* is all of them)")
+    page = await run_in_threadpool(list_dead_letters, context.store, wanted, cursor=cursor, limit=limit)
+    missing = set(wanted.ids) - {row["letter_id"] for row in page.items}
+    if missing and not cursor and not page.next:
+        raise NotFound(f"no dead letter {min(missing)}")
+    return page
+
+
 @router.get("/{letter_id}", response_model=models.LetterDetail)
 async def dead_letter(context: Given, organization: Organization, letter_id: UUID) -> Answer:
     """One of them with its bytes, read from the log."""
-    row, raw = await _read(context, organization, letter_id)
-    return {**row, "raw": raw.decode(errors="replace")}
+    row = await run_in_threadpool(get_dead_letter, context.store, organization, letter_id)
+    place = _place(row)
+    logged = (await context.read_records([place])).get(place)
+    return {**row, "raw": None if logged is None else logged.value.decode(errors="replace")}
 
 
 @router.get(
@@ -84,10 +162,9 @@ async def dead_letter(context: Given, organization: Organization, letter_id: UUI
 )
 async def dead_letter_bytes(context: Given, organization: Organization, letter_id: UUID) -> Response:
     """Its bytes, exactly as they stand on the log."""
-    _, raw = await _read(context, organization, letter_id)
-    return Response(raw, media_type="application/octet-stream")
-
-
-async def _read(context: Context, organization: str | None, letter_id: UUID) -> tuple[Row, bytes]:
     row = await run_in_threadpool(get_dead_letter, context.store, organization, letter_id)
-    return row, await context.read_record(row["log_topic"], row["log_partition"], row["log_offset"])
+    return Response(await context.read_record(*_place(row)), media_type="application/octet-stream")
+
+
+def _place(row: Row) -> Coordinates:
+    return Coordinates(row["log_topic"], row["log_partition"], row["log_offset"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from queries.incidents import incident_text
+from queries.redrive import Outcome as LetterOutcome
 from schemas.normal_form import Relation
 from schemas.outcome import Outcome
 
@@ -156,8 +157,19 @@ class Statistics(BaseModel):
     log: list[LogPlace]
 
 
+class LetterDecision(BaseModel):
+    """What was decided, or found out, about a letter."""
+
+    decision: str = Field(description="redriven, still_unreadable or discarded.")
+    decided_at: datetime
+    decided_by: str = Field(description="The token's name.")
+    reason: str = Field(description="Of one still unreadable: the short word of the newer error.")
+    message: str = Field(description="That error's sentence; of a discarded one, why it was discarded.")
+    event_id: UUID | None = Field(description="Of a redriven one.")
+
+
 class Letter(BaseModel):
-    """A record that could not be read."""
+    """A record that could not be read, and the decision that made its state (or the last vain attempt)."""
 
     letter_id: UUID
     organization: str
@@ -170,6 +182,14 @@ class Letter(BaseModel):
     log_topic: str
     log_partition: int
     log_offset: int
+    state: Literal["waiting", "redriven", "discarded"]
+    attempts: int = Field(description="How often it was tried again.")
+    decision: str = Field(description="redriven, still_unreadable, discarded, or empty.")
+    decided_at: datetime | None
+    decided_by: str
+    decision_reason: str
+    decision_message: str
+    event_id: UUID | None
 
 
 class Letters(BaseModel):
@@ -182,7 +202,28 @@ class Letters(BaseModel):
 class LetterDetail(Letter):
     """One with its bytes; what is not UTF-8 in them is shown as U+FFFD."""
 
-    raw: str
+    raw: str | None = Field(description="null: the log has them no more.")
+    decisions: list[LetterDecision] = Field(description="All of them, the oldest first.")
+
+
+class LetterResult(Answer):
+    """What became of a letter; of a dry run, what would."""
+
+    letter_id: UUID
+    source: str
+    position: str
+    outcome: LetterOutcome
+    reason: str
+    message: str
+    event_id: UUID | None
+
+
+class LetterResults(BaseModel):
+    """A page, newest letters first; a null `next` ends."""
+
+    items: list[LetterResult]
+    next: str | None
+    dry_run: bool
 
 
 class LetterCount(BaseModel):
@@ -191,6 +232,9 @@ class LetterCount(BaseModel):
     reason: str
     source: str
     letters: int
+    waiting: int
+    redriven: int
+    discarded: int
     first: datetime = Field(description="When the log got the first of them.")
     last: datetime
 

@@ -93,6 +93,7 @@ async def api(shared_store: Store, log: Log, feed: Played, tokens: Tokens, faili
         ingest=log,
         slice_body=slice_whole,
         read_record=log.read_record,
+        read_records=log.read_records,
         read_lag=log.read_lag,
         feed=feed,
         clock=now,

@@ -14,8 +14,10 @@ from producers import emitter
 from producers.slicer import Record, Slicer
 from queries.feed import Batch, Message, Start
 from queries.store import Store
-from schemas.envelope import Source, seal
+from schemas.envelope import Envelope, Header, Source, seal
 from schemas.errors import NotFound, RecordError
+from schemas.letters import Coordinates, Decision
+from streams.log_reader import Logged
 from tests.records import NOON
 
 
@@ -34,7 +36,10 @@ class Log:
     failure: Exception | None = None
     events: list[tuple[bytes, Source]] = field(default_factory=list)
     dead: list[tuple[bytes, Source, str, str]] = field(default_factory=list)
+    sealed: list[Envelope] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     records: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
+    headers: dict[tuple[str, int, int], list[Header]] = field(default_factory=dict)
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> emitter.Batch:
         if self.failure:
@@ -57,6 +62,23 @@ class Log:
         if (topic, partition, offset) not in self.records:
             raise NotFound(f"{topic}[{partition}]@{offset} is not on the log any more")
         return self.records[topic, partition, offset]
+
+    async def read_records(self, places: Sequence[Coordinates]) -> dict[Coordinates, Logged]:
+        return {
+            place: Logged(self.records[place], tuple(self.headers.get(place, ())))
+            for place in places
+            if place in self.records
+        }
+
+    async def emit_sealed(self, envelope: Envelope) -> None:
+        if self.failure:
+            raise self.failure
+        self.sealed.append(envelope)
+
+    async def decide(self, decision: Decision) -> None:
+        if self.failure:
+            raise self.failure
+        self.decisions.append(decision)
 
     async def read_lag(self) -> Sequence[Lag]:
         if self.failure:

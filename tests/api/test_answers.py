@@ -153,10 +153,22 @@ async def test_a_dead_letter_is_shown_with_its_bytes(api: httpx.AsyncClient, usi
     trail.store.insert_arrow("dead_letters", batch([row], DEAD_LETTERS_ARROW_SCHEMA), trail.organization)
     (item,) = (await get(api, "/api/v1/dead-letters", using(), source="FILE:"))["items"]
     assert await get(api, "/api/v1/dead-letters/stats", using()) == {
-        "items": [{"reason": "not_json", "source": "file:x", "letters": 1, "first": first, "last": last}]
+        "items": [
+            {
+                "reason": "not_json",
+                "source": "file:x",
+                "letters": 1,
+                "waiting": 1,
+                "redriven": 0,
+                "discarded": 0,
+                "first": first,
+                "last": last,
+            }
+        ]
     }
     path = f"/api/v1/dead-letters/{item['letter_id']}"
-    gone = await api.get(path, headers=using())
+    assert (await get(api, path, using()))["raw"] is None
+    gone = await api.get(f"{path}/raw", headers=using())
     assert (gone.status_code, gone.json()["detail"]) == (404, "idtrail.dead-letters[2]@9 is not on the log any more")
     log.records["idtrail.dead-letters", 2, 9] = b"\xffno"
     assert (await get(api, path, using()))["raw"] == "\ufffdno"

@@ -132,10 +132,34 @@ def test_bad_records_are_named_and_the_rest_goes_on(trail: RunningTrail, tmp_pat
     letters = trail.json("dead-letters", "list", "--source", "mixed.ndjson")
     assert {letter["reason"] for letter in letters} == {"no_timestamp", "not_an_object", "not_json"}
     told = trail.run("dead-letters", "stats", "--source", "mixed.ndjson")
-    assert told.startswith("3 dead letters: 1 no_timestamp, 1 not_an_object, 1 not_json\n")
+    assert told.startswith("3 dead letters wait: 1 no_timestamp, 1 not_an_object, 1 not_json\n")
     (first,) = [letter for letter in letters if letter["reason"] == "no_timestamp"]
     (shown,) = trail.json("dead-letters", "show", first["letter_id"])
     assert shown["raw"].encode() == lines[1]
+
+
+def test_a_letter_of_a_wrong_organization_is_redriven_and_another_discarded(
+    trail: RunningTrail, tmp_path: Path
+) -> None:
+    file = tmp_path / "astray.ndjson"
+    event = {
+        "id": "astray-1",
+        "event_type": "user_update",
+        "timestamp": "2026-11-01T00:00:00Z",
+        "organization": "right",
+    }
+    file.write_text(json.dumps(event) + '\n"a text"')
+    trail.run("import", str(file), "--organization", "wrong", code=1)
+    trail.settle()
+    told = trail.run("dead-letters", "redrive", "--source", "astray", "--into", "right", code=1)
+    assert told.startswith("2 dead letters: 1 redriven, 1 still unreadable\n")
+    trail.settle()
+    told = trail.run("dead-letters", "discard", "--source", "astray", "--because", "a stray text")
+    assert told.startswith("2 dead letters: 1 discarded, 1 already redriven\n")
+    trail.settle()
+    told = trail.run("dead-letters", "list", "--source", "astray")
+    assert told.startswith("0 dead letters wait · 1 redriven · 1 discarded\n")
+    assert "by local: a stray text" in told
 
 
 @pytest.mark.parametrize(
@@ -147,6 +171,7 @@ def test_bad_records_are_named_and_the_rest_goes_on(trail: RunningTrail, tmp_pat
         pytest.param(("events", "not-an-id"), 2, "UUID", id="not an id"),
         pytest.param(("events", "00000000-0000-0000-0000-000000000000"), 1, "no event", id="unknown event"),
         pytest.param(("schema", "user_renamed"), 2, "idtrail schema", id="unknown type"),
+        pytest.param(("dead-letters", "redrive"), 2, "say which letters", id="redrive of nothing named"),
         pytest.param(("emit",), 2, "nothing on standard input", id="nothing to emit"),
         pytest.param(("frobnicate",), 2, "No such command", id="unknown command"),
         pytest.param(("up",), 1, "a trail already runs in", id="a second trail"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
 from queries.dead_letters import LetterFilter, count_dead_letters, get_dead_letter, list_dead_letters
 from schemas.errors import BadUsage, NotFound
 from tests.queries.support import Trail
@@ -106,3 +106,45 @@ def test_a_cursor_of_another_list_is_refused(trail: Trail) -> None:
     cursor = list_dead_letters(trail.store, LetterFilter(trail.organization), limit=1).next
     with pytest.raises(BadUsage, match="another filter"):
         list_dead_letters(trail.store, LetterFilter(trail.organization, source="x"), cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "state", "attempts", "last"),
+    [
+        pytest.param([], "waiting", 0, "", id="none"),
+        pytest.param([("still_unreadable", 3), ("still_unreadable", 1)], "waiting", 2, "3", id="tried in vain"),
+        pytest.param([("discarded", 1), ("still_unreadable", 3)], "discarded", 1, "1", id="discarded, then tried"),
+        pytest.param([("redriven", 1), ("discarded", 3)], "redriven", 1, "1", id="redriven, then discarded"),
+        pytest.param([("discarded", 1), ("redriven", 3)], "redriven", 1, "3", id="discarded, then redriven"),
+        pytest.param([("redriven", 1), ("redriven", 3)], "redriven", 2, "3", id="redriven by two at once"),
+    ],
+)
+def test_a_state_is_a_function_of_the_set_of_decisions(
+    trail: Trail, decisions: list[tuple[str, int]], state: str, attempts: int, last: str
+) -> None:
+    (letter_id,) = letters(trail, 1)
+    rows = [
+        (
+            trail.organization,
+            letter_id.bytes,
+            decision,
+            minute * 60_000,
+            "ada",
+            "",
+            str(minute),
+            bytes(16),
+            "t",
+            0,
+            minute,
+        )
+        for decision, minute in decisions
+    ]
+    for number, order in enumerate((rows, rows[::-1])):  # each comes twice, in both orders
+        if order:
+            table = batch(order, LETTER_DECISIONS_ARROW_SCHEMA)
+            trail.store.insert_arrow("letter_decisions", table, f"{trail.organization}{number}")
+        found = get_dead_letter(trail.store, trail.organization, letter_id)
+        assert (found["state"], found["attempts"], found["decision_message"]) == (state, attempts, last)
+        assert len(found["decisions"]) == len(decisions)
+        page = list_dead_letters(trail.store, LetterFilter(trail.organization, state=state))
+        assert [row["letter_id"] for row in page.items] == [letter_id]

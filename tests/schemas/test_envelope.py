@@ -83,6 +83,7 @@ def test_the_headers_of_a_dead_letter() -> None:
             ("idtrail_reason", b"no_timestamp"),
             ("idtrail_message", b"no timestamp"),
             ("idtrail_organization", b"641b3db57090821c0b2f8183"),
+            ("idtrail_trust", b"export"),
             ("idtrail_redacted", b"1"),
         ],
     )

@@ -8,17 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA
 from schemas.envelope import Source, Trust
-from streams.rows import (
-    DEAD_LETTER_COLUMNS,
-    EVENT_COLUMNS,
-    Decoded,
-    Row,
-    cut,
-    decode_dead_letters,
-    decode_events,
-)
+from streams.letters import DEAD_LETTER_COLUMNS, LETTER_DECISION_COLUMNS, decode_dead_letters
+from streams.rows import EVENT_COLUMNS, Decoded, Row, cut, decode_events
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
 
 DAY = timedelta(hours=24)
@@ -199,6 +192,7 @@ def test_dead_letters_keep_their_place_and_reason_and_one_identity() -> None:
 def test_rows_have_the_columns_of_the_arrow_batch_in_its_order() -> None:
     assert tuple(EVENTS_ARROW_SCHEMA.names) == EVENT_COLUMNS
     assert tuple(DEAD_LETTERS_ARROW_SCHEMA.names) == DEAD_LETTER_COLUMNS
+    assert tuple(LETTER_DECISIONS_ARROW_SCHEMA.names) == LETTER_DECISION_COLUMNS
 
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_source", "idtrail_organization", "idtrail_received_at", "x"])

@@ -1,23 +1,30 @@
-"""`idtrail dead-letters`: records that could not be read."""
+"""`idtrail dead-letters`: records that could not be read; made events of, or discarded, once somebody has looked."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
+from rich.console import Console
 
 from idtrail.cli import Json, app
 from idtrail.cli.client import Api
-from idtrail.cli.screen import ago, console, counted, next_commands, number, print_json, table, when
+from idtrail.cli.screen import ago, console, counted, cut, next_commands, number, print_json, table, when
 from idtrail.settings import load_settings
 
-letters = typer.Typer(no_args_is_help=True, help="Records that could not be read: where they came from and why.")
+letters = typer.Typer(
+    no_args_is_help=True, help="Records that could not be read: where they came from, why, and what became of them."
+)
 app.add_typer(letters, name="dead-letters")
 
+PATH: Final = "/api/v1/dead-letters"
+
+Ids = Annotated[list[UUID] | None, typer.Argument(help="Ids, from the list.", show_default=False)]
+Id = Annotated[list[UUID] | None, typer.Option(help="These only; may be repeated.", show_default=False)]
 Source = Annotated[
     str | None,
     typer.Option(
@@ -28,42 +35,48 @@ Reason = Annotated[str | None, typer.Option(help="The reason's short word, such 
 Organization = Annotated[str | None, typer.Option(help="Only this organization's.", show_default=False)]
 Since = Annotated[str | None, typer.Option(help="A time, a date, or an age such as 24h or 7d.", show_default=False)]
 Until = Annotated[str | None, typer.Option(help="Before this time.", show_default=False)]
-
-PATH = "/api/v1/dead-letters"
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say for each what would happen; change nothing.")]
 
 
 @letters.command("list")
 def list_letters(
+    id: Id = None,
     source: Source = None,
     reason: Reason = None,
     organization: Organization = None,
     since: Since = None,
     until: Until = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only those waiting, redriven or discarded.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most rows.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """List dead letters, newest first."""
+    """List dead letters, newest first: where each came from, why it is here, and what became of it."""
     api = Api(load_settings())
-    narrowed = {"source": source, "reason": reason, "organization": organization, "since": since, "until": until}
+    narrowed = {**_narrowed(id, source, reason, organization, since, until), "state": state}
     items = list(api.pages(PATH, narrowed, limit))
     if as_json:
         print_json(items)
         return
-    counts = api.get(f"{PATH}/stats", narrowed)["items"]
     out, now = console(), datetime.now(UTC)
-    out.print(_headline(counts), soft_wrap=True, markup=False)
+    _headline(out, api.get(f"{PATH}/stats", narrowed)["items"])
     for item in items:
-        out.print(
-            f"  {item['letter_id']}  {ago(item['known_at'], now)}  {item['source']}", soft_wrap=True, markup=False
-        )
-        out.print(f"    {item['position']}: {item['message']}", soft_wrap=True, markup=False)
-    if items:
-        show = f"idtrail dead-letters show {items[0]['letter_id']}"
-        out.print(next_commands(show, "idtrail dead-letters stats"), soft_wrap=True)
+        line = f"  {item['letter_id']}  {item['state']}  {ago(item['known_at'], now)}  {item['source']}"
+        _row(out, line)
+        _row(out, f"    {item['position']}: {item['message']}")
+        if item["decision"]:
+            _row(out, f"    {_decided(item, now)}")
+    waiting = [item for item in items if item["state"] == "waiting"]
+    if waiting:
+        first = waiting[0]
+        redrive = f"idtrail dead-letters redrive --reason {first['reason']} --dry-run"
+        out.print(next_commands(f"idtrail dead-letters show {first['letter_id']}", redrive), soft_wrap=True)
 
 
 @letters.command("stats")
 def count_letters(
+    id: Id = None,
     source: Source = None,
     reason: Reason = None,
     organization: Organization = None,
@@ -72,18 +85,19 @@ def count_letters(
     as_json: Json = False,
 ) -> None:
     """Count dead letters by reason and source, with the first and the last of each."""
-    narrowed = {"source": source, "reason": reason, "organization": organization, "since": since, "until": until}
+    narrowed = _narrowed(id, source, reason, organization, since, until)
     counts = Api(load_settings()).get(f"{PATH}/stats", narrowed)["items"]
     if as_json:
         print_json(counts)
         return
     out, now = console(), datetime.now(UTC)
-    out.print(_headline(counts), soft_wrap=True, markup=False)
+    _headline(out, counts)
     if not counts:
         return
-    rows = table("letters", "reason", "first", "last", "source", right=("letters",))
+    rows = table("waiting", "of", "reason", "first", "last", "source", right=("waiting", "of"))
     for item in counts:
         rows.add_row(
+            "  " + number(item["waiting"]),
             number(item["letters"]),
             item["reason"],
             when(item["first"], seconds=False),
@@ -99,24 +113,166 @@ def count_letters(
 def show_letter(
     letter_id: Annotated[UUID, typer.Argument(help="Its id, from the list.")], as_json: Json = False
 ) -> None:
-    """Show one with its bytes, read from the log."""
+    """Show one with what was decided about it and its bytes, read from the log."""
     letter = Api(load_settings()).get(f"{PATH}/{letter_id}")
     if as_json:
         print_json(letter)
         return
-    out = console()
-    out.print(f"{letter['source']}, {letter['position']}: {letter['message']}", soft_wrap=True, markup=False)
+    out, now = console(), datetime.now(UTC)
     out.print(
-        f"  {letter['size']} bytes at {letter['log_topic']}[{letter['log_partition']}]@{letter['log_offset']}",
+        f"{letter['state']} · {letter['source']}, {letter['position']}: {letter['message']}",
+        soft_wrap=True,
+        markup=False,
+    )
+    for found in letter["decisions"]:
+        told = {"decision_reason": found["reason"], "decision_message": found["message"], "attempts": 1}
+        out.print(f"  {_decided({**found, **told}, now)}", soft_wrap=True, markup=False)
+    out.print(
+        f"  {letter['size']} bytes at {letter['log_topic']}[{letter['log_partition']}]@{letter['log_offset']}, "
+        f"{ago(letter['known_at'], now)}",
         soft_wrap=True,
     )
-    out.print(letter["raw"], soft_wrap=True, markup=False)
+    gone = "  The log has them no more: the topic keeps them for 90 days."
+    out.print(gone if letter["raw"] is None else letter["raw"], soft_wrap=True, markup=False)
+    if letter["state"] == "redriven":
+        out.print(next_commands(f"idtrail events {letter['event_id']}"), soft_wrap=True)
+    elif letter["raw"] is not None:
+        redrive = f"idtrail dead-letters redrive {letter_id} --dry-run"
+        out.print(next_commands(redrive, f'idtrail dead-letters discard {letter_id} --because "…"'), soft_wrap=True)
 
 
-def _headline(counts: Sequence[Any]) -> str:
-    """`12 dead letters: 9 no_timestamp, 3 not_json`."""
-    by_reason: Counter[str] = Counter()
+@letters.command("redrive")
+def redrive_letters(
+    ids: Ids = None,
+    source: Source = None,
+    reason: Reason = None,
+    organization: Organization = None,
+    since: Since = None,
+    until: Until = None,
+    into: Annotated[
+        str, typer.Option(help="The organization that their sources speak for now, if it was set wrongly then.")
+    ] = "",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Make events of dead letters that can be read now. Needs an admin token.
+
+    Each becomes an event of the source that it came from, with that source's trust; its place of origin stays
+    in its headers. What still cannot be read waits on with its new reason. Doing it twice doubles nothing.
+    Exit code 1 if a letter that was to be redriven still waits.
+    """
+    narrowed = _narrowed(ids, source, reason, organization, since, until)
+    results = _all_pages(f"{PATH}/redrive", {"into": into, "dry_run": dry_run}, narrowed)
+    left = any(item["outcome"] in ("still_unreadable", "gone") for item in results)
+    if as_json:
+        print_json(results)
+    else:
+        _show_results(console(), results, dry_run=dry_run, done=("redriven", "would be redriven"))
+    if left and not dry_run:
+        raise typer.Exit(1)
+
+
+@letters.command("discard")
+def discard_letters(
+    because: Annotated[str, typer.Option("--because", help="Why nobody wants them: recorded with your token's name.")],
+    ids: Ids = None,
+    source: Source = None,
+    reason: Reason = None,
+    organization: Organization = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Record that dead letters are not wanted as events. Needs an admin token.
+
+    Nothing is deleted: the letter stays listed with who discarded it, when and why, and can still be redriven
+    by its id.
+    """
+    narrowed = _narrowed(ids, source, reason, organization, since, until)
+    results = _all_pages(f"{PATH}/discard", {"because": because, "dry_run": dry_run}, narrowed)
+    if as_json:
+        print_json(results)
+    else:
+        _show_results(console(), results, dry_run=dry_run, done=("discarded", "would be discarded"))
+
+
+def _narrowed(
+    ids: Sequence[UUID] | None,
+    source: str | None,
+    reason: str | None,
+    organization: str | None,
+    since: str | None,
+    until: str | None,
+) -> dict[str, str | list[str] | None]:
+    named = [str(letter_id) for letter_id in ids or ()]
+    texts = {"source": source, "reason": reason, "organization": organization, "since": since, "until": until}
+    return {"id": named or None, **texts}
+
+
+def _all_pages(path: str, body: object, narrowed: dict[str, str | list[str] | None]) -> list[Any]:
+    api, results, cursor = Api(load_settings()), [], None
+    while True:
+        page = api.post(path, body, {**narrowed, "cursor": cursor})
+        results += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return results
+
+
+_WORDS: Final = {
+    "still_unreadable": "still unreadable",
+    "already_redriven": "already redriven",
+    "already_discarded": "already discarded",
+    "gone": "gone from the log",
+}
+
+
+def _show_results(out: Console, results: Sequence[Any], *, dry_run: bool, done: tuple[str, str]) -> None:
+    """What became of how many in the first line, then each."""
+    words = {**_WORDS, done[0]: done[1] if dry_run else done[0]}
+    counts = Counter(words[item["outcome"]] for item in results)
+    told = ", ".join(f"{number(counts[word])} {word}" for word in (words[done[0]], *_WORDS.values()) if counts[word])
+    out.print(counted(len(results), "dead letter") + (f": {told}" if told else ""), soft_wrap=True, markup=False)
+    for item in results:
+        _row(out, f"  {item['letter_id']}  {words[item['outcome']]}  {item['source']}")
+        why = f"{item['reason']}: {item['message']}" if item["reason"] else item["message"]
+        _row(out, f"    {item['position']}: {why or 'event ' + str(item['event_id'])}")
+    if dry_run and counts[done[1]]:
+        out.print(next_commands("the same without --dry-run"), soft_wrap=True)
+    elif counts["redriven"]:
+        event = next(item["event_id"] for item in results if item["outcome"] == "redriven")
+        out.print(next_commands(f"idtrail events {event}"), soft_wrap=True)
+    elif results:
+        out.print(next_commands("idtrail dead-letters list --state waiting"), soft_wrap=True)
+
+
+def _decided(item: Any, now: datetime) -> str:
+    """`discarded 3 min ago by local: test data`."""
+    at = f"{ago(item['decided_at'], now)} by {item['decided_by']}"
+    if item["decision"] == "redriven":
+        return f"redriven {at}: event {item['event_id']}"
+    if item["decision"] == "discarded":
+        return f"discarded {at}: {item['decision_message']}"
+    times = f" ({item['attempts']} times so far)" if item["attempts"] > 1 else ""
+    return f"tried again {at}{times}: {item['decision_reason']}: {item['decision_message']}"
+
+
+def _headline(out: Console, counts: Sequence[Any]) -> None:
+    """`12 dead letters wait: 9 no_timestamp, 3 not_json · 4 redriven · 1 discarded`."""
+    waiting: Counter[str] = Counter()
     for item in counts:
-        by_reason[item["reason"]] += item["letters"]
-    reasons = ", ".join(f"{number(count)} {reason}" for reason, count in by_reason.most_common())
-    return counted(by_reason.total(), "dead letter") + (f": {reasons}" if reasons else "")
+        waiting[item["reason"]] += item["waiting"]
+    total = waiting.total()
+    reasons = ", ".join(f"{number(count)} {reason}" for reason, count in waiting.most_common() if count)
+    told = [
+        f"{counted(total, 'dead letter')} {'waits' if total == 1 else 'wait'}" + (f": {reasons}" if reasons else "")
+    ]
+    for state in ("redriven", "discarded"):
+        count = sum(item[state] for item in counts)
+        told += [f"{number(count)} {state}"] if count else []
+    out.print(" · ".join(told), soft_wrap=True, markup=False)
+
+
+def _row(out: Console, text: str) -> None:
+    out.print(cut(text, out.width) if out.is_terminal else text, soft_wrap=True, markup=False)

@@ -368,6 +368,25 @@ SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_windo
 CREATE TABLE IF NOT EXISTS incidents ON CLUSTER 'trail' AS incidents_local
 ENGINE = Distributed('trail', currentDatabase(), 'incidents_local', cityHash64(organization));
 
+CREATE TABLE IF NOT EXISTS letter_decisions_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    letter_id UUID,
+    decision LowCardinality(String),
+    decided_at DateTime64(3, 'UTC'),
+    decided_by String,
+    reason LowCardinality(String),
+    message String,
+    event_id UUID,
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    log_offset UInt64
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (organization, letter_id, log_topic, log_partition, log_offset)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE TABLE IF NOT EXISTS letter_decisions ON CLUSTER 'trail' AS letter_decisions_local
+ENGINE = Distributed('trail', currentDatabase(), 'letter_decisions_local', cityHash64(letter_id));
+
 CREATE TABLE IF NOT EXISTS integrations_local ON CLUSTER 'trail' (
     organization LowCardinality(String),
     application_id LowCardinality(String),

@@ -332,6 +332,22 @@ CREATE TABLE IF NOT EXISTS incidents (
 ORDER BY (organization, incident_id)
 SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
+CREATE TABLE IF NOT EXISTS letter_decisions (
+    organization LowCardinality(String),
+    letter_id UUID,
+    decision LowCardinality(String),
+    decided_at DateTime64(3, 'UTC'),
+    decided_by String,
+    reason LowCardinality(String),
+    message String,
+    event_id UUID,
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    log_offset UInt64
+) ENGINE = ReplacingMergeTree
+ORDER BY (organization, letter_id, log_topic, log_partition, log_offset)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
+
 CREATE TABLE IF NOT EXISTS integrations (
     organization LowCardinality(String),
     application_id LowCardinality(String),
