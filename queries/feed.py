@@ -101,6 +101,8 @@ class Start(NamedTuple):
 class FeedReader(Protocol):
     """One reader of the feed."""
 
+    @property
+    def position(self) -> str: ...
     async def next(self) -> Batch: ...
 
 

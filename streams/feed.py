@@ -183,11 +183,12 @@ class Reader:
         self._past: Follower | None = None
         self._targets: Offsets = {}
         self._ended = ""
-        self._position = ""
+        self.position = ""
+        """After what was handed out."""
 
     def join(self, live: Follower) -> None:
         """Be handed what comes from now on."""
-        self._position = self._position or live.position.text()
+        self.position = self.position or live.position.text()
         self._targets = dict(live.position.offsets)
         self._feed.joined.add(self)
 
@@ -196,7 +197,7 @@ class Reader:
         self._past = self._feed.past()
         await self._past.connect()
         self._past.begin(begin)
-        self._position = self._past.position.text()
+        self.position = self._past.position.text()
 
     def offer(self, messages: Sequence[Message]) -> None:
         """Queue those that are wanted. One too many ends the reader, or, while it catches up, its queueing."""
@@ -234,12 +235,12 @@ class Reader:
                         await self._filled.wait()
         live = self._feed.live
         if not self._ended and live is not None and self._past is None and not self._queue:
-            self._position = live.position.text()  # nothing up to there was wanted
-        return Batch([], self._position, self._ended)
+            self.position = live.position.text()  # nothing up to there was wanted
+        return Batch([], self.position, self._ended)
 
     def _batch(self, messages: list[Message]) -> Batch:
-        self._position = messages[-1].position
-        return Batch(messages, self._position)
+        self.position = messages[-1].position
+        return Batch(messages, self.position)
 
     async def _from_the_past(self, past: Follower) -> list[Message]:
         offsets = past.position.offsets
@@ -261,7 +262,7 @@ class Reader:
             return []
         async with self._feed.past_pace:
             messages = past.decode(records)
-        self._position = past.position.text()
+        self.position = past.position.text()
         return [message for message in messages if self._wants(message)]
 
     async def close(self) -> None:

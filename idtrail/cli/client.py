@@ -6,18 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
 
 from idtrail.settings import Settings
 from idtrail.stack.lock import read_running
+from queries.feed import FeedAway, Gone
 from schemas.errors import BadUsage, Denied, NotFound, StoreAway, UserError
 
 TIMEOUT_SECONDS: Final = 60.0
+SILENCE_SECONDS: Final = 45.0
+"""A stream that is silent for so long is lost: it gives a sign of life three times as often."""
 
 _ERRORS: Final[dict[int, type[UserError]]] = {
     400: BadUsage,
     401: Denied,
     403: Denied,
     404: NotFound,
+    410: Gone,
     422: BadUsage,
 }
 
@@ -70,6 +75,22 @@ class Api:
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def stream(self, path: str, parameters: Parameters, last_id: str) -> Iterator[ServerSentEvent]:
+        """The messages of a stream, those without data too, until it ends. Raises `FeedAway` when it breaks."""
+        query = {name: value for name, value in parameters.items() if value is not None}
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        try:
+            with self._http.stream("GET", path, params=query, headers=headers, timeout=SILENCE_SECONDS) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    kind = FeedAway if answer.status_code >= 500 else _ERRORS.get(answer.status_code, UserError)
+                    raise kind(_sentence(answer))
+                yield from EventSource(answer).iter_sse()
+        except httpx.TimeoutException:
+            raise FeedAway(f"nothing came from {self.url} for {SILENCE_SECONDS:.0f} s") from None
+        except (httpx.HTTPError, SSEError) as error:
+            raise FeedAway(f"{self.url} does not answer ({error})") from None
 
     def _send(
         self, method: str, path: str, *, parameters: Parameters | None = None, json: object = None

@@ -120,7 +120,9 @@ async def stream(
 
 
 async def _written(context: Context, token: str, following: Opened) -> AsyncIterator[bytes]:
-    yield b": idtrail\n\n"
+    yield write_batch(
+        Batch([], following.reader.position), following.wanted
+    )  # so that even a short stay can be resumed
     checked = context.clock()
     while True:
         batch = await following.reader.next()

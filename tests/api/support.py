@@ -114,6 +114,7 @@ class Played:
 
 class PlayedReader:
     def __init__(self, messages: list[Message]) -> None:
+        self.position = "1."
         last = messages[-1].position if messages else "1.0"
         pieces = [messages[start : start + 3] for start in range(0, len(messages), 3)]
         self._batches = [Batch(piece, piece[-1].position) for piece in pieces]

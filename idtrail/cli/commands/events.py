@@ -78,14 +78,15 @@ def show_events(out: Console, items: list[Item], limit: int) -> None:
             item["event_type"] or "(no type)",
             item["application_name"] or "-",
             item["subject_name"] or item["subject_id"] or "-",
-            coloured(_result(item), "red" if item["outcome"] == "failure" else ""),
+            coloured(result(item), "red" if item["outcome"] == "failure" else ""),
         )
     if items:
         out.print(rows)
         out.print(next_commands(f"idtrail events {items[0]['event_id']}"), soft_wrap=True)
 
 
-def _result(item: Item) -> str:
+def result(item: Item) -> str:
+    """What became of it: the provider's status, the cause in words, its text."""
     status = f"{item['http_status']} " if item["http_status"] else ""
     return status + (why(item["cause"], item["detail"], item["attribute"]) or item["outcome"])
 

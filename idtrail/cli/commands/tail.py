@@ -1,0 +1,127 @@
+"""`idtrail tail`: events, failures and incidents as they come."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, NamedTuple
+
+import orjson
+import typer
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.commands.events import result
+from idtrail.cli.following import follow
+from idtrail.cli.screen import console, counted, moment, why
+from idtrail.settings import load_settings
+
+Item = dict[str, Any]
+
+TODAY: Final = timedelta(hours=12)
+"""An event so near to now is shown with its time, another one with its date."""
+
+
+@app.command()
+def tail(
+    failures: Annotated[bool, typer.Option("--failures", help="Only attempts that failed.")] = False,
+    incidents: Annotated[bool, typer.Option("--incidents", help="Incidents, as they begin, change and end.")] = False,
+    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
+    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
+    person: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
+    since: Annotated[str | None, typer.Option(help="Begin with what was logged since: an age (10m), a time.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show events as they are logged, one line each, until Ctrl-C. A lost connection is taken up where it broke."""
+    kinds = ["failures"] * failures + ["incidents"] * incidents
+    parameters = {
+        "kinds": kinds or ["events"],
+        "application": app_name,
+        "type": event_type,
+        "cause": cause,
+        "subject": person,
+        "since": since,
+    }
+    out = console()
+    widths = Widths.of(out.width) if out.is_terminal else None
+    try:
+        for message in follow(lambda: Api(load_settings()), parameters, _say, time.sleep):
+            if as_json:
+                typer.echo(message.data)
+            else:
+                item = orjson.loads(message.data)
+                out.print(line(message.event, item, datetime.now(UTC), widths), soft_wrap=True)
+                out.file.flush()
+    except KeyboardInterrupt:
+        return  # how one leaves
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"idtrail: {sentence}", err=True)
+
+
+class Widths(NamedTuple):
+    """Columns of a screen: what stands behind them is cut at its edge."""
+
+    app: int
+    attempt: int
+    who: int
+    screen: int
+
+    @classmethod
+    def of(cls, screen: int) -> Widths:
+        """More room for names on a wider one."""
+        return cls(9, 13, 15, screen) if screen < 110 else cls(16, 20, 26, screen)
+
+
+WHEN_WIDTH: Final = 10
+
+
+def line(name: str, item: Item, now: datetime, widths: Widths | None) -> Text:
+    """One message. Without widths, as off a terminal, nothing is cut."""
+    incident = name == "incident"
+    at, app_name, attempt, who, said = _incident(item) if incident else _event(item)
+    wide = widths or Widths.of(1000)
+    cells = [_fit(_when(at, now), WHEN_WIDTH, cut=False)]
+    columns = zip((app_name, attempt, who), wide[:3], strict=True)
+    cells += [_fit(text or "-", width, cut=widths is not None) for text, width in columns]
+    text = "  ".join([*cells, _printable(said)])
+    if widths is not None and cell_len(text) > widths.screen:
+        text = set_cell_size(text, widths.screen - 1) + "…"
+    failed = not incident and item["outcome"] == "failure"
+    return Text(text.rstrip(), "red" if failed else "")
+
+
+def _event(item: Item) -> tuple[datetime | None, str, str, str, str]:
+    at = moment(item["occurred_at"]) if item["time_quality"] == "ok" else None
+    action = f"{item['kind']} {item['action']}".removeprefix("user ").removeprefix("integration ")
+    attempt = item["event_type"] if item["kind"] == "other" else action
+    return at, item["application_name"], attempt, item["subject_name"] or item["subject_id"], result(item)
+
+
+def _incident(item: Item) -> tuple[datetime | None, str, str, str, str]:
+    said = f"{item['state']} · {why(item['cause'], item['detail'], item['attribute'])}"
+    people = counted(item["people"], "person", "people")
+    return moment(item["last_at"]), item["application"], "incident", people, said
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return "no time"
+    at = at.astimezone(UTC)
+    return at.strftime("%H:%M:%S" if abs(now - at) < TODAY else "%Y-%m-%d")
+
+
+def _fit(text: str, width: int, *, cut: bool) -> str:
+    text = _printable(text)
+    if cell_len(text) > width:
+        return set_cell_size(text, width - 1) + "…" if cut else text
+    return set_cell_size(text, width)
+
+
+def _printable(text: str) -> str:
+    """Names come from outside: nothing in them may steer the terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -1,0 +1,62 @@
+"""Following the live feed for as long as one likes, through restarts and lost connections, without gap or repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+import orjson
+from httpx_sse import ServerSentEvent
+
+from idtrail.cli.client import Parameters
+from queries.feed import Gone
+from schemas.errors import Away, UserError
+
+PATH: Final = "/api/v1/stream"
+LONGEST_WAIT_SECONDS: Final = 30
+
+
+class Streaming(Protocol):
+    """What is used of `Api`."""
+
+    def stream(self, path: str, parameters: Parameters, last_id: str) -> Iterator[ServerSentEvent]: ...
+
+
+def follow(
+    connect: Callable[[], Streaming],
+    parameters: Parameters,
+    say: Callable[[str], None],
+    wait: Callable[[float], None],
+) -> Iterator[ServerSentEvent]:
+    """Messages with data, for ever: `connect` is called anew after each break.
+
+    What cannot work at the very beginning is raised; a break later is waited out, and `say` told. A position that
+    the log does not hold any more is told too: then the feed goes on with what comes now.
+    """
+    last, tries, began = "", 0, False
+    while True:
+        trouble = "the connection ended"
+        try:
+            for message in connect().stream(PATH, parameters, last):
+                if tries:
+                    say("connected again")
+                last, tries, began = message.id or last, 0, True
+                if message.event == "dropped":
+                    trouble = str(orjson.loads(message.data)["reason"])
+                    break
+                if message.data:
+                    yield message
+        except Gone as error:
+            if not last:
+                raise
+            say(f"there is a gap: {error}. Going on with what comes now")
+            last, parameters = "", {name: value for name, value in parameters.items() if name != "since"}
+            continue
+        except (Away, UserError) as error:
+            if not began:
+                raise
+            trouble = str(error)
+        seconds = min(2**tries, LONGEST_WAIT_SECONDS)
+        tries += 1
+        say(f"{trouble}; trying again in {seconds} s")
+        wait(seconds)
