@@ -19,6 +19,7 @@ STYLES: Final = {
     "failure": "red",
     "open": "yellow",
     "OPEN": "yellow",
+    "regressed": "yellow",
     "closed": "green",
     "resolved": "green",
     "success": "green",

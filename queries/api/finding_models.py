@@ -40,6 +40,8 @@ class FailureGroup(BaseModel):
 class Failures(BaseModel):
     """What failed and why; most tries first."""
 
+    since: datetime = Field(description="The range that was counted.")
+    until: datetime
     attempts: int
     failures: int
     share: float = Field(description="Failures of attempts, from 0 to 1.")

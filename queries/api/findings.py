@@ -46,7 +46,7 @@ def failures(
     )
     found = list_failures(context.store, chosen, limit)
     share = round(found.failures / found.attempts, 6) if found.attempts else 0.0
-    return {**found._asdict(), "share": share, "items": found.groups}
+    return {**found._asdict(), "since": begin, "until": end, "share": share, "items": found.groups}
 
 
 @router.get("/failures/windows", response_model=models.Windows)

@@ -52,3 +52,40 @@ class Incidents(BaseModel):
 
     items: list[Incident]
     next: str | None
+
+
+class Subject(BaseModel):
+    """A person or group whose attempts failed."""
+
+    subject_id: str
+    kind: str = Field(description="user or group.")
+    name: str = Field(description="Its latest name; empty when none is known.")
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    mended_at: datetime | None = Field(description="When a success ended its last trouble here; null: still in it.")
+
+
+class Said(BaseModel):
+    """A text of the provider's."""
+
+    detail: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Hour(BaseModel):
+    """Failures within one hour."""
+
+    hour: datetime
+    attempts: int
+
+
+class IncidentDetail(Incident):
+    """One incident whole. `next` is the cursor of more subjects; null ends."""
+
+    subjects: list[Subject] = Field(description="Those still in trouble first; then the latest failures first.")
+    next: str | None
+    texts: list[Said] | None = Field(description="The most frequent twenty; null on pages after the first.")
+    hours: list[Hour] | None = Field(description="Hours with failures, in order; null on pages after the first.")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from queries.api import incident_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import MAX_VALUES, Causes, CursorText, Name, Since, Until, time_range
+from queries.incident_details import read_details
 from queries.incidents import Incidents, State, find_incident, incident_object, list_incidents
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
@@ -51,7 +52,7 @@ def incidents(
     return list_incidents(context.store, chosen, now, cursor, limit)._asdict()
 
 
-@router.get("/{incident_id}", response_model=models.Incident)
+@router.get("/{incident_id}", response_model=models.IncidentDetail)
 def incident(
     context: Given,
     organization: Organization,
@@ -59,6 +60,13 @@ def incident(
         str,
         Path(pattern=f"^[0-9a-fA-F]{{{SHORTEST_BEGINNING},32}}$", description="Its id, or the beginning of it."),
     ],
+    cursor: CursorText = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Most people and groups.")] = 100,
 ) -> Answer:
-    """One incident. 409 with `candidates` when several begin so."""
-    return incident_object(find_incident(context.store, organization, incident_id), context.clock())
+    """One incident with whom it hit, what the provider said, and its hours.
+
+    409 with `candidates` when several incidents begin so.
+    """
+    row = find_incident(context.store, organization, incident_id)
+    details = read_details(context.store, row, cursor, limit)
+    return {**incident_object(row, context.clock()), **details._asdict()}

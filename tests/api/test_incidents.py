@@ -67,3 +67,27 @@ async def test_events_name_their_incident_and_are_found_by_it(api: httpx.AsyncCl
     assert counted["items"] == [{"cause": "credentials", "events": 2}]
     assert (await get(api, f"/api/v1/events/{items[0]['event_id']}", using()))["incident_id"] == conflict
     assert_problem(await api.get("/api/v1/events", headers=using(), params={"incident": "x"}), 422)
+
+
+async def test_one_incident_tells_whom_it_hit_what_was_said_and_when(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    people = [{"id": f"{number:024x}", "type": "user", "username": f"person.{number}"} for number in (1, 2)]
+    trail.insert(failed(1, resource=people[0], code="409"), failed(2, resource=people[1], code="409"))
+    trail.insert(attempt(9, resource=people[0]))
+    (identity,) = {item["incident_id"] for item in (await get(api, "/api/v1/events", using()))["items"]} - {None}
+    put(trail, row(trail.organization, 1, incident_id=bytes.fromhex(identity), cause="conflict"))
+    path = f"/api/v1/incidents/{identity}"
+    whole = await get(api, path, using())
+    assert (whole["incident_id"], whole["state"]) == (identity, "open")
+    assert [(subject["name"], subject["attempts"], subject["mended_at"]) for subject in whole["subjects"]] == [
+        ("person.2", 1, None),
+        ("person.1", 1, "2026-03-19T11:09:00Z"),
+    ]
+    assert [(text["detail"], text["attempts"]) for text in whole["texts"]] == [("no · refused", 2)]
+    assert whole["hours"] == [{"hour": "2026-03-19T11:00:00Z", "attempts": 2}]
+    first = await get(api, path, using(), limit=1)
+    rest = await get(api, path, using(), limit=1, cursor=first["next"])
+    assert first["subjects"] + rest["subjects"] == whole["subjects"]
+    assert (rest["texts"], rest["hours"], rest["next"]) == (None, None, None)
+    assert_problem(await api.get(path, headers=using(), params={"cursor": "x"}), 400)

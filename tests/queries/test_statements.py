@@ -12,6 +12,7 @@ from queries.counts import Dimension, counts_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import history_sql, suspects_sql
+from queries.incident_details import hours_sql, subjects_sql, texts_sql
 from queries.incidents import Incidents, incidents_sql
 from queries.incidents import one_sql as incident_sql
 from queries.selection import Selection
@@ -44,6 +45,9 @@ STATEMENTS = {
     "windows": windows_sql(WINDOWS),
     "incidents": incidents_sql(INCIDENTS, after=True),
     "incident": incident_sql(VALUE),
+    "incident's people": subjects_sql(after=True),
+    "incident's texts": texts_sql(FULL),
+    "incident's hours": hours_sql(FULL),
     "history": history_sql(),
     "accepted": accepted_sql(same=True),
     "accepted of others": accepted_sql(same=False),

@@ -29,6 +29,7 @@ def events(
     app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
     subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
+    incident: Annotated[str | None, typer.Option(help="Failures of this incident: its id, or the beginning.")] = None,
     text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
     unplaced: Annotated[bool, typer.Option(help="Events whose time cannot be believed.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most events.")] = 50,
@@ -56,6 +57,7 @@ def events(
         "application": app_name,
         "subject": subject,
         "actor": actor,
+        "incident": incident and api.get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
         "text": text,
         "time": "unplaced" if unplaced else None,
     }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
 from idtrail.cli import Json, app
 from idtrail.cli.client import Api
-from idtrail.cli.screen import ago, coloured, console, counted, next_commands, number, print_json, table, why
+from idtrail.cli.incident_screens import SHORT, show_incidents
+from idtrail.cli.screen import ago, coloured, console, counted, moment, next_commands, number, print_json, table, why
 from idtrail.settings import load_settings
+
+Item = dict[str, Any]
+
+MAX_INCIDENTS: Final = 1000
 
 
 @app.command()
@@ -20,28 +26,57 @@ def failures(
     until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Only this application: id or name.")] = None,
     cause: Annotated[str | None, typer.Option(help="Only this cause, such as credentials.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most rows.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most incidents; with --json, most causes.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Show failed attempts by application and cause, with the remedy and whether the trouble goes on."""
-    parameters = {"since": since, "until": until, "application": app_name, "cause": cause, "limit": limit}
-    answer = Api(load_settings()).get("/api/v1/failures", parameters)
+    """Show what failed as incidents: each with its tries, people, state and remedy. --json: by cause."""
+    parameters = {"since": since, "until": until, "application": app_name, "cause": cause}
+    api = Api(load_settings())
+    answer = api.get("/api/v1/failures", {**parameters, "limit": limit})
     if as_json:
         print_json(answer["items"])
-    else:
-        show_failures(console(), answer, since, datetime.now(UTC))
+        return
+    incidents = list(api.pages("/api/v1/incidents", {**parameters, "failing": True}, MAX_INCIDENTS))
+    show_failures(console(), answer, incidents, limit, since, datetime.now(UTC))
 
 
-def show_failures(out: Console, answer: dict[str, Any], since: str, now: datetime) -> None:
-    """The screen."""
+def show_failures(out: Console, answer: Item, incidents: list[Item], limit: int, since: str, now: datetime) -> None:
+    """The screen: incidents, or causes where the failures are not folded into incidents."""
     items, attempts, failed = answer["items"], answer["attempts"], answer["failures"]
-    share = f" ({failed / attempts:.0%})" if attempts else ""
-    still = sum(item["state"] == "open" for item in items)
-    head = f"last {since}" if since[-1:] in "smhdw" else f"since {since}"
-    out.print(f"{head}: {counted(failed, 'failure')} of {counted(attempts, 'attempt')}{share}, {still} open")
+    share = f" ({failed * 100 / attempts:.0f} %)" if attempts else ""
+    begin = moment(answer["since"])
+    new = sum(begin is not None and begin <= datetime.fromisoformat(item["first_at"]) for item in incidents)
+    out.print(
+        f"{_range(since)}: {counted(failed, 'failure')} of {counted(attempts, 'attempt')}{share}, "
+        f"{'at least ' if len(incidents) == MAX_INCIDENTS else ''}{counted(len(incidents), 'incident')}, {new} new",
+        soft_wrap=True,
+    )
     if not items:
         out.print("Nothing failed." if attempts else "Nothing was attempted in that time.")
         return
+    out.print()
+    if not incidents:
+        _show_causes(out, items, now)
+        return
+    show_incidents(out, incidents[:limit], now)
+    if len(incidents) > limit:
+        out.print(f"  {number(len(incidents) - limit)} more (--limit)", style="dim")
+    nowhere = sum(item["tries"] for item in items if not item["application_id"])
+    if nowhere:
+        out.print(f"  {counted(nowhere, 'failure')} of no known application: idtrail events --outcome failure")
+    first = incidents[0]
+    out.print(
+        next_commands(f"idtrail incidents show {first['incident_id'][:SHORT]}", "idtrail failures --since 7d"),
+        soft_wrap=True,
+    )
+
+
+def _range(since: str) -> str:
+    age = re.fullmatch(r"(\d+)\s*([smhdw])", since.strip())
+    return f"last {age[1]} {'min' if age[2] == 'm' else age[2]}" if age else f"since {since}"
+
+
+def _show_causes(out: Console, items: list[Item], now: datetime) -> None:
     rows = table("app", "tries", "people", "last", "state", "why", right=("tries", "people"))
     for item in items:
         rows.add_row(

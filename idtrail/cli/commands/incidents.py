@@ -1,0 +1,102 @@
+"""`idtrail incidents`: what is broken instead of what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.incident_screens import SHORT, show_incident, show_incidents
+from idtrail.cli.screen import console, counted, next_commands, number, print_json
+from idtrail.settings import load_settings
+
+Item = dict[str, Any]
+
+PATH: Final = "/api/v1/incidents"
+STATES: Final = ("open", "regressed", "quiet", "resolved")
+
+incidents = typer.Typer(help="Failures folded into troubles: what is broken, since when, for whom, and what to do.")
+app.add_typer(incidents, name="incidents", invoke_without_command=True)
+
+Since = Annotated[str, typer.Option(help="Of this time on, and all that go on: a time, a date, or an age (24h, 7d).")]
+Until = Annotated[str | None, typer.Option(help="That began before this time.", show_default=False)]
+State = Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATES)}; may be repeated.", show_default=False)]
+App = Annotated[str | None, typer.Option("--app", help="Only this application: id or name.", show_default=False)]
+Cause = Annotated[list[str] | None, typer.Option(help="Only this cause, such as credentials.", show_default=False)]
+Subject = Annotated[
+    str | None, typer.Option(help="That hit this person or group: id, user name or address.", show_default=False)
+]
+Limit = Annotated[int, typer.Option(min=1, help="Most incidents.")]
+
+
+@incidents.callback()
+def incidents_or_one(
+    context: typer.Context,
+    since: Since = "7d",
+    until: Until = None,
+    state: State = None,
+    app_name: App = None,
+    cause: Cause = None,
+    subject: Subject = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List incidents, those that go on first; `show` tells one whole."""
+    if context.invoked_subcommand is None:
+        list_incidents(since, until, state, app_name, cause, subject, limit, as_json)
+
+
+@incidents.command("list")
+def list_incidents(
+    since: Since = "7d",
+    until: Until = None,
+    state: State = None,
+    app_name: App = None,
+    cause: Cause = None,
+    subject: Subject = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List incidents, those that go on first."""
+    parameters = {
+        "since": since,
+        "until": until,
+        "state": state,
+        "application": app_name,
+        "cause": cause,
+        "subject": subject,
+    }
+    found = list(Api(load_settings()).pages(PATH, parameters, limit))
+    if as_json:
+        print_json(found)
+        return
+    out, now = console(), datetime.now(UTC)
+    counts = [f"{number(count)} {name}" for name in STATES if (count := _in_state(found, name))]
+    more = ", there may be more (--limit)" if len(found) == limit else ""
+    out.print(f"{counted(len(found), 'incident')}{': ' if counts else ''}{', '.join(counts)}{more}", soft_wrap=True)
+    if found:
+        out.print()
+        show_incidents(out, found, now)
+        out.print(next_commands(f"idtrail incidents show {found[0]['incident_id'][:SHORT]}"), soft_wrap=True)
+
+
+def _in_state(items: Sequence[Item], state: str) -> int:
+    return sum(item["state"] == state for item in items)
+
+
+@incidents.command("show")
+def show(
+    incident_id: Annotated[str, typer.Argument(help="Its id, or as much of its beginning as is unique.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most people and groups.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show one: what broke and when, what to do, who is hit, what the provider says, and its hours."""
+    item = Api(load_settings()).get(f"{PATH}/{incident_id}", {"limit": limit})
+    if as_json:
+        print_json(item)
+    else:
+        show_incident(console(), item, datetime.now(UTC))

@@ -1,0 +1,185 @@
+"""Incidents in a terminal: a list of them, and one whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from idtrail.cli.screen import ago, coloured, counted, moment, next_commands, number, span, table, when, why
+
+Item = dict[str, Any]
+
+SHORT: Final = 8
+"""Digits of an id on the screen: they are enough to ask for it."""
+SHOWN_TEXTS: Final = 5
+SHOWN_HOURS: Final = 48
+_BARS: Final = " ▁▂▃▄▅▆▇█"
+
+
+def show_incidents(out: Console, items: Sequence[Item], now: datetime) -> None:
+    """Two lines each: what it is with its numbers; its id, since when it lasts, and what to do."""
+    names = max(SHORT, *(Text(_app(item)).cell_len for item in items))
+    names = min(names, out.width // 6)
+    columns = [_numbers(item, now) for item in items]
+    heads = ("tries", "people", "first", "last", "state")
+    widths = [max(len(head), *(len(row[place]) for row in columns)) for place, head in enumerate(heads)]
+    room = max(out.width - 2 - sum(width + 2 for width in widths), 20)
+    head = [
+        name.ljust(width) if place == 4 else name.rjust(width)
+        for place, (name, width) in enumerate(zip(heads, widths, strict=True))
+    ]
+    out.print(Text(f"  {'incident':{room}}  {'  '.join(head)}", "dim", no_wrap=True, overflow="crop"))
+    for item, row in zip(items, columns, strict=True):
+        title = Text.assemble(_fit(_app(item), names), "  ", why(item["cause"], item["detail"], item["attribute"]))
+        title.truncate(room, overflow="ellipsis", pad=True)
+        line = Text.assemble("  ", title, no_wrap=True, overflow="crop")
+        for width, cell in zip(widths[:-1], row[:-1], strict=True):
+            line.append(f"  {cell:>{width}}")
+        out.print(line.append("  ").append_text(coloured(row[-1])))
+        _print_indented(out, Text(item["incident_id"][:SHORT].ljust(names), "dim"), _story(item, now))
+
+
+def _app(item: Item) -> str:
+    return str(item["application"] or item["application_id"])
+
+
+def _fit(text: str, width: int) -> Text:
+    fitted = Text(text)
+    fitted.truncate(width, overflow="ellipsis", pad=True)
+    return fitted
+
+
+def _numbers(item: Item, now: datetime) -> list[str]:
+    return [
+        number(item["attempts"]),
+        number(item["people"]) if item["people"] or not item["groups"] else f"{number(item['groups'])} gr.",
+        _age(item["first_at"], now),
+        _age(item["last_at"], now),
+        item["state"],
+    ]
+
+
+def _age(text: str, now: datetime) -> str:
+    at = moment(text)
+    return span(now - at) if at else "-"
+
+
+def _story(item: Item, now: datetime) -> str:
+    if item["ended_at"]:
+        return f"from {when(item['since'], seconds=False)} to {when(item['ended_at'], seconds=False)} ({_lasted(item)})"
+    again = "again " if item["episodes"] > 1 else ""
+    return f"{again}since {when(item['since'], seconds=False)} · remedy: {item['remedy']}"
+
+
+def _lasted(item: Item) -> str:
+    since, ended = moment(item["since"]), moment(item["ended_at"])
+    return span(ended - since) if since and ended else "-"
+
+
+def _print_indented(out: Console, first: Text, text: str) -> None:
+    """`text` behind `first`, and its further lines below its own beginning: a sentence is never cut."""
+    indent = first.cell_len + 4
+    lines = Text(text).wrap(out, max(out.width - indent, 20))
+    for place, line in enumerate(lines):
+        line.rstrip()
+        head = Text.assemble("  ", first, "  ") if place == 0 else Text(" " * indent)
+        out.print(head.append_text(line), no_wrap=True, overflow="crop")
+
+
+def show_incident(out: Console, item: Item, now: datetime) -> None:
+    """The screen of one."""
+    title = why(item["cause"], item["detail"], item["attribute"])
+    out.print(Text.assemble(_app(item), "  ", title, " · ", coloured(item["state"])))
+    for line in _how_it_stands(item, now):
+        out.print(line)
+    out.print(item["sentence"])
+    out.print(f"Remedy: {item['remedy']}")
+    if item["subjects"]:
+        out.print()
+        _show_subjects(out, item, now)
+    if item["texts"]:
+        out.print()
+        _show_texts(out, item, now)
+    if item["hours"]:
+        out.print()
+        for line in _hours(item["hours"]):
+            out.print(Text(line, no_wrap=True, overflow="crop"))
+    named = next((subject for subject in item["subjects"] if subject["kind"] == "user"), None)
+    commands = [f"idtrail lifecycle {named['name'] or named['subject_id']}"] if named else []
+    commands.append(f"idtrail events --incident {item['incident_id'][:SHORT]} --since {when(item['first_at'])[:10]}")
+    if item["ended_by"]:
+        commands.append(f"idtrail events {item['ended_by']}")
+    out.print(next_commands(*commands), soft_wrap=True)
+
+
+def _how_it_stands(item: Item, now: datetime) -> list[str]:
+    since, tries = when(item["since"]), f"{counted(item['attempts'], 'try', 'tries')} of {_whom(item)}"
+    if item["ended_at"]:
+        lines = [f"from {since} to {when(item['ended_at'])} ({_lasted(item)})", tries]
+    else:
+        left = f"{counted(item['affected'], 'is', 'are')} still in trouble"
+        lines = [
+            f"since {since} ({_age(item['since'], now)}), last try {ago(item['last_at'], now)}",
+            f"{tries}; {left}",
+        ]
+    if item["episodes"] > 1:
+        lines.append(f"the {_ordinal(item['episodes'])} time since {when(item['first_at'])}")
+    if item["change"]:
+        change, begun = item["change"], moment(item["since"])
+        at = moment(change["at"])
+        before = f", {span(begun - at)} before" if at and begun else ""
+        by = f" by {change['actor']}" if change["actor"] else ""
+        lines.append(f"changed last{by}: {change['event_type']} {when(change['at'])}{before}")
+    return lines
+
+
+def _whom(item: Item) -> str:
+    people = counted(item["people"], "person", "people")
+    groups = counted(item["groups"], "group")
+    if not item["groups"]:
+        return people
+    return f"{people} and {groups}" if item["people"] else groups
+
+
+def _ordinal(count: int) -> str:
+    ending = "th" if count % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
+    return f"{number(count)}{ending}"
+
+
+def _show_subjects(out: Console, item: Item, now: datetime) -> None:
+    rows = table("person or group", "tries", "first (UTC)", "last", "mended", right=("tries",))
+    for subject in item["subjects"]:
+        mended = when(subject["mended_at"], seconds=False)
+        rows.add_row(
+            "  " + (subject["name"] or subject["subject_id"] or "-"),
+            number(subject["attempts"]),
+            when(subject["first_at"], seconds=False),
+            ago(subject["last_at"], now),
+            coloured(mended, "green") if subject["mended_at"] else coloured("not yet", "yellow"),
+        )
+    out.print(rows)
+    left = item["people"] + item["groups"] - len(item["subjects"])
+    if item["next"] and left > 0:
+        out.print(f"  {number(left)} more (--limit)", style="dim")
+
+
+def _show_texts(out: Console, item: Item, now: datetime) -> None:
+    rows = table("tries", "last", "what the provider said", right=("tries",))
+    for text in item["texts"][:SHOWN_TEXTS]:
+        rows.add_row(number(text["attempts"]), ago(text["last_at"], now), text["detail"] or "-")
+    out.print(rows)
+
+
+def _hours(hours: Sequence[Item]) -> tuple[str, str]:
+    """The last hours before the last failure, one mark each; a blank where nothing failed."""
+    counts = {datetime.fromisoformat(found["hour"]): found["attempts"] for found in hours}
+    last = max(counts)
+    shown = [counts.get(last - timedelta(hours=back), 0) for back in range(SHOWN_HOURS - 1, -1, -1)]
+    most = max(shown)
+    marks = "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] for count in shown)
+    head = f"  failures by hour, at most {number(most)} in one, up to {when(last.isoformat(), seconds=False)}"
+    return head, f"  |{marks}|"

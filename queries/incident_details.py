@@ -1,0 +1,134 @@
+"""One incident whole: whom it hit and who is mended, what the provider said, and how it came hour by hour."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.cursor import Cursor, decode_cursor, encode_cursor
+from queries.incidents import Row
+from queries.runs import SOME, runs_sql
+from queries.selection import Selection
+from queries.store import Store
+from schemas.recovery import SCOPES, Scope
+from schemas.times import SENTINEL, to_microseconds
+
+MAX_TEXTS: Final = 20
+MAX_HOURS: Final = 1000
+"""Of those in which something failed; the latest."""
+
+
+class Details(NamedTuple):
+    """What a row of `incidents` sums up."""
+
+    subjects: list[Row]
+    """subject_id, kind, name, attempts, first_at, last_at, mended_at (None: still in trouble). Those in trouble
+    first, then by their last failure, the latest first."""
+    next: str | None
+    """Cursor of more subjects; None ends."""
+    texts: list[Row] | None
+    """detail, attempts, first_at, last_at; the most frequent. None on pages after the first."""
+    hours: list[Row] | None
+    """hour, attempts, in order; only hours with failures. None on pages after the first."""
+
+
+def subjects_sql(*, after: bool) -> str:
+    """The people and groups of one incident: mended when the last of their runs has ended, as in the fold."""
+    keyset = ""
+    if after:
+        keyset = (
+            " WHERE rank > {after_rank:UInt8} OR rank = {after_rank:UInt8}"
+            " AND (last_us, event) < ({after_at:Int64}, {after_id:String})"
+        )
+    return (
+        "SELECT * FROM (SELECT run.subject_id AS subject_id, run.kind AS kind, sum(run.attempts) AS attempts,"
+        " min(run.first_at) AS first_us, max(run.last_at) AS last_us,"
+        " if(min(run.ended_at) = 0, 0, max(run.ended_at)) AS mended_us, if(mended_us = 0, 0, 1) AS rank,"
+        " lower(hex(argMax(run.last_event, tuple(run.last_at, run.last_event)))) AS event"
+        f" FROM ({runs_sql(SOME)}) AS run GROUP BY subject_id, kind){keyset}"
+        " ORDER BY rank, last_us DESC, event DESC LIMIT {limit:UInt32}"
+    )
+
+
+_NAMES: Final = (
+    "SELECT subject_id, argMax(subject_name, tuple(occurred_at, event_id, version)) FROM events_by_subject"
+    " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)} AND subject_name != ''"
+    " GROUP BY subject_id LIMIT {limit:UInt32}"
+)
+
+
+def texts_sql(selection: Selection) -> str:
+    """What the provider said, the most frequent first."""
+    return (
+        "SELECT detail, count() AS attempts, min(occurred_at) AS first_at, max(occurred_at) AS last_at"
+        f" FROM ({selection.in_force_sql(('detail',), 'attempts_by_application')})"
+        " GROUP BY detail ORDER BY attempts DESC, detail LIMIT {limit:UInt32}"
+    )
+
+
+def hours_sql(selection: Selection) -> str:
+    """Failures by hour, the latest first."""
+    return (
+        "SELECT toStartOfHour(occurred_at) AS hour, count() AS attempts"
+        f" FROM ({selection.in_force_sql((), 'attempts_by_application')})"
+        " GROUP BY hour ORDER BY hour DESC LIMIT {limit:UInt32}"
+    )
+
+
+def read_details(store: Store, row: Row, cursor: str | None = None, limit: int = 100) -> Details:
+    """Of a row of `incidents`, with at most `limit` subjects. Raises `BadUsage` for a foreign cursor."""
+    incident = bytes(row["incident_id"]).hex()
+    question = f"incident {incident}"
+    after = decode_cursor(cursor, question) if cursor else None
+    place: Row = {}
+    if after is not None:
+        place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
+    found = store.query_dicts(
+        subjects_sql(after=after is not None), _run_parameters(row, incident) | place | {"limit": limit + 1}
+    )
+    subjects, more = found[:limit], None
+    if len(found) > limit:
+        last = subjects[-1]
+        more = encode_cursor(Cursor(_time(last["last_us"]), UUID(last["event"]), rank=last["rank"]), question)
+    names = _names(store, row["organization"], [subject["subject_id"] for subject in subjects])
+    told = [_subject(subject, names) for subject in subjects]
+    if after is not None:
+        return Details(told, more, None, None)
+    end = row["last_at"] + timedelta(microseconds=1)
+    failed = Selection(row["organization"], row["first_at"], end, outcomes=("failure",), incident=incident)
+    texts = store.query_dicts(texts_sql(failed), failed.parameters() | {"limit": MAX_TEXTS})
+    hours = store.query_dicts(hours_sql(failed), failed.parameters() | {"limit": MAX_HOURS})
+    return Details(told, more, texts, hours[::-1])
+
+
+def _run_parameters(row: Row, incident: str) -> dict[str, Any]:
+    return {
+        "organizations": [row["organization"]],
+        "applications": [row["application_id"]],
+        "ids": [incident],
+        "begin": to_microseconds(row["first_at"]),
+        "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
+        "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
+    }
+
+
+def _names(store: Store, organization: str, subjects: list[str]) -> dict[str, str]:
+    parameters = {"organization": organization, "subjects": subjects, "limit": len(subjects)}
+    return dict(store.query(_NAMES, parameters)) if subjects else {}
+
+
+def _subject(found: Row, names: dict[str, str]) -> Row:
+    return {
+        "subject_id": found["subject_id"],
+        "kind": found["kind"],
+        "name": names.get(found["subject_id"], ""),
+        "attempts": found["attempts"],
+        "first_at": _time(found["first_us"]),
+        "last_at": _time(found["last_us"]),
+        "mended_at": _time(found["mended_us"]) if found["mended_us"] else None,
+    }
+
+
+def _time(micros: int) -> datetime:
+    return SENTINEL + timedelta(microseconds=micros)

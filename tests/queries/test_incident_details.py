@@ -1,0 +1,128 @@
+"""One incident whole: its people and groups, who is mended, its texts and hours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from queries.incident_details import read_details
+from queries.incidents import find_incident
+from schemas.errors import BadUsage
+from tests.queries.incident_rows import put, row
+from tests.queries.support import TENANT, Trail, attempt, failed, when
+
+pytestmark = pytest.mark.store
+
+Raw = dict[str, Any]
+
+
+def person(number: int) -> Raw:
+    return {"id": f"{number:024x}", "type": "user", "username": f"person.{number}"}
+
+
+def incident_of(trail: Trail, *records: Raw, cause: str = "credentials") -> Raw:
+    """The row of the records' only incident of that cause, as the store has it."""
+    trail.insert(*records)
+    ((incident,),) = trail.store.query(
+        "SELECT DISTINCT incident_id FROM events WHERE organization = {o:String} AND cause = {c:String}",
+        {"o": trail.organization, "c": cause},
+    )
+    put(trail, row(trail.organization, 1, incident_id=incident, cause=cause, first_at=when(0), last_at=when(200)))
+    return find_incident(trail.store, trail.organization, bytes(incident).hex())
+
+
+def test_an_incident_tells_whom_it_hit_what_was_said_and_when(any_trail: Trail) -> None:
+    staff = {"id": "g1", "type": "user_group", "name": "all staff"}
+    found = read_details(
+        any_trail.store,
+        incident_of(
+            any_trail,
+            failed(1, details="token 1 expired", resource=person(1)),
+            failed(62, details="token 2 expired", resource={**person(1), "username": "one.renamed"}),
+            failed(63, "group_update_provision", details="token 2 expired", resource=staff),
+            failed(64, code="409", resource=person(2)),
+            attempt(65, application={"id": "another", "name": "another"}),
+        ),
+    )
+    assert found.subjects == [
+        {
+            "subject_id": "g1",
+            "kind": "group",
+            "name": "all staff",
+            "attempts": 1,
+            "first_at": when(63),
+            "last_at": when(63),
+            "mended_at": None,
+        },
+        {
+            "subject_id": person(1)["id"],
+            "kind": "user",
+            "name": "one.renamed",
+            "attempts": 2,
+            "first_at": when(1),
+            "last_at": when(62),
+            "mended_at": None,
+        },
+    ]
+    assert found.texts == [
+        {"detail": "no · token 2 expired", "attempts": 2, "first_at": when(62), "last_at": when(63)},
+        {"detail": "no · token 1 expired", "attempts": 1, "first_at": when(1), "last_at": when(1)},
+    ]
+    assert found.hours == [{"hour": when(0), "attempts": 1}, {"hour": when(60), "attempts": 2}]
+    assert found.next is None
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "success", "mended"),
+    [
+        pytest.param("401", "credentials", attempt(9, "user_deprovision", resource=person(9)), [1, 2], id="anybody's"),
+        pytest.param("403", "permission", attempt(9, resource=person(9)), [1, 2], id="of the same type"),
+        pytest.param("403", "permission", attempt(9, "user_deprovision"), [], id="of another type"),
+        pytest.param("409", "conflict", attempt(9, resource=person(9)), [], id="another person's"),
+        pytest.param("409", "conflict", attempt(9, "user_deprovision", resource=person(2)), [2], id="one's own"),
+        pytest.param("409", "conflict", attempt(2, resource=person(1)), [], id="before the last failure"),
+        pytest.param("401", "credentials", attempt(2, resource=person(1)), [], id="anybody's, before the last"),
+    ],
+)
+def test_whose_success_mends_whom_depends_on_the_cause(
+    trail: Trail, code: str, cause: str, success: Raw, mended: list[int]
+) -> None:
+    records = [failed(at, code=code, resource=person(number)) for at, number in ((1, 1), (3, 1), (4, 2))]
+    found = read_details(trail.store, incident_of(trail, *records, success, cause=cause))
+    expected = {person(number)["id"]: when(9) if number in mended else None for number in (1, 2)}
+    assert {subject["subject_id"]: subject["mended_at"] for subject in found.subjects} == expected
+    assert [subject["mended_at"] for subject in found.subjects] == sorted(
+        expected.values(), key=lambda at: at is not None
+    )
+
+
+def test_people_come_in_pages_and_those_still_in_trouble_first(trail: Trail) -> None:
+    # Four in one instant: the order among them is the events'.
+    records = [failed(max(number, 4), code="409", resource=person(number)) for number in range(1, 9)]
+    fixed = [attempt(20, resource=person(number)) for number in (8, 2)]
+    incident = incident_of(trail, *records, *fixed, cause="conflict")
+    whole = read_details(trail.store, incident, None, 100)
+    order = [int(subject["subject_id"], 16) for subject in whole.subjects]
+    assert (order[:3], set(order[3:6]), order[6:]) == ([7, 6, 5], {1, 3, 4}, [8, 2])
+    found, cursor = [], None
+    while True:
+        page = read_details(trail.store, incident, cursor, 2)
+        found += page.subjects
+        assert (page.texts is None) == (cursor is not None)
+        cursor = page.next
+        if cursor is None:
+            break
+    assert found == whole.subjects
+    other = read_details(trail.store, incident, None, 1).next
+    with pytest.raises(BadUsage, match="another"):
+        read_details(trail.store, {**incident, "incident_id": bytes(16)}, other, 1)
+
+
+def test_a_better_copy_that_succeeded_is_no_failure(trail: Trail) -> None:
+    refused = failed(1)
+    incident = incident_of(trail, refused, failed(2))
+    trail.insert(trail.log({**refused, "success": True, "message_chain": None}, TENANT))
+    found = read_details(trail.store, incident)
+    assert [subject["attempts"] for subject in found.subjects] == [1]
+    assert [text["attempts"] for text in found.texts or ()] == [1]
