@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from idtrail.cause_page import cause_page
 from idtrail.documentation import settings_page
 from queries.api.app import documents as openapi_files
 from schemas.documentation import documents as event_pages
@@ -19,11 +20,16 @@ def _settings_files() -> dict[str, str]:
     return {"docs/settings.md": settings_page()}
 
 
+def _cause_files() -> dict[str, str]:
+    return {"docs/causes.md": cause_page({})}
+
+
 GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _settings_files,
     openapi_files,
     schema_files,
     event_pages,
+    _cause_files,
 )
 """Each gives texts by their path from the root of the repository."""
 

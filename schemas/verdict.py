@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 from schemas.answer import read_answer
 from schemas.attribute import attribute_in
 from schemas.cause import CAUSES, Cause
-from schemas.classification import Answer, classify, wrong_address
+from schemas.classification import Answer, classify
 from schemas.events import DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
 from schemas.member import misses_member
 from schemas.outcome import Evidence, Outcome, judge
 from schemas.redaction import redact_text
+from schemas.wording import says_wrong_address
 
 MAX_DETAIL: Final = 500
 MAX_REMEMBERED: Final = 4096
@@ -63,7 +64,7 @@ def _verdict(
 ) -> Verdict:
     answer = read_answer(response_code, message, details, error, success)
     denies = answer.html or (answer.error and answer.status < 300)
-    denies = denies or (answer.status == 404 and wrong_address(answer.text))
+    denies = denies or (answer.status == 404 and says_wrong_address(answer.text))
     outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, error, denies))
     cause = attribute = detail = ""
     retryable = False

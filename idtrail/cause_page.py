@@ -1,0 +1,78 @@
+"""The page on causes, `docs/causes.md`: what each means, what to do, and how it is recognised; from the code itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from schemas.cause import CAUSES, Cause
+from schemas.classification import RULES
+from schemas.practice import EXAMPLES, NOTES, Example
+
+_HEAD: Final = """<!-- Made from schemas/ by `make generate`; changes here are overwritten. -->
+# Causes
+
+Why an attempt failed, and what to do about it. A failure has one cause, read from the status, the SCIM type and the
+texts of the answer together: the rules at the [end of this page](#how-a-cause-is-recognised) are tried in order, and
+the first that fits names it. The attribute is named where the answer names one, in the spelling of RFC 7643, without
+schema, index and filter (`name.familyName`, `emails`, `members`), and is empty otherwise: it is never guessed.
+"""
+
+
+def cause_page(endings: Mapping[Cause, str]) -> str:
+    """The whole page. `endings`: what ends an incident of a cause, where that is known."""
+    return "\n".join((_HEAD, *_index(), *(line for cause in Cause for line in _one(cause, endings)), *_rules())) + "\n"
+
+
+def _index() -> Iterator[str]:
+    yield "| cause | meaning | a retry |"
+    yield "|---|---|---|"
+    for cause, text in CAUSES.items():
+        yield f"| [`{cause}`](#{cause}) | {text.sentence} | {_retry(cause)} |"
+    yield ""
+
+
+def _one(cause: Cause, endings: Mapping[Cause, str]) -> Iterator[str]:
+    text = CAUSES[cause]
+    yield f"## `{cause}`"
+    yield ""
+    yield text.sentence
+    yield ""
+    yield f"- **Remedy**: {text.remedy}"
+    yield f"- **Retry**: the same again, unchanged, {_retry(cause)}."
+    if cause in endings:
+        yield f"- **An incident of it ends** {endings[cause]}"
+    for note in NOTES.get(cause, ()):
+        yield f"- {note}"
+    yield ""
+    numbers = [f"{number}" for number, rule in enumerate(RULES, 1) if rule.cause is cause]
+    recognised = f"by rule {' or '.join(numbers)}" if numbers else "where no rule fits"
+    yield f"Recognised {recognised}. Answers that are read so:"
+    yield ""
+    yield "| status | SCIM type | text | attribute | from |"
+    yield "|---|---|---|---|---|"
+    for example in EXAMPLES[cause]:
+        yield _row(example)
+    yield ""
+
+
+def _row(example: Example) -> str:
+    attribute = f"`{example.attribute}`" if example.attribute else ""
+    kind = f"`{example.scim_type}`" if example.scim_type else ""
+    text = example.text.replace("|", "\\|")
+    return f"| {example.status or 'none'} | {kind} | `{text}` | {attribute} | {example.by} |"
+
+
+def _retry(cause: Cause) -> str:
+    return "can help" if CAUSES[cause].retryable else "cannot help"
+
+
+def _rules() -> Iterator[str]:
+    yield "## How a cause is recognised"
+    yield ""
+    yield "No status: the directory logged none, and none is found in the texts. Under a good status (2xx) the"
+    yield "directory could not take the answer: its own words are read as if there were no status, and if they tell"
+    yield "nothing, the answer was malformed. What fits no rule is `unknown`."
+    yield ""
+    for number, rule in enumerate(RULES, 1):
+        yield f"{number}. [`{rule.cause}`](#{rule.cause}): {rule.sentence}"

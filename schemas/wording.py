@@ -1,0 +1,187 @@
+"""What the texts of providers and directories say, each as whether a text says it. No phrase decides a cause alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+
+def _says(*patterns: str) -> Callable[[str], bool]:
+    pattern = re.compile("|".join(patterns), re.IGNORECASE)
+    return lambda text: pattern.search(text) is not None
+
+
+says_duplicate = _says(
+    r"already (?:an? )?(?:exist|been taken|in use|taken|member|registered|assigned|belongs|present|invited)",
+    r"\bin use\b",
+    r"existing (?:user|account|group|member|record)",
+    r"\bexists\b(?! not)",
+    r"\bduplicate",
+    r"\btaken\b",
+    r"\bnot unique\b",
+    r"must be unique",
+    r"uniqueness",
+    r"unique constraint",
+)
+says_ambiguous = _says(r"multiple (?:users|accounts|matches|results)", r"more than one (?:user|match|account)")
+says_absent = _says(r"does not exist", r"doesn'?t exist", r"not exists?\b", r"no longer exists")
+says_rate = _says(r"too many requests", r"rate.?limit", r"\bthrottl", r"slow down")
+says_quota = _says(
+    r"\bseats?\b",
+    r"\blicen[sc]es?\b",
+    r"\bquota",
+    r"(?:user|member|plan|account) limit",
+    r"subscription",
+    r"upgrade your plan",
+    r"maximum number of (?:users|members|accounts)",
+    r"limit of \d+ (?:users|members)",
+)
+says_credentials = _says(
+    r"\bunauthori[sz]ed",
+    r"(?:token|key|credential)s?\b.{0,30}\b(?:expired|invalid|revoked|not valid|not found)",
+    r"(?:expired|invalid|revoked|bad|wrong) (?:\w+ )?(?:token|api key|credential|key|secret)",
+    r"authentication (?:failed|required|error)",
+    r"not authenticated",
+    r"invalid.grant",
+    r"invalid.token",
+    r"login required",
+)
+says_permission = _says(
+    r"\bforbidden\b",
+    r"not (?:authori[sz]ed|allowed|permitted)",
+    r"permission",
+    r"insufficient",
+    r"access denied",
+    r"super.?user",
+    r"lacks? (?:the )?(?:scope|role|right)",
+    r"admin(?:istrator)? (?:role|rights)",
+)
+says_switched_off = _says(
+    r"(?:scim|provisioning|integration|sso|sync)\b.{0,40}\b(?:disabled|not enabled|deactivated)",
+    r"(?:scim|provisioning|integration|sso|sync)\b.{0,40}\b(?:switched|turned) off",
+    r"(?:disabled|not enabled) for (?:this|your)",
+    r"enable (?:scim|provisioning)",
+    r"(?:plan|subscription|edition)\b.{0,40}\b(?:does not|doesn'?t) include",
+)
+says_setup = _says(
+    r"problem activating identity management",
+    r"trailing slash",
+    r"base ?url",
+    r"tenant url",
+    r"redirect",
+    r"test (?:user|account).{0,40}(?:exist|in use|email)",
+    r"certificate",
+    r"self.signed",
+    r"unknown host",
+    r"group management",
+)
+says_wrong_address = _says(
+    r"404 page not found",
+    r"no (?:such )?(?:route|endpoint|path)\b",
+    r"\b(?:route|endpoint|path|url)\b.{0,60}\b(?:not found|does not exist)",
+    r"unknown (?:route|endpoint|path|url)",
+    r"no (?:handler|static resource)\b",
+    r"cannot (?:get|post|put|patch|delete) /",
+)
+"""Whether a 404 is about the address: nobody serves it, so it says nothing of the account."""
+says_unsupported = _says(
+    r"not (?:currently )?(?:supported|implemented)",
+    r"\bunsupported\b",
+    r"does not support",
+    r"doesn'?t support",
+    r"method not allowed",
+    r"not available via scim",
+    r"cannot be (?:renamed|deleted|changed) (?:via|through|using) scim",
+    r"read.?only",
+)
+says_required = _says(
+    r"\b(?:is|are|was|field|attribute|value) (?:a )?(?:required|mandatory|missing)",
+    r"\brequired\b.{0,40}(?:attribute|field|missing)",
+    r"\bmissing\b",
+    r"(?:must|should) (?:be )?(?:provide|specif|present)",
+    r"(?:cannot|can't|must not|may not) be (?:null|empty|blank)",
+    r"\brequires?\b.{0,60}\b(?:attribute|field|value)s?\b",
+    r"all required",
+)
+says_invalid = _says(
+    r"\binvalid\b",
+    r"must not exceed",
+    r"exceeds (?:the )?(?:allowed|maximum) (?:limit|length|number)",
+    r"too (?:long|short)",
+    r"\blength\b",
+    r"at most \d+",
+    r"over \d+ characters",
+    r"maximum (?:length|of \d+)",
+    r"not (?:a )?valid",
+    r"malformed (?:email|address|value)",
+    r"unknown (?:custom )?role",
+    r"validation",
+    r"\bformat\b",
+    r"domain .{0,40}not",
+    r"(?:could not|cannot|failed to) (?:be )?pars",
+    r"must (?:be|match|contain)",
+    r"not an? allowed",
+    r"unrecognized (?:value|attribute)",
+    r"out of range",
+    r"\bunparsable\b",
+    r"violates .{0,20}schema",
+    r"(?:evaluate|apply) .{0,20}(?:mapping|expression)",
+    r"cannot fetch .{1,60} from <nil>",
+)
+says_missing_object = _says(
+    r"not found",
+    r"no valid resources",
+    r"does not exist",
+    r"doesn'?t exist",
+    r"no such (?:user|group|member|resource)",
+    r"unknown (?:user|member|group|resource)",
+    r"could not find",
+    r"no longer exists",
+)
+says_large = _says(
+    r"payload", r"too (?:large|big)", r"entity too", r"exceeds? .{0,20}(?:bytes|size)", r"over \d+ bytes"
+)
+says_network = _says(
+    r"timed? ?out",
+    r"\btimeout",
+    r"connection (?:refused|reset|closed|aborted|error)",
+    r"closed (?:the )?connection",
+    r"deadline exceeded",
+    r"broken pipe",
+    r"econn",
+    r"enotfound",
+    r"eai.again",
+    r"\bdns\b",
+    r"no such host",
+    r"unreachable",
+    r"socket hang ?up",
+    r"unexpected eof",
+    r"\btls\b",
+    r"\bssl\b",
+    r"firewall",
+    r"network",
+    r"could not connect",
+    r"failed to connect",
+    r"no response",
+)
+says_unreadable = _says(
+    r"unexpected (?:token|character|end)",
+    r"invalid character .{1,6} (?:looking for|after|in (?:literal|string|numeric))",
+    r"invalid (?:json|xml)",
+    r"not (?:valid )?json",
+    r"(?:parse|parsing|decode|unmarshal)",
+    r"cannot deserialize",
+    r"\bid\b.{0,30}must be a string",
+    r"response .{0,30}(?:missing|without|no) .{0,10}\bid\b",
+)
+says_bad_response = _says(r"(?:invalid|malformed|unexpected|empty|unreadable) response")
+says_refused_address = _says(
+    r"\bpolic(?:y|ies)\b",
+    r"\b(?:domain|e-?mail(?: address)?)\b.{0,40}\b(?:not (?:allowed|permitted|verified|in)|blocked)",
+)
+says_busy = _says(r"\block(?:ed)?\b", r"concurren", r"being (?:modified|updated)", r"try again", r"precondition failed")
+
+
+def says_invalid_first(text: str) -> bool:
+    """`Invalid email address: a domain is required` is about the value, not about a missing attribute."""
+    return re.match(r"\W*(?:\w+[:\s]+)?invalid\b", text, re.IGNORECASE) is not None
