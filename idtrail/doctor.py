@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import httpx
 
+from idtrail.cli.client import Api
+from idtrail.cli.screen import when
 from idtrail.settings import Settings
 from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
@@ -47,7 +49,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     if settings.clickhouse_url.get_secret_value():
         yield await _check("store", lambda: _store(settings))
     if running is not None or settings.api_url:
-        yield await asyncio.to_thread(_api, settings.api_url or (running.api_url if running else ""))
+        api = await asyncio.to_thread(_api, settings.api_url or (running.api_url if running else ""))
+        yield api
+        if api.good:
+            for finding in await asyncio.to_thread(_blind, settings):
+                yield finding
     for spool in sorted(settings.state.glob("spool-*.sqlite3")):
         yield await _check(spool.stem, lambda spool=spool: _spool(spool))  # type: ignore[misc]  # because of the default
 
@@ -99,6 +105,17 @@ def _api(url: str) -> Finding:
     if answer.is_success:
         return Finding("api", True, f"{url}, ready")
     return Finding("api", False, f"{url}: {answer.json().get('detail', answer.reason_phrase)}")
+
+
+def _blind(settings: Settings) -> list[Finding]:
+    """What the trail may be missing events of, as the API sees it."""
+    try:
+        found = Api(settings).get("/api/v1/health")["blind"]
+    except IdtrailError as error:
+        return [Finding("blind", False, str(error))]
+    if not found:
+        return [Finding("blind", True, "no usual source is silent, no dead letters are rising")]
+    return [Finding("blind", False, f"since {when(spot['since'])} UTC: {spot['text']}") for spot in found]
 
 
 def _spool(path: object) -> str:

@@ -1,25 +1,22 @@
-"""The application: routes, problem documents, health, and the document that describes them."""
+"""The application: routes, problem documents, and the document that describes them."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
-from queries.api import events, findings, incidents, ingest, integrations, letters, stream, tokens
-from queries.api.access import Given
+from queries.api import events, findings, health, incidents, ingest, integrations, letters, stream, tokens
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
 from queries.api.models import Problem
-from queries.api.problems import MEDIA_TYPE, install_problems, problem
-from schemas.errors import Away
+from queries.api.problems import MEDIA_TYPE, install_problems
 
 DOCUMENT: Final = "docs/openapi.json"
 _ROUTERS: Final = (
+    health.router,
     events.router,
     stream.router,
     findings.router,
@@ -36,6 +33,7 @@ def create_app(context: Context) -> FastAPI:
     the document holds nothing of anybody's, and clients read it to learn how to send a token."""
     app = _bare_app()
     app.state.context = context
+    app.state.vigil = health.Vigil(context)
     return app
 
 
@@ -53,34 +51,14 @@ def _bare_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=health.vigilant,
     )
     app.add_middleware(BodyLimit)
     install_problems(app)
     for router in _ROUTERS:
         app.include_router(router)
-    _add_health(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # because FastAPI documents it this way
     return app
-
-
-def _add_health(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["health"])
-    async def readyz(context: Given) -> Response:
-        """Broker and store answer; otherwise 503, saying which does not."""
-        try:
-            await run_in_threadpool(context.store.query, "SELECT 1")
-        except Away as error:
-            return problem(503, f"the store is away: {error}")
-        try:
-            behind = sum(place.end - place.stored for place in await context.read_lag())
-        except Away as error:
-            return problem(503, f"the broker is away: {error}")
-        return JSONResponse({"status": "ready", "behind": behind})
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

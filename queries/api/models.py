@@ -287,6 +287,35 @@ class Accepted(BaseModel):
     by_type: dict[str, int]
 
 
+class BlindSpot(BaseModel):
+    """Something of which events may be missing."""
+
+    what: Literal["source", "sink", "dead_letters"]
+    name: str = Field(description="The source, the partition or the organization; may be empty.")
+    since: datetime
+    text: str
+
+
+class PartitionLag(BaseModel):
+    """How far one partition's storage is behind the log."""
+
+    topic: str
+    partition: int
+    end: int
+    stored: int
+    behind: int
+
+
+class Health(BaseModel):
+    """What the trail may be missing, and how far it is."""
+
+    at: datetime
+    trouble: list[str] = Field(description="What does not answer; empty when all does.")
+    blind: list[BlindSpot]
+    newest: datetime | None = Field(description="When the newest event stored became known.")
+    lag: list[PartitionLag]
+
+
 class Problem(BaseModel):
     """RFC 9457. Some problems say more, in members of their own."""
 

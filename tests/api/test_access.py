@@ -31,6 +31,7 @@ READS = [
     "/api/v1/dead-letters",
     "/api/v1/dead-letters/stats",
     "/api/v1/whoami",
+    "/api/v1/health",
 ]
 
 

@@ -1,0 +1,143 @@
+"""Health: whether the process answers, whether the trail gets on, and what it does not see."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from queries.api import models
+from queries.api.access import Given, Organization
+from queries.api.context import Context, Lagging
+from queries.api.problems import problem
+from queries.blindness import rising_letters, silent_sources, sink_behind
+from queries.habits import read_habits, read_letter_rates, read_newest
+from queries.lag_watch import LagWatch
+from schemas.errors import Away, IdtrailError
+
+router = APIRouter()
+
+LOOK_SECONDS: Final = 15.0
+"""Between two looks at the lag: whether the sink gets on takes several, whoever asks and when."""
+HABIT_SECONDS: Final = 60.0
+"""How long an answer about habits is good: it reads two weeks of events."""
+
+log = structlog.get_logger(__name__)
+
+
+class Vigil:
+    """Looks at the lag now and then, and remembers."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._habits: dict[str | None, tuple[float, dict[str, Any]]] = {}
+        self.watch = LagWatch()
+
+    async def look(self) -> Sequence[Lagging]:
+        """The lag now. Raises `BrokerAway`."""
+        lag = await self._context.read_lag()
+        self.watch.look(self._context.clock(), lag)
+        return lag
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            with suppress(IdtrailError):  # whoever asks is told; the next look may succeed
+                await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def seen_in_store(self, organization: str | None, now: datetime) -> dict[str, Any]:
+        """What habits tell, read at most once a minute for each organization."""
+        kept = self._habits.get(organization)
+        if kept is None or time.monotonic() - kept[0] > HABIT_SECONDS:
+            store = self._context.store
+            blind = [
+                *silent_sources(read_habits(store, organization, now), now),
+                *rising_letters(read_letter_rates(store, organization, now)),
+            ]
+            kept = time.monotonic(), {"blind": blind, "newest": read_newest(store, organization, now)}
+            self._habits[organization] = kept
+        return kept[1]
+
+
+@asynccontextmanager
+async def vigilant(app: FastAPI) -> AsyncIterator[None]:
+    """The app's lifespan: somebody always looks."""
+    looking = asyncio.create_task(app.state.vigil.run())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
+
+
+def _vigil(request: Request) -> Vigil:
+    vigil = request.app.state.vigil
+    assert isinstance(vigil, Vigil)
+    return vigil
+
+
+@router.get("/healthz", tags=["health"])
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", tags=["health"])
+async def readyz(request: Request, context: Given) -> Response:
+    """Broker and store answer, and the sink gets on; otherwise 503, saying which does not."""
+    try:
+        await run_in_threadpool(context.store.query, "SELECT 1")
+    except Away as error:
+        return problem(503, f"the store is away: {error}")
+    vigil = _vigil(request)
+    try:
+        lag = await vigil.look()
+    except Away as error:
+        return problem(503, f"the broker is away: {error}")
+    stalls = vigil.watch.stalls()
+    if stalls:
+        return problem(503, "; ".join(str(stall) for stall in stalls))
+    return JSONResponse({"status": "ready", "behind": sum(place.end - place.stored for place in lag)})
+
+
+@router.get("/api/v1/health", tags=["health"], response_model=models.Health)
+async def health(request: Request, context: Given, organization: Organization) -> dict[str, Any]:
+    """What the trail may be missing: sources gone silent, a sink that is behind, dead letters rising.
+
+    `blind` is empty when all is as usual. `trouble` says that the broker is away; an answer without the store is 503.
+    """
+    vigil = _vigil(request)
+    now = context.clock()
+    trouble: list[str] = []
+    lag: Sequence[Lagging] = ()
+    try:
+        lag = await vigil.look()
+    except Away as error:
+        trouble.append(f"the broker is away: {error}")
+    seen = await run_in_threadpool(vigil.seen_in_store, organization, now)
+    blind = [*sink_behind(vigil.watch, now), *seen["blind"]]
+    return {
+        "at": now,
+        "trouble": trouble,
+        "blind": [found._asdict() for found in blind],
+        "newest": seen["newest"],
+        "lag": [
+            {
+                "topic": place.topic,
+                "partition": place.partition,
+                "end": place.end,
+                "stored": place.stored,
+                "behind": place.end - place.stored,
+            }
+            for place in lag
+        ],
+    }

@@ -1,0 +1,123 @@
+"""What the trail does not see, and since when: sources gone silent, a sink behind, dead letters rising. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
+
+from queries.lag_watch import LagWatch
+
+SHORTEST_SILENCE: Final = timedelta(minutes=15)
+"""Less is never silence: a poller or an upload may be late."""
+TIMES_USUAL: Final = 4
+BEYOND_REPEATED: Final = 1.25
+FEWEST_TALKS: Final = 20
+"""Different minutes with events, below which a source has no habit yet."""
+FEWEST_DAYS: Final = 3
+FEWEST_LETTERS: Final = 10
+"""In an hour; fewer are looked into one by one."""
+TIMES_LETTERS: Final = 3
+
+
+class Blind(NamedTuple):
+    """One thing that the trail may be missing events of."""
+
+    what: Literal["source", "sink", "dead_letters"]
+    name: str
+    since: datetime
+    text: str
+    """A sentence: what is missing, how that differs from the usual, what to look at."""
+
+
+class Habit(NamedTuple):
+    """How a source talked in the last days."""
+
+    organization: str
+    source: str
+    talks: int
+    """Different minutes in which it sent something."""
+    days: int
+    """Different days of them."""
+    last: datetime
+    usual_gap: timedelta
+    """99 of 100 of its silences were no longer."""
+    repeated_gap: timedelta
+    """The second-longest of its silences: what happened twice, such as nights, is usual."""
+
+    def patience(self) -> timedelta:
+        """How long it may be silent."""
+        return max(SHORTEST_SILENCE, TIMES_USUAL * self.usual_gap, BEYOND_REPEATED * self.repeated_gap)
+
+
+class LetterRate(NamedTuple):
+    """Dead letters of one organization ("" for those of none that is known)."""
+
+    organization: str
+    lately: int
+    """Within the last hour."""
+    since: datetime
+    """The first of these."""
+    usual: float
+    """In an hour of the days before."""
+
+
+def silent_sources(habits: Iterable[Habit], now: datetime) -> list[Blind]:
+    """Sources that usually talk, and have not for longer than they ever do; the longest silent first."""
+    return sorted(
+        (
+            Blind(
+                "source",
+                habit.source,
+                habit.last,
+                f"no event from {habit.source} of organization {habit.organization} for {_span(now - habit.last)}; "
+                f"its silences are usually shorter than {_span(habit.patience())}: is what sends them running?",
+            )
+            for habit in habits
+            if habit.talks >= FEWEST_TALKS and habit.days >= FEWEST_DAYS and now - habit.last > habit.patience()
+        ),
+        key=lambda blind: blind.since,
+    )
+
+
+def rising_letters(rates: Iterable[LetterRate]) -> list[Blind]:
+    """Organizations of which far more than usual could not be read in the last hour."""
+    return [
+        Blind(
+            "dead_letters",
+            rate.organization,
+            rate.since,
+            f"{rate.lately:,} records of {rate.organization or 'no known organization'} could not be read in the last "
+            f"hour, usually {rate.usual:.1f}: `idtrail dead-letters stats` says why",
+        )
+        for rate in rates
+        if rate.lately >= max(FEWEST_LETTERS, TIMES_LETTERS * rate.usual)
+    ]
+
+
+def sink_behind(watch: LagWatch, now: datetime) -> list[Blind]:
+    """Partitions that are not stored at all, or else that the sink never catches up."""
+    stalls = watch.stalls()
+    if stalls:
+        return [Blind("sink", f"{stall.topic}[{stall.partition}]", stall.since, str(stall)) for stall in stalls]
+    behind = watch.behind()
+    if behind is None:
+        return []
+    since, waiting = behind
+    return [
+        Blind(
+            "sink",
+            "",
+            since,
+            f"the sink has not caught up with the log for {_span(now - since)}; {waiting:,} records wait: "
+            "answers lack them. Start more workers if it stays so",
+        )
+    ]
+
+
+def _span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,84 @@
+"""How sources and dead letters usually behave, as the store tells."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from queries.blindness import Habit, LetterRate
+from queries.store import Store
+
+HABIT_DAYS: Final = 14
+LETTER_DAYS: Final = 7
+MOST_SOURCES: Final = 1000
+
+_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
+# Files have a name each; whoever imports one an hour is one source.
+_HABITS: Final = (
+    "SELECT organization, if(startsWith(source, 'file:'), 'file', source) AS name,"
+    " max(known_at) AS last, uniqExact(toDate(known_at)) AS days,"
+    " arraySort(groupUniqArray(toUnixTimestamp(toStartOfMinute(known_at)))) AS minutes,"
+    " arraySort(arrayPopFront(arrayDifference(minutes))) AS gaps,"
+    " length(minutes) AS talks,"
+    " if(empty(gaps), 0, gaps[toUInt32(ceil(length(gaps) * 0.99))]) AS usual,"
+    " if(length(gaps) < 2, 0, gaps[-2]) AS repeated"
+    # An event is known after it occurred: the first condition spares reading older months.
+    f" FROM events WHERE {_SCOPE} AND occurred_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
+    " AND known_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
+    " GROUP BY organization, name ORDER BY talks DESC LIMIT {limit:UInt32}"
+)
+_LETTERS: Final = (
+    "SELECT organization, countIf(known_at >= fromUnixTimestamp64Milli({hour_ago:Int64}, 'UTC')) AS lately,"
+    " minIf(known_at, known_at >= fromUnixTimestamp64Milli({hour_ago:Int64}, 'UTC')) AS since,"
+    " count() - lately AS before"
+    f" FROM dead_letters FINAL WHERE {_SCOPE} AND known_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
+    " GROUP BY organization HAVING lately > 0 ORDER BY lately DESC LIMIT {limit:UInt32}"
+)
+_NEWEST: Final = (
+    f"SELECT max(known_at) FROM events WHERE {_SCOPE}"
+    " AND occurred_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
+)
+
+
+def read_habits(store: Store, organization: str | None, now: datetime) -> list[Habit]:
+    """Of the sources that sent something in the last days; by the log's clock."""
+    rows = store.query_dicts(_HABITS, _parameters(organization, now - timedelta(days=HABIT_DAYS)))
+    return [
+        Habit(
+            row["organization"],
+            row["name"],
+            row["talks"],
+            row["days"],
+            row["last"],
+            timedelta(seconds=int(row["usual"])),
+            timedelta(seconds=int(row["repeated"])),
+        )
+        for row in rows
+    ]
+
+
+def read_letter_rates(store: Store, organization: str | None, now: datetime) -> list[LetterRate]:
+    """Of the organizations with dead letters in the last hour."""
+    begin = now - timedelta(days=LETTER_DAYS)
+    hour_ago = {"hour_ago": _milliseconds(now - timedelta(hours=1))}
+    rows = store.query_dicts(_LETTERS, {**_parameters(organization, begin), **hour_ago})
+    hours = LETTER_DAYS * 24 - 1
+    return [LetterRate(row["organization"], row["lately"], row["since"], row["before"] / hours) for row in rows]
+
+
+def read_newest(store: Store, organization: str | None, now: datetime) -> datetime | None:
+    """When the newest stored event of the last days became known; None when there is none."""
+    ((newest,),) = store.query(_NEWEST, _parameters(organization, now - timedelta(days=HABIT_DAYS)))
+    return newest if newest.timestamp() > 0 else None
+
+
+def _parameters(organization: str | None, since: datetime) -> dict[str, object]:
+    return {
+        "organization": "*" if organization is None else organization,
+        "since": _milliseconds(since),
+        "limit": MOST_SOURCES,
+    }
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

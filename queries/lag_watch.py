@@ -1,0 +1,107 @@
+"""Whether the sink gets on: judged from how far it was at several moments. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+STUCK_AFTER: Final = timedelta(seconds=60)
+"""A flight lands within a second, a killed worker's partitions move within ten."""
+BEHIND_AFTER: Final = timedelta(minutes=10)
+"""A burst is caught up with sooner; a sink that is slower than what comes in never does."""
+
+
+class Place(Protocol):
+    """One partition: where its log ends, and up to where it is stored."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def stored(self) -> int: ...
+
+
+class Stall(NamedTuple):
+    """Records wait, and their sink has not got on since."""
+
+    topic: str
+    partition: int
+    since: datetime
+    waiting: int
+    growing: bool
+
+    def __str__(self) -> str:
+        more = " and more come in" if self.growing else ""
+        return (
+            f"nothing of {self.topic}[{self.partition}] was stored since {self.since:%Y-%m-%d %H:%M:%S} UTC, while "
+            f"{self.waiting:,} records wait there{more}: is a worker running? Its log says why it stopped"
+        )
+
+
+@dataclass(slots=True)
+class _Seen:
+    stored: int
+    since: datetime
+    """First seen with this much stored and something waiting."""
+    end_then: int
+    end: int
+    looked_at: datetime
+
+
+class LagWatch:
+    """Feed it every look at the lag, in the order of time."""
+
+    def __init__(self, stuck_after: timedelta = STUCK_AFTER, behind_after: timedelta = BEHIND_AFTER) -> None:
+        self._stuck_after = stuck_after
+        self._behind_after = behind_after
+        self._seen: dict[tuple[str, int], _Seen] = {}
+        self._behind_since: datetime | None = None
+        self._waiting = 0
+        self._looked_at: datetime | None = None
+
+    def look(self, at: datetime, places: Iterable[Place]) -> None:
+        """Remember how far each partition is."""
+        seen: dict[tuple[str, int], _Seen] = {}
+        self._looked_at = at
+        self._waiting = 0
+        for place in places:
+            waiting = place.end - place.stored
+            if waiting <= 0:
+                continue
+            self._waiting += waiting
+            key = (place.topic, place.partition)
+            before = self._seen.get(key)
+            if before is None or before.stored != place.stored:
+                seen[key] = _Seen(place.stored, at, place.end, place.end, at)
+            else:
+                seen[key] = _Seen(before.stored, before.since, before.end_then, place.end, at)
+        self._seen = seen
+        if not self._waiting:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = at
+
+    def stalls(self) -> list[Stall]:
+        """The partitions whose records wait without anything being stored; the longest first.
+
+        Only what was looked at counts, not the time since: the broker may have been away in between.
+        """
+        found = [
+            Stall(topic, partition, seen.since, seen.end - seen.stored, seen.end > seen.end_then)
+            for (topic, partition), seen in self._seen.items()
+            if seen.looked_at - seen.since >= self._stuck_after
+        ]
+        return sorted(found, key=lambda stall: (stall.since, stall.topic, stall.partition))
+
+    def behind(self) -> tuple[datetime, int] | None:
+        """Since when something has always been waiting, and how much is; None while that is no news."""
+        if self._behind_since is None or self._looked_at is None:
+            return None
+        if self._looked_at - self._behind_since < self._behind_after:
+            return None
+        return self._behind_since, self._waiting

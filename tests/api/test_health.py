@@ -1,0 +1,97 @@
+"""Readiness over time, and what the trail tells that it does not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+
+from queries.api.health import Vigil
+from schemas.envelope import Source, Trust
+from schemas.errors import BrokerAway
+from tests.api.conftest import As
+from tests.api.support import Log, assert_problem
+from tests.queries.support import Trail
+from tests.records import NOON, event
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+def pass_time(api: httpx.AsyncClient) -> Callable[[timedelta], None]:
+    """Moves the API's clock on."""
+    now = NOON
+
+    def clock() -> datetime:
+        return now
+
+    def move(span: timedelta) -> None:
+        nonlocal now
+        now += span
+
+    transport = api._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    state = transport.app.state  # type: ignore[attr-defined]  # because httpx knows it as a callable only
+    state.context = replace(state.context, clock=clock)
+    state.vigil = Vigil(state.context)
+    return move
+
+
+async def test_it_is_not_ready_while_records_wait_and_none_is_stored(
+    api: httpx.AsyncClient, pass_time: Callable[[timedelta], None]
+) -> None:
+    assert (await api.get("/readyz")).status_code == 200
+    pass_time(timedelta(seconds=59))
+    assert (await api.get("/readyz")).status_code == 200
+    pass_time(timedelta(seconds=1))
+    told = assert_problem(await api.get("/readyz"), 503)["detail"]
+    assert "nothing of idtrail.events[0] was stored since" in told
+
+
+async def test_health_names_a_silent_source_and_a_sink_that_stands_still(
+    api: httpx.AsyncClient, using: As, trail: Trail, pass_time: Callable[[timedelta], None]
+) -> None:
+    times = [NOON - timedelta(days=3, hours=1) + timedelta(minutes=30 * step) for step in range(145)]
+    poller = Source("jumpcloud", Trust.TENANT_API)
+    trail.insert(
+        *(
+            trail.log(event(id=f"e{number}", timestamp=f"{at:%Y-%m-%dT%H:%M:%S}Z"), poller, at)
+            for number, at in enumerate(times)
+        )
+    )
+    fine = (await api.get("/api/v1/health", headers=using())).json()
+    assert (fine["blind"], fine["trouble"]) == ([], [])
+    assert datetime.fromisoformat(fine["newest"]) == times[-1]
+    assert fine["lag"][0] == {"topic": "idtrail.events", "partition": 0, "end": 10, "stored": 7, "behind": 3}
+    pass_time(timedelta(hours=2))
+    other = using(organization=f"{trail.organization}-other")
+    assert [spot["what"] for spot in (await api.get("/api/v1/health", headers=other)).json()["blind"]] == ["sink"]
+
+
+async def test_a_source_that_went_silent_is_told_with_its_last_word(
+    api: httpx.AsyncClient, using: As, trail: Trail, pass_time: Callable[[timedelta], None]
+) -> None:
+    times = [NOON - timedelta(days=3, hours=1) + timedelta(minutes=30 * step) for step in range(145)]
+    poller = Source("jumpcloud", Trust.TENANT_API)
+    trail.insert(
+        *(
+            trail.log(event(id=f"e{number}", timestamp=f"{at:%Y-%m-%dT%H:%M:%S}Z"), poller, at)
+            for number, at in enumerate(times)
+        )
+    )
+    pass_time(timedelta(hours=2))
+    (spot,) = (await api.get("/api/v1/health", headers=using())).json()["blind"]
+    assert (spot["what"], spot["name"], datetime.fromisoformat(spot["since"])) == ("source", "jumpcloud", times[-1])
+    assert "no event from jumpcloud" in spot["text"]
+
+
+async def test_a_broker_that_is_away_is_told_beside_the_rest(
+    api: httpx.AsyncClient, using: As, trail: Trail, log: Log
+) -> None:
+    log.failure = BrokerAway("Kafka does not answer")
+    found = (await api.get("/api/v1/health", headers=using())).json()
+    assert found["trouble"] == ["the broker is away: Kafka does not answer"]
+    assert (found["lag"], found["blind"], found["newest"]) == ([], [], None)

@@ -1,0 +1,76 @@
+"""Whether the sink gets on, from several looks at its lag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from queries.lag_watch import LagWatch
+from tests.records import NOON
+
+
+class Place(NamedTuple):
+    topic: str
+    partition: int
+    end: int
+    stored: int
+
+
+def _watched(*looks: tuple[int, int, int]) -> LagWatch:
+    """Looks at one partition: at which second, its end, what is stored."""
+    watch = LagWatch(stuck_after=timedelta(seconds=60), behind_after=timedelta(seconds=600))
+    for second, end, stored in looks:
+        watch.look(NOON + timedelta(seconds=second), [Place("events", 0, end, stored)])
+    return watch
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        pytest.param([(0, 10, 10), (90, 10, 10)], id="nothing to store"),
+        pytest.param([(0, 10, 5), (30, 20, 5)], id="not for long enough"),
+        pytest.param([(0, 10, 5), (90, 20, 6)], id="slow, but it gets on"),
+        pytest.param([(0, 10, 10), (90, 500, 10)], id="idle until just now"),
+        pytest.param([(0, 10, 5), (50, 10, 10), (90, 20, 10)], id="caught up in between"),
+        pytest.param([(90, 10, 5)], id="a single look"),
+    ],
+)
+def test_a_sink_that_gets_on_is_not_stuck(looks: list[tuple[int, int, int]]) -> None:
+    assert _watched(*looks).stalls() == []
+
+
+def test_lag_that_grows_while_nothing_is_stored_is_a_stall_from_its_first_look() -> None:
+    (stall,) = _watched((0, 10, 5), (30, 20, 5), (60, 40, 5)).stalls()
+    assert (stall.since, stall.waiting, stall.growing) == (NOON, 35, True)
+    assert "events[0] was stored since 2026-" in str(stall)
+    assert "more come in" in str(stall)
+
+
+def test_records_that_wait_without_more_coming_are_a_stall_too() -> None:
+    (stall,) = _watched((0, 10, 5), (60, 10, 5)).stalls()
+    assert not stall.growing
+    assert "more come in" not in str(stall)
+
+
+def test_a_stall_ends_with_the_first_commit() -> None:
+    watch = _watched((0, 10, 5), (60, 20, 5), (61, 20, 6))
+    assert watch.stalls() == []
+
+
+def test_one_partition_that_is_stuck_is_not_hidden_by_another_that_gets_on() -> None:
+    watch = LagWatch()
+    for second in (0, 70):
+        watch.look(NOON + timedelta(seconds=second), [Place("e", 0, 100 + second, 90 + second), Place("e", 1, 9, 3)])
+    (stall,) = watch.stalls()
+    assert (stall.partition, stall.waiting) == (1, 6)
+
+
+def test_a_sink_that_never_catches_up_is_behind_from_when_it_last_had() -> None:
+    looks = [(second, 1000 + second, 900 + second) for second in range(0, 660, 60)]
+    assert _watched((-60, 5, 5), *looks[:-1]).behind() is None
+    watch = _watched((-60, 5, 5), *looks)
+    assert watch.behind() == (NOON, 100)
+    watch.look(NOON + timedelta(seconds=601), [Place("events", 0, 9, 9)])
+    assert watch.behind() is None
