@@ -26,6 +26,7 @@ from queries.store import Store
 from schemas.errors import BadUsage, Fatal, RecordError
 from schemas.kafka import INCIDENTS, KafkaConnection
 from streams.backfill import Backfill
+from streams.consumer import SteadyConsumer
 from streams.failures import FLUSH_EVENTS, ConfirmedTable, FailureAgent, changelog
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
@@ -177,7 +178,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
     """A Faust app as it must be set for nothing to be lost (each line has cost somebody events)."""
     logging.getLogger("faust").setLevel(logging.WARNING)
     logging.getLogger("mode").setLevel(logging.WARNING)
-    return faust.App(
+    app = faust.App(
         app_id,
         broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
         broker_credentials=_credentials(connection),
@@ -198,6 +199,8 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         topic_disable_leader=True,
         web_enabled=False,
     )
+    app.transport.Consumer = SteadyConsumer
+    return app
 
 
 def _credentials(connection: KafkaConnection) -> Any:

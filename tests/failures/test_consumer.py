@@ -1,0 +1,146 @@
+"""Faust's consumer hands every record to the agent, also those that come while it seeks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Set
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from schemas.kafka import KafkaConnection
+from streams.consumer import SteadyConsumer
+from streams.worker import make_app
+
+COMMITTED = TP("provisioning", 0)
+NEW = TP("provisioning", 1)
+
+
+class Thread:
+    """Stands for the thread that speaks to Kafka: what it is asked for, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.places: Set[TP] = set()
+        self.records: dict[TP, list[Any]] = {}
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def getmany(self, places: Set[TP], seconds: float) -> dict[TP, list[Any]]:
+        self.places = places
+        await self._work("fetch")
+        return self.records
+
+    async def seek_to_committed(self) -> dict[TP, int | None]:
+        await self._work("seek")
+        return {COMMITTED: 400, NEW: None}
+
+    async def earliest_offsets(self, *places: TP) -> dict[TP, int]:
+        return dict.fromkeys(places, 0)
+
+    async def seek_wait(self, offsets: Mapping[TP, int]) -> None:
+        await self._work(f"seek {[(place.partition, offset) for place, offset in offsets.items()]}")
+
+    def assignment(self) -> set[TP]:
+        return {COMMITTED, NEW}
+
+    def highwater(self, place: TP) -> int:
+        return 1_000
+
+    async def _work(self, name: str) -> None:
+        self.asked.append(name)
+        await self.go_on.wait()
+        self.asked.append(f"{name} done")
+
+
+@pytest.fixture
+def thread() -> Thread:
+    return Thread()
+
+
+@pytest.fixture
+async def consumer(tmp_path: Path, thread: Thread) -> SteadyConsumer:
+    app = make_app(KafkaConnection("127.0.0.1:1"), "consumer-test", tmp_path)
+    made = app.consumer
+    assert isinstance(made, SteadyConsumer)
+    made._thread.thread_loop.close()  # a loop of its own, that nobody runs here
+    made._thread = thread
+    made._set_active_tps({COMMITTED, NEW})
+    made.resume_flow()
+    return made
+
+
+async def settled() -> None:
+    """Everything has run as far as it can."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_nothing_is_fetched_from_a_seek_until_the_flow_is_resumed(
+    consumer: SteadyConsumer, thread: Thread
+) -> None:
+    await consumer.perform_seek()
+    fetch = asyncio.ensure_future(consumer._getmany({COMMITTED}, 1))
+    await settled()
+    assert "fetch" not in thread.asked
+    consumer.resume_flow()
+    await fetch
+    assert thread.asked[-1] == "fetch done"
+
+
+async def test_a_seek_waits_for_a_fetch_even_when_nobody_waits_for_that_any_more(
+    consumer: SteadyConsumer, thread: Thread
+) -> None:
+    thread.go_on.clear()
+    fetch = asyncio.ensure_future(consumer._getmany({COMMITTED}, 1))
+    await settled()
+    fetch.cancel()
+    seek = asyncio.ensure_future(consumer.perform_seek())
+    await settled()
+    assert thread.asked == ["fetch"]
+    thread.go_on.set()
+    await seek
+    assert thread.asked[:3] == ["fetch", "fetch done", "seek"]
+
+
+async def test_what_was_fetched_before_a_seek_is_not_handed_out_after_it(
+    consumer: SteadyConsumer, thread: Thread
+) -> None:
+    stamps = {"timestamp": 0, "timestamp_type": 1, "headers": (), "key": b"", "value": b"", "checksum": None}
+    thread.records = {
+        COMMITTED: [
+            SimpleNamespace(
+                topic=COMMITTED.topic, partition=0, offset=n, serialized_key_size=0, serialized_value_size=0, **stamps
+            )
+            for n in range(400, 404)
+        ]
+    }
+    handed = []
+    async for _, message in consumer.getmany(1):
+        handed.append(message.offset)
+        if message.offset == 401:
+            await consumer.perform_seek()
+    assert handed == [400, 401]
+
+
+async def test_a_partition_that_was_never_committed_is_sought_to_its_beginning(
+    consumer: SteadyConsumer, thread: Thread
+) -> None:
+    await consumer.perform_seek()
+    assert "seek [(1, 0)] done" in thread.asked
+
+
+async def test_a_fetch_keeps_to_the_partitions_that_were_active_when_it_began(
+    consumer: SteadyConsumer, thread: Thread
+) -> None:
+    active = {COMMITTED}
+    thread.go_on.clear()
+    fetch = asyncio.ensure_future(consumer._getmany(active, 1))
+    await settled()
+    active.clear()
+    assert thread.places == {COMMITTED}
+    thread.go_on.set()
+    await fetch
