@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx
-from httpx_sse import EventSource, ServerSentEvent, SSEError
+from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
 from idtrail.settings import Settings
 from idtrail.stack.lock import read_running
@@ -43,11 +44,8 @@ class Api:
                 )
             url = running.api_url
         self.url = url
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {_token(settings)}"},
-            timeout=TIMEOUT_SECONDS,
-        )
+        self._headers = {"Authorization": f"Bearer {_token(settings)}"}
+        self._http = httpx.Client(base_url=url, headers=self._headers, timeout=TIMEOUT_SECONDS)
 
     def get(self, path: str, parameters: Parameters | None = None) -> Any:
         """The JSON at `path`; parameters that are None are left out."""
@@ -80,13 +78,35 @@ class Api:
         """The messages of a stream, those without data too, until it ends. Raises `FeedAway` when it breaks."""
         query = {name: value for name, value in parameters.items() if value is not None}
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        with (
+            self._breaks(),
+            self._http.stream("GET", path, params=query, headers=headers, timeout=SILENCE_SECONDS) as answer,
+        ):
+            if not answer.is_success:
+                answer.read()
+                raise _stream_error(answer)
+            yield from EventSource(answer).iter_sse()
+
+    async def stream_async(self, path: str, parameters: Parameters, last_id: str) -> AsyncIterator[ServerSentEvent]:
+        """The same in an event loop, where a reader can be cancelled while nothing comes."""
+        query = {name: value for name, value in parameters.items() if value is not None}
+        headers = self._headers | ({"Last-Event-ID": last_id} if last_id else {})
+        with self._breaks():
+            async with (
+                httpx.AsyncClient(base_url=self.url, headers=headers, timeout=SILENCE_SECONDS) as client,
+                aconnect_sse(client, "GET", path, params=query) as source,
+            ):
+                if not source.response.is_success:
+                    await source.response.aread()
+                    raise _stream_error(source.response)
+                async for message in source.aiter_sse():
+                    yield message
+
+    @contextmanager
+    def _breaks(self) -> Iterator[None]:
+        """What a stream breaks with becomes `FeedAway`."""
         try:
-            with self._http.stream("GET", path, params=query, headers=headers, timeout=SILENCE_SECONDS) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    kind = FeedAway if answer.status_code >= 500 else _ERRORS.get(answer.status_code, UserError)
-                    raise kind(_sentence(answer))
-                yield from EventSource(answer).iter_sse()
+            yield
         except httpx.TimeoutException:
             raise FeedAway(f"nothing came from {self.url} for {SILENCE_SECONDS:.0f} s") from None
         except (httpx.HTTPError, SSEError) as error:
@@ -109,6 +129,11 @@ class Api:
         if answer.is_success:
             return answer
         raise _ERRORS.get(answer.status_code, UserError)(_sentence(answer))
+
+
+def _stream_error(answer: httpx.Response) -> FeedAway | UserError:
+    kind = FeedAway if answer.status_code >= 500 else _ERRORS.get(answer.status_code, UserError)
+    return kind(_sentence(answer))
 
 
 def _sentence(answer: httpx.Response) -> str:

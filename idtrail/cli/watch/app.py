@@ -1,0 +1,356 @@
+"""The screen itself: asks, follows, draws what changed a few times a second, and obeys keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Key, Resize
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from idtrail.cli.watch import pages
+from idtrail.cli.watch.board import Board, matching
+from idtrail.cli.watch.listing import Listing
+from idtrail.cli.watch.source import Source, waits
+from idtrail.cli.watch.tables import FAILURES, INCIDENTS, INTEGRATIONS, fitted, footer, heights
+from schemas.errors import IdtrailError
+
+Item = dict[str, Any]
+
+LEAST_WIDTH: Final = 60
+LEAST_HEIGHT: Final = 12
+WIDE: Final = 140
+"""From this width on, the integrations stand beside the lists."""
+FRAME: Final = 3
+"""Lines around the lists: the answer, the state of the feed, the keys."""
+DRAW_SECONDS: Final = 0.25
+ROUND: Final = timedelta(seconds=30)
+"""Between two rounds of questions; the feed brings news at once."""
+
+_WIDTHS = [(0, "-tiny"), (LEAST_WIDTH, "-narrow"), (WIDE, "-wide")]
+_HEIGHTS = [(0, "-flat"), (LEAST_HEIGHT, "-tall")]
+
+Clock = Callable[[], datetime]
+
+
+class Lines(Static):
+    """Lines of text, each cut to its width."""
+
+    _told = ""
+
+    def tell(self, lines: list[str]) -> None:
+        """Show them, if they are not what is shown."""
+        text = "\n".join(fitted(line, max(self.size.width, 1)).rstrip() for line in lines)
+        if text != self._told:
+            self._told = text
+            self.update(Text(text, no_wrap=True))
+
+
+class PageScreen(Screen[None]):
+    """A page over the lists."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,backspace", "back", show=False),
+        Binding("j,down", "scroll(1)", show=False, priority=True),
+        Binding("k,up", "scroll(-1)", show=False, priority=True),
+        Binding("l", "life(1)", show=False),
+    ]
+
+    def __init__(self, page: pages.Page, clock: Clock, open_life: Callable[[pages.Person], None]) -> None:
+        super().__init__()
+        self._page, self._clock, self._open_life = page, clock, open_life
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Static(id="page")
+        yield Lines(id="footer")
+
+    def on_resize(self, event: Resize) -> None:
+        text = pages.text_of(self._page, max(event.size.width - 2, 20), self._clock())
+        self.query_one("#page", Static).update(Text(text))
+        people = "  1 … 9, l lifecycle" if self._page.people else ""
+        self.query_one("#footer", Lines).tell([f"Esc back  arrows scroll{people}"])
+
+    def on_key(self, event: Key) -> None:
+        if event.character and event.character in "123456789":
+            self.action_life(int(event.character))
+
+    def action_life(self, place: int) -> None:
+        """Open the lifecycle of one of the page's people."""
+        if place <= len(self._page.people):
+            self._open_life(self._page.people[place - 1])
+
+    def action_back(self) -> None:
+        """Close the page."""
+        self.dismiss(None)
+
+    def action_scroll(self, by: int) -> None:
+        """A line up or down."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+
+class WatchApp(App[None]):
+    """The lists. What it knows is the board's; what it does not know, it asks the source."""
+
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+    CSS = """
+    Screen { layout: vertical; overflow: hidden; }
+    #headline, #status, #footer { height: 1; width: 1fr; }
+    #headline { text-style: bold; }
+    #footer { dock: bottom; }
+    #sizes { display: none; width: 1fr; }
+    #body { height: 1fr; }
+    #lists { height: 1fr; width: 1fr; }
+    #beside { height: auto; }
+    #ask { display: none; border: none; height: 1; padding: 0; }
+    .asking #ask { display: block; }
+    .asking #footer { display: none; }
+    .-narrow #body { layout: vertical; }
+    .-wide #body { layout: horizontal; }
+    .-wide #beside { width: 64; height: 1fr; margin-left: 2; }
+    .-tiny #body, .-tiny #headline, .-tiny #status, .-flat #body, .-flat #headline, .-flat #status { display: none; }
+    .-tiny #sizes, .-flat #sizes { display: block; }
+    VerticalScroll { scrollbar-size: 0 0; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c", "quit", show=False, priority=False),
+        Binding("question_mark,f1", "help", show=False),
+        Binding("slash", "filter", show=False),
+        Binding("escape", "unfilter", show=False),
+        Binding("p", "pause", show=False),
+        Binding("r", "reload", show=False),
+        Binding("l", "life", show=False),
+    ]
+
+    def __init__(self, source: Source, clock: Clock, board: Board | None = None) -> None:
+        super().__init__(ansi_color=True)
+        self.animation_level = "none"
+        self.board = board or Board()
+        self._source, self._clock = source, clock
+        self._text = ""
+        self._asked_for = ""
+        self._said = ""
+        self._asked: datetime | None = None
+        self._asking = False
+        self._last_id = ""
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="headline")
+        yield Lines(id="status")
+        yield Static(id="sizes")
+        with Horizontal(id="body"):
+            with Vertical(id="lists"):
+                yield Listing(INCIDENTS, "incident_id", "nothing is open", id="incidents")
+                yield Listing(FAILURES, "event_id", "nothing failed in the last 24 h", id="failures")
+            with Vertical(id="beside"):
+                yield Listing(INTEGRATIONS, "application_id", "no integration was seen yet", id="integrations")
+                yield Lines(id="pipeline")
+        yield Lines(id="footer")
+        yield Input(id="ask", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#ask", Input).cursor_blink = False
+        self.query_one("#ask", Input).can_focus = False
+        self.query_one("#incidents").focus()
+        self.run_worker(self._follow(), exit_on_error=True)
+        self.set_interval(DRAW_SECONDS, self._tick)
+        self._tick()
+
+    # What comes in
+
+    async def _follow(self) -> None:
+        """The feed, for ever: after a loss again, from the last id on."""
+        wait = waits()
+        while True:
+            why = "the API ended the feed"
+            try:
+                async for message in self._source.follow(self._last_id):
+                    now = self._clock()
+                    if not self.board.link.live:
+                        self.board.connected(now)
+                        wait = waits()
+                        self._asked = None
+                    self._last_id = message.id if message.id or message.kind == "gap" else self._last_id
+                    if message.kind and self.board.take(message.kind, message.data, now):
+                        self._asked = None
+                    why = str(message.data.get("reason") or why)
+            except IdtrailError as error:
+                why = str(error)
+            seconds = wait()
+            now = self._clock()
+            self.board.lost(why, now, now + timedelta(seconds=seconds))
+            await asyncio.sleep(seconds)
+
+    async def _ask(self) -> None:
+        begun = self.board.begin()
+        try:
+            self.board.load(await self._source.ask(), begun)
+        finally:
+            self._asking = False
+
+    # What is shown
+
+    def _tick(self) -> None:
+        """Ask when it is time, and draw what changed."""
+        now = self._clock()
+        if not self._asking and (self._asked is None or now - self._asked >= ROUND):
+            self._asked, self._asking = now, True
+            self.run_worker(self._ask(), exit_on_error=True)
+        self.draw()
+
+    def draw(self) -> None:
+        """Show what is known now. A page over the lists stays as it is."""
+        if len(self.screen_stack) > 1:
+            return
+        now, (width, height) = self._clock(), self.size
+        board = self.board
+        told = f"idtrail watch needs {LEAST_WIDTH} columns and {LEAST_HEIGHT} lines; this has {width} and {height}"
+        self.query_one("#sizes", Static).update(told)
+        self.query_one("#headline", Lines).tell([board.headline(now, width)])
+        only = f"only rows with {self._text!r} (Esc: all) · " if self._text else ""
+        said = f"{self._said} · " if self._said else ""
+        self.query_one("#status", Lines).tell([only + said + board.status(now)])
+        waiting = "" if board.loaded else "asking …"
+        none = f"no row has {self._text!r}" if self._text else waiting
+        for name, items in (
+            ("incidents", board.incidents(now)),
+            ("failures", board.failures()),
+            ("integrations", board.integrations),
+        ):
+            why = f"not known: {board.failed[name]}" if name in board.failed else none
+            self._list(name).show(list(matching(items, self._text)), now, why)
+        lines = board.pipeline(now)
+        self.query_one("#pipeline", Lines).tell(lines)
+        self.query_one("#footer", Lines).tell([footer(width)])
+        counts = (len(self._list("incidents").items), len(self._list("integrations").items), len(lines))
+        shares = heights(height - FRAME, *counts, beside=width >= WIDE)
+        for name, share in shares._asdict().items():
+            self.query_one(f"#{name}").styles.height = share
+
+    def _list(self, name: str) -> Listing:
+        return self.query_one(f"#{name}", Listing)
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self._tick)
+
+    # Keys
+
+    def action_help(self) -> None:
+        """The keys."""
+        self._open(pages.help_page())
+
+    def action_pause(self) -> None:
+        """Hold the lists still, or go on."""
+        self.board.pause(self._clock())
+        self._tick()
+
+    def action_reload(self) -> None:
+        """Ask for all lists again."""
+        self._asked, self._said = None, ""
+        self._tick()
+
+    def action_filter(self) -> None:
+        """Ask for the text that rows must have."""
+        self._prompt("filter", "rows with this text (Esc: all): ", self._text)
+
+    def action_unfilter(self) -> None:
+        """Every row again."""
+        self._text = self._said = ""
+        self._close_prompt()
+        self._tick()
+
+    def action_life(self) -> None:
+        """The lifecycle of the chosen row's person."""
+        focused = self.focused
+        item = focused.chosen if isinstance(focused, Listing) else None
+        if item is not None and focused is self._list("failures") and (person := pages.person_of(item)):
+            self._open_life(person)
+        elif item is not None and focused is self._list("incidents"):
+            self._fetch(self._life_of_incident(item))
+        else:
+            self._prompt("life", "whose lifecycle? id, user name or mail address: ", "")
+
+    def on_listing_opened(self, opened: Listing.Opened) -> None:
+        """Enter."""
+        if opened.listing.id == "incidents":
+            self._fetch(self._incident(opened.item))
+        elif opened.listing.id == "failures":
+            self._fetch(self._failure(opened.item["event_id"]))
+        elif opened.item["last_failure"]:
+            self._fetch(self._failure(opened.item["last_failure"]["event_id"]))
+
+    def on_input_changed(self, changed: Input.Changed) -> None:
+        """A filter acts while it is typed."""
+        if self._asked_for == "filter":
+            self._text = changed.value
+            self._tick()
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        """Enter in the prompt."""
+        wanted, text = self._asked_for, submitted.value.strip()
+        self._close_prompt()
+        if wanted == "life" and text:
+            self._fetch(self._life(text, None))
+
+    def _prompt(self, wanted: str, placeholder: str, value: str) -> None:
+        self._asked_for = ""
+        self._before = self.focused
+        ask = self.query_one("#ask", Input)
+        ask.placeholder, ask.value = placeholder, value
+        self.screen.add_class("asking")
+        ask.can_focus = True
+        ask.focus()
+        self._asked_for = wanted
+
+    def _close_prompt(self) -> None:
+        if self._asked_for:
+            self._asked_for = ""
+            self.query_one("#ask", Input).can_focus = False
+            self.screen.remove_class("asking")
+            (self._before or self._list("incidents")).focus()
+
+    # Pages
+
+    def _open(self, page: pages.Page) -> None:
+        self.push_screen(PageScreen(page, self._clock, self._open_life))
+
+    def _open_life(self, person: pages.Person) -> None:
+        self._fetch(self._life(person.subject_id, person.organization))
+
+    def _fetch(self, page: Awaitable[pages.Page]) -> None:
+        """Open what is asked for; what goes wrong is told in the second line."""
+
+        async def fetch() -> None:
+            try:
+                found = await page
+            except IdtrailError as error:
+                self._said = str(error)
+            else:
+                self._said = ""
+                self._open(found)
+
+        self._said = "asking …"
+        self.run_worker(fetch(), group="pages", exclusive=True, exit_on_error=True)
+
+    async def _incident(self, item: Item) -> pages.Page:
+        return pages.incident_page(await self._source.incident(item["incident_id"]))
+
+    async def _failure(self, event_id: str) -> pages.Page:
+        return pages.failure_page(await self._source.event(event_id))
+
+    async def _life_of_incident(self, item: Item) -> pages.Page:
+        found = await self._source.incident(item["incident_id"])
+        people = pages.people_of(found)
+        return await self._life(people[0].subject_id, people[0].organization) if people else pages.incident_page(found)
+
+    async def _life(self, person: str, organization: str | None) -> pages.Page:
+        return pages.lifecycle_page(await self._source.lifecycle(person, organization))
