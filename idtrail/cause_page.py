@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from schemas.cause import CAUSES, Cause
 from schemas.classification import RULES
 from schemas.practice import EXAMPLES, NOTES, Example
+from schemas.recovery import SCOPES, Scope
 
 _HEAD: Final = """<!-- Made from schemas/ by `make generate`; changes here are overwritten. -->
 # Causes
@@ -18,10 +19,16 @@ the first that fits names it. The attribute is named where the answer names one,
 schema, index and filter (`name.familyName`, `emails`, `members`), and is empty otherwise: it is never guessed.
 """
 
+_ENDINGS: Final = {
+    Scope.INTEGRATION: "with any success at the application, whoever's it is",
+    Scope.EVENT_TYPE: "with any success of the same event type at the application, whoever's it is",
+    Scope.SUBJECT: "when every person and group it hit has had a success of their own at the application",
+}
 
-def cause_page(endings: Mapping[Cause, str]) -> str:
-    """The whole page. `endings`: what ends an incident of a cause, where that is known."""
-    return "\n".join((_HEAD, *_index(), *(line for cause in Cause for line in _one(cause, endings)), *_rules())) + "\n"
+
+def cause_page() -> str:
+    """The whole page."""
+    return "\n".join((_HEAD, *_index(), *(line for cause in Cause for line in _one(cause)), *_rules())) + "\n"
 
 
 def _index() -> Iterator[str]:
@@ -32,7 +39,7 @@ def _index() -> Iterator[str]:
     yield ""
 
 
-def _one(cause: Cause, endings: Mapping[Cause, str]) -> Iterator[str]:
+def _one(cause: Cause) -> Iterator[str]:
     text = CAUSES[cause]
     yield f"## `{cause}`"
     yield ""
@@ -40,8 +47,7 @@ def _one(cause: Cause, endings: Mapping[Cause, str]) -> Iterator[str]:
     yield ""
     yield f"- **Remedy**: {text.remedy}"
     yield f"- **Retry**: the same again, unchanged, {_retry(cause)}."
-    if cause in endings:
-        yield f"- **An incident of it ends** {endings[cause]}"
+    yield f"- **An incident of it ends** {_ENDINGS[SCOPES[cause]]}."
     for note in NOTES.get(cause, ()):
         yield f"- {note}"
     yield ""

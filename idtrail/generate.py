@@ -21,7 +21,7 @@ def _settings_files() -> dict[str, str]:
 
 
 def _cause_files() -> dict[str, str]:
-    return {"docs/causes.md": cause_page({})}
+    return {"docs/causes.md": cause_page()}
 
 
 GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (

@@ -97,7 +97,7 @@ _TIERS: Final = tuple(
         rf"(?: (?:name|for|of))?[\s:=(\[]{{1,3}}"
         rf"(?:{_QUOTE}(?P<called>/?(?:{_SCHEMA})?{_PATH}){_QUOTE}|(?!{_PLAIN_NAME})(?P<token>/?(?:{_SCHEMA})?{_PATH}))",
         # With its schema, which may be of somebody's own making.
-        rf"{_SCHEMA}(?P<called>{_PATH})",
+        rf"{_SCHEMA}(?P<extended>{_PATH})",
         # A path: `emails[type eq "work"].value`, `name.familyName`, `/emails/0/value`.
         rf"(?<![\w./:@-])(?P<path>/?{_STEP}(?:[./](?:{_STEP}|\d+|-(?!\w)))+|{_WORD}\[[^\]\n]{{1,80}}\])",
         # In quotes, and said to be this or that; or as a label: `title: value must not exceed 100 characters`.
@@ -118,12 +118,22 @@ _TIERS: Final = tuple(
 )
 """From the surest kind of naming to the least sure; within one, what is named first."""
 _NOISE: Final = re.compile(
-    r"""https?://\S+ | [\w.+'-]+@[\w.-]+
+    r"""https?://\S+ | [\w.+'-]+@[\w.-]+ | urn:ietf:params:scim:api:[\w:.]+
     | \bfilter(?:ing|ed|s)?\b (?:\ (?:on|by|for|using))? [\s:=?"'`(]{0,3} [\w.:]+
       (?:\s(?:eq|co|sw|ew|ne|pr)\b\s?\S*)?""",
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
-"""Addresses, and what was only searched by."""
+"""Addresses, forms of messages, and what was only searched by."""
+_SLUG: Final = re.compile(r"(?:^|(?<=\u00b7 ))[a-z]+(?:_[a-z]+)+(?= \u00b7|$)")
+"""`username_taken`"""
+_MENTIONS: Final = (
+    "name mail title attribute field property path urn: phone external member password locale timezone role address "
+    "active depart division manager organi employee cost groups entitle type language param pointer mapping expression "
+    "photo postal honorific profile jcuser ims x509 zip schemas meta"
+).split()
+"""Without one of these no text names anything: most failures need no closer look."""
+MAX_READ: Final = 1000
+"""Providers say first what is wrong."""
 _INDEX = re.compile(r"\[[^\]]*\]?")
 _SEPARATORS = re.compile(r"[\s_-]")
 _URN = re.compile(_SCHEMA)
@@ -134,7 +144,11 @@ def attribute_in(text: str, *, of_group: bool = False) -> str:
 
     Only groups have `members`: elsewhere a member is an account. And a group's name is its `displayName`.
     """
-    text = _NOISE.sub(" \u2026 ", text)
+    text = text[:MAX_READ]
+    lower = text.lower()
+    if not any(map(lower.__contains__, _MENTIONS)):
+        return ""
+    text = _SLUG.sub(lambda slug: slug[0].replace("_", " "), _NOISE.sub(" \u2026 ", text))
     for tier in _TIERS:
         for match in tier.finditer(text):
             kind = match.lastgroup or ""
@@ -164,7 +178,12 @@ def _spelling(named: str, kind: str, of_group: bool) -> str:
     words = [_SEPARATORS.sub("", step).lower().lstrip("$") for step in steps]
     top = _NAMES.get(words[0], "")
     if not top:
-        own = kind == "called" and words[0] not in _NO_NAME and not path.startswith("/") and steps[0][0] not in "$"
+        own = (
+            (kind == "called" or (kind == "extended" and steps[0][0].islower()))
+            and words[0] not in _NO_NAME
+            and not path.startswith("/")
+            and steps[0][0] not in "$"
+        )
         return ".".join(steps) if own and not (len(steps) == 1 and words[0] in _HOLDERS) else ""
     part = words[1] if len(words) > 1 else ""
     inner = _PARTS.get(top, {}).get(part, "")

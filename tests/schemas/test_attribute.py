@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.attribute import attribute_in
+from schemas.attribute import _NAMES, attribute_in
 from schemas.cause import Cause
 from schemas.member import member_in
-from tests.schemas.test_cause import failed, scim
+from tests.schemas.test_cause import ANSWERS, PROVIDERS, PUBLISHED, STATUSES, failed, scim
 
 NAMED = [
     ("Attribute 'emails' is required", "emails"),
@@ -70,6 +70,8 @@ NAMED = [
     ("Duplicate entry for externalId", "externalId"),
     ("givenName, familyName, userName, displayName all required", "name.givenName"),
     ("Failed to evaluate mapping for name.familyName: cannot fetch x from <nil> (1:13)", "name.familyName"),
+    ("username_taken", "userName"),
+    ("Bad Request · email_taken", "emails"),
     ("expression 'toScimEmails(jcUser.email)' failed", "jcUser.email"),
 ]  # fmt: skip
 
@@ -101,6 +103,9 @@ ONLY_LOOKS_LIKE_IT = [
     "Unknown attribute name",
     "The attribute value is invalid",
     "Property 'value' is required",
+    '{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":409,"scimType":"uniqueness"}',
+    '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"active":true}',
+    "schema urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig is unknown",
     "attribute is required",
     "Invalid username or password",
     "Request is unparsable, syntactically incorrect, or violates schema",
@@ -121,6 +126,46 @@ OF_GROUPS = [
 @pytest.mark.parametrize(("text", "attribute"), NAMED, ids=[text for text, _ in NAMED])
 def test_the_attribute_that_a_text_names_is_named_in_one_spelling(text: str, attribute: str) -> None:
     assert attribute_in(text) == attribute
+
+
+BLAMED = {
+    "400 e-mail address": "emails",
+    "400 name length": "name",
+    "400 validation, required": "name.givenName",
+    "400 validation, single-valued e-mails": "emails",
+    "412 duplicate": "userName",
+    "422 taken": "emails",
+    "400 duplicate in words": "emails",
+    "500 taken": "userName",
+    "409 that is a policy": "emails",
+    "400 mutability": "userName",
+    "422": "phoneNumbers",
+    "400 missing": "userName",
+    "400 blank": "name.familyName",
+    "400 invalidValue for an absent one": "emails",
+    "invalid, not missing": "emails",
+    "a weak password": "password",
+    "unverified domain": "emails",
+    "403 domain": "emails",
+    "details an object": "userName",
+    "a slug, taken": "userName",
+}
+"""Of the answers whose causes are tested: those that name an attribute. The others are about none."""
+
+
+@pytest.mark.parametrize(("code", "details", "error", "cause"), [*PUBLISHED, *ANSWERS, *PROVIDERS, *STATUSES])
+def test_an_answer_blames_what_it_names(
+    code: Any, details: Any, error: str | None, cause: Cause, request: pytest.FixtureRequest
+) -> None:
+    case = request.node.callspec.id
+
+    assert failed(code, details, error=error).attribute == BLAMED.get(case, "")
+
+
+def test_every_name_is_found_where_it_is_called_an_attribute() -> None:
+    for name in _NAMES.values():
+        if not name.startswith("members"):
+            assert attribute_in(f"Attribute '{name}' is required") == name
 
 
 @pytest.mark.parametrize("text", ONLY_LOOKS_LIKE_IT)
