@@ -62,6 +62,7 @@ EVENTS_ARROW_SCHEMA: Final = pa.schema(
         ("changed", pa.list_(_TEXT)),
         ("flags", pa.list_(_TEXT)),
         ("incident_id", pa.binary(16)),
+        ("drift", pa.list_(_TEXT)),
     ]
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
+from schemas.drift import drift
 from schemas.envelope import Header, Sealed, unseal
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Event, Kind, parse
@@ -71,7 +72,7 @@ EVENT_COLUMNS: Final = (
     "organization", "event_id", "fingerprint", "version", "occurred_at", "occurred_text", "time_quality",
     "known_at", "received_at", "source", "trust", "fresh", "event_key", "correlation_id", "redacted", "raw",
     "log_topic", "log_partition", "log_offset",
-    *Facts._fields, "incident_id",
+    *Facts._fields, "incident_id", "drift",
 )  # fmt: skip
 """The columns of a row that `decode_events` makes, in order."""
 
@@ -165,6 +166,7 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
         record.offset,
         *found,
         incident_id(sealed.organization, event, found),
+        [finding.text() for finding in drift(event)],
     )
 
 

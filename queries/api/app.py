@@ -8,7 +8,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from queries.api import events, findings, health, incidents, ingest, integrations, letters, stream, tokens
+from queries.api import events, findings, health, incidents, ingest, integrations, letters, schema, stream, tokens
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
 from queries.api.models import Problem
@@ -23,6 +23,7 @@ _ROUTERS: Final = (
     incidents.router,
     integrations.router,
     letters.router,
+    schema.router,
     ingest.router,
     tokens.router,
 )

@@ -85,6 +85,22 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
     assert {"application": "statsig", "outcome": "failure", "events": 2} in counts["items"]
 
 
+async def test_what_is_new_in_the_records_is_told_to_its_organization_alone(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    trail.insert(event(planet="mars"), event("moon_landing"), event())
+    found = await get(api, "/api/v1/schema/drift", using("read"), limit=1)
+
+    assert (len(found["items"]), found["total"]) == (1, 2)
+    everything = await get(api, "/api/v1/schema/drift", using("read"))
+    assert {(item["kind"], item["name"], item["events"]) for item in everything["items"]} == {
+        ("new_field", "planet", 1),
+        ("unknown_type", "moon_landing", 1),
+    }
+    other = await get(api, "/api/v1/schema/drift", using("read", organization="elsewhere"))
+    assert other == {"items": [], "total": 0}
+
+
 async def test_an_event_comes_back_byte_for_byte(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
     value = ('{ "timestamp" : "2026-03-19T11:00:00Z",\t"id":"x", "name": "\\u0000\\ud800 é\\/" ,"n":1.50,"n":1e400, '
              f'"organization":"{trail.organization}"}}').encode()  # fmt: skip

@@ -162,6 +162,26 @@ def test_a_letter_of_a_wrong_organization_is_redriven_and_another_discarded(
     assert "by local: a stray text" in told
 
 
+def test_what_is_new_in_the_records_is_told_with_a_sample(trail: RunningTrail, tmp_path: Path) -> None:
+    assert trail.run("schema", "drift") == "nothing new in the last 30d\n"
+    lines = [
+        b'{"id":"d1","event_type":"user_deprovision","timestamp":"2026-11-01T00:00:00Z","organization":"o","moon":1}',
+        b'{"id":"d2","event_type":"user_renamed","timestamp":"2026-11-01T00:00:00Z","organization":"o","success":"no"}',
+    ]
+    file = tmp_path / "new.ndjson"
+    file.write_bytes(b"\n".join(lines))
+    trail.run("import", str(file))
+    trail.settle()
+    told = trail.run("schema", "drift", code=3)
+    assert told.startswith("1 unknown type, 1 new field, 1 changed type in the last 30d\n")
+    assert "unknown type  user_renamed" in told
+    assert "new field     moon: number  in user_deprovision" in told
+    items = [json.loads(line) for line in trail.run("schema", "drift", "--json", code=3).splitlines()]
+    (sample,) = [item["sample"] for item in items if item["name"] == "moon"]
+    assert f"idtrail events {sample}" in told
+    assert '"moon":1' in trail.run("events", sample, "--raw")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -170,7 +190,7 @@ def test_a_letter_of_a_wrong_organization_is_redriven_and_another_discarded(
         pytest.param(("failures", "--since", "soon"), 2, "neither a time", id="not a time"),
         pytest.param(("events", "not-an-id"), 2, "UUID", id="not an id"),
         pytest.param(("events", "00000000-0000-0000-0000-000000000000"), 1, "no event", id="unknown event"),
-        pytest.param(("schema", "user_renamed"), 2, "idtrail schema", id="unknown type"),
+        pytest.param(("schema", "show", "user_renamed"), 2, "idtrail schema", id="unknown type"),
         pytest.param(("dead-letters", "redrive"), 2, "say which letters", id="redrive of nothing named"),
         pytest.param(("emit",), 2, "nothing on standard input", id="nothing to emit"),
         pytest.param(("frobnicate",), 2, "No such command", id="unknown command"),

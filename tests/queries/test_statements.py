@@ -9,6 +9,7 @@ import pytest
 
 from queries.blame import accepted_rows_sql, accepted_sql
 from queries.counts import Dimension, counts_sql
+from queries.drift import drift_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import history_sql, suspects_sql
@@ -53,6 +54,7 @@ STATEMENTS = {
     "accepted of others": accepted_sql(same=False),
     "accepted rows": accepted_rows_sql(),
     "suspects": suspects_sql(VALUE),
+    "drift": drift_sql(VALUE),
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
 }
 
@@ -62,7 +64,7 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
     sql = " ".join(STATEMENTS[name].split())
     assert VALUE not in sql
     for read in re.findall(
-        r"FROM (?:events|events_by_subject|attempts|subjects|failure_windows|incidents)\b(.{0,90})", sql
+        r"FROM (?:events|events_by_subject|attempts|subjects|failure_windows|incidents|schema_drift)\b(.{0,90})", sql
     ):
         assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.drift import MAX_FINDINGS, NO_NAME, Drift, Finding, drift, name_of
 from schemas.events import EVENT_TYPES, from_object, parse
+from schemas.facts import facts
 from tests.records import event
 from tests.schemas.strategies import JSON, events
 
@@ -113,6 +114,19 @@ def test_one_event_tells_a_bounded_number_of_things_whatever_the_order_of_its_ke
     assert found == drift(from_object(backwards))
     assert len(found) == MAX_FINDINGS + 1
     assert found[-1] == Finding("user_update_provision", Drift.MORE, "")
+
+
+@pytest.mark.parametrize("value", [7, "word", {"a": 1}, [1], True], ids=repr)
+@pytest.mark.parametrize("field", ["success", "resource", "application", "message_chain", "changes", "correlation"])
+def test_a_field_of_another_type_is_as_if_it_were_not_there(field: str, value: Any) -> None:
+    found = drift(from_object({**event(id="x"), field: value}))
+    facts_with = facts(from_object({**event(id="x"), field: value}))
+    if not any(finding.kind is Drift.CHANGED_TYPE for finding in found):
+        return  # it is of one of its types
+    rest = {name: other for name, other in event(id="x").items() if name != field}
+
+    assert facts_with._replace(flags=()) == facts(from_object(rest))._replace(flags=())
+    assert f"odd_{field}" in facts_with.flags
 
 
 VALUE = "S3CR3T-value"

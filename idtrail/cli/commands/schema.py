@@ -1,25 +1,44 @@
-"""`idtrail schema`: the JSON Schema of an event type."""
+"""`idtrail schema`: the JSON Schemas of the typed events, and what came in that they do not know."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console
 
-from idtrail.cli import app
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.screen import ago, console, counted, number, print_json, when
+from idtrail.settings import load_settings
 from schemas.errors import BadUsage
 from schemas.events import ALIASES, EVENT_TYPES
 
+schemas = typer.Typer(invoke_without_command=True, help="The typed events' JSON Schemas, and drift away from them.")
+app.add_typer(schemas, name="schema")
 
-@app.command()
-def schema(
-    event_type: Annotated[str | None, typer.Argument(help="One of the twelve; without it, their names.")] = None,
-) -> None:
-    """Print the names of the typed events, or the JSON Schema of one."""
-    if event_type is None:
+_WORDS: Final = {
+    "unknown_type": "unknown type",
+    "new_field": "new field",
+    "changed_type": "changed type",
+    "more": "event with more than is told",
+}
+_PLURAL: Final = {"more": "events with more than is told"}
+
+
+@schemas.callback()
+def names(context: typer.Context) -> None:
+    """Print the names of the typed events."""
+    if context.invoked_subcommand is None:
         for name in EVENT_TYPES:
             typer.echo(name)
-        return
+
+
+@schemas.command()
+def show(event_type: Annotated[str, typer.Argument(help="One of the twelve.")]) -> None:
+    """Print the JSON Schema of an event type."""
     from importlib import resources
 
     name = ALIASES.get(event_type, event_type)
@@ -27,3 +46,56 @@ def schema(
     if name not in EVENT_TYPES or not file.is_file():
         raise BadUsage(f"{event_type!r} is none of the typed events: `idtrail schema` lists them")
     typer.echo(file.read_text().rstrip())
+
+
+@schemas.command()
+def drift(
+    since: Annotated[str, typer.Option(help="What came in from this day on: a time, a date, or an age.")] = "30d",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most findings.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Show event types, fields and JSON types that are new to idtrail. Exit code 3 when there are any.
+
+    Nothing is lost by them: such events are stored byte for byte. Names and types are shown, never values.
+    """
+    answer = Api(load_settings()).get("/api/v1/schema/drift", {"since": since, "limit": limit})
+    if as_json:
+        print_json(answer["items"])
+    else:
+        show_drift(console(), answer, since, datetime.now(UTC))
+    if answer["total"]:
+        raise typer.Exit(3)
+
+
+def show_drift(out: Console, answer: dict[str, Any], since: str, now: datetime) -> None:
+    """The screen."""
+    items = answer["items"]
+    head = f"in the last {since}" if since[-1:] in "smhdw" else f"since {since}"
+    if not items:
+        out.print(f"nothing new {head}")
+        return
+    kinds = Counter(item["kind"] for item in items)
+    counts = [counted(kinds[kind], word, _PLURAL.get(kind)) for kind, word in _WORDS.items() if kinds[kind]]
+    out.print(f"{', '.join(counts)} {head}", soft_wrap=True)
+    for item in items:
+        out.print(f"  {_what(item)}", soft_wrap=True, markup=False)
+        span = f"first {when(item['first'], seconds=False)}, last {ago(item['last'], now)}"
+        most = "at most " if item["at_most"] else ""
+        out.print(f"    {most}{counted(item['events'], 'event')}, {span}", soft_wrap=True, style="dim")
+        out.print(f"    idtrail events {item['sample']}", soft_wrap=True, style="dim")
+    if answer["total"] > len(items):
+        out.print(f"  and {number(answer['total'] - len(items))} more: --limit {answer['total']}")
+
+
+def _what(item: dict[str, Any]) -> str:
+    whose = item["event_type"] or "types that are not known"
+    match item["kind"]:
+        case "unknown_type":
+            return f"unknown type  {item['name']}"
+        case "new_field":
+            return f"new field     {item['name']}: {item['found']}  in {whose}"
+        case "changed_type":
+            expected = " or ".join(item["expected"])
+            return f"changed type  {item['name']}: {item['found']} instead of {expected}  in {whose}"
+        case _:
+            return f"more          in {whose}"

@@ -387,6 +387,47 @@ SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_windo
 CREATE TABLE IF NOT EXISTS letter_decisions ON CLUSTER 'trail' AS letter_decisions_local
 ENGINE = Distributed('trail', currentDatabase(), 'letter_decisions_local', cityHash64(letter_id));
 
+ALTER TABLE events_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS drift Array(LowCardinality(String));
+
+ALTER TABLE events ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS drift Array(LowCardinality(String));
+
+CREATE TABLE IF NOT EXISTS schema_drift_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    day Date,
+    event_type LowCardinality(String),
+    slot UInt8,
+    first_name SimpleAggregateFunction(min, String),
+    last_name SimpleAggregateFunction(max, String),
+    events AggregateFunction(uniqCombined64, UUID),
+    first_seen SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
+    last_seen SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
+    first_sample AggregateFunction(argMin, UUID, Tuple(String, DateTime64(6, 'UTC'), UUID)),
+    last_sample AggregateFunction(argMax, UUID, Tuple(String, DateTime64(6, 'UTC'), UUID))
+) ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (organization, day, event_type, slot)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS schema_drift_view ON CLUSTER 'trail' TO schema_drift_local AS
+SELECT
+    organization, day, splitByChar('\t', finding)[1] AS event_type, toUInt8(cityHash64(finding, day) % 256) AS slot,
+    min(finding) AS first_name, max(finding) AS last_name, uniqCombined64State(event_id) AS events,
+    min(seen) AS first_seen, max(seen) AS last_seen,
+    argMinState(event_id, (finding, seen, event_id)) AS first_sample,
+    argMaxState(event_id, (finding, seen, event_id)) AS last_sample
+FROM (
+    SELECT
+        organization, event_id, toDate(known_at) AS day,
+        if(time_quality = 'ok', occurred_at, toDateTime64(known_at, 6, 'UTC')) AS seen,
+        toString(arrayJoin(drift)) AS finding
+    FROM events_local
+    WHERE notEmpty(drift)
+)
+GROUP BY organization, day, event_type, slot;
+
+CREATE TABLE IF NOT EXISTS schema_drift ON CLUSTER 'trail' AS schema_drift_local
+ENGINE = Distributed('trail', currentDatabase(), 'schema_drift_local', rand());
+
 CREATE TABLE IF NOT EXISTS integrations_local ON CLUSTER 'trail' (
     organization LowCardinality(String),
     application_id LowCardinality(String),

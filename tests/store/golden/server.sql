@@ -348,6 +348,44 @@ CREATE TABLE IF NOT EXISTS letter_decisions (
 ORDER BY (organization, letter_id, log_topic, log_partition, log_offset)
 SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
+ALTER TABLE events ADD COLUMN IF NOT EXISTS drift Array(LowCardinality(String));
+
+ALTER TABLE events ADD COLUMN IF NOT EXISTS drift Array(LowCardinality(String));
+
+CREATE TABLE IF NOT EXISTS schema_drift (
+    organization LowCardinality(String),
+    day Date,
+    event_type LowCardinality(String),
+    slot UInt8,
+    first_name SimpleAggregateFunction(min, String),
+    last_name SimpleAggregateFunction(max, String),
+    events AggregateFunction(uniqCombined64, UUID),
+    first_seen SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
+    last_seen SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
+    first_sample AggregateFunction(argMin, UUID, Tuple(String, DateTime64(6, 'UTC'), UUID)),
+    last_sample AggregateFunction(argMax, UUID, Tuple(String, DateTime64(6, 'UTC'), UUID))
+) ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (organization, day, event_type, slot)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS schema_drift_view TO schema_drift AS
+SELECT
+    organization, day, splitByChar('\t', finding)[1] AS event_type, toUInt8(cityHash64(finding, day) % 256) AS slot,
+    min(finding) AS first_name, max(finding) AS last_name, uniqCombined64State(event_id) AS events,
+    min(seen) AS first_seen, max(seen) AS last_seen,
+    argMinState(event_id, (finding, seen, event_id)) AS first_sample,
+    argMaxState(event_id, (finding, seen, event_id)) AS last_sample
+FROM (
+    SELECT
+        organization, event_id, toDate(known_at) AS day,
+        if(time_quality = 'ok', occurred_at, toDateTime64(known_at, 6, 'UTC')) AS seen,
+        toString(arrayJoin(drift)) AS finding
+    FROM events
+    WHERE notEmpty(drift)
+)
+GROUP BY organization, day, event_type, slot;
+
 CREATE TABLE IF NOT EXISTS integrations (
     organization LowCardinality(String),
     application_id LowCardinality(String),

@@ -1,0 +1,77 @@
+"""What is new in the records that came in: findings of `schemas.drift`, counted by distinct events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from queries.store import Store
+from schemas.drift import Finding
+
+Row = dict[str, Any]
+
+
+class Drifts(NamedTuple):
+    """The latest first."""
+
+    items: list[Row]
+    total: int
+    """How many there are, beyond the limit too."""
+
+
+# Where two findings met in a slot both are told, with the events of both.
+_SLOTS: Final = """
+SELECT organization, min(first_name) AS low, max(last_name) AS high, uniqCombined64MergeState(events) AS ids,
+    min(first_seen) AS slot_first, max(last_seen) AS slot_last, argMinMerge(first_sample) AS low_sample,
+    argMaxMerge(last_sample) AS high_sample
+FROM schema_drift
+WHERE {organization} AND day >= {{since:Date}} AND day <= {{until:Date}}
+GROUP BY organization, day, event_type, slot
+"""
+_FINDINGS: Final = """
+SELECT organization, named.1 AS finding, uniqCombined64Merge(ids) AS events, min(slot_first) AS first,
+    max(slot_last) AS last, argMin(named.2, (slot_first, named.2)) AS sample, max(low != high) AS at_most,
+    count() OVER () AS total
+FROM (
+    SELECT *, arrayJoin(if(low = high, [(low, low_sample)], [(low, low_sample), (high, high_sample)])) AS named
+    FROM ({slots})
+)
+GROUP BY organization, finding
+ORDER BY last DESC, organization, finding
+LIMIT {{limit:UInt32}}
+"""
+
+
+def drift_sql(organization: str | None) -> str:
+    """One row a finding."""
+    own = "1" if organization is None else "organization = {organization:String}"
+    return _FINDINGS.format(slots=_SLOTS.format(organization=own))
+
+
+def list_drift(store: Store, organization: str | None, since: datetime, until: datetime, limit: int) -> Drifts:
+    """Findings of the events that came in on the days from `since` to `until`, both included.
+
+    An event counts once, however often it came; `first` and `last` are when the events occurred.
+    """
+    values: dict[str, Any] = {"since": since.date(), "until": until.date(), "limit": limit}
+    if organization is not None:
+        values["organization"] = organization
+    rows = store.query_dicts(drift_sql(organization), values)
+    return Drifts([_told(row) for row in rows], rows[0]["total"] if rows else 0)
+
+
+def _told(row: Row) -> Row:
+    finding = Finding.of_text(row["finding"])
+    return {
+        "organization": row["organization"],
+        "kind": finding.kind.value,
+        "event_type": finding.event_type,
+        "name": finding.name,
+        "expected": finding.expected.split("|") if finding.expected else [],
+        "found": finding.found,
+        "events": row["events"],
+        "at_most": bool(row["at_most"]),
+        "first": row["first"],
+        "last": row["last"],
+        "sample": row["sample"],
+    }
