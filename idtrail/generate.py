@@ -9,6 +9,7 @@ from typing import Final
 
 from idtrail.cause_page import cause_page
 from idtrail.documentation import settings_page
+from idtrail.measuring import metrics_page
 from queries.api.app import documents as openapi_files
 from schemas.documentation import documents as event_pages
 from schemas.json_schema import documents as schema_files
@@ -24,8 +25,13 @@ def _cause_files() -> dict[str, str]:
     return {"docs/causes.md": cause_page()}
 
 
+def _metrics_files() -> dict[str, str]:
+    return {"docs/metrics.md": metrics_page()}
+
+
 GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _settings_files,
+    _metrics_files,
     openapi_files,
     schema_files,
     event_pages,

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from idtrail.connections import open_emitter, open_store, sink_options
+from idtrail.measuring import serving_metrics
 from idtrail.settings import Settings
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -82,7 +83,8 @@ async def run_worker(settings: Settings) -> None:
     store = await open_store(settings)
     try:
         log.info("working", kafka=connection.bootstrap)
-        await run_until_stopped(_work(connection, store, settings))
+        with serving_metrics(settings):
+            await run_until_stopped(_work(connection, store, settings))
     finally:
         store.close()
 

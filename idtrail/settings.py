@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8642, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address on which `idtrail worker` serves its metrics; nothing there asks for a token."
+    )
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port on which `idtrail worker` serves its metrics; 0 serves none."
+    )
     api_url: str = Field("", description="Where the CLI finds the API; empty: the running embedded stack.")
     token: SecretStr = Field(
         SecretStr(""), description="Token the CLI shows to the API; empty: the one in the state directory."

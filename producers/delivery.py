@@ -21,6 +21,7 @@ import structlog
 from producers.spool import Record, Spool
 from producers.uplink import Place, Uplink
 from schemas.errors import BadUsage, BrokerAway, Fatal, SpoolFull
+from schemas.metrics import RECEIPTS, SPOOL_BYTES, SPOOL_RECORDS
 
 FLIGHT_RECORDS: Final = 8_192
 FLIGHT_BYTES: Final = 8 * 1024 * 1024
@@ -32,6 +33,9 @@ WAITS: Final = (0, 0.25, 0.5, 1, 2, 5)
 """Seconds before each attempt to reach the broker; the last one again and again."""
 
 log = structlog.get_logger(__name__)
+
+_LOGGED: Final = RECEIPTS.labels("logged")
+_SPOOLED: Final = RECEIPTS.labels("spooled")
 
 Outcome = Place | int | None
 """On the log; or a position in the spool; or not accepted, for want of room."""
@@ -101,6 +105,7 @@ class Delivery:
         Raises `BadUsage` when the broker is there and refuses us: no waiting mends that.
         """
         await self._spool.__aenter__()
+        self._measure_spool()
         try:
             self._uplink = await self._connect()
         except BrokerAway as error:
@@ -182,6 +187,7 @@ class Delivery:
         assert self._uplink is not None
         places, trouble = await self._uplink.fly(records)
         outcomes: list[Outcome] = list(places)
+        _LOGGED.inc(len(records) - places.count(None))
         if trouble:
             self._retire()
             # Whether these are on the log is unknown: spooled, they may come a second time.
@@ -198,7 +204,13 @@ class Delivery:
         except SpoolFull as error:
             log.error("the spool has no room on its disk", reason=str(error))
             positions = []
+        _SPOOLED.inc(len(positions))
+        self._measure_spool()
         return [*positions, *repeat(None, len(records) - len(positions))]
+
+    def _measure_spool(self) -> None:
+        SPOOL_RECORDS.set(self._spool.depth())
+        SPOOL_BYTES.set(self._spool.bytes())
 
     def _start_draining(self, trouble: str) -> None:
         self._tell(trouble)
@@ -238,6 +250,7 @@ class Delivery:
         confirmed = [seq for (seq, _), place in zip(waiting, places, strict=True) if place is not None]
         # Only now: a process killed before this sends them again.
         await self._spool.delete(confirmed)
+        self._measure_spool()
         if trouble:
             self._retire()
             raise BrokerAway(trouble)

@@ -20,6 +20,7 @@ from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
 from queries.store import BULK_LIMITS, Store
 from schemas.errors import Away, UserError
 from schemas.kafka import EVENTS
+from schemas.metrics import BACKFILL_MINUTES, WINDOWS_WRITTEN
 from streams.incident_writer import IncidentWriter
 from streams.interest import Application
 from streams.lag import Lag
@@ -158,6 +159,7 @@ class Backfill:
         for some in _in_pieces(units):
             write_windows(self._store, fold_stored(self._store, [unit for unit, _ in some]))
         if units:
+            BACKFILL_MINUTES.inc(len(units))
             log.info("windows backfilled", minutes=len(units), copies=sum(copies for _, copies in units))
             self._applications.update(self._touched_applications(stretches))
         self._done.update({stretch.partition: stretch.end for stretch in stretches})
@@ -237,6 +239,7 @@ def write_windows(store: Store, windows: Iterable[Window]) -> None:
     """Insert windows. Each insert has a name of its own: of two rows, the one that knows more wins anyway."""
     for piece in in_inserts(list(windows)):
         store.insert_arrow("failure_windows", batch(piece, FAILURE_WINDOWS_ARROW_SCHEMA), f"windows:{uuid4().hex}")
+        WINDOWS_WRITTEN.inc(len(piece))
 
 
 def next_stretches(done: Mapping[int, int], stored: Mapping[int, int], at_once: int) -> list[Stretch]:

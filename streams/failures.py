@@ -24,6 +24,7 @@ from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Kind, parse
 from schemas.facts import facts
 from schemas.kafka import FOR_EVER, PROVISIONING, TopicSpec
+from schemas.metrics import WINDOWS_WRITTEN
 from schemas.outcome import Outcome
 from schemas.signature import incident_id
 from schemas.times import TimeQuality, believed, parse_timestamp, to_microseconds
@@ -190,6 +191,7 @@ class FailureAgent:
                     f"windows:{uuid4().hex}",
                     self._retry_seconds,
                 )
+                WINDOWS_WRITTEN.inc(len(piece))
             await asyncio.gather(*sent)
             await self._incidents.take(attempts)
             for event in pending:

@@ -27,8 +27,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from producers.refusal import failure, refusal
+from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BadUsage, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
+from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.chunk import Progress, Span, read_progress, token
 from streams.letters import decode_dead_letters
 from streams.rows import Decoded, LogRecord, Produced, cut, decode_events
@@ -41,6 +43,8 @@ FLIGHT_BYTES: Final = 64 * 1024 * 1024
 PRODUCE_BATCH_BYTES: Final = 512 * 1024
 """One organization is one partition of `idtrail.provisioning`: small batches would go out one by one."""
 POLL_MS: Final = 200
+
+_KNOWN_AT: Final = EVENTS_ARROW_SCHEMA.get_field_index("known_at")
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +112,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._held = _Assignment()
         self._next: asyncio.Task[Rounds] | None = None
         self._broken: BaseException | None = None
+        self._newest_ms = 0
         self.stored = 0
         """Records stored since the start."""
 
@@ -322,6 +327,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             )
 
     async def _land(self, flight: Flight) -> None:
+        began = asyncio.get_running_loop().time()
         progress = self._held.progress
         intents = {
             chunk.place: Progress(progress[chunk.place].epoch, chunk.decoded.span, chunk.unreadable_before)
@@ -352,7 +358,19 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         )
         progress.update(ends)
         self.stored += sum(len(chunk.decoded.rows) for chunk in flight)
+        self._measure(flight, asyncio.get_running_loop().time() - began)
         self._checkpoint("committed")
+
+    def _measure(self, flight: Flight, seconds: float) -> None:
+        FLUSH_SECONDS.observe(seconds)
+        DEAD_LETTERED.inc(sum(len(chunk.decoded.dead) for chunk in flight))
+        FORWARDED.inc(sum(len(chunk.decoded.forward) for chunk in flight))
+        for chunk in flight:
+            if chunk.place.topic == self._options.topics[0] and chunk.decoded.rows:
+                EVENTS_STORED.inc(len(chunk.decoded.rows))
+                newest: Any = chunk.decoded.rows[-1][_KNOWN_AT]
+                self._newest_ms = max(self._newest_ms, newest)
+                NEWEST_STORED.set(self._newest_ms / 1000)
 
     async def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
         """Fenced by the group's generation: a worker that has lost a partition cannot pass here."""

@@ -15,6 +15,7 @@ from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
 from schemas.kafka import DEAD_LETTERS, EVENTS
+from schemas.metrics import STORE_RETRIES
 from streams.rows import Decoded
 
 _LONGEST_WAIT_SECONDS: Final = 5.0
@@ -81,4 +82,5 @@ async def patiently(call: Callable[[], T], seconds: float) -> T:
 
 def _say(state: RetryCallState) -> None:
     assert state.outcome is not None
+    STORE_RETRIES.inc()
     log.warning("store away", error=str(state.outcome.exception()), attempt=state.attempt_number)

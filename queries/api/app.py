@@ -8,7 +8,19 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from queries.api import events, findings, health, incidents, ingest, integrations, letters, schema, stream, tokens
+from queries.api import (
+    events,
+    findings,
+    health,
+    incidents,
+    ingest,
+    integrations,
+    letters,
+    measuring,
+    schema,
+    stream,
+    tokens,
+)
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
 from queries.api.models import Problem
@@ -17,6 +29,7 @@ from queries.api.problems import MEDIA_TYPE, install_problems
 DOCUMENT: Final = "docs/openapi.json"
 _ROUTERS: Final = (
     health.router,
+    measuring.router,
     events.router,
     stream.router,
     findings.router,
@@ -55,6 +68,7 @@ def _bare_app() -> FastAPI:
         lifespan=health.vigilant,
     )
     app.add_middleware(BodyLimit)
+    app.add_middleware(measuring.Measured)
     install_problems(app)
     for router in _ROUTERS:
         app.include_router(router)

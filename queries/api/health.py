@@ -22,6 +22,7 @@ from queries.blindness import rising_letters, silent_sources, sink_behind
 from queries.habits import read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch
 from schemas.errors import Away, IdtrailError
+from schemas.metrics import LAG
 
 router = APIRouter()
 
@@ -45,6 +46,8 @@ class Vigil:
         """The lag now. Raises `BrokerAway`."""
         lag = await self._context.read_lag()
         self.watch.look(self._context.clock(), lag)
+        for place in lag:
+            LAG.labels(place.topic, str(place.partition)).set(place.end - place.stored)
         return lag
 
     async def run(self) -> None:

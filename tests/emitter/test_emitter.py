@@ -23,6 +23,7 @@ from schemas.kafka import KafkaConnection
 from tests.emitter.broker import OwnBroker
 from tests.emitter.conftest import Topics
 from tests.emitter.support import SOURCE, by_key, clock, ids_on, raw_events, read_log, until
+from tests.measured import measured
 from tests.records import event
 
 pytestmark = pytest.mark.kafka
@@ -84,9 +85,11 @@ async def test_many_are_counted_and_the_refused_named_by_their_index(topics: Top
     raws[3] = b"not json"
     raws[1_999] = orjson.dumps(event(organization="f" * 24))
     raws[700] = orjson.dumps(event(detail="x" * MAX_RECORD_BYTES))
+    receipts = measured("idtrail_receipts_total", state="logged")
     async with emitter_on(topics, tmp_path) as emitter:
         batch = await emitter.emit_many(iter(raws), SOURCE)
     assert (batch.logged, batch.spooled) == (1_997, 0)
+    assert measured("idtrail_receipts_total", state="logged") == receipts + 1_997
     assert [(index, error.reason) for index, error in batch.refused] == [
         (3, "not_json"),
         (700, "too_large"),
@@ -197,14 +200,19 @@ async def test_it_starts_without_a_broker_and_its_spool_is_drained_by_the_next_s
 ) -> None:
     raws = raw_events(30)
     away = Topics(NOWHERE, topics.events, topics.dead_letters)
+    receipts = measured("idtrail_receipts_total", state="spooled")
     async with emitter_on(away, tmp_path) as emitter:
         assert "127.0.0.1:1" in emitter.status().trouble
         assert (await emitter.emit_many(raws[:20], SOURCE)).spooled == 20
         letter = await emitter.dead_letter(b"?", SOURCE, RecordError("no", reason="no"), "0")
         assert letter == Receipt.spooled(topics.dead_letters, 21, None)
+    assert measured("idtrail_receipts_total", state="spooled") == receipts + 21
+    assert measured("idtrail_spool_records") == 21
+    assert measured("idtrail_spool_bytes") > 21
     async with emitter_on(topics, tmp_path) as emitter:
         await emitter.emit_many(raws[20:], SOURCE)
         await until(lambda: emitter.status().state == "logging")
+    assert measured("idtrail_spool_records") == 0
     assert by_key(await read_log(topics.connection, topics.events)) == expected_by_key(raws)
     assert len(await read_log(topics.connection, topics.dead_letters)) == 1
 

@@ -19,6 +19,7 @@ from streams.rows import Decoded
 from streams.sink import Sink, SinkOptions
 from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
+from tests.measured import measured
 from tests.records import ORGANIZATION, Record, event, record_of
 from tests.sink.support import Effect, effect, ended, everything_stored, fill, once, sinks
 from tests.support.clickhouse_http import ClickHouseFront
@@ -230,6 +231,26 @@ async def test_a_poisoned_record_is_in_the_dead_letters_before_its_offset_moves(
     await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
     listed = store.query("SELECT reason, log_topic FROM dead_letters FINAL")
     assert listed == [("invalid_utf8", topics.dead_letters)]
+
+
+async def test_what_is_stored_forwarded_and_dead_lettered_is_counted(
+    kafka: KafkaConnection, topics: Topics, store: Store, producer: AIOKafkaProducer
+) -> None:
+    names = ("idtrail_events_stored_total", "idtrail_forwarded_total", "idtrail_dead_lettered_total")
+    before = [measured(name) for name in names]
+    flushes = measured("idtrail_flush_seconds_count")
+    await producer.send_and_wait(topics.events, b"not json", key=b"x")
+    await fill(kafka, topics.events, records(20))
+    task = asyncio.create_task(Sink(kafka, writer(topics, store), options(topics)).run())
+    try:
+        await until(lambda: [measured(name) - was for name, was in zip(names, before, strict=True)] == [20, 20, 1], 60)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert measured("idtrail_flush_seconds_count") > flushes
+    ((newest,),) = store.query("SELECT max(known_at) FROM events")
+    assert measured("idtrail_newest_stored_timestamp_seconds") == pytest.approx(newest.timestamp())
 
 
 async def test_if_everything_is_poison_the_sink_stops_before_it(

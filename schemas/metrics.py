@@ -1,0 +1,130 @@
+"""Every metric: its kind, unit and one sentence. `docs/metrics.md` is generated from here.
+
+Declared below all packages, because all of them measure. Counted per chunk, flight or request, never per event.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+REGISTRY: Final = CollectorRegistry()
+"""Of this process."""
+
+FLUSH_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
+REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+
+
+class Declared(NamedTuple):
+    """What the page says of one metric."""
+
+    name: str
+    kind: str
+    unit: str
+    labels: tuple[str, ...]
+    served_by: str
+    sentence: str
+
+
+DECLARED: Final[list[Declared]] = []
+
+
+Labels = tuple[str, ...]
+
+
+def _counter(name: str, unit: str, by: str, sentence: str, labels: Labels = ()) -> Counter:
+    DECLARED.append(Declared(name, "counter", unit, labels, by, sentence))
+    return Counter(name, sentence, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, unit: str, by: str, sentence: str, labels: Labels = ()) -> Gauge:
+    DECLARED.append(Declared(name, "gauge", unit, labels, by, sentence))
+    return Gauge(name, sentence, labels, registry=REGISTRY)
+
+
+def _histogram(
+    name: str, unit: str, by: str, sentence: str, labels: Labels = (), *, buckets: tuple[float, ...]
+) -> Histogram:
+    DECLARED.append(Declared(name, "histogram", unit, labels, by, sentence))
+    return Histogram(name, sentence, labels, buckets=buckets, registry=REGISTRY)
+
+
+EVENTS_STORED: Final = _counter(
+    "idtrail_events_stored_total", "events", "worker", "Events inserted into the store and committed; repeats count."
+)
+DEAD_LETTERED: Final = _counter(
+    "idtrail_dead_lettered_total",
+    "records",
+    "worker",
+    "Records that the sink could not read and sent to the dead letters.",
+)
+FORWARDED: Final = _counter(
+    "idtrail_forwarded_total", "events", "worker", "Fresh events that the sink passed on to live detection."
+)
+FLUSH_SECONDS: Final = _histogram(
+    "idtrail_flush_seconds",
+    "seconds",
+    "worker",
+    "Time from the intent of a flight of chunks to the commit of its end.",
+    buckets=FLUSH_BUCKETS,
+)
+STORE_RETRIES: Final = _counter(
+    "idtrail_store_retries_total",
+    "attempts",
+    "worker",
+    "Attempts at the store that are made again because it was away.",
+)
+NEWEST_STORED: Final = _gauge(
+    "idtrail_newest_stored_timestamp_seconds",
+    "seconds since 1970",
+    "worker",
+    "Append time of the newest event stored since the start: `time() - max(...)` is its age.",
+)
+WINDOWS_WRITTEN: Final = _counter(
+    "idtrail_windows_written_total", "rows", "worker", "Failure windows written, live and by the backfill."
+)
+BACKFILL_MINUTES: Final = _counter(
+    "idtrail_backfill_minutes_total", "minutes", "worker", "Minutes of event time whose windows the backfill made anew."
+)
+LAG: Final = _gauge(
+    "idtrail_lag_records",
+    "records",
+    "api",
+    "Records on the log that are not stored yet, as of the last look (every 15 s).",
+    labels=("topic", "partition"),
+)
+RECEIPTS: Final = _counter(
+    "idtrail_receipts_total",
+    "records",
+    "api",
+    "Records accepted, by what their receipt says: logged or spooled.",
+    labels=("state",),
+)
+SPOOL_RECORDS: Final = _gauge(
+    "idtrail_spool_records", "records", "api", "Records in the spool, waiting for the broker."
+)
+SPOOL_BYTES: Final = _gauge("idtrail_spool_bytes", "bytes", "api", "Room that the records in the spool take.")
+REQUESTS: Final = _counter(
+    "idtrail_http_requests_total",
+    "requests",
+    "api",
+    "Requests answered, by route (not path: ids are left out) and status.",
+    labels=("method", "route", "status"),
+)
+REQUEST_SECONDS: Final = _histogram(
+    "idtrail_http_request_seconds",
+    "seconds",
+    "api",
+    "Time from a request to the end of its answer; live streams last as long as their reader.",
+    buckets=REQUEST_BUCKETS,
+    labels=("method", "route"),
+)
+ProcessCollector(registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """All of it in Prometheus's text format, `CONTENT_TYPE`."""
+    return generate_latest(REGISTRY)
