@@ -19,7 +19,7 @@ the first that fits names it. The attribute is named where the answer names one,
 schema, index and filter (`name.familyName`, `emails`, `members`), and is empty otherwise: it is never guessed.
 """
 
-_ENDINGS: Final = {
+ENDINGS: Final = {
     Scope.INTEGRATION: "with any success at the application, whoever's it is",
     Scope.EVENT_TYPE: "with any success of the same event type at the application, whoever's it is",
     Scope.SUBJECT: "when every person and group it hit has had a success of their own at the application",
@@ -47,7 +47,7 @@ def _one(cause: Cause) -> Iterator[str]:
     yield ""
     yield f"- **Remedy**: {text.remedy}"
     yield f"- **Retry**: the same again, unchanged, {_retry(cause)}."
-    yield f"- **An incident of it ends** {_ENDINGS[SCOPES[cause]]}."
+    yield f"- **An incident of it ends** {ENDINGS[SCOPES[cause]]}."
     for note in NOTES.get(cause, ()):
         yield f"- {note}"
     yield ""

@@ -9,6 +9,8 @@ from typing import Final
 
 from idtrail.cause_page import cause_page
 from idtrail.documentation import settings_page
+from idtrail.incident_page import incident_page
+from idtrail.incident_picture import picture
 from idtrail.measuring import metrics_page
 from queries.api.app import documents as openapi_files
 from schemas.documentation import documents as event_pages
@@ -29,6 +31,10 @@ def _metrics_files() -> dict[str, str]:
     return {"docs/metrics.md": metrics_page()}
 
 
+def _incident_files() -> dict[str, str]:
+    return {"docs/incidents.md": incident_page(), "docs/incidents.svg": picture()}
+
+
 GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _settings_files,
     _metrics_files,
@@ -36,6 +42,7 @@ GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     schema_files,
     event_pages,
     _cause_files,
+    _incident_files,
 )
 """Each gives texts by their path from the root of the repository."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tests.cli.running import ROOT, RunningTrail
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n(\$ idtrail .*?)```", re.DOTALL)
-_AGE = re.compile(r"\b\d+ (?:s|min|h|d) ago|\b(open|for) \d+ (?:s|min|h|d)\b|\(\d+ (?:s|min|h|d)\)")
+_AGE = re.compile(r"\(?\b\d+ (?:s|min|h|d)\b(?: ago)?\)?")
+FOLD_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +47,32 @@ def played(trail: RunningTrail, command: str) -> str:
     arguments = shlex.split(command.removeprefix("$ idtrail "))
     printed = trail.run(*arguments)
     trail.settle()
+    if arguments[0] == "import":
+        fold(trail)
     return "\n".join([command, *(line.rstrip() for line in printed.splitlines())]) + "\n"
+
+
+def fold(trail: RunningTrail) -> None:
+    """Wait until the incidents hold every failure that is stored, and their ends: all of the tour's have ended."""
+    deadline = time.monotonic() + FOLD_SECONDS
+    while True:
+        failed = sum(cause["tries"] for cause in trail.json("failures", "--since", "2000-01-01"))
+        found = trail.json("incidents", "--since", "2000-01-01")
+        folded = sum(incident["attempts"] for incident in found)
+        if failed == folded and all(incident["ended_at"] for incident in found):
+            return
+        assert time.monotonic() < deadline, (failed, folded)
 
 
 def _without_ages(text: str) -> list[str]:
     """Ages grow with every day; the columns beside them move, and what is cut off moves with them."""
-    lines = [_AGE.sub("AGE", line).split() for line in text.splitlines()]
-    return [" ".join(words[:-3] if words and words[-1].endswith("…") else words) for words in lines]
+    lines = (_AGE.sub("AGE", line) for line in text.splitlines())
+    return [" ".join(line.split() if "…" not in line else _uncut(line)) for line in lines]
+
+
+def _uncut(line: str) -> list[str]:
+    kept, _, after = line.partition("…")
+    return [*kept.split()[:4], "…", *after.split()]
 
 
 def _rewrite() -> None:

@@ -70,7 +70,9 @@ def _age(text: str, now: datetime) -> str:
 
 def _story(item: Item, now: datetime) -> str:
     if item["ended_at"]:
-        return f"from {when(item['since'], seconds=False)} to {when(item['ended_at'], seconds=False)} ({_lasted(item)})"
+        times = f"{number(item['episodes'])} times, the last " if item["episodes"] > 1 else ""
+        begun, ended = when(item["since"], seconds=False), when(item["ended_at"], seconds=False)
+        return f"{times}from {begun} to {ended} ({_lasted(item)})"
     again = "again " if item["episodes"] > 1 else ""
     return f"{again}since {when(item['since'], seconds=False)} · remedy: {item['remedy']}"
 
@@ -93,8 +95,10 @@ def _print_indented(out: Console, first: Text, text: str) -> None:
 def show_incident(out: Console, item: Item, now: datetime) -> None:
     """The screen of one."""
     title = why(item["cause"], item["detail"], item["attribute"])
-    out.print(Text.assemble(_app(item), "  ", title, " · ", coloured(item["state"])))
-    for line in _how_it_stands(item, now):
+    out.print(Text.assemble(_app(item), "  ", title))
+    stands, *more = _how_it_stands(item, now)
+    out.print(coloured(item["state"]).append(f" {stands}", "default"))
+    for line in more:
         out.print(line)
     out.print(item["sentence"])
     out.print(f"Remedy: {item['remedy']}")

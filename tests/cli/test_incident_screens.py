@@ -144,8 +144,8 @@ def test_one_incident_is_told_whole() -> None:
     texts = [{"detail": "token expired", "attempts": 41, "last_at": when(40).isoformat()}]
     item = detail(STATSIG, subjects=subjects, next="more", texts=texts, hours=hours)
     assert drawn(show_incident, item, NOON) == [
-        "statsig  credentials: token expired · open",
-        "since 2026-03-17 11:00:00 (2 d), last try 20 min ago",
+        "statsig  credentials: token expired",
+        "open since 2026-03-17 11:00:00 (2 d), last try 20 min ago",
         "41 tries of 9 people; 7 are still in trouble",
         "changed last by ada@corp.example: idm_integration_reauth 2026-03-16 11:00:00, 24",
         "h before",
@@ -169,8 +169,13 @@ def test_one_incident_is_told_whole() -> None:
         "1,207 tries of 2 groups; 2 are still in trouble",
         "the 3rd time since 2026-03-13 11:00:00",
     ]
+    again = drawn(show_incidents, [{**SLACK, "episodes": 7}], NOON)[-1]
+    assert again == "  33333333  7 times, the last from 2026-03-19 10:50 to 2026-03-19 11:20 (30 min)"
     lines = drawn(show_incident, detail(SLACK), NOON)
-    assert lines[1:3] == ["from 2026-03-19 10:50:00 to 2026-03-19 11:20:00 (30 min)", "3 tries of 2 people"]
+    assert lines[1:3] == [
+        "resolved from 2026-03-19 10:50:00 to 2026-03-19 11:20:00 (30 min)",
+        "3 tries of 2 people",
+    ]
     assert lines[-1].endswith(f"· idtrail events {UUID(int=7)}")
 
 
