@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from producers.buckets import is_bucket, open_object
+
 BLOCK_BYTES: Final = 256 * 1024
 STDIN: Final = "-"
 
@@ -25,6 +27,8 @@ class Truncated:
     position: int
     """Byte of the file as it is stored."""
     message: str
+    passing: bool = False
+    """The reason is not the content: another try may get further."""
 
     def __str__(self) -> str:
         return f"stopped at byte {self.position:,}: {self.message}"
@@ -49,7 +53,8 @@ class Blocks:
                 yield first
                 first = self._read(BLOCK_BYTES)
         except OSError as error:
-            self._truncate(self.bytes_read, f"it cannot be read further: {error.strerror or error}")
+            told = f"it cannot be read further: {error.strerror or error}"
+            self.truncated = Truncated(self.bytes_read, told, passing=True)
 
     def _read(self, size: int) -> bytes:
         block = self._file.read(size)
@@ -113,9 +118,13 @@ class Blocks:
 
 @contextmanager
 def open_source(path: Path | str) -> Iterator[Blocks]:
-    """The blocks of a file, or of standard input for `-`. Raises `OSError` when it cannot be opened."""
+    """The blocks of a file, a bucket's object, or standard input for `-`. Raises `OSError` when it cannot be opened."""
     if str(path) == STDIN:
         yield Blocks(sys.stdin.buffer)
+        return
+    if is_bucket(path):
+        with open_object(str(path)) as stored:
+            yield Blocks(stored)
         return
     with Path(path).open("rb") as file:
         yield Blocks(file)

@@ -5,64 +5,87 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from producers.blocks import STDIN
+from producers.buckets import is_bucket, list_objects
 from schemas.errors import NotFound
 
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl", ".gz", ".log", ".txt")
-"""What is read of a directory. A file named by itself may be called anything."""
+"""What is read of a directory or bucket. A file named by itself may be called anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file to import."""
 
-    path: Path
+    path: Path | str
+    """A text is the address of an object in a bucket."""
     name: str
-    """As in `ce_source` and summaries: its path below the directory given, or its own name."""
+    """As in `ce_source` and summaries: its path below the directory given, its own name, or its address."""
     fault: str = ""
     """Why it cannot be read, if that is known already."""
-
-    @property
-    def size(self) -> int:
-        """Bytes as stored; 0 when there is no telling."""
-        try:
-            return 0 if str(self.path) == STDIN else self.path.stat().st_size
-        except OSError:
-            return 0
+    size: int = 0
+    """Bytes as stored; 0 when there is no telling."""
+    stamp: str = ""
+    """Changes when its content does."""
+    modified: datetime | None = None
+    """Of a file on the disk: an object in a bucket is there whole, or not at all."""
 
 
 def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
-    """The files to import, directories walked in order, and the paths of those passed over.
+    """The files to import, directories and buckets walked in order, and the names of those passed over.
 
-    Raises `NotFound` for a path that does not exist, before anything is read.
+    Raises `NotFound` for a path that does not exist, before anything is read; `UserError` for a bucket
+    that does not answer.
     """
     found: list[Found] = []
     skipped: list[str] = []
-    for path in map(Path, paths):
+    for given in paths:
+        if is_bucket(given):
+            for item in list_objects(str(given)):
+                if item.url == given or PurePosixPath(item.url).suffix in SUFFIXES:
+                    found.append(Found(item.url, item.url, size=item.size, stamp=f"{item.size} {item.stamp}"))
+                else:
+                    skipped.append(item.url)
+            continue
+        path = Path(given)
         if str(path) == STDIN:
             found.append(Found(path, "standard input"))
         elif path.is_dir():
-            for file in _walk(path):
-                if file.fault or (file.path.suffix in SUFFIXES and file.path.is_file()):
-                    found.append(file)
+            for file, fault in _walk(path):
+                if fault:
+                    found.append(Found(file, printable(file), fault))
+                elif file.suffix in SUFFIXES and file.is_file():
+                    found.append(_on_disk(file, printable(file.relative_to(path).as_posix())))
                 else:
-                    skipped.append(printable(file.path))
+                    skipped.append(printable(file))
         elif path.exists():
-            found.append(Found(path, printable(path.name)))
+            found.append(_on_disk(path, printable(path.name)))
         else:
             raise NotFound(f"{printable(path)}: there is no such file or directory")
     return found, skipped
 
 
-def _walk(directory: Path) -> list[Found]:
+def _on_disk(path: Path, name: str) -> Found:
+    try:
+        status = path.stat()
+    except OSError:
+        return Found(path, name)
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    return Found(path, name, size=status.st_size, stamp=f"{status.st_size} {status.st_mtime_ns}", modified=modified)
+
+
+def _walk(directory: Path) -> list[tuple[Path, str]]:
+    """Every file below, and every directory that cannot be read with the reason."""
     faults: list[OSError] = []
-    files = [Path(folder, name) for folder, _, names in os.walk(directory, onerror=faults.append) for name in names]
-    found = [Found(path, printable(path.relative_to(directory).as_posix())) for path in files]
-    found += [Found(Path(str(fault.filename)), printable(str(fault.filename)), unreadable(fault)) for fault in faults]
-    return sorted(found, key=lambda file: file.path)
+    found = [
+        (Path(folder, name), "") for folder, _, names in os.walk(directory, onerror=faults.append) for name in names
+    ]
+    found += [(Path(str(fault.filename)), unreadable(fault)) for fault in faults]
+    return sorted(found)
 
 
 def printable(path: Path | str) -> str:

@@ -61,6 +61,8 @@ class FileSummary:
     """The first bad records, with position and reason."""
     stopped: str = ""
     """Where and why reading ended early; empty when it did not."""
+    passing: bool = False
+    """It ended for a reason outside the file: another try may get further."""
     by_type: Counter[str] = field(default_factory=Counter)
 
 
@@ -117,6 +119,7 @@ class _Reader:
         self._file = file
         self._blocks: Blocks | None = None
         self.stopped = file.fault
+        self.passing = False
 
     @property
     def bytes_read(self) -> int:
@@ -131,7 +134,7 @@ class _Reader:
                 self._blocks = blocks
                 yield from self._batches(blocks)
         except OSError as error:
-            self.stopped = unreadable(error)
+            self.stopped, self.passing = unreadable(error), True
 
     def _batches(self, blocks: Blocks) -> Iterator[list[Record]]:
         batch: list[Record] = []
@@ -161,6 +164,7 @@ class _Reader:
             unclosed = "the file ends before its array is closed (it is cut off)"
             ended = ended or Truncated(blocks.bytes_read, unclosed)
         self.stopped = str(ended or "")
+        self.passing = ended is not None and ended.passing
 
 
 async def import_files(
@@ -176,30 +180,50 @@ async def import_files(
     for a path that does not exist, and `SpoolFull` when broker and spool take no more: what was accepted
     until then is safe.
     """
-    files, skipped = find_files(paths)
+    files, skipped = await asyncio.to_thread(find_files, paths)
     summary = Summary(skipped=skipped)
     total = sum(file.size for file in files)
     done = 0
     for file in files:
         told = FileSummary(file.name)
         summary.files.append(told)
-        reader = _Reader(file)
-        source = Source(f"file:{file.name}", Trust.EXPORT, organization)
-        given_up = ""
-        try:
-            async with aclosing(_batches(reader)) as batches:
-                async for batch in batches:
-                    if told.read >= HOPELESS and not told.accepted:
-                        why = f"none of its first {told.read:,} records is an event; the rest was left out"
-                        given_up = str(Truncated(reader.bytes_read, why))
-                        break
-                    await _emit(emitter, source, batch, told)
-                    on_progress(Progress(file.name, done + reader.bytes_read, total, summary.read))
-        except SpoolFull as error:
-            raise SpoolFull(f"{file.name}: stopped after {told.read:,} records: {error}") from error
-        told.stopped = given_up or reader.stopped
-        done += reader.bytes_read
+
+        def advance(bytes_read: int, name: str = file.name, before: int = done) -> None:
+            on_progress(Progress(name, before + bytes_read, total, summary.read))
+
+        done += await import_file(file, emitter, told, organization=organization, on_batch=advance)
     return summary
+
+
+async def import_file(
+    file: Found,
+    emitter: Emitter,
+    told: FileSummary,
+    *,
+    organization: str | None,
+    on_batch: Callable[[int], None] = lambda bytes_read: None,
+) -> int:
+    """Put one file's records on the log and count them in `told`; the bytes that were read of it.
+
+    Raises `SpoolFull` when broker and spool take no more: what was accepted until then is safe.
+    """
+    reader = _Reader(file)
+    source = Source(f"file:{file.name}", Trust.EXPORT, organization)
+    given_up = ""
+    try:
+        async with aclosing(_batches(reader)) as batches:
+            async for batch in batches:
+                if told.read >= HOPELESS and not told.accepted:
+                    why = f"none of its first {told.read:,} records is an event; the rest was left out"
+                    given_up = str(Truncated(reader.bytes_read, why))
+                    break
+                await _emit(emitter, source, batch, told)
+                on_batch(reader.bytes_read)
+    except SpoolFull as error:
+        raise SpoolFull(f"{file.name}: stopped after {told.read:,} records: {error}") from error
+    told.stopped = given_up or reader.stopped
+    told.passing = reader.passing and not given_up
+    return reader.bytes_read
 
 
 async def _batches(reader: _Reader) -> AsyncGenerator[list[Record], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -180,6 +181,25 @@ def test_what_is_new_in_the_records_is_told_with_a_sample(trail: RunningTrail, t
     (sample,) = [item["sample"] for item in items if item["name"] == "moon"]
     assert f"idtrail events {sample}" in told
     assert '"moon":1' in trail.run("events", sample, "--raw")
+
+
+def test_a_watched_folder_is_read_until_ctrl_c(trail: RunningTrail, tmp_path: Path) -> None:
+    (tmp_path / "early.json").write_text(
+        '{"timestamp": "2026-11-01T00:00:00Z", "event_type": "user_update", "organization": "w"}'
+    )
+    command = [sys.executable, "-m", "idtrail", "import", "--watch", "--every", "1", str(tmp_path)]
+    watch = subprocess.Popen(command, env=trail.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert watch.stdout is not None
+        assert watch.stdout.readline() == "early.json: 1 event accepted\n"
+        watch.send_signal(signal.SIGINT)
+        told, said = watch.communicate(timeout=60)
+    finally:
+        watch.kill()
+        watch.wait()
+    assert told.startswith("1 file read: 1 record, 1 accepted, 0 dead-lettered\n")
+    assert watch.returncode == 0
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

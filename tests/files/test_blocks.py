@@ -81,8 +81,9 @@ def test_what_follows_the_gzip_stream_is_left_out_and_told() -> None:
 def test_damage_never_goes_unnoticed_and_never_raises(at: int, change: int) -> None:
     stored = bytearray(ZIPPED)
     stored[at] ^= change
-    _, stopped, _ = read(bytes(stored))
-    assert "stopped at byte" in stopped
+    content, stopped, _ = read(bytes(stored))
+    # The last byte before the checksum has bits that mean nothing: changing them changes no content.
+    assert "stopped at byte" in stopped or (content == CONTENT and at == len(ZIPPED) - 9)
 
 
 def test_content_before_the_damage_comes_out() -> None:

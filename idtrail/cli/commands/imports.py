@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -11,33 +15,99 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as Bars
 
 from idtrail.cli import Json, app
-from idtrail.cli.commands.up import start
+from idtrail.cli.commands.up import say, start
 from idtrail.cli.screen import console, counted, next_commands, number, print_json, table
 from idtrail.settings import Settings
+from producers.blocks import STDIN
 from producers.files import FileSummary, Progress, Summary
-from schemas.errors import SpoolFull, UserError
+from producers.watch import Watched
+from schemas.errors import BadUsage, SpoolFull, UserError
 
 
 @app.command("import")
 def import_(
-    paths: Annotated[list[str], typer.Argument(help="Files, directories, or - for standard input.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, directories, s3:// or gs:// addresses, or - for standard input.")
+    ],
     organization: Annotated[
         str, typer.Option(help="Organization of records that name none; another's are dead-lettered.")
     ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Go on looking for what is new or has changed.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="Seconds between two looks, with --watch.")] = 30,
     as_json: Json = False,
 ) -> None:
     """Import Directory Insights exports: gzip or plain, arrays, NDJSON, wrapped or single events.
 
     Records that cannot be read go to the dead letters with file, position and reason; the rest goes on.
     Importing a file again changes no answer. Exit code 1 if anything was not accepted.
+
+    With --watch, folders and buckets are looked at again and again until Ctrl-C. What was read is remembered
+    across restarts; files that are still being written are tried again later.
     """
-    summary = asyncio.run(_import(start(), paths, organization))
-    if as_json:
-        print_json([_as_json(file) for file in summary.files])
+    if watch:
+        watched = asyncio.run(_watch(start(), paths, organization, timedelta(seconds=every), as_json=as_json))
+        if not as_json:
+            show_watched(console(), watched)
+        complete = watched.complete
     else:
-        show_summary(console(), summary)
-    if not summary.complete:
+        summary = asyncio.run(_import(start(), paths, organization))
+        if as_json:
+            print_json([_as_json(file) for file in summary.files])
+        else:
+            show_summary(console(), summary)
+        complete = summary.complete
+    if not complete:
         raise typer.Exit(1)
+
+
+async def _watch(
+    settings: Settings, paths: list[str], organization: str, every: timedelta, *, as_json: bool
+) -> Watched:
+    """Until Ctrl-C or SIGTERM: then what is in hand is dropped, and read again at the next start."""
+    from idtrail.connections import kafka_of, open_emitter
+    from idtrail.serving import now
+    from producers.journal import Journal
+    from producers.watch import Watch
+
+    if STDIN in paths:
+        raise BadUsage("standard input cannot be watched: name folders or buckets")
+    stop, out = asyncio.Event(), console()
+
+    async def wait(pause: timedelta) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause.total_seconds())
+        return not stop.is_set()
+
+    def tell(file: FileSummary) -> None:
+        if as_json:
+            print_json(_as_json(file))
+        else:
+            _show_file(out, file)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    with Journal(settings.state / "imports.sqlite3") as journal:
+        # A spool of its own: an import or emit beside the watch has the other.
+        async with open_emitter(settings, kafka_of(settings), spool="watch", clock=now) as emitter:
+            watch = Watch(
+                paths,
+                emitter,
+                journal,
+                organization=organization or settings.organization or None,
+                every=every,
+                clock=now,
+                wait=wait,
+                on_file=tell,
+            )
+            looking = asyncio.create_task(watch.run())
+            stopping = asyncio.create_task(stop.wait())
+            say(f"looking every {every.total_seconds():.0f} s at {', '.join(paths)}; stop with Ctrl-C")
+            await asyncio.wait([looking, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+    return watch.watched
 
 
 async def _import(settings: Settings, paths: list[str], organization: str) -> Summary:
@@ -73,14 +143,25 @@ async def _import(settings: Settings, paths: list[str], organization: str) -> Su
                 ) from error
 
 
+def show_watched(out: Console, watched: Watched) -> None:
+    """What was done in all, and which files are not whole."""
+    told = (
+        f"{counted(watched.files, 'file')} read: {counted(watched.read, 'record')}, {number(watched.accepted)} accepted"
+    )
+    out.print(f"{told}, {number(watched.dead_lettered)} dead-lettered", soft_wrap=True)
+    _show_types(out, watched.by_type)
+    for name, why in watched.unfinished.items():
+        out.print(f"not whole: {name}: {why}", soft_wrap=True, markup=False)
+    if watched.dead_lettered:
+        out.print(next_commands("idtrail dead-letters stats"), soft_wrap=True)
+    else:
+        out.print(next_commands("idtrail stats", "idtrail failures --since 30d"), soft_wrap=True)
+
+
 def show_summary(out: Console, summary: Summary) -> None:
     """One sentence a file, its first bad records, and the types."""
     for file in summary.files:
-        out.print(_sentence(file), soft_wrap=True, markup=False)
-        for index, reason in enumerate(file.reasons, 1):
-            out.print(f"{index:>3}  {reason}", soft_wrap=True, markup=False)
-        if file.dead_lettered > len(file.reasons):
-            out.print(f"     {number(file.dead_lettered - len(file.reasons))} more")
+        _show_file(out, file)
     if summary.skipped:
         out.print(f"passed over, by name: {', '.join(summary.skipped[:5])}", soft_wrap=True, markup=False)
     if len(summary.files) != 1:
@@ -89,11 +170,7 @@ def show_summary(out: Console, summary: Summary) -> None:
             f"{number(summary.dead_lettered)} dead-lettered",
             soft_wrap=True,
         )
-    rows = table("event", "accepted", right=("accepted",))
-    for name, count in summary.by_type.most_common():
-        rows.add_row("  " + (name or "(no type)"), number(count))
-    if summary.accepted:
-        out.print(rows)
+    _show_types(out, summary.by_type)
     if any(file.stopped for file in summary.files):
         out.print("Accepted events are safe; import the whole file again when you have it (nothing doubles).")
     if summary.dead_lettered:
@@ -101,6 +178,22 @@ def show_summary(out: Console, summary: Summary) -> None:
         out.print(next_commands(f"idtrail dead-letters list --source {bad.name}"), soft_wrap=True)
     else:
         out.print(next_commands("idtrail stats", "idtrail failures --since 30d"), soft_wrap=True)
+
+
+def _show_file(out: Console, file: FileSummary) -> None:
+    out.print(_sentence(file), soft_wrap=True, markup=False)
+    for index, reason in enumerate(file.reasons, 1):
+        out.print(f"{index:>3}  {reason}", soft_wrap=True, markup=False)
+    if file.dead_lettered > len(file.reasons):
+        out.print(f"     {number(file.dead_lettered - len(file.reasons))} more")
+
+
+def _show_types(out: Console, by_type: Counter[str]) -> None:
+    rows = table("event", "accepted", right=("accepted",))
+    for name, count in by_type.most_common():
+        rows.add_row("  " + (name or "(no type)"), number(count))
+    if by_type:
+        out.print(rows)
 
 
 def _sentence(file: FileSummary) -> str:
