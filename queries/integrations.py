@@ -56,7 +56,7 @@ class Integration(NamedTuple):
 
 
 class Integrations(NamedTuple):
-    """Those with the most failures since their last success first."""
+    """Those with the most failures since their last success first; the idle ones last."""
 
     items: list[Integration]
     total: int
@@ -128,8 +128,12 @@ def list_integrations(store: Store, organization: str | None, now: datetime, lim
         chunk = rows[start : start + AT_ONCE]
         counts = _count(store, chunk, now - DAY)
         found += [_told(row, *counts.get((row["organization"], row["application_id"]), (0, 0))) for row in chunk]
-    found.sort(key=lambda item: (-item.failures_since_success, item.application.lower(), item.application_id))
+    found.sort(key=_order)
     return Integrations(found, rows[0]["total"] if rows else 0)
+
+
+def _order(item: Integration) -> tuple[int, bool, str, str]:
+    return (-item.failures_since_success, not item.attempts_last_day, item.application.lower(), item.application_id)
 
 
 def _count(store: Store, rows: Sequence[Row], day: datetime) -> dict[tuple[str, str], tuple[int, int]]:

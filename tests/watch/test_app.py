@@ -58,7 +58,7 @@ def seen(app: WatchApp) -> list[str]:
     return ["".join(segment.text for segment in line).rstrip() for line in lines]
 
 
-async def until(pilot: Pilot[None], app: WatchApp, found: Callable[[list[str]], bool]) -> list[str]:
+async def until(pilot: Pilot[Exception], app: WatchApp, found: Callable[[list[str]], bool]) -> list[str]:
     """The screen, as soon as it shows what is waited for."""
     deadline = time.monotonic() + 30
     while True:
@@ -79,9 +79,9 @@ live 16:42:00 UTC
 >incident in  cause                         tries people since  last   state
 >miro         invalid_value (title)             7      9 20 min 1 min  regressed
  statsig      credentials                      41      9 2 d    1 min  open
- failed (UTC) age    app       attempt    person       why
- 16:41:00     1 min  statsig   update     person.1     401 credentials: token e…
- 16:40:00     2 min  miro      update     person.2     401 invalid_value: title…
+ failed (UTC) age    app       attempt      person       why
+ 16:41:00     1 min  statsig   update       person.1     401 credentials: token…
+ 16:40:00     2 min  miro      update       person.2     401 invalid_value: tit…
 
 
 
@@ -268,3 +268,16 @@ async def test_only_lines_that_changed_are_drawn_and_a_storm_is_drawn_a_few_time
         await until(pilot, app, lambda lines: len(app.board.failures()) == 1000)
         assert len(drawn) < 200  # a few times a second, not once a message
         assert len(app.board.failures()) == 1000
+
+
+async def test_a_defect_ends_the_screen_and_is_handed_over() -> None:
+    source = played()
+    app = WatchApp(source, Clock())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, app, shows("live"))
+        source.feed.put_nowait(Message("failure", {"no": "event"}, "p1"))
+        deadline = time.monotonic() + 30
+        while app.return_value is None:
+            assert time.monotonic() < deadline
+            await pilot.pause(0.01)
+    assert isinstance(app.return_value, KeyError)

@@ -73,6 +73,16 @@ def test_the_first_line_is_the_answer(fields: Item, told: str, short: str) -> No
     assert board.headline(NOW, 46) == short
 
 
+def test_the_first_line_says_as_much_in_words_as_there_is_room_for() -> None:
+    board = loaded(incidents=[incident(str(number)) for number in range(12)])
+    assert [board.headline(NOW, width) for width in (82, 80, 70, 54)] == [
+        "12 incidents open · 12 new in the last hour · log and store agree · blind: nothing",
+        "12 open · 12 new in the last hour · log and store agree · blind: nothing",
+        "12 open · 12 new in 1 h · log and store agree · blind: nothing",
+        "12 open · 12 new in 1 h · log = store · blind: nothing",
+    ]
+
+
 def test_before_the_first_answer_nothing_is_claimed() -> None:
     assert Board().headline(NOW, 80) == "asking …"
 
@@ -211,7 +221,14 @@ def test_the_lag_is_told_by_topic_and_blind_spots_with_their_text() -> None:
         "lag (records not stored): events 12, dead-letters 0",
         "blind: source jumpcloud since 11-24 16:12 (30 min): no event for 30 min",
     ]
-    assert loaded(health=None).pipeline(NOW) == ["lag: not known yet"]
+    assert Board().pipeline(NOW) == ["lag not known: asking …"]
+
+
+def test_health_that_is_not_known_any_more_is_not_told() -> None:
+    board = loaded(health=health(0))
+    board.load(answers(health=None, failed={"health": "the API does not answer"}), board.begin())
+    assert board.headline(NOW, 200).endswith("lag and blind spots unknown")
+    assert board.pipeline(NOW) == ["lag not known: the API does not answer"]
 
 
 @pytest.mark.parametrize(

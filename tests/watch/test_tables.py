@@ -65,7 +65,7 @@ def _fixed(key: str) -> bool:
         pytest.param(
             "failures",
             80,
-            "16:42:00     0 s    statsig   update     person.1     401 credentials: token e…",
+            "16:42:00     0 s    statsig   update       person.1     401 credentials: token…",
             id="failures, 80",
         ),
         pytest.param(
@@ -91,7 +91,7 @@ def test_what_a_row_shows(name: str, width: int, line: str) -> None:
             FAILURES, failure(1, time_quality="garbage"), "failed (UTC)", "time garbage", id="no believable time"
         ),
         pytest.param(FAILURES, failure(1, -5), "age", "+5 min", id="a clock ahead"),
-        pytest.param(FAILURES, failure(1, kind="group"), "attempt", "update group", id="a group"),
+        pytest.param(FAILURES, failure(1, kind="group"), "attempt", "group update", id="a group"),
         pytest.param(FAILURES, failure(1, action="deprovision"), "attempt", "deactivate", id="closing"),
         pytest.param(FAILURES, failure(1, subject_name=""), "person", "s1", id="no name"),
         pytest.param(INTEGRATIONS, integration("x", last_success=None), "last success (UTC)", "never", id="never"),
@@ -110,6 +110,13 @@ def test_what_a_row_shows(name: str, width: int, line: str) -> None:
             "last failure",
             "conflict: taken",
             id="what fails",
+        ),
+        pytest.param(
+            INTEGRATIONS,
+            integration("x", change={"event_type": "idm_integration_delete", "at": ago(0), "actor": ""}),
+            "last failure",
+            "deleted",
+            id="what is gone does not work",
         ),
     ],
 )

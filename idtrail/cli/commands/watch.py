@@ -22,4 +22,6 @@ def watch() -> None:
     source = ApiSource(lambda: Api(load_settings()))
     from idtrail.cli.watch.app import WatchApp  # Textual is slow to import: only this command waits for it
 
-    WatchApp(source, lambda: datetime.now(UTC)).run(mouse=False)
+    defect = WatchApp(source, lambda: datetime.now(UTC)).run(mouse=False)
+    if defect is not None:
+        raise defect

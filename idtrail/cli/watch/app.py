@@ -96,8 +96,11 @@ class PageScreen(Screen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
-class WatchApp(App[None]):
-    """The lists. What it knows is the board's; what it does not know, it asks the source."""
+class WatchApp(App[Exception]):
+    """The lists. What it knows is the board's; what it does not know, it asks the source.
+
+    Ends with the error that no work in the background may have: a defect.
+    """
 
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = _WIDTHS
@@ -161,9 +164,20 @@ class WatchApp(App[None]):
         self.query_one("#ask", Input).cursor_blink = False
         self.query_one("#ask", Input).can_focus = False
         self.query_one("#incidents").focus()
-        self.run_worker(self._follow(), exit_on_error=True)
+        self._work(self._follow())
         self.set_interval(DRAW_SECONDS, self._tick)
         self._tick()
+
+    def _work(self, work: Awaitable[None], group: str = "default") -> None:
+        """In the background. Textual would show a defect with the values of all variables, tokens among them."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:
+                self.exit(error)
+
+        self.run_worker(guarded(), group=group, exclusive=group != "default")
 
     # What comes in
 
@@ -188,6 +202,7 @@ class WatchApp(App[None]):
             seconds = wait()
             now = self._clock()
             self.board.lost(why, now, now + timedelta(seconds=seconds))
+            self._asked = None  # what is not known any more must not look known
             await asyncio.sleep(seconds)
 
     async def _ask(self) -> None:
@@ -204,7 +219,7 @@ class WatchApp(App[None]):
         now = self._clock()
         if not self._asking and (self._asked is None or now - self._asked >= ROUND):
             self._asked, self._asking = now, True
-            self.run_worker(self._ask(), exit_on_error=True)
+            self._work(self._ask())
         self.draw()
 
     def draw(self) -> None:
@@ -339,7 +354,7 @@ class WatchApp(App[None]):
                 self._open(found)
 
         self._said = "asking …"
-        self.run_worker(fetch(), group="pages", exclusive=True, exit_on_error=True)
+        self._work(fetch(), group="pages")
 
     async def _incident(self, item: Item) -> pages.Page:
         return pages.incident_page(await self._source.incident(item["incident_id"]))

@@ -161,12 +161,14 @@ class Board:
 
     def headline(self, now: datetime, width: int) -> str:
         """The answer: what goes on, what is new, whether log and store agree, where we are blind."""
-        full, short = self._headlines(now)
-        return full if len(full) <= width else short
-
-    def _headlines(self, now: datetime) -> tuple[str, str]:
         if not self.loaded:
-            return ("asking …",) * 2
+            return "asking …"
+        full, short = self._headlines(now)
+        forms = [[*short[:given], *full[given:]] for given in range(len(full) + 1)]
+        return next((told for form in forms if len(told := " · ".join(form)) <= width), " · ".join(short))
+
+    def _headlines(self, now: datetime) -> tuple[list[str], list[str]]:
+        """The parts, in words and for narrow terminals."""
         going_on = [item for _, item in self._incidents.values() if item["state"] in GOING_ON]
         fresh = sum(now - _time(item["since"]) < NEW_FOR for item in going_on)
         more = "+" if self.more_incidents else ""
@@ -177,8 +179,8 @@ class Board:
         else:
             full.append(f"{number(fresh)} new in the last hour")
             short.append(f"{number(fresh)} new in 1 h")
-        if self.health is None:
-            return " · ".join([*full, "lag and blind spots unknown"]), " · ".join([*short, "lag unknown"])
+        if self.health is None or "health" in self.failed:
+            return [*full, "lag and blind spots unknown"], [*short, "lag unknown"]
         behind, trouble = self.behind(), self.health.get("trouble")
         if trouble:
             full += trouble
@@ -191,7 +193,7 @@ class Board:
             short.append("log = store")
         blind = [str(spot["name"] or spot["what"]) for spot in (self.health or {}).get("blind") or ()]
         told = f"blind: {', '.join(blind)}" if blind else "blind: nothing"
-        return " · ".join([*full, told]), " · ".join([*short, told])
+        return [*full, told], [*short, told]
 
     def status(self, now: datetime) -> str:
         """How current this is: the feed, pauses, what could not be read, the last interruption."""
@@ -216,8 +218,8 @@ class Board:
 
     def pipeline(self, now: datetime) -> list[str]:
         """The lag of each topic, and each blind spot with its text."""
-        if self.health is None:
-            return ["lag: not known yet"]
+        if self.health is None or "health" in self.failed:
+            return [f"lag not known: {self.failed.get('health', 'asking …')}"]
         told = ", ".join(f"{topic.removeprefix('idtrail.')} {number(lag)}" for topic, lag in self._lags().items())
         lines = [f"lag (records not stored): {told or 'not known'}", *(self.health.get("trouble") or ())]
         for spot in self.health.get("blind") or ():

@@ -144,7 +144,7 @@ def _who(item: Item, now: datetime) -> str:
 def attempt(item: Item) -> str:
     """What was attempted, in words."""
     kind, verb = item["kind"], {"deprovision": "deactivate"}.get(item["action"], item["action"])
-    return f"{verb} {kind}" if kind in ("integration", "group") else verb or item["event_type"] or "event"
+    return f"{kind} {verb}" if kind in ("integration", "group") else verb or item["event_type"] or "event"
 
 
 def _why(item: Item, now: datetime) -> str:
@@ -164,8 +164,17 @@ def _change(item: Item, now: datetime) -> str:
     return f"{did} {age(change['at'], now)} ago by {change['actor'] or 'unknown'}"
 
 
+def _gone(item: Item) -> bool:
+    """Deleted, and nothing was attempted since."""
+    change, attempted = item["change"], moment(item["last_attempt"])
+    deleted = moment(change["at"]) if change and change["event_type"].endswith("_delete") else None
+    return deleted is not None and (attempted is None or attempted <= deleted)
+
+
 def _last_failure(item: Item, now: datetime) -> str:
     failure = item["last_failure"]
+    if _gone(item):
+        return "deleted"
     if failure is None or not item["failures_since_success"]:
         return "works" if item["last_success"] else "-"
     return f"{failure['cause'] or 'unknown'}: {failure['detail']}"
@@ -190,7 +199,8 @@ FAILURES: Final = (
     Column("age", 6, _aged, least=74),
     Column("app", 9, _app, most=99),
     Column("app", 14, _app, least=100),
-    Column("attempt", 10, lambda item, now: attempt(item), most=99),
+    Column("attempt", 10, lambda item, now: attempt(item), most=73),
+    Column("attempt", 12, lambda item, now: attempt(item), least=74, most=99),
     Column("attempt", 18, lambda item, now: attempt(item), least=100),
     Column("person", 12, _who, most=99),
     Column("person", 26, _who, least=100),
