@@ -33,7 +33,8 @@ EVENT = "c0a80101-0000-5000-8000-000000000000"
             [
                 "Refused: members (member 42): list of 1: text of digits, 2 characters",
                 "Last accepted: empty",
-                f"  by the same group, 2026-03-19 11:02:00: idtrail events {EVENT}",
+                "  by the same group, 2026-03-19 11:02:00",
+                f"  idtrail events {EVENT}",
             ],
             id="a member",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from schemas.events import from_object
 from schemas.sent import NOT_SENT, UNTOLD, Sent, fields_for, sent
@@ -65,6 +65,7 @@ def test_a_group_has_a_display_name() -> None:
     assert of("members", kind, changes=[{"field": "members", "to": [{"value": "7"}]}]).value == ["7"]
 
 
+@settings(max_examples=25)
 @given(events())
 def test_any_event_can_be_asked(record: dict[str, Any]) -> None:
     for attribute in ("title", "name.familyName", "members", ""):

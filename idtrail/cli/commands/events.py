@@ -131,7 +131,8 @@ def blame_lines(blame: Item | None) -> list[str]:
     if blame["accepted_event"]:
         lines.append(f"Last accepted: {blame['accepted_shape']}")
         whose = blame["whose"].replace("same", "the same")
-        lines.append(f"  by {whose}, {when(blame['accepted_at'])}: idtrail events {blame['accepted_event']}")
+        lines.append(f"  by {whose}, {when(blame['accepted_at'])}")
+        lines.append(f"  idtrail events {blame['accepted_event']}")
     else:
         lines.append("Last accepted: none before it")
     return lines
