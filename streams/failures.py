@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -163,11 +164,15 @@ class FailureAgent:
         """Events whose windows are stored, since the start."""
 
     async def run_flushes(self) -> None:
-        """Write what has changed soon after it did. Ends only by an error, which must end the process."""
+        """Write what has changed soon after it did, at most half of the time. Ends only by an error, which must
+        end the process."""
+        took = 0.0
         while True:
             await self._waiting.wait()
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(max(FLUSH_SECONDS, took))
+            began = time.monotonic()
             await self.flush()
+            took = time.monotonic() - began
 
     async def flush(self) -> None:
         """Insert the changed windows, then acknowledge the events that changed them, in their order."""
