@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from queries.store import Store
-from schemas.drift import Finding
+from schemas.credentials import MARK
+from schemas.drift import Finding, example
+from schemas.jsontext import decode_object
+from schemas.shape import shape
 
 Row = dict[str, Any]
 
@@ -42,10 +46,25 @@ LIMIT {{limit:UInt32}}
 """
 
 
+_SAMPLES: Final = (
+    "SELECT event_id, raw FROM events WHERE {organization} AND event_id IN {{samples:Array(UUID)}}"
+    " LIMIT 4 BY event_id LIMIT {{limit:UInt32}}"
+)
+"""A few copies of each: not every one of them need have what was found."""
+
+
 def drift_sql(organization: str | None) -> str:
     """One row a finding."""
-    own = "1" if organization is None else "organization = {organization:String}"
-    return _FINDINGS.format(slots=_SLOTS.format(organization=own))
+    return _FINDINGS.format(slots=_SLOTS.format(organization=_own(organization)))
+
+
+def samples_sql(organization: str | None) -> str:
+    """The bytes of events, by id."""
+    return _SAMPLES.format(organization=_own(organization))
+
+
+def _own(organization: str | None) -> str:
+    return "1" if organization is None else "organization = {organization:String}"
 
 
 def list_drift(store: Store, organization: str | None, since: datetime, until: datetime, limit: int) -> Drifts:
@@ -53,15 +72,19 @@ def list_drift(store: Store, organization: str | None, since: datetime, until: d
 
     An event counts once, however often it came; `first` and `last` are when the events occurred.
     """
-    values: dict[str, Any] = {"since": since.date(), "until": until.date(), "limit": limit}
-    if organization is not None:
-        values["organization"] = organization
-    rows = store.query_dicts(drift_sql(organization), values)
-    return Drifts([_told(row) for row in rows], rows[0]["total"] if rows else 0)
+    own: dict[str, Any] = {} if organization is None else {"organization": organization}
+    days = {"since": since.date(), "until": until.date(), "limit": limit}
+    rows = store.query_dicts(drift_sql(organization), own | days)
+    samples = {"samples": [str(row["sample"]) for row in rows], "limit": 4 * len(rows)}
+    records: dict[UUID, list[dict[str, Any]]] = {}
+    for event_id, raw in store.query(samples_sql(organization), own | samples) if rows else ():
+        records.setdefault(event_id, []).append(decode_object(raw if isinstance(raw, bytes) else raw.encode()))
+    return Drifts([_told(row, records.get(row["sample"], [])) for row in rows], rows[0]["total"] if rows else 0)
 
 
-def _told(row: Row) -> Row:
+def _told(row: Row, copies: list[dict[str, Any]]) -> Row:
     finding = Finding.of_text(row["finding"])
+    values = [value for copy in copies if (value := example(copy, finding)) is not None]
     return {
         "organization": row["organization"],
         "kind": finding.kind.value,
@@ -74,4 +97,5 @@ def _told(row: Row) -> Row:
         "first": row["first"],
         "last": row["last"],
         "sample": row["sample"],
+        "shape": "" if not values else "cut out as a secret" if values[0] == MARK else shape(values[0]),
     }

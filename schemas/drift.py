@@ -91,6 +91,23 @@ def name_of(key: str) -> str:
     return _UNSAFE.sub("_", key)
 
 
+def example(record: dict[str, Any], finding: Finding) -> Any:
+    """A value in the decoded record that the finding is about; None where there is none."""
+    return next((value for value in _at(record, finding.name.split(".")) if json_type(value) == finding.found), None)
+
+
+def _at(holder: Any, steps: list[str]) -> Iterator[Any]:
+    if not steps:
+        yield holder
+    elif isinstance(holder, dict):
+        name = steps[0].removesuffix("[]")
+        for key, value in holder.items():
+            if name_of(key) == name:
+                elements = [value] if name == steps[0] else value if isinstance(value, list) else []
+                for element in elements:
+                    yield from _at(element, steps[1:])
+
+
 def _is_extended(event: Event) -> bool:
     """Whether any object of the event has a field that its class does not read, the common ones aside."""
     for key, value in (event.__pydantic_extra__ or _NOTHING).items():

@@ -31,6 +31,7 @@ class DriftFinding(BaseModel):
     first: datetime = Field(description="When the first of them occurred.")
     last: datetime
     sample: UUID = Field(description="The id of one such event.")
+    shape: str = Field(description="What the value in the sample looks like, in words; never a part of it.")
 
 
 class Drifts(BaseModel):

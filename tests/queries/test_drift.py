@@ -46,7 +46,7 @@ def test_each_finding_is_told_with_its_events_times_and_a_sample(any_trail: Trai
         ("unknown_type", "", "moon_landing", 1),
     ]
     (planet,) = [row for row in asked(any_trail).items if row["name"] == "planet"]
-    assert (planet["found"], planet["at_most"]) == ("string", False)
+    assert (planet["found"], planet["shape"], planet["at_most"]) == ("string", "text, 4 characters", False)
     assert (planet["first"].minute, planet["last"].minute) == (1, 5)
     assert str(planet["sample"]) == id_of(first)
     (success,) = [row for row in asked(any_trail).items if row["name"] == "success"]

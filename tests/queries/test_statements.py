@@ -9,7 +9,7 @@ import pytest
 
 from queries.blame import accepted_rows_sql, accepted_sql
 from queries.counts import Dimension, counts_sql
-from queries.drift import drift_sql
+from queries.drift import drift_sql, samples_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import history_sql, suspects_sql
@@ -55,6 +55,7 @@ STATEMENTS = {
     "accepted rows": accepted_rows_sql(),
     "suspects": suspects_sql(VALUE),
     "drift": drift_sql(VALUE),
+    "drift's samples": samples_sql(VALUE),
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
 }
 

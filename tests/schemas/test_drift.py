@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from schemas.drift import MAX_FINDINGS, NO_NAME, Drift, Finding, drift, name_of
+from schemas.drift import MAX_FINDINGS, NO_NAME, Drift, Finding, drift, example, name_of
 from schemas.events import EVENT_TYPES, from_object, parse
 from schemas.facts import facts
 from tests.records import event
@@ -76,6 +76,26 @@ def test_what_is_said_of_others(event_type: Any, fields: dict[str, Any], expecte
     found = drift(from_object({**event(), **fields, "event_type": event_type}))
 
     assert [(finding.kind.value, finding.name, finding.expected, finding.found) for finding in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "value"),
+    [
+        pytest.param({"planet": "mars"}, "mars", id="a field"),
+        pytest.param({"@planet-x": [1]}, [1], id="by its own key"),
+        pytest.param({"changes": [{"field": "a"}, {"op": "add"}]}, "add", id="in an element"),
+        pytest.param({"changes": [{"field": "a"}, 7]}, 7, id="an element"),
+        pytest.param({"resource": {"id": {"x": 1}}}, {"x": 1}, id="in an object"),
+        pytest.param({"jane@example.com": 1, "joe@example.com": "x"}, 1, id="by its type"),
+    ],
+)
+def test_the_value_that_a_finding_is_about_is_found_again(fields: dict[str, Any], value: Any) -> None:
+    record = event(**fields)
+    first = drift(from_object(record))[0]
+
+    assert example(record, first) == value
+    assert example({}, first) is None
+    assert example({"changes": 1, "resource": [1]}, first) is None
 
 
 def test_types_that_anybody_can_invent_share_a_name() -> None:

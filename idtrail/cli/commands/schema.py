@@ -89,13 +89,14 @@ def show_drift(out: Console, answer: dict[str, Any], since: str, now: datetime) 
 
 def _what(item: dict[str, Any]) -> str:
     whose = item["event_type"] or "types that are not known"
+    shape = f" ({item['shape']})" if item["shape"] else ""
     match item["kind"]:
         case "unknown_type":
             return f"unknown type  {item['name']}"
         case "new_field":
-            return f"new field     {item['name']}: {item['found']}  in {whose}"
+            return f"new field     {item['name']}: {item['found']}{shape}  in {whose}"
         case "changed_type":
             expected = " or ".join(item["expected"])
-            return f"changed type  {item['name']}: {item['found']} instead of {expected}  in {whose}"
+            return f"changed type  {item['name']}: {item['found']}{shape} instead of {expected}  in {whose}"
         case _:
             return f"more          in {whose}"
