@@ -43,6 +43,11 @@ _STATE: Final = (
     f"multiIf({_DECIDED.replace('{}', 'redriven')}, 'redriven', {_DECIDED.replace('{}', 'discarded')}, 'discarded',"
     " 'waiting')"
 )
+WAITING: Final = (
+    "(organization, letter_id) GLOBAL NOT IN (SELECT organization, letter_id FROM letter_decisions"
+    " WHERE {own} AND decision IN ('redriven', 'discarded'))"
+)
+"""A condition on letters; `own` is that on the organization."""
 _LIST: Final = (
     f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {_CONDITIONS}"
     f" AND ({{state:String}} = '' OR {_STATE} = {{state:String}})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from queries.dead_letters import WAITING
 from queries.selection import Selection
 from queries.store import Store
 
@@ -22,6 +23,7 @@ class Statistics(NamedTuple):
     types: list[Row]
     """event_type, kind, events, and of them success, failure, reported_absent, unknown."""
     dead_letters: int
+    """Those that wait."""
     unplaced: int
     """Events whose time cannot be believed; in no time range, and not in `events`."""
 
@@ -49,7 +51,9 @@ def read_statistics(store: Store, selection: Selection) -> Statistics:
     parameters = selection.parameters()
     own = selection.organization_sql()
     rows = store.query_dicts(statistics_sql(selection), parameters)
-    ((dead,),) = store.query(f"SELECT count() FROM dead_letters FINAL WHERE {own}", parameters)
+    ((dead,),) = store.query(
+        f"SELECT count() FROM dead_letters FINAL WHERE {own} AND {WAITING.format(own=own)}", parameters
+    )
     ((unplaced,),) = store.query(
         f"SELECT uniqExact(event_id) FROM events WHERE {own} AND time_quality != 'ok'", parameters
     )

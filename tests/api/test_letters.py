@@ -134,6 +134,7 @@ async def test_the_list_shows_states_and_is_narrowed_by_them(
     assert {item["letter_id"] for item in items} == {str(letters[number]) for number in (0, 2, 3)}
     (counts,) = (await api.get("/api/v1/dead-letters/stats", headers=headers)).json()["items"]
     assert (counts["letters"], counts["waiting"], counts["discarded"]) == (4, 3, 1)
+    assert (await api.get("/api/v1/stats", headers=headers)).json()["dead_letters"] == 3  # those that wait
     shown = (await api.get(f"/api/v1/dead-letters/{letters[1]}", headers=headers)).json()
     assert [found["message"] for found in shown["decisions"]] == ["test data"]
 

@@ -1,11 +1,20 @@
-"""The slicer's memory does not grow with the stream, whatever the stream is."""
+"""Memory does not grow with what is read: of the slicer, whatever the stream is, and of a whole import."""
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import subprocess
 import sys
+from pathlib import Path
 
+import orjson
 import pytest
+
+from schemas.kafka import KafkaConnection
+from tests.cli.running import ROOT
+from tests.fixtures_kafka import Topics
+from tests.records import event
 
 SCRIPT = """
 import sys
@@ -57,3 +66,54 @@ def test_memory_stays_bounded(kind: str, size: int, all_cut: bool) -> None:
     grown, count, pieces = map(int, done.stdout.split())
     assert 0 < grown < 40_000_000
     assert count == (pieces if all_cut else 0)
+
+
+CONTENT_BYTES = 2 * 1024**3
+IMPORT = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from producers.emitter import Emitter
+from producers.files import import_files
+from producers.spool import Spool
+from schemas.kafka import KafkaConnection
+
+async def main(bootstrap, topic, letters, file, spool):
+    clock = lambda: datetime.now(UTC)
+    async with Emitter(KafkaConnection(bootstrap), Spool(Path(spool)), clock, topic, letters) as emitter:
+        summary = await import_files([file], emitter, organization=None, on_progress=lambda progress: None)
+    peak = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())["VmHWM"]
+    print(int(peak.split()[0]) * 1024, summary.accepted, summary.complete)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.kafka
+@pytest.mark.timeout(3600)
+async def test_two_gigabytes_are_imported_in_less_than_300_megabytes(
+    kafka: KafkaConnection, topics: Topics, tmp_path: Path
+) -> None:
+    """A gzipped array as the vendor's exports are, onto a real log by the real emitter, in a process of its own."""
+    changes = [{"field": f"attribute{number}", "to": "x" * 60} for number in range(10)]
+    people = [{"id": f"{number:024x}", "type": "user", "username": f"person{number}"} for number in range(500)]
+    block = b"".join(orjson.dumps(event(resource=person, changes=changes)) + b",\n" for person in people)
+    blocks = CONTENT_BYTES // len(block) + 1
+    path = tmp_path / "export.json.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"[")
+        for _ in range(blocks - 1):
+            file.write(block)
+        file.write(block.rstrip(b",\n") + b"]")
+
+    arguments = [kafka.bootstrap, topics.events, topics.dead_letters, str(path), str(tmp_path / "spool.sqlite3")]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", IMPORT, *arguments, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    told, _ = await child.communicate()
+    assert child.returncode == 0
+    peak, accepted, complete = told.split()
+    print(f"{blocks * len(block):,} bytes, {int(accepted):,} events: peak {int(peak):,} bytes")  # noqa: T201
+    assert (int(accepted), complete) == (blocks * len(people), b"True")
+    assert int(peak) < 300_000_000

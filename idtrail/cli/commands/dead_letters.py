@@ -62,8 +62,7 @@ def list_letters(
     out, now = console(), datetime.now(UTC)
     _headline(out, api.get(f"{PATH}/stats", narrowed)["items"])
     for item in items:
-        line = f"  {item['letter_id']}  {item['state']}  {ago(item['known_at'], now)}  {item['source']}"
-        _row(out, line)
+        _row(out, f"  {item['letter_id']}  {item['state']}  {ago(item['known_at'], now)}  ", item["source"])
         _row(out, f"    {item['position']}: {item['message']}")
         if item["decision"]:
             _row(out, f"    {_decided(item, now)}")
@@ -137,8 +136,10 @@ def show_letter(
     if letter["state"] == "redriven":
         out.print(next_commands(f"idtrail events {letter['event_id']}"), soft_wrap=True)
     elif letter["raw"] is not None:
-        redrive = f"idtrail dead-letters redrive {letter_id} --dry-run"
-        out.print(next_commands(redrive, f'idtrail dead-letters discard {letter_id} --because "…"'), soft_wrap=True)
+        next_ones = [f"idtrail dead-letters redrive {letter_id} --dry-run"]
+        if letter["state"] == "waiting":
+            next_ones.append(f'idtrail dead-letters discard {letter_id} --because "…"')
+        out.print(next_commands(*next_ones), soft_wrap=True)
 
 
 @letters.command("redrive")
@@ -235,7 +236,7 @@ def _show_results(out: Console, results: Sequence[Any], *, dry_run: bool, done: 
     told = ", ".join(f"{number(counts[word])} {word}" for word in (words[done[0]], *_WORDS.values()) if counts[word])
     out.print(counted(len(results), "dead letter") + (f": {told}" if told else ""), soft_wrap=True, markup=False)
     for item in results:
-        _row(out, f"  {item['letter_id']}  {words[item['outcome']]}  {item['source']}")
+        _row(out, f"  {item['letter_id']}  {words[item['outcome']]}  ", item["source"])
         why = f"{item['reason']}: {item['message']}" if item["reason"] else item["message"]
         _row(out, f"    {item['position']}: {why or 'event ' + str(item['event_id'])}")
     if dry_run and counts[done[1]]:
@@ -274,5 +275,11 @@ def _headline(out: Console, counts: Sequence[Any]) -> None:
     out.print(" · ".join(told), soft_wrap=True, markup=False)
 
 
-def _row(out: Console, text: str) -> None:
-    out.print(cut(text, out.width) if out.is_terminal else text, soft_wrap=True, markup=False)
+def _row(out: Console, text: str, source: str = "") -> None:
+    """One line. Of a source that is too long its end is kept: exports differ in the time at the end of their names."""
+    left = max(8, out.width - len(text))
+    if not out.is_terminal:
+        text += source
+    else:
+        text = cut(text + (source if len(source) <= left else "…" + source[1 - left :]), out.width)
+    out.print(text, soft_wrap=True, markup=False)
