@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from idtrail.cli.blame import blame_lines
 from idtrail.cli.screen import ago, coloured, counted, moment, next_commands, number, span, table, when, why
 
 Item = dict[str, Any]
@@ -102,6 +103,8 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
         out.print(line)
     out.print(item["sentence"])
     out.print(f"Remedy: {item['remedy']}")
+    for line in blame_lines(item["blame"]):
+        out.print(line, soft_wrap=True, markup=False)
     if item["subjects"]:
         out.print()
         _show_subjects(out, item, now)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from queries.api.models import Change
+from queries.api.models import Blame, Change
 from queries.incidents import State
 
 
@@ -89,3 +89,6 @@ class IncidentDetail(Incident):
     next: str | None
     texts: list[Said] | None = Field(description="The most frequent twenty; null on pages after the first.")
     hours: list[Hour] | None = Field(description="Hours with failures, in order; null on pages after the first.")
+    blame: Blame | None = Field(
+        description="Of the last failure, where the answer names an attribute; null on pages after the first."
+    )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from queries.api import incident_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import MAX_VALUES, Causes, CursorText, Name, Since, Until, time_range
+from queries.blame import read_blame
 from queries.incident_details import read_details
 from queries.incidents import Incidents, State, find_incident, incident_object, list_incidents
 
@@ -69,4 +70,6 @@ def incident(
     """
     row = find_incident(context.store, organization, incident_id)
     details = read_details(context.store, row, cursor, limit)
-    return {**incident_object(row, context.clock()), **details._asdict()}
+    blamed = cursor is None and row["attribute"]
+    blame = read_blame(context.store, row["organization"], row["last_event"]) if blamed else None
+    return {**incident_object(row, context.clock()), **details._asdict(), "blame": blame}

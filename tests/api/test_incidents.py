@@ -91,3 +91,22 @@ async def test_one_incident_tells_whom_it_hit_what_was_said_and_when(
     assert first["subjects"] + rest["subjects"] == whole["subjects"]
     assert (rest["texts"], rest["hours"], rest["next"]) == (None, None, None)
     assert_problem(await api.get(path, headers=using(), params={"cursor": "x"}), 400)
+
+
+async def test_an_incident_shows_what_was_refused_beside_what_was_accepted(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    refused = trail.log(
+        failed(
+            2, code="400", details="title must not exceed 100 characters", changes=[{"field": "title", "to": "x" * 104}]
+        )
+    )
+    trail.insert(attempt(1, changes=[{"field": "title", "to": "Chief"}]), refused)
+    event = (await get(api, "/api/v1/events", using(), outcome="failure"))["items"][0]
+    identity = event["incident_id"]
+    told = {"incident_id": bytes.fromhex(identity), "cause": "invalid_value", "attribute": "title"}
+    put(trail, row(trail.organization, 1, last_event=UUID(event["event_id"]), **told))
+    whole = await get(api, f"/api/v1/incidents/{identity}", using())
+    assert whole["blame"]["refused_shape"] == "text, 104 characters"
+    assert whole["blame"]["accepted_shape"] == "text, 5 characters"
+    assert "Chief" not in str(whole["blame"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from idtrail.cli.commands.events import blame_lines
+from idtrail.cli.blame import blame_lines
 
 NONE: dict[str, Any] = {
     "attribute": "", "member": "", "refused_shape": "", "accepted_shape": "", "accepted_event": None,

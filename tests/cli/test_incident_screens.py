@@ -36,7 +36,7 @@ def incident(number: int, **columns: Any) -> Item:
 
 def detail(item: Item, **more: Any) -> Item:
     """The same whole."""
-    return {**item, "subjects": [], "next": None, "texts": [], "hours": [], **more}
+    return {**item, "subjects": [], "next": None, "texts": [], "hours": [], "blame": None, **more}
 
 
 STATSIG = incident(
@@ -169,6 +169,16 @@ def test_one_incident_is_told_whole() -> None:
         "1,207 tries of 2 groups; 2 are still in trouble",
         "the 3rd time since 2026-03-13 11:00:00",
     ]
+    refused = {
+        "attribute": "title",
+        "member": "",
+        "refused_shape": "text, 104 characters",
+        "accepted_shape": "text, 5 characters",
+        "accepted_event": str(UUID(int=8)),
+        "accepted_at": when(0).isoformat(),
+        "whose": "another person",
+    }
+    assert "Last accepted: text, 5 characters" in drawn(show_incident, detail(MIRO, blame=refused), NOON)
     again = drawn(show_incidents, [{**SLACK, "episodes": 7}], NOON)[-1]
     assert again == "  33333333  7 times, the last from 2026-03-19 10:50 to 2026-03-19 11:20 (30 min)"
     lines = drawn(show_incident, detail(SLACK), NOON)

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from idtrail.cli import Json, app
+from idtrail.cli.blame import blame_lines
 from idtrail.cli.client import Api
 from idtrail.cli.screen import ago, coloured, console, counted, next_commands, print_json, table, when, why
 from idtrail.settings import load_settings
@@ -116,23 +117,3 @@ def show_event(out: Console, event: Item, now: datetime) -> None:
             soft_wrap=True,
         )
     out.print(event["copies"][0]["raw"], soft_wrap=True, markup=False)
-
-
-def blame_lines(blame: Item | None) -> list[str]:
-    """What was refused beside what was last accepted; nothing for an event that did not fail."""
-    if blame is None:
-        return []
-    if not blame["attribute"]:
-        return ["Refused: unknown; the answer names no attribute"]
-    member = f" (member {blame['member']})" if blame["member"] else ""
-    lines = [
-        f"Refused: {blame['attribute']}{member}" + (f": {blame['refused_shape']}" if blame["refused_shape"] else "")
-    ]
-    if blame["accepted_event"]:
-        lines.append(f"Last accepted: {blame['accepted_shape']}")
-        whose = blame["whose"].replace("same", "the same")
-        lines.append(f"  by {whose}, {when(blame['accepted_at'])}")
-        lines.append(f"  idtrail events {blame['accepted_event']}")
-    else:
-        lines.append("Last accepted: none before it")
-    return lines

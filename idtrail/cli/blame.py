@@ -1,0 +1,29 @@
+"""What an application refused beside what it last accepted, for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idtrail.cli.screen import when
+
+Item = dict[str, Any]
+
+
+def blame_lines(blame: Item | None) -> list[str]:
+    """What was refused beside what was last accepted; nothing for an event that did not fail."""
+    if blame is None:
+        return []
+    if not blame["attribute"]:
+        return ["Refused: unknown; the answer names no attribute"]
+    member = f" (member {blame['member']})" if blame["member"] else ""
+    lines = [
+        f"Refused: {blame['attribute']}{member}" + (f": {blame['refused_shape']}" if blame["refused_shape"] else "")
+    ]
+    if blame["accepted_event"]:
+        lines.append(f"Last accepted: {blame['accepted_shape']}")
+        whose = blame["whose"].replace("same", "the same")
+        lines.append(f"  by {whose}, {when(blame['accepted_at'])}")
+        lines.append(f"  idtrail events {blame['accepted_event']}")
+    else:
+        lines.append("Last accepted: none before it")
+    return lines
