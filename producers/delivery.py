@@ -20,7 +20,7 @@ import structlog
 
 from producers.spool import Record, Spool
 from producers.uplink import Place, Uplink
-from schemas.errors import BadUsage, BrokerAway, Fatal, SpoolFull
+from schemas.errors import BrokerAway, BrokerRefuses, Fatal, SpoolFull
 from schemas.metrics import RECEIPTS, SPOOL_BYTES, SPOOL_RECORDS
 
 FLIGHT_RECORDS: Final = 8_192
@@ -102,7 +102,7 @@ class Delivery:
     async def start(self) -> None:
         """Open the spool, reach for the broker once, and take records from now on, broker or not.
 
-        Raises `BadUsage` when the broker is there and refuses us: no waiting mends that.
+        Raises `BrokerRefuses` when the broker is there and refuses us: no waiting mends that.
         """
         await self._spool.__aenter__()
         self._measure_spool()
@@ -233,7 +233,7 @@ class Delivery:
                 while waiting := await self._spool.peek(FLIGHT_RECORDS, FLIGHT_BYTES):
                     await self._fly_spooled(self._uplink, waiting)
                     attempt = 1
-            except (BrokerAway, BadUsage) as error:
+            except (BrokerAway, BrokerRefuses) as error:
                 # Refused after it had let us in: a password was changed, or is being changed. What was accepted
                 # is safe in the spool, so it is said, and tried on, instead of turning callers away.
                 self._tell(str(error))

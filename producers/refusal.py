@@ -23,7 +23,7 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
-from schemas.errors import BadUsage, BrokerAway
+from schemas.errors import BrokerAway, BrokerRefuses
 from schemas.kafka import KafkaConnection
 
 ASK_SECONDS: Final = 5.0
@@ -40,39 +40,39 @@ _PASSING: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 """TLS errors of a connection that broke, not of one that was refused."""
 
 
-async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAway | BadUsage:
-    """What to raise for a Kafka call that failed: `BadUsage` naming the settings when the broker refuses us."""
+async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAway | BrokerRefuses:
+    """What to raise for a Kafka call that failed: `BrokerRefuses` naming the settings when the broker refuses us."""
     found = refusal(connection, error)
     if found is None and connection.security_protocol != "PLAINTEXT":
         found = await _ask(connection)
     return found or BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({reason_of(error)})")
 
 
-def refusal(connection: KafkaConnection, error: BaseException) -> BadUsage | None:
+def refusal(connection: KafkaConnection, error: BaseException) -> BrokerRefuses | None:
     """The sentence for an error that the same attempt will meet again; None for one that may pass."""
     name = type(error).__name__
     if isinstance(error, _WHO):
-        return BadUsage(
+        return BrokerRefuses(
             f"Kafka at {connection.bootstrap} refuses the user name or the password ({name}): "
             "correct IDTRAIL_KAFKA_SASL_USERNAME and IDTRAIL_KAFKA_SASL_PASSWORD"
         )
     if isinstance(error, _HOW):
-        return BadUsage(
+        return BrokerRefuses(
             f"Kafka at {connection.bootstrap} does not take this way to log in ({name}): "
             "correct IDTRAIL_KAFKA_SASL_MECHANISM or IDTRAIL_KAFKA_SECURITY_PROTOCOL"
         )
     if isinstance(error, _WHAT):
-        return BadUsage(
+        return BrokerRefuses(
             f"Kafka at {connection.bootstrap} does not allow this to the user ({reason_of(error)}): grant it to the "
             "user of IDTRAIL_KAFKA_SASL_USERNAME, or name another"
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return BadUsage(
+        return BrokerRefuses(
             f"the certificate of Kafka at {connection.bootstrap} is not trusted ({reason_of(error)}): set "
             "IDTRAIL_KAFKA_CA_FILE to its authority, and IDTRAIL_KAFKA_BOOTSTRAP to a name that it certifies"
         )
     if isinstance(error, ssl.SSLError) and not isinstance(error, _PASSING):
-        return BadUsage(
+        return BrokerRefuses(
             f"no TLS with Kafka at {connection.bootstrap} ({reason_of(error)}): "
             "correct IDTRAIL_KAFKA_SECURITY_PROTOCOL, or the port in IDTRAIL_KAFKA_BOOTSTRAP"
         )
@@ -90,11 +90,11 @@ def reason_of(error: BaseException) -> str:
     return text if name in text else f"{name}: {text}"
 
 
-async def _ask(connection: KafkaConnection) -> BadUsage | None:
+async def _ask(connection: KafkaConnection) -> BrokerRefuses | None:
     """Log in at one host after the other: a single one that lets us in, or does not answer, is no refusal."""
     options = connection.options()
     del options["bootstrap_servers"]
-    found: BadUsage | None = None
+    found: BrokerRefuses | None = None
     for host, port, _ in collect_hosts(connection.bootstrap, randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):

@@ -68,7 +68,7 @@ class Uplink:
     async def connect(cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float) -> Uplink:
         """Reach the broker and see that the topics exist, within `answer_seconds`.
 
-        Raises `BrokerAway`, or `BadUsage` when the broker refuses us.
+        Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us.
         """
         uplink = cls(connection, answer_seconds)
         try:

@@ -11,6 +11,7 @@
     ├── Fatal                  end the process before offsets move; its supervisor starts it anew
     └── UserError              tell the user: nothing was done
         ├── BadUsage               a wrong argument or setting
+        │   └── BrokerRefuses          Kafka is there and does not let us in: no waiting mends that
         ├── NotFound               no such thing, or none this token may see
         ├── Denied                 no token, or one without the scope
         └── AlreadyRunning         another process holds the state directory
@@ -69,6 +70,10 @@ class UserError(IdtrailError):
 
 class BadUsage(UserError):
     """A wrong argument or setting."""
+
+
+class BrokerRefuses(BadUsage):
+    """Kafka answers and refuses us: user name, password, rights or certificate. The message names the settings."""
 
 
 class NotFound(UserError):

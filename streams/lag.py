@@ -31,7 +31,7 @@ class Lag(NamedTuple):
 
 
 async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str]) -> list[Lag]:
-    """The lag of every partition of `topics`. Raises `BrokerAway`, or `BadUsage` when the broker refuses us."""
+    """The lag of every partition of `topics`. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us."""
     admin = AIOKafkaAdminClient(**connection.options())
     consumer = AIOKafkaConsumer(**connection.options())
     try:
@@ -63,7 +63,7 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
 
 
 async def count_partitions(connection: KafkaConnection, topic: str) -> int:
-    """How many partitions a topic has. Raises `BrokerAway`, or `BadUsage` when the broker refuses us."""
+    """How many partitions a topic has. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()

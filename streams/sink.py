@@ -28,7 +28,7 @@ from aiokafka.errors import KafkaError
 
 from producers.refusal import failure, refusal
 from queries.arrow import EVENTS_ARROW_SCHEMA
-from schemas.errors import BadUsage, Fatal
+from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.chunk import Progress, Span, read_progress, token
@@ -117,7 +117,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         """Records stored since the start."""
 
     async def run(self) -> None:
-        """Consume until cancelled. Raises `Fatal` when going on could lose or double events, `BadUsage` when the
+        """Consume until cancelled. Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the
         broker refuses us."""
         events, dead_letters, _ = self._options.topics
         session_ms = self._options.session // timedelta(milliseconds=1)
@@ -158,7 +158,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                     if self._assigned.is_set():
                         await self._step()
         except KafkaError as error:
-            if isinstance(refused := await failure(self._connection, error), BadUsage):
+            if isinstance(refused := await failure(self._connection, error), BrokerRefuses):
                 raise refused from error
             raise Fatal(f"the sink lost its partitions or its broker: {error!r}") from error
         finally:

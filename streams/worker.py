@@ -23,7 +23,7 @@ from mode.supervisors import CrashingSupervisor
 from producers.refusal import failure
 from queries.incidents import incident_object
 from queries.store import Store
-from schemas.errors import BadUsage, Fatal, RecordError
+from schemas.errors import BrokerRefuses, Fatal, RecordError
 from schemas.kafka import INCIDENTS, KafkaConnection
 from streams.backfill import Backfill
 from streams.consumer import SteadyConsumer
@@ -86,7 +86,7 @@ class Worker:
         self.backfill = Backfill(store, self._own_lag, incidents, events)
 
     async def run(self) -> None:
-        """Raises `Fatal` when going on could lose or double events, `BadUsage` when the broker refuses us.
+        """Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the broker refuses us.
 
         Cancelled, it finishes what it holds.
         """
@@ -95,7 +95,7 @@ class Worker:
             await self._producer.start()
             await self._run_parts()
         except KafkaError as error:
-            if isinstance(refused := await failure(self._connection, error), BadUsage):
+            if isinstance(refused := await failure(self._connection, error), BrokerRefuses):
                 raise refused from error
             raise Fatal(f"the worker lost its broker: {error!r}") from error
         finally:

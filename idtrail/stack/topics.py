@@ -34,8 +34,8 @@ async def create_topics(
 ) -> None:
     """Make what is missing. A broker that is away is waited for, for ever unless `patience_seconds` is given.
 
-    Raises `BrokerAway` when that is spent, `Fatal` when the broker refuses to make one, `BadUsage` when it refuses
-    us, or when a topic that exists is set so that a promise of the trail does not hold.
+    Raises `BrokerAway` when that is spent, `Fatal` when the broker refuses to make one, `BrokerRefuses`, or
+    `BadUsage` when a topic that exists is set so that a promise of the trail does not hold.
     """
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(BrokerAway),
@@ -55,7 +55,7 @@ def _say(state: RetryCallState) -> None:
 
 
 async def examine_topics(connection: KafkaConnection, topics: Sequence[TopicSpec] = TOPICS) -> list[Objection]:
-    """What is wrong with those of `topics` that exist. Raises `BrokerAway`; `BadUsage` when the broker refuses us."""
+    """What is wrong with those of `topics` that exist. Raises `BrokerAway`; `BrokerRefuses`."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from queries.api.problems import problem
 from queries.blindness import rising_letters, silent_sources, sink_behind
 from queries.habits import read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch
-from schemas.errors import Away, IdtrailError
+from schemas.errors import Away, BrokerRefuses
 from schemas.metrics import LAG
 
 router = APIRouter()
@@ -53,8 +53,13 @@ class Vigil:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            with suppress(IdtrailError):  # whoever asks is told; the next look may succeed
+            try:
                 await self.look()
+            except (Away, BrokerRefuses):
+                pass  # whoever asks is told; the next look may succeed
+            except Exception:
+                # A look that fails must not end the looking: nobody would notice a sink that stands still.
+                log.exception("the lag cannot be looked at")
             await asyncio.sleep(LOOK_SECONDS)
 
     def seen_in_store(self, organization: str | None, now: datetime) -> dict[str, Any]:
@@ -106,6 +111,8 @@ async def readyz(request: Request, context: Given) -> Response:
         lag = await vigil.look()
     except Away as error:
         return problem(503, f"the broker is away: {error}")
+    except BrokerRefuses as error:
+        return problem(503, str(error))
     stalls = vigil.watch.stalls()
     if stalls:
         return problem(503, "; ".join(str(stall) for stall in stalls))
@@ -126,6 +133,8 @@ async def health(request: Request, context: Given, organization: Organization) -
         lag = await vigil.look()
     except Away as error:
         trouble.append(f"the broker is away: {error}")
+    except BrokerRefuses as error:
+        trouble.append(str(error))
     seen = await run_in_threadpool(vigil.seen_in_store, organization, now)
     blind = [*sink_behind(vigil.watch, now), *seen["blind"]]
     return {

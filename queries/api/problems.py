@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from queries.feed import Gone
 from queries.incidents import SeveralIncidents
 from queries.people import Ambiguous, Unknown
-from schemas.errors import Away, BadUsage, Denied, IdtrailError, NotFound, UserError
+from schemas.errors import Away, BadUsage, BrokerRefuses, Denied, IdtrailError, NotFound, UserError
 
 RETRY_AFTER_SECONDS: Final = 5
 MEDIA_TYPE: Final = "application/problem+json"
@@ -46,6 +46,7 @@ _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (NotFound, 404),
     (Forbidden, 403),
     (Denied, 401),
+    (BrokerRefuses, 503),  # of whoever runs this, not of who asks
     (BadUsage, 400),
     (UserError, 400),
     (Away, 503),

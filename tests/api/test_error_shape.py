@@ -18,7 +18,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from schemas.errors import BrokerAway, Fatal, IdtrailError, StoreAway, UserError
+from schemas.errors import BrokerAway, BrokerRefuses, Fatal, IdtrailError, StoreAway, UserError
 from tests.api.conftest import As
 from tests.api.support import Log, StoreThatFails, assert_problem
 from tests.queries.support import Trail, attempt
@@ -123,6 +123,8 @@ async def test_health_needs_no_token_and_readiness_says_what_is_away(
     assert (await api.get("/readyz")).json() == {"status": "ready", "behind": 3}
     log.failure = BrokerAway("Kafka does not answer")
     assert "the broker is away" in assert_problem(await api.get("/readyz"), 503)["detail"]
+    log.failure = BrokerRefuses("correct IDTRAIL_KAFKA_SASL_PASSWORD")
+    assert "IDTRAIL_KAFKA_SASL_PASSWORD" in assert_problem(await api.get("/readyz"), 503)["detail"]
     failing.failure = StoreAway("ClickHouse does not answer")
     found = await api.get("/readyz")
     assert "the store is away" in assert_problem(found, 503)["detail"]

@@ -21,7 +21,7 @@ from producers.emitter import Emitter
 from producers.refusal import failure, refusal
 from producers.spool import Spool
 from queries.store import Store
-from schemas.errors import BadUsage, BrokerAway
+from schemas.errors import BadUsage, BrokerAway, BrokerRefuses
 from schemas.kafka import EVENTS, FOR_EVER, KafkaConnection, TopicSpec
 from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record
@@ -79,13 +79,13 @@ PLACES: dict[str, Callable[[KafkaConnection, Path], Awaitable[object]]] = {
 async def test_a_wrong_password_ends_it_and_names_the_settings(
     broker: OwnBroker, tmp_path: Path, place: Callable[[KafkaConnection, Path], Awaitable[object]]
 ) -> None:
-    with pytest.raises(BadUsage, match=USER_AND_PASSWORD) as told:
+    with pytest.raises(BrokerRefuses, match=USER_AND_PASSWORD) as told:
         await place(broker.login("wrong"), tmp_path)
     assert "wrong" not in str(told.value)
 
 
 async def test_a_mechanism_that_the_broker_lacks_names_its_setting(broker: OwnBroker) -> None:
-    with pytest.raises(BadUsage, match="IDTRAIL_KAFKA_SASL_MECHANISM"):
+    with pytest.raises(BrokerRefuses, match="IDTRAIL_KAFKA_SASL_MECHANISM"):
         await examine_topics(broker.login(mechanism="SCRAM-SHA-256"))
 
 
