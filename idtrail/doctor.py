@@ -84,8 +84,9 @@ async def _topics(connection: KafkaConnection) -> Finding:
             objections = await examine_topics(connection, (*TOPICS, *WORKER_TOPICS))
     except (Away, UserError, TimeoutError) as error:
         return Finding("topics", False, str(error) or f"Kafka at {connection.bootstrap} does not answer")
-    wrong = [str(objection) for objection in objections]
-    return Finding("topics", not wrong, "; ".join(wrong) or "set as the trail's promises need them")
+    wrong = any(objection.breaks for objection in objections)
+    said = [f"{'' if objection.breaks else 'unwise: '}{objection}" for objection in objections]
+    return Finding("topics", not wrong, "; ".join(said) or "set as the trail's promises need them")
 
 
 def _store(settings: Settings) -> str:

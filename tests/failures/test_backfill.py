@@ -22,6 +22,7 @@ from streams.incidents import Incident
 from streams.lag import Lag
 from streams.rows import decode_events
 from tests.failures.support import counted, windowed
+from tests.measured import measured
 from tests.records import NOON, Record, event, record_of
 
 pytestmark = pytest.mark.store
@@ -122,7 +123,11 @@ async def test_a_new_worker_goes_on_where_the_last_one_was(store: Store, log: Lo
     log.sink(attempts(50))
     await backfill.catch_up()
     log.sink(attempts(50, seed=2, begin=LONG_AGO + timedelta(days=1), minutes=1))
+    names = ("idtrail_backfill_minutes_total", "idtrail_windows_written_total")
+    minutes, windows = (measured(name) for name in names)
     assert await Backfill(store, log.lag, unpublished(store)).catch_up() == 1
+    assert measured(names[0]) == minutes + 1
+    assert measured(names[1]) > windows
     assert windowed(store) == counted(store)
 
 

@@ -26,3 +26,4 @@ def test_the_text_that_is_served_has_help_for_each() -> None:
     text = exposition().decode()
     for metric in DECLARED:
         assert f"# HELP {metric.name} {metric.sentence}" in text
+    assert "_created" not in text
