@@ -75,7 +75,8 @@ class PageScreen(Screen[None]):
     def on_resize(self, event: Resize) -> None:
         text = pages.text_of(self._page, max(event.size.width - 2, 20), self._clock())
         self.query_one("#page", Static).update(Text(text))
-        people = "  1 … 9, l lifecycle" if self._page.people else ""
+        count = len(self._page.people)
+        people = "" if not count else "  l lifecycle" if count == 1 else f"  1 … {count} lifecycle"
         self.query_one("#footer", Lines).tell([f"Esc back  arrows scroll{people}"])
 
     def on_key(self, event: Key) -> None:
