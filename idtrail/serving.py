@@ -44,6 +44,7 @@ from streams.worker import WORKER_TOPICS, Worker
 
 LOCAL_PARTITIONS: Final = 4
 STOP_SECONDS: Final = 30.0
+STUCK_MILLISECONDS: Final = 120_000
 
 log = structlog.get_logger(__name__)
 Part = Coroutine[Any, Any, None]
@@ -98,7 +99,7 @@ async def run_api(settings: Settings) -> None:
             async with open_emitter(settings, connection, spool="api", clock=now) as emitter:
                 log.info("serving", url=url_of(sock))
                 feed = Feed(connection, settings.feed_readers)
-                await run_until_stopped(_serve(_app(settings, connection, store, emitter, feed), sock, feed))
+                await run_until_stopped(serve(app_of(settings, connection, store, emitter, feed), sock, feed))
         finally:
             store.close()
 
@@ -147,7 +148,7 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         stack.callback(state.retract)
         feed = Feed(connection, settings.feed_readers)
         parts = (
-            _serve(_app(settings, connection, store, emitter, feed), sock, feed),
+            serve(app_of(settings, connection, store, emitter, feed), sock, feed),
             _work(connection, store, settings),
             broker.died(),
         )
@@ -179,6 +180,9 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     """The API's socket. Raises `BadUsage` when the address is taken."""
     sock = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+        # A reader of the feed that takes nothing and does not go away is cut off by the kernel: no server can.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MILLISECONDS)
     try:
         try:
             sock.bind((settings.api_host, settings.api_port))
@@ -205,7 +209,8 @@ def slice_whole(body: bytes) -> Sequence[Element | Bad]:
     return [*slicer.feed(body), *slicer.finish()]
 
 
-def _app(settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed) -> FastAPI:
+def app_of(settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed) -> FastAPI:
+    """The API over these."""
     return create_app(
         Context(
             store=store,
@@ -229,7 +234,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
+async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
+    """The API on a listening socket, until it is cancelled: then the feed's readers are let go at once."""
     server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:

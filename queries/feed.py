@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, MutableSet
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from queries.matching import matches
+from queries.matching import conditions
 from queries.selection import Selection
 from schemas.errors import Away, UserError
-from schemas.outcome import Outcome
 
 
 class Gone(UserError):
@@ -42,43 +41,42 @@ class Message:
     """`item` as one line of JSON."""
     position: str
     """After it, in all that the feed reads."""
+    failed: bool = False
+    """Whether it is an attempt that failed."""
+    _frames: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def failed(self) -> bool:
-        """Whether it is an attempt that failed."""
-        return not self.incident and self.item["outcome"] == Outcome.FAILURE and self.item["kind"] != "other"
+    def frame(self, name: str) -> bytes:
+        """As it goes over the wire under that name: made once for all readers."""
+        made = self._frames.get(name)
+        if made is None:
+            made = b"id: %b\nevent: %b\ndata: %b\n\n" % (self.position.encode(), name.encode(), self.data)
+            self._frames[name] = made
+        return made
 
 
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """What one reader asked for."""
 
-    selection: Selection
-    """Its range of time does not matter here."""
-    show: frozenset[Show]
-    known: set[str] = field(default_factory=set)
-    """See `queries.matching`."""
+    def __init__(self, selection: Selection, show: Collection[Show], known: MutableSet[str]) -> None:
+        self._event = "event" if Show.EVENTS in show else ""
+        self._failure = "failure" if Show.FAILURES in show else self._event
+        self._incident = "incident" if Show.INCIDENTS in show else ""
+        self._of_event = conditions(selection, known)
+        # An incident is of many people, types and actors: those conditions are not asked of it.
+        of_many = replace(selection, event_types=(), kinds=(), outcomes=(), subject="", actor="", text="")
+        self._of_incident = conditions(of_many, known)
 
     def name(self, message: Message) -> str:
         """The name that the reader gets the message under; empty: not wanted."""
         if message.incident:
-            return "incident" if Show.INCIDENTS in self.show and self._concerns(message.item) else ""
-        name = "event" if Show.EVENTS in self.show else ""
-        if Show.FAILURES in self.show and message.failed:
-            name = "failure"
-        return name if name and matches(self.selection, message.item, self.known) else ""
-
-    def _concerns(self, incident: dict[str, Any]) -> bool:
-        """An incident is of many people, types and actors: those conditions are not asked of it."""
-        own = Selection(
-            self.selection.organization,
-            self.selection.since,
-            self.selection.until,
-            causes=self.selection.causes,
-            application=self.selection.application,
-            incident=self.selection.incident,
-        )
-        return matches(own, incident | {"application_name": incident["application"]}, self.known)
+            named = {**message.item, "application_name": message.item["application"]}
+            return self._incident if all(meets(named) for meets in self._of_incident) else ""
+        name = self._failure if message.failed else self._event
+        if name:
+            for meets in self._of_event:
+                if not meets(message.item):
+                    return ""
+        return name
 
 
 class Batch(NamedTuple):

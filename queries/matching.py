@@ -5,57 +5,73 @@ Equal in meaning to the SQL of `queries.selection`, but for the range of time: a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableSet
+from collections.abc import Callable, Mapping, MutableSet
 from typing import Any
 
 from queries.selection import LISTS, SEARCHED, Selection
 from queries.store import Store
 
+Item = Mapping[str, Any]
+Condition = Callable[[Item], bool]
 
-def matches(selection: Selection, item: Mapping[str, Any], known: MutableSet[str]) -> bool:
-    """Whether the event meets every condition.
+
+def conditions(selection: Selection, known: MutableSet[str]) -> tuple[Condition, ...]:
+    """What an event must all meet; those that are not asked for cost nothing.
 
     `known` holds the ids of subjects that were ever called `selection.subject`, and learns: a person who is
     renamed is still the one who was asked for.
     """
-    if selection.organization is not None and item["organization"] != selection.organization:
-        return False
-    for name, column in LISTS.items():
-        wanted = getattr(selection, name)
-        if wanted and item[column] not in wanted:
-            return False
-    if selection.application and not _called(selection.application, item["application_id"], item["application_name"]):
-        return False
-    if selection.actor and not _called(selection.actor, item["actor_id"], item["actor_name"]):
-        return False
-    if selection.subject and not _about(selection.subject, item, known):
-        return False
-    if selection.incident and item["incident_id"] != selection.incident:
-        return False
-    return not selection.text or _found(selection.text, item)
+    found: list[Condition] = []
+    if selection.organization is not None:
+        found.append(_is("organization", selection.organization))
+    found += [_among(column, getattr(selection, name)) for name, column in LISTS.items() if getattr(selection, name)]
+    if selection.application:
+        found.append(_called(selection.application, "application_id", "application_name"))
+    if selection.actor:
+        found.append(_called(selection.actor, "actor_id", "actor_name"))
+    if selection.incident:
+        found.append(_is("incident_id", selection.incident))
+    if selection.subject:
+        found.append(_about(selection.subject, known))
+    if selection.text:
+        found.append(_holds(selection.text))
+    return tuple(found)
 
 
 def known_ids(store: Store, selection: Selection) -> set[str]:
-    """The ids that `matches` needs to begin with. Raises `StoreAway`."""
+    """The ids that `conditions` needs to begin with. Raises `StoreAway`."""
     if not selection.subject:
         return set()
     named = f"{selection.organization_sql()} AND name = lowerUTF8({{subject:String}})"
-    return {
-        row[0] for row in store.query(f"SELECT DISTINCT subject_id FROM subjects WHERE {named}", selection.parameters())
-    }
+    rows = store.query(f"SELECT DISTINCT subject_id FROM subjects WHERE {named}", selection.parameters())
+    return {row[0] for row in rows}
 
 
-def _called(wanted: str, own: str, name: str) -> bool:
-    return wanted == own or wanted.lower() == name.lower()
+def _is(column: str, wanted: str) -> Condition:
+    return lambda item: bool(item[column] == wanted)
 
 
-def _about(wanted: str, item: Mapping[str, Any], known: MutableSet[str]) -> bool:
-    own: str = item["subject_id"]
-    if own and wanted.lower() in (item["subject_name"].lower(), item["subject_email"].lower()):
-        known.add(own)
-    return wanted == own or own in known
+def _among(column: str, wanted: tuple[str, ...]) -> Condition:
+    return lambda item: item[column] in wanted
 
 
-def _found(text: str, item: Mapping[str, Any]) -> bool:
+def _called(wanted: str, own: str, name: str) -> Condition:
+    lower = wanted.lower()
+    return lambda item: wanted == item[own] or lower == item[name].lower()
+
+
+def _about(wanted: str, known: MutableSet[str]) -> Condition:
+    lower = wanted.lower()
+
+    def meets(item: Item) -> bool:
+        own: str = item["subject_id"]
+        if own and lower in (item["subject_name"].lower(), item["subject_email"].lower()):
+            known.add(own)
+        return wanted == own or own in known
+
+    return meets
+
+
+def _holds(text: str) -> Condition:
     part = text.lower()
-    return any(part in item[column].lower() for column in SEARCHED)
+    return lambda item: any(part in item[column].lower() for column in SEARCHED)

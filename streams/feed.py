@@ -29,8 +29,8 @@ QUEUE_MESSAGES: Final = 10_000
 BATCH_MESSAGES: Final = 200
 JOIN_RECORDS: Final = 1_000
 """So near to the others, a reader that catches up begins to queue what they get."""
-GATHER_SECONDS: Final = 0.05
-"""Between two looks at the log: readers are woken twenty times a second at most."""
+GATHER_SECONDS: Final = 0.1
+"""Between two looks at the log: readers are woken ten times a second at most."""
 LIVE_SHARE, PAST_SHARE = 0.5, 0.25
 """Of one core: what decoding may take for those who are up to date, and for those who are catching up."""
 

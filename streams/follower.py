@@ -22,9 +22,11 @@ from queries.events import COLUMNS
 from queries.feed import Message
 from queries.incidents import incident_text
 from schemas.errors import BrokerAway, MalformedRecord, RecordError
+from schemas.events import Kind
 from schemas.facts import facts
 from schemas.jsontext import decode_object
 from schemas.kafka import KafkaConnection
+from schemas.outcome import Outcome
 from schemas.signature import incident_id
 from streams.position import Offsets, Position
 from streams.rows import Logged, LogRecord, read
@@ -49,11 +51,11 @@ class Pace:
 
     async def __aenter__(self) -> None:
         await self._turn.acquire()
-        self._began = time.perf_counter()
+        self._began = time.thread_time()
 
     async def __aexit__(self, *error: object) -> None:
         try:
-            await asyncio.sleep((time.perf_counter() - self._began) * self._rest)
+            await asyncio.sleep((time.thread_time() - self._began) * self._rest)
         finally:
             self._turn.release()
 
@@ -193,7 +195,8 @@ class Follower:
             return None  # the sink puts it into the dead letters
         if item is None:
             return None
-        return Message(incident, item, orjson.dumps(item, option=orjson.OPT_UTC_Z), self.position.text())
+        data = orjson.dumps(item, option=orjson.OPT_UTC_Z)
+        return Message(incident, item, data, self.position.text(), not incident and is_failed_attempt(item))
 
     def _event(self, record: LogRecord) -> dict[str, Any] | None:
         logged = read(record)
@@ -222,6 +225,11 @@ def event_item(logged: Logged) -> dict[str, Any]:
         **found._asdict(),
     }
     return {name: values[name] for name in COLUMNS}
+
+
+def is_failed_attempt(item: dict[str, Any]) -> bool:
+    """Whether it is what `GET /api/v1/failures` counts."""
+    return bool(item["outcome"] == Outcome.FAILURE and item["kind"] != Kind.OTHER)
 
 
 def _incident(record: LogRecord) -> dict[str, Any] | None:

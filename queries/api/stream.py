@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from queries.api.access import Given, Organization, Reader
 from queries.api.context import Context
 from queries.api.parameters import MAX_VALUES, Causes, Name, Types, canonical, parse_when
-from queries.feed import Batch, FeedReader, Message, Show, Start, Wanted
+from queries.feed import Batch, FeedReader, Show, Start, Wanted
 from queries.matching import known_ids
 from queries.selection import Selection
 from schemas.errors import Away
@@ -61,7 +61,7 @@ def wanted(
         incident=incident.lower(),
         text=text,
     )
-    return Wanted(selection, frozenset(kinds or (Show.EVENTS,)), known_ids(context.store, selection))
+    return Wanted(selection, kinds or (Show.EVENTS,), known_ids(context.store, selection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +144,10 @@ async def _still_good(context: Context, token: str) -> bool:
 
 def write_batch(batch: Batch, wants: Wanted) -> bytes:
     """As it goes over the wire. A position alone is no message, but the reader goes on from it."""
-    parts = [_write(message, wants.name(message)) for message in batch.messages]
+    parts = [message.frame(wants.name(message)) for message in batch.messages]
     if batch.ended:
         told = orjson.dumps({"reason": batch.ended, "resume": batch.position})
         parts.append(b"id: %b\nevent: dropped\ndata: %b\n\n" % (batch.position.encode(), told))
     elif not parts:
         parts.append(b": still here\nid: %b\n\n" % batch.position.encode())
     return b"".join(parts)
-
-
-def _write(message: Message, name: str) -> bytes:
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (message.position.encode(), name.encode(), message.data)

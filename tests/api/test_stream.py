@@ -11,7 +11,7 @@ import pytest
 
 from queries.feed import Gone, Message, Start
 from schemas.errors import BrokerAway
-from streams.follower import event_item
+from streams.follower import event_item, is_failed_attempt
 from streams.rows import read
 from tests.api.conftest import As
 from tests.api.support import Played, assert_problem
@@ -29,7 +29,8 @@ def played(trail: Trail, *events: dict[str, Any]) -> list[Message]:
     trail.insert(*records)
     items = [event_item(read(record)) for record in records]
     written = [orjson.dumps(item, option=orjson.OPT_UTC_Z) for item in items]
-    return [Message(False, item, data, f"1.{n}") for n, (item, data) in enumerate(zip(items, written, strict=True))]
+    made = enumerate(zip(items, written, strict=True))
+    return [Message(False, item, data, f"1.{n}", is_failed_attempt(item)) for n, (item, data) in made]
 
 
 def incident(trail: Trail, **fields: Any) -> Message:
