@@ -42,10 +42,10 @@ _PASSING: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAway | BrokerRefuses:
     """What to raise for a Kafka call that failed: `BrokerRefuses` naming the settings when the broker refuses us."""
-    found = refusal(connection, error)
-    if found is None and connection.security_protocol != "PLAINTEXT":
-        found = await _ask(connection)
-    return found or BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({reason_of(error)})")
+    if connection.security_protocol != "PLAINTEXT" and refusal(connection, error) is None:
+        error = await _ask(connection) or error
+    refused = refusal(connection, error)
+    return refused or BrokerAway(f"Kafka at {connection.bootstrap} does not answer ({reason_of(error)})")
 
 
 def refusal(connection: KafkaConnection, error: BaseException) -> BrokerRefuses | None:
@@ -90,17 +90,18 @@ def reason_of(error: BaseException) -> str:
     return text if name in text else f"{name}: {text}"
 
 
-async def _ask(connection: KafkaConnection) -> BrokerRefuses | None:
-    """Log in at one host after the other: a single one that lets us in, or does not answer, is no refusal."""
+async def _ask(connection: KafkaConnection) -> BaseException | None:
+    """Log in at one host after the other: None when one lets us in, else what is wrong, a refusal before the rest."""
     options = connection.options()
     del options["bootstrap_servers"]
-    found: BrokerRefuses | None = None
+    found: BaseException | None = None
     for host, port, _ in collect_hosts(connection.bootstrap, randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 asked = await create_conn(host, port, request_timeout_ms=int(ASK_SECONDS * 1000), **options)
         except (KafkaError, OSError) as error:
-            found = found or refusal(connection, error)
+            if found is None or refusal(connection, error):
+                found = error
         else:
             asked.close()
             return None

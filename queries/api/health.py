@@ -21,7 +21,7 @@ from queries.api.problems import problem
 from queries.blindness import rising_letters, silent_sources, sink_behind
 from queries.habits import read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch
-from schemas.errors import Away, BrokerRefuses
+from schemas.errors import Away, BrokerRefuses, UserError
 from schemas.metrics import LAG
 
 router = APIRouter()
@@ -67,11 +67,14 @@ class Vigil:
         kept = self._habits.get(organization)
         if kept is None or time.monotonic() - kept[0] > HABIT_SECONDS:
             store = self._context.store
-            blind = [
-                *silent_sources(read_habits(store, organization, now), now),
-                *rising_letters(read_letter_rates(store, organization, now)),
-            ]
-            kept = time.monotonic(), {"blind": blind, "newest": read_newest(store, organization, now)}
+            seen: dict[str, Any] = {"blind": [], "newest": None, "trouble": []}
+            try:
+                seen["newest"] = read_newest(store, organization, now)
+                seen["blind"] += rising_letters(read_letter_rates(store, organization, now))
+                seen["blind"] += silent_sources(read_habits(store, organization, now), now)
+            except UserError as error:  # more events than a query may read: the rest is known all the same
+                seen["trouble"].append(f"whether sources are silent is not known: {error}")
+            kept = time.monotonic(), seen
             self._habits[organization] = kept
         return kept[1]
 
@@ -139,7 +142,7 @@ async def health(request: Request, context: Given, organization: Organization) -
     blind = [*sink_behind(vigil.watch, now), *seen["blind"]]
     return {
         "at": now,
-        "trouble": trouble,
+        "trouble": [*trouble, *seen["trouble"]],
         "blind": [found._asdict() for found in blind],
         "newest": seen["newest"],
         "lag": [

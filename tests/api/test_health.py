@@ -11,9 +11,9 @@ import pytest
 
 from queries.api.health import Vigil
 from schemas.envelope import Source, Trust
-from schemas.errors import BrokerAway
+from schemas.errors import BrokerAway, UserError
 from tests.api.conftest import As
-from tests.api.support import Log, assert_problem
+from tests.api.support import Log, StoreThatFails, assert_problem
 from tests.queries.support import Trail
 from tests.records import NOON, event
 
@@ -95,3 +95,15 @@ async def test_a_broker_that_is_away_is_told_beside_the_rest(
     found = (await api.get("/api/v1/health", headers=using())).json()
     assert found["trouble"] == ["the broker is away: Kafka does not answer"]
     assert (found["lag"], found["blind"], found["newest"]) == ([], [], None)
+
+
+async def test_habits_that_cannot_be_read_are_said_and_hide_nothing_else(
+    api: httpx.AsyncClient, using: As, failing: StoreThatFails
+) -> None:
+    headers = using()
+    failing.failure = UserError("the query is too large: narrow its time range")
+    found = (await api.get("/api/v1/health", headers=headers)).json()
+    assert found["trouble"] == [
+        "whether sources are silent is not known: the query is too large: narrow its time range"
+    ]
+    assert len(found["lag"]) == 2

@@ -36,6 +36,8 @@ offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+# It keeps whoever failed to log in waiting, so that guessing is slow.
+connection.failed.authentication.delay.ms=0
 auto.create.topics.enable=false
 log.message.timestamp.type=LogAppendTime
 # A killed broker may register again only when its session is over: 9 s by default.

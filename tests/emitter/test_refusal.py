@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,18 @@ async def test_a_secured_broker_that_is_away_is_away(tmp_path: Path) -> None:
     nobody = KafkaConnection("127.0.0.1:1", "SASL_PLAINTEXT", "PLAIN", "idtrail", "hush")
     with pytest.raises(BrokerAway, match=re.escape("Kafka at 127.0.0.1:1 does not answer")):
         await examine_topics(nobody)
+
+
+async def test_one_host_that_refuses_is_told_before_one_that_is_away(broker: OwnBroker) -> None:
+    wrong = broker.login("wrong")
+    both = replace(wrong, bootstrap=f"127.0.0.1:1,{wrong.bootstrap}")
+    assert isinstance(await failure(both, KafkaConnectionError("unable to bootstrap")), BrokerRefuses)
+
+
+async def test_a_port_that_speaks_no_tls_is_away_with_that_reason(broker: OwnBroker) -> None:
+    secured = replace(broker.connection, security_protocol="SSL")
+    error = await failure(secured, KafkaConnectionError("unable to bootstrap"))
+    assert "unable to bootstrap" not in str(error)
 
 
 async def test_a_failure_after_a_login_that_still_works_is_no_refusal(broker: OwnBroker) -> None:
