@@ -141,12 +141,17 @@ class FailureAgent:
         dead_letter: Callable[[Any, RecordError], Awaitable[None]],
         incidents: LiveIncidents,
         source: str = PROVISIONING,
+        checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`dead_letter` returns when the message is confirmed to be among the dead letters."""
+        """`dead_letter` returns when the message is confirmed to be among the dead letters.
+
+        `checkpoint` is called with the name of each step of a flush that is done.
+        """
         self._app = app
         self._store = store
         self._retry_seconds = retry_seconds
         self._source = source
+        self._checkpoint = checkpoint
         self._incidents = incidents
         self._pending: list[Any] = []
         self._attempts: list[Attempt] = []
@@ -197,10 +202,13 @@ class FailureAgent:
                     self._retry_seconds,
                 )
                 WINDOWS_WRITTEN.inc(len(piece))
+            self._checkpoint("windows")
             await asyncio.gather(*sent)
+            self._checkpoint("confirmed")
             await self._incidents.take(attempts)
             for event in pending:
                 self._acknowledge(event)
+            self._checkpoint("acknowledged")
 
     def _acknowledge(self, event: Any) -> None:
         """Once for each offset. After a rebalance Faust hands out what it had fetched, seeks back, and hands

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -60,14 +60,18 @@ class Worker:
         partitions: int,
         state_dir: Path,
         app_id: str = APP,
+        checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`partitions`: how many `idtrail.provisioning` has; Faust's tables must have as many."""
+        """`partitions`: how many `idtrail.provisioning` has; Faust's tables must have as many.
+
+        `checkpoint` is called with the name of each step that is done; tests kill the process there.
+        """
         events, dead_letters, provisioning = options.topics
         self._connection = connection
         self._dead_letters = dead_letters
         self._producer: Any = None
         writer = StoreWriter(store, retry_seconds, events=events, dead_letters=dead_letters)
-        self.sink = Sink(connection, writer, options)
+        self.sink = Sink(connection, writer, options, checkpoint)
         self._options = options
         self._lag: Sequence[Lag] = ()
         self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
@@ -82,6 +86,7 @@ class Worker:
             dead_letter=self._dead_letter,
             incidents=LiveIncidents(incidents),
             source=provisioning,
+            checkpoint=checkpoint,
         )
         self.backfill = Backfill(store, self._own_lag, incidents, events)
 

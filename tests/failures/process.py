@@ -1,7 +1,7 @@
 """A worker in a process of its own, to be killed, frozen and woken.
 
 python -m tests.failures.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
-                                   "app_id": …, "state_dir": …}'
+                                   "app_id": …, "state_dir": …, "die_at": "windows", "die_after": 2}'
 """
 
 from __future__ import annotations
@@ -20,17 +20,24 @@ from queries.store import Store
 from schemas.kafka import KafkaConnection
 from streams.sink import SinkOptions
 from streams.worker import Worker
+from tests.sink.process import Doom
 
 
 async def main(arguments: dict[str, Any]) -> None:
     worker = Worker(
         KafkaConnection(arguments["bootstrap"]),
         Store.open(arguments["store"], database=arguments["database"]),
-        SinkOptions(topics=tuple(arguments["topics"]), group=arguments["group"], session=timedelta(seconds=2)),
+        SinkOptions(
+            topics=tuple(arguments["topics"]),
+            group=arguments["group"],
+            flight_rows=arguments.get("flight_rows", 20_000),
+            horizon=timedelta(hours=arguments.get("horizon_hours", 24)),
+        ),
         retry_seconds=30,
         partitions=4,
         state_dir=Path(arguments["state_dir"]),
         app_id=arguments["app_id"],
+        checkpoint=Doom(arguments.get("die_at", ""), arguments.get("die_after", 1)),
     )
     running = asyncio.create_task(worker.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
