@@ -102,6 +102,7 @@ def hit(number: int, kind: str = "user") -> Item:
 
 
 DETAILS: Item = {
+    "blame": None,
     "subjects": [hit(7, "group"), hit(1), hit(2)],
     "next": "more",
     "texts": [{"detail": "title too long", "attempts": 41, "first_at": ago(9), "last_at": ago(1)}],

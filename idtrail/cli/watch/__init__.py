@@ -1,2 +1,2 @@
 """The screen of `idtrail watch`: `board` holds what is known, `tables` shows it in so many columns, `source` asks
-and follows the API, `app` draws. Only `app` and `listing` know Textual."""
+and follows the API, `pages` opens over the lists, `app` draws. Only `app`, `listing` and `page_screen` know Textual."""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import Key, Resize
-from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.widgets import Input
 
 from idtrail.cli.watch import pages
 from idtrail.cli.watch.board import Board, matching
 from idtrail.cli.watch.listing import Listing
+from idtrail.cli.watch.page_screen import Clock, Lines, PageScreen
 from idtrail.cli.watch.source import Source, waits
-from idtrail.cli.watch.tables import FAILURES, INCIDENTS, INTEGRATIONS, fitted, footer, heights
+from idtrail.cli.watch.tables import FAILURES, INCIDENTS, INTEGRATIONS, footer, heights
 from schemas.errors import IdtrailError
 
 Item = dict[str, Any]
@@ -34,67 +33,10 @@ DRAW_SECONDS: Final = 0.25
 ROUND: Final = timedelta(seconds=30)
 """Between two rounds of questions; the feed brings news at once."""
 
+OF_THE_LISTS: Final = frozenset({"help", "filter", "unfilter", "pause", "reload", "life"})
+
 _WIDTHS = [(0, "-tiny"), (LEAST_WIDTH, "-narrow"), (WIDE, "-wide")]
 _HEIGHTS = [(0, "-flat"), (LEAST_HEIGHT, "-tall")]
-
-Clock = Callable[[], datetime]
-
-
-class Lines(Static):
-    """Lines of text, each cut to its width."""
-
-    _told = ""
-
-    def tell(self, lines: list[str]) -> None:
-        """Show them, if they are not what is shown."""
-        text = "\n".join(fitted(line, max(self.size.width, 1)).rstrip() for line in lines)
-        if text != self._told:
-            self._told = text
-            self.update(Text(text, no_wrap=True))
-
-
-class PageScreen(Screen[None]):
-    """A page over the lists."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,backspace", "back", show=False),
-        Binding("j,down", "scroll(1)", show=False, priority=True),
-        Binding("k,up", "scroll(-1)", show=False, priority=True),
-        Binding("l", "life(1)", show=False),
-    ]
-
-    def __init__(self, page: pages.Page, clock: Clock, open_life: Callable[[pages.Person], None]) -> None:
-        super().__init__()
-        self._page, self._clock, self._open_life = page, clock, open_life
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll():
-            yield Static(id="page")
-        yield Lines(id="footer")
-
-    def on_resize(self, event: Resize) -> None:
-        text = pages.text_of(self._page, max(event.size.width - 2, 20), self._clock())
-        self.query_one("#page", Static).update(Text(text))
-        count = len(self._page.people)
-        people = "" if not count else "  l lifecycle" if count == 1 else f"  1 … {count} lifecycle"
-        self.query_one("#footer", Lines).tell([f"Esc back  arrows scroll{people}"])
-
-    def on_key(self, event: Key) -> None:
-        if event.character and event.character in "123456789":
-            self.action_life(int(event.character))
-
-    def action_life(self, place: int) -> None:
-        """Open the lifecycle of one of the page's people."""
-        if place <= len(self._page.people):
-            self._open_life(self._page.people[place - 1])
-
-    def action_back(self) -> None:
-        """Close the page."""
-        self.dismiss(None)
-
-    def action_scroll(self, by: int) -> None:
-        """A line up or down."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
 class WatchApp(App[Exception]):
@@ -150,7 +92,7 @@ class WatchApp(App[Exception]):
     def compose(self) -> ComposeResult:
         yield Lines(id="headline")
         yield Lines(id="status")
-        yield Static(id="sizes")
+        yield Lines(id="sizes")
         with Horizontal(id="body"):
             with Vertical(id="lists"):
                 yield Listing(INCIDENTS, "incident_id", "nothing is open", id="incidents")
@@ -197,7 +139,8 @@ class WatchApp(App[Exception]):
                     self._last_id = message.id if message.id or message.kind == "gap" else self._last_id
                     if message.kind and self.board.take(message.kind, message.data, now):
                         self._asked = None
-                    why = str(message.data.get("reason") or why)
+                    if message.kind == "dropped":
+                        why = str(message.data.get("reason") or why)
             except IdtrailError as error:
                 why = str(error)
             seconds = wait()
@@ -230,7 +173,7 @@ class WatchApp(App[Exception]):
         now, (width, height) = self._clock(), self.size
         board = self.board
         told = f"idtrail watch needs {LEAST_WIDTH} columns and {LEAST_HEIGHT} lines; this has {width} and {height}"
-        self.query_one("#sizes", Static).update(told)
+        self.query_one("#sizes", Lines).tell([told[:width], told[width:]])
         self.query_one("#headline", Lines).tell([board.headline(now, width)])
         only = f"only rows with {self._text!r} (Esc: all) · " if self._text else ""
         said = f"{self._said} · " if self._said else ""
@@ -259,6 +202,10 @@ class WatchApp(App[Exception]):
         self.call_after_refresh(self._tick)
 
     # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of the lists do nothing while a page is over them."""
+        return action not in OF_THE_LISTS or len(self.screen_stack) == 1
 
     def action_help(self) -> None:
         """The keys."""
