@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from producers.delivery import Delivery, Outcome
 from producers.spool import Record, Spool
 from producers.uplink import Flight, Place, Uplink
-from schemas.errors import BrokerAway, Fatal
+from schemas.errors import BrokerAway, BrokerRefuses, Fatal
 from tests.emitter.support import clock, until
 
 PARTITIONS = 3
@@ -35,10 +35,13 @@ class Broker:
     crashes: list[tuple[int, int]] = field(default_factory=list)
     """For each coming flight that crashes: records written a partition, and how many of those unconfirmed."""
     connects: int = 0
+    refuses: bool = False
 
     async def connect(self) -> Uplink:
         self.connects += 1
         await asyncio.sleep(0)
+        if self.refuses:
+            raise BrokerRefuses("correct IDTRAIL_KAFKA_SASL_PASSWORD")
         if self.away:
             raise BrokerAway("the broker is away")
         return FakeUplink(self)
@@ -135,6 +138,23 @@ async def test_a_flight_that_breaks_says_logged_only_of_what_was_confirmed(tmp_p
         assert sum(isinstance(each, int) for each in found) == 30 - 2 * PARTITIONS
         await until(lambda: delivery.status().state == "logging")
     assert first_appearances(broker) == expected(30)
+
+
+async def test_a_broker_that_refuses_from_the_start_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BrokerRefuses, match="IDTRAIL_KAFKA_SASL_PASSWORD"):
+        await Running(Broker(refuses=True), tmp_path / "spool.sqlite3").delivery.start()
+
+
+async def test_one_that_refuses_later_costs_no_record_and_is_named_until_it_lets_in(tmp_path: Path) -> None:
+    broker = Broker()
+    async with Running(broker, tmp_path / "spool.sqlite3") as delivery:
+        assert isinstance((await outcomes(delivery, [0]))[0], Place)
+        broker.refuses = broker.away = True
+        assert await outcomes(delivery, range(1, 40)) == list(range(1, 40))
+        await until(lambda: "IDTRAIL_KAFKA_SASL_PASSWORD" in delivery.status().trouble)
+        broker.refuses = broker.away = False
+        await until(lambda: delivery.status().state == "logging")
+    assert first_appearances(broker) == expected(40)
 
 
 async def test_a_record_spooled_just_before_the_drain_ends_is_drained_too(tmp_path: Path) -> None:
