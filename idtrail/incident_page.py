@@ -31,10 +31,14 @@ SAME: Final = (
     ),
     Same(
         "ids of requests, traces and sessions",
-        ("Forbidden (request id: abcXYZ)", "Forbidden, trace-id=00f067aa0ba902b7"),
+        ("Access denied (request id: abcXYZ)", "Access denied, trace-id=00f067aa0ba902b7"),
     ),
     Same("addresses and links", ("See https://api.example/x?trace=abc", "See https://other.example/y")),
     Same("quoted values and counts", ("'Head of Widgets' is too long: 104", '"Sous Chef" is too long: 99')),
+    Same(
+        "the status in words, which some records repeat",
+        ("status code 401 (Unauthorized): token expired", "Unauthorized: token expired · Unauthorized"),
+    ),
     Same("waits", ("Retry after 30 seconds", "Retry after 2 minutes")),
     Same("lists of ids", ("members 12, 14, 99 do not exist", "members 7 do not exist")),
     Same(

@@ -1,7 +1,8 @@
 """Which failures are one incident: those of one application, cause and attribute whose texts differ only in noise.
 
 Noise is whatever tells one try from the next: numbers, dates, addresses, ids of requests, quoted values,
-and what the event itself says of its person or group. Pure; the same failure always has the same incident.
+the status in words, and what the event itself says of its person or group. Pure; the same failure always
+has the same incident.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from http import HTTPStatus
 from typing import Final
 
 from schemas.events import Event
@@ -16,6 +18,8 @@ from schemas.facts import Facts
 
 NONE: Final = bytes(16)
 """The incident of what did not fail."""
+BETWEEN: Final = " · "
+"""Between the texts of one answer, in the facts' detail."""
 MAX_PATTERN: Final = 160
 """Providers say what is wrong first; what comes later may be cut off, at a place that depends on the noise."""
 SHORTEST_WORD: Final = 3
@@ -37,21 +41,36 @@ _COUNTED = re.compile(r"#\s*(?:milliseconds?|ms|seconds?|secs?|minutes?|mins?|ho
 _NUMBERED = re.compile(r"[^\s,;()\[\]{}<>|]*\d[^\s,;()\[\]{}<>|]*")
 _LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+")
 _NOISE = re.compile(r"(?:#[\s,;:./|&+-]*)+")
-_SPACE = re.compile(r"[\s·]+")
-_EDGES: Final = " .,;:!-#()[]{}<>|="
+_SPACE = re.compile(r"\s+")
+_EDGES: Final = " .,;:!-#()[]{}<>|=·"
+_PHRASES: Final = "|".join(re.escape(status.phrase.casefold()) for status in HTTPStatus if status >= 400)
+_STATUS = re.compile(
+    rf"\W*(?:(?:http(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|error|request failed|[45]\d\d)\b"
+    rf"|(?:{_PHRASES})(?=\s*(?:[:;,.()-]|[45]\d\d\b|$)))[\s:;,.=()-]*"
+)
+"""What the status and the cause say already. Some records repeat it before the text, and some do not."""
 
 
 def pattern(detail: str, own: Iterable[str] = ()) -> str:
     """A provider's text without its noise, which becomes `#`. `own` are words of the event itself."""
-    text = detail.casefold().replace("[address]", "#")
-    for word in sorted({word.casefold() for word in own}, key=len, reverse=True):
-        text = _without(text, word)
-    for noise in (_QUOTED, _LINK, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
-        text = noise.sub("#", text)
-    text = _SPACE.sub(" ", _NOISE.sub("# ", text)).strip(_EDGES)
+    words = sorted({word.casefold() for word in own}, key=len, reverse=True)
+    parts = dict.fromkeys(_quiet(part, words) for part in detail.casefold().split(BETWEEN))
+    text = BETWEEN.join(part for part in parts if part)
     if len(text) > MAX_PATTERN:
         text = text[:MAX_PATTERN].rpartition(" ")[0] or text[:MAX_PATTERN]
     return text.strip(_EDGES)
+
+
+def _quiet(text: str, words: Iterable[str]) -> str:
+    """One part of a text, without noise and without the status that it may begin with."""
+    while match := _STATUS.match(text):
+        text = text[match.end() :]
+    text = text.replace("[address]", "#")
+    for word in words:
+        text = _without(text, word)
+    for noise in (_QUOTED, _LINK, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
+        text = noise.sub("#", text)
+    return _SPACE.sub(" ", _NOISE.sub("# ", text)).strip(_EDGES)
 
 
 def _without(text: str, word: str) -> str:
