@@ -29,6 +29,9 @@ WAITING_BYTES: Final = 16 * 1024 * 1024
 """Above this, callers wait for room before their records are accepted."""
 CONTEXT_BYTES: Final = 1024
 """About what key and headers take; exact sums would cost more than they are worth here."""
+DRAIN_LOOK_SECONDS: Final = 0.5
+DRAIN_LOOKS: Final = 12
+"""In vain, before nobody waits any longer for a spool to get emptier: longer than a broker's answer may take."""
 WAITS: Final = (0, 0.25, 0.5, 1, 2, 5)
 """Seconds before each attempt to reach the broker; the last one again and again."""
 
@@ -98,6 +101,16 @@ class Delivery:
             spool.max_bytes,
             spool.oldest(),
         )
+
+    async def let_drain(self) -> None:
+        """Wait while the spool gets emptier; not for a broker that is away, nor for one that confirms nothing."""
+        looks = 0
+        before = self._spool.depth()
+        while before and self._uplink is not None and looks < DRAIN_LOOKS:
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+            depth = self._spool.depth()
+            looks = looks + 1 if depth >= before else 0
+            before = depth
 
     async def start(self) -> None:
         """Open the spool, reach for the broker once, and take records from now on, broker or not.

@@ -109,6 +109,10 @@ class Emitter:
         """Whether records go to the log or to the spool, and what is in it."""
         return self._delivery.status()
 
+    async def let_drain(self) -> None:
+        """For whoever can wait instead of filling the spool: returns when it is empty, or does not get emptier."""
+        await self._delivery.let_drain()
+
     async def emit(self, record: bytes | Mapping[str, Any] | BaseModel, source: Source) -> Receipt:
         """Accept one event; on return it is logged or spooled.
 

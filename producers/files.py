@@ -46,6 +46,7 @@ class Emitter(Protocol):
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
     async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> object: ...
+    async def let_drain(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -259,6 +260,9 @@ async def _emit(emitter: Emitter, source: Source, batch: Sequence[Record], told:
         told.spooled += answer.spooled
         told.by_type += answer.by_type
         bad += [(good[index], error) for index, error in answer.refused]
+        if answer.spooled:
+            # A file can wait: a large one would fill the spool behind a broker that was only slow for a moment.
+            await emitter.let_drain()
     bad.sort(key=lambda item: item[0].index)
     for first in range(0, len(bad), LETTERS_AT_ONCE):
         await _bury(emitter, source, bad[first : first + LETTERS_AT_ONCE], told)

@@ -117,6 +117,12 @@ class OwnBroker:
         """It holds its connections and answers nothing."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        # On a busy machine its threads may answer for a while yet.
+        threads = Path(f"/proc/{self._process.pid}/task")
+        deadline = time.monotonic() + 20
+        while any(_state(thread) != "T" for thread in threads.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         assert self._process is not None
@@ -124,3 +130,8 @@ class OwnBroker:
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(self._java), "-Xmx384m", "-cp", self._class_path, *arguments]
+
+
+def _state(thread: Path) -> str:
+    """`R`, `S`, `T` (stopped), …: what follows the name in brackets, which may hold anything."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]

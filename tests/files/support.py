@@ -23,6 +23,8 @@ class MemoryEmitter:
     letters: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     """Source, position, reason and bytes."""
     batches: list[int] = field(default_factory=list)
+    drains: int = 0
+    """How often the import let the spool drain: once after each batch of which something was spooled."""
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Batch:
         refused: list[tuple[int, RecordError]] = []
@@ -45,6 +47,9 @@ class MemoryEmitter:
         self._take_room()
         self.letters.append((source.name, position, reason.reason, raw))
 
+    async def let_drain(self) -> None:
+        self.drains += 1
+
     def _take_room(self) -> None:
         if not self.room:
             raise SpoolFull("the spool is full")
@@ -58,5 +63,7 @@ async def imported(emitter: MemoryEmitter, *paths: Path | str, progress: list[Pr
     for file in summary.files:
         assert file.read == file.accepted + file.dead_lettered
         assert file.accepted == file.by_type.total()
+    assert emitter.drains <= len(emitter.batches)
+    assert (emitter.drains > 0) == any(file.spooled for file in summary.files)
     assert (summary.accepted, summary.dead_lettered) == (len(emitter.logged), len(emitter.letters))
     return summary

@@ -80,7 +80,7 @@ from schemas.kafka import KafkaConnection
 
 async def main(bootstrap, topic, letters, file, spool):
     clock = lambda: datetime.now(UTC)
-    async with Emitter(KafkaConnection(bootstrap), Spool(Path(spool)), clock, topic, letters) as emitter:
+    async with Emitter(KafkaConnection(bootstrap), Spool(Path(spool), 8 * 1024**3), clock, topic, letters) as emitter:
         summary = await import_files([file], emitter, organization=None, on_progress=lambda progress: None)
     peak = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())["VmHWM"]
     print(int(peak.split()[0]) * 1024, summary.accepted, summary.complete)
