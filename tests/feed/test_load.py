@@ -36,4 +36,4 @@ async def test_fifty_readers_at_two_thousand_events_a_second_in_flat_memory(
     report = await measure(kafka, store, load)
     assert_nothing_lost(load, report)
     _, warm, most = report.rss_mb
-    assert most - warm < 150  # full queues, which are shared, and the buffers of the connections; not the events
+    assert most - warm < 250  # full queues, shared, and buffers of connections; all the events would be 600
