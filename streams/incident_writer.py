@@ -12,6 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
+from queries.runs import SOME
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import Incident
 from streams.interest import Application, Attempt, Interest, Known
@@ -48,11 +49,9 @@ class IncidentWriter:
         """These incidents of the applications, or all that they have, as they are now; whether any had changed."""
 
         def read() -> tuple[Folded, list[Incident]]:
-            stored = [row for row, _ in self._stored({organization for organization, _ in applications})]
+            stored = [row for row, _ in self._stored({organization for organization, _ in applications}, ids=ids)]
             mine = [row for row in stored if (row.organization, row.application_id) in applications]
-            return fold_stored(self._store, applications, ids), [
-                row for row in mine if ids is None or row.incident_id in ids
-            ]
+            return fold_stored(self._store, applications, ids), mine
 
         folded, stored = await patiently(read, self._retry_seconds)
         emptied = [
@@ -84,9 +83,15 @@ class IncidentWriter:
         """The rows of organizations that were folded since, each with when."""
         return await patiently(lambda: self._stored(organizations, folded_since), self._retry_seconds)
 
-    def _stored(self, organizations: Collection[str], folded_since: int = 0) -> list[tuple[Incident, int]]:
-        parameters = {"organizations": sorted(organizations), "folded_since": folded_since}
-        found = self._store.query(AS_STORED, parameters, BULK_LIMITS)
+    def _stored(
+        self, organizations: Collection[str], folded_since: int = 0, ids: Collection[bytes] | None = None
+    ) -> list[tuple[Incident, int]]:
+        parameters: dict[str, object] = {"organizations": sorted(organizations), "folded_since": folded_since}
+        wanted = AS_STORED
+        if ids is not None:
+            wanted = f"{AS_STORED} AND {SOME}"
+            parameters["ids"] = [one.hex() for one in ids]
+        found = self._store.query(wanted, parameters, BULK_LIMITS)
         return [(Incident(*row), folded_at) for *row, folded_at in found]
 
 
