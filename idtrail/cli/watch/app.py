@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.widgets import Input
+from textual.worker import Worker
 
 from idtrail.cli.watch import pages
 from idtrail.cli.watch.board import Board, matching
@@ -32,6 +33,8 @@ FRAME: Final = 3
 DRAW_SECONDS: Final = 0.25
 ROUND: Final = timedelta(seconds=30)
 """Between two rounds of questions; the feed brings news at once."""
+
+Sleep = Callable[[float], Awaitable[None]]
 
 OF_THE_LISTS: Final = frozenset({"help", "filter", "unfilter", "pause", "reload", "life"})
 
@@ -77,11 +80,11 @@ class WatchApp(App[Exception]):
         Binding("l", "life", show=False),
     ]
 
-    def __init__(self, source: Source, clock: Clock, board: Board | None = None) -> None:
+    def __init__(self, source: Source, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         super().__init__(ansi_color=True)
         self.animation_level = "none"
-        self.board = board or Board()
-        self._source, self._clock = source, clock
+        self.board = Board()
+        self._source, self._clock, self._sleep = source, clock, sleep
         self._text = ""
         self._asked_for = ""
         self._said = ""
@@ -107,20 +110,20 @@ class WatchApp(App[Exception]):
         self.query_one("#ask", Input).cursor_blink = False
         self.query_one("#ask", Input).can_focus = False
         self.query_one("#incidents").focus()
-        self._work(self._follow())
+        self._work(self._follow)
         self.set_interval(DRAW_SECONDS, self._tick)
         self._tick()
 
-    def _work(self, work: Awaitable[None], group: str = "default") -> None:
+    def _work(self, work: Callable[[], Awaitable[None]], group: str = "default") -> None:
         """In the background. Textual would show a defect with the values of all variables, tokens among them."""
 
         async def guarded() -> None:
             try:
-                await work
+                await work()
             except Exception as error:
                 self.exit(error)
 
-        self.run_worker(guarded(), group=group, exclusive=group != "default")
+        _: Worker[None] = self.run_worker(guarded, group=group, exclusive=group != "default")
 
     # What comes in
 
@@ -147,7 +150,7 @@ class WatchApp(App[Exception]):
             now = self._clock()
             self.board.lost(why, now, now + timedelta(seconds=seconds))
             self._asked = None  # what is not known any more must not look known
-            await asyncio.sleep(seconds)
+            await self._sleep(seconds)
 
     async def _ask(self) -> None:
         begun = self.board.begin()
@@ -163,7 +166,7 @@ class WatchApp(App[Exception]):
         now = self._clock()
         if not self._asking and (self._asked is None or now - self._asked >= ROUND):
             self._asked, self._asking = now, True
-            self._work(self._ask())
+            self._work(self._ask)
         self.draw()
 
     def draw(self) -> None:
@@ -238,18 +241,18 @@ class WatchApp(App[Exception]):
         if item is not None and focused is self._list("failures") and (person := pages.person_of(item)):
             self._open_life(person)
         elif item is not None and focused is self._list("incidents"):
-            self._fetch(self._life_of_incident(item))
+            self._fetch(lambda: self._life_of_incident(item))
         else:
             self._prompt("life", "whose lifecycle? id, user name or mail address: ", "")
 
     def on_listing_opened(self, opened: Listing.Opened) -> None:
         """Enter."""
         if opened.listing.id == "incidents":
-            self._fetch(self._incident(opened.item))
+            self._fetch(lambda: self._incident(opened.item))
         elif opened.listing.id == "failures":
-            self._fetch(self._failure(opened.item["event_id"]))
+            self._fetch(lambda: self._failure(opened.item["event_id"]))
         elif opened.item["last_failure"]:
-            self._fetch(self._failure(opened.item["last_failure"]["event_id"]))
+            self._fetch(lambda: self._failure(opened.item["last_failure"]["event_id"]))
 
     def on_input_changed(self, changed: Input.Changed) -> None:
         """A filter acts while it is typed."""
@@ -262,7 +265,7 @@ class WatchApp(App[Exception]):
         wanted, text = self._asked_for, submitted.value.strip()
         self._close_prompt()
         if wanted == "life" and text:
-            self._fetch(self._life(text, None))
+            self._fetch(lambda: self._life(text, None))
 
     def _prompt(self, wanted: str, placeholder: str, value: str) -> None:
         self._asked_for = ""
@@ -287,14 +290,14 @@ class WatchApp(App[Exception]):
         self.push_screen(PageScreen(page, self._clock, self._open_life))
 
     def _open_life(self, person: pages.Person) -> None:
-        self._fetch(self._life(person.subject_id, person.organization))
+        self._fetch(lambda: self._life(person.subject_id, person.organization))
 
-    def _fetch(self, page: Awaitable[pages.Page]) -> None:
+    def _fetch(self, page: Callable[[], Awaitable[pages.Page]]) -> None:
         """Open what is asked for; what goes wrong is told in the second line."""
 
         async def fetch() -> None:
             try:
-                found = await page
+                found = await page()
             except IdtrailError as error:
                 self._said = str(error)
             else:
@@ -302,7 +305,7 @@ class WatchApp(App[Exception]):
                 self._open(found)
 
         self._said = "asking …"
-        self._work(fetch(), group="pages")
+        self._work(fetch, group="pages")
 
     async def _incident(self, item: Item) -> pages.Page:
         return pages.incident_page(await self._source.incident(item["incident_id"]))
