@@ -80,17 +80,17 @@ def _talk(trail: Trail, source: str, times: Sequence[datetime]) -> None:
 
 @pytest.mark.store
 def test_habits_are_read_by_source_and_files_are_one(any_trail: Trail) -> None:
-    steady = [NOON - DAY * 4 + 10 * MINUTE * step for step in range(400)]
+    steady = [NOON - DAY * 4 + 30 * MINUTE * step for step in range(150)]
     _talk(any_trail, "jumpcloud", steady)
     for number in range(3):
         _talk(any_trail, f"file:{number}.json", [NOON - DAY * number])
     found = {habit.source: habit for habit in read_habits(any_trail.store, any_trail.organization, NOON)}
     assert set(found) == {"jumpcloud", "file"}
     poller = found["jumpcloud"]
-    assert (poller.talks, poller.last) == (400, steady[-1])
-    assert (poller.usual_gap, poller.repeated_gap) == (10 * MINUTE, 10 * MINUTE)
+    assert (poller.talks, poller.last) == (150, steady[-1])
+    assert (poller.usual_gap, poller.repeated_gap) == (30 * MINUTE, 30 * MINUTE)
     assert (found["file"].talks, found["file"].days, found["file"].repeated_gap) == (3, 3, DAY)
-    (blind,) = silent_sources(found.values(), steady[-1] + HOUR)
+    (blind,) = silent_sources(found.values(), steady[-1] + 3 * HOUR)
     assert blind.name == "jumpcloud"
     assert read_newest(any_trail.store, any_trail.organization, NOON) == NOON
 
