@@ -8,6 +8,7 @@ record that was in it is lost, and later ones are committed over it. Here nothin
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
 from contextlib import aclosing
 from typing import Any, Final
@@ -20,6 +21,8 @@ LONGEST_FETCH_SECONDS: Final = 0.2
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no types
     """Fetches and seeks one after the other, and forgets what was fetched before a seek."""
+
+    logger = logging.getLogger("faust.transport.consumer")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

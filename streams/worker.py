@@ -194,7 +194,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         agent_supervisor=CrashingSupervisor,  # the default one restarts behind the event that failed
         stream_wait_empty=True,  # a stop waits for the events in hand
         broker_session_timeout=SESSION_SECONDS,
-        broker_heartbeat_interval=SESSION_SECONDS / 4,
+        broker_heartbeat_interval=SESSION_SECONDS / 12,  # how soon a rebalance is noticed
         broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
