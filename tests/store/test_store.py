@@ -18,6 +18,7 @@ from queries.refusals import Refused
 from queries.store import Limits, Store
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, Fatal, StoreAway, UserError
+from streams.backfill import UNITS_AT_ONCE
 from streams.rows import decode_events
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
 from tests.support.clickhouse_http import ClickHouseFront
@@ -59,6 +60,16 @@ def counts(store: Store) -> dict[str, int]:
     found = {table: store.query(f"SELECT count() FROM {table}")[0][0] for table in TABLES}
     (rolled_up,) = store.query("SELECT uniqExactMerge(events) FROM event_counts")
     return {**found, "event_counts": rolled_up[0]}
+
+
+def test_as_many_values_as_the_backfill_binds_at_once_reach_the_server(tableless: Store) -> None:
+    minutes = [1_762_160_400 + 60 * n for n in range(UNITS_AT_ONCE)]
+    asked = {"minutes": minutes, "text": "it's\r\n--a boundary--"}
+    assert tableless.query("SELECT length({minutes:Array(UInt32)}), {text:String}", asked) == [
+        (UNITS_AT_ONCE, asked["text"])
+    ]
+    found = tableless.query_arrow("SELECT arraySum({minutes:Array(UInt32)}) AS total", asked)
+    assert found.to_pylist() == [{"total": sum(minutes)}]
 
 
 def test_an_event_comes_back_as_it_went_in(any_store: Store) -> None:

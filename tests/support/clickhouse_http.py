@@ -15,6 +15,8 @@ import tempfile
 import threading
 import time
 import urllib.request
+from email.message import Message
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -116,6 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _run(self, body: bytes) -> None:
         given = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        if self.headers.get_content_type() == "multipart/form-data":  # what is too long for the address
+            given |= _form(self.headers["Content-Type"], body)
+            body = b""
         query = given.get("query", "").encode()
         if not query:
             query, body = body, b""
@@ -197,6 +202,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+
+def _form(content_type: str, body: bytes) -> dict[str, str]:
+    """The fields of a form, by name."""
+    form = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    fields = {}
+    for part in form.get_payload():
+        assert isinstance(part, Message)
+        value = part.get_payload(decode=True)
+        assert isinstance(value, bytes)
+        fields[str(part.get_param("name", header="content-disposition"))] = value.decode()
+    return fields
 
 
 def main() -> None:
