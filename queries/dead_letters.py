@@ -7,7 +7,7 @@ function of the set of its decisions: redriven wins, then discarded, whatever or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -96,6 +96,8 @@ class LetterFilter:
     """waiting, redriven or discarded."""
     since: datetime = SENTINEL
     until: datetime = LATEST
+    range_asked: str = ""
+    """How the times were asked for: `24h` means the same ones on every page."""
 
     def narrows(self) -> bool:
         """Whether it means less than every letter there is: asked before anything is done to them."""
@@ -103,10 +105,8 @@ class LetterFilter:
 
     def asked(self) -> str:
         """What a cursor is bound to."""
-        times = [at.isoformat() for at in (self.since, self.until)]
-        return (
-            f"dead-letters {self.organization!r} {[str(i) for i in self.ids]} {self.source!r} {self.reason!r} {times}"
-        )
+        texts = [self.organization, self.source, self.reason, self.state, self.range_asked, *map(str, self.ids)]
+        return f"dead-letters {texts!r}"
 
     def parameters(self) -> dict[str, object]:
         """Of the statements here."""
@@ -131,14 +131,15 @@ class Letters(NamedTuple):
 def list_dead_letters(store: Store, wanted: LetterFilter, *, cursor: str | None = None, limit: int = 100) -> Letters:
     """Each with its state and last decision. Raises `BadUsage` for a cursor of another filter."""
     question = wanted.asked()
-    after = decode_cursor(cursor, question) if cursor else _NEWEST
+    after = decode_cursor(cursor, question) if cursor else _NEWEST._replace(since=wanted.since, until=wanted.until)
+    wanted = replace(wanted, since=after.since, until=after.until)
     place = {"after_at": to_microseconds(after.at) // 1000, "after_id": str(after.id), "limit": limit + 1}
     rows = store.query_dicts(_LIST, {**wanted.parameters(), **place})
     items = _with_decisions(store, wanted.organization, rows[:limit])
     if len(rows) <= limit:
         return Letters(items, None)
     last = rows[limit - 1]
-    return Letters(items, encode_cursor(Cursor(last["known_at"], last["letter_id"]), question))
+    return Letters(items, encode_cursor(after._replace(at=last["known_at"], id=last["letter_id"]), question))
 
 
 def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> Row:

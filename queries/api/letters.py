@@ -54,7 +54,7 @@ def letter_filter(
     end = parse_when(until, now, "until") if until else LATEST
     if begin >= end:
         raise BadUsage("since must be before until")
-    return LetterFilter(organization, tuple(id or ()), source, reason, state, begin, end)
+    return LetterFilter(organization, tuple(id or ()), source, reason, state, begin, end, f"{since} to {until}")
 
 
 PageAtOnce = Annotated[int, Query(ge=1, le=MAX_AT_ONCE, description="Letters of this request.")]

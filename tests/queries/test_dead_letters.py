@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,15 @@ def test_one_is_shown_to_its_organization_only(trail: Trail) -> None:
     with pytest.raises(NotFound):
         get_dead_letter(trail.store, "another", letter_id)
     assert list_dead_letters(trail.store, LetterFilter("another")).items == []
+
+
+def test_an_age_means_the_same_times_on_every_page(trail: Trail) -> None:
+    letters(trail, 4)
+    first = LetterFilter(trail.organization, since=NOON, until=NOON + timedelta(hours=1), range_asked="1h to now")
+    page = list_dead_letters(trail.store, first, limit=2)
+    later = replace(first, since=NOON + timedelta(seconds=1), until=NOON + timedelta(hours=2))  # time went by
+    rest = list_dead_letters(trail.store, later, cursor=page.next, limit=2)
+    assert sorted(row["log_offset"] for row in [*page.items, *rest.items]) == [0, 1, 2, 3]
 
 
 def test_a_cursor_of_another_list_is_refused(trail: Trail) -> None:
