@@ -62,7 +62,7 @@ async def test_fifty_readers_get_everything_though_one_of_them_is_stuck(
     assert sorted(resumed.numbers) == list(range(600))
 
 
-@pytest.mark.parametrize("stop_at", [1, 7, 140, 399], ids=lambda count: f"after {count}")
+@pytest.mark.parametrize("stop_at", [7, 399], ids=lambda count: f"after {count}")
 async def test_a_reader_resumes_without_gap_or_repeat(
     kafka: KafkaConnection, topics: Topics, log: Log, stop_at: int
 ) -> None:

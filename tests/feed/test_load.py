@@ -23,7 +23,7 @@ def assert_nothing_lost(load: Load, report: Report) -> None:
 
 
 async def test_a_stuck_reader_costs_the_others_nothing(kafka: KafkaConnection, store: Store) -> None:
-    load = Load(readers=6, rate=2_000, seconds=2.5, queue_messages=2_000, most_ahead=500)
+    load = Load(readers=6, rate=4_000, seconds=1, queue_messages=2_000, most_ahead=1_500)
     assert_nothing_lost(load, await measure(kafka, store, load))
 
 
