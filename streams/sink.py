@@ -24,7 +24,7 @@ from uuid import uuid4
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, KafkaError
 
 from producers.refusal import failure, refusal
 from queries.arrow import EVENTS_ARROW_SCHEMA
@@ -157,6 +157,12 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                 async with self._lock:
                     if self._assigned.is_set():
                         await self._step()
+        except CommitFailedError as error:
+            raise Fatal(
+                "another worker has this one's partitions: it was silent for longer than its session "
+                f"({self._options.session.total_seconds():.0f} s), frozen or overloaded. Nothing is lost, and started "
+                "again it takes its share"
+            ) from error
         except KafkaError as error:
             if isinstance(refused := await failure(self._connection, error), BrokerRefuses):
                 raise refused from error

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
 
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
@@ -170,6 +171,19 @@ async def test_a_failed_insert_ends_the_sink_before_offsets_move(
     (offset,) = (await committed(kafka, topics)).values()
     assert offset == 50
     assert effect(store) == once(50)
+
+
+async def test_a_worker_that_lost_its_partitions_ends_with_a_sentence(
+    kafka: KafkaConnection, topics: Topics, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(offsets: object) -> None:
+        raise CommitFailedError
+
+    await fill(kafka, topics.events, records(1))
+    sink = Sink(kafka, writer(topics, store), options(topics))
+    monkeypatch.setattr(sink, "_commit", lost)
+    with pytest.raises(Fatal, match=r"another worker has this one's partitions.*\(6 s\)"):
+        await asyncio.wait_for(sink.run(), 30)
 
 
 async def test_a_store_away_for_a_while_is_waited_for(kafka: KafkaConnection, topics: Topics, tmp_path: Path) -> None:
