@@ -82,11 +82,24 @@ def runs_sql(wanted: str) -> str:
         " min(failed.at) AS first_at, max(failed.at) AS last_at,"
         " UUIDStringToNum(toString(argMin(failed.event_id, tuple(failed.at, failed.event_id)))) AS first_event,"
         " UUIDStringToNum(toString(argMax(failed.event_id, tuple(failed.at, failed.event_id)))) AS last_event,"
-        " ends.at AS ended_at, UUIDStringToNum(toString(any(ends.event_id))) AS ended_by,"
+        " ends.at AS ended_at, UUIDStringToNum(toString(min(ends.event_id))) AS ended_by,"
         " argMax(tuple(detail, http_status, application_name, cause, attribute),"
         " tuple(failed.at, failed.event_id)) AS said"
         " FROM failed ASOF LEFT JOIN ends ON failed.scope = ends.scope AND failed.at < ends.at"
         " GROUP BY organization, application_id, incident_id, subject_id, kind, ended_at"
+    )
+
+
+def copies_sql() -> str:
+    """Of those of these events (`events`) whose copies differ in what incidents need, one row a copy."""
+    return (
+        "SELECT UUIDStringToNum(toString(event_id)), organization, application_id,"
+        " tupleElement(arrayJoin(copies) AS copy, 1),"
+        f" {', '.join(f'tupleElement(copy, {place})' for place in range(2, 6))}"
+        " FROM (SELECT organization, application_id, event_id, groupUniqArray(tuple("
+        "incident_id, kind, subject_id, outcome = 'success', toUnixTimestamp64Micro(occurred_at))) AS copies"
+        f" FROM attempts_by_application WHERE {_OURS} AND event_id IN {{events:Array(UUID)}}"
+        " GROUP BY organization, application_id, event_id HAVING length(copies) > 1)"
     )
 
 

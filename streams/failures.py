@@ -82,6 +82,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
     found = facts(event)
     copy = copy_of(found, sealed.event_id, sealed.fingerprint, version, occurred_us)
     attempt = Attempt(
+        sealed.event_id,
         (sealed.organization, found.application_id),
         incident_id(sealed.organization, event, found),
         found.kind,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
-from queries.runs import SOME
+from queries.runs import SOME, copies_sql
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import Incident
 from streams.interest import Application, Attempt, Interest, Known
@@ -79,6 +79,26 @@ class IncidentWriter:
         while changed:
             _, changed = await self.fold([application])
 
+    async def copies(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """What the stored copies of the same events say at the same applications, where they do not all agree."""
+        if not attempts:
+            return []
+        applications = sorted({attempt.application for attempt in attempts})
+        parameters: dict[str, object] = {
+            "organizations": [organization for organization, _ in applications],
+            "applications": [application for _, application in applications],
+            "events": sorted({str(UUID(bytes=attempt.event_id)) for attempt in attempts}),
+        }
+
+        def read() -> list[Attempt]:
+            found = self._store.query(copies_sql(), parameters, BULK_LIMITS)
+            return [
+                Attempt(event_id, (organization, application), *told)
+                for event_id, organization, application, *told in found
+            ]
+
+        return await patiently(read, self._retry_seconds)
+
     async def read(self, organizations: Collection[str], folded_since: int) -> list[tuple[Incident, int]]:
         """The rows of organizations that were folded since, each with when."""
         return await patiently(lambda: self._stored(organizations, folded_since), self._retry_seconds)
@@ -114,10 +134,14 @@ class LiveIncidents:
         if not attempts:
             return
         await self._look({attempt.application[0] for attempt in attempts})
-        touched = self._interest.touched(attempts)
+        touched = self._interest.touched([*attempts, *await self._writer.copies(self._replaced(attempts))])
         if touched:
             found, _ = await self._writer.fold(touched.keys(), set().union(*touched.values()))
             self._interest.learn(found)
+
+    def _replaced(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Those of which another copy may have counted until now: where no incident is, none did."""
+        return [attempt for attempt in attempts if self._interest.knows(attempt.application)]
 
     async def _look(self, organizations: Collection[str]) -> None:
         """What the backfill, here or elsewhere, has written."""

@@ -21,6 +21,7 @@ Application = tuple[str, str]
 class Attempt(NamedTuple):
     """What incidents need of one copy of a provisioning event."""
 
+    event_id: bytes
     application: Application
     incident_id: bytes
     """`NONE` unless it failed."""
@@ -82,8 +83,13 @@ class Interest:
                 self._known[application].values(), key=lambda known: known.until, reverse=True
             )
 
+    def knows(self, application: Application) -> bool:
+        """Whether the application has incidents."""
+        return application in self._known
+
     def touched(self, attempts: Iterable[Attempt]) -> dict[Application, set[bytes]]:
-        """The incidents to be folded anew, by application."""
+        """The incidents to be folded anew, by application. What other copies of the same events say, which these
+        may have replaced, must be among the attempts."""
         found: dict[Application, set[bytes]] = {}
         for attempt in attempts:
             own = {known.incident.incident_id for known in self._going_on(attempt) if known.changes_with(attempt)}

@@ -174,6 +174,27 @@ async def test_a_copy_that_tells_more_moves_the_failure_to_its_incident(store: S
     assert row[2] == "invalid_value"
 
 
+def attempt(application: str, minute: int, answer: str, who: str = "ines", **parts: Any) -> dict[str, Any]:
+    when = (BEGIN + timedelta(minutes=minute)).isoformat()
+    return event(timestamp=when, resource=SUBJECTS[who], application={"id": application}, **ANSWERS[answer], **parts)
+
+
+async def test_what_a_copy_did_is_undone_by_a_better_copy_that_says_it_of_another_time_or_person(store: Store) -> None:
+    copies = [
+        (attempt("earlier failure", 10, "conflict", id="1"), attempt("earlier failure", 5, "credentials", id="1")),
+        (attempt("later failure", 10, "conflict", id="2"), attempt("later failure", 40, "credentials", id="2")),
+        (attempt("later success", 30, "success", id="3"), attempt("later success", 40, "success", id="3")),
+        (attempt("another's", 30, "success", id="4"), attempt("another's", 30, "success", "kofi", id="4")),
+    ]
+    trail = Trail(store)
+    await trail.sink([trail.record(attempt(first["application"]["id"], 20, "title")) for first, _ in copies])
+    await trail.sink([trail.record(first, Trust.WEBHOOK) for first, _ in copies])
+    await trail.sink([trail.record(attempt("later failure", 25, "success"))])
+    trail.check()
+    await trail.sink([trail.record(better) for _, better in copies])
+    trail.check()
+
+
 async def test_what_changes_nothing_is_neither_written_nor_published_again(store: Store) -> None:
     trail = Trail(store)
     failed = trail.record(event(timestamp=BEGIN.isoformat(), **ANSWERS["title"]))
