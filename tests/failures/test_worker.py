@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -249,11 +250,17 @@ async def test_an_event_is_in_its_window_within_a_second(
     assert sorted(took)[len(took) // 2] < 1
 
 
+# aiokafka leaves the connection that it was just making when it is cancelled: here, not in the next test.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("seconds", [0, 0.3, 1.0, 1.3, 2.5])
 async def test_a_worker_that_is_stopped_at_any_time_of_its_start_ends(running: Running, seconds: float) -> None:
-    async with running() as (_, task):
-        await asyncio.sleep(seconds)  # the moment is what differs
-        task.cancel()
-        done, _ = await asyncio.wait([task], timeout=15)
-        assert done == {task}
-        assert task.cancelled()
+    async def stop() -> None:
+        async with running() as (_, task):
+            await asyncio.sleep(seconds)  # the moment is what differs
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=15)
+            assert done == {task}
+            assert task.cancelled()
+
+    await stop()
+    gc.collect()
