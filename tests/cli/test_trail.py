@@ -176,7 +176,7 @@ def test_what_is_new_in_the_records_is_told_with_a_sample(trail: RunningTrail, t
     told = trail.run("schema", "drift", code=3)
     assert told.startswith("1 unknown type, 1 new field, 1 changed type in the last 30d\n")
     assert "unknown type  user_renamed" in told
-    assert "new field     moon: number  in user_deprovision" in told
+    assert "new field     moon: number (whole number)  in user_deprovision" in told
     items = [json.loads(line) for line in trail.run("schema", "drift", "--json", code=3).splitlines()]
     (sample,) = [item["sample"] for item in items if item["name"] == "moon"]
     assert f"idtrail events {sample}" in told

@@ -89,7 +89,7 @@ def show_drift(out: Console, answer: dict[str, Any], since: str, now: datetime) 
 
 def _what(item: dict[str, Any]) -> str:
     whose = item["event_type"] or "types that are not known"
-    shape = f" ({item['shape']})" if item["shape"] else ""
+    shape = f" ({item['shape']})" if item["shape"] not in ("", None, item["found"]) else ""
     match item["kind"]:
         case "unknown_type":
             return f"unknown type  {item['name']}"
