@@ -42,6 +42,13 @@ SAME: Final = (
     Same("waits", ("Retry after 30 seconds", "Retry after 2 minutes")),
     Same("lists of ids", ("members 12, 14, 99 do not exist", "members 7 do not exist")),
     Same(
+        "the request, where it has its address",
+        (
+            'Post "https://api.example/Users": EOF',
+            'Patch "https://api.example/Users/ab": EOF',
+        ),
+    ),
+    Same(
         "names, ids and values of the event's own person or group",
         ("Ines Almeida has an invalid title", "Kofi Mensah has an invalid title"),
         ("Ines Almeida", "Kofi Mensah"),
@@ -52,6 +59,7 @@ APART: Final = (
     ("token expired", "token revoked"),
     ("seat limit of 5 reached", "rate limit of 5 reached"),
     ("title is too long: 104", "department is too long: 104"),
+    ("missing permission 'users:write'", "missing permission 'groups:write'"),
 )
 """Other words are another incident."""
 _STATES: Final[dict[State, str]] = {

@@ -19,7 +19,7 @@ _MEMBER: Final = tuple(
 _NO_MEMBER: Final = re.compile(
     r"memberid|no valid resources"
     r"|\b(?:no such|unknown|could not find|invalid) (?:user|member|account)"
-    r"|\b(?:user|member|account)s?\b.{0,80}(?:not found|not exist|no longer exist|doesn'?t exist|invalid)",
+    r"|\b(?:user|member|account)s?\b.{0,400}(?:not found|not exist|no longer exist|doesn'?t exist|invalid)",
     re.ASCII | re.IGNORECASE,
 )
 

@@ -13,7 +13,8 @@ from hashlib import blake2b
 from http import HTTPStatus
 from typing import Final
 
-from schemas.events import Event
+from schemas.credentials import MARK
+from schemas.events import Event, Kind
 from schemas.facts import Facts
 
 NONE: Final = bytes(16)
@@ -26,22 +27,50 @@ SHORTEST_WORD: Final = 3
 MAX_WORDS: Final = 64
 MAX_WORD: Final = 256
 
-_QUOTED = re.compile(r""""[^"]*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019|«[^»]*»""")
+_ORDINARY: Final = frozenset(
+    "account accounts active address admin administrator attribute contact default department display email employee "
+    "error external false field first full given group groups guest home inactive invalid last mail manager member "
+    "members missing mobile name none normal null office organization other owner password permission phone primary "
+    "required role roles seat support system team test title token true type unknown user username users value work "
+    "workspace".split()
+)
+"""Words of the texts themselves, also where they are the value that was sent: `User already exists` is said of
+everybody, of the user type `User` too."""
+
+_QUOTED = re.compile(
+    r"""(?x) "(?!SCOPE")[^"]*" | (?<!\w)'(?!SCOPE')(?: [^'] | (?<=\w)'(?=\w) )*'(?!\w) | `(?!SCOPE`)[^`]*`
+    | \u201c[^\u201d]*\u201d | \u201e[^\u201c\u201d]*[\u201c\u201d] | \u2018[^\u2019]*\u2019 | «[^»]*» | »[^«]*«
+    """.replace("SCOPE", r"[a-z_]+(?::[a-z_]+)+")
+)
+"""But for a permission's name, such as `users:write`: which one is missing is the trouble."""
 _LABELLED = re.compile(
     r"\b(?:request|correlation|trace|span|ray|reference|ref|activity|session|incident|error|log|transaction|event)"
-    r"[\s_-]?(?:id|uuid|no|number|key)\b[\s:=#(\[]*[\w./+=-]*"
+    r"[\s_-]?(?:id|uuid|no|number|key)\b"
+    r"(?:(?:\s*[:=#(\[]+\s*|\s+(?!(?:is|was|has|not|no|must|can|cannot|could|does|already|expired|invalid|missing"
+    r"|revoked|unknown|required|failed|wrong|in|of|for|and|or)\b))[\w./+=-]*)?"
+    r"|(?:^|(?<=[.;,(\[]))\s*(?:reference|ref)\b[\s.:=#]+[\w/+=-]+"
 )
 _DATE_WORDS = re.compile(
     r"\b(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},?\s+)?#?\s*"
     r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b\.?,?\s*#(?:[\s,]*#)*"
-    r"|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},\s+(?=#)"
+    r"|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},\s+(?=#)|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"
 )
 _CLOCK_WORDS = re.compile(r"#\s*(?:am|pm|utc|gmt|[ap]\.m\.)\b")
-_COUNTED = re.compile(r"#\s*(?:milliseconds?|ms|seconds?|secs?|minutes?|mins?|hours?|days?|s|m|h)\b")
+_COUNTED = re.compile(
+    r"#\s*(?:milliseconds?|ms|seconds?|secs?|minutes?|mins?|hours?|days?|s|m|h)\b"
+    r"|\b(?:an?|one|(?:a )?few|several)\s+(?:seconds?|minutes?|hours?|days?)\b"
+)
 _NUMBERED = re.compile(r"[^\s,;()\[\]{}<>|]*\d[^\s,;()\[\]{}<>|]*")
-_LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+")
+_LINK = re.compile(
+    r"(?:\b(?:get|post|put|patch|delete)\s+(?=[\"'/]|[a-z]+://))?(?:\"[a-z]+://[^\"]+\"|\b[a-z][a-z0-9+.-]*://\S+"
+    r"|(?<!\w)/(?:\S*/)?(?:users|groups)\b\S*)"
+)
+"""With the request's method: one that nobody answers fails whatever is asked."""
 _NOISE = re.compile(r"(?:#[\s,;:./|&+-]*)+")
+_REPEATED = re.compile(r"(\{[^{}]*\})(?:[\s,;]*\1)+(?:[\s,;]*\{[^{}]*$)?")
+"""Members in a list, whose last may have been cut off with the text."""
 _SPACE = re.compile(r"\s+")
+_PART = re.compile(r"[^\s,;()]+")
 _EDGES: Final = " .,;:!-#()[]{}<>|=·"
 _PHRASES: Final = "|".join(re.escape(status.phrase.casefold()) for status in HTTPStatus if status >= 400)
 _STATUS = re.compile(
@@ -65,12 +94,12 @@ def _quiet(text: str, words: Iterable[str]) -> str:
     """One part of a text, without noise and without the status that it may begin with."""
     while match := _STATUS.match(text):
         text = text[match.end() :]
-    text = text.replace("[address]", "#")
+    text = text.replace("[address]", "#").replace(MARK, "#")
     for word in words:
         text = _without(text, word)
-    for noise in (_QUOTED, _LINK, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
+    for noise in (_LINK, _QUOTED, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
         text = noise.sub("#", text)
-    return _SPACE.sub(" ", _NOISE.sub("# ", text)).strip(_EDGES)
+    return _REPEATED.sub(r"\1", _SPACE.sub(" ", _NOISE.sub("# ", text))).strip(_EDGES)
 
 
 def _without(text: str, word: str) -> str:
@@ -91,12 +120,15 @@ def own_words(event: Event, found: Facts) -> list[str]:
     words += found.subject_email.partition("@")[:1]
     if event.resource is not None:
         words += _texts(event.resource.model_dump(exclude={"type"}))
+        if event.kind is Kind.USER:
+            words += _PART.findall(event.resource.display_name or "")
     for change in event.changes or ():
         words += _texts(change.to)
         words += _texts(change.from_)
         if len(words) > MAX_WORDS:
             break
-    return [word for word in words if SHORTEST_WORD <= len(word) <= MAX_WORD][:MAX_WORDS]
+    words = [word for word in words if SHORTEST_WORD <= len(word) <= MAX_WORD and word.casefold() not in _ORDINARY]
+    return words[:MAX_WORDS]
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -24,7 +24,7 @@ says_duplicate = _says(
     r"unique constraint",
 )
 says_ambiguous = _says(r"multiple (?:users|accounts|matches|results)", r"more than one (?:user|match|account)")
-says_absent = _says(r"does not exist", r"doesn'?t exist", r"not exists?\b", r"no longer exists")
+says_absent = _says(r"\bdo(?:es)? not exist", r"\bdo(?:es)?n'?t exist", r"not exists?\b", r"no longer exists?")
 says_rate = _says(r"too many requests", r"rate.?limit", r"\bthrottl", r"slow down")
 says_quota = _says(
     r"\bseats?\b",
@@ -114,7 +114,7 @@ says_invalid = _says(
     r"maximum (?:length|of \d+)",
     r"not (?:a )?valid",
     r"malformed (?:email|address|value)",
-    r"unknown (?:custom )?role",
+    r"unknown (?:custom )?(?:role|field|attribute|property)",
     r"validation",
     r"\bformat\b",
     r"domain .{0,40}not",
@@ -131,12 +131,12 @@ says_invalid = _says(
 says_missing_object = _says(
     r"not found",
     r"no valid resources",
-    r"does not exist",
-    r"doesn'?t exist",
+    r"\bdo(?:es)? not exist",
+    r"\bdo(?:es)?n'?t exist",
     r"no such (?:user|group|member|resource)",
     r"unknown (?:user|member|group|resource)",
     r"could not find",
-    r"no longer exists",
+    r"no longer exists?",
 )
 says_large = _says(
     r"payload", r"too (?:large|big)", r"entity too", r"exceeds? .{0,20}(?:bytes|size)", r"over \d+ bytes"

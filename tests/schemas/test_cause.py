@@ -200,6 +200,8 @@ PROVIDERS = [
     pytest.param(
         "400", scim(400, "Member 63ec9bba89a64e507ce0a4c2 does not exist"), None, C.NOT_FOUND, id="400 unknown member"
     ),
+    pytest.param("400", scim(400, "Members 7, 9 do not exist"), None, C.NOT_FOUND, id="400 several unknown members"),
+    pytest.param("400", scim(400, "Unknown custom field 'badge'"), None, C.INVALID_VALUE, id="400 unknown field"),
     pytest.param("400", "Could not find user with id 42", None, C.NOT_FOUND, id="400 could not find"),
     pytest.param("404", scim("404", "Group member not found"), None, C.NOT_FOUND, id="404 member, status as text"),
     pytest.param("400", scim(400, "One or more members are invalid: user 7 not found"), None, C.NOT_FOUND,

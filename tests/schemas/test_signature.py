@@ -55,6 +55,38 @@ SAME = [
         ["502 Bad Gateway · Bad Gateway · 502 Bad Gateway 502 Bad Gateway", "Service Unavailable", "HTTP/1.1 503"],
         id="nothing but a status",
     ),
+    pytest.param(["try again in a few seconds", "try again in a minute", "try again in 17s"], id="waits in words"),
+    pytest.param(["token expired on Tuesday", "token expired on Sunday"], id="days of the week"),
+    pytest.param(
+        ["something went wrong. Reference: ab-cd-ef", "something went wrong (ref. QWERTY)"], id="references to a try"
+    ),
+    pytest.param(
+        [
+            "the user \u201eines\u201c exists",
+            "the user \u201ekofi\u201d exists",
+            "the user »lena« exists",
+            "the user 'O'Brien' exists",
+        ],
+        id="quotes of other languages, and an apostrophe in quotes",
+    ),
+    pytest.param(["invalid token: [redacted]", "invalid token: 00f067aa0ba902b7"], id="secrets cut out"),
+    pytest.param(
+        [
+            'Post "https://api.example/scim/v2/Users": dial tcp: connection refused',
+            'Patch "https://api.example/scim/v2/Users/ab": dial tcp: connection refused',
+            "GET https://api.example/scim/v2/Groups: dial tcp: connection refused",
+        ],
+        id="what was asked of an address",
+    ),
+    pytest.param(["resource /Users/abcdef not found", "resource /Users/uvwxyz not found"], id="paths of people"),
+    pytest.param(
+        [
+            "no valid resources: [{memberId=cc623af8, display=null}]",
+            "no valid resources: [{memberId=cc623af8, display=null}, {memberId=4711, display=null}]",
+            "no valid resources: [{memberId=cc623af8, display=null}, {memberId=4711, display=null}, {memberId=47, dis",
+        ],
+        id="one of a list, or all",
+    ),
     pytest.param(
         ["members 12, 14, 99 do not exist", "members 7 do not exist", "members 1,2 do not exist"], id="lists of ids"
     ),
@@ -75,6 +107,8 @@ def test_texts_that_differ_in_noise_have_one_pattern(texts: list[str]) -> None:
         ),
         pytest.param("title is too long: 104", "department is too long: 104", id="another field"),
         pytest.param("seat limit of 5 reached", "rate limit of 5 reached", id="another limit"),
+        pytest.param("no permission 'users:write'", "no permission 'groups:write'", id="another permission"),
+        pytest.param("session key expired", "session key unknown", id="a word behind what else is an id's label"),
     ],
 )
 def test_texts_that_say_something_else_have_another_pattern(one: str, other: str) -> None:
@@ -125,6 +159,26 @@ def test_a_value_that_was_sent_is_noise() -> None:
             changes=[{"field": "title", "to": title}],
         )
         texts.append(one)
+    assert texts[0] == texts[1]
+
+
+def test_a_value_that_is_an_ordinary_word_of_such_texts_does_not_split() -> None:
+    """A create sends the user type, an update does not: both are told the same."""
+    created, _ = failure(
+        error_message="409 Conflict: User already exists", changes=[{"field": "userType", "to": "User"}]
+    )
+    updated, _ = failure(error_message="409 Conflict: User already exists", changes=[])
+    assert created == updated
+
+
+def test_the_parts_of_a_persons_name_are_noise_in_any_order() -> None:
+    texts = [
+        failure(
+            error_message=f"409 Conflict: {last}, {first} already exists",
+            resource={"id": first, "type": "user", "username": f"{first}.{last}", "displayName": f"{first} {last}"},
+        )[0]
+        for first, last in (("Ines", "Almeida"), ("Kofi", "Mensah"))
+    ]
     assert texts[0] == texts[1]
 
 
