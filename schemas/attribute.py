@@ -77,8 +77,8 @@ _SAID_OF_IT = (
 )
 _SAID_OF_A_WORD = r"(?:attribute|field|property|value|is|must|cannot|can't|may|should|exceeds?|length|too|over)\b"
 _BEFORE_IT = (
-    r"(?:^|[.,:;!?\u00b7(\[{]\s*|\b(?:the|this|user(?:'s)?|required|mandatory|and|that|group|with|same|failed|error|an?)"
-    r"\s+)"
+    r"(?:^|[.,:;!?\u00b7(\[{]\s*|\b(?:the|this|user(?:'s)?|required|mandatory|and|that|group|with|same|failed|error|an?"
+    r"|specified|given|provided|supplied)\s+)"
 )
 _BLAMED = (
     r"\b(?:invalid|missing|malformed|empty|bad|duplicate|illegal|incorrect|too\ many|(?:value|values)\ (?:for|of))"
@@ -106,7 +106,7 @@ _TIERS: Final = tuple(
         # Blamed in words: `Invalid email address`, `title is too long`.
         rf"{_BLAMED}(?: (?:{_BETWEEN})){{0,3}}"
         rf"[\s:(]{{1,2}}{_QUOTE}?(?P<token>{_SPELT}|{_COMMON})\b(?!{_NO_ATTRIBUTE})"
-        rf"|{_BEFORE_IT}(?P<subject>{_SPELT}|{_COMMON})\s+{_SAID_OF_IT}"
+        rf"|{_BEFORE_IT}(?P<subject>{_SPELT}|{_COMMON})\s+(?:\u2026\s+)?{_SAID_OF_IT}"
         rf"|(?:^|[.:;\u00b7]\s*)(?P<valued>timezone|locale|department) {_QUOTE}?\S{{1,60}} (?:is|must|cannot)\b"
         rf"|\b(?P<spelt>{_SPELT}){_QUOTE}?\s+{_SAID_OF_IT}"
         r"|\bnot an? valid (?P<valid>phone number|e-?mail(?: address)?|locale|timezone)\b",

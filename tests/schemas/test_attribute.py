@@ -15,6 +15,8 @@ from tests.schemas.test_cause import ANSWERS, PROVIDERS, PUBLISHED, STATUSES, fa
 
 NAMED = [
     ("Attribute 'emails' is required", "emails"),
+    ("The specified email is already in use by another account", "emails"),
+    ("Email ines@corp.example has already been taken", "emails"),
     ("List attribute emails exceeds allowed limit of 1", "emails"),
     ("Missing attribute: department", "department"),
     ("Missing required attribute: userName", "userName"),
@@ -149,6 +151,7 @@ BLAMED = {
     "403 domain": "emails",
     "details an object": "userName",
     "a slug, taken": "userName",
+    "400 unknown field": "badge",
 }
 """Of the answers whose causes are tested: those that name an attribute. The others are about none."""
 
