@@ -107,8 +107,9 @@ A person or group is in trouble from a failure until a success. Whose success it
 | cause | an incident of it ends |
 |---|---|"""
 _PICTURE: Final = """
-The deletion of the integration ends everything: nothing can fail there any more. An attempt whose outcome is unknown,
-or a removal that was answered with 404, ends nothing.
+What failed of the integration itself, such as its activation, ends with any success at the application, its own
+included. The deletion of the integration ends everything: nothing can fail there any more. An attempt whose outcome is
+unknown, or a removal that was answered with 404, ends nothing.
 
 An incident is in trouble while anybody in it is. Each such stretch is an *episode*; when it fails again after it ended,
 that is the next episode of the same incident, not a new one.

@@ -40,12 +40,15 @@ _OF_INTEGRATION: Final = "kind = 'integration'"
 _CHANGED: Final = "occurred_at, kind, event_type, action, outcome, actor_name"
 _APPLICATION: Final = "concat(organization, '\\n', application_id, '\\n')"
 _SCOPE: Final = (
-    f"concat({_APPLICATION}, multiIf(cause IN {{of_all:Array(String)}}, '',"
+    f"concat({_APPLICATION}, multiIf(kind = 'integration', 'i', cause IN {{of_all:Array(String)}}, '',"
     " cause IN {of_type:Array(String)}, concat('t', event_type), concat('s', kind, subject_id)))"
 )
 _ENDED_SCOPES: Final = (
-    f"arrayMap(own -> concat({_APPLICATION}, own), ['', concat('t', event_type), concat('s', kind, subject_id)])"
+    f"arrayMap(own -> concat({_APPLICATION}, own), if(kind = 'integration', ['i'],"
+    " ['i', '', concat('t', event_type), concat('s', kind, subject_id)]))"
 )
+"""What failed of the integration itself, such as its activation, ends with its own success too; that of a
+re-authorisation does not tell that people's requests are taken again."""
 
 
 def begin_sql(wanted: str) -> str:
@@ -59,7 +62,7 @@ def begin_sql(wanted: str) -> str:
 def runs_sql(wanted: str) -> str:
     """One row for each subject of an incident and each success (or none) that ended failures of it."""
     some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_OURS} AND {wanted}"
-    accepted = f"{_LATER} AND kind != 'integration' AND outcome = 'success'"
+    accepted = f"{_LATER} AND outcome = 'success'"
     deleted = f"{_OF_INTEGRATION} AND action = 'delete' AND outcome = 'success'"
     return (
         f"WITH failed AS (SELECT *, {_SCOPE} AS scope, toUnixTimestamp64Micro(occurred_at) AS at"

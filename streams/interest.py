@@ -51,7 +51,9 @@ class Known(NamedTuple):
             return False
         if attempt.accepted and scope_of(self.incident.cause) is not Scope.SUBJECT:
             return True
-        return self.subjects is None or attempt.subject_id in self.subjects
+        if self.subjects is None or attempt.subject_id in self.subjects:
+            return True
+        return attempt.accepted and self.incident.application_id in self.subjects  # the integration itself failed
 
 
 class Interest:

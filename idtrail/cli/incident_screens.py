@@ -148,7 +148,7 @@ def _whom(item: Item) -> str:
     people = counted(item["people"], "person", "people")
     groups = counted(item["groups"], "group")
     if not item["groups"]:
-        return people
+        return people if item["people"] else "the integration itself"
     return f"{people} and {groups}" if item["people"] else groups
 
 

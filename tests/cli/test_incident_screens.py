@@ -187,6 +187,8 @@ def test_one_incident_is_told_whole() -> None:
         "3 tries of 2 people",
     ]
     assert lines[-1].endswith(f"· idtrail events {UUID(int=7)}")
+    alone = drawn(show_incident, detail({**SLACK, "people": 0, "attempts": 1}), NOON)
+    assert alone[2] == "1 try of the integration itself"
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

@@ -40,6 +40,8 @@ def in_force(rows: Iterable[tuple[object, ...]]) -> list[dict[str, Any]]:
 
 
 def _scope(cause: str, row: dict[str, Any]) -> tuple[str, ...]:
+    if row["kind"] == "integration":
+        return ("integration",)
     if cause in WHOLE:
         return ("whole",)
     return ("type", row["event_type"]) if cause in TYPE else ("subject", row["kind"], row["subject_id"])
@@ -60,7 +62,8 @@ def incidents_of(rows: Iterable[tuple[object, ...]]) -> list[tuple[Any, ...]]:
                     continue
                 if removed:
                     one.hurt.clear()
-                elif row["kind"] != "integration":
+                else:
+                    one.hurt.pop(("integration",), None)
                     one.hurt.pop(_scope(one.cause, row), None)
                 if not one.hurt:
                     one.ended = at

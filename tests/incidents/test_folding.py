@@ -54,7 +54,8 @@ def attempts(draw: st.DrawFn) -> dict[str, Any]:
     application = {"id": draw(st.sampled_from(["a1", "a2"])), "name": "miro"}
     if draw(st.integers(0, 9)) == 0:
         kind = draw(st.sampled_from(["idm_integration_update", "idm_integration_reauth", "idm_integration_delete"]))
-        return event(kind, timestamp=when, resource=None, application=application)
+        answer = ANSWERS[draw(st.sampled_from(["success", "credentials", "conflict"]))]
+        return event(kind, timestamp=when, resource=None, application=application, **answer)
     who = draw(st.sampled_from(sorted(SUBJECTS)))
     return event(
         draw(st.sampled_from(TYPES[who])),
@@ -176,7 +177,8 @@ async def test_a_copy_that_tells_more_moves_the_failure_to_its_incident(store: S
 
 def attempt(application: str, minute: int, answer: str, who: str = "ines", **parts: Any) -> dict[str, Any]:
     when = (BEGIN + timedelta(minutes=minute)).isoformat()
-    return event(timestamp=when, resource=SUBJECTS[who], application={"id": application}, **ANSWERS[answer], **parts)
+    told = {"resource": SUBJECTS[who], "application": {"id": application}, **ANSWERS[answer], **parts}
+    return event(timestamp=when, **told)
 
 
 async def test_what_a_copy_did_is_undone_by_a_better_copy_that_says_it_of_another_time_or_person(store: Store) -> None:
@@ -193,6 +195,24 @@ async def test_what_a_copy_did_is_undone_by_a_better_copy_that_says_it_of_anothe
     trail.check()
     await trail.sink([trail.record(better) for _, better in copies])
     trail.check()
+
+
+async def test_a_failed_activation_ends_when_the_integration_is_activated(store: Store) -> None:
+    """Nobody's account is needed for that; people's own trouble goes on. A person's success shows it as well."""
+    trail = Trail(store)
+    activate: dict[str, Any] = {"event_type": "idm_integration_activate", "resource": None}
+    await trail.sink([trail.record(attempt("a2", 10, "conflict", **activate))])
+    await trail.sink([trail.record(attempt("a2", 20, "success"))])
+    assert written(store, trail.organization)[0][-3] > 0
+    trail = Trail(store)
+    await trail.sink([trail.record(attempt("a1", 10, "conflict", **activate))])
+    await trail.sink([trail.record(attempt("a1", 11, "credentials"))])
+    await trail.sink([trail.record(attempt("a1", 20, "success", **activate))])
+    trail.check()
+    assert {row[2]: row[-3] > 0 for row in written(store, trail.organization)} == {
+        "conflict": True,
+        "credentials": False,
+    }
 
 
 async def test_what_changes_nothing_is_neither_written_nor_published_again(store: Store) -> None:
