@@ -154,6 +154,34 @@ async def test_a_backfilled_incident_ends_with_a_success_that_came_live(store: S
     trail.check()
 
 
+async def test_a_success_that_comes_while_the_backfill_writes_ends_what_it_writes(store: Store) -> None:
+    """Live folding does not know the incident yet, so the backfill must look again."""
+    live, backfill = Trail(store), Trail(store)
+    await live.sink([live.record(attempt("a1", 10, "title"))], seen=False)
+
+    async def meanwhile(incidents: Sequence[Incident]) -> None:
+        if not backfill.published:
+            await live.sink([live.record(attempt("a1", 20, "success"))])
+        backfill.published += incidents
+
+    await IncidentWriter(store, 10, meanwhile).settle((live.organization, "a1"))
+    live.check()
+    assert written(store, live.organization)[0][-3] > 0
+
+
+async def test_a_row_that_was_folded_before_others_and_written_after_them_is_seen(store: Store) -> None:
+    live = Trail(store)
+    await live.sink([live.record(attempt("a1", 10, "title"))], seen=False)
+
+    async def meanwhile(_: Sequence[Incident]) -> None:
+        await live.sink([live.record(attempt("a2", 11, "conflict"))])
+        await live.sink([live.record(attempt("a2", 12, "conflict"))])
+
+    await IncidentWriter(store, 10, meanwhile).fold([(live.organization, "a1")])
+    await live.sink([live.record(attempt("a1", 20, "success"))])
+    live.check()
+
+
 async def test_a_better_copy_that_says_otherwise_empties_the_incident(store: Store) -> None:
     trail = Trail(store)
     failed = event(timestamp=BEGIN.isoformat(), **ANSWERS["title"])

@@ -123,6 +123,11 @@ def test_only_the_copy_in_force_is_an_accepted_one(trail: Trail) -> None:
             Blame("title", "", "text, 104 characters", "", None, None, ""),
             id="unplaced",
         ),
+        pytest.param(
+            refused(5, details="Password is too short", changes=setting("password", "correct horse battery")),
+            Blame("password", "", "cut out as a secret", "", None, None, ""),
+            id="a secret",
+        ),
     ],
 )
 def test_blame_is_not_guessed(trail: Trail, record: dict[str, Any], expected: Blame | None) -> None:

@@ -53,6 +53,13 @@ def test_each_finding_is_told_with_its_events_times_and_a_sample(any_trail: Trai
     assert (success["expected"], success["found"]) == (["boolean"], "string")
 
 
+def test_a_secret_in_a_new_field_has_no_shape(trail: Trail) -> None:
+    trail.insert(trail.log(event(planet_token="correct horse battery")))
+
+    (row,) = asked(trail).items
+    assert (row["name"], row["shape"]) == ("planet_token", "cut out as a secret")
+
+
 def test_an_event_that_comes_again_changes_nothing(trail: Trail) -> None:
     record = event(planet="mars", success=1)
     trail.insert(record)
