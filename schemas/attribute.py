@@ -102,7 +102,7 @@ _TIERS: Final = tuple(
         rf"(?<![\w./:@-])(?P<path>/?{_STEP}(?:[./](?:{_STEP}|\d+|-(?!\w)))+|{_WORD}\[[^\]\n]{{1,80}}\])",
         # In quotes, and said to be this or that; or as a label: `title: value must not exceed 100 characters`.
         rf"(?<!role )(?<!group )(?<!user )(?<!value )(?<!named )(?<!type ){_QUOTE}(?P<token>{_WORD}){_QUOTE}"
-        rf"\s+{_SAID_OF_A_WORD}|(?:^|[;,\u00b7{{]\s*){_QUOTE}?(?P<label>{_SPELT}|{_COMMON}|{_RARE}){_QUOTE}?\s?:\s",
+        rf"\s+{_SAID_OF_A_WORD}|(?:^|[;,\u00b7{{]\s*|[45]\d\d:?\s|\):\s){_QUOTE}?(?P<label>{_SPELT}|{_COMMON}|{_RARE}){_QUOTE}?\s?:\s",
         # Blamed in words: `Invalid email address`, `title is too long`.
         rf"{_BLAMED}(?: (?:{_BETWEEN})){{0,3}}"
         rf"[\s:(]{{1,2}}{_QUOTE}?(?P<token>{_SPELT}|{_COMMON})\b(?!{_NO_ATTRIBUTE})"

@@ -15,6 +15,8 @@ from tests.schemas.test_cause import ANSWERS, PROVIDERS, PUBLISHED, STATUSES, fa
 
 NAMED = [
     ("Attribute 'emails' is required", "emails"),
+    ("400: title: 'Grand Vizier' exceeds 10 characters", "title"),
+    ("status code 400 (Bad Request): title: over 10 characters", "title"),
     ("The specified email is already in use by another account", "emails"),
     ("Email ines@corp.example has already been taken", "emails"),
     ("List attribute emails exceeds allowed limit of 1", "emails"),
