@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from schemas.credentials import MARK
 from schemas.events import Event, Kind
@@ -24,7 +27,8 @@ BETWEEN: Final = " · "
 MAX_PATTERN: Final = 160
 """Providers say what is wrong first; what comes later may be cut off, at a place that depends on the noise."""
 SHORTEST_WORD: Final = 3
-MAX_WORDS: Final = 64
+MAX_VALUES: Final = 500
+"""Of an event that are looked for in the text."""
 MAX_WORD: Final = 256
 
 _ORDINARY: Final = frozenset(
@@ -114,38 +118,48 @@ def _without(text: str, word: str) -> str:
     return text
 
 
-def own_words(event: Event, found: Facts) -> list[str]:
-    """What an event says of its person or group: names, addresses, ids, and the values that were sent."""
-    words = [found.subject_name, found.subject_email, found.subject_id, found.integration_id]
-    words += found.subject_email.partition("@")[:1]
+def own_words(event: Event, found: Facts) -> frozenset[str]:
+    """What an event says of its person or group, where the text repeats it: names, addresses, ids, sent values."""
+    text = found.detail.casefold()
+    words = set()
+    told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_)]
     if event.resource is not None:
-        words += _texts(event.resource.model_dump(exclude={"type"}))
+        told += [value for name, value in _members(event.resource) if name != "type"]
         if event.kind is Kind.USER:
-            words += _PART.findall(event.resource.display_name or "")
-    for change in event.changes or ():
-        words += _texts(change.to)
-        words += _texts(change.from_)
-        if len(words) > MAX_WORDS:
+            told += _PART.findall(event.resource.display_name or "")
+    told += [found.subject_name, found.subject_email, found.subject_id, found.integration_id]
+    told += found.subject_email.partition("@")[:1]
+    for _ in range(MAX_VALUES):
+        if not told:
             break
-    words = [word for word in words if SHORTEST_WORD <= len(word) <= MAX_WORD and word.casefold() not in _ORDINARY]
-    return words[:MAX_WORDS]
+        value = told.pop()
+        if isinstance(value, str):
+            if SHORTEST_WORD <= len(value) <= MAX_WORD:
+                word = value.casefold()
+                if word in text and word not in _ORDINARY:
+                    words.add(word)
+        elif isinstance(value, list):
+            told += value
+        elif isinstance(value, dict):
+            told += value.values()
+        elif isinstance(value, BaseModel):
+            told += [inner for _, inner in _members(value)]
+    return frozenset(words)
 
 
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+def _members(part: BaseModel) -> Iterator[tuple[str, Any]]:
+    yield from part.__dict__.items()
+    yield from (part.__pydantic_extra__ or {}).items()
+
+
+_remembered = lru_cache(maxsize=4096)(pattern)
+"""Many failures get the same answer, and mostly it says nothing of anybody."""
 
 
 def incident_id(organization: str, event: Event, found: Facts) -> bytes:
     """16 bytes; `NONE` for what did not fail, or fails at no known application."""
     if found.outcome != "failure" or not found.application_id:
         return NONE
-    said = pattern(found.detail, own_words(event, found)) if found.detail else ""
+    said = _remembered(found.detail, own_words(event, found)) if found.detail else ""
     parts = (organization, found.application_id, found.cause, found.attribute, said)
     return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()

@@ -40,7 +40,9 @@ class Known(NamedTuple):
 
     @property
     def until(self) -> int:
-        """When its last episode ended."""
+        """When its last episode ended; nothing ends later for one that was emptied."""
+        if not self.incident.attempts:
+            return NEVER
         return _FOR_EVER if self.incident.ended_at == NEVER else self.incident.ended_at
 
     def changes_with(self, attempt: Attempt) -> bool:

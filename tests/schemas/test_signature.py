@@ -148,7 +148,7 @@ def test_what_an_event_says_of_its_own_person_is_noise() -> None:
         resource={"id": "u2", "type": "user", "username": "kofi.mensah", "displayName": "Kofi"},
     )
     assert ines == kofi != NONE
-    assert "Kofi" in own_words(event, facts(event))
+    assert "kofi" in own_words(event, facts(event))
 
 
 def test_a_value_that_was_sent_is_noise() -> None:
