@@ -32,7 +32,7 @@ from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from streams.rows import decode_events
-from streams.sink import Sink, SinkOptions
+from streams.sink import Sink, SinkOptions, collect_rarely
 from streams.worker import make_app
 from streams.writer import StoreWriter
 
@@ -198,6 +198,7 @@ def records(count: int, *, fresh: bool) -> list[Envelope]:
 
 
 async def main(count: int) -> None:
+    collect_rarely()
     with tempfile.TemporaryDirectory() as directory:
         broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
         await broker.start()

@@ -39,7 +39,7 @@ from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConne
 from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record, read_records
-from streams.sink import GROUP
+from streams.sink import GROUP, collect_rarely
 from streams.worker import WORKER_TOPICS, Worker
 
 LOCAL_PARTITIONS: Final = 4
@@ -248,6 +248,7 @@ async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
 
 
 async def _work(connection: KafkaConnection, store: Store, settings: Settings) -> None:
+    collect_rarely()
     partitions = await count_partitions(connection, PROVISIONING)
     await _refill_if_emptied(connection, store)
     await Worker(
