@@ -127,7 +127,7 @@ async def by_sink(connection: KafkaConnection, directory: Path, sealed: Sequence
     with suppress(asyncio.CancelledError):
         await task
     assert store.query("SELECT uniqExact(event_id) FROM events") == [(len(sealed),)]
-    store.command(f"DROP DATABASE `{store.database}`")
+    store.command(f"DROP DATABASE `{store.database}` SYNC")
     store.close()
     return seconds
 
@@ -141,7 +141,7 @@ async def by_clickhouse(directory: Path, sealed: Sequence[Envelope]) -> float:
         await asyncio.to_thread(store.command, BY_ITSELF.replace("{path}", file.name))
         seconds = time.perf_counter() - began
     assert store.query("SELECT count() FROM events") == [(len(sealed),)]
-    store.command(f"DROP DATABASE `{store.database}`")
+    store.command(f"DROP DATABASE `{store.database}` SYNC")
     store.close()
     return seconds
 
@@ -175,7 +175,7 @@ async def by_faust(connection: KafkaConnection, directory: Path, sealed: Sequenc
     await done.wait()
     seconds = time.perf_counter() - began
     await app.stop()
-    store.command(f"DROP DATABASE `{store.database}`")
+    store.command(f"DROP DATABASE `{store.database}` SYNC")
     store.close()
     return seconds
 

@@ -43,7 +43,7 @@ def opened(engine: Path) -> Iterator[Store]:
     try:
         yield store
     finally:
-        store.command(f"DROP DATABASE `{store.database}`")
+        store.command(f"DROP DATABASE `{store.database}` SYNC")
         store.close()
 
 

@@ -74,7 +74,13 @@ def test_every_event_is_counted_once(trail: RunningTrail, before: list[Any], eve
     assert stats["events"] + stats["unplaced"] == len(distinct)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+OFTEN = ("multi-line", "google", "wrapped")
+"""Shapes of the ordinary run; the others differ from these in how they are cut, which tests/files has tests of."""
+
+
+@pytest.mark.parametrize(
+    "shape", [pytest.param(shape, marks=[] if shape in OFTEN else [pytest.mark.soak]) for shape in SHAPES]
+)
 def test_importing_again_in_any_shape_changes_no_answer(
     trail: RunningTrail, before: list[Any], events: list[dict[str, Any]], tmp_path: Path, shape: str
 ) -> None:

@@ -22,7 +22,7 @@ def _opened(url: str, deployment: Deployment) -> Iterator[Store]:
     try:
         yield opened
     finally:
-        opened.command(f"DROP DATABASE `{opened.database}`")
+        opened.command(f"DROP DATABASE `{opened.database}` SYNC")
         opened.close()
 
 

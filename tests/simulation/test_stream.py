@@ -164,6 +164,7 @@ def test_load_gives_exactly_as_many_events_nearly_all_of_provisioning() -> None:
     assert sum(event.event_type in TWELVE for event in events) > 0.75 * len(events)
 
 
+@pytest.mark.soak
 def test_two_hundred_thousand_events_stream_in_bounded_memory() -> None:
     stream = load(1, 200_000, START, people=200)
     tracemalloc.start()

@@ -65,7 +65,7 @@ def test_two_processes_may_migrate_at_once(engine: Path) -> None:
             list(pool.map(lambda store: migrate(store, Deployment("embedded", synced=False)), opened))
         assert migrate(opened[0], Deployment("embedded", synced=False)) == []
     finally:
-        opened[0].command("DROP DATABASE at_once")
+        opened[0].command("DROP DATABASE at_once SYNC")
         for store in opened:
             store.close()
 
