@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
 from textual.events import Resize
 from textual.widgets import Input
 from textual.worker import Worker
@@ -167,7 +169,8 @@ class WatchApp(App[Exception]):
         if not self._asking and (self._asked is None or now - self._asked >= ROUND):
             self._asked, self._asking = now, True
             self._work(self._ask)
-        self.draw()
+        with suppress(NoMatches):  # a tick may come before the lists are there, and after they are gone
+            self.draw()
 
     def draw(self) -> None:
         """Show what is known now. A page over the lists stays as it is."""
