@@ -115,7 +115,7 @@ async def emit(
         batch = await emitter.emit_many(events[done:due], SOURCE)
         assert batch.logged + batch.spooled == due - done, batch  # a busy broker: the spool hands it on
         done = due
-        while done - min(reader.distinct for reader in readers) > most_ahead:  # noqa: ASYNC110
+        while done - min(reader.distinct for reader in readers) > most_ahead:  # noqa: ASYNC110  because events would disturb the measure
             await asyncio.sleep(0.01)
         await asyncio.sleep(SLICE_SECONDS)
 
@@ -165,7 +165,7 @@ async def main(
 async def all_read(readers: list[Reader], most: int) -> None:
     """Wait until each has everything, or patience ends."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while any(reader.distinct < most for reader in readers) and time.monotonic() < deadline:  # noqa: ASYNC110
+    while any(reader.distinct < most for reader in readers) and time.monotonic() < deadline:  # noqa: ASYNC110  because of the same
         await asyncio.sleep(0.1)  # an event for each number would be in the way of what is measured
 
 
@@ -179,7 +179,7 @@ async def look_again(url: str, token: str, stuck: Reader, most: int, sent: list[
     again = Reader(request(token, stuck.resume), most, sent, None, False)
     await connect(url, token, again)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while stuck.distinct + again.distinct < most and time.monotonic() < deadline:  # noqa: ASYNC110  because of the same
+    while stuck.distinct + again.distinct < most and time.monotonic() < deadline:  # noqa: ASYNC110  because of the same  because of the same
         await asyncio.sleep(0.1)
     assert again.received == again.distinct, "events came twice"
     return stuck.distinct + again.distinct

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.incidents import Row
-from queries.runs import SOME, runs_sql
+from queries.runs import SOME, run_parameters, runs_sql
 from queries.selection import Selection
 from queries.store import Store
-from schemas.recovery import SCOPES, Scope
 from schemas.times import SENTINEL, to_microseconds
 
 MAX_TEXTS: Final = 20
@@ -84,9 +83,9 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
     place: Row = {}
     if after is not None:
         place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
-    found = store.query_dicts(
-        subjects_sql(after=after is not None), _run_parameters(row, incident) | place | {"limit": limit + 1}
-    )
+    application = row["organization"], row["application_id"]
+    values = run_parameters([application], [bytes(row["incident_id"])]) | {"begin": to_microseconds(row["first_at"])}
+    found = store.query_dicts(subjects_sql(after=after is not None), values | place | {"limit": limit + 1})
     subjects, more = found[:limit], None
     if len(found) > limit:
         last = subjects[-1]
@@ -100,17 +99,6 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
     texts = store.query_dicts(texts_sql(failed), failed.parameters() | {"limit": MAX_TEXTS})
     hours = store.query_dicts(hours_sql(failed), failed.parameters() | {"limit": MAX_HOURS})
     return Details(told, more, texts, hours[::-1])
-
-
-def _run_parameters(row: Row, incident: str) -> dict[str, Any]:
-    return {
-        "organizations": [row["organization"]],
-        "applications": [row["application_id"]],
-        "ids": [incident],
-        "begin": to_microseconds(row["first_at"]),
-        "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
-        "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
-    }
 
 
 def _names(store: Store, organization: str, subjects: list[str]) -> dict[str, str]:

@@ -7,7 +7,10 @@ with any success of the integration (`of_all`) or of the same event type (`of_ty
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
+
+from schemas.recovery import SCOPES, Scope
 
 SOME: Final = "incident_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
 EVERY: Final = "incident_id != toFixedString('', 16)"
@@ -49,6 +52,20 @@ _ENDED_SCOPES: Final = (
 )
 """What failed of the integration itself, such as its activation, ends with its own success too; that of a
 re-authorisation does not tell that people's requests are taken again."""
+
+
+def run_parameters(
+    applications: Collection[tuple[str, str]], ids: Collection[bytes] | None = None
+) -> dict[str, object]:
+    """The values of all statements here but `begin` and `events`: for applications (organization and id), and with
+    `SOME` for these incidents."""
+    values: dict[str, object] = {
+        "organizations": [organization for organization, _ in applications],
+        "applications": [application for _, application in applications],
+        "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
+        "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
+    }
+    return values if ids is None else values | {"ids": sorted(one.hex() for one in ids)}
 
 
 def begin_sql(wanted: str) -> str:

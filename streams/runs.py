@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from queries.runs import EVERY, SOME, begin_sql, changes_sql, runs_sql
+from queries.runs import EVERY, SOME, begin_sql, changes_sql, run_parameters, runs_sql
 from queries.store import BULK_LIMITS, Store
-from schemas.recovery import SCOPES, Scope
 from streams.incidents import Change, Run, fold
 from streams.interest import Application, Known
 
@@ -26,16 +25,8 @@ class Folded(NamedTuple):
 
 def fold_stored(store: Store, applications: Collection[Application], ids: Collection[bytes] | None = None) -> Folded:
     """These incidents of the applications, or all that they have."""
-    parameters: dict[str, object] = {
-        "organizations": [organization for organization, _ in applications],
-        "applications": [application for _, application in applications],
-        "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
-        "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
-    }
-    wanted = EVERY
-    if ids is not None:
-        wanted = SOME
-        parameters["ids"] = sorted(one.hex() for one in ids)
+    wanted = EVERY if ids is None else SOME
+    parameters = run_parameters(applications, ids)
     ((at, begin, count),) = store.query(begin_sql(wanted), parameters, BULK_LIMITS)
     if not count:
         return Folded(at, [])
