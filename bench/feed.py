@@ -21,7 +21,8 @@ import orjson
 import psutil
 
 from bench.sink import by_sink, fresh_store, records
-from idtrail.serving import app_of, listening, now, serve, url_of
+from idtrail.emitting import now
+from idtrail.serving import app_of, listening, serve, url_of
 from idtrail.settings import load_settings
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable

@@ -1,51 +1,21 @@
-"""Opening what a role or command needs, from the settings: the broker, the store, the emitter."""
+"""Opening what a role needs, from the settings: the store, the sink's options."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from idtrail.settings import MEBIBYTE, Settings
-from idtrail.stack.lock import read_running
-from producers.emitter import Emitter
-from producers.spool import Spool
+from idtrail.settings import Settings
 from queries.migrate import Deployment, migrate
 from queries.store import Store
-from schemas.errors import StoreAway, UserError
-from schemas.kafka import KafkaConnection
+from schemas.errors import StoreAway
 from streams.sink import SinkOptions
 
 log = structlog.get_logger(__name__)
-
-
-def kafka_of(settings: Settings) -> KafkaConnection:
-    """The broker to speak to: the outside one, or that of the running embedded stack."""
-    if not settings.embedded_kafka:
-        return settings.kafka()
-    running = read_running(settings.state)
-    if running is None:
-        raise UserError(
-            f"no broker is running in {settings.state}: start one with `idtrail up`, "
-            "or set IDTRAIL_KAFKA_BOOTSTRAP to where one is"
-        )
-    return KafkaConnection(running.bootstrap)
-
-
-@asynccontextmanager
-async def open_emitter(
-    settings: Settings, connection: KafkaConnection, *, spool: str, clock: Callable[[], datetime]
-) -> AsyncIterator[Emitter]:
-    """An emitter whose spool is the file `spool` in the state directory: each role has its own."""
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = settings.state / f"spool-{spool}.sqlite3"
-    async with Emitter(connection, Spool(path, settings.spool_mebibytes * MEBIBYTE), clock) as emitter:
-        yield emitter
 
 
 def deployment_of(settings: Settings) -> Deployment:

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idtrail.cli.client import Api
-from idtrail.serving import Trail, embedded, now, run_until_stopped
+from idtrail.emitting import now
+from idtrail.serving import Trail, embedded, run_until_stopped
 from idtrail.settings import Settings
 from producers.files import import_files
 from producers.simulation import demo as demo_organisation

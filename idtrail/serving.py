@@ -14,14 +14,14 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from idtrail.connections import open_emitter, open_store, sink_options
+from idtrail.connections import open_store, sink_options
+from idtrail.emitting import now, open_emitter
 from idtrail.measuring import serving_metrics
 from idtrail.settings import Settings
 from idtrail.stack.jars import verified_jars
@@ -48,11 +48,6 @@ STUCK_MILLISECONDS: Final = 120_000
 
 log = structlog.get_logger(__name__)
 Part = Coroutine[Any, Any, None]
-
-
-def now() -> datetime:
-    """The one clock of the process."""
-    return datetime.now(UTC)
 
 
 async def run_until_stopped(*parts: Part) -> None:

@@ -11,15 +11,6 @@ from typing import Any, NamedTuple, Protocol
 
 from queries.matching import conditions
 from queries.selection import Selection
-from schemas.errors import Away, UserError
-
-
-class Gone(UserError):
-    """The log does not hold a position any more, or never did: start again without it."""
-
-
-class FeedAway(Away):
-    """The feed has no place for another reader, or is being stopped."""
 
 
 class Show(StrEnum):

@@ -7,12 +7,14 @@
     ├── Away                   retry with growing waits: nothing was done, nothing moved
     │   ├── BrokerAway
     │   ├── StoreAway
+    │   ├── FeedAway
     │   └── SpoolFull
     ├── Fatal                  end the process before offsets move; its supervisor starts it anew
     └── UserError              tell the user: nothing was done
         ├── BadUsage               a wrong argument or setting
         │   └── BrokerRefuses          Kafka is there and does not let us in: no waiting mends that
         ├── NotFound               no such thing, or none this token may see
+        ├── Gone                   a position that the log does not hold any more, or never did
         ├── Denied                 no token, or one without the scope
         └── AlreadyRunning         another process holds the state directory
 
@@ -56,6 +58,10 @@ class StoreAway(Away):
     """ClickHouse does not answer."""
 
 
+class FeedAway(Away):
+    """The live feed has no place for another reader, is being stopped, or broke off."""
+
+
 class SpoolFull(Away):
     """The broker is away and the disk spool has no room left: the record was not accepted."""
 
@@ -78,6 +84,10 @@ class BrokerRefuses(BadUsage):
 
 class NotFound(UserError):
     """No such thing, or none that this token may see."""
+
+
+class Gone(UserError):
+    """The log does not hold a position any more, or never did: start again without it."""
 
 
 class Denied(UserError):

@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 from aiokafka.errors import OffsetOutOfRangeError
 
-from queries.feed import Batch, FeedAway, Gone, Message, Start
-from schemas.errors import BrokerAway
+from queries.feed import Batch, Message, Start
+from schemas.errors import BrokerAway, FeedAway, Gone
 from schemas.kafka import EVENTS, INCIDENTS, KafkaConnection
 from schemas.times import to_microseconds
 from streams.follower import FETCH_RECORDS, PIECE, Follower, Pace

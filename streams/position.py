@@ -12,8 +12,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from queries.feed import Gone
-from schemas.errors import BadUsage
+from schemas.errors import BadUsage, Gone
 
 Offsets = dict[TopicPartition, int]
 

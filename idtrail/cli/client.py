@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from weakref import finalize
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
 from idtrail.settings import Settings
 from idtrail.stack.lock import read_running
-from queries.feed import FeedAway, Gone
-from schemas.errors import BadUsage, Denied, NotFound, StoreAway, UserError
+from schemas.errors import BadUsage, Denied, FeedAway, Gone, NotFound, StoreAway, UserError
 
 TIMEOUT_SECONDS: Final = 60.0
 SILENCE_SECONDS: Final = 45.0
@@ -31,7 +31,10 @@ Parameters = Mapping[str, str | int | bool | list[str] | None]
 
 
 class Api:
-    """A client of a running trail. Every failure becomes an error of ours with a sentence."""
+    """A client of a running trail. Every failure becomes an error of ours with a sentence.
+
+    Its connections are closed when it is no longer held.
+    """
 
     def __init__(self, settings: Settings) -> None:
         url = settings.api_url
@@ -46,6 +49,7 @@ class Api:
         self.url = url
         self._headers = {"Authorization": f"Bearer {_token(settings)}"}
         self._http = httpx.Client(base_url=url, headers=self._headers, timeout=TIMEOUT_SECONDS)
+        finalize(self, self._http.close)
 
     def get(self, path: str, parameters: Parameters | None = None) -> Any:
         """The JSON at `path`; parameters that are None are left out."""

@@ -9,8 +9,7 @@ import orjson
 from httpx_sse import ServerSentEvent
 
 from idtrail.cli.client import Parameters
-from queries.feed import Gone
-from schemas.errors import Away, UserError
+from schemas.errors import Away, Gone, UserError
 
 PATH: Final = "/api/v1/stream"
 LONGEST_WAIT_SECONDS: Final = 30

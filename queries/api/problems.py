@@ -14,10 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from queries.feed import Gone
 from queries.incidents import SeveralIncidents
 from queries.people import Ambiguous, Unknown
-from schemas.errors import Away, BadUsage, BrokerRefuses, Denied, IdtrailError, NotFound, UserError
+from schemas.errors import Away, BadUsage, BrokerRefuses, Denied, Gone, IdtrailError, NotFound, UserError
 
 RETRY_AFTER_SECONDS: Final = 5
 MEDIA_TYPE: Final = "application/problem+json"

@@ -9,8 +9,8 @@ import httpx
 import orjson
 import pytest
 
-from queries.feed import Gone, Message, Start
-from schemas.errors import BrokerAway
+from queries.feed import Message, Start
+from schemas.errors import BrokerAway, Gone
 from streams.follower import event_item, is_failed_attempt
 from streams.rows import read
 from tests.api.conftest import As

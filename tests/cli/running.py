@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from idtrail.cli import app, register_commands
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60
 
@@ -69,8 +73,23 @@ class RunningTrail:
         """The documents that a command prints with `--json`."""
         return [json.loads(line) for line in self.run(*arguments, "--json").splitlines()]
 
+    def asked(self, *arguments: str) -> list[Any]:
+        """The same as `json()` without a process: what is asked often would mostly wait for Python's start."""
+        before = dict(os.environ)
+        register_commands()
+        try:
+            os.environ.clear()
+            os.environ.update(self.environment)
+            done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        assert done.exit_code == 0, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def settle(self) -> None:
         """Wait until everything on the log is stored."""
         deadline = time.monotonic() + 60
-        while self.json("stats")[0]["behind"]:
+        while self.asked("stats")[0]["behind"]:
             assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -13,8 +13,7 @@ from httpx_sse import ServerSentEvent
 from idtrail.cli.client import Parameters
 from idtrail.cli.commands.tail import Widths, line
 from idtrail.cli.following import follow
-from queries.feed import FeedAway, Gone
-from schemas.errors import Denied, IdtrailError
+from schemas.errors import Denied, FeedAway, Gone, IdtrailError
 from streams.follower import event_item
 from streams.rows import read
 from tests.records import NOON, event, record_of

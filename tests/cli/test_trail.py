@@ -50,7 +50,7 @@ QUESTIONS = [
 
 def answers(trail: RunningTrail) -> list[Any]:
     """What the trail answers, but for where its copies came from and how far the log has grown."""
-    found = [trail.json(*question) for question in QUESTIONS]
+    found = [trail.asked(*question) for question in QUESTIONS]
     for answer in found:
         for item in answer:
             for name in ("log", "behind", "source", "trust", "known_at"):
@@ -102,11 +102,11 @@ def test_emitting_the_same_events_changes_no_answer(
 
 def test_the_published_samples_are_found_again_byte_for_byte(trail: RunningTrail) -> None:
     samples = Path(__file__).parent / "samples"
-    for file in sorted(samples.glob("*.json")):
-        raw = file.read_bytes().strip()
-        (receipt,) = trail.run("emit", "--json", stdin=raw).splitlines()
-        trail.settle()
-        assert trail.run("events", json.loads(receipt)["event_id"], "--raw").encode() == raw, file.name
+    raws = [file.read_bytes().strip() for file in sorted(samples.glob("*.json"))]
+    receipts = trail.run("emit", "--json", stdin=b"\n".join(raws)).splitlines()
+    trail.settle()
+    for receipt, raw in zip(receipts, raws, strict=True):
+        assert trail.run("events", json.loads(receipt)["event_id"], "--raw").encode() == raw
 
 
 def test_a_cut_off_gzip_tells_how_far_it_got_and_keeps_what_it_had(

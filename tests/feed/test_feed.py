@@ -10,9 +10,9 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from queries.feed import FeedAway, Gone, Message, Start
+from queries.feed import Message, Start
 from schemas.envelope import Source, Trust
-from schemas.errors import BadUsage, BrokerAway
+from schemas.errors import BadUsage, BrokerAway, FeedAway, Gone
 from schemas.kafka import KafkaConnection
 from streams.feed import SLOW, STOPPED
 from tests.feed.support import EXPORT, Log, Watching, everything, feed_of, numbered, watching

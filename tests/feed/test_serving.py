@@ -11,7 +11,8 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from idtrail.serving import app_of, listening, now, serve, url_of
+from idtrail.emitting import now
+from idtrail.serving import app_of, listening, serve, url_of
 from idtrail.settings import load_settings
 from producers.emitter import Emitter
 from producers.spool import Spool

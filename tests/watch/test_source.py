@@ -14,8 +14,7 @@ from pydantic import SecretStr
 from idtrail.cli.client import Api
 from idtrail.cli.watch.source import ApiSource, Message, waits
 from idtrail.settings import Settings
-from queries.feed import FeedAway
-from schemas.errors import Denied, IdtrailError
+from schemas.errors import Denied, FeedAway, IdtrailError
 from tests.watch.support import failure, health, incident, integration
 
 Answer = Callable[[str], tuple[int, str, bytes]]

@@ -44,8 +44,7 @@ def emit(
 
 async def _emit(settings: Settings, descriptor: int, organization: str, as_json: bool) -> int:
     """How many were refused."""
-    from idtrail.connections import kafka_of, open_emitter
-    from idtrail.serving import now
+    from idtrail.emitting import kafka_of, now, open_emitter
     from producers.slicer import Slicer
     from schemas.envelope import Source, Trust
     from schemas.errors import BadUsage

@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,10 +18,11 @@ from idtrail.cli import Json, app
 from idtrail.cli.commands.up import say, start
 from idtrail.cli.screen import console, counted, next_commands, number, print_json, table
 from idtrail.settings import Settings
-from producers.blocks import STDIN
-from producers.files import FileSummary, Progress, Summary
-from producers.watch import Watched
 from schemas.errors import BadUsage, SpoolFull, UserError
+
+if TYPE_CHECKING:
+    from producers.files import FileSummary, Progress, Summary
+    from producers.watch import Watched
 
 
 @app.command("import")
@@ -64,8 +65,8 @@ async def _watch(
     settings: Settings, paths: list[str], organization: str, every: timedelta, *, as_json: bool
 ) -> Watched:
     """Until Ctrl-C or SIGTERM: then what is in hand is dropped, and read again at the next start."""
-    from idtrail.connections import kafka_of, open_emitter
-    from idtrail.serving import now
+    from idtrail.emitting import kafka_of, now, open_emitter
+    from producers.blocks import STDIN
     from producers.journal import Journal
     from producers.watch import Watch
 
@@ -111,8 +112,7 @@ async def _watch(
 
 
 async def _import(settings: Settings, paths: list[str], organization: str) -> Summary:
-    from idtrail.connections import kafka_of, open_emitter
-    from idtrail.serving import now
+    from idtrail.emitting import kafka_of, now, open_emitter
     from producers.files import find_files, import_files
 
     find_files(paths)  # a wrong path is told before anything is opened

@@ -14,7 +14,6 @@ from idtrail.cli.client import Api
 from idtrail.cli.screen import ago, console, counted, number, print_json, when
 from idtrail.settings import load_settings
 from schemas.errors import BadUsage
-from schemas.events import ALIASES, EVENT_TYPES
 
 schemas = typer.Typer(invoke_without_command=True, help="The typed events' JSON Schemas, and drift away from them.")
 app.add_typer(schemas, name="schema")
@@ -32,6 +31,8 @@ _PLURAL: Final = {"more": "events with more than is told"}
 def names(context: typer.Context) -> None:
     """Print the names of the typed events."""
     if context.invoked_subcommand is None:
+        from schemas.events import EVENT_TYPES
+
         for name in EVENT_TYPES:
             typer.echo(name)
 
@@ -40,6 +41,8 @@ def names(context: typer.Context) -> None:
 def show(event_type: Annotated[str, typer.Argument(help="One of the twelve.")]) -> None:
     """Print the JSON Schema of an event type."""
     from importlib import resources
+
+    from schemas.events import ALIASES, EVENT_TYPES
 
     name = ALIASES.get(event_type, event_type)
     file = resources.files("schemas") / "json" / f"{name}.json"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from idtrail.cli import app
-from idtrail.logs import configure_logs
 from idtrail.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 def start() -> Settings:
     """The settings, with logs set up as they say."""
     settings = load_settings()
+    from idtrail.logs import configure_logs
+
     configure_logs(settings.log_format, settings.log_level)
     return settings
 

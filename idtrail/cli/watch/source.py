@@ -10,8 +10,7 @@ import orjson
 
 from idtrail.cli.client import Api
 from idtrail.cli.watch.board import MAX_FAILURES, MAX_INCIDENTS, Answers
-from queries.feed import Gone
-from schemas.errors import IdtrailError
+from schemas.errors import Gone, IdtrailError
 
 Item = dict[str, Any]
 
