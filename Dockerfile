@@ -9,6 +9,7 @@ COPY requirements-dev.lock ./
 RUN python -m venv /build && /build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
+COPY broker broker
 COPY producers producers
 COPY streams streams
 COPY queries queries

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import murmur2
 
-from producers.refusal import failure, reason_of
+from broker.refusal import failure, reason_of
 from producers.spool import Record
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection

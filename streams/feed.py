@@ -193,7 +193,7 @@ class Reader:
         self._feed.joined.add(self)
 
     async def catch_up(self, begin: Offsets) -> None:
-        """Begin at these offsets. Raises `BrokerAway`."""
+        """Begin at these offsets. Raises `BrokerAway`, `BrokerRefuses`."""
         self._past = self._feed.past()
         await self._past.connect()
         self._past.begin(begin)

@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from broker.refusal import failure
 from queries.events import COLUMNS
 from queries.feed import Message
 from queries.incidents import incident_text
-from schemas.errors import BrokerAway, MalformedRecord, RecordError
+from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Kind
 from schemas.facts import facts
 from schemas.jsontext import decode_object
@@ -97,14 +98,14 @@ class Follower:
         self.position = Position(topics, {})
 
     async def connect(self) -> None:
-        """Raises `BrokerAway`. Whether it does or not, `stop` is to be called."""
+        """Raises `BrokerAway`, `BrokerRefuses`. Whether it does or not, `stop` is to be called."""
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
-            raise BrokerAway(f"Kafka at {self._connection.bootstrap} does not answer: {error!r}") from error
+            raise await failure(self._connection, error) from error
 
     async def bounds(self) -> tuple[Offsets, Offsets]:
-        """The beginnings and ends of all partitions. Raises `BrokerAway`."""
+        """The beginnings and ends of all partitions. Raises `BrokerAway`, `BrokerRefuses`."""
         admin = AIOKafkaAdminClient(**self._connection.options())
         try:
             await admin.start()
@@ -120,16 +121,16 @@ class Follower:
             ]
             return await self._consumer.beginning_offsets(places), await self._consumer.end_offsets(places)
         except (KafkaError, OSError) as error:
-            raise BrokerAway(f"Kafka at {self._connection.bootstrap} does not answer: {error!r}") from error
+            raise await failure(self._connection, error) from error
         finally:
             await admin.close()
 
     async def at_time(self, milliseconds: int, ends: Mapping[TopicPartition, int]) -> Offsets:
-        """Where the first record of that append time, or of a later one, stands. Raises `BrokerAway`."""
+        """Where the first record of that append time or later stands. Raises `BrokerAway`, `BrokerRefuses`."""
         try:
             found = await self._consumer.offsets_for_times(dict.fromkeys(ends, milliseconds))
         except (KafkaError, OSError) as error:
-            raise BrokerAway(f"Kafka at {self._connection.bootstrap} does not answer: {error!r}") from error
+            raise await failure(self._connection, error) from error
         return {place: end if found.get(place) is None else found[place].offset for place, end in ends.items()}
 
     def begin(self, offsets: Offsets) -> None:

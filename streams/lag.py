@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from producers.refusal import failure
+from broker.refusal import failure
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 

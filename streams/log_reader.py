@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from producers.refusal import failure
+from broker.refusal import failure
 from schemas.envelope import Header
 from schemas.errors import NotFound
 from schemas.kafka import KafkaConnection

@@ -27,7 +27,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, KafkaError
 
-from producers.refusal import failure, refusal
+from broker.refusal import failure, refusal
 from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
-from producers.refusal import failure
+from broker.refusal import failure
 from queries.incidents import incident_object
 from queries.store import Store
 from schemas.errors import BrokerRefuses, Fatal, RecordError

@@ -62,7 +62,7 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
 
 def test_the_image_copies_every_package_and_installs_by_hash() -> None:
     text = (ROOT / "Dockerfile").read_text()
-    for package in ("schemas", "producers", "streams", "queries", "idtrail"):
+    for package in ("schemas", "broker", "producers", "streams", "queries", "idtrail"):
         assert f"COPY {package} {package}" in text
     installs = [line for line in text.splitlines() if "pip install" in line and ".lock" in line]
     assert installs

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 from tenacity.stop import stop_after_delay, stop_never
 
+from broker.refusal import failure
 from idtrail.stack.topic_rules import LOOKED_AT, Objection, judge
-from producers.refusal import failure
 from schemas.errors import BadUsage, BrokerAway, Fatal
 from schemas.kafka import TOPICS, KafkaConnection, TopicSpec
 

@@ -17,13 +17,14 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
+from broker.refusal import failure, refusal
 from idtrail.stack.topics import create_topics, examine_topics
 from producers.emitter import Emitter
-from producers.refusal import failure, refusal
 from producers.spool import Spool
 from queries.store import Store
 from schemas.errors import BadUsage, BrokerAway, BrokerRefuses
 from schemas.kafka import EVENTS, FOR_EVER, KafkaConnection, TopicSpec
+from streams.follower import Follower
 from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record
 from streams.rows import Decoded
@@ -64,6 +65,14 @@ async def _make_topics(connection: KafkaConnection, directory: Path) -> None:
     await create_topics(connection, 1, 1, [TopicSpec("never-made", FOR_EVER)])
 
 
+async def _follow(connection: KafkaConnection, directory: Path) -> None:
+    follower = Follower(connection, [EVENTS])
+    try:
+        await follower.connect()
+    finally:
+        await follower.stop()
+
+
 PLACES: dict[str, Callable[[KafkaConnection, Path], Awaitable[object]]] = {
     "making topics": _make_topics,
     "examining topics": lambda connection, _: examine_topics(connection),
@@ -72,6 +81,7 @@ PLACES: dict[str, Callable[[KafkaConnection, Path], Awaitable[object]]] = {
     "working": _work,
     "reading the lag": lambda connection, _: read_lag(connection, "group", [EVENTS]),
     "counting partitions": lambda connection, _: count_partitions(connection, EVENTS),
+    "following the log": _follow,
     "reading a record": lambda connection, _: read_record(connection, EVENTS, 0, 0),
 }
 
