@@ -7,8 +7,10 @@ page. It is not signed: it holds a place and a range only, and whose events are 
 from __future__ import annotations
 
 import base64
+import hashlib
+from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -16,7 +18,13 @@ import orjson
 from schemas.errors import BadUsage
 from schemas.times import LATEST, SENTINEL, to_microseconds
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 MAX_RANK: Final = 9
+
+_TIMES: Final = frozenset({"since", "until"})
+"""Not of the question: the cursor has them, while the clock goes on."""
 
 
 class Cursor(NamedTuple):
@@ -30,6 +38,13 @@ class Cursor(NamedTuple):
     """When the first page was asked for, where the order depends on it."""
     rank: int = 0
     """What the order goes by before the time, if anything; the smallest first."""
+
+
+def question_of(asked: DataclassInstance) -> str:
+    """What binds a cursor to a filter: a short digest of its kind and of all that it asks for but the times."""
+    names = [field.name for field in fields(asked) if field.name not in _TIMES]
+    parts = "\n".join([type(asked).__name__, *(f"{name}={getattr(asked, name)!r}" for name in names)])
+    return hashlib.blake2b(parts.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
 
 def encode_cursor(cursor: Cursor, question: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.cursor import Cursor, decode_cursor, encode_cursor
+from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.store import Store
 from schemas.errors import NotFound
 from schemas.times import LATEST, SENTINEL, to_microseconds
@@ -103,11 +103,6 @@ class LetterFilter:
         """Whether it means less than every letter there is: asked before anything is done to them."""
         return bool(self.ids or self.source or self.reason or self.since != SENTINEL or self.until != LATEST)
 
-    def asked(self) -> str:
-        """What a cursor is bound to."""
-        texts = [self.organization, self.source, self.reason, self.state, self.range_asked, *map(str, self.ids)]
-        return f"dead-letters {texts!r}"
-
     def parameters(self) -> dict[str, object]:
         """Of the statements here."""
         return {
@@ -130,7 +125,7 @@ class Letters(NamedTuple):
 
 def list_dead_letters(store: Store, wanted: LetterFilter, *, cursor: str | None = None, limit: int = 100) -> Letters:
     """Each with its state and last decision. Raises `BadUsage` for a cursor of another filter."""
-    question = wanted.asked()
+    question = question_of(wanted)
     after = decode_cursor(cursor, question) if cursor else _NEWEST._replace(since=wanted.since, until=wanted.until)
     wanted = replace(wanted, since=after.since, until=after.until)
     place = {"after_at": to_microseconds(after.at) // 1000, "after_id": str(after.id), "limit": limit + 1}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.cursor import Cursor, decode_cursor, encode_cursor
+from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.selection import IN_FORCE, Selection
 from queries.store import Store
 from schemas.envelope import Trust
@@ -65,7 +65,7 @@ def rows_sql(selection: Selection) -> str:
 
 def list_events(store: Store, selection: Selection, cursor: str | None, limit: int) -> Page:
     """A page of at most `limit` events. Raises `BadUsage` for a foreign cursor."""
-    question = selection.question()
+    question = question_of(selection)
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:
         selection = replace(selection, since=after.since, until=after.until)

@@ -5,15 +5,14 @@ The state depends on the time it is asked for, so it is told when reading and st
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.cursor import Cursor, decode_cursor, encode_cursor
+from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.selection import Selection
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
@@ -128,12 +127,6 @@ class Incidents:
     subject: str = ""
     """Id, user name or mail address of somebody whose attempts failed."""
 
-    def question(self) -> str:
-        """Binds a cursor to the question it was given for."""
-        names = [field.name for field in fields(self) if field.name not in ("since", "until")]
-        parts = "\n".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return hashlib.blake2b(f"incidents\n{parts}".encode(errors="surrogatepass"), digest_size=6).hexdigest()
-
     def failed(self) -> Selection:
         """The failures of the subject, whenever they were."""
         return Selection(
@@ -202,7 +195,7 @@ def incidents_sql(chosen: Incidents, *, after: bool) -> str:
 def list_incidents(store: Store, chosen: Incidents, now: datetime, cursor: str | None = None, limit: int = 100) -> Page:
     """A page of at most `limit`. The pages after the first keep its `now`, so that none is told twice because it
     grew quiet meanwhile; one that fails or ends meanwhile may be. Raises `BadUsage` for a foreign cursor."""
-    question = chosen.question()
+    question = question_of(chosen)
     after = decode_cursor(cursor, question) if cursor else None
     place: dict[str, Any] = {}
     if after is not None:

@@ -6,9 +6,8 @@ in time they stand. `GLOBAL IN` is what a cluster needs, and the same as `IN` el
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -44,12 +43,6 @@ class Selection:
     """The id, in hex, of the incident that the failures belong to."""
     text: str = ""
     """Part of the detail, of a name or of the event type, in any case."""
-
-    def question(self) -> str:
-        """Binds a cursor to the question it was given for."""
-        names = [field.name for field in fields(self) if field.name not in ("since", "until")]
-        parts = "\n".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return hashlib.blake2b(parts.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
     def organization_sql(self) -> str:
         """Whose events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -75,15 +76,8 @@ def canonical(types: list[str] | None) -> tuple[str, ...]:
     return tuple(ALIASES.get(name, name) for name in types or ())
 
 
-def selection(
-    context: Given,
+def event_filter(
     organization: Organization,
-    since: Since = "7d",
-    until: Until = None,
-    time: Annotated[
-        Literal["placed", "unplaced"],
-        Query(description="unplaced: the events whose time cannot be believed, whatever the range."),
-    ] = "placed",
     type: Types = None,
     kind: Annotated[list[Kind] | None, Query(max_length=MAX_VALUES)] = None,
     outcome: Annotated[list[Outcome] | None, Query(max_length=MAX_VALUES)] = None,
@@ -91,17 +85,14 @@ def selection(
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
     actor: Annotated[str, Query(max_length=256, description="Who caused it: id or name.")] = "",
-    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Failures of this incident.")] = "",
+    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Only of this incident.")] = "",
     text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
 ) -> Selection:
-    """The filter that the parameters spell."""
-    begin, end, asked = time_range(since, until, context.clock())
+    """The filter that the parameters spell, whenever the events were."""
     return Selection(
         organization=organization,
-        since=begin,
-        until=end,
-        asked=asked,
-        unplaced=time == "unplaced",
+        since=EARLIEST,
+        until=LATEST,
         event_types=canonical(type),
         kinds=tuple(item.value for item in kind or ()),
         outcomes=tuple(item.value for item in outcome or ()),
@@ -112,6 +103,24 @@ def selection(
         incident=incident.lower(),
         text=text,
     )
+
+
+Filtered = Annotated[Selection, Depends(event_filter)]
+
+
+def selection(
+    context: Given,
+    filtered: Filtered,
+    since: Since = "7d",
+    until: Until = None,
+    time: Annotated[
+        Literal["placed", "unplaced"],
+        Query(description="unplaced: the events whose time cannot be believed, whatever the range."),
+    ] = "placed",
+) -> Selection:
+    """The filter within the range that was asked for."""
+    begin, end, asked = time_range(since, until, context.clock())
+    return replace(filtered, since=begin, until=end, asked=asked, unplaced=time == "unplaced")
 
 
 Selected = Annotated[Selection, Depends(selection)]

@@ -12,16 +12,12 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from queries.api.access import Given, Organization, Reader
+from queries.api.access import Given, Reader
 from queries.api.context import Context
-from queries.api.parameters import MAX_VALUES, Causes, Name, Types, canonical, parse_when
+from queries.api.parameters import MAX_VALUES, Filtered, parse_when
 from queries.feed import Batch, FeedReader, Show, Start, Wanted
 from queries.matching import known_ids
-from queries.selection import Selection
 from schemas.errors import Away
-from schemas.events import Kind
-from schemas.outcome import Outcome
-from schemas.times import EARLIEST, LATEST
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
@@ -31,37 +27,14 @@ TOKEN_CHECKS: Final = timedelta(minutes=1)
 
 def wanted(
     context: Given,
-    organization: Organization,
+    filtered: Filtered,
     kinds: Annotated[
         list[Show] | None,
         Query(max_length=MAX_VALUES, description="events (when absent), failures, incidents; several are allowed."),
     ] = None,
-    type: Types = None,
-    kind: Annotated[list[Kind] | None, Query(max_length=MAX_VALUES)] = None,
-    outcome: Annotated[list[Outcome] | None, Query(max_length=MAX_VALUES)] = None,
-    cause: Causes = None,
-    application: Name = "",
-    subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
-    actor: Annotated[str, Query(max_length=256, description="Who caused it: id or name.")] = "",
-    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Only of this incident.")] = "",
-    text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
 ) -> Wanted:
     """What the parameters ask to be shown."""
-    selection = Selection(
-        organization=organization,
-        since=EARLIEST,
-        until=LATEST,
-        event_types=canonical(type),
-        kinds=tuple(item.value for item in kind or ()),
-        outcomes=tuple(item.value for item in outcome or ()),
-        causes=tuple(item.value for item in cause or ()),
-        application=application,
-        subject=subject,
-        actor=actor,
-        incident=incident.lower(),
-        text=text,
-    )
-    return Wanted(selection, kinds or (Show.EVENTS,), known_ids(context.store, selection))
+    return Wanted(filtered, kinds or (Show.EVENTS,), known_ids(context.store, filtered))
 
 
 @dataclass(frozen=True, slots=True)
