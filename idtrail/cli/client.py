@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from weakref import finalize
 
 import httpx
@@ -58,6 +58,21 @@ class Api:
     def get_bytes(self, path: str) -> bytes:
         """The bytes at `path`, as they are."""
         return self._send("GET", path).content
+
+    def download(self, path: str, parameters: Parameters, to: BinaryIO) -> Iterator[int]:
+        """The bytes at `path` into `to`, block by block; yields the size of each. Raises `UserError` when they end
+        before their end."""
+        query = {name: value for name, value in parameters.items() if value is not None}
+        try:
+            with self._http.stream("GET", path, params=query) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _ERRORS.get(answer.status_code, UserError)(_sentence(answer))
+                for block in answer.iter_raw():
+                    to.write(block)
+                    yield len(block)
+        except httpx.HTTPError as error:
+            raise UserError(f"{self.url} broke off ({error}): try again; the logs of the trail tell why") from None
 
     def post(self, path: str, body: object, parameters: Parameters | None = None) -> Any:
         """What the API answers to `body`, sent as JSON."""

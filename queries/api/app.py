@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from queries.api import (
     events,
+    exports,
     findings,
     health,
     incidents,
@@ -33,6 +34,7 @@ _ROUTERS: Final = (
     events.router,
     stream.router,
     findings.router,
+    exports.router,
     incidents.router,
     integrations.router,
     letters.router,

@@ -110,13 +110,14 @@ def exposures(
     """Accounts that were meant to be closed and are not confirmed closed, the longest open first."""
     found = list_exposures(context.store, organization)
     return {
-        "items": [_exposure(exposure) for exposure in found.open[:limit]],
+        "items": [exposure_answer(exposure) for exposure in found.open[:limit]],
         "total": len(found.open),
-        "reported_absent": [_exposure(exposure) for exposure in found.reported_absent[:limit]],
+        "reported_absent": [exposure_answer(exposure) for exposure in found.reported_absent[:limit]],
     }
 
 
-def _exposure(exposure: Exposure) -> Answer:
+def exposure_answer(exposure: Exposure) -> Answer:
+    """As the API tells it."""
     return {
         "organization": exposure.organization,
         "subject_id": exposure.subject_id,

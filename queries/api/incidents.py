@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from queries.api import incident_models as models
 from queries.api.access import Given, Organization
@@ -20,8 +20,7 @@ SHORTEST_BEGINNING = 4
 """Of an id that is not given whole."""
 
 
-@router.get("", response_model=models.Incidents)
-def incidents(
+def question(
     context: Given,
     organization: Organization,
     since: Since = "7d",
@@ -33,13 +32,10 @@ def incidents(
     cause: Causes = None,
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
-    cursor: CursorText = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> Answer:
-    """Incidents of a time range, and those that still go on."""
-    now = context.clock()
-    begin, end, asked = time_range(since, until, now)
-    chosen = Incidents(
+) -> Incidents:
+    """Which incidents the parameters ask for."""
+    begin, end, asked = time_range(since, until, context.clock())
+    return Incidents(
         organization,
         begin,
         end,
@@ -50,7 +46,20 @@ def incidents(
         application=application,
         subject=subject,
     )
-    return list_incidents(context.store, chosen, now, cursor, limit)._asdict()
+
+
+AskedIncidents = Annotated[Incidents, Depends(question)]
+
+
+@router.get("", response_model=models.Incidents)
+def incidents(
+    context: Given,
+    chosen: AskedIncidents,
+    cursor: CursorText = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Answer:
+    """Incidents of a time range, and those that still go on."""
+    return list_incidents(context.store, chosen, context.clock(), cursor, limit)._asdict()
 
 
 @router.get("/{incident_id}", response_model=models.IncidentDetail)

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -277,3 +278,22 @@ def test_receipts_come_in_the_order_of_the_events_and_bad_ones_do_not_stop_them(
     again = [json.loads(line)["event_id"] for line in trail.run("emit", "--json", stdin=body, code=1).splitlines()]
     assert again == ids
     assert "event 301: not an object" in trail.said
+
+
+def test_an_export_is_written_whole_with_what_proves_it(
+    trail: RunningTrail, events: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    trail.run("emit", stdin=b"\n".join(json.dumps(event).encode() for event in events[:600]))
+    trail.settle()
+    file = tmp_path / "events.zip"
+    manifest = json.loads(
+        trail.run("export", "events", "--since", "30d", "--type", "user_create_provision", "-o", str(file), "--json")
+    )
+    listed = trail.run("events", "--since", "30d", "--type", "user_create_provision", "--limit", "100000", "--json")
+    with zipfile.ZipFile(file) as archive:
+        data = archive.read("events.ndjson").decode()
+    assert [json.loads(line) for line in data.splitlines()] == [json.loads(line) for line in listed.splitlines()]
+    assert manifest["rows"] == len(listed.splitlines()) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["events.zip"]
+    trail.run("export", "exposures", "--since", "7d", "-o", str(file), code=2)
+    assert "exposures cannot be filtered by since" in trail.said

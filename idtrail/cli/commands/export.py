@@ -1,0 +1,119 @@
+"""`idtrail export`: a whole list as a file, with its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.screen import console, counted, next_commands, number, print_json
+from idtrail.settings import load_settings
+from queries.exports.archive import MANIFEST
+from queries.exports.form import Format
+from schemas.errors import BadUsage, UserError
+
+BLOCK: Final = 1 << 20
+
+
+class What(StrEnum):
+    """The lists that can be exported."""
+
+    EVENTS = "events"
+    INCIDENTS = "incidents"
+    EXPOSURES = "exposures"
+
+
+_RANGE: Final = {"since", "until", "cause", "application", "subject"}
+_TAKES: Final = {
+    What.EVENTS: _RANGE | {"type", "outcome", "actor", "text"},
+    What.INCIDENTS: _RANGE | {"state"},
+    What.EXPOSURES: set[str](),
+}
+"""Which filters each list knows."""
+
+
+@app.command()
+def export(
+    what: Annotated[What, typer.Argument(help="Which list.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The ZIP file to write.", show_default=False)],
+    form: Annotated[Format, typer.Option("--format", help="ocsf-… is for events.")] = Format.NDJSON,
+    since: Annotated[str | None, typer.Option(help="From this time on: a time, a date, or an age (7d).")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
+    outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Of incidents: open, regressed, quiet, resolved.")] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
+    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
+    text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a whole list into a ZIP file, with a manifest: filters, number of rows, SHA-256."""
+    given: dict[str, Any] = {
+        "since": since, "until": until, "type": event_type, "outcome": outcome, "state": state, "cause": cause,
+        "application": app_name, "subject": subject, "actor": actor, "text": text,
+    }  # fmt: skip
+    filters = {name: value for name, value in given.items() if value}
+    if strange := sorted(filters.keys() - _TAKES[what]):
+        raise BadUsage(f"{what} cannot be filtered by {', '.join(strange)}")
+    api = Api(load_settings())
+    part = output.with_name(output.name + ".part")
+    try:
+        _fetch(api, f"/api/v1/exports/{what}", {**filters, "format": form.value}, part)
+        manifest = verified(part)
+        part.replace(output)
+    except OSError as error:
+        raise UserError(f"{output}: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    if as_json:
+        print_json(manifest)
+    else:
+        show_manifest(console(), manifest, output)
+
+
+def _fetch(api: Api, path: str, parameters: dict[str, Any], part: Path) -> None:
+    columns = (SpinnerColumn(), TextColumn("exporting"), DownloadColumn(), TransferSpeedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    with part.open("wb") as file, bar:
+        task = bar.add_task("", total=None)
+        for size in api.download(path, parameters, file):
+            bar.advance(task, size)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def verified(path: Path) -> dict[str, Any]:
+    """The manifest of an export whose data is what it says. Raises `UserError` for any other file."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            manifest: dict[str, Any] = orjson.loads(file.read(MANIFEST))
+            digest = hashlib.sha256()
+            with file.open(manifest["file"]) as data:
+                while block := data.read(BLOCK):
+                    digest.update(block)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError):
+        raise UserError("the export is not whole: it broke off on its way; try again") from None
+    if digest.hexdigest() != manifest["sha256"]:
+        raise UserError("the export is not what its manifest says: the SHA-256 differs; try again")
+    return manifest
+
+
+def show_manifest(out: Console, manifest: dict[str, Any], output: Path) -> None:
+    """What was written."""
+    out.print(f"{output}: {counted(manifest['rows'], manifest['export'].removesuffix('s'))} as {manifest['format']}")
+    out.print(f"  {manifest['file']}, {number(manifest['bytes'])} bytes, SHA-256 {manifest['sha256']}", soft_wrap=True)
+    for note in manifest["notes"]:
+        out.print(f"  {note}", soft_wrap=True, markup=False)
+    out.print(next_commands(f"unzip -p {output} {manifest['file']} | head"), soft_wrap=True)

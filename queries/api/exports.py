@@ -1,0 +1,132 @@
+"""Routes that hand a whole list out as a file, with a manifest that tells what it is and proves that it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from itertools import chain
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from queries.api import finding_models, incident_models, models
+from queries.api.access import Given, Organization
+from queries.api.context import Context
+from queries.api.findings import exposure_answer
+from queries.api.incidents import AskedIncidents
+from queries.api.parameters import Selected
+from queries.events import list_events
+from queries.exports.archive import archive
+from queries.exports.form import Format
+from queries.exports.formats import Row, columns_of, encode
+from queries.histories import list_exposures
+from queries.incidents import list_incidents
+from schemas.errors import BadUsage
+
+router = APIRouter(prefix="/api/v1/exports", tags=["exports"])
+
+PAGE: Final = 1000
+_ZIP: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "A ZIP file of the list and of manifest.json: filters, rows, bytes, SHA-256.",
+    }
+}
+
+Form = Annotated[Format, Query(description="`ocsf-…` is for events.")]
+Pages = Callable[[str | None], tuple[list[Any], str | None]]
+"""The items after a cursor, and the next one."""
+
+
+@router.get("/events", response_class=StreamingResponse, responses=_ZIP)
+async def events(context: Given, chosen: Selected, format: Form = Format.NDJSON) -> StreamingResponse:
+    """All events that meet the filter, newest first, each as its copy in force tells it."""
+    rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), models.Event)
+    return await _file(context, "events", format, models.Event, rows, asdict(chosen))
+
+
+@router.get("/incidents", response_class=StreamingResponse, responses=_ZIP)
+async def incidents(context: Given, chosen: AskedIncidents, format: Form = Format.NDJSON) -> StreamingResponse:
+    """Incidents of a time range, and those that still go on."""
+    now = context.clock()
+    rows = _rows(lambda cursor: list_incidents(context.store, chosen, now, cursor, PAGE), incident_models.Incident)
+    return await _file(context, "incidents", format, incident_models.Incident, rows, asdict(chosen))
+
+
+@router.get("/exposures", response_class=StreamingResponse, responses=_ZIP)
+async def exposures(context: Given, organization: Organization, format: Form = Format.NDJSON) -> StreamingResponse:
+    """Accounts that were meant to be closed and are not confirmed closed, the longest open first."""
+
+    def found(cursor: str | None) -> tuple[list[Any], None]:
+        return [exposure_answer(each) for each in list_exposures(context.store, organization).open], None
+
+    rows = _rows(found, finding_models.Exposure)
+    return await _file(context, "exposures", format, finding_models.Exposure, rows, {"organization": organization})
+
+
+def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:
+    """The items of all pages, as the API tells them."""
+    cursor: str | None = None
+    while True:
+        items, cursor = pages(cursor)
+        for item in items:
+            yield model.model_validate(item).model_dump()
+        if cursor is None:
+            return
+
+
+async def _file(
+    context: Context, of: str, form: Format, model: type[BaseModel], rows: Iterator[Row], filters: dict[str, Any]
+) -> StreamingResponse:
+    """The response. What is wrong with the question is found before anything is sent; what fails afterwards cuts the
+    file off, and no ZIP reader takes it for whole."""
+    if form.ocsf_version and model is not models.Event:
+        raise BadUsage(f"format: {form} is for events; {of} come as ndjson, csv or parquet")
+    log = [
+        {"topic": place.topic, "partition": place.partition, "stored": place.stored}
+        for place in await context.read_lag()
+    ]
+    counted = _Counted(await run_in_threadpool(_begun, rows))
+    told = {
+        "export": of,
+        "format": form.value,
+        "made_at": context.clock(),
+        "filters": {name: value for name, value in filters.items() if value not in ("", (), None, False)},
+        "notes": form.notes,
+        "log": log,
+    }
+    blocks = encode(counted, columns_of(model), form)
+    name = f"{of}.{form.suffix}"
+    return StreamingResponse(
+        archive(name, blocks, lambda: {**told, "rows": counted.number}),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="idtrail-{of}-{_stamp(context.clock())}.zip"'},
+    )
+
+
+def _begun(rows: Iterator[Row]) -> Iterator[Row]:
+    """The same rows, of which the first page was asked for."""
+    for first in rows:
+        return chain((first,), rows)
+    return iter(())
+
+
+class _Counted(Iterator[Row]):
+    """Rows, and how many there were."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self.number = 0
+
+    def __next__(self) -> Row:
+        row = next(self._rows)
+        self.number += 1
+        return row
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y%m%dT%H%M%SZ")

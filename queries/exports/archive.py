@@ -1,0 +1,51 @@
+"""An export and its manifest in one ZIP file, written as it is read: nothing is kept but the block at hand."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import orjson
+
+MANIFEST: Final = "manifest.json"
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what is written and hands it out; it cannot be read or sought, so ZIP's sizes come after the data."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, block: Any) -> int:
+        self._written += block
+        return len(block)
+
+    def taken(self) -> bytes:
+        """What was written since the last call."""
+        found = bytes(self._written)
+        self._written.clear()
+        return found
+
+
+def archive(name: str, blocks: Iterable[bytes], manifest: Callable[[], dict[str, Any]]) -> Iterator[bytes]:
+    """A ZIP file of `name`, whose bytes are `blocks`, and of its manifest, in blocks.
+
+    `manifest` is asked when the data is whole; `file`, `bytes` and `sha256` of the data are added to it.
+    """
+    pipe, digest, size = _Pipe(), hashlib.sha256(), 0
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as file:
+        with file.open(name, "w", force_zip64=True) as member:
+            for block in blocks:
+                digest.update(block)
+                size += len(block)
+                member.write(block)
+                yield pipe.taken()
+        told = {**manifest(), "file": name, "bytes": size, "sha256": digest.hexdigest()}
+        file.writestr(MANIFEST, orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z) + b"\n")
+    yield pipe.taken()

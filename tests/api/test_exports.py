@@ -1,0 +1,79 @@
+"""Exports over the API: whole lists, filters, manifests, what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import httpx
+import pytest
+
+from queries.api import exports
+from tests.api.conftest import As
+from tests.api.support import assert_problem
+from tests.api.test_answers import get
+from tests.queries.support import Trail, attempt, failed
+
+pytestmark = pytest.mark.store
+
+
+def opened(answer: httpx.Response) -> tuple[dict[str, Any], bytes]:
+    """The manifest and the data."""
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        assert file.testzip() is None
+        manifest = json.loads(file.read("manifest.json"))
+        return manifest, file.read(manifest["file"])
+
+
+async def test_an_export_holds_the_events_that_the_list_tells(
+    api: httpx.AsyncClient, using: As, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PAGE", 2)
+    trail.insert(*(attempt(minute) for minute in range(5)), failed(6), failed(7))
+    mine = using()
+    manifest, data = opened(await api.get("/api/v1/exports/events", headers=mine))
+    assert [json.loads(line) for line in data.splitlines()] == (await get(api, "/api/v1/events", mine))["items"]
+    assert (manifest["rows"], manifest["export"], manifest["format"]) == (7, "events", "ndjson")
+    filtered, data = opened(await api.get("/api/v1/exports/events", headers=mine, params={"outcome": "failure"}))
+    assert (filtered["rows"], filtered["filters"]["outcomes"]) == (2, ["failure"])
+    assert filtered["filters"]["organization"] == trail.organization
+    assert filtered["log"][1] == {"topic": "idtrail.events", "partition": 1, "stored": 5}, "how far the log is in it"
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet", "ocsf-1.8", "ocsf-1.9"])
+async def test_events_come_in_every_format(form: str, api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(attempt(0), failed(1))
+    manifest, data = opened(await api.get("/api/v1/exports/events", headers=using(), params={"format": form}))
+    assert (manifest["rows"], manifest["bytes"]) == (2, len(data))
+
+
+async def test_an_empty_list_is_exported_too(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    manifest, data = opened(await api.get("/api/v1/exports/incidents", headers=using()))
+    assert (manifest["rows"], data) == (0, b"")
+
+
+async def test_nobody_exports_what_is_anothers(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(attempt(0))
+    other = using(organization="f" * 24)
+    manifest, _ = opened(await api.get("/api/v1/exports/events", headers=other))
+    assert manifest["rows"] == 0
+    assert_problem(await api.get("/api/v1/exports/events"), 401)
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status"),
+    [
+        pytest.param("events", {"format": "xlsx"}, 422, id="unknown format"),
+        pytest.param("incidents", {"format": "ocsf-1.8"}, 400, id="incidents in OCSF"),
+        pytest.param("exposures", {"format": "ocsf-1.9"}, 400, id="exposures in OCSF"),
+        pytest.param("events", {"since": "tomorrow"}, 400, id="bad time"),
+        pytest.param("secrets", {}, 404, id="unknown list"),
+    ],
+)
+async def test_what_is_wrong_is_said_before_anything_is_sent(
+    path: str, params: dict[str, str], status: int, api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    assert_problem(await api.get(f"/api/v1/exports/{path}", headers=using(), params=params), status)
