@@ -171,13 +171,28 @@ RULES: Final[tuple[Rule, ...]] = (
         "A text about a lock or a concurrent change under 409, 412 or 423.",
         lambda status, _kind, text, _html: status in (409, 412, 423) and w.says_busy(text),
     ),
-    Rule(Cause.INVALID_VALUE, "Any other 422.", lambda status, *_: status == 422),
-    Rule(Cause.CONFLICT, "Any other 409.", lambda status, *_: status == 409),
     Rule(
         Cause.NETWORK,
         "Status 408, or a text about time-outs, connections, names or TLS where there is no status: nothing answered.",
         lambda status, _kind, text, _html: status == 408 or (status == 0 and w.says_network(text)),
     ),
+    Rule(
+        Cause.INVALID_VALUE,
+        "A text about the account's state, such as suspended or inactive, under 400, 409, 412, 422 or no status.",
+        lambda status, _kind, text, _html: _judged(status) and w.says_state(text),
+    ),
+    Rule(
+        Cause.PROVIDER_ERROR,
+        "The application's words about a failure of its own, under 400, 409, 412, 422 or no status.",
+        lambda status, _kind, text, _html: _judged(status) and w.says_own_failure(text),
+    ),
+    Rule(
+        Cause.UNSUPPORTED,
+        "A text about what cannot be done to this account or group, under 400, 409, 412, 422 or no status.",
+        lambda status, _kind, text, _html: _judged(status) and w.says_protected(text),
+    ),
+    Rule(Cause.INVALID_VALUE, "Any other 422.", lambda status, *_: status == 422),
+    Rule(Cause.CONFLICT, "Any other 409.", lambda status, *_: status == 409),
     Rule(Cause.PROVIDER_ERROR, "Any other 5xx, or 425.", lambda status, *_: status >= 500 or status == 425),
 )
 """Tried in order. What fits none is unknown."""

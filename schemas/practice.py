@@ -43,6 +43,7 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
         Example(400, "A user with this userName already exists", "userName", "uniqueness"),
         Example(500, 'duplicate key value violates unique constraint "users_email_key"'),
         Example(200, "lookup is ambiguous: multiple users match"),
+        Example(400, "User is already deactivated", of="user_deprovision"),
     ),
     Cause.INVALID_VALUE: (
         Example(400, "Invalid email address", "emails", by="LaunchDarkly"),
@@ -59,6 +60,7 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
         Example(
             0, "Failed to evaluate mapping for name.familyName: cannot fetch x from <nil> (1:13)", "name.familyName"
         ),
+        Example(400, "The user is suspended", of="user_update_provision"),
     ),
     Cause.MISSING_ATTRIBUTE: (
         Example(400, "givenName is required", "name.givenName"),
@@ -74,6 +76,7 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
         Example(400, "Member 63ec9bba89a64e507ce0a4c2 does not exist", "members", of=_GROUP),
         Example(404, "Resource 2819c223 not found", of="user_update_provision"),
         Example(400, "The user's manager does not exist", "manager", of="user_update_provision"),
+        Example(400, "The user does not belong to this workspace", of="user_update_provision"),
     ),
     Cause.UNSUPPORTED: (
         Example(405, "Method Not Allowed", by="Qase"),
@@ -81,6 +84,8 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
         Example(400, 'path: "emails[type eq "work"].value" has no target', "emails", "noTarget"),
         Example(400, "userName is read-only", "userName", "mutability", of="user_update_provision"),
         Example(403, "Deleting groups through SCIM is not supported for project groups", of="group_delete_provision"),
+        Example(400, "The last owner cannot be deprovisioned", of="user_deprovision"),
+        Example(400, "Service accounts cannot be deactivated", of="user_deprovision"),
     ),
     Cause.RATE_LIMITED: (
         Example(429, "The user has sent too many requests in a given amount of time", "", "tooManyRequests", by="Miro"),
@@ -91,6 +96,7 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
         Example(403, "You have reached the maximum number of seats"),
         Example(402, "Payment required"),
         Example(400, "ServiceQuotaExceededException"),
+        Example(403, "Your trial has ended"),
     ),
     Cause.TOO_LARGE: (
         Example(413, "Request payload is over 800000 bytes", of=_GROUP, by="Qase"),
@@ -101,6 +107,7 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
         Example(500, "Internal Server Error"),
         Example(503, "upstream connect error or disconnect/reset"),
         Example(409, "The user is locked by a concurrent update", of="user_update_provision"),
+        Example(400, "The service is temporarily unavailable"),
     ),
     Cause.NETWORK: (
         Example(0, "lookup scim.example.com: no such host"),
@@ -144,11 +151,14 @@ NOTES: Final[dict[Cause, tuple[str, ...]]] = {
         "or 500 with the words of their database.",
         "A duplicate right after a time-out or a 429 is usually the account that the first try made after all.",
         "A group of the same name is taken over by some applications and never by others, such as Statsig.",
+        "`already deactivated` and the like: the account is as it was asked to be, and there is nothing to mend.",
     ),
     Cause.INVALID_VALUE: (
         "AWS IAM Identity Center takes one address, one telephone number and no empty texts, and refuses `<>;:%`.",
         "Several applications take only addresses of domains that they have verified.",
         "A mapping with a constant is not checked by the directory before it is sent.",
+        "A state is refused like a value: an account that is suspended, archived or not active at the application takes "
+        "no changes until it is made active there.",
         "`idtrail events ID` shows what the refused value looks like beside the last one that was accepted.",
     ),
     Cause.MISSING_ATTRIBUTE: (
@@ -164,13 +174,18 @@ NOTES: Final[dict[Cause, tuple[str, ...]]] = {
         "Statsig neither renames nor deletes project groups through SCIM; Miro's and Databricks' older integrations "
         "need group management to be off.",
         "An application without PATCH or PUT answers 405 or 501, some 404 with a web page.",
+        "Applications keep their last owner, service accounts and groups of their own: name another owner there first, "
+        "then remove the account by hand.",
     ),
     Cause.RATE_LIMITED: (
         "Slack takes 180 writes of users a minute and 600 of all kinds in an organization; Miro 5 changes of large "
         "groups in 30 seconds.",
         "Many answers say in `Retry-After` how long; binding several large groups at once makes it worse.",
     ),
-    Cause.QUOTA: ("Applications answer 402, 403 or 409 for a full plan, seldom with a SCIM type.",),
+    Cause.QUOTA: (
+        "Applications answer 402, 403 or 409 for a full plan, seldom with a SCIM type.",
+        "A trial or plan that has ended has no seats for anybody.",
+    ),
     Cause.TOO_LARGE: ("Miro takes 8,000 members or 800 kB in one request, Qase 800,000 bytes.",),
     Cause.PROVIDER_ERROR: (
         "A creation that was answered 5xx may have happened: the next lookup tells, and a duplicate then is no "

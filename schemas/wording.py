@@ -13,6 +13,8 @@ def _says(*patterns: str) -> Callable[[str], bool]:
 
 says_duplicate = _says(
     r"already (?:an? )?(?:exist|been taken|in use|taken|member|registered|assigned|belongs|present|invited)",
+    r"already (?:been )?(?:active|activated|inactive|deactivated|disabled|suspended|archived|enabled)\b",
+    r"already (?:in|part of|on) (?:the |this |your )?(?:group|team|organi[sz]ation|workspace)\b",
     r"\bin use\b",
     r"existing (?:user|account|group|member|record)",
     r"\bexists\b(?! not)",
@@ -35,6 +37,9 @@ says_quota = _says(
     r"upgrade your plan",
     r"maximum number of (?:users|members|accounts)",
     r"limit of \d+ (?:users|members)",
+    r"\b(?:trial|plan)\b.{0,30}\b(?:ended|expired|over|run out)\b",
+    r"\bexpired trial\b",
+    r"\bpayments? (?:is |are )?(?:overdue|past due)\b",
 )
 says_credentials = _says(
     r"\bunauthori[sz]ed",
@@ -63,6 +68,9 @@ says_switched_off = _says(
     r"(?:disabled|not enabled) for (?:this|your)",
     r"enable (?:scim|provisioning)",
     r"(?:plan|subscription|edition)\b.{0,40}\b(?:does not|doesn'?t) include",
+    r"\b(?:your (?:account|team)|(?:this|your|the) (?:organi[sz]ation|workspace|tenant))"
+    r" (?:is|was|has been) (?:currently )?(?:suspended|deactivated|disabled|inactive|archived|frozen)\b",
+    r"^\W*(?:organi[sz]ation|workspace|tenant) (?:is|was|has been) (?:suspended|deactivated|disabled|inactive)\b",
 )
 says_setup = _says(
     r"problem activating identity management",
@@ -95,7 +103,25 @@ says_unsupported = _says(
     r"cannot be (?:renamed|deleted|changed) (?:via|through|using) scim",
     r"read.?only",
     r"\bimmutable\b",
+    r"\b(?:last|sole)\b.{0,25}\b(?:owner|admin(?:istrator)?)\b",
+    r"\bthe only (?:\w+ )?(?:owner|admin(?:istrator)?)\b",
+    r"\bat least one (?:\w+ )?(?:owner|admin(?:istrator)?)\b",
 )
+says_protected = _says(
+    r"\b(?:cannot|can'?t|can not) be (?:removed|deleted|deactivated|deprovisioned|suspended|disabled|updated|modified"
+    r"|renamed|changed|edited|invited|provisioned|managed)\b",
+    r"\b(?:cannot|can'?t|can not) (?:remove|delete|deactivate|deprovision|suspend|disable|update|modify|rename|change"
+    r"|edit|invite)\b",
+    r"\b(?:transfer|reassign) (?:the )?ownership\b",
+)
+"""Whether this account or group is one that the application leaves as it is. Many texts begin so, and give the reason
+after it: only where nothing else is told."""
+says_state = _says(
+    r"\b(?:user|account|member|group|profile|person)(?:'s account)? (?:is|was|has been) (?:currently )?(?:suspended"
+    r"|inactive|deactivated|disabled|locked|archived|blocked|frozen|not active|pending)\b",
+    r"\b(?:suspended|inactive|deactivated|disabled|locked|archived|blocked|frozen) (?:user|account|member|group)s?\b",
+)
+"""Whether the account is in a state in which the application changes nothing of it."""
 says_required = _says(
     r"\b(?:is|are|was|field|attribute|value) (?:a )?(?:required|mandatory|missing)",
     r"\brequired\b.{0,40}(?:attribute|field|missing)",
@@ -130,6 +156,13 @@ says_invalid = _says(
     r"\bunparsable\b",
     r"violates .{0,20}schema",
     r"(?:evaluate|apply) .{0,20}(?:mapping|expression)",
+    r"malformed (?:json|request|body|syntax)",
+    r"(?:illegal|disallowed|prohibited) (?:character|value)",
+    r"\b(?:is|are) (?:reserved|prohibited|unverified|blacklisted|blocklisted)\b",
+    r"not an? verified domain",
+    r"\b(?:circular|cyclic)\b",
+    r"type mismatch",
+    r"expected .{1,30} but (?:got|found|was)\b",
     r"cannot fetch .{1,60} from <nil>",
 )
 says_missing_object = _says(
@@ -141,6 +174,11 @@ says_missing_object = _says(
     r"unknown (?:user|member|group|resource)",
     r"could not find",
     r"no longer exists?",
+    r"\b(?:user|account|group|member|resource) (?:is|was|has been) (?:already )?(?:been )?(?:deleted|removed)\b",
+    r"already (?:been )?(?:deleted|removed)\b",
+    r"\bis(?: not|n'?t) (?:a member|in|part) of\b|\bis(?: not|n'?t) a member\b",
+    r"\bnot in (?:the |this |your )?(?:group|team|organi[sz]ation|org|workspace)\b",
+    r"\bdo(?:es)?(?: not|n'?t) belong to\b",
 )
 says_large = _says(
     r"payload", r"too (?:large|big)", r"entity too", r"exceeds? .{0,20}(?:bytes|size)", r"over \d+ bytes"
@@ -182,6 +220,12 @@ says_bad_response = _says(r"(?:invalid|malformed|unexpected|empty|unreadable) re
 says_refused_address = _says(
     r"\bpolic(?:y|ies)\b",
     r"\b(?:domain|e-?mail(?: address)?)\b.{0,40}\b(?:not (?:allowed|permitted|verified|in)|blocked)",
+)
+says_own_failure = _says(
+    r"internal (?:server )?error",
+    r"(?:server|database) error",
+    r"(?:temporarily|service) (?:un|not )available",
+    r"\bmaintenance\b",
 )
 says_busy = _says(r"\block(?:ed)?\b", r"concurren", r"being (?:modified|updated)", r"try again", r"precondition failed")
 

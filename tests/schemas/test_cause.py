@@ -252,6 +252,32 @@ PROVIDERS = [
     ),
 ]  # fmt: skip
 
+STATES = [
+    pytest.param("400", scim(400, "User is already deactivated"), None, C.CONFLICT, id="400 is so already"),
+    pytest.param("409", "The account is already suspended", None, C.CONFLICT, id="409 is so already"),
+    pytest.param("400", "User was already deleted", None, C.NOT_FOUND, id="400 already gone"),
+    pytest.param("400", "The last owner cannot be removed", None, C.UNSUPPORTED, id="400 the last owner"),
+    pytest.param("422", "The last owner cannot be deprovisioned", None, C.UNSUPPORTED, id="422 the last owner"),
+    pytest.param("403", "Cannot deactivate the last admin", None, C.UNSUPPORTED, id="403 the last admin"),
+    pytest.param(None, None, "A workspace needs at least one owner", C.UNSUPPORTED, id="at least one owner"),
+    pytest.param("400", "Service accounts cannot be deactivated", None, C.UNSUPPORTED, id="400 a kind of account"),
+    pytest.param("409", "Default groups can't be deleted", None, C.UNSUPPORTED, id="409 a kind of group"),
+    pytest.param("403", "Your trial has ended", None, C.QUOTA, id="403 trial"),
+    pytest.param("400", scim(400, "Trial expired"), None, C.QUOTA, id="400 trial"),
+    pytest.param("400", "User is suspended", None, C.INVALID_VALUE, id="400 suspended"),
+    pytest.param("409", "The user is suspended", None, C.INVALID_VALUE, id="409 suspended: a state, not a duplicate"),
+    pytest.param("400", "Cannot update a deactivated user", None, C.INVALID_VALUE, id="400 deactivated"),
+    pytest.param("400", "Your account has been suspended", None, C.CONFIGURATION, id="400 the whole account"),
+    pytest.param("403", "This organization is deactivated", None, C.CONFIGURATION, id="403 the organization"),
+    pytest.param("400", "The user does not belong to this workspace", None, C.NOT_FOUND, id="400 of another workspace"),
+    pytest.param("400", "The service is temporarily unavailable", None, C.PROVIDER_ERROR, id="400 of its own failure"),
+    pytest.param("400", "Malformed JSON", None, C.INVALID_VALUE, id="400 of the request's form"),
+    pytest.param("400", "Cannot update user: title is too long", None, C.INVALID_VALUE, id="the reason after it"),
+    pytest.param("400", "Cannot update user: seat limit reached", None, C.QUOTA, id="the reason after it, seats"),
+    pytest.param(None, None, "Cannot update user: connection reset", C.NETWORK, id="the reason after it, network"),
+    pytest.param("400", "The request cannot be processed", None, C.UNKNOWN, id="400 that tells no reason"),
+]
+
 STATUSES = [
     pytest.param(409, "member already exists", None, C.CONFLICT, id="status an integer"),
     pytest.param("409 Conflict", "member already exists", None, C.CONFLICT, id="status with its phrase"),
@@ -271,7 +297,7 @@ STATUSES = [
 ]
 
 
-@pytest.mark.parametrize(("code", "details", "error", "cause"), [*PUBLISHED, *ANSWERS, *PROVIDERS, *STATUSES])
+@pytest.mark.parametrize(("code", "details", "error", "cause"), [*PUBLISHED, *ANSWERS, *PROVIDERS, *STATES, *STATUSES])
 def test_an_answer_has_its_cause(code: str | int | None, details: Any, error: str | None, cause: Cause) -> None:
     found = failed(code, details, error=error)
 

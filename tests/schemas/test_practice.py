@@ -79,9 +79,12 @@ ANSWERS = [
     Answer(400, "", "userName is required", False),
     Answer(400, "invalidvalue", "", False),
     Answer(423, "", "locked", False),
+    Answer(408, "", "", False),
+    Answer(400, "", "the user is suspended", False),
+    Answer(400, "", "internal error", False),
+    Answer(400, "", "service accounts cannot be deleted", False),
     Answer(422, "", "", False),
     Answer(409, "", "", False),
-    Answer(408, "", "", False),
     Answer(500, "", "", False),
 ]
 
