@@ -100,7 +100,7 @@ def _store(settings: Settings) -> str:
 
 def _api(url: str) -> Finding:
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=10)
+        answer = httpx.get(f"{url}/readyz", timeout=15)
     except httpx.HTTPError as error:
         return Finding("api", False, f"{url} does not answer ({error}): is `idtrail up` or `idtrail api` running?")
     if answer.is_success:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -21,13 +22,15 @@ from queries.api.problems import problem
 from queries.blindness import rising_letters, silent_sources, sink_behind
 from queries.habits import read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch
-from schemas.errors import Away, BrokerRefuses, UserError
+from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
 
 router = APIRouter()
 
 LOOK_SECONDS: Final = 15.0
 """Between two looks at the lag: whether the sink gets on takes several, whoever asks and when."""
+ANSWER_SECONDS: Final = 5.0
+"""For the broker and the store each: who asks whether all is well gives up soon, and would not learn which hangs."""
 HABIT_SECONDS: Final = 60.0
 """How long an answer about habits is good: it reads two weeks of events."""
 
@@ -44,7 +47,11 @@ class Vigil:
 
     async def look(self) -> Sequence[Lagging]:
         """The lag now. Raises `BrokerAway`."""
-        lag = await self._context.read_lag()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                lag = await self._context.read_lag()
+        except TimeoutError:
+            raise BrokerAway(f"it did not answer within {ANSWER_SECONDS:g} s") from None
         self.watch.look(self._context.clock(), lag)
         for place in lag:
             LAG.labels(place.topic, str(place.partition)).set(place.end - place.stored)
@@ -106,9 +113,12 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Request, context: Given) -> Response:
     """Broker and store answer, and the sink gets on; otherwise 503, saying which does not."""
     try:
-        await run_in_threadpool(context.store.query, "SELECT 1")
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await to_thread.run_sync(context.store.query, "SELECT 1", abandon_on_cancel=True)
     except Away as error:
         return problem(503, f"the store is away: {error}")
+    except TimeoutError:
+        return problem(503, f"the store is away: it did not answer within {ANSWER_SECONDS:g} s")
     vigil = _vigil(request)
     try:
         lag = await vigil.look()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, NamedTuple, cast
 
 import httpx
@@ -34,6 +36,8 @@ class Log:
 
     spooling: bool = False
     failure: Exception | None = None
+    hangs: bool = False
+    """Nobody is told how far the sink is, not even that it is not known."""
     events: list[tuple[bytes, Source]] = field(default_factory=list)
     dead: list[tuple[bytes, Source, str, str]] = field(default_factory=list)
     sealed: list[Envelope] = field(default_factory=list)
@@ -83,6 +87,8 @@ class Log:
     async def read_lag(self) -> Sequence[Lag]:
         if self.failure:
             raise self.failure
+        if self.hangs:
+            await asyncio.Future()
         return [Lag("idtrail.events", 0, 10, 7), Lag("idtrail.events", 1, 5, 5)]
 
 
@@ -125,10 +131,11 @@ class PlayedReader:
 
 
 class StoreThatFails:
-    """A store as it is, until `failure` is set."""
+    """A store as it is, until `failure` is set; while `hangs` is not, no query is answered."""
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
+        self.hangs: Event | None = None
         self._store: Store | None = None
 
     def around(self, store: Store) -> Store:
@@ -138,6 +145,8 @@ class StoreThatFails:
     def __getattr__(self, name: str) -> Any:
         if self.failure is not None:
             raise self.failure
+        if self.hangs is not None:
+            return lambda *_: self.hangs and self.hangs.wait(30)
         return getattr(self._store, name)
 
 

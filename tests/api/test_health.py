@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event
 
 import httpx
 import pytest
@@ -49,6 +50,20 @@ async def test_it_is_not_ready_while_records_wait_and_none_is_stored(
     pass_time(timedelta(seconds=1))
     told = assert_problem(await api.get("/readyz"), 503)["detail"]
     assert "nothing of idtrail.events[0] was stored since" in told
+
+
+async def test_it_says_which_hangs_before_whoever_asks_gives_up(
+    api: httpx.AsyncClient, using: As, log: Log, failing: StoreThatFails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.api.health.ANSWER_SECONDS", 0.05)
+    headers = using()
+    log.hangs = True
+    found = (await api.get("/api/v1/health", headers=headers)).json()
+    assert found["trouble"] == ["the broker is away: it did not answer within 0.05 s"]
+    failing.hangs = Event()
+    told = assert_problem(await api.get("/readyz"), 503)["detail"]
+    failing.hangs.set()
+    assert told == "the store is away: it did not answer within 0.05 s"
 
 
 async def test_health_names_a_silent_source_and_a_sink_that_stands_still(

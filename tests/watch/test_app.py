@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from idtrail.cli.watch.app import WatchApp
+from idtrail.cli.watch.pages import help_page, text_of
 from idtrail.cli.watch.source import Message
 from schemas.errors import Away
 from tests.watch.support import NOW, PlayedSource, ago, answers, failure, health, incident, integration, uuid
@@ -121,6 +122,29 @@ async def test_every_size_shows_what_it_has_room_for_and_may_change() -> None:
             lines = await until(pilot, app, fits(size, there, absent))
             # From 140 columns on, the integrations stand beside the lists.
             assert ("integration " in lines[2]) is (size[0] == 200)
+
+
+async def test_keys_are_for_the_same_list_after_the_terminal_was_too_small() -> None:
+    app = WatchApp(played(), Clock())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, app, shows(">miro"))
+        await pilot.press("tab")
+        await until(pilot, app, shows(">16:41:00"))
+        await pilot.resize_terminal(50, 24)
+        await until(pilot, app, shows("idtrail watch needs 60 columns"))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, app, shows(">16:41:00"))
+        await pilot.press("enter")
+        await until(pilot, app, shows("user_update_provision · failure"))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_keys_wrap_under_themselves(width: int) -> None:
+    lines = text_of(help_page(), width - 2, NOW).splitlines()
+    assert all(len(line) <= width - 2 for line in lines)
+    wrapped = lines[lines.index(next(line for line in lines if "Tab," in line)) + 1]
+    assert wrapped.startswith(" " * 18)
+    assert wrapped.strip()
 
 
 def fits(size: tuple[int, int], there: list[str], absent: list[str]) -> Callable[[list[str]], bool]:

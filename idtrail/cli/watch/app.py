@@ -12,7 +12,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
-from textual.events import Resize
+from textual.events import DescendantFocus, Resize
 from textual.widgets import Input
 from textual.worker import Worker
 
@@ -93,6 +93,7 @@ class WatchApp(App[Exception]):
         self._asked: datetime | None = None
         self._asking = False
         self._last_id = ""
+        self._chosen = "incidents"
 
     def compose(self) -> ComposeResult:
         yield Lines(id="headline")
@@ -200,9 +201,16 @@ class WatchApp(App[Exception]):
         shares = heights(height - FRAME, *counts, beside=width >= WIDE)
         for name, share in shares._asdict().items():
             self.query_one(f"#{name}").styles.height = share
+        if self.focused is None:  # a terminal too small for the lists took it from them
+            self._list(self._chosen).focus()
 
     def _list(self, name: str) -> Listing:
         return self.query_one(f"#{name}", Listing)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Remember the list that keys are for."""
+        if isinstance(event.widget, Listing) and event.widget.id:
+            self._chosen = event.widget.id
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._tick)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
+from rich.table import Table
 
 from idtrail.cli.commands.events import show_event
 from idtrail.cli.commands.lifecycle import show_lifecycle
@@ -29,6 +30,13 @@ KEYS: Final = (
     ("p", "hold the lists still, go on; nothing is lost meanwhile"),
     ("r", "ask for all lists again"),
     ("Esc, q", "back; q on the lists ends"),
+)
+STATES: Final = (
+    ("", ""),
+    ("open", "it goes on"),
+    ("regressed", "again, after it had ended"),
+    ("quiet", "nobody tries any more"),
+    ("resolved", "a success ended it; it stays for an hour"),
 )
 
 
@@ -66,13 +74,11 @@ def help_page() -> Page:
     """The keys."""
 
     def draw(out: Console, now: datetime) -> None:
-        out.print("idtrail watch: failures and incidents as they come. Times are in UTC.\n", soft_wrap=True)
-        for keys, meaning in KEYS:
-            out.print(f"  {keys:<15} {meaning}", soft_wrap=True)
-        out.print(
-            "\nopen: it goes on. regressed: again, after it had ended. quiet: nobody tries any more.", soft_wrap=True
-        )
-        out.print("resolved: a success ended it; it stays on the screen for an hour.", soft_wrap=True)
+        out.print("idtrail watch: failures and incidents as they come. UTC.\n", soft_wrap=True)
+        rows = Table.grid(padding=(0, 2))
+        for keys, meaning in (*KEYS, *STATES):
+            rows.add_row(f"  {keys}", meaning)
+        out.print(rows)
 
     return Page(draw)
 
