@@ -12,6 +12,9 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import pyarrow as pa
+
+from queries.arrow import INCIDENTS_ARROW_SCHEMA
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.selection import Selection
 from queries.store import Store
@@ -146,11 +149,8 @@ class Page(NamedTuple):
     next: str | None
 
 
-COLUMNS: Final = (
-    "organization", "incident_id", "application_id", "application_name", "cause", "attribute", "detail", "http_status",
-    "attempts", "people", "groups", "affected", "first_at", "last_at", "first_event", "last_event", "episodes",
-    "since", "ended_at", "ended_by", "change_at", "change_event", "change_type", "change_actor",
-)  # fmt: skip
+COLUMNS: Final = tuple(name for name in INCIDENTS_ARROW_SCHEMA.names if name != "folded_at")
+"""Of the table, but for what tells its versions apart."""
 _LIST: Final = ", ".join(COLUMNS)
 _EPOCH: Final = "toDateTime64(0, 6, 'UTC')"
 _STATE: Final = (
@@ -240,3 +240,21 @@ def find_incident(store: Store, organization: str | None, beginning: str) -> Row
     if len(rows) > 1:
         raise SeveralIncidents(beginning[:32], [bytes(row["incident_id"]).hex() for row in rows])
     return rows[0]
+
+
+def stored_sql(ids: str) -> str:
+    """Incidents of organizations that were folded since, as their Arrow batch takes them. `ids` is the condition on
+    the id, `EVERY` or `SOME`."""
+    columns = ", ".join(map(_as_written, INCIDENTS_ARROW_SCHEMA))
+    return (
+        f"SELECT {columns} FROM incidents FINAL WHERE organization IN {{organizations:Array(String)}}"
+        f" AND folded_at >= {{folded_since:Int64}} AND {ids}"
+    )
+
+
+def _as_written(column: pa.Field[Any]) -> str:
+    if pa.types.is_timestamp(column.type):
+        return f"toUnixTimestamp64Micro({column.name})"
+    if pa.types.is_fixed_size_binary(column.type) and column.name != "incident_id":  # which is bytes there too
+        return f"UUIDStringToNum(toString({column.name}))"
+    return column.name

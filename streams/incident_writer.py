@@ -12,7 +12,8 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
-from queries.runs import SOME, copies_sql
+from queries.incidents import stored_sql
+from queries.runs import EVERY, SOME, copies_sql
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import Incident
 from streams.interest import Application, Attempt, Interest, Known
@@ -21,15 +22,6 @@ from streams.writer import insert_patiently, patiently
 
 SETTLE_US: Final = 10 * 60 * 1_000_000
 """How far back other workers' rows are looked for: longer than one takes from reading the clock to its insert."""
-AS_STORED: Final = (
-    "SELECT organization, incident_id, application_id, application_name, cause, attribute, detail, http_status,"
-    " attempts, people, groups, affected, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at),"
-    " UUIDStringToNum(toString(first_event)), UUIDStringToNum(toString(last_event)), episodes,"
-    " toUnixTimestamp64Micro(since), toUnixTimestamp64Micro(ended_at), UUIDStringToNum(toString(ended_by)),"
-    " toUnixTimestamp64Micro(change_at), UUIDStringToNum(toString(change_event)), change_type, change_actor,"
-    " folded_at FROM incidents FINAL WHERE organization IN {organizations:Array(String)}"
-    " AND folded_at >= {folded_since:Int64}"
-)
 
 Publish = Callable[[Sequence[Incident]], Awaitable[None]]
 """Returns when the topic has confirmed all of them."""
@@ -107,11 +99,9 @@ class IncidentWriter:
         self, organizations: Collection[str], folded_since: int = 0, ids: Collection[bytes] | None = None
     ) -> list[tuple[Incident, int]]:
         parameters: dict[str, object] = {"organizations": sorted(organizations), "folded_since": folded_since}
-        wanted = AS_STORED
         if ids is not None:
-            wanted = f"{AS_STORED} AND {SOME}"
             parameters["ids"] = [one.hex() for one in ids]
-        found = self._store.query(wanted, parameters, BULK_LIMITS)
+        found = self._store.query(stored_sql(EVERY if ids is None else SOME), parameters, BULK_LIMITS)
         return [(Incident(*row), folded_at) for *row, folded_at in found]
 
 
