@@ -157,8 +157,8 @@ NOTES: Final[dict[Cause, tuple[str, ...]]] = {
         "AWS IAM Identity Center takes one address, one telephone number and no empty texts, and refuses `<>;:%`.",
         "Several applications take only addresses of domains that they have verified.",
         "A mapping with a constant is not checked by the directory before it is sent.",
-        "A state is refused like a value: an account that is suspended, archived or not active at the application takes "
-        "no changes until it is made active there.",
+        "A state is refused like a value: an account that is suspended, archived or not active at the application "
+        "takes no changes until it is made active there.",
         "`idtrail events ID` shows what the refused value looks like beside the last one that was accepted.",
     ),
     Cause.MISSING_ATTRIBUTE: (
