@@ -14,7 +14,18 @@ from uuid import UUID
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
-CLOSED: Final = frozenset({"inactive", "deleted"})
+ABSENT: Final = "absent"
+ACTIVE: Final = "active"
+INACTIVE: Final = "inactive"
+DELETED: Final = "deleted"
+UNKNOWN: Final = "unknown"
+"""What an account is meant to be, or was confirmed to be."""
+REPORTED_ABSENT: Final = "reported_absent"
+"""Only of what was confirmed: the provider answered 404 when it was to be closed."""
+INTENDED: Final = (ABSENT, ACTIVE, INACTIVE, DELETED, UNKNOWN)
+CONFIRMED: Final = (*INTENDED, REPORTED_ABSENT)
+
+CLOSED: Final = frozenset({INACTIVE, DELETED})
 RETRY_WINDOW: Final = timedelta(hours=48)
 """A same attempt within this after the last of a run that failed counts as its retry."""
 
@@ -25,6 +36,17 @@ COLUMNS: Final = (
 """What the fold reads of an event."""
 
 Row = dict[str, Any]
+
+
+class Because(NamedTuple):
+    """What set a step off, or decided what an account is meant to be."""
+
+    kind: str
+    """directory, membership, binding, integration, retry, superseded, test or unknown."""
+    event_id: UUID | None
+    """The event that did; None where the log does not tell it for certain."""
+    text: str
+    """A few words for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +80,21 @@ class Account:
 
     application_id: str
     application: str
+    intended: str = ABSENT
+    """One of `INTENDED`: what the directory wants it to be."""
+    intended_since: datetime | None = None
+    """When that was decided: at the directory's own event where the log has it, else at the first attempt."""
+    intended_because: Because | None = None
+    confirmed: str = ABSENT
+    """One of `CONFIRMED`: what the provider last accepted."""
+    confirmed_since: datetime | None = None
+    test: bool = False
+    """Of the test user or group that an activation makes and takes away again."""
     attempted: str = ""
     """active, inactive or deleted: what the last attempt that says so meant the account to be."""
     attempted_at: datetime | None = None
-    confirmed: str = ""
-    """What the provider last accepted."""
     confirmed_at: datetime | None = None
+    """When the provider last accepted an attempt that says what the account is to be."""
     state: str = "unknown"
     """open, closed, reported_absent or unknown."""
     closing_since: datetime | None = None
@@ -137,10 +168,14 @@ class Fold:
             account.closing_since, account.closing_tries = None, 0
         account.closing_tries += closing
         account.attempted, account.attempted_at = step.account_state, step.occurred_at
+        if account.intended != step.account_state:
+            account.intended, account.intended_since = step.account_state, step.occurred_at
         account.last_try, account.last_outcome = step.occurred_at, step.outcome
         account.last_cause, account.last_detail = step.cause, step.detail
         if step.outcome == Outcome.SUCCESS:
-            account.confirmed, account.confirmed_at = step.account_state, step.occurred_at
+            account.confirmed_at = step.occurred_at
+            if account.confirmed != step.account_state:
+                account.confirmed, account.confirmed_since = step.account_state, step.occurred_at
         self._shut[account.application_id] = shut = _shut(self._shut.get(account.application_id, ""), step)
         if closing:
             account.state = shut or "open"

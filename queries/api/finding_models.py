@@ -104,14 +104,27 @@ class Step(Answer):
     retry_of: UUID | None = Field(description="The first of the failed attempts that this one repeats.")
 
 
+class Because(Answer):
+    """What decided it."""
+
+    kind: str = Field(description="directory, membership, binding, integration, retry, superseded, test or unknown.")
+    event_id: UUID | None = Field(description="The event; null where the log does not tell it for certain.")
+    text: str
+
+
 class Account(Answer):
     """Where the person stands in one application, as far as the log tells."""
 
     application_id: str
     application: str
+    intended: str = Field(description="What the directory wants it to be: absent, active, inactive, deleted, unknown.")
+    intended_since: datetime | None
+    intended_because: Because | None
+    test: bool = Field(description="Of the test user or group that an activation makes and takes away again.")
     attempted: str = Field(description="What the last attempt meant the account to be: active, inactive, deleted.")
     attempted_at: datetime | None
-    confirmed: str = Field(description="What the provider last accepted.")
+    confirmed: str = Field(description="What the provider last accepted; absent before it accepted anything.")
+    confirmed_since: datetime | None
     confirmed_at: datetime | None
     state: Literal["open", "closed", "reported_absent", "unknown"]
     closing_since: datetime | None = Field(description="When it was first meant to be closed, if it is.")
