@@ -22,7 +22,8 @@ LONGEST_FETCH_SECONDS: Final = 0.2
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no types
     """Fetches and seeks one after the other, and forgets what was fetched before a seek."""
 
-    logger = logging.getLogger("faust.transport.consumer")
+    logger = logging.getLogger("faust.consumer")
+    """As quiet as the rest of Faust's; mode would replace one that it has made itself."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

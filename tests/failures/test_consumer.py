@@ -144,3 +144,7 @@ async def test_a_fetch_keeps_to_the_partitions_that_were_active_when_it_began(
     assert thread.places == {COMMITTED}
     thread.go_on.set()
     await fetch
+
+
+def test_its_own_lines_are_as_quiet_as_the_rest_of_fausts() -> None:
+    assert SteadyConsumer.logger.name.startswith("faust.")
