@@ -145,8 +145,9 @@ class StoreThatFails:
     def __getattr__(self, name: str) -> Any:
         if self.failure is not None:
             raise self.failure
-        if self.hangs is not None:
-            return lambda *_: self.hangs and self.hangs.wait(30)
+        hangs = self.hangs
+        if hangs is not None:
+            return lambda *_: hangs.wait(30)
         return getattr(self._store, name)
 
 
