@@ -9,8 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import models
+from queries.api import event_models as models
 from queries.api.access import Given, Organization, Reader
+from queries.api.models import Token
 from queries.api.parameters import CursorText, Selected
 from queries.blame import blame_of
 from queries.counts import Dimension, count_by
@@ -87,7 +88,7 @@ async def stats(context: Given, chosen: Selected) -> Answer:
     return {**found._asdict(), "behind": sum(place.end - place.stored for place in lag), "log": log}
 
 
-@router.get("/whoami", response_model=models.Token)
+@router.get("/whoami", response_model=Token)
 def whoami(token: Reader) -> Answer:
     """What the token at hand allows."""
     return asdict(token)

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import finding_models, incident_models, models
+from queries.api import event_models, finding_models, incident_models
 from queries.api.access import Given, Organization
 from queries.api.context import Context
 from queries.api.findings import exposure_answer
@@ -45,8 +45,8 @@ Pages = Callable[[str | None], tuple[list[Any], str | None]]
 @router.get("/events", response_class=StreamingResponse, responses=_ZIP)
 async def events(context: Given, chosen: Selected, format: Form = Format.NDJSON) -> StreamingResponse:
     """All events that meet the filter, newest first, each as its copy in force tells it."""
-    rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), models.Event)
-    return await _file(context, "events", format, models.Event, rows, asdict(chosen))
+    rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), event_models.Event)
+    return await _file(context, "events", format, event_models.Event, rows, asdict(chosen))
 
 
 @router.get("/incidents", response_class=StreamingResponse, responses=_ZIP)
@@ -84,7 +84,7 @@ async def _file(
 ) -> StreamingResponse:
     """The response. What is wrong with the question is found before anything is sent; what fails afterwards cuts the
     file off, and no ZIP reader takes it for whole."""
-    if form.ocsf_version and model is not models.Event:
+    if form.ocsf_version and model is not event_models.Event:
         raise BadUsage(f"format: {form} is for events; {of} come as ndjson, csv or parquet")
     log = [
         {"topic": place.topic, "partition": place.partition, "stored": place.stored}

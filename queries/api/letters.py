@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import models
+from queries.api import letter_models as models
 from queries.api.access import Admin, Given, Organization
 from queries.api.context import Context
 from queries.api.parameters import CursorText, parse_when

@@ -1,0 +1,100 @@
+"""What the API answers about dead letters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from queries.api.models import Answer
+from queries.redrive import Outcome
+
+
+class LetterDecision(BaseModel):
+    """What was decided, or found out, about a letter."""
+
+    decision: str = Field(description="redriven, still_unreadable or discarded.")
+    decided_at: datetime
+    decided_by: str = Field(description="The token's name.")
+    reason: str = Field(description="Of one still unreadable: the short word of the newer error.")
+    message: str = Field(description="That error's sentence; of a discarded one, why it was discarded.")
+    event_id: UUID | None = Field(description="Of a redriven one.")
+
+
+class Letter(BaseModel):
+    """A record that could not be read, and the decision that made its state (or the last vain attempt)."""
+
+    letter_id: UUID
+    organization: str
+    source: str
+    position: str
+    reason: str
+    message: str
+    known_at: datetime
+    size: int
+    log_topic: str
+    log_partition: int
+    log_offset: int
+    state: Literal["waiting", "redriven", "discarded"]
+    attempts: int = Field(description="How often it was tried again.")
+    decision: str = Field(description="redriven, still_unreadable, discarded, or empty.")
+    decided_at: datetime | None
+    decided_by: str
+    decision_reason: str
+    decision_message: str
+    event_id: UUID | None
+
+
+class Letters(BaseModel):
+    """A page, newest first; a null `next` ends."""
+
+    items: list[Letter]
+    next: str | None
+
+
+class LetterDetail(Letter):
+    """One with its bytes; what is not UTF-8 in them is shown as U+FFFD."""
+
+    raw: str | None = Field(description="null: the log has them no more.")
+    decisions: list[LetterDecision] = Field(description="All of them, the oldest first.")
+
+
+class LetterResult(Answer):
+    """What became of a letter; of a dry run, what would."""
+
+    letter_id: UUID
+    source: str
+    position: str
+    outcome: Outcome
+    reason: str
+    message: str
+    event_id: UUID | None
+
+
+class LetterResults(BaseModel):
+    """A page, newest letters first; a null `next` ends."""
+
+    items: list[LetterResult]
+    next: str | None
+    dry_run: bool
+
+
+class LetterCount(BaseModel):
+    """Letters of one reason and source."""
+
+    reason: str
+    source: str
+    letters: int
+    waiting: int
+    redriven: int
+    discarded: int
+    first: datetime = Field(description="When the log got the first of them.")
+    last: datetime
+
+
+class LetterCounts(BaseModel):
+    """The most first."""
+
+    items: list[LetterCount]
