@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-_QUIET: Final = ("faust", "mode", "uvicorn", "httpx", "asyncio", "clickhouse_connect")
+_QUIET: Final = ("faust", "mode", "uvicorn", "httpx", "asyncio", "clickhouse_connect", "botocore", "aiobotocore")
 """Libraries whose own lines are shown from warnings up."""
 _SILENT: Final = ("aiokafka", "clickhouse_connect.driver")
 """Libraries that log what they also raise, at every attempt of a retry: ours say it once."""

@@ -15,6 +15,9 @@ BLOCK_BYTES: Final = 4 * 1024 * 1024
 """Fetched at once. The libraries' own would be 50 MB, twice in memory."""
 
 _STAMPS: Final = ("ETag", "etag", "md5Hash", "generation", "LastModified", "updated", "created")
+_CREDENTIALS: Final = (
+    "idtrail takes those of the environment, of the provider's own files, or of the machine's role (docs/imports.md)"
+)
 
 
 class StoredObject(NamedTuple):
@@ -100,4 +103,5 @@ def _stamp(info: dict[str, Any]) -> str:
 
 
 def _told(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:300] or type(error).__name__
+    told = (str(error).splitlines() or [""])[0][:300] or type(error).__name__
+    return f"{told}: {_CREDENTIALS}" if "credentials" in told.lower() else told

@@ -34,18 +34,18 @@ class Watched:
     dead_lettered: int = 0
     by_type: Counter[str] = field(default_factory=Counter)
     unfinished: dict[str, str] = field(default_factory=dict)
-    """Files that end early, by name, and where and why: they are tried again when they change."""
+    """Files that end early, by place, and where and why: they are tried again when they change."""
 
-    def add(self, told: FileSummary) -> None:
-        """Count what was read of one file."""
+    def add(self, told: FileSummary, place: str) -> None:
+        """Count what was read of the file at `place`."""
         self.files += not told.stopped
         self.read += told.read
         self.accepted += told.accepted
         self.dead_lettered += told.dead_lettered
         self.by_type += told.by_type
-        self.unfinished.pop(told.name, None)
+        self.unfinished.pop(place, None)
         if told.stopped:
-            self.unfinished[told.name] = told.stopped
+            self.unfinished[place] = told.stopped
 
     @property
     def complete(self) -> bool:
@@ -105,7 +105,7 @@ class Watch:
 
     async def _is_due(self, file: Found, place: str) -> bool:
         if file.fault:
-            return self.watched.unfinished.get(file.name) != file.fault
+            return self.watched.unfinished.get(place) != file.fault
         if self._cut_off.get(place) == file.stamp:
             return False
         if await asyncio.to_thread(self._journal.stamp, place, self._organization or "") == file.stamp:
@@ -122,10 +122,10 @@ class Watch:
             told.stopped, told.passing = f"{error}", True
         except asyncio.CancelledError:
             told.stopped = "interrupted: it is read again at the next start"
-            self.watched.add(told)
+            self.watched.add(told, place)
             raise
-        told_before = self.watched.unfinished.get(told.name) == told.stopped
-        self.watched.add(told)
+        told_before = self.watched.unfinished.get(place) == told.stopped
+        self.watched.add(told, place)
         if not (told.passing and told_before):  # nobody wants to read every minute that the broker is away
             self._on_file(told)
         if file.fault:

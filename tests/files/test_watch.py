@@ -129,9 +129,18 @@ async def test_a_file_that_is_never_finished_is_told_at_the_end_and_read_again_b
     put(watching.folder / "a.json", b"[" + lines(1))
     watched = await watching.run(lambda: None)
     assert not watched.complete
-    assert "cut off" in watched.unfinished["a.json"]
+    assert "cut off" in watched.unfinished[str(watching.folder / "a.json")]
     await watching.run()
     assert len(watching.told) == 2
+
+
+async def test_half_of_a_file_is_not_made_whole_by_another_folders_file_of_its_name(watching: Watching) -> None:
+    half, whole = watching.folder / "1" / "a.json", watching.folder / "2" / "a.json"
+    for path, content in ((half, b"[" + lines(1)), (whole, lines(1))):
+        path.parent.mkdir()
+        put(path, content)
+    watched = await watching.run(paths=[str(half.parent), str(whole.parent)])
+    assert (watched.complete, list(watched.unfinished)) == (False, [str(half)])
 
 
 async def test_bad_records_are_buried_once_and_counted(watching: Watching) -> None:
