@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 import pytest
 from httpx_sse import ServerSentEvent
+from typer.main import get_command
 
+from idtrail.cli import app, register_commands
 from idtrail.cli.client import Parameters
 from idtrail.cli.commands.tail import Widths, line
 from idtrail.cli.following import follow
@@ -92,6 +94,16 @@ def test_an_incident_says_how_it_stands() -> None:
     expected = "11:00:00    statsig    incident       9 people         open · credentials: token expired"
     assert line("incident", incident, NOON, None).plain.split() == expected.split()
     assert line("incident", incident, NOON, NARROW).cell_len == 80
+
+
+def test_it_is_narrowed_as_the_list_of_events_is() -> None:
+    register_commands()
+    events, tail = (
+        {option for parameter in found.params for option in parameter.opts}
+        for found in (get_command(app).commands[name] for name in ("events", "tail"))  # type: ignore[attr-defined]  # because it is a group
+    )
+    of_a_list = {"event_id", "--until", "--limit", "--unplaced", "--raw"}
+    assert events - of_a_list <= tail
 
 
 def message(number: int, name: str = "event") -> ServerSentEvent:

@@ -28,22 +28,30 @@ TODAY: Final = timedelta(hours=12)
 def tail(
     failures: Annotated[bool, typer.Option("--failures", help="Only attempts that failed.")] = False,
     incidents: Annotated[bool, typer.Option("--incidents", help="Incidents, as they begin, change and end.")] = False,
-    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
-    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
-    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
-    person: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
     since: Annotated[str | None, typer.Option(help="Begin with what was logged since: an age (10m), a time.")] = None,
+    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
+    outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
+    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
+    incident: Annotated[str | None, typer.Option(help="Failures of this incident: its id, or the beginning.")] = None,
+    text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show events as they are logged, one line each, until Ctrl-C. A lost connection is taken up where it broke."""
     kinds = ["failures"] * failures + ["incidents"] * incidents
     parameters = {
         "kinds": kinds or ["events"],
-        "application": app_name,
-        "type": event_type,
-        "cause": cause,
-        "subject": person,
         "since": since,
+        "type": event_type,
+        "outcome": outcome,
+        "cause": cause,
+        "application": app_name,
+        "subject": subject,
+        "actor": actor,
+        "incident": incident and Api(load_settings()).get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
+        "text": text,
     }
     out = console()
     widths = Widths.of(out.width) if out.is_terminal else None
