@@ -18,18 +18,17 @@ from textual.worker import Worker
 
 from idtrail.cli.watch import pages
 from idtrail.cli.watch.board import Board, matching
+from idtrail.cli.watch.layout import CSS, HEIGHTS, LEAST_HEIGHT, LEAST_WIDTH, WIDE, WIDTHS
 from idtrail.cli.watch.listing import Listing
 from idtrail.cli.watch.page_screen import Clock, Lines, PageScreen
+from idtrail.cli.watch.page_source import PageSource
+from idtrail.cli.watch.prompt import Prompt
 from idtrail.cli.watch.source import Source, waits
 from idtrail.cli.watch.tables import FAILURES, INCIDENTS, INTEGRATIONS, footer, heights
 from schemas.errors import IdtrailError
 
 Item = dict[str, Any]
 
-LEAST_WIDTH: Final = 60
-LEAST_HEIGHT: Final = 12
-WIDE: Final = 140
-"""From this width on, the integrations stand beside the lists."""
 FRAME: Final = 3
 """Lines around the lists: the answer, the state of the feed, the keys."""
 DRAW_SECONDS: Final = 0.25
@@ -40,9 +39,6 @@ Sleep = Callable[[float], Awaitable[None]]
 
 OF_THE_LISTS: Final = frozenset({"help", "filter", "unfilter", "pause", "reload", "life"})
 
-_WIDTHS = [(0, "-tiny"), (LEAST_WIDTH, "-narrow"), (WIDE, "-wide")]
-_HEIGHTS = [(0, "-flat"), (LEAST_HEIGHT, "-tall")]
-
 
 class WatchApp(App[Exception]):
     """The lists. What it knows is the board's; what it does not know, it asks the source.
@@ -51,27 +47,9 @@ class WatchApp(App[Exception]):
     """
 
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
-    CSS = """
-    Screen { layout: vertical; overflow: hidden; }
-    #headline, #status, #footer { height: 1; width: 1fr; }
-    #headline { text-style: bold; }
-    #footer { dock: bottom; }
-    #sizes { display: none; width: 1fr; }
-    #body { height: 1fr; }
-    #lists { height: 1fr; width: 1fr; }
-    #beside { height: auto; }
-    #ask { display: none; border: none; height: 1; padding: 0; }
-    .asking #ask { display: block; }
-    .asking #footer { display: none; }
-    .-narrow #body { layout: vertical; }
-    .-wide #body { layout: horizontal; }
-    .-wide #beside { width: 64; height: 1fr; margin-left: 2; }
-    .-tiny #body, .-tiny #headline, .-tiny #status, .-flat #body, .-flat #headline, .-flat #status { display: none; }
-    .-tiny #sizes, .-flat #sizes { display: block; }
-    VerticalScroll { scrollbar-size: 0 0; padding: 0 1; }
-    """
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+c", "quit", show=False, priority=False),
         Binding("question_mark,f1", "help", show=False),
@@ -87,8 +65,8 @@ class WatchApp(App[Exception]):
         self.animation_level = "none"
         self.board = Board()
         self._source, self._clock, self._sleep = source, clock, sleep
+        self._pages = PageSource(source)
         self._text = ""
-        self._asked_for = ""
         self._said = ""
         self._asked: datetime | None = None
         self._asking = False
@@ -107,11 +85,9 @@ class WatchApp(App[Exception]):
                 yield Listing(INTEGRATIONS, "application_id", "no integration was seen yet", id="integrations")
                 yield Lines(id="pipeline")
         yield Lines(id="footer")
-        yield Input(id="ask", compact=True)
+        yield Prompt(id="ask")
 
     def on_mount(self) -> None:
-        self.query_one("#ask", Input).cursor_blink = False
-        self.query_one("#ask", Input).can_focus = False
         self.query_one("#incidents").focus()
         self._work(self._follow)
         self.set_interval(DRAW_SECONDS, self._tick)
@@ -204,6 +180,10 @@ class WatchApp(App[Exception]):
         if self.focused is None:  # a terminal too small for the lists took it from them
             self._list(self._chosen).focus()
 
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one("#ask", Prompt)
+
     def _list(self, name: str) -> Listing:
         return self.query_one(f"#{name}", Listing)
 
@@ -237,12 +217,12 @@ class WatchApp(App[Exception]):
 
     def action_filter(self) -> None:
         """Ask for the text that rows must have."""
-        self._prompt("filter", "rows with this text (Esc: all): ", self._text)
+        self._prompt.ask("filter", "rows with this text (Esc: all): ", self._text)
 
     def action_unfilter(self) -> None:
         """Every row again."""
         self._text = self._said = ""
-        self._close_prompt()
+        self._prompt.close()
         self._tick()
 
     def action_life(self) -> None:
@@ -252,48 +232,31 @@ class WatchApp(App[Exception]):
         if item is not None and focused is self._list("failures") and (person := pages.person_of(item)):
             self._open_life(person)
         elif item is not None and focused is self._list("incidents"):
-            self._fetch(lambda: self._life_of_incident(item))
+            self._fetch(lambda: self._pages.life_of_incident(item))
         else:
-            self._prompt("life", "whose lifecycle? id, user name or mail address: ", "")
+            self._prompt.ask("life", "whose lifecycle? id, user name or mail address: ", "")
 
     def on_listing_opened(self, opened: Listing.Opened) -> None:
         """Enter."""
         if opened.listing.id == "incidents":
-            self._fetch(lambda: self._incident(opened.item))
+            self._fetch(lambda: self._pages.incident(opened.item))
         elif opened.listing.id == "failures":
-            self._fetch(lambda: self._failure(opened.item["event_id"]))
+            self._fetch(lambda: self._pages.failure(opened.item["event_id"]))
         elif opened.item["last_failure"]:
-            self._fetch(lambda: self._failure(opened.item["last_failure"]["event_id"]))
+            self._fetch(lambda: self._pages.failure(opened.item["last_failure"]["event_id"]))
 
     def on_input_changed(self, changed: Input.Changed) -> None:
         """A filter acts while it is typed."""
-        if self._asked_for == "filter":
+        if self._prompt.purpose == "filter":
             self._text = changed.value
             self._tick()
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
         """Enter in the prompt."""
-        wanted, text = self._asked_for, submitted.value.strip()
-        self._close_prompt()
-        if wanted == "life" and text:
-            self._fetch(lambda: self._life(text, None))
-
-    def _prompt(self, wanted: str, placeholder: str, value: str) -> None:
-        self._asked_for = ""
-        self._before = self.focused
-        ask = self.query_one("#ask", Input)
-        ask.placeholder, ask.value = placeholder, value
-        self.screen.add_class("asking")
-        ask.can_focus = True
-        ask.focus()
-        self._asked_for = wanted
-
-    def _close_prompt(self) -> None:
-        if self._asked_for:
-            self._asked_for = ""
-            self.query_one("#ask", Input).can_focus = False
-            self.screen.remove_class("asking")
-            (self._before or self._list("incidents")).focus()
+        purpose, text = self._prompt.purpose, submitted.value.strip()
+        self._prompt.close()
+        if purpose == "life" and text:
+            self._fetch(lambda: self._pages.life(text, None))
 
     # Pages
 
@@ -301,7 +264,7 @@ class WatchApp(App[Exception]):
         self.push_screen(PageScreen(page, self._clock, self._open_life))
 
     def _open_life(self, person: pages.Person) -> None:
-        self._fetch(lambda: self._life(person.subject_id, person.organization))
+        self._fetch(lambda: self._pages.life(person.subject_id, person.organization))
 
     def _fetch(self, page: Callable[[], Awaitable[pages.Page]]) -> None:
         """Open what is asked for; what goes wrong is told in the second line."""
@@ -317,17 +280,3 @@ class WatchApp(App[Exception]):
 
         self._said = "asking …"
         self._work(fetch, group="pages")
-
-    async def _incident(self, item: Item) -> pages.Page:
-        return pages.incident_page(await self._source.incident(item["incident_id"]))
-
-    async def _failure(self, event_id: str) -> pages.Page:
-        return pages.failure_page(await self._source.event(event_id))
-
-    async def _life_of_incident(self, item: Item) -> pages.Page:
-        found = await self._source.incident(item["incident_id"])
-        people = pages.people_of(found)
-        return await self._life(people[0].subject_id, people[0].organization) if people else pages.incident_page(found)
-
-    async def _life(self, person: str, organization: str | None) -> pages.Page:
-        return pages.lifecycle_page(await self._source.lifecycle(person, organization))
