@@ -14,7 +14,7 @@ from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.store import Store
-from schemas.errors import NotFound
+from schemas.errors import BadUsage, NotFound
 from schemas.times import LATEST, SENTINEL, to_microseconds
 
 Row = dict[str, Any]
@@ -138,12 +138,18 @@ def list_dead_letters(store: Store, wanted: LetterFilter, *, cursor: str | None 
 
 
 def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> Row:
-    """One with its state and all `decisions`, the oldest first. Raises `NotFound`."""
+    """One with its state and all `decisions`, the oldest first.
+
+    Raises `NotFound`, and `BadUsage` when it is a letter of several organizations: a file that was imported for each.
+    """
     parameters = {"organization": _scope(organization), "letter_id": str(letter_id)}
     rows = store.query_dicts(_ONE, parameters)
     if not rows:
         raise NotFound(f"no dead letter {letter_id}")
-    (row,) = _with_decisions(store, organization, rows[:1])
+    if len(rows) > 1:
+        owners = ", ".join(sorted(repr(row["organization"]) for row in rows))
+        raise BadUsage(f"dead letter {letter_id} is of several organizations: name one of {owners}")
+    (row,) = _with_decisions(store, organization, rows)
     decisions = store.query_dicts(_DECISIONS, {**parameters, "organization": row["organization"]})
     return {**row, "decisions": [{**found, "event_id": _event(found["event_id"])} for found in decisions]}
 

@@ -102,6 +102,15 @@ def test_one_is_shown_to_its_organization_only(trail: Trail) -> None:
     assert list_dead_letters(trail.store, LetterFilter("another")).items == []
 
 
+def test_one_of_several_organizations_is_not_guessed(trail: Trail) -> None:
+    (letter_id,) = letters(trail, 1)
+    other = f"{trail.organization}-other"
+    letters(replace(trail, organization=other), 1)
+    with pytest.raises(BadUsage, match=f"name one of '{trail.organization}', '{other}'"):
+        get_dead_letter(trail.store, None, letter_id)
+    assert get_dead_letter(trail.store, other, letter_id)["organization"] == other
+
+
 def test_an_age_means_the_same_times_on_every_page(trail: Trail) -> None:
     letters(trail, 4)
     first = LetterFilter(trail.organization, since=NOON, until=NOON + timedelta(hours=1), range_asked="1h to now")

@@ -110,10 +110,12 @@ def count_letters(
 
 @letters.command("show")
 def show_letter(
-    letter_id: Annotated[UUID, typer.Argument(help="Its id, from the list.")], as_json: Json = False
+    letter_id: Annotated[UUID, typer.Argument(help="Its id, from the list.")],
+    organization: Organization = None,
+    as_json: Json = False,
 ) -> None:
     """Show one with what was decided about it and its bytes, read from the log."""
-    letter = Api(load_settings()).get(f"{PATH}/{letter_id}")
+    letter = Api(load_settings()).get(f"{PATH}/{letter_id}", {"organization": organization})
     if as_json:
         print_json(letter)
         return
