@@ -100,6 +100,18 @@ Failures are one incident when they have the same organization, application, [ca
 texts that differ only in noise. What is noise is told by rules, not by likeness, so that the same failure always has
 the same incident, whatever came before it. A failure of no known application belongs to none.
 """
+_SHOWN: Final = """## What is shown of a text
+
+The provider's texts are shown as it wrote them, but for personal data. Secrets become `[redacted]`, mail addresses
+`[address]`, and a value that the event itself sent is told by its attribute alone: of
+`title 'Head of Widgets' is too long` there is `title '[value of title]' is too long`. So are a person's own names and
+user name, pieces of a value in quotes, which a provider cut short, and telephone numbers in another spacing. What says
+what to mend stays: ids, roles and entitlements, names of groups and of attributes, and the words that such texts
+are made of, such as `user`, unless they stand in quotes as the value. A value that the record does not tell cannot be
+known for one: where it has no `changes`, a quoted value is shown. The record's own bytes, in `idtrail events show`,
+are as they came.
+
+"""
 _END: Final = """## How one ends
 
 A person or group is in trouble from a failure until a success. Whose success it takes depends on the cause:
@@ -136,7 +148,7 @@ Events whose time cannot be believed belong to an incident's list of events, and
 
 def incident_page() -> str:
     """The whole page."""
-    lines = (_HEAD, *_texts(), _END, *_endings(), _PICTURE, *_states(), _REST.rstrip("\n"))
+    lines = (_HEAD, *_texts(), _SHOWN + _END, *_endings(), _PICTURE, *_states(), _REST.rstrip("\n"))
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from schemas.credentials import MARK
 from schemas.events import Event, Kind
 from schemas.facts import Facts
+from schemas.withheld import MAX_VALUES, MAX_WORD, ORDINARY, PLACEHOLDER, QUOTED, SHORTEST_WORD
 
 NONE: Final = bytes(16)
 """The incident of what did not fail."""
@@ -26,27 +27,6 @@ BETWEEN: Final = " · "
 """Between the texts of one answer, in the facts' detail."""
 MAX_PATTERN: Final = 160
 """Providers say what is wrong first; what comes later may be cut off, at a place that depends on the noise."""
-SHORTEST_WORD: Final = 3
-MAX_VALUES: Final = 500
-"""Of an event that are looked for in the text."""
-MAX_WORD: Final = 256
-
-_ORDINARY: Final = frozenset(
-    "account accounts active address admin administrator attribute contact default department display email employee "
-    "error external false field first full given group groups guest home inactive invalid last mail manager member "
-    "members missing mobile name none normal null office organization other owner password permission phone primary "
-    "required role roles seat support system team test title token true type unknown user username users value work "
-    "workspace".split()
-)
-"""Words of the texts themselves, also where they are the value that was sent: `User already exists` is said of
-everybody, of the user type `User` too."""
-
-_QUOTED = re.compile(
-    r"""(?x) "(?!SCOPE")[^"]*" | (?<!\w)'(?!SCOPE')(?: [^'] | (?<=\w)'(?=\w) )*'(?!\w) | `(?!SCOPE`)[^`]*`
-    | \u201c[^\u201d]*\u201d | \u201e[^\u201c\u201d]*[\u201c\u201d] | \u2018[^\u2019]*\u2019 | «[^»]*» | »[^«]*«
-    """.replace("SCOPE", r"[a-z_]+(?::[a-z_]+)+")
-)
-"""But for a permission's name, such as `users:write`: which one is missing is the trouble."""
 _LABELLED = re.compile(
     r"\b(?:request|correlation|trace|span|ray|reference|ref|activity|session|incident|error|log|transaction|event)"
     r"[\s_-]?(?:id|uuid|no|number|key)\b"
@@ -98,10 +78,10 @@ def _quiet(text: str, words: Iterable[str]) -> str:
     """One part of a text, without noise and without the status that it may begin with."""
     while match := _STATUS.match(text):
         text = text[match.end() :]
-    text = text.replace("[address]", "#").replace(MARK, "#")
+    text = PLACEHOLDER.sub("#", text.replace("[address]", "#").replace(MARK, "#"))
     for word in words:
         text = _without(text, word)
-    for noise in (_LINK, _QUOTED, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
+    for noise in (_LINK, QUOTED, _LABELLED, _NUMBERED, _DATE_WORDS, _CLOCK_WORDS, _COUNTED):
         text = noise.sub("#", text)
     return _REPEATED.sub(r"\1", _SPACE.sub(" ", _NOISE.sub("# ", text))).strip(_EDGES)
 
@@ -136,7 +116,7 @@ def own_words(event: Event, found: Facts) -> frozenset[str]:
         if isinstance(value, str):
             if SHORTEST_WORD <= len(value) <= MAX_WORD:
                 word = value.casefold()
-                if word in text and word not in _ORDINARY:
+                if word in text and word not in ORDINARY:
                     words.add(word)
         elif isinstance(value, list):
             told += value

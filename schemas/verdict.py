@@ -18,6 +18,7 @@ from schemas.jsontext import encode
 from schemas.member import misses_member
 from schemas.outcome import Evidence, Outcome, judge
 from schemas.redaction import redact_text
+from schemas.withheld import withhold
 from schemas.wording import says_wrong_address
 
 MAX_DETAIL: Final = 500
@@ -31,7 +32,7 @@ _ATTRIBUTE_CAUSES = frozenset(
 
 
 class Verdict(NamedTuple):
-    """The columns that depend on nothing but the type and the answer."""
+    """The columns that depend on nothing but the type and the answer, and what of the answer may be shown."""
 
     outcome: str
     http_status: int
@@ -46,6 +47,15 @@ class Verdict(NamedTuple):
 
 def verdict(event: Event, event_type: str) -> Verdict:
     """Outcome and cause of the attempt that `event` records."""
+    found = _read(event, event_type)
+    if not found.detail:
+        return found
+    # Before it is cut: of a value that stands there a part would remain.
+    detail = withhold(found.detail, event)[:MAX_DETAIL]
+    return found if detail == found.detail else found._replace(detail=detail)
+
+
+def _read(event: Event, event_type: str) -> Verdict:
     chain, error, success = event.message_chain, event.error_message or "", event.success
     if success is None and isinstance(event, DirectoryEvent):
         success = event.sso_token_success
@@ -92,5 +102,5 @@ _remembered = lru_cache(maxsize=4096)(_verdict)
 
 
 def shown(text: str) -> str:
-    """Running text fit to be shown: no secrets, no mail addresses, bounded."""
-    return redact_text(_ADDRESS.sub("[address]", text))[:MAX_DETAIL]
+    """Running text fit to be shown: no secrets, no mail addresses."""
+    return redact_text(_ADDRESS.sub("[address]", text))

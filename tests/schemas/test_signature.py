@@ -148,7 +148,16 @@ def test_what_an_event_says_of_its_own_person_is_noise() -> None:
         resource={"id": "u2", "type": "user", "username": "kofi.mensah", "displayName": "Kofi"},
     )
     assert ines == kofi != NONE
-    assert "kofi" in own_words(event, facts(event))
+    assert "kofi" not in facts(event).detail.casefold()
+
+
+def test_an_id_of_the_event_is_noise_where_the_text_tells_it() -> None:
+    one, event = failure(
+        error_message="404 Not Found: no account for abcdef", resource={"id": "abcdef", "type": "user"}
+    )
+    other, _ = failure(error_message="404 Not Found: no account for ghijkl", resource={"id": "ghijkl", "type": "user"})
+    assert one == other != NONE
+    assert "abcdef" in own_words(event, facts(event))
 
 
 def test_a_value_that_was_sent_is_noise() -> None:

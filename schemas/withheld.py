@@ -1,0 +1,251 @@
+"""A provider's text without the personal values that it quotes of what was sent to it.
+
+What is withheld is told by its attribute: `Invalid title '[value of title]'`. A value is only known by the event that
+sent it, so that a text about somebody else's is as the provider wrote it. Pure; ids, roles, and names of attributes and
+groups stay: they say what to mend.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from schemas.attribute import spelling
+from schemas.events import Event, Kind
+from schemas.parts import Resource
+
+SHORTEST_WORD: Final = 3
+"""Shorter values are found only in quotes."""
+MAX_VALUES: Final = 500
+"""Of an event that are looked for in the text."""
+MAX_WORD: Final = 256
+
+ORDINARY: Final = frozenset(
+    "account accounts active address admin administrator attribute contact default department display email employee "
+    "error external false field first full given group groups guest home inactive invalid last mail manager member "
+    "members missing mobile name none normal null office organization other owner password permission phone primary "
+    "required role roles seat support system team test title token true type unknown user username users value work "
+    "workspace".split()
+)
+"""Words of the texts themselves, also where they are the value that was sent: `User already exists` is said of
+everybody, of the user type `User` too."""
+
+QUOTED: Final = re.compile(
+    r"""(?x) "(?!SCOPE")[^"]*" | (?<!\w)'(?!SCOPE')(?: [^'] | (?<=\w)'(?=\w) )*'(?!\w) | `(?!SCOPE`)[^`]*`
+    | \u201c[^\u201d]*\u201d | \u201e[^\u201c\u201d]*[\u201c\u201d] | \u2018[^\u2019]*\u2019 | «[^»]*» | »[^«]*«
+    """.replace("SCOPE", r"[a-z_]+(?::[a-z_]+)+")
+)
+"""But for a permission's name, such as `users:write`: which one is missing is the trouble."""
+PLACEHOLDER: Final = re.compile(r"\[value of [^\]\s]{1,64}\]")
+
+_PUBLIC = frozenset({"id", "externalid", "active", "schemas", "meta", "roles", "entitlements"})
+"""Attributes that tell nothing personal, or what nothing else can be mended by."""
+_LINKS = frozenset({"members", "groups", "manager"})
+"""Their values are ids; what is said beside may be a name."""
+_OF_GROUP = frozenset({"displayName", "name", "name.formatted"})
+_NO_VALUE = frozenset({"type", "primary", "$ref", "ref", "schemas", "meta", "id"})
+_NAMES = frozenset({"displayname", "name", "formatted"})
+"""Their words are looked for too: providers turn them around."""
+_OF_RESOURCE: Final = {"username": "userName", "email": "emails", "display_name": "displayName"}
+_NO_FIELD = re.compile(r"[^\w.:$-]+", re.ASCII)
+_ID = re.compile(r"[\w-]*\d[\w-]*", re.ASCII)
+_PART = re.compile(r"[^\s,;()]+")
+_DIGITS = re.compile(r"\D+", re.ASCII)
+_PHONE = re.compile(r"\+?\d[\d\s().\u00a0/-]{4,30}\d", re.ASCII)
+_ELLIPSES: Final = " .\u2026"
+
+
+class _Value(NamedTuple):
+    """What an event sent, as it is looked for."""
+
+    attribute: str
+    word: str
+    name: bool
+
+
+class _Span(NamedTuple):
+    """A place in the text, and whose value it is."""
+
+    start: int
+    end: int
+    attribute: str
+
+
+def withhold(text: str, event: Event) -> str:
+    """`text` about the event's person or group, without what the event says of them. Total."""
+    if not text or event.kind not in (Kind.USER, Kind.GROUP):
+        return text
+    said = _said(text)
+    if not _may_repeat(said, event):
+        return text
+    folded, values = said.folded, list(_values(event))
+    spans = [*_in_quotes(folded, values), *_by_themselves(folded, values), *_numbers(text, values)]
+    if not spans:
+        return text
+    pieces: list[str] = []
+    done = 0
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if span.start >= done:
+            pieces += (text[done : span.start], f"[value of {span.attribute}]")
+        done = max(done, span.end)
+    return "".join((*pieces, text[done:]))
+
+
+class _Said(NamedTuple):
+    """A text as it is looked into; many events get the same one."""
+
+    folded: str
+    quoted: tuple[str, ...]
+    numbers: bool
+    """Something may be a telephone number."""
+
+
+@lru_cache(maxsize=1024)
+def _said(text: str) -> _Said:
+    folded = _folded(text)
+    quoted = [match[0][1:-1].strip(_ELLIPSES) for match in QUOTED.finditer(folded)]
+    quoted = [inner for inner in quoted if inner and not _known(inner[:MAX_WORD])]
+    return _Said(folded, tuple(quoted), _PHONE.search(text) is not None)
+
+
+def _may_repeat(said: _Said, event: Event) -> bool:
+    """Whether a closer look is needed: for most failures it is not, and it takes long."""
+    told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_)]
+    if event.resource is not None and event.kind is Kind.USER:
+        told += event.resource.__dict__.values()
+        told += (event.resource.__pydantic_extra__ or {}).values()
+    for _ in range(MAX_VALUES):
+        if not told:
+            break
+        value = told.pop()
+        if isinstance(value, dict):
+            told += value.values()
+        elif isinstance(value, list):
+            told += value[:MAX_VALUES]
+        elif value and value is not True and isinstance(value, str | int):
+            word = " ".join(_folded(str(value)[: MAX_WORD + 1]).split())
+            for part in (word, *_PART.findall(word)) if " " in word or "," in word else (word,):
+                if len(part) >= SHORTEST_WORD and part in said.folded and part not in ORDINARY:
+                    return True
+            if said.quoted and any(inner in word for inner in said.quoted):
+                return True
+            if "@" in word and word.partition("@")[0] in said.folded:
+                return True
+            if said.numbers and word[-1:].isdigit():
+                return True
+    return bool(told)
+
+
+def _folded(text: str) -> str:
+    """In one case, letter by letter: a place in it is the same place in the text."""
+    folded = text.casefold()
+    if len(folded) == len(text):
+        return folded
+    return "".join(fold if len(fold := letter.casefold()) == 1 else letter for letter in text)
+
+
+def _in_quotes(folded: str, values: list[_Value]) -> Iterator[_Span]:
+    """Whole values, and pieces of them where a provider cut them short."""
+    for match in QUOTED.finditer(folded):
+        inner = match[0][1:-1].strip(_ELLIPSES)
+        if not inner or _known(inner[:MAX_WORD]):
+            continue
+        piece = len(inner) >= SHORTEST_WORD and inner not in ORDINARY
+        for attribute, word, _ in values:
+            if inner == word.strip(_ELLIPSES) or (piece and inner in word and _holds(word, inner)):
+                yield _Span(match.start() + 1, match.end() - 1, attribute)
+                break
+
+
+def _holds(word: str, piece: str) -> bool:
+    return word.startswith(piece) or next(_places(word, piece), None) is not None
+
+
+def _by_themselves(folded: str, values: list[_Value]) -> Iterator[_Span]:
+    for attribute, word, name in values:
+        for part in (word, *_PART.findall(word)) if name else (word,):
+            if len(part) < SHORTEST_WORD or part not in folded or part in ORDINARY or _known(part):
+                continue
+            for start in _places(folded, part):
+                yield _Span(start, start + len(part), attribute)
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    """Where `word` stands by itself."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            yield at
+        at = text.find(word, end)
+
+
+def _numbers(text: str, values: list[_Value]) -> Iterator[_Span]:
+    """Telephone numbers, however they are spaced."""
+    sent = [(value.attribute, _DIGITS.sub("", value.word)) for value in values if _PHONE.fullmatch(value.word)]
+    for match in _PHONE.finditer(text) if sent else ():
+        digits = _DIGITS.sub("", match[0])
+        for attribute, number in sent:
+            if len(digits) >= 6 and (digits in number or number in digits):
+                yield _Span(match.start(), match.end(), attribute)
+                break
+
+
+def _values(event: Event) -> Iterator[_Value]:
+    """At most `MAX_VALUES`, in the record's order."""
+    told: list[tuple[str, str, Any]] = []
+    for change in reversed(event.changes or ()):
+        told += _told(change.field or "", change.from_) + _told(change.field or "", change.to)
+    if event.kind is Kind.GROUP:
+        told = [one for one in told if one[0] not in _OF_GROUP]
+    elif event.resource is not None:
+        told += _of_resource(event.resource)
+    for _ in range(MAX_VALUES):
+        if not told:
+            break
+        field, key, value = told.pop()
+        link = field in _LINKS
+        if isinstance(value, dict):
+            if field.startswith("urn:"):
+                told += (one for name, inner in value.items() for one in _told(name, inner))
+            else:
+                told += (
+                    (field, name.lower(), inner)
+                    for name, inner in value.items()
+                    if name.lower() not in _NO_VALUE and not (link and name.lower() == "value")
+                )
+        elif isinstance(value, list):
+            told += ((field, key, one) for one in reversed(value[:MAX_VALUES]))
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            word = _folded(" ".join(str(value)[: MAX_WORD + 1].split()))
+            if word and len(word) <= MAX_WORD and not (link and _ID.fullmatch(word)):
+                yield _Value(field, word, name=key in _NAMES)
+                if "@" in word:
+                    yield _Value(field, word.partition("@")[0], name=False)
+
+
+def _told(name: str, value: Any) -> list[tuple[str, str, Any]]:
+    """What is sent under a name: its attribute, its key, and itself; nothing where it is not personal."""
+    if value is None or value is True or value is False:
+        return []
+    field, key = _attribute(name[:MAX_WORD])
+    return [] if key in _PUBLIC else [(field, key, value)]
+
+
+@lru_cache(maxsize=1024)
+def _attribute(name: str) -> tuple[str, str]:
+    field = _known(name) or _NO_FIELD.sub("", name)[:64] or "attribute"
+    return field, field.lower()
+
+
+@lru_cache(maxsize=1024)
+def _known(name: str) -> str:
+    return spelling(name, known=True)
+
+
+def _of_resource(resource: Resource) -> Iterator[tuple[str, str, Any]]:
+    for name, value in (*resource.__dict__.items(), *(resource.__pydantic_extra__ or {}).items()):
+        if name != "type":
+            yield from _told(_OF_RESOURCE.get(name, name), value)
