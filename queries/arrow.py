@@ -61,6 +61,8 @@ EVENTS_ARROW_SCHEMA: Final = pa.schema(
         ("account_state", _TEXT),
         ("changed", pa.list_(_TEXT)),
         ("flags", pa.list_(_TEXT)),
+        ("group_id", _TEXT),
+        ("group_name", _TEXT),
         ("incident_id", pa.binary(16)),
         ("drift", pa.list_(_TEXT)),
     ]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AliasChoices, Field, ValidationError
 
+from schemas.association import ASSOCIATION_CHANGE
 from schemas.jsontext import decode_object
 from schemas.misfits import Misfit, settle
 from schemas.parts import (
@@ -197,6 +198,15 @@ class DirectoryEvent(DirectoryInsightsEvent):
     """Radius events name their user here."""
 
 
+class AssociationChange(DirectoryInsightsEvent):
+    """A group was bound to an application or unbound, or a person added to a group or removed. Not one of the twelve,
+    and what sets many of them off."""
+
+    event_type: Literal["association_change"] = ASSOCIATION_CHANGE
+    canonical = ASSOCIATION_CHANGE
+    association: dict[str, Any] | None = None
+
+
 Event = DirectoryInsightsEvent
 
 PROVISIONING_EVENTS: Final[tuple[type[DirectoryInsightsEvent], ...]] = (
@@ -224,6 +234,7 @@ ALIASES: Final[dict[str, str]] = {
 _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
     **{event.canonical: event for event in PROVISIONING_EVENTS},
     **{alias: next(e for e in PROVISIONING_EVENTS if e.canonical == name) for alias, name in ALIASES.items()},
+    ASSOCIATION_CHANGE: AssociationChange,
 }
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from schemas.events import DirectoryEvent, Event, Kind
+from schemas.association import Association, End, association_in
+from schemas.events import AssociationChange, DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
 from schemas.parts import Change
 from schemas.verdict import verdict
@@ -56,6 +57,9 @@ class Facts(NamedTuple):
     changed: tuple[str, ...]
     """Names of the attributes that the attempt set; values only of states, such as `active: false`."""
     flags: tuple[str, ...]
+    group_id: str
+    """The group that was bound to an application or unbound, or that somebody was added to or removed from."""
+    group_name: str
 
 
 class Subject(NamedTuple):
@@ -68,11 +72,17 @@ class Subject(NamedTuple):
 
 
 _NOBODY = Subject("", "", "", "")
+_NOTHING = End("", "")
 
 
 def facts(event: Event) -> Facts:
     """Everything that can be read off one event."""
     event_type = type_of(event)
+    found = _facts(event, event_type)
+    return _connecting(event, found) if type(event) is AssociationChange else found
+
+
+def _facts(event: Event, event_type: str) -> Facts:
     found = verdict(event, event_type)
     own, own_type, name, email = subject(event)
     if not email and event.kind is Kind.USER:
@@ -103,7 +113,30 @@ def facts(event: Event) -> Facts:
         _account_state(event),
         _changed(event),
         _flags(event, event_type, found.flag),
+        "",
+        "",
     )
+
+
+def _connecting(event: AssociationChange, found: Facts) -> Facts:
+    connected = association_in(event.association)
+    if connected is None:
+        return found
+    application, group = connected.application or _NOTHING, connected.group or _NOTHING
+    return found._replace(
+        action=connected.op,
+        application_id=application.id[:MAX_ID],
+        application_name=application.name[:MAX_NAME],
+        group_id=group.id[:MAX_ID],
+        group_name=group.name[:MAX_NAME],
+    )
+
+
+def _connected(connected: Association) -> Subject:
+    if connected.user is not None:
+        return Subject(connected.user.id, "user", connected.user.name, "")
+    group = connected.group or _NOTHING
+    return Subject(group.id, "user_group", group.name, "")
 
 
 def type_of(event: Event) -> str:
@@ -124,13 +157,20 @@ def _flags(event: Event, event_type: str, contradiction: str) -> tuple[str, ...]
 
 
 def subject(event: Event) -> Subject:
-    """Who or what the event is about: the account's person, the group, or the application."""
+    """Who or what the event is about: the account's person, the group, or the application.
+
+    Of an association: the person, or the group that is bound to an application.
+    """
     own, kind, name, email = _subject(event)
     return Subject(own[:MAX_ID], kind[:MAX_NAME], name[:MAX_NAME], email[:MAX_NAME])
 
 
 def _subject(event: Event) -> Subject:
     resource, kind = event.resource, event.kind
+    if kind is Kind.OTHER and type(event) is AssociationChange:
+        connected = association_in(event.association)
+        if connected is not None:
+            return _connected(connected)
     if kind is Kind.INTEGRATION:
         application = event.application
         if application is None:

@@ -92,6 +92,79 @@ def test_published_events_are_read(file: str, expected: dict[str, Any]) -> None:
     assert {name: found[name] for name in expected} == expected
 
 
+ADA = {"id": "5f", "type": "admin", "email": "ada@corp.example"}
+
+
+def connection(op: str, **ends: Any) -> dict[str, Any]:
+    sides = zip(("from", "to"), ends.items(), strict=False)
+    return {
+        "op": op,
+        "connection": {side: {"name": name, "type": kind, "object_id": f"{name}-1"} for side, (kind, name) in sides},
+    }
+
+
+@pytest.mark.parametrize(
+    ("association", "expected"),
+    [
+        pytest.param(
+            connection("add", USER_GROUP="sales", APPLICATION="slack"),
+            ("add", "sales-1", "user_group", "sales", "slack-1", "slack", "sales-1", "sales"),
+            id="a group bound to an application",
+        ),
+        pytest.param(
+            connection("remove", APPLICATION="slack", USER_GROUP="sales"),
+            ("remove", "sales-1", "user_group", "sales", "slack-1", "slack", "sales-1", "sales"),
+            id="unbound, written the other way round",
+        ),
+        pytest.param(
+            connection("add", USER_GROUP="sales", USER="ines"),
+            ("add", "ines-1", "user", "ines", "", "", "sales-1", "sales"),
+            id="somebody added to a group",
+        ),
+        pytest.param(
+            connection("remove", user_group="sales", user="ines"),
+            ("remove", "ines-1", "user", "ines", "", "", "sales-1", "sales"),
+            id="somebody removed from a group",
+        ),
+        pytest.param(
+            connection("add", USER="ines", APPLICATION="slack"),
+            ("add", "ines-1", "user", "ines", "slack-1", "slack", "", ""),
+            id="a person bound to an application",
+        ),
+    ],
+)
+def test_an_association_is_about_what_it_connects(association: dict[str, Any], expected: tuple[str, ...]) -> None:
+    found = event("association_change", association=association, initiated_by=ADA)
+    told = (
+        found.action, found.subject_id, found.subject_type, found.subject_name, found.application_id,
+        found.application_name, found.group_id, found.group_name,
+    )  # fmt: skip
+    assert told == expected
+    assert (found.kind, found.event_type, found.actor_id) == ("other", "association_change", "5f")
+
+
+@pytest.mark.parametrize(
+    "association",
+    [
+        pytest.param(None, id="none"),
+        pytest.param({}, id="empty"),
+        pytest.param(
+            {"type": "admin", "id": "5c86", "email": "user1@domain.com"}, id="as the vendor's document has it"
+        ),
+        pytest.param(connection("add", SYSTEM_GROUP="laptops", SYSTEM="mac"), id="devices"),
+        pytest.param(connection("update", USER_GROUP="sales", USER="ines"), id="neither added nor removed"),
+        pytest.param(connection("add", USER="ines", user="kofi"), id="two people"),
+        pytest.param({"op": "add", "connection": {"from": 1, "to": None}}, id="odd sides"),
+        pytest.param({"op": ["add"], "connection": []}, id="odd in every part"),
+        pytest.param("sales", id="a text"),
+    ],
+)
+def test_an_association_of_another_kind_is_about_who_made_it(association: Any) -> None:
+    found = event("association_change", association=association, initiated_by=ADA)
+    assert (found.subject_id, found.action, found.group_id, found.application_id) == ("5f", "", "", "")
+    assert found.flags == (("odd_association",) if isinstance(association, str) else ())
+
+
 @pytest.mark.parametrize("event_type", [*EVENT_TYPES, *ALIASES])
 def test_every_provisioning_type_has_its_class(event_type: str) -> None:
     found = from_object({"timestamp": "x", "event_type": event_type})

@@ -486,3 +486,57 @@ SELECT
 FROM attempts
 WHERE kind != 'other' AND application_id != ''
 GROUP BY organization, application_id;
+
+ALTER TABLE events_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_id LowCardinality(String);
+
+ALTER TABLE events ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_id LowCardinality(String);
+
+ALTER TABLE events_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_name LowCardinality(String);
+
+ALTER TABLE events ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_name LowCardinality(String);
+
+ALTER TABLE events_by_subject_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_id LowCardinality(String);
+
+ALTER TABLE events_by_subject ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_id LowCardinality(String);
+
+ALTER TABLE events_by_subject_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_name LowCardinality(String);
+
+ALTER TABLE events_by_subject ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS group_name LowCardinality(String);
+
+ALTER TABLE events_by_subject_view ON CLUSTER 'trail' MODIFY QUERY
+SELECT
+    organization, subject_id, occurred_at, event_id, fingerprint, version, occurred_text, time_quality, known_at,
+    source, trust, correlation_id, log_topic, log_partition, log_offset, event_type, kind, action, outcome,
+    subject_type, subject_name, subject_email, application_id, application_name, integration_id, actor_id,
+    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state,
+    changed, flags, group_id, group_name
+FROM events_local;
+
+CREATE TABLE IF NOT EXISTS associations_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    application_id LowCardinality(String),
+    group_id String,
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_id UUID,
+    fingerprint FixedString(16),
+    version Int64,
+    time_quality LowCardinality(String),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    action LowCardinality(String),
+    subject_id String,
+    application_name LowCardinality(String),
+    group_name LowCardinality(String),
+    actor_name LowCardinality(String)
+) ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY (organization, application_id, group_id, occurred_at, event_id, fingerprint)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS associations_view ON CLUSTER 'trail' TO associations_local AS
+SELECT
+    organization, application_id, group_id, occurred_at, event_id, fingerprint, version, time_quality, known_at,
+    action, subject_id, application_name, group_name, actor_name
+FROM events_local
+WHERE event_type = 'association_change' AND group_id != '';
+
+CREATE TABLE IF NOT EXISTS associations ON CLUSTER 'trail' AS associations_local
+ENGINE = Distributed('trail', currentDatabase(), 'associations_local', cityHash64(organization, application_id, group_id));
