@@ -137,6 +137,8 @@ MAX_READ: Final = 1000
 _INDEX = re.compile(r"\[[^\]]*\]?")
 _SEPARATORS = re.compile(r"[\s_-]")
 _URN = re.compile(_SCHEMA)
+_SEAM = re.compile(r"[a-z][A-Z]|[_$\d]", re.ASCII)
+"""What names of programs have and those of people have not: `ines.almeida` is nobody's attribute."""
 
 
 def attribute_in(text: str, *, of_group: bool = False) -> str:
@@ -163,7 +165,7 @@ def spelling(name: str, *, of_group: bool = False, known: bool = False) -> str:
 
     Names of an application's own are taken as they are, unless only those of RFC 7643 are meant (`known`).
     """
-    return _spelling(name, "" if known else "called", of_group)
+    return _spelling(name, "" if known else "field", of_group)
 
 
 def _spelling(named: str, kind: str, of_group: bool) -> str:
@@ -179,12 +181,16 @@ def _spelling(named: str, kind: str, of_group: bool) -> str:
     top = _NAMES.get(words[0], "")
     if not top:
         own = (
-            (kind == "called" or (kind == "extended" and steps[0][0].islower()))
+            (kind in ("called", "field") or (kind == "extended" and steps[0][0].islower()))
             and words[0] not in _NO_NAME
             and not path.startswith("/")
             and steps[0][0] not in "$"
         )
-        return ".".join(steps) if own and not (len(steps) == 1 and words[0] in _HOLDERS) else ""
+        if not own or (len(steps) == 1 and words[0] in _HOLDERS):
+            return ""
+        person = kind == "called" and len(steps) > 1 and words[-1] not in _ANY_PART
+        person = person and not _SEAM.search(" ".join(steps)) and not _URN.search(named)
+        return "" if person else ".".join(steps)
     part = words[1] if len(words) > 1 else ""
     inner = _PARTS.get(top, {}).get(part, "")
     if kind == "path" and part and not inner and part not in _ANY_PART:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.answer import read_answer
-from schemas.attribute import attribute_in
+from schemas.attribute import attribute_in, spelling
 from schemas.cause import CAUSES, Cause
 from schemas.classification import Answer, classify
 from schemas.events import DirectoryEvent, Event, Kind
@@ -51,8 +51,12 @@ def verdict(event: Event, event_type: str) -> Verdict:
     if not found.detail:
         return found
     # Before it is cut: of a value that stands there a part would remain.
-    detail = withhold(found.detail, event)[:MAX_DETAIL]
-    return found if detail == found.detail else found._replace(detail=detail)
+    detail = withhold(found.detail, event)
+    if detail == found.detail:
+        return found if len(detail) <= MAX_DETAIL else found._replace(detail=detail[:MAX_DETAIL])
+    # `property 'ines'`: what only a withheld value named is no attribute.
+    named = found.attribute in detail or spelling(found.attribute, known=True)
+    return found._replace(detail=detail[:MAX_DETAIL], attribute=found.attribute if named else "")
 
 
 def _read(event: Event, event_type: str) -> Verdict:

@@ -20,7 +20,8 @@ def blame_lines(blame: Item | None) -> list[str]:
         f"Refused: {blame['attribute']}{member}" + (f": {blame['refused_shape']}" if blame["refused_shape"] else "")
     ]
     if blame["accepted_event"]:
-        lines.append(f"Last accepted: {blame['accepted_shape']}")
+        same = blame["accepted_shape"] == blame["refused_shape"]
+        lines.append(f"Last accepted: {blame['accepted_shape']}" + (": its shape is not the reason" if same else ""))
         whose = blame["whose"].replace("same", "the same")
         lines.append(f"  by {whose}, {when(blame['accepted_at'])}")
         lines.append(f"  idtrail events {blame['accepted_event']}")

@@ -38,6 +38,18 @@ EVENT = "c0a80101-0000-5000-8000-000000000000"
             ],
             id="a member",
         ),
+        pytest.param(
+            NONE
+            | {"attribute": "members", "refused_shape": "empty", "accepted_shape": "empty", "accepted_event": EVENT}
+            | {"accepted_at": "2026-03-19T11:02:00Z", "whose": "another group"},
+            [
+                "Refused: members: empty",
+                "Last accepted: empty: its shape is not the reason",
+                "  by another group, 2026-03-19 11:02:00",
+                f"  idtrail events {EVENT}",
+            ],
+            id="what looks alike was accepted",
+        ),
     ],
 )
 def test_what_was_refused_stands_beside_what_was_accepted(blame: dict[str, Any] | None, lines: list[str]) -> None:

@@ -144,6 +144,12 @@ def test_the_cause_and_the_attribute_are_told_by_the_whole_text() -> None:
     assert (found.cause, found.attribute) == ("invalid_value", "title")
 
 
+def test_a_value_that_is_called_an_attribute_is_none() -> None:
+    user = {"id": "u1", "type": "user", "username": "kofi7"}
+    assert failed("Property 'kofi7' is invalid", resource=user).attribute == ""
+    assert failed("Property 'badge7' is invalid", resource=user).attribute == "badge7"
+
+
 @pytest.mark.parametrize("text", ["Invalid title '{}'", "{} is no valid title", "title {} is refused"])
 def test_what_is_withheld_splits_no_incident(text: str) -> None:
     ids = set()
