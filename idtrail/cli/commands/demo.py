@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +14,15 @@ from idtrail.cli import app
 from idtrail.cli.client import Api
 from idtrail.cli.commands.lifecycle import show_lifecycle
 from idtrail.cli.commands.up import say, start
-from idtrail.cli.screen import STYLES, coloured, counted, moment, next_commands, number, span, table, when, why
+from idtrail.cli.incident_screens import show_incidents
+from idtrail.cli.screen import counted, moment, next_commands, number, span, table, when, why
 
 if TYPE_CHECKING:
     from idtrail.demo import Outcome
 
 SHOWN_TYPES = 12
-SHOWN_FAILURES = 6
+SHOWN_INCIDENTS = 5
+SHOWN_EXPOSURES = 6
 LEAVER = "ines.almeida"
 
 
@@ -27,7 +30,7 @@ LEAVER = "ines.almeida"
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End by itself, and clean up.")] = False,
 ) -> None:
-    """Import export files, play a simulated organisation, and show what failed and why."""
+    """Import export files, play a simulated organisation, and show what failed and what to do."""
     settings = start()
     from idtrail.demo import run_demo
 
@@ -35,9 +38,8 @@ def demo(
 
 
 def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
-    """The last screen: what happened, what failed and why, who is still in, one person's lifecycle."""
+    """The last screen: what happened, what failed and what to do, who is still in, one person's lifecycle."""
     now = datetime.now(UTC)
-    scope = {"organization": outcome.organization, "since": "30d"}
     stats = api.get("/api/v1/stats", {"organization": outcome.organization, "since": "2000-01-01"})
     agree = "log and store agree" if outcome.agree else "LOG AND STORE DIFFER"
     out.print(
@@ -46,13 +48,14 @@ def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
         soft_wrap=True,
     )
     _show_types(out, stats)
-    _show_failures(out, api.get("/api/v1/failures", scope), now)
+    incidents = list(api.pages("/api/v1/incidents", {"organization": outcome.organization, "since": "30d"}, 100))
+    _show_incidents(out, incidents, now)
     _show_exposures(out, api.get("/api/v1/exposures", {"organization": outcome.organization})["items"], now)
     out.print()
     person = api.get("/api/v1/lifecycle", {"organization": outcome.organization, "person": LEAVER})
     show_lifecycle(out, person, now)
     out.print(
-        next_commands("idtrail failures --since 30d", f"{outcome.url} (token in {outcome.token_file})"), soft_wrap=True
+        next_commands("idtrail incidents --since 30d", f"{outcome.url} (token in {outcome.token_file})"), soft_wrap=True
     )
 
 
@@ -67,28 +70,15 @@ def _show_types(out: Console, stats: dict[str, Any]) -> None:
         out.print(f"    {counted(len(left), 'more type')} · idtrail stats")
 
 
-def _show_failures(out: Console, answer: dict[str, Any], now: datetime) -> None:
+def _show_incidents(out: Console, items: Sequence[dict[str, Any]], now: datetime) -> None:
     out.print("\n  What failed (last 30 days)")
-    rows = table("app", "cause", "tries", "people", "state", "what to do", right=("tries", "people"), indent=4)
-    for item in answer["items"][:SHOWN_FAILURES]:
-        cause = f"{item['cause']} ({item['attribute']})" if item["attribute"] else item["cause"]
-        rows.add_row(
-            "    " + (item["application"] or "-"),
-            cause,
-            number(item["tries"]),
-            str(item["people"]),
-            coloured(_state(item, now), STYLES[item["state"]]),
-            item["remedy"],
-        )
-    out.print(rows)
-    left = len(answer["items"]) - SHOWN_FAILURES
+    if not items:
+        out.print("    nothing")
+        return
+    show_incidents(out, items[:SHOWN_INCIDENTS], now)
+    left = len(items) - SHOWN_INCIDENTS
     if left > 0:
-        out.print(f"    {left} more · idtrail failures --since 30d")
-
-
-def _state(item: dict[str, Any], now: datetime) -> str:
-    first = moment(item["first"])
-    return f"open {span(now - first)}" if item["state"] == "open" and first else str(item["state"])
+        out.print(f"    {left} more · idtrail incidents --since 30d")
 
 
 def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) -> None:
@@ -98,7 +88,7 @@ def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) ->
         out.print("    none")
         return
     rows = table("person", "app", "since (UTC)", "for", "tries", "why", right=("tries",), indent=4)
-    for item in still[:SHOWN_FAILURES]:
+    for item in still[:SHOWN_EXPOSURES]:
         since = moment(item["closing_since"])
         rows.add_row(
             "    " + item["person"],
