@@ -63,6 +63,9 @@ class Integrations(NamedTuple):
     """How many there are, beyond the limit too."""
 
 
+# The last success may be that of a copy not in force, of an event of which another copy says that it failed. That is
+# left so: honest copies of one attempt may say less than each other, but not the opposite, and whoever can send a false
+# copy can as well send a false success with an id of its own. What is in trouble, incidents say, by copies in force.
 _STATES: Final = """
 SELECT * FROM (
     SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application,
