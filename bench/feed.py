@@ -22,7 +22,7 @@ import psutil
 
 from bench.sink import by_sink, fresh_store, records
 from idtrail.emitting import now
-from idtrail.serving import app_of, listening, serve, url_of
+from idtrail.serving import app_of, jobs_of, listening, serve, url_of
 from idtrail.settings import load_settings
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -97,7 +97,8 @@ async def measure(
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         sock.listen()  # whoever connects early waits
         emitter = Emitter(connection, Spool(Path(spool, "spool.sqlite")), now)
-        serving = asyncio.create_task(serve(app_of(settings, connection, store, emitter, feed), sock, feed))
+        app = app_of(settings, connection, store, emitter, feed, jobs_of(settings, connection, store))
+        serving = asyncio.create_task(serve(app, sock, feed))
         before, cpu = _rss(process), _cpu(process)
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.feed_readers", url_of(sock), TOKEN, connection.bootstrap, topic,

@@ -20,8 +20,9 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from idtrail.connections import open_store, sink_options
+from idtrail.connections import deployment_of, open_store, sink_options
 from idtrail.emitting import now, open_emitter
+from idtrail.maintenance import Maintenance
 from idtrail.measuring import serving_metrics
 from idtrail.settings import Settings
 from idtrail.stack.jars import verified_jars
@@ -32,6 +33,7 @@ from idtrail.stack.topics import create_topics
 from producers.emitter import Emitter
 from producers.slicer import Bad, Element, Slicer
 from queries.api import Context, create_app
+from queries.jobs import Jobs
 from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
@@ -94,7 +96,9 @@ async def run_api(settings: Settings) -> None:
             async with open_emitter(settings, connection, spool="api", clock=now) as emitter:
                 log.info("serving", url=url_of(sock))
                 feed = Feed(connection, settings.feed_readers)
-                await run_until_stopped(serve(app_of(settings, connection, store, emitter, feed), sock, feed))
+                jobs = jobs_of(settings, connection, store)
+                app = app_of(settings, connection, store, emitter, feed, jobs)
+                await run_until_stopped(serve(app, sock, feed), jobs.run())
         finally:
             store.close()
 
@@ -142,8 +146,10 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         state.announce(bootstrap=broker.bootstrap, api_url=url_of(sock))
         stack.callback(state.retract)
         feed = Feed(connection, settings.feed_readers)
+        jobs = jobs_of(settings, connection, store)
         parts = (
-            serve(app_of(settings, connection, store, emitter, feed), sock, feed),
+            serve(app_of(settings, connection, store, emitter, feed, jobs), sock, feed),
+            jobs.run(),
             _work(connection, store, settings),
             broker.died(),
         )
@@ -204,7 +210,9 @@ def slice_whole(body: bytes) -> Sequence[Element | Bad]:
     return [*slicer.feed(body), *slicer.finish()]
 
 
-def app_of(settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed) -> FastAPI:
+def app_of(
+    settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed, jobs: Jobs
+) -> FastAPI:
     """The API over these."""
     return create_app(
         Context(
@@ -216,9 +224,15 @@ def app_of(settings: Settings, connection: KafkaConnection, store: Store, emitte
             read_records=lambda places: read_records(connection, places),
             read_lag=lambda: read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS)),
             feed=feed,
+            jobs=jobs,
             clock=now,
         )
     )
+
+
+def jobs_of(settings: Settings, connection: KafkaConnection, store: Store) -> Maintenance:
+    """Rebuild and verify over these; to be run beside the API."""
+    return Maintenance(connection, store, deployment_of(settings), sink_options(settings), now)
 
 
 class _Server(uvicorn.Server):

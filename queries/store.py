@@ -94,6 +94,10 @@ class Store:
             raise ours(error) from error
         return store
 
+    def beside(self, database: str) -> Store:
+        """Another database of the same ClickHouse, that is there; to be closed by itself."""
+        return Store(self._connect, database)
+
     def query(
         self, sql: str, parameters: Parameters | None = None, limits: Limits = DEFAULT_LIMITS
     ) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -38,12 +38,7 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
         await admin.start()
         await consumer.start()
         committed = await admin.list_consumer_group_offsets(group)
-        descriptions = await admin.describe_topics(list(topics))
-        places = [
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in descriptions
-            for partition in topic["partitions"]
-        ]
+        places = await _places(admin, topics)
         beginnings = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
         return [
@@ -91,3 +86,37 @@ async def rewind(connection: KafkaConnection, group: str, topics: Sequence[str])
         raise BrokerAway(f"the group {group} cannot be rewound while others are in it: {error!r}") from error
     finally:
         await consumer.stop()
+
+
+class Bounds(NamedTuple):
+    """What a partition of the log holds."""
+
+    begin: int
+    end: int
+    """Offset of the next record to be written."""
+
+
+async def read_bounds(connection: KafkaConnection, topics: Sequence[str]) -> dict[tuple[str, int], Bounds]:
+    """By topic and partition. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us."""
+    admin = AIOKafkaAdminClient(**connection.options())
+    consumer = AIOKafkaConsumer(**connection.options())
+    try:
+        await admin.start()
+        await consumer.start()
+        places = await _places(admin, topics)
+        beginnings = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        return {(place.topic, place.partition): Bounds(beginnings[place], ends[place]) for place in places}
+    except (KafkaError, OSError) as error:
+        raise await failure(connection, error) from error
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
+async def _places(admin: Any, topics: Sequence[str]) -> list[TopicPartition]:
+    return [
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in await admin.describe_topics(list(topics))
+        for partition in topic["partitions"]
+    ]

@@ -33,6 +33,7 @@ from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.chunk import Progress, Span, read_progress, token
+from streams.hold import SinkAssignor
 from streams.letters import decode_dead_letters
 from streams.rows import Decoded, LogRecord, Produced, cut, decode_events
 
@@ -139,6 +140,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_bytes=FLIGHT_BYTES,
             isolation_level="read_committed",
+            partition_assignment_strategy=(SinkAssignor,),  # so that a rebuild can hold it
             **self._connection.options(),
         )
         self._producer = AIOKafkaProducer(

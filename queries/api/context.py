@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from queries.feed import LiveFeed
+from queries.jobs import Jobs
 from queries.redrive import Logged, Redriven
 from queries.store import Store
 from queries.tokens import Tokens
@@ -84,4 +85,5 @@ class Context:
     """Those of the records that the log still has."""
     read_lag: Callable[[], Awaitable[Sequence[Lagging]]]
     feed: LiveFeed
+    jobs: Jobs
     clock: Callable[[], datetime]

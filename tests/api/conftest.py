@@ -17,7 +17,7 @@ from queries.api import Context, create_app
 from queries.migrate import Deployment, migrate
 from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, Tokens
-from tests.api.support import Log, Played, StoreThatFails, slice_whole
+from tests.api.support import Idle, Log, Played, StoreThatFails, slice_whole
 from tests.queries.support import Trail
 from tests.records import NOON
 
@@ -96,6 +96,7 @@ async def api(shared_store: Store, log: Log, feed: Played, tokens: Tokens, faili
         read_records=log.read_records,
         read_lag=log.read_lag,
         feed=feed,
+        jobs=Idle(),
         clock=now,
     )
     transport = httpx.ASGITransport(create_app(context), raise_app_exceptions=False)

@@ -15,6 +15,7 @@ import httpx
 from producers import emitter
 from producers.slicer import Record, Slicer
 from queries.feed import Batch, Message, Start
+from queries.jobs import JobState
 from queries.store import Store
 from schemas.envelope import Envelope, Header, Source, seal
 from schemas.errors import NotFound, RecordError
@@ -128,6 +129,31 @@ class PlayedReader:
 
     async def next(self) -> Batch:
         return self._batches.pop(0)
+
+
+class Idle:
+    """Jobs that begin and never get on."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, JobState] = {}
+        self.asked: list[object] = []
+
+    def start_rebuild(self, *, accept_loss: bool) -> JobState:
+        return self._start("rebuild", accept_loss)
+
+    def start_verify(self) -> JobState:
+        return self._start("verify", None)
+
+    def _start(self, job: str, how: object) -> JobState:
+        self.asked.append((job, how))
+        self.states[job] = JobState(job, True, "filling", 1, 2, NOON)
+        return self.states[job]
+
+    def state(self, job: str) -> JobState | None:
+        return self.states.get(job)
+
+    async def stop(self, job: str) -> JobState | None:
+        return self.states.pop(job, None)
 
 
 class StoreThatFails:

@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from idtrail.emitting import now
-from idtrail.serving import app_of, listening, serve, url_of
+from idtrail.serving import app_of, jobs_of, listening, serve, url_of
 from idtrail.settings import load_settings
 from producers.emitter import Emitter
 from producers.spool import Spool
@@ -36,7 +36,8 @@ async def served(
     emitter = Emitter(kafka, Spool(directory / "spool.sqlite"), now)
     with listening(settings) as sock:
         sock.listen()  # whoever connects early waits
-        serving = asyncio.create_task(serve(app_of(settings, kafka, store, emitter, feed), sock, feed))
+        app = app_of(settings, kafka, store, emitter, feed, jobs_of(settings, kafka, store))
+        serving = asyncio.create_task(serve(app, sock, feed))
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(base_url=url_of(sock), headers=headers, timeout=30) as client:
             yield client, serving

@@ -540,3 +540,14 @@ WHERE event_type = 'association_change' AND group_id != '';
 
 CREATE TABLE IF NOT EXISTS associations ON CLUSTER 'trail' AS associations_local
 ENGINE = Distributed('trail', currentDatabase(), 'associations_local', cityHash64(organization, application_id, group_id));
+
+CREATE TABLE IF NOT EXISTS rebuilds_local ON CLUSTER 'trail' (
+    rebuild_id UUID,
+    state String,
+    version UInt64
+) ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY rebuild_id
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE TABLE IF NOT EXISTS rebuilds ON CLUSTER 'trail' AS rebuilds_local
+ENGINE = Distributed('trail', currentDatabase(), 'rebuilds_local', cityHash64(rebuild_id));

@@ -492,3 +492,11 @@ SELECT
     action, subject_id, application_name, group_name, actor_name
 FROM events
 WHERE event_type = 'association_change' AND group_id != '';
+
+CREATE TABLE IF NOT EXISTS rebuilds (
+    rebuild_id UUID,
+    state String,
+    version UInt64
+) ENGINE = ReplacingMergeTree(version)
+ORDER BY rebuild_id
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;

@@ -1,0 +1,28 @@
+"""Watching a job of the serving process from the command line, with a bar on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from idtrail.cli.client import Api
+
+LOOK_SECONDS: Final = 0.5
+
+
+def follow(api: Api, job: str, steps: Mapping[str, str]) -> dict[str, Any]:
+    """Until the job has ended: what became of it. Off a terminal no bar is drawn."""
+    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("starting", total=None)
+        while True:
+            state: dict[str, Any] = api.get(f"/api/v1/jobs/{job}")
+            step = steps.get(state["step"], state["step"])
+            bar.update(shown, description=step, completed=state["done"], total=state["total"] or None)
+            if not state["running"]:
+                return state
+            time.sleep(LOOK_SECONDS)

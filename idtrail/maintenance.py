@@ -1,0 +1,146 @@
+"""Rebuild and verify as jobs of the serving process, one at a time. What stops one ends the job, not the process."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from queries.jobs import JobState
+from queries.migrate import Deployment
+from queries.store import Store
+from schemas.errors import Away, IdtrailError, UserError
+from schemas.kafka import KafkaConnection
+from streams.rebuild import Rebuild
+from streams.sink import SinkOptions
+
+MOST_DECODERS: Final = 4
+"""Processes; the store and the live trail want cores too."""
+AGAIN_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Maintenance:
+    """What `queries.jobs.Jobs` asks for. `run()` in the loop that its methods are called in."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        store: Store,
+        deployment: Deployment,
+        options: SinkOptions,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._connection = connection
+        self._store = store
+        self._deployment = deployment
+        self._options = options
+        self._clock = clock
+        self._states: dict[str, JobState] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """First end what a kill left half exchanged; then see to the jobs until cancelled."""
+        try:
+            while True:
+                try:
+                    if await self._rebuild().finish() is not None:
+                        log.info("an interrupted rebuild was finished")
+                    break
+                except Away as error:
+                    log.warning("the end of a rebuild waits", reason=str(error))
+                    await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.Event().wait()
+        finally:
+            for job in self._tasks:
+                await self.stop(job)
+
+    def start_rebuild(self, *, accept_loss: bool) -> JobState:
+        """Begin one, or go on with the one that was begun."""
+        rebuild = self._rebuild()
+
+        async def work() -> dict[str, Any]:
+            state = await rebuild.run(accept_loss=accept_loss)
+            return {"records": state.done, "differences": state.differences}
+
+        def look(state: JobState) -> JobState:
+            at = rebuild.state
+            return replace(state, step=str(at.step), done=at.done, total=max(at.total, at.done))
+
+        return self._start("rebuild", work(), look)
+
+    def start_verify(self) -> JobState:
+        """Not there yet."""
+        raise UserError("this version cannot verify")
+
+    def state(self, job: str) -> JobState | None:
+        """The last one of this process."""
+        return self._states.get(job)
+
+    async def stop(self, job: str) -> JobState | None:
+        """Returns when it has stopped."""
+        task = self._tasks.get(job)
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        return self.state(job)
+
+    def _rebuild(self) -> Rebuild:
+        return Rebuild(
+            self._connection,
+            self._store,
+            self._deployment,
+            self._options,
+            decoders=min(MOST_DECODERS, os.cpu_count() or 1),
+            code=importlib.metadata.version("idtrail"),
+        )
+
+    def _start(
+        self, job: str, work: Coroutine[Any, Any, dict[str, Any]], look: Callable[[JobState], JobState]
+    ) -> JobState:
+        for other, task in self._tasks.items():
+            if not task.done():
+                work.close()
+                if other == job:
+                    return self._states[job]  # whoever asks twice watches the first
+                raise UserError(f"{other} runs: wait for it, or stop it")
+        self._states[job] = JobState(job, True, "starting", 0, 0, self._clock())
+        self._tasks[job] = asyncio.create_task(self._run(job, work, look))
+        return self._states[job]
+
+    async def _run(
+        self, job: str, work: Coroutine[Any, Any, dict[str, Any]], look: Callable[[JobState], JobState]
+    ) -> None:
+        task = asyncio.create_task(work)
+        error = ""
+        result: dict[str, Any] = {}
+        try:
+            while not (await asyncio.wait([task], timeout=0.25))[0]:
+                self._states[job] = look(self._states[job])
+            result = task.result()
+        except asyncio.CancelledError:
+            task.cancel()
+            with suppress(asyncio.CancelledError, IdtrailError):
+                await task
+            error = "it was stopped"
+            raise
+        except IdtrailError as failed:
+            error = str(failed)
+        except Exception as failed:
+            log.exception("a job failed", job=job)
+            error = f"a defect: {failed!r}"
+        finally:
+            if error:
+                log.warning("job ended early", job=job, reason=error)
+            self._states[job] = replace(
+                look(self._states[job]), running=False, ended_at=self._clock(), error=error, result=result
+            )

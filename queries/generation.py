@@ -1,0 +1,133 @@
+"""A new generation of the tables that are made from the log: a second database beside the store's own.
+
+The same migrations make it, so its views are its own and stay inside it. When it is full, its tables are
+exchanged with those of the store, name by name; views follow names, so those of each database then fill the
+tables that have come to it. Whoever exchanges must keep everybody from inserting meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from queries.migrate import Deployment, migrate, migrations, render
+from queries.store import BULK_LIMITS, Store
+from schemas.errors import Fatal
+
+WRITTEN: Final = ("events", "dead_letters", "letter_decisions", "failure_windows", "incidents")
+"""The tables that the sink, the agents and the backfill write. Views fill the rest."""
+
+_VIEW: Final = re.compile(r"\{\{view (\w+)\}\}\s+TO\s+\{\{local (\w+)\}\}")
+_TABLES: Final = "SELECT name, toString(uuid) FROM system.tables WHERE database = {database:String}"
+_BY_DAY: Final = (
+    "SELECT organization, toDate(occurred_at) AS day, event_type, uniqExact(event_id) FROM events"
+    " WHERE toYYYYMM(occurred_at) = {month:UInt32} GROUP BY organization, day, event_type"
+)
+_MONTHS: Final = "SELECT DISTINCT toYYYYMM(occurred_at) AS month FROM events ORDER BY month"
+_UNKNOWN_PLACES: Final = (
+    "SELECT count() FROM {table} WHERE log_topic = {{topic:String}} AND log_partition = {{partition:UInt16}}"
+    " AND (log_offset < {{begin:UInt64}} OR log_offset >= {{end:UInt64}})"
+)
+
+
+def derived_tables() -> list[str]:
+    """What a rebuild makes anew. Any other table holds what the log does not, and stays."""
+    targets = {table for migration in migrations() for _, table in _VIEW.findall(migration.sql)}
+    return [*WRITTEN, *sorted(targets - set(WRITTEN))]
+
+
+class Generation:
+    """The store, and the database beside it."""
+
+    def __init__(self, store: Store, deployment: Deployment) -> None:
+        self._store = store
+        self._deployment = deployment
+        self.database = f"{store.database}_rebuild"
+
+    def make(self) -> Store:
+        """The new generation's database with its tables and views; one that is there is gone on with."""
+        on_cluster = self._on_cluster()
+        self._store.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`{on_cluster}")
+        made = self._store.beside(self.database)
+        migrate(made, self._deployment)
+        return made
+
+    def drop(self) -> None:
+        """With everything in it. Waits for those who still read."""
+        self._store.command(f"DROP DATABASE IF EXISTS `{self.database}`{self._on_cluster()} SYNC")
+
+    def tables(self) -> dict[str, str]:
+        """What is to be exchanged, each with the identity of the new table: it goes with the table."""
+        found = self._identities(self.database)
+        names = [self._local(table) for table in derived_tables()]
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise Fatal(f"the new generation lacks {missing[0]}: begin the rebuild anew")
+        return {name: found[name] for name in names}
+
+    def exchange(self, tables: Mapping[str, str]) -> int:
+        """Exchange those that are not yet; how many were. Each is atomic; a killed one is gone on with."""
+        present = self._identities(self._store.database)
+        waiting = [name for name, identity in tables.items() if present.get(name) != identity]
+        for name in waiting:
+            self._store.command(
+                f"EXCHANGE TABLES `{self._store.database}`.`{name}` AND `{self.database}`.`{name}`{self._on_cluster()}"
+            )
+        return len(waiting)
+
+    def _identities(self, database: str) -> dict[str, str]:
+        return dict(self._store.query(_TABLES, {"database": database}))
+
+    def _local(self, table: str) -> str:
+        return render(f"{{{{local {table}}}}}", self._deployment)[0]
+
+    def _on_cluster(self) -> str:
+        return f" ON CLUSTER '{self._deployment.cluster}'" if self._deployment.kind == "cluster" else ""
+
+
+def differences(old: Store, new: Store) -> list[dict[str, Any]]:
+    """Where the numbers of events differ, by organization, day and type: the log is right, the old store was not."""
+    months = sorted({month for store in (old, new) for (month,) in store.query(_MONTHS)})
+    found = []
+    for month in months:
+        before, after = (_by_day(store, month) for store in (old, new))
+        found += [
+            {
+                "organization": organization,
+                "day": str(day),
+                "event_type": event_type,
+                "before": before.get((organization, day, event_type), 0),
+                "after": after.get((organization, day, event_type), 0),
+            }
+            for organization, day, event_type in sorted(before.keys() | after.keys())
+        ]
+    return [difference for difference in found if difference["before"] != difference["after"]]
+
+
+def _by_day(store: Store, month: int) -> dict[tuple[Any, ...], int]:
+    return {tuple(row[:3]): row[3] for row in store.query(_BY_DAY, {"month": month}, BULK_LIMITS)}
+
+
+def unlogged(store: Store, table: str, topic: str, ends: Mapping[int, tuple[int, int]]) -> int:
+    """Rows whose place is not on the log: by partition, its beginning and its end. They would be lost."""
+    return sum(
+        store.query(
+            _UNKNOWN_PLACES.format(table=table),
+            {"topic": topic, "partition": partition, "begin": begin, "end": end},
+            BULK_LIMITS,
+        )[0][0]
+        for partition, (begin, end) in ends.items()
+    )
+
+
+def carry_over(store: Store, database: str, tables: Sequence[str], topic: str, begins: Mapping[int, int]) -> None:
+    """Copy into `database` what was made of records that their topic, which is not kept for ever, has dropped."""
+    for table in tables:
+        for partition, begin in begins.items():
+            if begin:
+                store.command(
+                    f"INSERT INTO `{database}`.`{table}` SELECT * FROM {table} WHERE log_topic = {{topic:String}}"
+                    " AND log_partition = {partition:UInt16} AND log_offset < {begin:UInt64}",
+                    {"topic": topic, "partition": partition, "begin": begin},
+                )

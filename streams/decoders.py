@@ -1,0 +1,138 @@
+"""Processes that read stretches of the log and make Arrow tables of them: decoding in Python fills one core each.
+
+A child ends when its pipe does, and that ends with its parent, however the parent ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from aiokafka.errors import KafkaError
+
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
+from schemas.errors import BrokerAway, Fatal
+from schemas.kafka import KafkaConnection
+from streams.letters import decode_dead_letters
+from streams.rows import LogRecord, Row, cut, decode_events
+from streams.sink import collect_rarely
+from streams.span_reader import SpanReader, Stretch
+
+
+class Piece(NamedTuple):
+    """What one insert takes."""
+
+    table: str
+    name: str
+    """Within its stretch."""
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How records become rows."""
+
+    connection: KafkaConnection
+    events: str
+    horizon: timedelta
+
+
+def decode(records: Sequence[LogRecord], how: Decoding) -> list[Piece]:
+    """The rows of records of one partition. What cannot be read has its dead letter, and is left out."""
+    if not records:
+        return []
+    if records[0].topic != how.events:
+        letters = decode_dead_letters(records)
+        made: list[tuple[str, Sequence[Row], pa.Schema]] = [
+            ("dead_letters", letters.rows, DEAD_LETTERS_ARROW_SCHEMA),
+            ("letter_decisions", letters.decisions, LETTER_DECISIONS_ARROW_SCHEMA),
+        ]
+        return [Piece(table, "", batch(rows, schema)) for table, rows, schema in made if rows]
+    whole = decode_events(records, how.horizon)
+    pieces = list(cut(records, whole))
+    rows = [decode_events(piece, how.horizon).rows for piece in pieces] if len(pieces) > 1 else [whole.rows]
+    return [Piece("events", str(n), batch(some, EVENTS_ARROW_SCHEMA)) for n, some in enumerate(rows) if some]
+
+
+class Decoder:
+    """One child process. `start` a stretch, then `finish` it; one at a time."""
+
+    def __init__(self, how: Decoding) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, how), daemon=True, name="idtrail-decoder")
+        self._process.start()
+        theirs.close()
+
+    def start(self, stretch: Stretch) -> None:
+        """Have it begin; returns at once."""
+        try:
+            self._pipe.send(stretch)
+        except OSError as error:
+            raise Fatal("a decoding process ended by itself") from error
+
+    def finish(self) -> list[Piece]:
+        """What it made of the stretch. Blocks: for a thread. Raises `BrokerAway`, or what decoding raised."""
+        try:
+            told = self._pipe.recv()
+            if isinstance(told, BaseException):
+                raise told
+            return [Piece(table, name, _table(self._pipe.recv_bytes())) for table, name in told]
+        except (EOFError, OSError) as error:
+            raise Fatal("a decoding process ended by itself") from error
+
+    def close(self) -> None:
+        """End it, whatever it is at."""
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._pipe.close()
+
+
+def _table(data: bytes) -> pa.Table:
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_all()
+
+
+def _serve(pipe: Connection, how: Decoding) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
+    collect_rarely()
+    asyncio.run(_serve_stretches(pipe, how))
+
+
+async def _serve_stretches(pipe: Any, how: Decoding) -> None:
+    reader: SpanReader | None = None
+    while True:
+        try:
+            stretch = pipe.recv()  # blocks: there is nothing else to do
+        except EOFError:
+            break
+        try:
+            if reader is None:
+                reader = await SpanReader(how.connection).__aenter__()
+            pieces = decode(await reader.read(stretch), how)
+        except KafkaError as error:
+            pipe.send(BrokerAway(f"{stretch.topic}[{stretch.partition}] cannot be read again: {error!r}"))
+            continue
+        except Exception as error:
+            pipe.send(Fatal(f"{stretch.topic}[{stretch.partition}] from offset {stretch.first} on: {error!r}"))
+            continue
+        pipe.send([(piece.table, piece.name) for piece in pieces])
+        for piece in pieces:
+            pipe.send_bytes(_bytes(piece.rows))
+    if reader is not None:
+        await reader.__aexit__(None, None, None)
+
+
+def _bytes(rows: pa.Table) -> memoryview:
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, rows.schema) as writer:
+        writer.write_table(rows)
+    return memoryview(out.getvalue())

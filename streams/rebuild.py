@@ -1,0 +1,230 @@
+"""The rebuild: every table that is made from the log, made anew from it while the trail goes on.
+
+A new generation is filled beside the store's tables, the sinks are held still at their offsets, what is
+left is filled up to there, and all tables are exchanged. Where it stands is in the store at each step: a
+rebuild that was killed goes on. Nothing is forwarded, published or sent anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+
+from queries.generation import Generation, carry_over, differences, unlogged
+from queries.migrate import Deployment
+from queries.store import Store
+from schemas.errors import BrokerAway, Fatal, UserError
+from schemas.kafka import KafkaConnection
+from streams.decoders import Decoding
+from streams.filling import Filler
+from streams.hold import Held, hold
+from streams.lag import Bounds, read_bounds, read_lag
+from streams.rebuild_state import RebuildState, States, Step
+from streams.refolding import fold_incidents, fold_windows, touched_applications
+from streams.sink import SinkOptions
+from streams.span_reader import Place
+
+CLOSE_RECORDS: Final = 20_000
+"""So near behind the sinks these are held: what is left then takes a moment."""
+ROUNDS: Final = 5
+"""How often what came meanwhile is filled before the sinks are held anyway."""
+
+log = structlog.get_logger(__name__)
+
+
+class Rebuild:
+    """`run()` once. Raises what stopped it; run again, another one goes on from there."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        store: Store,
+        deployment: Deployment,
+        options: SinkOptions,
+        *,
+        decoders: int,
+        code: str,
+        checkpoint: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        """`code`: the version of what decodes; what another one has begun is begun anew.
+
+        `checkpoint` is called with the name of each step that is done; tests kill the process there.
+        """
+        self._connection = connection
+        self._store = store
+        self._generation = Generation(store, deployment)
+        self._options = options
+        self._topics = options.topics[:2]
+        self._how = Decoding(connection, options.topics[0], options.horizon)
+        self._decoders = decoders
+        self._code = code
+        self._checkpoint = checkpoint
+        self._states = States(store)
+        self.state = RebuildState(code=code)
+        """Where it stands."""
+
+    async def run(self, *, accept_loss: bool) -> RebuildState:
+        """Rebuild everything, or go on with what was begun. Raises `UserError` rather than lose rows."""
+        found = await asyncio.to_thread(self._states.latest)
+        if found is not None and found.unfinished(self._code):
+            self.state = found.taken_over(uuid4().hex)
+            log.info("rebuild goes on", step=self.state.step)
+        else:
+            await asyncio.to_thread(self._generation.drop)
+            self.state = RebuildState(rebuild_id=uuid4().hex, owner=uuid4().hex, code=self._code)
+        await self._save()
+        if self.state.step in (Step.FILLING, Step.FOLDING):
+            await self._fill(accept_loss)
+        return await self._finish()
+
+    async def finish(self) -> RebuildState | None:
+        """What a start must do: end the exchange of a rebuild that was killed in it. None: there was none."""
+        found = await asyncio.to_thread(self._states.latest)
+        if found is None or found.step not in (Step.SWAPPING, Step.SETTLING):
+            return None
+        self.state = found.taken_over(uuid4().hex)
+        await self._save()
+        return await self._finish()
+
+    # Before the barrier ------------------------------------------------------------------------------
+
+    async def _fill(self, accept_loss: bool) -> None:
+        bounds = await read_bounds(self._connection, self._topics)
+        if not accept_loss:
+            await self._refuse_loss(bounds)
+        made = await self._make()
+        self._checkpoint("made")
+        async with AsyncExitStack() as stack:
+            stack.callback(made.close)
+            filler = stack.enter_context(Filler(made, self._how, self._decoders, self.state.rebuild_id))
+            for _ in range(ROUNDS):
+                ends = await self._stored()
+                if not await self._fill_to(filler, bounds, ends):
+                    break
+            self._checkpoint("filled")
+            await self._fold(made, {place: 0 for place in bounds if place[0] == self._topics[0]})
+            folded_to = dict(self.state.next)
+            self._checkpoint("folded")
+            held = await stack.enter_async_context(
+                hold(self._connection, self._options.group, self._topics, self._options.session)
+            )
+            self._checkpoint("held")
+            await self._save(step=Step.HOLDING)
+            await self._fill_to(filler, bounds, held.barrier)
+            begins = {
+                partition: bound.begin for (topic, partition), bound in bounds.items() if topic == self._topics[1]
+            }
+            await asyncio.to_thread(
+                carry_over, self._store, made.database, ("dead_letters", "letter_decisions"), self._topics[1], begins
+            )
+            await self._fold(made, {place: at for place, at in folded_to.items() if place[0] == self._topics[0]})
+            different = await asyncio.to_thread(differences, self._store, made)
+            self._checkpoint("compared")
+            if not await held.still():
+                await self._save(step=Step.FILLING)
+                raise BrokerAway("the sinks went on before everything was exchanged: nothing was; run it again")
+            await self._save(step=Step.SWAPPING, barrier=held.barrier, differences=different)
+            self._checkpoint("swapping")
+            await self._exchange(held)
+
+    async def _make(self) -> Store:
+        """The generation that was begun, or an empty one."""
+        made = await asyncio.to_thread(self._generation.make)
+        tables = await asyncio.to_thread(self._generation.tables)
+        if self.state.tables and self.state.tables != tables:
+            made.close()
+            await asyncio.to_thread(self._generation.drop)
+            await self._save(next={}, tables={}, done=0)
+            return await self._make()
+        await self._save(tables=tables)
+        return made
+
+    async def _refuse_loss(self, bounds: Mapping[Place, Bounds]) -> None:
+        events = {
+            partition: (at.begin, at.end) for (topic, partition), at in bounds.items() if topic == self._topics[0]
+        }
+        lost = await asyncio.to_thread(unlogged, self._store, "events", self._topics[0], events)
+        if lost:
+            raise UserError(
+                f"{lost:,} rows of the store have places that the log does not hold (any more): a rebuild would lose "
+                "them. `idtrail verify` names them; `idtrail rebuild --accept-loss` goes on without them"
+            )
+
+    async def _stored(self) -> dict[Place, int]:
+        """Up to where the sinks have stored."""
+        lag = await read_lag(self._connection, self._options.group, self._topics)
+        return {(place.topic, place.partition): min(place.stored, place.end) for place in lag}
+
+    async def _fill_to(self, filler: Filler, bounds: Mapping[Place, Bounds], ends: Mapping[Place, int]) -> bool:
+        """Whether it was so much that more may have come meanwhile."""
+        begins = {place: max(self.state.next.get(place, 0), bounds[place].begin) for place in ends}
+        missing = sum(max(0, ends[place] - begins[place]) for place in ends)
+        done = self.state.done
+
+        async def reached(next_offsets: Mapping[Place, int]) -> None:
+            filled = sum(at - begins[place] for place, at in next_offsets.items())
+            await self._save(next={**self.state.next, **next_offsets}, done=done + filled, total=done + missing)
+
+        await filler.fill(begins, ends, reached)
+        return missing > CLOSE_RECORDS
+
+    async def _fold(self, store: Store, since: Mapping[Place, int]) -> None:
+        before = self.state.step
+        if before is Step.FILLING:
+            await self._save(step=Step.FOLDING)
+        await asyncio.to_thread(fold_windows, store, since, lambda copies: None)
+        for number, application in enumerate(await asyncio.to_thread(touched_applications, store, since)):
+            token = f"rebuild:{self.state.owner}:{before}:{number}"
+            await asyncio.to_thread(fold_incidents, store, application, token)
+
+    # From the barrier on -----------------------------------------------------------------------------
+
+    async def _exchange(self, held: Held) -> None:
+        """Under the hold. Killed in it, the next start goes on here."""
+        for name, identity in self.state.tables.items():
+            if await asyncio.to_thread(self._generation.exchange, {name: identity}):
+                self._checkpoint("exchanged")
+        still = await held.still()
+        self._checkpoint("swapped")
+        if still and held.barrier == self.state.barrier:
+            await self._save(step=Step.DROPPING)
+        else:
+            await self._save(step=Step.SETTLING)
+
+    async def _finish(self) -> RebuildState:
+        if self.state.step is Step.SWAPPING:
+            async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
+                await self._exchange(held)
+        if self.state.step is Step.SETTLING:
+            await self._settle()
+            await self._save(step=Step.DROPPING)
+        if self.state.step is not Step.DROPPING:
+            raise Fatal(f"a rebuild cannot finish from the step {self.state.step}")
+        await asyncio.to_thread(self._generation.drop)
+        self._checkpoint("dropped")
+        await self._save(step=Step.DONE)
+        log.info("rebuild done", records=self.state.done, differences=len(self.state.differences))
+        return self.state
+
+    async def _settle(self) -> None:
+        """Sinks were not held all the time, and may have inserted into either generation: what they stored since the
+        barrier is filled once more. Identity keeps what is there twice from counting twice."""
+        ends = await self._stored()
+        with Filler(self._store, self._how, 1, self.state.owner) as filler:
+            await filler.fill({place: self.state.barrier.get(place, 0) for place in ends}, ends, _nothing)
+        await self._fold(
+            self._store, {place: at for place, at in self.state.barrier.items() if place[0] == self._topics[0]}
+        )
+
+    async def _save(self, **changes: Any) -> None:
+        """Raises `UserError` when another process has taken over."""
+        self.state = await asyncio.to_thread(self._states.save, self.state.changed(**changes))
+
+
+async def _nothing(next_offsets: Mapping[Place, int]) -> None:
+    return None

@@ -1,0 +1,80 @@
+"""Reading stretches of the log again, from first to last, beside whoever else reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.kafka import KafkaConnection
+from streams.chunk import Span
+from streams.rows import LogRecord
+
+FETCH_BYTES: Final = 8 * 1024 * 1024
+POLL_MS: Final = 200
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class Stretch(NamedTuple):
+    """Offsets of one partition, the end excluded."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+
+def stretches(begin: Mapping[Place, int], end: Mapping[Place, int], size: int) -> Iterator[Stretch]:
+    """What lies between, in stretches that end at multiples of `size`: the same after any restart."""
+    for place in sorted(end):
+        first = begin[place]
+        while first < end[place]:
+            last = min(end[place], (first // size + 1) * size)
+            yield Stretch(*place, first, last)
+            first = last
+
+
+class SpanReader:
+    """One consumer without a group. Consecutive stretches of a partition are read without seeking."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._consumer: Any = AIOKafkaConsumer(
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            **connection.options(),
+        )
+        self._at: tuple[TopicPartition, int] | None = None
+
+    async def __aenter__(self) -> SpanReader:
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._consumer.stop()
+
+    async def read(self, stretch: Stretch) -> list[LogRecord]:
+        """All records of a stretch. What lies behind the log's end is waited for. Raises `KafkaError`."""
+        place = TopicPartition(stretch.topic, stretch.partition)
+        if self._at != (place, stretch.first):
+            self._consumer.assign([place])
+            self._consumer.seek(place, stretch.first)
+        found: list[LogRecord] = []
+        at = stretch.first
+        while at < stretch.end:
+            batch = await self._consumer.getmany(place, timeout_ms=POLL_MS, max_records=stretch.end - at)
+            records = batch.get(place, [])
+            found += [record for record in records if record.offset < stretch.end]
+            # Markers of transactions and what was aborted have offsets, but are no records.
+            at = records[-1].offset + 1 if records else await self._consumer.position(place)
+        self._at = (place, at)
+        return found
+
+
+def span_of(stretch: Stretch) -> Span:
+    """The same, as chunks are named."""
+    return Span(stretch.first, stretch.end - 1)
