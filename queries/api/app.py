@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from queries.api import (
@@ -27,11 +27,12 @@ from queries.api.bodies import BodyLimit
 from queries.api.context import Context
 from queries.api.models import Problem
 from queries.api.problems import MEDIA_TYPE, install_problems
+from queries.api.strictness import refuse_unknown_parameters
 
 DOCUMENT: Final = "docs/openapi.json"
+_PROBED: Final = (health.router, measuring.router)
+"""Asked by machines, which may add what they like."""
 _ROUTERS: Final = (
-    health.router,
-    measuring.router,
     events.router,
     stream.router,
     findings.router,
@@ -74,8 +75,10 @@ def _bare_app() -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(measuring.Measured)
     install_problems(app)
-    for router in _ROUTERS:
+    for router in _PROBED:
         app.include_router(router)
+    for router in _ROUTERS:
+        app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # because FastAPI documents it this way
     return app
 

@@ -58,6 +58,19 @@ NOTHING = UUID(int=7)
         ("GET", "/api/v1/events?since=2026-03-19&until=2026-03-18", 400, "since must be before until"),
         ("GET", "/api/v1/events?cursor=nonsense", 400, "the cursor is not one of ours"),
         ("GET", "/api/v1/counts?by=day&by=hour&by=kind", 400, "count by at most two different dimensions"),
+        (
+            "GET",
+            "/api/v1/stream?aplication=x",
+            400,
+            "there is no parameter 'aplication' here: did you mean 'application'?",
+        ),
+        ("GET", "/api/v1/integrations?qqqqq=1", 400, "there is no parameter 'qqqqq' here; there are: "),
+        (
+            "POST",
+            "/api/v1/dead-letters/discard?source=*&raeson=x",
+            400,
+            "there is no parameter 'raeson' here: did you mean 'reason'?",
+        ),
         ("POST", "/api/v1/tokens", 422, "body"),
     ],
 )
@@ -119,7 +132,7 @@ async def test_a_store_that_fails_is_told_without_its_inside(
 async def test_health_needs_no_token_and_readiness_says_what_is_away(
     api: httpx.AsyncClient, log: Log, failing: StoreThatFails
 ) -> None:
-    assert (await api.get("/healthz")).json() == {"status": "ok"}
+    assert (await api.get("/healthz?probe=1")).json() == {"status": "ok"}
     assert (await api.get("/readyz")).json() == {"status": "ready", "behind": 3}
     log.failure = BrokerAway("Kafka does not answer")
     assert "the broker is away" in assert_problem(await api.get("/readyz"), 503)["detail"]
