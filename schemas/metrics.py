@@ -5,6 +5,7 @@ Declared below all packages, because all of them measure. Counted per chunk, fli
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 from prometheus_client import (
@@ -92,8 +93,9 @@ NEWEST_STORED: Final = _gauge(
     "idtrail_newest_stored_timestamp_seconds",
     "seconds since 1970",
     "worker",
-    "Append time of the newest event stored since the start: `time() - max(...)` is its age.",
+    "Append time of the newest event stored since the start, NaN before it: `time() - max(...)` is its age.",
 )
+NEWEST_STORED.set(math.nan)  # 0 would be an age of half a century after each start
 WINDOWS_WRITTEN: Final = _counter(
     "idtrail_windows_written_total", "rows", "worker", "Failure windows written, live and by the backfill."
 )

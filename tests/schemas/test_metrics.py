@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from idtrail.measuring import metrics_page
@@ -27,3 +30,9 @@ def test_the_text_that_is_served_has_help_for_each() -> None:
     for metric in DECLARED:
         assert f"# HELP {metric.name} {metric.sentence}" in text
     assert "_created" not in text
+
+
+def test_before_anything_was_stored_nothing_has_an_age() -> None:
+    asked = "from schemas.metrics import exposition; print(exposition().decode())"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert "\nidtrail_newest_stored_timestamp_seconds NaN\n" in told
