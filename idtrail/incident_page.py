@@ -98,7 +98,9 @@ failures by hour; the beginning of an id is enough. `idtrail events --incident 9
 
 Failures are one incident when they have the same organization, application, [cause](causes.md) and attribute, and
 texts that differ only in noise. What is noise is told by rules, not by likeness, so that the same failure always has
-the same incident, whatever came before it. A failure of no known application belongs to none.
+the same incident, whatever came before it. A failure of no known application belongs to none. Answers that are nothing
+but a status have no text to tell them apart: a bare `502 Bad Gateway` and a bare `503 Service Unavailable` of one
+application, both `provider_error`, are one incident.
 """
 _SHOWN: Final = """## What is shown of a text
 
@@ -142,7 +144,8 @@ first, then what is quiet, then what has ended; within each, what began last.
 
 The rows are a function of the set of events: the order in which they come, repeats, better copies that come later,
 live or from an import, make no difference. When a better copy shows that nothing failed at all, the incident goes away.
-Events whose time cannot be believed belong to an incident's list of events, and neither begin nor end it.
+Events whose time cannot be believed belong to an incident's list of events, and neither begin nor end it; where such a
+copy is in force, the event counts for nothing, whatever another copy of it says of the time.
 """
 
 

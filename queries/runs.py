@@ -1,6 +1,7 @@
 """The SQL that reads an application's failures with the success that ended each. Pure.
 
-An attempt is what the copy in force says, of its copies at one application. Parameters: `organizations` and
+An attempt is what the copy in force says, of its copies at one application; where that tells no time that can be
+believed, there is none. Parameters: `organizations` and
 `applications`, side by side; `ids` (hexadecimal; with `SOME`); `begin` (microseconds); and the causes that end
 with any success of the integration (`of_all`) or of the same event type (`of_type`).
 """
@@ -18,20 +19,23 @@ EVERY: Final = "incident_id != toFixedString('', 16)"
 _OURS: Final = (
     "(organization, application_id) IN"
     " (SELECT arrayJoin(arrayZip({organizations:Array(String)}, {applications:Array(String)})))"
-    " AND time_quality = 'ok'"
 )
+_PLACED: Final = f"{_OURS} AND time_quality = 'ok'"
+"""Copies that may count, if they are in force: one without a time may be in force before them."""
 _LATER: Final = "occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')"
 _TWICE: Final = f"SELECT event_id FROM attempts_by_application WHERE {_OURS} GROUP BY event_id HAVING count() > 1"
 
 
 def _in_force(columns: str, ids: str, wanted: str) -> str:
     """Of the events with these ids those that are wanted, as the copy in force has them."""
-    told = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(columns.split(", "), 1))
+    names = columns.split(", ")
+    told = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
     return (
-        f"SELECT organization, application_id, event_id, {told} FROM ("
-        f"SELECT organization, application_id, event_id, argMax(tuple({columns}), tuple(version, fingerprint)) AS copy"
+        f"SELECT organization, application_id, event_id, {told} FROM (SELECT organization, application_id, event_id,"
+        f" argMax(tuple({columns}, time_quality), tuple(version, fingerprint)) AS copy"
         f" FROM attempts_by_application WHERE {_OURS} AND event_id GLOBAL IN ({ids})"
-        f" GROUP BY organization, application_id, event_id) WHERE {wanted}"
+        " GROUP BY organization, application_id, event_id)"
+        f" WHERE tupleElement(copy, {len(names) + 1}) = 'ok' AND {wanted}"
     )
 
 
@@ -72,13 +76,13 @@ def begin_sql(wanted: str) -> str:
     """One row: the store's clock, the first failure (both in microseconds), how many copies of failures."""
     return (
         "SELECT toUnixTimestamp64Micro(now64(6)), toUnixTimestamp64Micro(min(occurred_at)), count()"
-        f" FROM attempts_by_application WHERE {_OURS} AND {wanted}"
+        f" FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
     )
 
 
 def runs_sql(wanted: str) -> str:
     """One row for each subject of an incident and each success (or none) that ended failures of it."""
-    some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_OURS} AND {wanted}"
+    some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
     accepted = f"{_LATER} AND outcome = 'success'"
     deleted = f"{_OF_INTEGRATION} AND action = 'delete' AND outcome = 'success'"
     return (
@@ -87,16 +91,16 @@ def runs_sql(wanted: str) -> str:
         # Nearly every event has one copy: to look at those alone that have more takes a tenth of the time.
         " accepted AS ("
         f"SELECT organization, application_id, event_id, {_ACCEPTED} FROM attempts_by_application"
-        f" WHERE {_OURS} AND {accepted} AND event_id GLOBAL NOT IN ({_TWICE})"
+        f" WHERE {_PLACED} AND {accepted} AND event_id GLOBAL NOT IN ({_TWICE})"
         f" UNION ALL {_in_force(_ACCEPTED, _TWICE, accepted)}),"
         " ends AS (SELECT scope, at, min(event_id) AS event_id FROM ("
         f"SELECT arrayJoin({_ENDED_SCOPES}) AS scope, toUnixTimestamp64Micro(occurred_at) AS at, event_id FROM accepted"
         # Where an integration was deleted nothing can fail any more.
         " UNION ALL SELECT scope, toUnixTimestamp64Micro(occurred_at) AS at, event_id"
         f" FROM (SELECT DISTINCT organization, application_id, {_SCOPE} AS scope FROM attempts_by_application"
-        f" WHERE {_OURS} AND {wanted}) AS hurt"
+        f" WHERE {_PLACED} AND {wanted}) AS hurt"
         f" INNER JOIN ({_changed(deleted)}) AS gone USING (organization, application_id))"
-        f" WHERE scope GLOBAL IN (SELECT {_SCOPE} FROM attempts_by_application WHERE {_OURS} AND {wanted})"
+        f" WHERE scope GLOBAL IN (SELECT {_SCOPE} FROM attempts_by_application WHERE {_PLACED} AND {wanted})"
         " GROUP BY scope, at)"
         " SELECT organization, application_id, failed.incident_id, failed.subject_id, failed.kind, count() AS attempts,"
         " min(failed.at) AS first_at, max(failed.at) AS last_at,"
@@ -133,5 +137,5 @@ def changes_sql() -> str:
 
 
 def _changed(wanted: str) -> str:
-    some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_OURS} AND {wanted}"
+    some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
     return _in_force(_CHANGED, some_copy, wanted)

@@ -27,7 +27,7 @@ from schemas.facts import facts
 from schemas.kafka import FOR_EVER, PROVISIONING, TopicSpec
 from schemas.metrics import WINDOWS_WRITTEN
 from schemas.outcome import Outcome
-from schemas.signature import incident_id
+from schemas.signature import NONE, incident_id
 from schemas.times import TimeQuality, believed, parse_timestamp, to_microseconds
 from streams.backfill import UNITS_AT_ONCE, fold_stored
 from streams.copies import Copies
@@ -49,7 +49,8 @@ RESTORE_STEP: Final = 2_000
 class Placed(NamedTuple):
     """One forwarded event, read."""
 
-    unit: Unit
+    unit: Unit | None
+    """None where its time cannot be believed: it belongs into no window, but may replace a copy that counted."""
     copy: Copy
     known_ms: int
     attempt: Attempt
@@ -61,7 +62,7 @@ def changelog(app_id: str) -> TopicSpec:
 
 
 def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed | None:
-    """What a record of `idtrail.provisioning` tells; None when it belongs into no window.
+    """What a record of `idtrail.provisioning` tells; None when it is about no provisioning.
 
     Raises `RecordError` for a record that the sink did not write.
     """
@@ -75,8 +76,9 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
     sealed = unseal(value, list(headers.items()), known_at)
     event = parse(sealed.value, sealed.event_type, sealed.version)
     moment = believed(parse_timestamp(event.timestamp), known_at)
-    if event.kind is Kind.OTHER or moment.quality is not TimeQuality.OK:
+    if event.kind is Kind.OTHER:
         return None
+    timed = moment.quality is TimeQuality.OK
     occurred_us = to_microseconds(moment.at)
     version = version_of(sealed.trust, known_ms, sealed.fingerprint)
     found = facts(event)
@@ -84,13 +86,13 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
     attempt = Attempt(
         sealed.event_id,
         (sealed.organization, found.application_id),
-        incident_id(sealed.organization, event, found),
+        incident_id(sealed.organization, event, found) if timed else NONE,
         found.kind,
         found.subject_id,
-        found.outcome == Outcome.SUCCESS,
+        timed and found.outcome == Outcome.SUCCESS,
         occurred_us,
     )
-    return Placed(unit_of(sealed.organization, occurred_us), copy, known_ms, attempt)
+    return Placed(unit_of(sealed.organization, occurred_us) if timed else None, copy, known_ms, attempt)
 
 
 class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships no types
@@ -252,7 +254,8 @@ class FailureAgent:
                 await self._dead_letter(message, error)
                 placed = None
             if placed is not None:
-                self._copies.take(message.partition, placed.unit, placed.copy, placed.known_ms)
+                if placed.unit is not None:
+                    self._copies.take(message.partition, placed.unit, placed.copy, placed.known_ms)
                 self._attempts.append(placed.attempt)
             self._pending.append(event)
             self._waiting.set()

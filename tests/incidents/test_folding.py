@@ -258,6 +258,34 @@ async def test_an_unplaced_failure_belongs_to_no_incident(store: Store) -> None:
     assert written(store, trail.organization) == []
 
 
+async def test_a_better_copy_without_a_time_undoes_what_the_copy_before_it_did(store: Store) -> None:
+    """Live, and where the older copy comes last; the success that ended a trouble is none any more either."""
+    trail = Trail(store)
+    failure, success = attempt("a1", 10, "title", id="1"), attempt("a2", 30, "success", id="2")
+    await trail.sink([trail.record(attempt("a2", 20, "conflict"))])
+    await trail.sink([trail.record(failure, Trust.WEBHOOK), trail.record(success, Trust.WEBHOOK)])
+    trail.check()
+    assert {row[1]: row[-3] > 0 for row in written(store, trail.organization)} == {"a1": False, "a2": True}
+    await trail.sink([trail.record({**failure, "timestamp": "no time"}), trail.record({**success, "timestamp": ""})])
+    trail.check()
+    assert {row[1]: row[-3] > 0 for row in written(store, trail.organization)} == {"a2": False}
+
+    trail = Trail(store)
+    await trail.sink([trail.record({**failure, "timestamp": "no time"})])
+    await trail.sink([trail.record(failure, Trust.WEBHOOK)])
+    trail.check()
+    assert written(store, trail.organization) == []
+
+
+async def test_a_worse_copy_without_a_time_changes_nothing(store: Store) -> None:
+    trail = Trail(store)
+    failure = attempt("a1", 10, "title", id="1")
+    await trail.sink([trail.record(failure)])
+    await trail.sink([trail.record({**failure, "timestamp": "no time"}, Trust.WEBHOOK)])
+    trail.check()
+    assert len(written(store, trail.organization)) == 1
+
+
 def test_an_incident_row_has_the_columns_of_its_table(store: Store) -> None:
     columns = [name for (name,) in store.query("SELECT name FROM system.columns WHERE table = 'incidents'")]
     assert [*Incident._fields, "folded_at"] == list(dict.fromkeys(columns))
