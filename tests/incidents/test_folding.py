@@ -19,7 +19,7 @@ from schemas.envelope import Source, Trust
 from streams.failures import read_forwarded
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
-from streams.rows import Row, decode_events
+from streams.rows import EVENT_COLUMNS, Row, decode_events
 from tests.incidents.oracle import incidents_of, written
 from tests.records import NOON, Record, event, record_of
 
@@ -275,6 +275,39 @@ async def test_a_better_copy_without_a_time_undoes_what_the_copy_before_it_did(s
     await trail.sink([trail.record(failure, Trust.WEBHOOK)])
     trail.check()
     assert written(store, trail.organization) == []
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_a_success_ends_only_what_failed_before_it_and_of_several_at_one_instant_the_least_id_does(
+    store: Store, backwards: bool
+) -> None:
+    trail = Trail(store)
+    await trail.sink([trail.record(attempt("a1", 10, "title")), trail.record(attempt("a1", 10, "success", id="0"))])
+    assert written(store, trail.organization)[0][-3] == 0
+    ends = [attempt("a1", 20, "success", id=str(number)) for number in range(1, 6)]
+    await trail.sink([trail.record(one) for one in (ends[::-1] if backwards else ends)])
+    assert written(store, trail.organization)[0][-2] == least_id(store, trail.rows[2:])
+
+
+async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_least_id_is_told(store: Store) -> None:
+    for id_of_first in ("1", "3"):
+        trail = Trail(store)
+        types = {"event_type": "user_update_provision"}, {"event_type": "user_deprovision"}
+        await trail.sink([trail.record(attempt("a1", 10, "permission", **one)) for one in types])
+        ends = [
+            attempt("a1", 20, "success", id=number, **one)
+            for number, one in zip((id_of_first, "2"), types, strict=True)
+        ]
+        await trail.sink([trail.record(one) for one in ends])
+        (row,) = written(store, trail.organization)
+        assert (row[3], row[-2]) == (2, least_id(store, trail.rows[2:]))
+
+
+def least_id(store: Store, rows: Sequence[Row]) -> str:
+    """As the store orders ids."""
+    ids = [bytes(row[EVENT_COLUMNS.index("event_id")]).hex() for row in rows]  # type: ignore[call-overload]
+    ((least,),) = store.query("SELECT hex(min(toUUID(arrayJoin({ids:Array(String)}))))", {"ids": ids})
+    return str(least).lower()
 
 
 async def test_a_worse_copy_without_a_time_changes_nothing(store: Store) -> None:
