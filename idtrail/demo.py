@@ -28,7 +28,7 @@ from producers.simulation import demo as demo_organisation
 from queries.store import Store
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage
-from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
+from schemas.kafka import EVENTS, STORED, KafkaConnection
 from streams.lag import read_lag
 from streams.sink import GROUP
 
@@ -131,7 +131,7 @@ async def _stored(trail: Trail, progress: Progress) -> None:
     """Wait until the sink has stored everything and the backfill has folded it."""
     bar = progress.add_task("store and fold", total=None)
     while True:
-        lag = await read_lag(trail.connection, GROUP, (EVENTS, DEAD_LETTERS))
+        lag = await read_lag(trail.connection, GROUP, STORED)
         folded = dict(await asyncio.to_thread(trail.store.query, _FOLDED, {"topic": EVENTS}))
         end = sum(place.end for place in lag)
         stored = sum(place.stored for place in lag)

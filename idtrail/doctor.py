@@ -18,7 +18,7 @@ from idtrail.stack.lock import read_running
 from idtrail.stack.topics import examine_topics
 from queries.store import Store
 from schemas.errors import Away, IdtrailError, UserError
-from schemas.kafka import DEAD_LETTERS, EVENTS, TOPICS, KafkaConnection
+from schemas.kafka import STORED, TOPICS, KafkaConnection
 from streams.lag import read_lag
 from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS
@@ -68,7 +68,7 @@ async def _check(name: str, look: Callable[[], str]) -> Finding:
 async def _broker(connection: KafkaConnection) -> Finding:
     try:
         async with asyncio.timeout(15):
-            lag = await read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS))
+            lag = await read_lag(connection, GROUP, STORED)
     except UserError as error:
         return Finding("broker", False, str(error))
     except (Away, TimeoutError) as error:

@@ -37,7 +37,7 @@ from queries.jobs import Jobs
 from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
-from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection
+from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record, read_records
@@ -222,7 +222,7 @@ def app_of(
             slice_body=slice_whole,
             read_record=lambda topic, partition, offset: read_record(connection, topic, partition, offset),
             read_records=lambda places: read_records(connection, places),
-            read_lag=lambda: read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS)),
+            read_lag=lambda: read_lag(connection, GROUP, STORED),
             feed=feed,
             jobs=jobs,
             clock=now,
@@ -274,9 +274,9 @@ async def _refill_if_emptied(connection: KafkaConnection, store: Store) -> None:
     """A store that holds nothing of what its group has stored was thrown away: the log fills it again."""
     ((held,),) = await asyncio.to_thread(store.query, "SELECT count() FROM events")
     try:
-        lag = await read_lag(connection, GROUP, (EVENTS, DEAD_LETTERS))
+        lag = await read_lag(connection, GROUP, STORED)
     except BrokerAway:  # a group that never was has no coordinator yet
         return
     if not held and any(place.topic == EVENTS and place.stored > 0 for place in lag):
         log.warning("the store is empty, but the log is not: it is filled again from the beginning")
-        await rewind(connection, GROUP, (EVENTS, DEAD_LETTERS))
+        await rewind(connection, GROUP, STORED)

@@ -25,7 +25,7 @@ from producers.uplink import Place, Uplink
 from schemas.envelope import Envelope, Source, seal
 from schemas.envelope import dead_letter as seal_dead_letter
 from schemas.errors import MalformedRecord, RecordError, SpoolFull
-from schemas.kafka import DEAD_LETTERS, EVENTS, KafkaConnection
+from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS, KafkaConnection
 from schemas.letters import Decision
 
 ANSWER_SECONDS: Final = 4.0
@@ -82,16 +82,18 @@ class Emitter:
         clock: Callable[[], datetime],
         topic: str = EVENTS,
         dead_letters: str = DEAD_LETTERS,
+        decisions: str = LETTER_DECISIONS,
         *,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         async def connect() -> Uplink:
-            return await Uplink.connect(connection, (topic, dead_letters), answer_seconds)
+            return await Uplink.connect(connection, (topic, dead_letters, decisions), answer_seconds)
 
         self._spool = spool
         self._clock = clock
         self._topic = topic
         self._dead_letters = dead_letters
+        self._decisions = decisions
         self._delivery = Delivery(connect, spool, clock)
 
     async def __aenter__(self) -> Self:
@@ -174,8 +176,8 @@ class Emitter:
         return await self._one(record, None)
 
     async def decide(self, decision: Decision) -> Receipt:
-        """Put a decision about a dead letter among them; confirmed like an event."""
-        return await self._one(Record(self._dead_letters, *decision.record()), None)
+        """Put a decision about a dead letter on the log; confirmed like an event."""
+        return await self._one(Record(self._decisions, *decision.record()), None)
 
     async def _one(self, record: Record, event_id: UUID | None) -> Receipt:
         (outcome,) = await (await self._delivery.accept([record]))

@@ -13,6 +13,10 @@ PROVISIONING: Final = "idtrail.provisioning"
 INCIDENTS: Final = "idtrail.incidents"
 ALERTS: Final = "idtrail.alerts"
 DEAD_LETTERS: Final = "idtrail.dead-letters"
+LETTER_DECISIONS: Final = "idtrail.letter-decisions"
+
+STORED: Final = (EVENTS, DEAD_LETTERS, LETTER_DECISIONS)
+"""What the sink puts into the store."""
 
 FOR_EVER: Final = -1
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -35,6 +39,7 @@ TOPICS: Final = (
     TopicSpec(INCIDENTS, FOR_EVER, "compact"),  # what the store has too, as it changes
     TopicSpec(ALERTS, FOR_EVER),
     TopicSpec(DEAD_LETTERS, 90 * DAY_MS),
+    TopicSpec(LETTER_DECISIONS, FOR_EVER, partitions=1),  # few, in any order, and all of them count
 )
 
 

@@ -1,7 +1,7 @@
 """Dead letters as they stand on the log: sealed again when they can be read, and what was decided about each. Pure.
 
-A decision is a record of the dead letters' own topic. It carries its letter's line, so that the log alone,
-for as long as it has the decision, tells what became of which letter, why and by whom.
+A decision is kept for ever, on a topic of its own, and its letter is not. So it carries the letter's line: the log
+alone tells what became of which letter, why and by whom.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Decision(NamedTuple):
     """Of a redriven one."""
 
     def record(self) -> tuple[bytes, bytes, list[Header]]:
-        """Key, value and headers for the topic of the dead letters."""
+        """Key, value and headers for the log."""
         letter = self.letter
         value = orjson.dumps({**self._asdict(), "letter": letter._asdict()})
         headers: list[Header] = [
@@ -92,7 +92,7 @@ class Decision(NamedTuple):
 
 
 def read_decision(value: bytes, headers: Sequence[Header]) -> Decision | None:
-    """The decision that a record of the dead letters' topic is; None for a letter, or what is no decision of ours."""
+    """The decision that a record about dead letters is; None for a letter, or what is no decision of ours."""
     names = {name for name, _ in headers}
     # A letter keeps the headers it came with, whatever they are, but it always has a reason too.
     if DECISION not in names or "idtrail_reason" in names:

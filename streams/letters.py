@@ -1,4 +1,4 @@
-"""From records of the dead letters' topic to rows of the store: the letters, and what was decided about them. Pure."""
+"""From records about dead letters to rows of the store: the letters, and what was decided about them. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ LETTER_DECISION_COLUMNS: Final = (
 
 
 def decode_dead_letters(records: Sequence[LogRecord]) -> Decoded:
-    """Read a chunk of `idtrail.dead-letters`: places, reasons, decisions; the letters' bytes stay on the log."""
+    """Read a chunk of `idtrail.dead-letters` or `idtrail.letter-decisions`: places, reasons, decisions; the letters'
+    bytes stay on the log. Either may hold both: decisions were once among the letters."""
     decoded = Decoded(Span(records[0].offset, records[-1].offset))
     for record in records:
         value = record.value or b""
@@ -61,7 +62,7 @@ def _letter_row(record: LogRecord, value: bytes) -> Row:
 
 
 def _decided_letter_row(decision: Decision) -> Row:
-    """The letter's row over again: a decision may outlive its letter on the log by as long as the topic keeps it."""
+    """The letter's row over again: a decision outlives its letter on the log."""
     letter = decision.letter
     known_ms = to_microseconds(letter.known_at) // 1000
     return (letter.letter_id.bytes, *letter[1:6], known_ms, letter.size, *letter.place, -known_ms)

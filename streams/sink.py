@@ -30,7 +30,7 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from broker.refusal import failure, refusal
 from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BrokerRefuses, Fatal
-from schemas.kafka import DEAD_LETTERS, EVENTS, PROVISIONING, KafkaConnection
+from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.chunk import Progress, Span, read_progress, token
 from streams.hold import SinkAssignor
@@ -75,6 +75,7 @@ class SinkOptions:
     session: timedelta = timedelta(seconds=6)
     """How long a silent worker keeps its partitions: a killed one's move within 10 s."""
     topics: tuple[str, str, str] = (EVENTS, DEAD_LETTERS, PROVISIONING)
+    decisions: str = LETTER_DECISIONS
     group: str = GROUP
 
 
@@ -157,7 +158,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         try:
             await self._admin.start()
             await self._producer.start()
-            self._consumer.subscribe([events, dead_letters], listener=self)
+            self._consumer.subscribe([events, dead_letters, self._options.decisions], listener=self)
             await self._consumer.start()
             while True:
                 await self._assigned.wait()

@@ -70,7 +70,8 @@ class Worker:
         self._connection = connection
         self._dead_letters = dead_letters
         self._producer: Any = None
-        writer = StoreWriter(store, retry_seconds, events=events, dead_letters=dead_letters)
+        targets = {"events": events, "dead_letters": dead_letters, "decisions": options.decisions}
+        writer = StoreWriter(store, retry_seconds, **targets)
         self.sink = Sink(connection, writer, options, checkpoint)
         self._options = options
         self._lag: Sequence[Lag] = ()

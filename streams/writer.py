@@ -14,7 +14,7 @@ from tenacity.wait import wait_exponential_jitter
 from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
-from schemas.kafka import DEAD_LETTERS, EVENTS
+from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS
 from schemas.metrics import STORE_RETRIES
 from streams.rows import Decoded
 
@@ -29,13 +29,20 @@ class StoreWriter:
     """Writes chunks of the log. Retries a store that is away, with the same rows and the same token."""
 
     def __init__(
-        self, store: Store, retry_seconds: float, *, events: str = EVENTS, dead_letters: str = DEAD_LETTERS
+        self,
+        store: Store,
+        retry_seconds: float,
+        *,
+        events: str = EVENTS,
+        dead_letters: str = DEAD_LETTERS,
+        decisions: str = LETTER_DECISIONS,
     ) -> None:
         self._store = store
         self._retry_seconds = retry_seconds
         self._targets = {
             events: ("events", EVENTS_ARROW_SCHEMA),
             dead_letters: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),
+            decisions: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),  # each tells its letter's line over again
         }
 
     async def write(self, topic: str, decoded: Decoded, token: str) -> None:

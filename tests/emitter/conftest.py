@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas.kafka import KafkaConnection
+from schemas.kafka import LETTER_DECISIONS, KafkaConnection
 from tests.emitter.broker import PARTITIONS, OwnBroker
 
 
@@ -45,7 +45,8 @@ async def topics(broker: OwnBroker) -> Topics:
     admin = AIOKafkaAdminClient(**made.connection.options())
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(made.events, PARTITIONS, 1), NewTopic(made.dead_letters, PARTITIONS, 1)])
+        names = (made.events, made.dead_letters, LETTER_DECISIONS)
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
     finally:
         await admin.close()
     return made

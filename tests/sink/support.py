@@ -34,9 +34,9 @@ async def fill(kafka: KafkaConnection, topic: str, records: Sequence[Record]) ->
         await asyncio.gather(*sent)
 
 
-async def everything_stored(kafka: KafkaConnection, topics: Topics) -> bool:
+async def everything_stored(kafka: KafkaConnection, topics: Topics, *more: str) -> bool:
     try:
-        lag = await read_lag(kafka, topics.group, [topics.events, topics.dead_letters])
+        lag = await read_lag(kafka, topics.group, [topics.events, topics.dead_letters, *more])
     except BrokerAway:  # a new group's coordinator takes a moment to be found
         return False
     return all(partition.behind == 0 for partition in lag)

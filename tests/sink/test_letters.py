@@ -11,8 +11,11 @@ from typing import Any
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 import schemas.envelope
+from idtrail.stack.topics import create_topics
 from producers.emitter import Emitter
 from producers.spool import Spool
 from queries.dead_letters import LetterFilter, get_dead_letter, list_dead_letters
@@ -20,16 +23,17 @@ from queries.redrive import Outcome, Redrive, Redriven, Result, discard, redrive
 from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.errors import MalformedRecord, RecordError
-from schemas.kafka import KafkaConnection
+from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from schemas.letters import Coordinates, Decision
-from streams.lag import rewind
+from streams.lag import read_lag, rewind
 from streams.log_reader import read_records
 from streams.sink import Sink
+from streams.writer import StoreWriter
 from tests.emitter.support import read_log
 from tests.fixtures_kafka import Topics, until
 from tests.records import NOON, ORGANIZATION, event
 from tests.sink.support import everything_stored
-from tests.sink.test_sink import options, writer
+from tests.sink.test_sink import options
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
 
@@ -62,6 +66,7 @@ class Trail:
     topics: Topics
     store: Store
     emitter: Emitter
+    decisions: str
     sink: asyncio.Task[None] = field(init=False)
 
     async def bury(self, *raws: bytes, source: Source = FILE) -> None:
@@ -76,7 +81,9 @@ class Trail:
     @asynccontextmanager
     async def sinking(self) -> AsyncIterator[None]:
         """A sink that stores what comes."""
-        sink = Sink(self.kafka, writer(self.topics, self.store), options(self.topics))
+        names = {"events": self.topics.events, "dead_letters": self.topics.dead_letters, "decisions": self.decisions}
+        writer = StoreWriter(self.store, 30, **names)
+        sink = Sink(self.kafka, writer, options(self.topics, decisions=self.decisions))
         self.sink = asyncio.create_task(sink.run())
         try:
             yield
@@ -89,7 +96,7 @@ class Trail:
         """Wait until all is stored."""
 
         async def stored() -> bool:
-            return self.sink.done() or await everything_stored(self.kafka, self.topics)
+            return self.sink.done() or await everything_stored(self.kafka, self.topics, self.decisions)
 
         await until(stored)
         assert not self.sink.done(), self.sink.result()
@@ -99,6 +106,24 @@ class Trail:
 
     async def redrive(self, *, log: Redriven | None = None, **how: Any) -> list[Result]:
         return await redrive(self.letters(), Redrive("ada", **how), self.read, log or self.emitter, NOON)
+
+    async def throw_the_store_away(self) -> None:
+        """What it knows of letters; the sink fills it again from the log."""
+        for table in ("dead_letters", "letter_decisions"):
+            self.store.command(f"TRUNCATE TABLE {table}")
+        assert self.letters() == []
+        await rewind(self.kafka, self.topics.group, [self.topics.dead_letters, self.decisions])
+
+    async def forget_the_letters(self) -> None:
+        """As the topic does after 90 days."""
+        lag = await read_lag(self.kafka, self.topics.group, [self.topics.dead_letters])
+        admin = AIOKafkaAdminClient(**self.kafka.options())
+        await admin.start()
+        try:
+            ends = {TopicPartition(place.topic, place.partition): RecordsToDelete(place.end) for place in lag}
+            await admin.delete_records(ends)
+        finally:
+            await admin.close()
 
     async def read(self, places: Sequence[Coordinates]) -> Any:
         return await read_records(self.kafka, places)
@@ -110,8 +135,10 @@ class Trail:
 @pytest.fixture
 async def trail(kafka: KafkaConnection, topics: Topics, store: Store, tmp_path: Path) -> AsyncIterator[Trail]:
     spool = Spool(tmp_path / "spool.sqlite3")
-    async with Emitter(kafka, spool, lambda: NOON, topics.events, topics.dead_letters) as emitter:
-        yield Trail(kafka, topics, store, emitter)
+    decisions = topics.dead_letters.replace("dead-letters", "letter-decisions")
+    await create_topics(kafka, 4, 1, [TopicSpec(decisions, FOR_EVER, partitions=1)], patience_seconds=30)
+    async with Emitter(kafka, spool, lambda: NOON, topics.events, topics.dead_letters, decisions) as emitter:
+        yield Trail(kafka, topics, store, emitter, decisions)
 
 
 @pytest.fixture
@@ -215,10 +242,13 @@ async def test_a_store_that_was_thrown_away_knows_the_decisions_again(trail: Tra
         live = trail.letters()
         assert {letter["state"] for letter in live} == {"redriven", "waiting", "discarded"}
 
-    for table in ("dead_letters", "letter_decisions"):
-        trail.store.command(f"TRUNCATE TABLE {table}")
-    assert trail.letters() == []
-    await rewind(trail.kafka, trail.topics.group, [trail.topics.dead_letters])
+    await trail.throw_the_store_away()
     async with trail.sinking():
         await trail.settle()
     assert trail.letters() == live
+
+    await trail.forget_the_letters()
+    await trail.throw_the_store_away()
+    async with trail.sinking():
+        await trail.settle()
+    assert trail.letters() == live  # each by its decisions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idtrail.stack.topic_rules import judge
-from schemas.kafka import DAY_MS, DEAD_LETTERS, EVENTS, FOR_EVER, PROVISIONING, TOPICS, TopicSpec
+from schemas.kafka import DAY_MS, DEAD_LETTERS, EVENTS, FOR_EVER, LETTER_DECISIONS, PROVISIONING, TOPICS, TopicSpec
 
 CHANGELOG = TopicSpec("idtrail-detection-changelog", FOR_EVER, "compact")
 SPECS = {topic.name: topic for topic in (*TOPICS, CHANGELOG)}
@@ -34,6 +34,7 @@ def test_a_topic_that_we_made_is_as_it_should_be(topic: TopicSpec) -> None:
         pytest.param(DEAD_LETTERS, "cleanup.policy", "compact", "delete", True, id="dead letters compacted"),
         pytest.param(EVENTS, "retention.ms", str(7 * DAY_MS), "-1", True, id="the truth kept a week"),
         pytest.param(EVENTS, "retention.bytes", "1000000", "-1", True, id="the truth kept to a size"),
+        pytest.param(LETTER_DECISIONS, "retention.ms", str(90 * DAY_MS), "-1", True, id="decisions gone with letters"),
         pytest.param(EVENTS, "message.timestamp.type", "CreateTime", "LogAppendTime", True, id="a forgeable time"),
         pytest.param(CHANGELOG.name, "cleanup.policy", "delete", "compact", False, id="a changelog that only grows"),
         pytest.param(
