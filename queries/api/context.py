@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from queries.feed import LiveFeed
 from queries.jobs import Jobs
+from queries.lag_watch import Place
 from queries.redrive import Logged, Redriven
 from queries.store import Store
 from queries.tokens import Tokens
@@ -57,19 +58,6 @@ class NotARecord(Piece, Protocol):
     def message(self) -> str: ...
 
 
-class Lagging(Protocol):
-    """How far one partition's storage is behind the log."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def stored(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything the API works with."""
@@ -83,7 +71,7 @@ class Context:
     """The value of the record at topic, partition, offset."""
     read_records: Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]
     """Those of the records that the log still has."""
-    read_lag: Callable[[], Awaitable[Sequence[Lagging]]]
+    read_lag: Callable[[], Awaitable[Sequence[Place]]]
     feed: LiveFeed
     jobs: Jobs
     clock: Callable[[], datetime]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from queries.api import finding_models as models
 from queries.api.access import Given, Organization
@@ -15,35 +15,45 @@ from queries.histories import Exposure, list_exposures, read_history
 from queries.lifecycle import Account
 from queries.people import find_person
 from queries.selection import Selection
+from schemas.times import EARLIEST, LATEST
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
 Answer = dict[str, Any]
 
 
-@router.get("/failures", response_model=models.Failures)
-def failures(
-    context: Given,
+def attempts(
     organization: Organization,
-    since: Since = "7d",
-    until: Until = None,
     type: Types = None,
     cause: Causes = None,
     application: Name = "",
+) -> Selection:
+    """The attempts that the parameters mean, whenever they were."""
+    return Selection(
+        organization,
+        EARLIEST,
+        LATEST,
+        event_types=canonical(type),
+        causes=tuple(cause or ()),
+        application=application,
+    )
+
+
+Attempts = Annotated[Selection, Depends(attempts)]
+
+
+@router.get("/failures", response_model=models.Failures)
+def failures(
+    context: Given,
+    chosen: Attempts,
+    since: Since = "7d",
+    until: Until = None,
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
     """Failed attempts by application, cause and attribute, with the remedy and whether the trouble goes on."""
     begin, end, _ = time_range(since, until, context.clock())
-    chosen = Selection(
-        organization,
-        begin,
-        end,
-        event_types=canonical(type),
-        causes=tuple(cause or ()),
-        application=application,
-        subject=subject,
-    )
+    chosen = replace(chosen, since=begin, until=end, subject=subject)
     found = list_failures(context.store, chosen, limit)
     share = round(found.failures / found.attempts, 6) if found.attempts else 0.0
     return {**found._asdict(), "since": begin, "until": end, "share": share, "items": found.groups}
@@ -52,24 +62,14 @@ def failures(
 @router.get("/failures/windows", response_model=models.Windows)
 def windows(
     context: Given,
-    organization: Organization,
+    chosen: Attempts,
     since: Since = "24h",
     until: Until = None,
-    type: Types = None,
-    cause: Causes = None,
-    application: Name = "",
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Answer:
     """The one-minute windows that the streams have folded, newest first."""
     begin, end, _ = time_range(since, until, context.clock())
-    chosen = Selection(
-        organization,
-        begin,
-        end,
-        event_types=canonical(type),
-        causes=tuple(cause or ()),
-        application=application,
-    )
+    chosen = replace(chosen, since=begin, until=end)
     found = list_windows(context.store, chosen, limit + 1)
     return {"items": found[:limit], "complete": len(found) <= limit}
 

@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 
 from queries.api import models
 from queries.api.access import Given, Organization
-from queries.api.context import Context, Lagging
+from queries.api.context import Context
 from queries.api.problems import problem
 from queries.blindness import rising_letters, silent_sources, sink_behind
 from queries.habits import read_habits, read_letter_rates, read_newest
-from queries.lag_watch import LagWatch
+from queries.lag_watch import LagWatch, Place
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
 
@@ -45,7 +45,7 @@ class Vigil:
         self._habits: dict[str | None, tuple[float, dict[str, Any]]] = {}
         self.watch = LagWatch()
 
-    async def look(self) -> Sequence[Lagging]:
+    async def look(self) -> Sequence[Place]:
         """The lag now. Raises `BrokerAway`."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -141,7 +141,7 @@ async def health(request: Request, context: Given, organization: Organization) -
     vigil = _vigil(request)
     now = context.clock()
     trouble: list[str] = []
-    lag: Sequence[Lagging] = ()
+    lag: Sequence[Place] = ()
     try:
         lag = await vigil.look()
     except Away as error:
