@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.runs import copies_sql
 from queries.store import Store
 from schemas.envelope import Source, Trust
 from streams.failures import read_forwarded
@@ -323,3 +324,20 @@ def test_an_incident_row_has_the_columns_of_its_table(store: Store) -> None:
     columns = [name for (name,) in store.query("SELECT name FROM system.columns WHERE table = 'incidents'")]
     assert [*Incident._fields, "folded_at"] == list(dict.fromkeys(columns))
     assert orjson.dumps(Incident._fields)
+
+
+def test_the_copies_of_an_event_are_found_without_reading_the_other_events_of_its_application(store: Store) -> None:
+    trail = Trail(store)
+    store.command(
+        "INSERT INTO attempts_by_application (organization, application_id, event_id, occurred_at, time_quality)"
+        f" SELECT '{trail.organization}', 'a1', toUUID(concat('00000000-0000-0000-0000-', leftPad(toString(number),"
+        " 12, '0'))), toDateTime64(1.76e9 + number, 6, 'UTC'), 'ok' FROM numbers(40000)"
+    )
+    parameters = {
+        "organizations": [trail.organization],
+        "applications": ["a1"],
+        "events": ["00000000-0000-0000-0000-000000000007"],
+    }
+    plan = "\n".join(line for (line,) in store.query(f"EXPLAIN indexes = 1 {copies_sql()}", parameters))
+    read = plan[plan.index("Name: by_event") :]
+    assert int(read[read.index("Granules: ") + len("Granules: ") :].partition("/")[0]) == 1, plan

@@ -551,3 +551,6 @@ SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_windo
 
 CREATE TABLE IF NOT EXISTS rebuilds ON CLUSTER 'trail' AS rebuilds_local
 ENGINE = Distributed('trail', currentDatabase(), 'rebuilds_local', cityHash64(rebuild_id));
+
+ALTER TABLE attempts_by_application_local ON CLUSTER 'trail'
+    ADD INDEX IF NOT EXISTS by_event event_id TYPE bloom_filter(0.01) GRANULARITY 1;

@@ -500,3 +500,6 @@ CREATE TABLE IF NOT EXISTS rebuilds (
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY rebuild_id
 SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
+
+ALTER TABLE attempts_by_application
+    ADD INDEX IF NOT EXISTS by_event event_id TYPE bloom_filter(0.01) GRANULARITY 1;
