@@ -24,7 +24,7 @@ demo: ## import real exports, play a simulated organisation, show what failed an
 	@$(BIN)/idtrail demo $(if $(ONCE),--once)
 
 test: venv ## the whole test suite, real Kafka and chDB included
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile --no-loadscope-reorder
 
 check: venv ## format, lint, types, import directions, generated files up to date
 	$(BIN)/ruff format --check .

@@ -194,10 +194,11 @@ async def test_a_store_away_for_a_while_is_waited_for(kafka: KafkaConnection, to
         migrate(store, Deployment("server"))
         front.kill()
         await fill(kafka, topics.events, records(100, people=1))
-        task = asyncio.create_task(Sink(kafka, writer(topics, store, 60), options(topics)).run())
+        session = timedelta(seconds=2)
+        task = asyncio.create_task(Sink(kafka, writer(topics, store, 60), options(topics, session=session)).run())
         try:
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(task), 20)  # the store is away for 20 s
+            with pytest.raises(TimeoutError):  # away for longer than a sink that does not answer keeps its partitions
+                await asyncio.wait_for(asyncio.shield(task), 3.5 * session.total_seconds())
             assert set((await committed(kafka, topics)).values()) == {0}
             await asyncio.to_thread(front.start)
             await until(lambda: everything_stored(kafka, topics), 60)
