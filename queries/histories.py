@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from queries.account import Account
+from queries.bindings import ACTIVATED, BINDING_COLUMNS, DEACTIVATED, GROUP_DELETED, NO_BINDINGS, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
-from queries.lifecycle import COLUMNS, Account, Fold, Row, Step, fold, in_force
+from queries.folding import Row, in_force
+from queries.lifecycle import Fold, fold
 from queries.people import Person
 from queries.selection import IN_FORCE
+from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, Store
-from schemas.times import to_microseconds
+from schemas.times import LATEST, to_microseconds
 
 BATCH: Final = 20_000
 """Events held in memory at once, however many a person has."""
@@ -53,14 +57,16 @@ def read_history(
 ) -> History:
     """A page of at most `limit` steps between two times. Raises `BadUsage` for a foreign cursor.
 
-    Every page is folded from the first event on, so that what it retries is known; no more than `BATCH`
-    events are held at once.
+    Every page is folded from the first event to the last, so that what it retries, and what ended it, is known;
+    no more than `BATCH` events are held at once.
     """
     question = f"lifecycle {person.organization} {person.subject_id}"
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:
         since, until = after.since, after.until
-    folding = Fold()
+    folding = Fold(
+        read_bindings(store, person.organization, person.subject_id, until), read_memberships(store, person, until)
+    )
     page: list[Step] = []
     more = False
     for row in _events(store, person, since, until):
@@ -71,14 +77,66 @@ def read_history(
             page.append(step)
             continue
         more = True
-        if after is not None:
-            break
     last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until) if more else None
     return History(
         page,
         folding.accounts() if after is None else None,
         encode_cursor(last, question) if last is not None else None,
     )
+
+
+_BINDING: Final = ", ".join((*BINDING_COLUMNS, "version", "fingerprint"))
+_ASSOCIATION: Final = ", ".join(
+    {
+        "event_type": "'association_change' AS event_type",
+    }.get(column, column)
+    for column in (*BINDING_COLUMNS, "version", "fingerprint")
+)
+_OWN: Final = "organization = {organization:String}"
+_BEFORE: Final = "occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+_BOUND: Final = f"FROM associations WHERE {_OWN} AND application_id != ''"
+
+
+def bindings_sql(subject: bool) -> str:
+    """What surrounds everybody of an organization; with `subject`, a group, also who came into it and went.
+
+    Reads `associations`, and in `events_by_subject` the rows of the applications and groups that these name.
+    """
+    integrations = f"subject_id GLOBAL IN (SELECT application_id FROM integrations WHERE {_OWN})"
+    groups = f"subject_id GLOBAL IN (SELECT group_id {_BOUND})"
+    parts = [
+        f"SELECT {_ASSOCIATION} {_BOUND} AND {_BEFORE}",
+        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND {integrations}"
+        f" AND event_type IN ('{ACTIVATED}', '{DEACTIVATED}') AND {_BEFORE}",
+        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND {groups}"
+        f" AND event_type = '{GROUP_DELETED}' AND {_BEFORE}",
+    ]
+    if subject:
+        parts.append(
+            f"SELECT {_ASSOCIATION} FROM associations WHERE {_OWN} AND application_id = ''"
+            f" AND group_id = {{subject:String}} AND {_BEFORE}"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def read_bindings(store: Store, organization: str, subject: str, until: datetime) -> Bindings:
+    """What surrounds one subject's events before a time; with no subject, what surrounds everybody's."""
+    values = {"organization": organization, "until": to_microseconds(until)}
+    if subject:
+        values["subject"] = subject
+    return Bindings(store.query_dicts(bindings_sql(bool(subject)), values, BULK_LIMITS))
+
+
+def read_memberships(store: Store, person: Person, until: datetime) -> Memberships:
+    """When the person was in which group, as told by events before a time."""
+    statement = (
+        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND subject_id = {{subject:String}}"
+        f" AND event_type = 'association_change' AND group_id != '' AND {_BEFORE}"
+    )
+    values = {
+        "organization": person.organization, "subject": person.subject_id, "until": to_microseconds(until)
+    }  # fmt: skip
+    return Memberships(store.query_dicts(statement, values, BULK_LIMITS))
 
 
 def _events(store: Store, person: Person, since: datetime, until: datetime) -> Iterator[Row]:
@@ -147,7 +205,7 @@ LIMIT {MAX_EXPOSURES}
 _THEIR_EVENTS: Final = (
     f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
     " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
-    " AND kind = 'user' AND account_state != ''"
+    " AND event_type != 'sso_auth'"
 )
 
 
@@ -164,10 +222,11 @@ def list_exposures(store: Store, organization: str | None) -> Exposures:
         wanted.setdefault(owner, set()).add((application, subject))
     found: list[Exposure] = []
     for owner, accounts in wanted.items():
+        surroundings = read_bindings(store, owner, "", LATEST)
         subjects = sorted({subject for _, subject in accounts})
         for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
             values = {"organization": owner, "subjects": subjects[start : start + SUBJECTS_AT_ONCE]}
-            found += exposures_of(store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS), accounts)
+            found += exposures_of(store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS), accounts, surroundings)
     found.sort(key=lambda exposure: (str(exposure.account.closing_since), exposure.person))
     return Exposures(
         [exposure for exposure in found if exposure.account.exposed],
@@ -175,16 +234,19 @@ def list_exposures(store: Store, organization: str | None) -> Exposures:
     )
 
 
-def exposures_of(rows: Sequence[Row], accounts: set[tuple[str, str]]) -> list[Exposure]:
-    """The (application, subject) `accounts` as their events tell of them. Pure."""
-    by_account: dict[tuple[str, str], list[Row]] = {}
+def exposures_of(
+    rows: Sequence[Row], accounts: set[tuple[str, str]], bindings: Bindings = NO_BINDINGS
+) -> list[Exposure]:
+    """The (application, subject) `accounts` as all events of their subjects tell of them. Pure."""
+    by_subject: dict[str, list[Row]] = {}
     for row in rows:
-        key = (row["application_id"], row["subject_id"])
-        if key in accounts:
-            by_account.setdefault(key, []).append(row)
+        by_subject.setdefault(row["subject_id"], []).append(row)
     told = []
-    for (_, subject), own in by_account.items():
+    for subject, own in by_subject.items():
         names = [row["subject_name"] for row in in_force(own) if row["subject_name"]]
-        (account,) = fold(own).accounts
-        told.append(Exposure(own[0]["organization"], subject, names[-1] if names else subject, account))
+        told += [
+            Exposure(own[0]["organization"], subject, names[-1] if names else subject, account)
+            for account in fold(own, bindings).accounts
+            if (account.application_id, subject) in accounts
+        ]
     return told

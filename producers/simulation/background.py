@@ -81,10 +81,12 @@ class Background:
     def _touch(self, at: int) -> SimulatedEvent:
         group = self.world.roster.groups[self.world.dice.below(9)]
         actor = self._actor()
-        for account in group.accounts.values():
-            self.pushes.update(at + SECOND + account.app.index * 200 * MILLISECOND, account, actor, "")
         changes = [{"field": "description", "to": f"reviewed {self.world.journal.stamp(at)[:10]}"}]
-        return self.world.journal.directory(at, "group_update", actor, resource=group.json, changes=changes)
+        event = self.world.journal.directory(at, "group_update", actor, resource=group.json, changes=changes)
+        for account in group.accounts.values():
+            push_at = at + SECOND + account.app.index * 200 * MILLISECOND
+            self.pushes.update(push_at, account, actor, "", event.event_id)
+        return event
 
     def _admin_act(self, at: int) -> SimulatedEvent:
         actor = self._actor()
@@ -107,7 +109,7 @@ class Background:
         account = account_of(group, app)
         if app.rolled_out:
             self.world.truth.intend(account, ACTIVE, at, event.event_id)
-            self.pushes.send(at + SECOND, account, GROUP_CREATE, actor)
+            self.pushes.send(at + SECOND, account, GROUP_CREATE, actor, event.event_id)
         self.world.agenda.add(at + DAY + self.world.dice.below(48) * HOUR, self._end_project, group, actor)
         return event
 
@@ -116,8 +118,9 @@ class Background:
         for account in group.accounts.values():
             self.world.truth.intend(account, DELETED, at, event.event_id)
             account.serial += 1
+            self.world.truth.overtake(account, event.event_id)
             if account.confirmed == ACTIVE:
-                self.pushes.send(at + SECOND, account, GROUP_DELETE, actor)
+                self.pushes.send(at + SECOND, account, GROUP_DELETE, actor, event.event_id)
         return event
 
     def _reconfigure(self, at: int) -> SimulatedEvent | None:

@@ -29,6 +29,7 @@ from producers.simulation.model import (
 from producers.simulation.people import People, association
 from producers.simulation.providers import ACTIVATION_REFUSED, STANDING, TROUBLES, Manner, Reply
 from producers.simulation.pushes import MAX_TRIES, Pushes
+from producers.simulation.truth import SetOff
 from producers.simulation.world import World
 
 _BURST = (CREATE, GROUP_CREATE, GROUP_UPDATE, DEPROVISION, DELETE, GROUP_DELETE)
@@ -45,20 +46,28 @@ class Integrations:
     def activate(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         """Set it up: the vendor creates and takes away a test user and a test group."""
         app.integrated = True
-        for place, operation in enumerate(_BURST):
-            self.world.agenda.add(at + (place + 1) * 700 * MILLISECOND, self._test, app, operation, actor)
+        self.world.truth.integrate(app.id, at, active=True)
         reply = Reply(200, "Application successfully activated", success=True)
-        return self.world.journal.integration(at, ACTIVATE, app, actor, reply, "")
+        event = self.world.journal.integration(at, ACTIVATE, app, actor, reply, "")
+        for place, operation in enumerate(_BURST):
+            push_at = at + (place + 1) * 700 * MILLISECOND
+            self.world.agenda.add(push_at, self._test, app, operation, actor, event.event_id)
+        return event
 
-    def _test(self, at: int, app: Application, operation: str, actor: Admin) -> SimulatedEvent | None:
+    def _test(
+        self, at: int, app: Application, operation: str, actor: Admin, event_id: str | None
+    ) -> SimulatedEvent | None:
         roster = self.world.roster
         subject = roster.test_groups[app.index] if operation.startswith("group") else roster.test_users[app.index]
         account = account_of(subject, app)
         account.serial += 1
+        self.world.truth.overtake(account, event_id)
         if operation in MEANT:
             self.world.truth.intend(account, MEANT[operation], at, None)
         paused, app.paused_until = app.paused_until, 0  # the test goes first
-        event = self.pushes.attempt(at, account, operation, actor, "", account.serial, MAX_TRIES)
+        event = self.pushes.attempt(
+            at, account, operation, actor, "", account.serial, MAX_TRIES, SetOff("act", event_id)
+        )
         app.paused_until = paused
         return event
 
@@ -84,7 +93,7 @@ class Integrations:
         )
         account = account_of(group, app)
         self.world.truth.intend(account, ACTIVE, at, event.event_id)
-        self.pushes.send(at + SECOND, account, GROUP_CREATE, actor)
+        self.pushes.send(at + SECOND, account, GROUP_CREATE, actor, event.event_id)
         self.world.agenda.add(at + 2 * SECOND, self._next_member, app, group_index, actor, event.event_id, at, 0)
         return event
 
@@ -104,7 +113,8 @@ class Integrations:
                     at + 250 * MILLISECOND, self._next_member, app, group_index, actor, event_id, bound_at, index
                 )
                 return
-        self.pushes.update(at + 5 * SECOND, account_of(self.world.roster.groups[group_index], app), actor, "")
+        group = self.world.roster.groups[group_index]
+        self.pushes.update(at + 5 * SECOND, account_of(group, app), actor, "", event_id)
 
     def reauthorise(self, at: int, app: Application, actor: Admin, manner: Manner | None) -> SimulatedEvent:
         """Change the credentials. With `manner`: those that do not work either."""
@@ -131,6 +141,7 @@ class Integrations:
         return self._deactivate(at, app, actor)
 
     def _deactivate(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
+        self.world.truth.integrate(app.id, at, active=False)
         reply = Reply(200, "Application successfully deactivated", success=True)
         return self.world.journal.integration(at, DEACTIVATE, app, actor, reply, "")
 
@@ -152,14 +163,14 @@ class Integrations:
                 self.people.revoke(at, account, actor, event.event_id, at + SECOND + place * 250 * MILLISECOND)
         bound = account_of(group, app)
         self.world.truth.intend(bound, DELETED, at, event.event_id)
-        self.pushes.send(at + 40 * SECOND, bound, GROUP_DELETE, actor)
+        self.pushes.send(at + 40 * SECOND, bound, GROUP_DELETE, actor, event.event_id)
         return event
 
     def _delete_all(self, at: int, app: Application, actor: Admin) -> None:
         for place, account in enumerate(self._accounts(app)):
             if account.confirmed in (ACTIVE, INACTIVE):
                 self.world.truth.intend(account, DELETED, at, None)
-                self.pushes.send(at + place * 250 * MILLISECOND, account, DELETE, actor)
+                self.pushes.send(at + place * 250 * MILLISECOND, account, DELETE, actor, None)
 
     def _retired(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         app.integrated = False

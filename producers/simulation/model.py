@@ -100,6 +100,7 @@ class Account:
     confirmed: str = ABSENT
     actual: str = ABSENT
     serial: int = 0  # of the latest push: an older one that still waits to be retried gives way
+    waiting: str | None = None  # the failed attempt that is to be tried again
     draw: float = 0.0  # decides whether a provider's lasting quirk touches this account
 
 

@@ -66,23 +66,24 @@ class People:
                 self.grant(at, account, actor, event.event_id, push_at)
             elif op == "remove" and account.intended == ACTIVE and app.groups.isdisjoint(person.groups):
                 self.revoke(at, account, actor, event.event_id, push_at)
-            self.pushes.update(at + 6 * SECOND, account_of(group, app), actor, person.id)
+            self.pushes.update(at + 6 * SECOND, account_of(group, app), actor, person.id, event.event_id)
         return event
 
     def grant(self, at: int, account: Account, actor: Admin, event_id: str | None, push_at: int) -> None:
         self.world.truth.intend(account, ACTIVE, at, event_id)
         if account.confirmed in (ABSENT, DELETED):
-            self.pushes.send(push_at, account, CREATE, actor)
+            self.pushes.send(push_at, account, CREATE, actor, event_id)
         else:
-            self.pushes.send(push_at, account, UPDATE, actor, "active")
+            self.pushes.send(push_at, account, UPDATE, actor, event_id, "active")
 
     def revoke(self, at: int, account: Account, actor: Admin, event_id: str | None, push_at: int) -> None:
         self.world.truth.intend(account, INACTIVE, at, event_id)
         account.serial += 1  # whatever still waits to be tried again is over
+        self.world.truth.overtake(account, event_id)
         if (account.subject.id, account.app.index) in self.world.neglected:
             return
         if account.confirmed == ACTIVE:
-            self.pushes.send(push_at, account, DEPROVISION, actor)
+            self.pushes.send(push_at, account, DEPROVISION, actor, event_id)
 
     def edit(self, at: int, person: Person, actor: Admin, attribute: str, title: str = "") -> SimulatedEvent | None:
         """Change an attribute in the directory; every account of the person is updated. With `title`: an HR import."""
@@ -99,9 +100,11 @@ class People:
             changes = [{"field": field, "from": before, "to": str(person.cost_center)}]
         if title:
             more["correlation"] = {"id": self.world.dice.object_id(), "type": "user_import"}
+        event = self.world.journal.directory(at, "user_update", actor, resource=person.json, changes=changes, **more)
         for account in person.accounts.values():
-            self.pushes.update(at + SECOND + account.app.index * 350 * MILLISECOND, account, actor, attribute)
-        return self.world.journal.directory(at, "user_update", actor, resource=person.json, changes=changes, **more)
+            push_at = at + SECOND + account.app.index * 350 * MILLISECOND
+            self.pushes.update(push_at, account, actor, attribute, event.event_id)
+        return event
 
     def _other_title(self, person: Person) -> str:
         titles = DEPARTMENTS[person.department].titles
@@ -163,7 +166,7 @@ class People:
             if account.confirmed in (ACTIVE, INACTIVE):
                 self.world.truth.intend(account, DELETED, at, event.event_id)
                 push_at = at + 2 * SECOND + account.app.index * 350 * MILLISECOND
-                self.pushes.send(push_at, account, DELETE, actor)
+                self.pushes.send(push_at, account, DELETE, actor, event.event_id)
         return event
 
     def sign_in(self, at: int, account: Account, actor: Admin) -> SimulatedEvent | None:

@@ -24,7 +24,7 @@ from producers.simulation.model import (
     Person,
 )
 from producers.simulation.providers import STANDING, Reply, answer
-from producers.simulation.truth import Episode
+from producers.simulation.truth import Episode, SetOff
 from producers.simulation.world import World
 
 WAITS = tuple(minutes * MINUTE for minutes in (20, 40, 80, 160, 320, 360))
@@ -41,22 +41,43 @@ class Pushes:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def send(self, at: int, account: Account, operation: str, actor: Admin, attribute: str = "") -> None:
+    def send(
+        self,
+        at: int,
+        account: Account,
+        operation: str,
+        actor: Admin,
+        event_id: str | None,
+        attribute: str = "",
+        kind: str = "act",
+    ) -> None:
         """Attempt it at that instant, and again as long as needed. A push that still waits for its retry gives way.
 
         `attribute`: which one an update carries ("active": take the account back into use), or a group's changed
-        member.
+        member. `event_id`: of the event that it is made for; `kind`: see `SetOff`.
         """
         account.serial += 1
-        self.world.agenda.add(at, self.attempt, account, operation, actor, attribute, account.serial, 1)
+        self.world.truth.overtake(account, event_id)
+        set_off = SetOff(kind, event_id)
+        self.world.agenda.add(at, self.attempt, account, operation, actor, attribute, account.serial, 1, set_off)
 
-    def update(self, at: int, account: Account, actor: Admin, attribute: str) -> None:
+    def update(self, at: int, account: Account, actor: Admin, attribute: str, event_id: str | None) -> None:
         """Push a change, if the account exists as far as the directory knows."""
         if account.confirmed == ACTIVE and account.intended == ACTIVE:
-            self.send(at, account, UPDATE if isinstance(account.subject, Person) else GROUP_UPDATE, actor, attribute)
+            self.send(
+                at, account, UPDATE if isinstance(account.subject, Person) else GROUP_UPDATE, actor, event_id, attribute
+            )
 
     def attempt(
-        self, at: int, account: Account, operation: str, actor: Admin, attribute: str, serial: int, tries: int
+        self,
+        at: int,
+        account: Account,
+        operation: str,
+        actor: Admin,
+        attribute: str,
+        serial: int,
+        tries: int,
+        set_off: SetOff,
     ) -> SimulatedEvent | None:
         if serial != account.serial:
             return None
@@ -65,7 +86,7 @@ class Pushes:
             return None
         if app.paused_until > at:
             later = app.paused_until + world.dice.below(60) * SECOND
-            world.agenda.add(later, self.attempt, account, operation, actor, attribute, serial, tries)
+            world.agenda.add(later, self.attempt, account, operation, actor, attribute, serial, tries, set_off)
             return None
         reply, part_of = answer(operation, account, attribute, world.dice)
         episode = self._standing(at, account, part_of) if isinstance(part_of, str) else part_of
@@ -84,15 +105,20 @@ class Pushes:
             at, logged_as, account, actor, changes, reply, outcome, episode.id if episode else ""
         )
         self._settle(at, account, operation, attribute, reply, outcome, event, episode)
+        world.truth.attempt(event.event_id, set_off)
+        account.waiting = None
         if closing:
             world.truth.close_tried(account, at, "" if outcome == "reported_absent" else reply.cause)
         if reply.retry and (tries < MAX_TRIES or operation in _TERMINAL):
             wait = STEADY_WAIT if closing else WAITS[min(tries, len(WAITS)) - 1]
             if not closing:
                 wait += world.dice.below(5000) * MILLISECOND
-            world.agenda.add(at + wait, self.attempt, account, operation, actor, attribute, serial, tries + 1)
+            account.waiting = event.event_id
+            again = set_off if set_off.kind == "retry" else SetOff("retry", event.event_id)
+            world.agenda.add(at + wait, self.attempt, account, operation, actor, attribute, serial, tries + 1, again)
         elif operation == UPDATE and reply.status == 404 and not reply.retry:
-            self.send(at + 2 * SECOND, account, CREATE, actor)  # gone at the provider, wanted by the directory
+            # Gone at the provider, wanted by the directory.
+            self.send(at + 2 * SECOND, account, CREATE, actor, event.event_id, kind="instead")
         return event
 
     def _standing(self, at: int, account: Account, name: str) -> Episode:

@@ -29,6 +29,17 @@ class Change(NamedTuple):
     event_id: str | None
 
 
+class SetOff(NamedTuple):
+    """What an attempt was made for.
+
+    kind: act (an event of the directory or an integration's), retry (the first of the attempts it repeats), instead
+    (of an update that found no account). event_id: of that event; None where none is logged.
+    """
+
+    kind: str
+    event_id: str | None
+
+
 @dataclass(slots=True)
 class AccountTruth:
     """The states of one subject (a user or a group) in one application, each until the next change; at first absent.
@@ -107,10 +118,16 @@ class Truth:
     With `recording` off only `counts` is kept, in constant memory.
     counts: event type -> outcome *as the log states it* -> number. The twelve types by success, failure,
     reported_absent, unknown; all other types under "other"; events whose oddity took the type away under "".
+    set_off: by the id of an attempt, what it was made for.
+    superseded: failed attempts that were to be tried again and were not, by id, with the event that overtook them.
+    integrations: when they were activated and deactivated: (application id, at, whether it is active).
     """
 
     recording: bool = True
     accounts: dict[tuple[str, str], AccountTruth] = field(default_factory=dict)
+    set_off: dict[str, SetOff] = field(default_factory=dict)
+    superseded: dict[str, str | None] = field(default_factory=dict)
+    integrations: list[tuple[str, int, bool]] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
     leavers: dict[str, Leaver] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -140,6 +157,20 @@ class Truth:
                 if reopened:
                     found.closing_tries, found.closing_first, found.closing_last = 0, None, None
                     found.last_cause, found.used_at = "", None
+
+    def attempt(self, event_id: str | None, set_off: SetOff) -> None:
+        if self.recording and event_id is not None:
+            self.set_off[event_id] = set_off
+
+    def overtake(self, account: Account, event_id: str | None) -> None:
+        """Whatever of the account still waits to be tried again never will be."""
+        if account.waiting is not None and self.recording:
+            self.superseded[account.waiting] = event_id
+        account.waiting = None
+
+    def integrate(self, application_id: str, at: int, active: bool) -> None:
+        if self.recording:
+            self.integrations.append((application_id, at, active))
 
     def confirm(self, account: Account, state: str, at: int, event_id: str | None) -> None:
         if account.confirmed != state or state == ABSENT:

@@ -82,6 +82,14 @@ class Person(Answer):
     names: list[str] = Field(description="Names and addresses, the latest first.")
 
 
+class Because(Answer):
+    """What set a step off, or decided what an account is meant to be."""
+
+    kind: str = Field(description="directory, membership, binding, integration, retry, superseded, test or unknown.")
+    event_id: UUID | None = Field(description="The event; null where the log does not tell it for certain.")
+    text: str
+
+
 class Step(Answer):
     """One event of a lifecycle. Directory events have no application."""
 
@@ -101,15 +109,12 @@ class Step(Answer):
     actor: str
     account_state: str
     changed: list[str]
+    group: str = Field(description="Of an association: the group.")
     retry_of: UUID | None = Field(description="The first of the failed attempts that this one repeats.")
-
-
-class Because(Answer):
-    """What decided it."""
-
-    kind: str = Field(description="directory, membership, binding, integration, retry, superseded, test or unknown.")
-    event_id: UUID | None = Field(description="The event; null where the log does not tell it for certain.")
-    text: str
+    because: Because | None = Field(description="What set the attempt off; the directory's own acts have none.")
+    superseded_by: UUID | None = Field(
+        description="Of a failed attempt that was not tried again: the event that something else came to be wanted by."
+    )
 
 
 class Account(Answer):
@@ -125,6 +130,8 @@ class Account(Answer):
     attempted_at: datetime | None
     confirmed: str = Field(description="What the provider last accepted; absent before it accepted anything.")
     confirmed_since: datetime | None
+    updated_at: datetime | None = Field(description="When the provider last accepted an update.")
+    left_behind: datetime | None = Field(description="When the integration was deleted, while it is.")
     confirmed_at: datetime | None
     state: Literal["open", "closed", "reported_absent", "unknown"]
     closing_since: datetime | None = Field(description="When it was first meant to be closed, if it is.")

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
+from queries.account import Account
 from queries.api import finding_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, time_range
 from queries.failures import list_failures, list_windows
 from queries.histories import Exposure, list_exposures, read_history
-from queries.lifecycle import Account
 from queries.people import find_person
 from queries.selection import Selection
 from schemas.times import EARLIEST, LATEST
@@ -100,7 +100,10 @@ def lifecycle(
 
 
 def _account(account: Account) -> Answer:
-    return {**asdict(account), "exposed": account.exposed}
+    found = {**asdict(account), "exposed": account.exposed}
+    for internal in ("changes", "initial"):
+        del found[internal]
+    return found
 
 
 @router.get("/exposures", response_model=models.Exposures)

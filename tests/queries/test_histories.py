@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_the_lifecycle_of_a_leaver_whose_account_cannot_be_closed(any_trail: Tra
     assert found.accounts is not None
     slack, statsig = found.accounts
     assert (slack.state, slack.confirmed_at) == ("closed", when(60))
-    assert (statsig.state, statsig.exposed, statsig.closing_since) == ("open", True, when(60))
+    # Meant since the suspension, not since the first attempt.
+    assert (statsig.state, statsig.exposed, statsig.closing_since) == ("open", True, when(59))
     assert (statsig.closing_tries, statsig.last_try, statsig.last_cause) == (5, when(140), "credentials")
     assert found.next is None
 
@@ -132,6 +134,52 @@ def test_events_without_a_believable_time_are_in_every_range(trail: Trail) -> No
     trail.insert(event(timestamp=None, jc_timestamp="?", resource=INES), attempt(0, resource=INES))
     found = read_history(trail.store, ines_of(trail), when(30), when(60))
     assert [step.time_quality for step in found.steps] == ["garbage"]
+
+
+def bound(minutes: float, op: str, group: str, **other: str) -> dict[str, Any]:
+    """A group bound to an application, or somebody added to it."""
+    (kind, own), *_ = other.items()
+    ends = {"from": {"type": "USER_GROUP", "object_id": group, "name": group}}
+    ends["to"] = {"type": kind.upper(), "object_id": own, "name": own}
+    association = {"op": op, "connection": ends}
+    return event("association_change", timestamp=at(minutes), resource=None, application=None, association=association)
+
+
+def test_bindings_and_memberships_are_what_sets_attempts_off(any_trail: Trail) -> None:
+    ines, slack, group = str(INES["id"]), str(SLACK["id"]), f"sales of {any_trail.organization}"
+    staff = {"id": group, "type": "user_group", "name": "sales"}
+    any_trail.insert(
+        event("idm_integration_activate", timestamp=at(-120), resource=None, application=SLACK),
+        bound(-60, "add", group, application=slack),
+        attempt(-59, "group_create_provision", resource=staff, application=SLACK),
+        bound(0, "add", group, user=ines),
+        attempt(1, "user_create_provision", resource=INES, application=SLACK),
+        attempt(2, "group_update_provision", resource=staff, application=SLACK),
+        bound(30, "remove", group, application=slack),
+        attempt(31, "user_deprovision", resource=INES, application=SLACK),
+        attempt(32, "group_delete_provision", resource=staff, application=SLACK),
+        event("idm_integration_delete", timestamp=at(40), resource=None, application=SLACK),
+    )
+    person = read_history(any_trail.store, ines_of(any_trail), *RANGE)
+    assert [(step.action, step.because and step.because.kind) for step in person.steps] == [
+        ("add", None),
+        ("create", "membership"),
+        ("deprovision", "binding"),
+    ]
+    assert person.accounts is not None
+    (account,) = person.accounts
+    assert (account.intended, account.intended_since) == ("inactive", when(30))
+    assert (account.confirmed, account.confirmed_since, account.left_behind) == ("unknown", when(40), when(40))
+    of_group = read_history(any_trail.store, find_person(any_trail.store, any_trail.organization, group), *RANGE)
+    assert [(step.action, step.because and step.because.kind) for step in of_group.steps] == [
+        ("add", None),
+        ("create", "binding"),
+        ("update", "membership"),
+        ("remove", None),
+        ("delete", "binding"),
+    ]
+    assert of_group.accounts is not None
+    assert [(one.intended, one.confirmed) for one in of_group.accounts] == [("deleted", "deleted")]
 
 
 def test_a_cursor_of_another_persons_lifecycle_is_refused(trail: Trail) -> None:

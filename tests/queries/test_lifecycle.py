@@ -46,6 +46,8 @@ def row(number: int, minute: float, state: str, outcome: str, **fields: Any) -> 
         "actor_name": "",
         "account_state": state,
         "changed": [],
+        "group_id": "",
+        "group_name": "",
     }
     return {**base, **fields}
 
@@ -64,7 +66,7 @@ def account(*attempts: Attempt) -> Account:
     [
         pytest.param([(0, "active", "success")], "open", False, id="opened"),
         pytest.param([(0, "active", "failure")], "unknown", False, id="opening failed"),
-        pytest.param([(0, "", "success")], "unknown", False, id="only updated"),
+        pytest.param([(0, "", "success")], "open", False, id="an accepted update shows it open"),
         pytest.param([(0, "active", "success"), (1, "inactive", "success")], "closed", False, id="closed"),
         pytest.param([(0, "active", "success"), (1, "inactive", "failure")], "open", True, id="closing failed"),
         pytest.param([(0, "inactive", "failure")], "open", True, id="closing failed, opening unseen"),

@@ -176,6 +176,8 @@ def _row(group: list[Item], items: list[Item]) -> Row:
 
 
 def _attempt(item: Item) -> str:
+    if item["group"]:
+        return f"{'added to' if item['action'] == 'add' else 'removed from'} {item['group']}"
     verb = {"deprovision": "deactivate"}.get(item["action"], item["action"]) or item["event_type"] or "event"
     changed = [short(name) for name in item["changed"] if item["action"] == "update" or item["kind"] == "other"]
     return f"{verb} {', '.join(changed)}" if changed else verb

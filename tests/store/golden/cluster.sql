@@ -554,3 +554,14 @@ ENGINE = Distributed('trail', currentDatabase(), 'rebuilds_local', cityHash64(re
 
 ALTER TABLE attempts_by_application_local ON CLUSTER 'trail'
     ADD INDEX IF NOT EXISTS by_event event_id TYPE bloom_filter(0.01) GRANULARITY 1;
+
+ALTER TABLE associations_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS outcome LowCardinality(String);
+
+ALTER TABLE associations ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS outcome LowCardinality(String);
+
+ALTER TABLE associations_view ON CLUSTER 'trail' MODIFY QUERY
+SELECT
+    organization, application_id, group_id, occurred_at, event_id, fingerprint, version, time_quality, known_at,
+    action, subject_id, application_name, group_name, actor_name, outcome
+FROM events_local
+WHERE event_type = 'association_change' AND group_id != '';

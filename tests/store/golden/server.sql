@@ -503,3 +503,14 @@ SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 
 
 ALTER TABLE attempts_by_application
     ADD INDEX IF NOT EXISTS by_event event_id TYPE bloom_filter(0.01) GRANULARITY 1;
+
+ALTER TABLE associations ADD COLUMN IF NOT EXISTS outcome LowCardinality(String);
+
+ALTER TABLE associations ADD COLUMN IF NOT EXISTS outcome LowCardinality(String);
+
+ALTER TABLE associations_view MODIFY QUERY
+SELECT
+    organization, application_id, group_id, occurred_at, event_id, fingerprint, version, time_quality, known_at,
+    action, subject_id, application_name, group_name, actor_name, outcome
+FROM events
+WHERE event_type = 'association_change' AND group_id != '';

@@ -1,0 +1,147 @@
+"""What sets a step off: the words for it, and which change of a person an update carries. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from queries.account import Because
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, is_membership
+from queries.folding import Place, Row, place_of
+from schemas.association import ASSOCIATION_CHANGE
+from schemas.outcome import Outcome
+
+PROMPT: Final = timedelta(hours=1)
+"""A push comes at most this long after the change it carries; while an integration is set up anew, pushes wait."""
+ROLLOUT: Final = timedelta(hours=24)
+"""So long after its binding a group's people may still be pushed for the first time."""
+MOVE: Final = timedelta(minutes=1)
+"""Whoever is removed from one group and within this added to another one has moved."""
+BURST: Final = timedelta(seconds=30)
+"""An activation's test user and group are made and taken away again within this."""
+REMEMBERED: Final = 32
+"""Changes of a subject that are remembered for the pushes that carry them."""
+
+_ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_CARRIED_AS: Final[dict[str, tuple[str, ...]]] = {
+    "jobtitle": ("title", "jobTitle"),
+    "costcenter": (_ENTERPRISE, "costCenter"),
+    "employeeidentifier": (_ENTERPRISE, "employeeNumber"),
+    "employeetype": ("userType", _ENTERPRISE),
+    "company": (_ENTERPRISE, "organization"),
+    "manager": (_ENTERPRISE, "manager"),
+    "phonenumbers": ("phoneNumbers",),
+    "addresses": ("addresses",),
+    "email": ("emails", "userName"),
+    "username": ("userName",),
+    "firstname": ("name", "displayName"),
+    "middlename": ("name", "displayName"),
+    "lastname": ("name", "displayName"),
+    "displayname": ("displayName",),
+}
+"""The directory's names of a person's attributes, in lower case, to those that a push carries them under."""
+
+_SUSPENDS: Final = frozenset({"user_suspended"})
+_ACTIVATES: Final = frozenset({"user_unsuspended", "user_activated"})
+_DELETES: Final = frozenset({"user_delete", "systemuser_delete"})
+_UPDATES: Final = frozenset({"user_update", "systemuser_update"})
+_BY_CHANGE: Final = {
+    "state: suspended": "suspended",
+    "state: activated": "activated",
+    "suspended: true": "suspended",
+    "suspended: false": "activated",
+}
+
+
+def act_on_person(row: Row) -> str:
+    """`suspended`, `activated` or `deleted`, if the event makes the person that in the directory; else empty."""
+    event_type = row["event_type"]
+    if row["outcome"] == Outcome.FAILURE:
+        return ""
+    if event_type in _UPDATES:
+        for name in row["changed"]:
+            field, _, value = name.partition(": ")
+            found = _BY_CHANGE.get(f"{field}: {value.rpartition(' -> ')[2]}".lower())
+            if found:
+                return found
+        return ""
+    if event_type in _SUSPENDS:
+        return "suspended"
+    if event_type in _ACTIVATES:
+        return "activated"
+    return "deleted" if event_type in _DELETES else ""
+
+
+def told_by(row: Row) -> Because:
+    """The event as what sets others off."""
+    event_type, by = row["event_type"], f" by {row['actor_name']}" if row["actor_name"] else ""
+    if event_type == ASSOCIATION_CHANGE:
+        added = row["action"] == "add"
+        group = row["group_name"] or row["group_id"] or "person"
+        if is_membership(row):
+            return Because("membership", row["event_id"], f"{'added to' if added else 'removed from'} {group}{by}")
+        verb = "bound to" if added else "unbound from"
+        application = row["application_name"] or row["application_id"]
+        return Because("binding", row["event_id"], f"{group} {verb} {application}{by}")
+    if event_type in (ACTIVATED, DEACTIVATED):
+        return Because("integration", row["event_id"], f"{'' if event_type == ACTIVATED else 'de'}activated{by}")
+    if event_type == GROUP_DELETED:
+        return Because("directory", row["event_id"], f"group deleted{by}")
+    return Because("directory", row["event_id"], f"{act_on_person(row) or 'changed'}{by}")
+
+
+def one_of(rows: Iterable[Row], kind: str) -> Because:
+    """One of several; which, the log does not tell."""
+    told = [told_by(row).text for row in rows]
+    return Because(kind, None, f"one of: {'; '.join(told[:5])}")
+
+
+class _Trigger(NamedTuple):
+    at: datetime
+    place: Place
+    carried: frozenset[str] | None
+    because: Because
+    event_id: UUID
+
+
+class Triggers:
+    """The latest changes of a subject that pushes may carry."""
+
+    def __init__(self) -> None:
+        self._latest: deque[_Trigger] = deque(maxlen=REMEMBERED)
+
+    def add(self, row: Row) -> None:
+        """A change of the person or the group, or of the group's members."""
+        carried: set[str] | None = None
+        if row["event_type"] in _UPDATES:
+            carried = set()
+            for name in row["changed"]:
+                carried.update(_CARRIED_AS.get(name.partition(":")[0].lower(), ()))
+            if not carried:
+                return
+        self._latest.append(
+            _Trigger(
+                row["occurred_at"],
+                place_of(row),
+                None if carried is None else frozenset(carried),
+                told_by(row),
+                row["event_id"],
+            )
+        )
+
+    def carried_by(self, at: datetime, changed: list[str], after: Place | None) -> tuple[Because, Place] | None:
+        """The latest after a place that a push of those attributes carries; of no names: the latest of all."""
+        names = frozenset(changed)
+        for trigger in reversed(self._latest):
+            if (after is not None and trigger.place <= after) or at - trigger.at > PROMPT:
+                return None
+            if not names or trigger.carried is None or trigger.carried & names:
+                return trigger.because, trigger.place
+        return None
+
+    def first_after(self, place: Place) -> UUID | None:
+        """The first change after a place, as far as is remembered."""
+        return next((trigger.event_id for trigger in self._latest if trigger.place > place), None)

@@ -1,0 +1,150 @@
+"""What the log tells of every account and every step, beside what the simulator knows to be true."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import pytest
+
+from producers.simulation.model import ABSENT
+from producers.simulation.truth import AccountTruth, instant
+from queries.account import ACTIVE, INACTIVE, REPORTED_ABSENT, UNKNOWN, Account
+from tests.replay.played import Key, Played, play
+
+KINDS = {
+    "act": {"directory", "membership", "binding", "integration", "test"},
+    "retry": {"retry"},
+    "instead": {"superseded"},
+}
+
+ORGANISATIONS = [
+    pytest.param((1, 30, 30.0, True), id="with the story"),
+    pytest.param((2, 30, 10.0, False), id="by chance"),
+    *[
+        pytest.param((seed, 200, 30.0, story), id=f"seed {seed} {name}", marks=pytest.mark.soak)
+        for seed in (1, 2, 3)
+        for story, name in ((True, "with the story"), (False, "by chance"))
+    ],
+]  # fmt: skip
+
+organisations = pytest.mark.parametrize("organisation", ORGANISATIONS)
+Organisation = tuple[int, int, float, bool]
+
+
+@lru_cache(2)
+def played(organisation: Organisation) -> tuple[Played, dict[Key, Account]]:
+    seed, people, days, story = organisation
+    found = play(seed, people=people, days=days, story=story)
+    return found, found.accounts()
+
+
+def truly(found: Played, key: Key, view: str, at: datetime) -> str:
+    """The truth, with what an integration's deletion hides."""
+    account = found.truth.accounts.get(key, AccountTruth("", "", ""))
+    held = ABSENT
+    for change in getattr(account, view):
+        if instant(change.at) <= at:
+            held = REPORTED_ABSENT if view == "confirmed" and change.state == ABSENT else change.state
+    if view == "confirmed" and held in (ACTIVE, INACTIVE):
+        deleted = False
+        for application, changed_at, active in found.truth.integrations:
+            if application == key[0] and instant(changed_at) <= at:
+                deleted = not active
+        if deleted:
+            return UNKNOWN
+    return held
+
+
+def told(accounts: dict[Key, Account], key: Key, view: str, at: datetime) -> str:
+    return accounts[key].state_at(view, at) if key in accounts else ABSENT
+
+
+@organisations
+def test_every_account_stands_as_it_did_at_a_thousand_random_instants(organisation: Organisation) -> None:
+    found, accounts = played(organisation)
+    first, last = found.rows[0]["occurred_at"], found.rows[-1]["occurred_at"]
+    dice = random.Random(7)
+    keys = sorted({*found.truth.accounts, *accounts})
+    assert len(keys) > 100
+    for _ in range(1000):
+        at = first + (last - first) * dice.random()
+        for key in dice.sample(keys, 40):
+            for view in ("intended", "confirmed"):
+                assert told(accounts, key, view, at) == truly(found, key, view, at), (key, view, at)
+
+
+@organisations
+def test_every_change_is_told_at_its_instant_or_for_a_moment_unknown(organisation: Organisation) -> None:
+    """Only which of several bindings of one minute somebody's access comes from may be open."""
+    found, accounts = played(organisation)
+    doubtful = 0
+    for key, view, at in edges(found, accounts):
+        state = told(accounts, key, view, at)
+        if state == UNKNOWN and view == "intended":
+            doubtful += 1
+            because = accounts[key].intended_because
+            changes = [change for change in accounts[key].changes if change.state == UNKNOWN and change.view == view]
+            assert because is not None
+            assert all(change.because.kind == "binding" and change.because.event_id is None for change in changes)
+            assert told(accounts, key, view, at + timedelta(seconds=10)) == ACTIVE
+        else:
+            assert state == truly(found, key, view, at), (key, view, at)
+    assert doubtful < len(accounts)
+
+
+def edges(found: Played, accounts: dict[Key, Account]) -> Iterator[tuple[Key, str, datetime]]:
+    for key in {*found.truth.accounts, *accounts}:
+        truth = found.truth.accounts.get(key)
+        own = accounts.get(key)
+        for view in ("intended", "confirmed"):
+            times = {instant(change.at) for change in getattr(truth, view, ())}
+            times |= {change.at for change in (own.changes if own else ()) if change.view == view}
+            for at in times:
+                yield key, view, at
+                yield key, view, at - timedelta(microseconds=1)
+
+
+@organisations
+def test_no_cause_is_wrong_and_nearly_every_one_is_found(organisation: Organisation) -> None:
+    found, _ = played(organisation)
+    steps = {
+        found.ids[step.event_id]: step for lifecycle in found.lifecycles().values() for step in lifecycle.steps
+    }  # fmt: skip
+    counted: Counter[str] = Counter()
+    for event_id, truth in found.truth.set_off.items():
+        because = steps[event_id].because
+        assert because is not None
+        if because.event_id is None:
+            counted["several bindings at once" if because.kind == "binding" else "unknown"] += 1
+            continue
+        assert found.ids[because.event_id] == truth.event_id, (steps[event_id], truth)
+        assert because.kind in KINDS[truth.kind]
+        counted["found"] += 1
+    assert counted["found"] > 0.98 * (counted["found"] + counted["unknown"])
+    assert counted["found"] > 0.95 * counted.total()
+
+
+@organisations
+def test_what_ended_a_run_of_failures_is_told(organisation: Organisation) -> None:
+    found, _ = played(organisation)
+    steps = {found.ids[step.event_id]: step for each in found.lifecycles().values() for step in each.steps}
+    assert found.truth.superseded
+    for event_id, by in found.truth.superseded.items():
+        told_by = steps[event_id].superseded_by
+        assert told_by is not None
+        assert found.ids[told_by] == by
+
+
+@organisations
+def test_just_the_test_users_and_groups_of_activations_are_recognised(organisation: Organisation) -> None:
+    found, accounts = played(organisation)
+    tests = {
+        key for key, truth in found.truth.accounts.items() if truth.subject_name in ("scim test",)
+        or truth.subject_name.startswith("scim.test.")
+    }  # fmt: skip
+    assert tests
+    assert {key for key, account in accounts.items() if account.test} == tests
