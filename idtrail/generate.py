@@ -11,6 +11,7 @@ from idtrail.cause_page import cause_page
 from idtrail.documentation import settings_page
 from idtrail.incident_page import incident_page
 from idtrail.incident_picture import picture
+from idtrail.integration_page import integration_page
 from idtrail.measuring import metrics_page
 from queries.api.app import documents as openapi_files
 from schemas.documentation import documents as event_pages
@@ -35,6 +36,10 @@ def _incident_files() -> dict[str, str]:
     return {"docs/incidents.md": incident_page(), "docs/incidents.svg": picture()}
 
 
+def _integration_files() -> dict[str, str]:
+    return {"docs/integrations.md": integration_page()}
+
+
 GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _settings_files,
     _metrics_files,
@@ -43,6 +48,7 @@ GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     event_pages,
     _cause_files,
     _incident_files,
+    _integration_files,
 )
 """Each gives texts by their path from the root of the repository."""
 

@@ -90,7 +90,7 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
     if len(found) > limit:
         last = subjects[-1]
         more = encode_cursor(Cursor(_time(last["last_us"]), UUID(last["event"]), rank=last["rank"]), question)
-    names = _names(store, row["organization"], [subject["subject_id"] for subject in subjects])
+    names = names_of(store, row["organization"], [subject["subject_id"] for subject in subjects])
     told = [_subject(subject, names) for subject in subjects]
     if after is not None:
         return Details(told, more, None, None)
@@ -101,7 +101,8 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
     return Details(told, more, texts, hours[::-1])
 
 
-def _names(store: Store, organization: str, subjects: list[str]) -> dict[str, str]:
+def names_of(store: Store, organization: str, subjects: list[str]) -> dict[str, str]:
+    """The last known names of people and groups, by id; of those that have one."""
     parameters = {"organization": organization, "subjects": subjects, "limit": len(subjects)}
     return dict(store.query(_NAMES, parameters)) if subjects else {}
 

@@ -1,4 +1,4 @@
-"""The route about integrations: when each last worked, and what fails since."""
+"""Routes about integrations: when each last worked and what fails since, and whether their credentials work."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from queries.api import integration_models as models
 from queries.api.access import Given, Organization
 from queries.api.models import Answer, Change
+from queries.api.parameters import parse_when
+from queries.integration_reports import report_all, report_one
 from queries.integrations import list_integrations
+from schemas.errors import BadUsage
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
@@ -55,3 +59,42 @@ def integrations(
 ) -> dict[str, Any]:
     """Each integration with its last success, what failed since, and who changed it last."""
     return list_integrations(context.store, organization, context.clock(), limit)._asdict()
+
+
+At = Annotated[
+    str | None,
+    Query(max_length=64, description="As it was at this time: RFC 3339, a date, or an age; now when absent."),
+]
+
+
+@router.get("/integrations/health", response_model=models.IntegrationsHealth)
+def healths(
+    context: Given, organization: Organization, at: At = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> dict[str, Any]:
+    """Whether the credentials of each integration work, since when, and when they will expire."""
+    when = _time(at, context.clock())
+    reports, total = report_all(context.store, organization, when, limit)
+    return {"at": when, "items": [models.told(report) for report in reports], "total": total}
+
+
+@router.get("/integrations/{application}", response_model=models.IntegrationDetail)
+def integration(
+    context: Given,
+    organization: Organization,
+    application: Annotated[str, Path(max_length=256, description="Id or name.")],
+    at: At = None,
+) -> dict[str, Any]:
+    """The same of one, with every trouble of its credentials and who is stuck.
+
+    409 with `candidates` when several integrations have that name.
+    """
+    when = _time(at, context.clock())
+    report, stuck = report_one(context.store, organization, application, when)
+    return models.told_whole(report, stuck, when)
+
+
+def _time(at: str | None, now: datetime) -> datetime:
+    when = parse_when(at, now, "at") if at else now
+    if when > now:
+        raise BadUsage("at: that time has not come yet")
+    return when

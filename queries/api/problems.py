@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from queries.incidents import SeveralIncidents
+from queries.integration_reports import SeveralIntegrations
 from queries.people import Ambiguous, Unknown
 from schemas.errors import Away, BadUsage, BrokerRefuses, Denied, Gone, IdtrailError, NotFound, UserError
 
@@ -39,6 +40,7 @@ class Forbidden(Denied):
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (Ambiguous, 409),
     (SeveralIncidents, 409),
+    (SeveralIntegrations, 409),
     (Gone, 410),
     (TooLarge, 413),
     (Unreadable, 415),
@@ -71,7 +73,7 @@ def install_problems(app: FastAPI) -> None:
         more: dict[str, Any] = {}
         if isinstance(error, Ambiguous):
             more["candidates"] = [person._asdict() for person in error.candidates]
-        if isinstance(error, SeveralIncidents):
+        if isinstance(error, SeveralIncidents | SeveralIntegrations):
             more["candidates"] = error.candidates
         if isinstance(error, Unknown):
             more["near"] = error.near

@@ -1,0 +1,70 @@
+"""`idtrail integrations`: whether the credentials of each integration work, and when they will expire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.integration_screens import WORDS, show_integration, show_integrations, soon_lines
+from idtrail.cli.screen import console, counted, moment, next_commands, number, print_json
+from idtrail.settings import load_settings
+from queries.integration_health import UNWELL, State
+
+PATH: Final = "/api/v1/integrations"
+
+
+@app.command()
+def integrations(
+    application: Annotated[
+        str | None, typer.Argument(metavar="[APP]", help="Only this one, whole: id or name.", show_default=False)
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="As it was then: a time, a date, or an age (24h, 7d); now when absent.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most integrations.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Tell whose credentials work, which are refused and since when, and which will expire."""
+    api = Api(load_settings())
+    if application is not None:
+        found = api.get(f"{PATH}/{quote(application, safe='')}", {"at": at})
+        if as_json:
+            print_json(found)
+        else:
+            show_integration(console(), found)
+        return
+    answer = api.get(f"{PATH}/health", {"at": at, "limit": limit})
+    if as_json:
+        print_json(answer["items"])
+    else:
+        _show(answer)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    out, items, when = console(), answer["items"], moment(answer["at"])
+    assert when is not None
+    counts = Counter(State(item["state"]) for item in items)
+    told = ", ".join(f"{number(counts[state])} {WORDS.get(state, state.value)}" for state in State if counts[state])
+    more = f" of {number(answer['total'])} (--limit)" if answer["total"] > len(items) else ""
+    out.print(f"{counted(len(items), 'integration')}{more}{': ' if told else ''}{told}", soft_wrap=True)
+    if not items:
+        return
+    out.print()
+    show_integrations(out, items, when)
+    near = list(soon_lines(items, when))
+    if near:
+        out.print()
+        out.print("Credentials that expire within 30 days")
+        for line in near:
+            out.print(f"  {line}", soft_wrap=True, markup=False)
+    first = items[0]
+    commands = [f"idtrail integrations {first['application'] or first['application_id']}"]
+    if State(first["state"]) in UNWELL:
+        commands.append("idtrail incidents --cause credentials")
+    out.print(next_commands(*commands), soft_wrap=True)

@@ -1,0 +1,173 @@
+"""What the routes about the health of integrations answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from queries.api.models import Answer
+from queries.integration_health import Change, Forecast, Place, Trouble
+from queries.integration_reports import Report, Stuck
+
+
+class Configured(BaseModel):
+    """An event that configured the integration."""
+
+    event_id: UUID
+    event_type: str
+    at: datetime
+    actor: str
+    outcome: str
+    cause: str
+
+
+class HealthFailures(Answer):
+    """Failures that had the same answer."""
+
+    cause: str
+    http_status: int = Field(description="0: no answer came, or none was told.")
+    attempts: int
+    last_at: datetime
+
+
+class CredentialTrouble(BaseModel):
+    """A stretch in which credentials were refused."""
+
+    started_at: datetime = Field(description="The first refusal.")
+    started_by: UUID
+    last_at: datetime = Field(description="The last refusal.")
+    last_event: UUID
+    refusals: int
+    detail: str = Field(description="The provider's text of the first refusal.")
+    authorised: Configured | None = Field(description="What had given the integration these credentials.")
+    last_good_at: datetime | None = Field(description="The last accepted attempt before it.")
+    changes: list[Configured] = Field(description="Re-authorisations and activations within it, and what came of them.")
+    ended_at: datetime | None = Field(description="Null: it goes on.")
+    ended_by: UUID | None
+    end: str | None = Field(description="`reauthorised`, `by_itself` or `deleted`.")
+
+
+class ExpiryForecast(BaseModel):
+    """When the credentials in use will expire."""
+
+    basis: str = Field(
+        description="`observed`: as long as the application's own lived that expired last; `catalogue`: as long as "
+        "the vendor says that they live."
+    )
+    authorised: Configured = Field(description="What gave the integration the credentials in use.")
+    earliest: datetime
+    latest: datetime
+    expiries: int = Field(description="How many were observed.")
+    vendor: str
+    source: str = Field(description="Where the vendor says so, if a page is known.")
+
+
+class IntegrationHealth(BaseModel):
+    """One integration, and whether its credentials work. Null times: never."""
+
+    organization: str
+    application_id: str
+    application: str
+    state: str = Field(description="See docs/integrations.md.")
+    since: datetime | None
+    last_good_at: datetime | None = Field(description="The last attempt on a person or group that was accepted.")
+    last_good_event: UUID | None
+    change: Configured | None = Field(description="The last event of its configuration, whatever came of it.")
+    authorised: Configured | None = Field(description="The last re-authorisation or activation with success.")
+    failures: list[HealthFailures] = Field(description="Since the last accepted attempt, by answer.")
+    people_stuck: int = Field(description="Refused for credentials in the last trouble, and not accepted since.")
+    groups_stuck: int
+    troubles: int = Field(description="How many are known of.")
+    forecast: ExpiryForecast | None
+
+
+class IntegrationsHealth(BaseModel):
+    """Those in trouble first."""
+
+    at: datetime = Field(description="The time that is told of.")
+    items: list[IntegrationHealth]
+    total: int = Field(description="How many integrations there are now, beyond the limit too.")
+
+
+class StuckSubject(Answer):
+    """Somebody who was refused and not accepted since."""
+
+    subject_id: str
+    kind: str
+    name: str
+    refusals: int
+    first_at: datetime
+    last_at: datetime
+
+
+class IntegrationDetail(IntegrationHealth):
+    """The same with its troubles and whom the last one holds up."""
+
+    at: datetime
+    episodes: list[CredentialTrouble] = Field(description="The latest first.")
+    stuck: list[StuckSubject] = Field(description="The latest refusal first; at most a hundred.")
+
+
+def told(report: Report) -> dict[str, Any]:
+    """A report as `IntegrationHealth` has it."""
+    health = report.health
+    good = health.last_good
+    return {
+        "organization": report.organization,
+        "application_id": report.application_id,
+        "application": report.application,
+        "state": health.state.value,
+        "since": health.since,
+        "last_good_at": good and good.at,
+        "last_good_event": good and good.event_id,
+        "change": _configured(health.change),
+        "authorised": _configured(health.authorised),
+        "failures": report.failures,
+        "people_stuck": report.people_stuck,
+        "groups_stuck": report.groups_stuck,
+        "troubles": len(health.troubles),
+        "forecast": health.forecast and _forecast(health.forecast),
+    }
+
+
+def told_whole(report: Report, stuck: list[Stuck], at: datetime) -> dict[str, Any]:
+    """The same as `IntegrationDetail` has it."""
+    episodes = [_trouble(trouble) for trouble in reversed(report.health.troubles)]
+    return {**told(report), "at": at, "episodes": episodes, "stuck": stuck}
+
+
+def _configured(change: Change | None) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    event_type, actor, outcome, cause = change.event_type, change.actor, change.outcome, change.cause
+    where = {"event_id": change.place.event_id, "at": change.place.at}
+    return {**where, "event_type": event_type, "actor": actor, "outcome": outcome, "cause": cause}
+
+
+def _trouble(trouble: Trouble) -> dict[str, Any]:
+    ended: Place | None = trouble.ended
+    return {
+        "started_at": trouble.start.at,
+        "started_by": trouble.start.event_id,
+        "last_at": trouble.last.at,
+        "last_event": trouble.last.event_id,
+        "refusals": trouble.refusals,
+        "detail": trouble.detail,
+        "authorised": _configured(trouble.authorised),
+        "last_good_at": trouble.last_good and trouble.last_good.at,
+        "changes": [_configured(change) for change in trouble.changes],
+        "ended_at": ended and ended.at,
+        "ended_by": ended and ended.event_id,
+        "end": trouble.end and trouble.end.value,
+    }
+
+
+def _forecast(forecast: Forecast) -> dict[str, Any]:
+    return {
+        **forecast._asdict(),
+        "basis": forecast.basis.value,
+        "authorised": _configured(forecast.authorised),
+    }

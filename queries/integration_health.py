@@ -1,0 +1,341 @@
+"""Whether an integration's credentials work: states, troubles and a forecast, folded from what was accepted, refused
+and changed.
+
+The fold is pure and a function of the *set* of marks, ordered by (occurred, event id). See docs/integrations.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from queries.token_lifetimes import Lifetime, lifetime_of
+from schemas.cause import Cause
+from schemas.outcome import Outcome
+
+SURE: Final = 3
+"""Refusals in a row from which on credentials fail; fewer may be a whim of the provider's."""
+BY_TURNS: Final = timedelta(hours=24)
+"""Two troubles that ended within this, without a re-authorisation: the credentials work by turns."""
+RECENT: Final = timedelta(days=7)
+"""For so long a trouble that has ended is told."""
+SILENCE: Final = timedelta(days=7)
+"""Without an attempt that was accepted or refused for so long, nobody knows whether the credentials work."""
+
+
+class State(StrEnum):
+    """How the credentials stand."""
+
+    FAILING = "failing"
+    STILL_FAILING = "still_failing"
+    """Re-authorised, and refused again."""
+    DEGRADING = "degrading"
+    REAUTHORISED = "reauthorised"
+    """Re-authorised, and nothing was tried since."""
+    RECOVERED = "recovered"
+    SILENT = "silent"
+    HEALTHY = "healthy"
+    DEACTIVATED = "deactivated"
+
+
+MEANINGS: Final[dict[State, str]] = {
+    State.FAILING: f"The last attempt that tells was refused for its credentials, {SURE} or more in a row were, and "
+    "nobody has re-authorised or activated the integration since the first.",
+    State.STILL_FAILING: "In the same trouble the integration was re-authorised or activated, and an attempt was "
+    "refused after that, or the new credentials themselves were.",
+    State.DEGRADING: f"Fewer than {SURE} in a row were refused, the last of them last; or credentials were refused, "
+    f"accepted, refused and accepted again within {BY_TURNS // timedelta(hours=1)} h, and nobody re-authorised it.",
+    State.REAUTHORISED: "In trouble, then re-authorised or activated with success; nothing was accepted or refused "
+    "since, so nobody knows yet whether it helped.",
+    State.RECOVERED: f"The last trouble ended with an accepted attempt, at most {RECENT.days} days ago.",
+    State.SILENT: f"In no trouble, and nothing was accepted or refused for {SILENCE.days} days, or ever.",
+    State.HEALTHY: "The last attempt that tells was accepted, and none of the other states holds.",
+    State.DEACTIVATED: "The last thing that tells is that the integration was deleted: nothing was accepted or "
+    "refused, and nothing activated, since.",
+}
+"""When each holds; of several the first in the order of `state_of`."""
+
+UNWELL: Final = frozenset({State.FAILING, State.STILL_FAILING, State.DEGRADING, State.REAUTHORISED})
+
+
+class Place(NamedTuple):
+    """An event in the order of all."""
+
+    at: datetime
+    event_id: UUID
+
+
+class Change(NamedTuple):
+    """An event of the integration's configuration."""
+
+    place: Place
+    event_type: str
+    action: str
+    outcome: str
+    cause: str
+    actor: str
+    detail: str
+
+    @property
+    def authorises(self) -> bool:
+        """Whether it was about credentials: a re-authorisation or an activation, whatever came of it."""
+        return self.action in ("reauth", "activate")
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it took effect."""
+        return self.outcome == Outcome.SUCCESS
+
+    @property
+    def refused(self) -> bool:
+        """Whether the credentials that it brought were."""
+        return self.outcome == Outcome.FAILURE and self.cause == Cause.CREDENTIALS
+
+
+class Attempts(NamedTuple):
+    """Attempts on users and groups in a row, all accepted or all refused for their credentials, with no change among
+    them. One alone is its own first and last."""
+
+    first: Place
+    last: Place
+    accepted: bool
+    tries: int = 1
+    detail: str = ""
+    """Of the first, the provider's text."""
+
+
+Mark = Attempts | Change
+
+
+class End(StrEnum):
+    """What ended a trouble."""
+
+    REAUTHORISED = "reauthorised"
+    """An attempt was accepted after a re-authorisation or activation within the trouble."""
+    BY_ITSELF = "by_itself"
+    """An attempt was accepted, and the log holds nothing that explains it."""
+    DELETED = "deleted"
+    """The integration was."""
+
+
+class Trouble(NamedTuple):
+    """A stretch in which credentials were refused: from the first refusal to the first attempt accepted after it."""
+
+    start: Place
+    last: Place
+    """The last refusal."""
+    refusals: int
+    detail: str
+    """Of the first, the provider's text."""
+    authorised: Change | None
+    """What gave the integration the credentials that were refused first, if the log has it."""
+    last_good: Place | None
+    """The last accepted attempt before it."""
+    changes: tuple[Change, ...]
+    """Re-authorisations and activations within it, without the first refusal where that is one."""
+    ended: Place | None
+    end: End | None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it shows how long the credentials lived: they worked once, and the provider says they expired."""
+        if self.authorised is None or self.last_good is None or self.last_good < self.authorised.place:
+            return False
+        return "expir" in self.detail.lower()
+
+
+class Observed(NamedTuple):
+    """How long an application's tokens lived: at least `shortest`, less than `longest`."""
+
+    shortest: timedelta
+    longest: timedelta
+    times: int
+    """Expiries of which it is the last one's."""
+
+
+class Basis(StrEnum):
+    """What a forecast rests on."""
+
+    OBSERVED = "observed"
+    """The application's own tokens expired before, and the log shows at what age."""
+    CATALOGUE = "catalogue"
+    """What the vendor says of all its tokens."""
+
+
+class Forecast(NamedTuple):
+    """When the credentials in use will expire, if they live as long as those before, or as the vendor says."""
+
+    basis: Basis
+    authorised: Change
+    earliest: datetime
+    latest: datetime
+    """The same as the earliest where the lifetime is known to the day."""
+    expiries: int
+    """Observed; 0 where the vendor's word is all there is."""
+    vendor: str
+    source: str
+
+
+class Health(NamedTuple):
+    """Of one integration at one time."""
+
+    state: State
+    since: datetime | None
+    """When it came into this state; None for one that was never heard of."""
+    first_good: Place | None
+    last_good: Place | None
+    change: Change | None
+    """The last one, whatever came of it."""
+    authorised: Change | None
+    """The last re-authorisation or activation with success."""
+    troubles: tuple[Trouble, ...]
+    """In order; only the last can go on."""
+    observed: Observed | None
+    forecast: Forecast | None
+
+
+def fold(marks: Iterable[Mark], application: str, at: datetime) -> Health:
+    """The health at `at` of marks that are no later."""
+    folding = _Fold()
+    for mark in sorted(marks, key=_place):
+        folding.add(mark)
+    troubles = folding.finished()
+    observed = observe(troubles)
+    state, since = state_of(folding, troubles, at)
+    forecast = None
+    if folding.authorised and state in (State.HEALTHY, State.RECOVERED, State.SILENT, State.REAUTHORISED):
+        told = lifetime_of(application)
+        forecast = forecast_of(folding.authorised, folding.last_good, observed, told)
+    return Health(
+        state,
+        since,
+        folding.first_good,
+        folding.last_good,
+        folding.change,
+        folding.authorised,
+        troubles,
+        observed,
+        forecast,
+    )
+
+
+def _place(mark: Mark) -> Place:
+    return mark.place if isinstance(mark, Change) else mark.first
+
+
+class _Fold:
+    """Takes the marks in order."""
+
+    def __init__(self) -> None:
+        self.first_good: Place | None = None
+        self.last_good: Place | None = None
+        self.change: Change | None = None
+        self.authorised: Change | None = None
+        self.deleted: Place | None = None
+        self._troubles: list[Trouble] = []
+
+    def add(self, mark: Mark) -> None:
+        if isinstance(mark, Attempts):
+            self.deleted = None
+            if mark.accepted:
+                self._end(mark.first, End.BY_ITSELF)
+                self.first_good = self.first_good or mark.first
+                self.last_good = mark.last
+            else:
+                self._refuse(mark.first, mark.last, mark.tries, mark.detail)
+            return
+        self.change = mark
+        if mark.refused:
+            self.deleted = None
+            self._refuse(mark.place, mark.place, 1, mark.detail)
+        if mark.authorises and self.trouble and mark.place > self.trouble.start:
+            self._troubles[-1] = self.trouble._replace(changes=(*self.trouble.changes, mark))
+        if mark.authorises and mark.accepted:
+            self.authorised, self.deleted = mark, None
+        if mark.action == "delete" and mark.accepted:
+            self._end(mark.place, End.DELETED)
+            self.deleted = mark.place
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """The one that goes on."""
+        return self._troubles[-1] if self._troubles and self._troubles[-1].ended is None else None
+
+    def finished(self) -> tuple[Trouble, ...]:
+        return tuple(self._troubles)
+
+    def _refuse(self, first: Place, last: Place, tries: int, detail: str) -> None:
+        trouble = self.trouble
+        if trouble is None:
+            self._troubles.append(Trouble(first, last, tries, detail, self.authorised, self.last_good, (), None, None))
+        else:
+            self._troubles[-1] = trouble._replace(last=last, refusals=trouble.refusals + tries)
+
+    def _end(self, place: Place, end: End) -> None:
+        trouble = self.trouble
+        if trouble is None:
+            return
+        if end is End.BY_ITSELF and any(change.accepted for change in trouble.changes):
+            end = End.REAUTHORISED
+        self._troubles[-1] = trouble._replace(ended=place, end=end)
+
+
+def state_of(folding: _Fold, troubles: Sequence[Trouble], at: datetime) -> tuple[State, datetime | None]:
+    """The state and its beginning: the first of these that holds."""
+    if folding.deleted:
+        return State.DEACTIVATED, folding.deleted.at
+    trouble = troubles[-1] if troubles else None
+    if trouble and trouble.ended is None:
+        return _in_trouble(trouble)
+    turns = [one for one in troubles if one.ended and at - one.ended.at <= BY_TURNS]
+    if len(turns) > 1 and turns[-1].end is End.BY_ITSELF:
+        return State.DEGRADING, turns[0].start.at
+    last_good = folding.last_good
+    if trouble and trouble.ended and trouble.end is not End.DELETED and at - trouble.ended.at <= RECENT:
+        return State.RECOVERED, trouble.ended.at
+    if last_good is None or at - last_good.at > SILENCE:
+        return State.SILENT, last_good.at if last_good else None
+    began = folding.first_good if trouble is None or trouble.end is End.DELETED else trouble.ended
+    return State.HEALTHY, began.at if began else None
+
+
+def _in_trouble(trouble: Trouble) -> tuple[State, datetime]:
+    tried = [change for change in trouble.changes if change.accepted or change.refused]
+    if tried:
+        if tried[-1].accepted and tried[-1].place > trouble.last:
+            return State.REAUTHORISED, tried[-1].place.at
+        return State.STILL_FAILING, tried[0].place.at
+    return State.DEGRADING if trouble.refusals < SURE else State.FAILING, trouble.start.at
+
+
+def observe(troubles: Iterable[Trouble]) -> Observed | None:
+    """How long the tokens lived that expired last; None where none is known to have expired."""
+    expired = [trouble for trouble in troubles if trouble.expired]
+    if not expired:
+        return None
+    last = expired[-1]
+    assert last.authorised is not None
+    assert last.last_good is not None
+    made = last.authorised.place.at
+    return Observed(last.last_good.at - made, last.start.at - made, len(expired))
+
+
+def forecast_of(
+    authorised: Change, last_good: Place | None, observed: Observed | None, told: Lifetime | None
+) -> Forecast | None:
+    """What the credentials of `authorised` have before them: as observed, else as the vendor says.
+
+    A lifetime that they were accepted beyond is refuted, and no longer believed.
+    """
+    made = authorised.place.at
+    forecasts = []
+    if observed:
+        earliest, latest = made + observed.shortest, made + observed.longest
+        forecasts.append(Forecast(Basis.OBSERVED, authorised, earliest, latest, observed.times, "", ""))
+    if told:
+        expires = made + told.lasts
+        forecasts.append(Forecast(Basis.CATALOGUE, authorised, expires, expires, 0, told.vendor, told.source))
+    return next((one for one in forecasts if last_good is None or last_good.at <= one.latest), None)

@@ -1,0 +1,240 @@
+"""Reads what an integration's health is folded from: of all its attempts only those about each trouble.
+
+One narrow scan finds the hours in which credentials were refused; whole rows are read of the stretches that these
+make, and in between only the first and the last accepted attempt. An integration without trouble costs the scan and
+two rows, however many attempts it has.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.integration_health import Attempts, Change, Mark, Place
+from queries.selection import IN_FORCE
+from queries.store import Limits, Store
+from schemas.times import EARLIEST, to_microseconds
+
+APART: Final = timedelta(hours=24)
+"""Refusals that are further apart are of two stretches, and what lies between is not read."""
+MAX_STRETCHES: Final = 200
+"""Of an integration: the latest. Troubles before them are not told."""
+MAX_CHANGES: Final = 2_000
+"""Of an integration: the latest."""
+AT_ONCE: Final = 20
+"""Stretches, or sides of gaps, that one statement looks into."""
+CANDIDATES: Final = 4
+"""Rows looked at for the first accepted attempt; fifty times as many where no copy in force says so."""
+LIMITS: Final = Limits(seconds=20, rows=200_000)
+
+App = tuple[str, str]
+"""Organization and application id."""
+
+_OURS: Final = (
+    "organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
+    " AND time_quality = 'ok' AND occurred_at <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+)
+_KEY: Final = "organization, application_id, occurred_at, event_id"
+_REFUSED: Final = "outcome = 'failure' AND cause = 'credentials'"
+_GOOD: Final = "kind != 'integration' AND outcome = 'success'"
+# XXX: copies of one event that stand at different times are judged each, as in queries/integrations.py.
+
+
+class Span(NamedTuple):
+    """A time of one integration: a stretch in which credentials were refused, or a gap about and between those."""
+
+    app: App
+    begin: datetime
+    end: datetime
+    """Exclusive."""
+
+
+class Edge(NamedTuple):
+    """One side of a gap."""
+
+    gap: Span
+    back: bool
+    """From its end backwards."""
+
+
+HOURS_SQL: Final = (
+    "SELECT organization, application_id, toStartOfHour(occurred_at) AS hour FROM attempts_by_application"
+    f" WHERE {_OURS} AND {_REFUSED} GROUP BY organization, application_id, hour"
+    " ORDER BY hour DESC LIMIT {limit:UInt32}"
+)
+"""The hours in which a copy says that credentials were refused, the latest first."""
+
+CHANGES_SQL: Final = (
+    "SELECT * FROM (SELECT organization, application_id, occurred_at, event_id, event_type, action, outcome, cause,"
+    " actor_name, detail"
+    f" FROM attempts_by_application WHERE {_OURS} AND kind = 'integration'"
+    f" ORDER BY organization, application_id, occurred_at DESC, event_id, {IN_FORCE} DESC"
+    " LIMIT 1 BY organization, application_id, occurred_at, event_id)"
+    " ORDER BY organization, application_id, occurred_at DESC, event_id DESC"
+    " LIMIT {changes:UInt32} BY organization, application_id LIMIT {limit:UInt32}"
+)
+"""The events of configuration, the latest of each integration first."""
+
+
+def _between(number: int) -> str:
+    return (
+        f"organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
+        f" AND occurred_at >= fromUnixTimestamp64Micro({{begin_{number}:Int64}}, 'UTC')"
+        f" AND occurred_at < fromUnixTimestamp64Micro({{end_{number}:Int64}}, 'UTC') AND time_quality = 'ok'"
+    )
+
+
+def runs_sql(stretches: int) -> str:
+    """Accepted and refused attempts in a row within so many stretches; a change, or `APART` without any, parts rows."""
+    ranges = " OR ".join(f"({_between(number)})" for number in range(stretches))
+    over = (
+        "(PARTITION BY organization, application_id ORDER BY occurred_at, UUIDToNum(event_id)"
+        " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    )
+    return (
+        "SELECT organization, application_id, min(tuple(occurred_at, UUIDToNum(event_id), event_id, detail)) AS one,"
+        " max(tuple(occurred_at, UUIDToNum(event_id), event_id)) AS other, any(sort) = 1 AS accepted, count() AS tries"
+        f" FROM (SELECT *, sum(parts) OVER {over} AS run FROM ("
+        "SELECT *, sort != before OR sort = 2 OR occurred_at >= earlier + toIntervalHour({apart:UInt32}) AS parts"
+        f" FROM (SELECT *, lagInFrame(sort, 1, 9) OVER {over} AS before,"
+        f" lagInFrame(occurred_at, 1, occurred_at) OVER {over} AS earlier FROM ("
+        f"SELECT {_KEY}, detail, multiIf(kind = 'integration', 2, {_GOOD}, 1, {_REFUSED}, 0, 3) AS sort"
+        f" FROM (SELECT {_KEY}, kind, outcome, cause, if({_REFUSED}, detail, '') AS detail FROM attempts_by_application"
+        f" WHERE {ranges} ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY}) WHERE sort != 3))))"
+        " WHERE sort != 2 GROUP BY organization, application_id, run LIMIT {limit:UInt32}"
+    )
+
+
+def edges_sql(edges: Sequence[bool]) -> str:
+    """Of so many gaps the accepted attempts from its beginning on (False) or its end back (True), as any copy has it.
+
+    Without a look at other copies the store reads a granule or two of each, and stops.
+    """
+    return " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {number} AS edge, organization, application_id, occurred_at, event_id"
+        f" FROM attempts_by_application WHERE {_between(number)} AND {_GOOD}"
+        f" ORDER BY occurred_at{' DESC' * back}, event_id{' DESC' * back} LIMIT {{limit:UInt32}})"
+        for number, back in enumerate(edges)
+    )
+
+
+CONFIRMED_SQL: Final = (
+    f"SELECT event_id FROM (SELECT {_KEY}, kind, outcome FROM attempts_by_application"
+    " WHERE organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
+    " AND occurred_at IN"
+    " (SELECT arrayJoin(arrayMap(at -> fromUnixTimestamp64Micro(at, 'UTC'), {times:Array(Int64)})))"
+    f" ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY}) WHERE {_GOOD} AND event_id IN {{events:Array(UUID)}}"
+    " LIMIT {limit:UInt32}"
+)
+"""Those of some events at some times that the copy in force says were accepted."""
+
+
+def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, list[Mark]]:
+    """What `fold` takes, of each of these integrations, up to and with `at`."""
+    found: dict[App, list[Mark]] = {app: [] for app in apps}
+    if not apps:
+        return found
+    ours: dict[str, Any] = {
+        "organizations": [organization for organization, _ in apps],
+        "applications": [application for _, application in apps],
+        "until": to_microseconds(at),
+        "limit": LIMITS.rows,
+    }
+    for organization, application, *change in store.query(CHANGES_SQL, ours | {"changes": MAX_CHANGES}, LIMITS):
+        place = Place(change[0], change[1])
+        found[organization, application].append(Change(place, *change[2:]))
+    hours: dict[App, list[datetime]] = defaultdict(list)
+    for organization, application, hour in store.query(HOURS_SQL, ours, LIMITS):
+        hours[organization, application].append(hour)
+    past = at + timedelta(microseconds=1)
+    stretches = [stretch for app in apps for stretch in stretches_of(app, hours[app], past)]
+    for some in _some(stretches):
+        values = _values(some) | {"apart": APART // timedelta(hours=1), "limit": LIMITS.rows}
+        for organization, application, one, other, accepted, tries in store.query(runs_sql(len(some)), values, LIMITS):
+            first, last = _fields(one), _fields(other)
+            run = Attempts(Place(first[0], first[2]), Place(last[0], last[2]), bool(accepted), tries, first[3])
+            found[organization, application].append(run)
+    gaps = [gap for app in apps for gap in gaps_of(app, [one for one in stretches if one.app == app], past)]
+    edges = [Edge(gap, back) for gap in gaps for back in (False, True)]
+    for some_edges in _some(edges):
+        for edge, place in _accepted(store, some_edges):
+            found[edge.gap.app].append(Attempts(place, place, accepted=True))
+    return found
+
+
+def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place]]:
+    """The first accepted attempt of each gap from that side, of those that have one."""
+    candidates = CANDIDATES
+    while edges:
+        values = _values([edge.gap for edge in edges]) | {"limit": candidates}
+        rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for number, *row in store.query(edges_sql([edge.back for edge in edges]), values, LIMITS):
+            rows[number].append(tuple(row))
+        confirmed = _confirmed(store, [row for some in rows.values() for row in some])
+        unsure = []
+        for number, edge in enumerate(edges):
+            first = next((row for row in rows[number] if row[3] in confirmed), None)
+            if first:
+                yield edge, Place(first[2], first[3])
+            elif len(rows[number]) == candidates:
+                unsure.append(edge)
+        edges, candidates = unsure, candidates * 50
+
+
+def _confirmed(store: Store, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
+    if not rows:
+        return set()
+    organizations, applications, times, events = (list(set(column)) for column in zip(*rows, strict=True))
+    values = {
+        "organizations": organizations,
+        "applications": applications,
+        "times": [to_microseconds(at) for at in times],
+        "events": [str(event) for event in events],
+        "limit": LIMITS.rows,
+    }
+    return {event_id for (event_id,) in store.query(CONFIRMED_SQL, values, LIMITS)}
+
+
+def stretches_of(app: App, hours: Iterable[datetime], end: datetime) -> list[Span]:
+    """What these hours make, with less than `APART` between two of one; the latest, none beyond `end`."""
+    found: list[Span] = []
+    for hour in sorted(hours):
+        until = min(hour + timedelta(hours=1), end)
+        if found and hour - found[-1].end < APART:
+            found[-1] = found[-1]._replace(end=until)
+        else:
+            found.append(Span(app, hour, until))
+    return found[-MAX_STRETCHES:]
+
+
+def gaps_of(app: App, stretches: Sequence[Span], end: datetime) -> list[Span]:
+    """What lies about them; before the first only when it is known to be the first."""
+    begin = EARLIEST if len(stretches) < MAX_STRETCHES else stretches[0].begin
+    edges = [begin, *(edge for stretch in stretches for edge in (stretch.begin, stretch.end)), end]
+    return [Span(app, *pair) for pair in list(pairwise(edges))[::2] if pair[0] < pair[1]]
+
+
+def _some(ranges: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(ranges), AT_ONCE):
+        yield ranges[start : start + AT_ONCE]
+
+
+def _values(ranges: Sequence[Span]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for number, (app, begin, end) in enumerate(ranges):
+        values |= {
+            f"organization_{number}": app[0],
+            f"application_{number}": app[1],
+            f"begin_{number}": to_microseconds(begin),
+            f"end_{number}": to_microseconds(end),
+        }
+    return values
+
+
+def _fields(state: Any) -> tuple[Any, ...]:
+    """A named tuple's values: the driver gives them by name or in order."""
+    return tuple(state.values()) if isinstance(state, dict) else tuple(state)

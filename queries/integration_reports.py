@@ -1,0 +1,208 @@
+"""The integrations with the health of their credentials, now or at a time in the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from queries.incident_details import names_of
+from queries.integration_health import UNWELL, Health, State, fold
+from queries.integration_marks import LIMITS, App, read_marks
+from queries.selection import IN_FORCE
+from queries.store import Store
+from schemas.errors import NotFound, UserError
+from schemas.times import EARLIEST, to_microseconds
+
+AT_ONCE: Final = 50
+"""Integrations whose failures are counted by one statement."""
+MAX_SUBJECTS: Final = 100
+MAX_CANDIDATES: Final = 5
+_RANKS: Final = {state: rank for rank, state in enumerate(State)}
+
+
+class Failures(NamedTuple):
+    """Failures of one answer since the last accepted attempt."""
+
+    cause: str
+    http_status: int
+    """0: no answer came at all, or none that was told."""
+    attempts: int
+    last_at: datetime
+
+
+class Stuck(NamedTuple):
+    """Somebody whose credentials-refused attempt of the last trouble was never made good."""
+
+    subject_id: str
+    kind: str
+    """`user` or `group`."""
+    name: str
+    refusals: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Report(NamedTuple):
+    """One integration at one time."""
+
+    organization: str
+    application_id: str
+    application: str
+    health: Health
+    failures: list[Failures]
+    """Since the last accepted attempt, of whatever cause; the most frequent first."""
+    people_stuck: int
+    """Refused in the last trouble, and not accepted since."""
+    groups_stuck: int
+
+
+class SeveralIntegrations(UserError):
+    """A name is that of several."""
+
+    def __init__(self, name: str, candidates: list[str]) -> None:
+        super().__init__(f"several integrations are called {name!r}: {', '.join(candidates)}")
+        self.candidates = candidates
+
+
+_APPLICATIONS: Final = (
+    "SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application, count() OVER ()"
+    " FROM integrations AS i WHERE {organization} GROUP BY organization, application_id{having}"
+    " ORDER BY lowerUTF8(application), organization, application_id LIMIT {{limit:UInt32}}"
+)
+_NAMED: Final = " HAVING application_id = {name:String} OR lowerUTF8(application) = lowerUTF8({name:String})"
+
+
+def applications_sql(organization: str | None, *, named: bool) -> str:
+    """The integrations by name."""
+    own = "1" if organization is None else "organization = {organization:String}"
+    return _APPLICATIONS.format(organization=own, having=_NAMED if named else "").replace("{{", "{").replace("}}", "}")
+
+
+def _since(number: int, *wanted: str) -> str:
+    conditions = " AND ".join(wanted)
+    return (
+        f"SELECT {number} AS place, organization, application_id, occurred_at, event_id, kind, subject_id, outcome,"
+        " cause, http_status FROM attempts_by_application"
+        f" WHERE organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
+        f" AND occurred_at >= fromUnixTimestamp64Micro({{since_{number}:Int64}}, 'UTC')"
+        f" AND occurred_at <= fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
+        f" AND time_quality = 'ok' AND kind != 'integration'{f' AND {conditions}' if conditions else ''}"
+        f" ORDER BY organization, application_id, occurred_at, event_id, {IN_FORCE} DESC"
+        " LIMIT 1 BY organization, application_id, occurred_at, event_id"
+    )
+
+
+def failures_sql(integrations: int) -> str:
+    """Failures of so many integrations, each from a time of its own on, by cause and status."""
+    rows = " UNION ALL ".join(f"SELECT * FROM ({_since(number)})" for number in range(integrations))
+    return (
+        "SELECT place, cause, http_status, count() AS attempts, max(occurred_at) AS last_at"
+        f" FROM ({rows}) WHERE outcome = 'failure' GROUP BY place, cause, http_status"
+        " ORDER BY place, attempts DESC, cause, http_status LIMIT {limit:UInt32}"
+    )
+
+
+def stuck_sql(integrations: int, *, counted: bool) -> str:
+    """Who was refused from a time on and not accepted since: how many people and groups, or who."""
+    rows = " UNION ALL ".join(f"SELECT * FROM ({_since(number)})" for number in range(integrations))
+    refused = "outcome = 'failure' AND cause = 'credentials'"
+    each = (
+        f"SELECT place, kind, subject_id, countIf({refused}) AS refusals,"
+        f" minIf(occurred_at, {refused}) AS first_at, maxIf(occurred_at, {refused}) AS last_at"
+        f" FROM ({rows}) WHERE subject_id != '' GROUP BY place, kind, subject_id"
+        " HAVING refusals > 0 AND maxIf(tuple(occurred_at, event_id), outcome = 'success')"
+        f" < maxIf(tuple(occurred_at, event_id), {refused})"
+    )
+    if counted:
+        return (
+            "SELECT place, countIf(kind = 'user'), countIf(kind = 'group')"
+            f" FROM ({each}) GROUP BY place LIMIT {{limit:UInt32}}"
+        )
+    return (
+        "SELECT subject_id, kind, refusals, first_at, last_at"
+        f" FROM ({each}) ORDER BY last_at DESC, kind, subject_id LIMIT {{limit:UInt32}}"
+    )
+
+
+def report_all(store: Store, organization: str | None, at: datetime, limit: int) -> tuple[list[Report], int]:
+    """The integrations heard of by then, those in trouble first, and how many there are now."""
+    scope = {} if organization is None else {"organization": organization}
+    rows = store.query(applications_sql(organization, named=False), {**scope, "limit": limit})
+    found = _reports(store, rows, at)
+    found.sort(key=lambda report: _RANKS[report.health.state])
+    return found, rows[0][3] if rows else 0
+
+
+def report_one(store: Store, organization: str | None, name: str, at: datetime) -> tuple[Report, list[Stuck]]:
+    """The one with this id or name, and who is stuck. Raises `NotFound` and `SeveralIntegrations`."""
+    values = {"name": name, "limit": MAX_CANDIDATES} | ({} if organization is None else {"organization": organization})
+    rows = store.query(applications_sql(organization, named=True), values)
+    if len(rows) > 1:
+        raise SeveralIntegrations(name[:64], [application_id for _, application_id, *_ in rows])
+    reports = _reports(store, rows, at)
+    if not reports:
+        raise NotFound(f"no integration {name[:64]!r}" + (" by then" if rows else ""))
+    (report,) = reports
+    troubles = report.health.troubles
+    if not troubles:
+        return report, []
+    app = report.organization, report.application_id
+    values = _from([app], [troubles[-1].start.at], at) | {"limit": MAX_SUBJECTS}
+    rows = store.query(stuck_sql(1, counted=False), values, LIMITS)
+    names = names_of(store, report.organization, [subject_id for subject_id, *_ in rows])
+    return report, [Stuck(row[0], row[1], names.get(row[0], ""), *row[2:]) for row in rows]
+
+
+def _reports(store: Store, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[Report]:
+    names = {(organization, application_id): name for organization, application_id, name, _ in rows}
+    healths = {
+        app: fold(marks, names[app], at)
+        for start in range(0, len(rows), AT_ONCE)
+        for app, marks in read_marks(store, list(names)[start : start + AT_ONCE], at).items()
+    }
+    failures = _failures(store, healths, at)
+    stuck = _stuck(store, healths, at)
+    return [
+        Report(*app, names[app], health, failures.get(app, []), *stuck.get(app, (0, 0)))
+        for app, health in healths.items()
+        if health.since or health.change or app in failures
+    ]
+
+
+def _failures(store: Store, healths: dict[App, Health], at: datetime) -> dict[App, list[Failures]]:
+    found: dict[App, list[Failures]] = {}
+    for some in _some(list(healths)):
+        goods = [healths[app].last_good for app in some]
+        since = [good.at if good else EARLIEST for good in goods]
+        values = _from(some, since, at) | {"limit": LIMITS.rows}
+        for place, *failures in store.query(failures_sql(len(some)), values, LIMITS):
+            found.setdefault(some[place], []).append(Failures(*failures))
+    return found
+
+
+def _stuck(store: Store, healths: dict[App, Health], at: datetime) -> dict[App, tuple[int, int]]:
+    """Of those in trouble, and those whose last trouble is still told."""
+    told = [app for app, health in healths.items() if health.state in UNWELL or health.state is State.RECOVERED]
+    found: dict[App, tuple[int, int]] = {}
+    for some in _some(told):
+        values = _from(some, [healths[app].troubles[-1].start.at for app in some], at) | {"limit": LIMITS.rows}
+        for place, people, groups in store.query(stuck_sql(len(some), counted=True), values, LIMITS):
+            found[some[place]] = people, groups
+    return found
+
+
+def _some(apps: Sequence[App]) -> Iterable[Sequence[App]]:
+    for start in range(0, len(apps), AT_ONCE):
+        yield apps[start : start + AT_ONCE]
+
+
+def _from(apps: Sequence[App], since: Sequence[datetime], at: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"until": to_microseconds(at)}
+    for number, (app, begin) in enumerate(zip(apps, since, strict=True)):
+        values |= {
+            f"organization_{number}": app[0],
+            f"application_{number}": app[1],
+            f"since_{number}": to_microseconds(begin),
+        }
+    return values

@@ -1,0 +1,271 @@
+"""Health read from a store against what a simulated organisation knows to have happened to its credentials."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+import pytest
+
+from producers.simulation import Organisation
+from producers.simulation.journal import SimulatedEvent
+from producers.simulation.model import HOUR, MINUTE
+from producers.simulation.truth import Episode, instant
+from queries.integration_health import Attempts, Change, End, Mark, Place, State, fold
+from queries.integration_marks import (
+    APART,
+    MAX_STRETCHES,
+    App,
+    edges_sql,
+    gaps_of,
+    read_marks,
+    runs_sql,
+    stretches_of,
+)
+from queries.store import Store
+from schemas.envelope import Source, Trust, seal
+from tests.queries.support import INGEST, TENANT, Trail, attempt, failed, when
+from tests.records import NOON, Record
+
+pytestmark = pytest.mark.store
+
+START = datetime(2026, 2, 2, 7, tzinfo=UTC)
+END = START + timedelta(days=6)
+EXPIRIES = ((0, 25 * HOUR, 7 * HOUR), (1, 50 * HOUR, 30 * HOUR), (0, 74 * HOUR, 5 * HOUR), (4, 140 * HOUR, 20 * HOUR))
+"""Application, when its token expires, for how long; the last beyond the end."""
+
+
+class Played(NamedTuple):
+    organization: str
+    applications: list[App]
+    events: list[SimulatedEvent]
+    expiries: list[Episode]
+    records: list[Record]
+
+
+def play(seed: int) -> Played:
+    """Six days of an organisation whose tokens expire, re-authorised in vain ten minutes before each end."""
+    organisation = Organisation(seed, 14, 5, 6, START, oddities=0.0, story=False)
+    world, source = organisation.world, Source("simulator", Trust.TENANT_API)
+    for index, begin, lasts in EXPIRIES:
+        until = world.start + begin + lasts
+        app = world.roster.applications[index]
+        world.agenda.add(world.start + begin, organisation.integrations.begin, app, "token_expired", until)
+    events = list(organisation)
+    sealed = [seal(event.raw, source, NOON) for event in events]
+    records = [Record(one.value, one.headers, offset, key=one.key) for offset, one in enumerate(sealed)]
+    expiries = [each for each in organisation.truth.episodes if each.cause == "credentials" and each.events]
+    own = world.roster.organization
+    return Played(own, [(own, app.id) for app in world.roster.applications], events, expiries, records)
+
+
+@pytest.fixture(scope="module", params=[3, 11, 42], ids="seed {}".format)
+def played(request: pytest.FixtureRequest, shared_store: Store) -> Played:
+    found = play(request.param)
+    Trail(shared_store, found.organization).insert(*found.records)
+    return found
+
+
+def accepted_after(played: Played, application: str, at: int) -> datetime | None:
+    """When somebody was first accepted from then on, by the simulation's own record."""
+    for event in played.events:
+        told = event.outcome == "success" and application.encode() in event.raw and b"idm_integration" not in event.raw
+        if told and event.at >= instant(at):
+            return event.at
+    return None
+
+
+def failed_at(played: Played, episode: Episode) -> list[datetime]:
+    return [event.at for event in played.events if event.episode == episode.id]
+
+
+def test_every_expiry_is_one_trouble_with_its_times_and_no_other_is_found(played: Played, shared_store: Store) -> None:
+    assert len(played.expiries) >= len(EXPIRIES)
+    marks = read_marks(shared_store, played.applications, END)
+    found = [
+        (app[1], trouble.start.at, trouble.last.at, trouble.ended and trouble.ended.at, trouble.refusals)
+        for app, some in marks.items()
+        for trouble in fold(some, "", END).troubles
+    ]
+    expected = []
+    for episode in played.expiries:
+        times = failed_at(played, episode)
+        ended = accepted_after(played, episode.application_id, episode.ended) if episode.ended else None
+        expected.append((episode.application_id, times[0], times[-1], ended, len(times)))
+        assert instant(episode.started) <= times[0]
+        assert ended is None or episode.ended is None or times[-1] <= instant(episode.ended) <= ended
+    assert sorted(found) == sorted(expected)
+
+
+def test_the_state_goes_with_the_expiry_and_the_vain_re_authorisation(played: Played, shared_store: Store) -> None:
+    still = 0
+    for episode in played.expiries:
+        app = (played.organization, episode.application_id)
+        times = failed_at(played, episode)
+        marks = every_mark(shared_store, app, END)
+
+        def state(at: datetime, marks: list[Mark] = marks) -> State:
+            return fold([mark for mark in marks if _at(mark) <= at], "", at).state
+
+        assert state(times[0] - timedelta(milliseconds=1)) not in (State.FAILING, State.STILL_FAILING)
+        assert state(times[0]) is State.DEGRADING
+        vain = instant(episode.ended - 10 * MINUTE) if episode.ended else END + timedelta(days=1)
+        before = [at for at in times if at < vain]
+        if len(before) >= 3:
+            assert state(before[2]) is State.FAILING
+        if vain <= END and before:
+            assert state(vain) is State.STILL_FAILING
+            still += 1
+        if episode.ended and before and instant(episode.ended) <= END:
+            ended = accepted_after(played, episode.application_id, episode.ended)
+            assert ended is not None
+            assert state(ended - timedelta(milliseconds=1)) is State.REAUTHORISED
+            assert state(ended) is State.RECOVERED
+    assert still >= 2
+
+
+def test_what_is_read_says_the_same_as_every_event(played: Played, shared_store: Store) -> None:
+    """Of stretches and gaps, and of all there is: the same health, at times all over."""
+    for app in played.applications[:2]:
+        for hours in (29, 61, 6 * 24):
+            at = START + timedelta(hours=hours)
+            read = fold(read_marks(shared_store, [app], at)[app], "snowflake", at)
+            assert read == fold(every_mark(shared_store, app, at), "snowflake", at)
+
+
+_EVERY = """
+SELECT occurred_at, event_id, kind, event_type, action, outcome, cause, actor_name, detail
+FROM attempts_by_application WHERE organization = {organization:String} AND application_id = {application:String}
+    AND occurred_at <= {until:DateTime64(6, 'UTC')}
+"""
+
+
+def _at(mark: Mark) -> datetime:
+    return mark.place.at if isinstance(mark, Change) else mark.first.at
+
+
+def every_mark(store: Store, app: App, at: datetime) -> list[Mark]:
+    found: list[Mark] = []
+    parameters = {"organization": app[0], "application": app[1], "until": at}
+    for when_, event_id, kind, event_type, action, outcome, cause, actor, detail in store.query(_EVERY, parameters):
+        place = Place(when_, event_id)
+        if kind == "integration":
+            found.append(Change(place, event_type, action, outcome, cause, actor, detail))
+        elif outcome == "success":
+            found.append(Attempts(place, place, accepted=True))
+        elif (outcome, cause) == ("failure", "credentials"):
+            found.append(Attempts(place, place, accepted=False, detail=detail))
+    return found
+
+
+def own_app(trail: Trail) -> App:
+    return trail.organization, "5fad07f2b9f5414721b3d797"
+
+
+def health(trail: Trail, minutes: float) -> tuple[State, int]:
+    app = own_app(trail)
+    found = fold(read_marks(trail.store, [app], when(minutes))[app], "", when(minutes))
+    return found.state, sum(trouble.refusals for trouble in found.troubles)
+
+
+def test_a_better_copy_takes_a_refusal_back(any_trail: Trail) -> None:
+    refused = failed(2)
+    worked = {name: value for name, value in refused.items() if name != "message_chain"} | {"success": True}
+    any_trail.insert(any_trail.log(refused, INGEST), attempt(1))
+    assert health(any_trail, 3) == (State.DEGRADING, 1)
+    any_trail.insert(any_trail.log(worked, TENANT))
+    assert health(any_trail, 3) == (State.HEALTHY, 0)
+
+
+def test_a_success_that_a_better_copy_denies_is_none(any_trail: Trail) -> None:
+    denied = failed(9, code="500")
+    worked = {name: value for name, value in denied.items() if name != "message_chain"} | {"success": True}
+    any_trail.insert(any_trail.log(worked, INGEST), any_trail.log(denied, TENANT), failed(5), attempt(1))
+    assert health(any_trail, 10) == (State.DEGRADING, 1)
+
+
+def test_more_denied_successes_than_are_looked_at_first_hide_no_true_one(trail: Trail) -> None:
+    app = own_app(trail)
+    for minute in range(6):
+        denied = failed(minute, code="500")
+        worked = {name: value for name, value in denied.items() if name != "message_chain"} | {"success": True}
+        trail.insert(trail.log(worked, INGEST), trail.log(denied, TENANT))
+    trail.insert(attempt(7))
+    (first, last) = read_marks(trail.store, [app], when(9))[app]
+    assert first == last
+    assert isinstance(first, Attempts)
+    assert first.first.at == when(7)
+
+
+def test_a_deletion_between_two_accepted_attempts_is_seen(trail: Trail) -> None:
+    trail.insert(attempt(1), attempt(4, "idm_integration_delete"))
+    assert health(trail, 5) == (State.DEACTIVATED, 0)
+    trail.insert(attempt(6))
+    assert health(trail, 7) == (State.HEALTHY, 0)
+    assert health(trail, 5) == (State.DEACTIVATED, 0)
+
+
+def test_a_trouble_of_weeks_ends_where_it_was_last_tried(trail: Trail) -> None:
+    days = 24 * 60
+    trail.insert(attempt(-9 * days), failed(-8 * days), failed(-5 * days), failed(-2 * days), attempt(-days))
+    app = own_app(trail)
+    (trouble,) = fold(read_marks(trail.store, [app], when(0))[app], "", when(0)).troubles
+    assert (trouble.start.at, trouble.last.at, trouble.end) == (when(-8 * days), when(-2 * days), End.BY_ITSELF)
+    assert trouble.last_good is not None
+    assert trouble.last_good.at == when(-9 * days)
+
+
+HOUR_AT = NOON.replace(hour=0)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        pytest.param([0, 1, 2], [(0, 3)], id="side by side"),
+        pytest.param([0, 24], [(0, 25)], id="a day between"),
+        pytest.param([0, 25], [(0, 1), (25, 26)], id="apart"),
+        pytest.param([25, 0], [(0, 1), (25, 26)], id="in any order"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_hours_make_stretches_and_the_rest_is_gaps(hours: list[int], expected: list[tuple[int, int]]) -> None:
+    app, end = ("o", "a"), HOUR_AT + timedelta(days=9)
+    times = [HOUR_AT + timedelta(hours=hour) for hour in hours]
+    found = stretches_of(app, times, end)
+    assert [
+        ((one.begin - HOUR_AT) // timedelta(hours=1), (one.end - HOUR_AT) // timedelta(hours=1)) for one in found
+    ] == (expected)
+    gaps = gaps_of(app, found, end)
+    parts = sorted((one.begin, one.end) for one in [*found, *gaps])
+    assert all(one[1] == other[0] for one, other in pairwise(parts))
+    assert parts[-1][1] == end
+
+
+def test_of_endless_trouble_the_latest_is_read() -> None:
+    app, end = ("o", "a"), HOUR_AT + timedelta(days=999)
+    times = [HOUR_AT + number * 2 * (APART + timedelta(hours=1)) for number in range(MAX_STRETCHES + 5)]
+    found = stretches_of(app, times, end)
+    assert (len(found), found[-1].begin) == (MAX_STRETCHES, times[-1])
+    assert gaps_of(app, found, end)[0].begin == found[0].end
+
+
+def test_without_trouble_two_rows_are_fetched_however_many_there_are(trail: Trail) -> None:
+    trail.store.command(
+        "INSERT INTO attempts_by_application"
+        " (organization, application_id, occurred_at, event_id, kind, time_quality, outcome)"
+        " SELECT {organization:String}, 'busy', toDateTime64('2026-03-01', 6, 'UTC')"
+        " + number, generateUUIDv4(number), 'user', 'ok', 'success' FROM numbers(20000)",
+        {"organization": trail.organization},
+    )
+    app = (trail.organization, "busy")
+    first, last = read_marks(trail.store, [app], NOON)[app]
+    assert isinstance(first, Attempts)
+    assert isinstance(last, Attempts)
+    assert (last.last.at - first.first.at) // timedelta(seconds=1) == 19_999
+
+
+def test_no_value_is_in_a_statement_and_every_list_has_a_limit() -> None:
+    for sql in (runs_sql(2), edges_sql([False, True])):
+        assert "LIMIT {limit:UInt32}" in sql
+        assert "organization = {organization_1:String}" in sql
