@@ -59,7 +59,7 @@ class Rebuild:
         self._store = store
         self._generation = Generation(store, deployment)
         self._options = options
-        self._topics = options.topics[:2]
+        self._topics = (*options.topics[:2], options.decisions)
         self._how = Decoding(connection, options.topics[0], options.horizon)
         self._decoders = decoders
         self._code = code

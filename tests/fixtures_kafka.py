@@ -50,6 +50,8 @@ class Topics:
     dead_letters: str
     provisioning: str
     group: str
+    decisions: str = LETTER_DECISIONS
+    """Shared, and empty, unless a test makes its own."""
 
     @property
     def names(self) -> tuple[str, str, str]:

@@ -37,22 +37,19 @@ def simulated(count: int, seed: int = 7) -> list[Record]:
 
 
 def options(topics: Topics) -> SinkOptions:
-    return SinkOptions(topics=topics.names, group=topics.group, session=SESSION)
+    return SinkOptions(topics=topics.names, decisions=topics.decisions, group=topics.group, session=SESSION)
 
 
 def sink(kafka: KafkaConnection, topics: Topics, store: Store) -> Sink:
-    return Sink(
-        kafka,
-        StoreWriter(store, 30, events=topics.events, dead_letters=topics.dead_letters),
-        options(topics),
-    )
+    targets = {"events": topics.events, "dead_letters": topics.dead_letters, "decisions": topics.decisions}
+    return Sink(kafka, StoreWriter(store, 30, **targets), options(topics))
 
 
 async def store_everything(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
     """By the live path: the sink, then the backfill."""
     running = asyncio.create_task(sink(kafka, topics, store).run())
     try:
-        await until(lambda: running.done() or everything_stored(kafka, topics))
+        await until(lambda: running.done() or everything_stored(kafka, topics, topics.decisions))
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
