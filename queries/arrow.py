@@ -65,6 +65,7 @@ EVENTS_ARROW_SCHEMA: Final = pa.schema(
         ("group_name", _TEXT),
         ("incident_id", pa.binary(16)),
         ("drift", pa.list_(_TEXT)),
+        ("schema_version", pa.uint16()),
     ]
 )
 

@@ -60,7 +60,8 @@ def blame_of(store: Store, detail: Detail) -> Blame | None:
         return None
     kind, attribute = event["kind"], event["attribute"]
     member = member_in(event["detail"]) if attribute == "members" else ""
-    refused = _told(sent(parse(detail.copies[0].raw, event["event_type"]), attribute))
+    best = detail.copies[0]
+    refused = _told(sent(parse(best.raw, event["event_type"], best.schema_version), attribute))
     placed = event["time_quality"] == "ok" and event["application_id"] and event["subject_id"]
     if attribute and placed and kind in ("user", "group"):
         who = "group" if kind == "group" else "person"
@@ -95,7 +96,7 @@ def accepted_sql(*, same: bool) -> str:
 def accepted_rows_sql() -> str:
     """The copies in force of some events, if they are accepted ones of that application and time."""
     return (
-        "SELECT event_id, occurred_at, event_type, raw FROM (SELECT * FROM events"
+        "SELECT event_id, occurred_at, event_type, raw, schema_version FROM (SELECT * FROM events"
         " WHERE organization = {organization:String} AND event_id IN {ids:Array(UUID)}"
         f" ORDER BY {IN_FORCE} DESC LIMIT 1 BY event_id)"
         " WHERE outcome = 'success' AND application_id = {application:String} AND kind = {kind:String}"
@@ -132,7 +133,7 @@ def _shaped(rows: list[dict[str, Any]], attribute: str) -> Iterator[_Accepted]:
 
 def _event(row: dict[str, Any]) -> Event:
     raw = row["raw"]
-    return parse(raw if isinstance(raw, bytes) else raw.encode(), row["event_type"])
+    return parse(raw if isinstance(raw, bytes) else raw.encode(), row["event_type"], row["schema_version"] or None)
 
 
 def _told(value: Sent) -> str:

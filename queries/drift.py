@@ -11,6 +11,7 @@ from schemas.credentials import MARK
 from schemas.drift import Finding, example
 from schemas.jsontext import decode_object
 from schemas.shape import shape
+from schemas.versions import upcast
 
 Row = dict[str, Any]
 
@@ -47,7 +48,7 @@ LIMIT {{limit:UInt32}}
 
 
 _SAMPLES: Final = (
-    "SELECT event_id, raw FROM events WHERE {organization} AND event_id IN {{samples:Array(UUID)}}"
+    "SELECT event_id, raw, schema_version FROM events WHERE {organization} AND event_id IN {{samples:Array(UUID)}}"
     " LIMIT 4 BY event_id LIMIT {{limit:UInt32}}"
 )
 """A few copies of each: not every one of them need have what was found."""
@@ -77,8 +78,9 @@ def list_drift(store: Store, organization: str | None, since: datetime, until: d
     rows = store.query_dicts(drift_sql(organization), own | days)
     samples = {"samples": [str(row["sample"]) for row in rows], "limit": 4 * len(rows)}
     records: dict[UUID, list[dict[str, Any]]] = {}
-    for event_id, raw in store.query(samples_sql(organization), own | samples) if rows else ():
-        records.setdefault(event_id, []).append(decode_object(raw if isinstance(raw, bytes) else raw.encode()))
+    for event_id, raw, version in store.query(samples_sql(organization), own | samples) if rows else ():
+        record = decode_object(raw if isinstance(raw, bytes) else raw.encode())
+        records.setdefault(event_id, []).append(upcast(record, version or None))
     return Drifts([_told(row, records.get(row["sample"], [])) for row in rows], rows[0]["total"] if rows else 0)
 
 

@@ -113,6 +113,8 @@ class Copy:
     """When the broker appended it."""
     received_at: datetime
     redacted: bool
+    schema_version: int | None
+    """The version that the record names; None for the vendor's, which name none."""
     topic: str
     partition: int
     offset: int
@@ -136,7 +138,8 @@ def one_sql(organization: str | None) -> str:
     """The copies of one event, in force first; of repeats of one copy, the one known first."""
     own = "" if organization is None else " AND organization = {organization:String}"
     return (
-        f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset FROM events"
+        f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset,"
+        " schema_version FROM events"
         f" WHERE event_id = {{event_id:UUID}}{own} ORDER BY {IN_FORCE} DESC, log_offset"
         f" LIMIT 1 BY fingerprint LIMIT {MAX_COPIES}"
     )
@@ -164,6 +167,7 @@ def _copy(row: Row, best: Row) -> Copy:
         known_at=row["known_at"],
         received_at=row["received_at"],
         redacted=row["redacted"],
+        schema_version=row["schema_version"] or None,
         topic=topic,
         partition=partition,
         offset=offset,

@@ -72,7 +72,7 @@ EVENT_COLUMNS: Final = (
     "organization", "event_id", "fingerprint", "version", "occurred_at", "occurred_text", "time_quality",
     "known_at", "received_at", "source", "trust", "fresh", "event_key", "correlation_id", "redacted", "raw",
     "log_topic", "log_partition", "log_offset",
-    *Facts._fields, "incident_id", "drift",
+    *Facts._fields, "incident_id", "drift", "schema_version",
 )  # fmt: skip
 """The columns of a row that `decode_events` makes, in order."""
 
@@ -167,6 +167,7 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
         *found,
         incident_id(sealed.organization, event, found),
         [finding.text() for finding in drift(event)],
+        sealed.version or 0,
     )
 
 

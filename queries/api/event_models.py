@@ -72,6 +72,7 @@ class Copy(Answer):
     known_at: datetime
     received_at: datetime
     redacted: bool = Field(description="Secrets were cut out before it was logged.")
+    schema_version: int | None = Field(description="That `ce_dataschema` names; null where the record names none.")
     topic: str
     partition: int
     offset: int

@@ -12,6 +12,7 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.selection import Selection
 from queries.store import Store
 from schemas.envelope import Source, Trust
+from schemas.versions import dataschema
 from streams.rows import decode_events
 from tests.records import NOON, Record, event, record_of
 
@@ -70,6 +71,12 @@ class Trail:
         """The events of the day that tests play on."""
         day = Selection(self.organization, NOON - timedelta(days=1), NOON + timedelta(days=1))
         return replace(day, **conditions)
+
+
+def versioned(record: Record, version: int) -> Record:
+    """The same record, which names the version of the schema it was written in."""
+    name = dataschema("user_update_provision", version).encode()
+    return replace(record, headers=[*record.headers, ("ce_dataschema", name)])
 
 
 def ids(rows: Iterable[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,8 @@ import pytest
 from queries.blame import Blame, read_blame
 from queries.store import Store
 from schemas.errors import NotFound, UserError
-from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, attempt, failed, id_of, when
+from schemas.events import parse
+from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, attempt, failed, id_of, versioned, when
 from tests.records import Record
 
 pytestmark = pytest.mark.store
@@ -102,6 +105,22 @@ def test_a_group_s_member_is_named_by_id(trail: Trail) -> None:
 
     found = blame(trail, bad)
     assert (found.attribute, found.member, found.whose) == ("members", "3074457345618265000", "same group")
+
+
+def test_what_an_older_record_sent_is_read_as_of_its_version(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of version 1, which had another name for it; what names no version is read as it is."""
+
+    def renamed(record: Mapping[str, Any]) -> dict[str, Any]:
+        changes = [{**change, "field": "title"} for change in record["changes"] if change["field"] == "caption"]
+        return {**record, "changes": changes}
+
+    bad = versioned(trail.log(refused(10, changes=setting("caption", "x" * 104))), 1)
+    trail.insert(bad, trail.log(accepted(5)))
+    assert blame(trail, bad).refused_shape == "not sent"
+    monkeypatch.setattr("queries.blame.parse", partial(parse, upcasters=[renamed]))
+
+    found = blame(trail, bad)
+    assert (found.refused_shape, found.accepted_shape) == ("text, 104 characters", "text, 15 characters, with spaces")
 
 
 def test_only_the_copy_in_force_is_an_accepted_one(trail: Trail) -> None:

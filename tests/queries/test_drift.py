@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,8 @@ from queries.drift import Drifts, list_drift
 from queries.store import Store
 from schemas.drift import MAX_FINDINGS, Drift, drift
 from schemas.events import EVENT_TYPES, from_object
-from tests.queries.support import INGEST, Trail, id_of
+from schemas.versions import upcast
+from tests.queries.support import INGEST, Trail, id_of, versioned
 from tests.records import NOON, event
 
 pytestmark = pytest.mark.store
@@ -51,6 +53,15 @@ def test_each_finding_is_told_with_its_events_times_and_a_sample(any_trail: Trai
     assert str(planet["sample"]) == id_of(first)
     (success,) = [row for row in asked(any_trail).items if row["name"] == "success"]
     assert (success["expected"], success["found"]) == (["boolean"], "string")
+
+
+def test_a_sample_is_read_as_of_its_version(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its finding was, too: it is of the name that the field has today."""
+    trail.insert(versioned(trail.log(event(planet="mars")), 1))
+    monkeypatch.setattr("queries.drift.upcast", partial(upcast, upcasters=[lambda old: {**old, "planet": "pluto"}]))
+
+    (row,) = asked(trail).items
+    assert (row["name"], row["shape"]) == ("planet", "text, 5 characters")
 
 
 def test_a_secret_in_a_new_field_has_no_shape(trail: Trail) -> None:

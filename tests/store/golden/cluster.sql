@@ -565,3 +565,7 @@ SELECT
     action, subject_id, application_name, group_name, actor_name, outcome
 FROM events_local
 WHERE event_type = 'association_change' AND group_id != '';
+
+ALTER TABLE events_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS schema_version UInt16 CODEC(ZSTD(1));
+
+ALTER TABLE events ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS schema_version UInt16;

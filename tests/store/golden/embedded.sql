@@ -514,3 +514,7 @@ SELECT
     action, subject_id, application_name, group_name, actor_name, outcome
 FROM events
 WHERE event_type = 'association_change' AND group_id != '';
+
+ALTER TABLE events ADD COLUMN IF NOT EXISTS schema_version UInt16 CODEC(ZSTD(1));
+
+ALTER TABLE events ADD COLUMN IF NOT EXISTS schema_version UInt16;
