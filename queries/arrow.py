@@ -66,6 +66,7 @@ EVENTS_ARROW_SCHEMA: Final = pa.schema(
         ("incident_id", pa.binary(16)),
         ("drift", pa.list_(_TEXT)),
         ("schema_version", pa.uint16()),
+        ("identifiers", pa.list_(_TEXT)),
     ]
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.events import ALIASES, EVENT_TYPES
+from schemas.identity import LINKED, SEPARATED
 
 _DOCUMENTED: Final = """
     access_management_access_request access_management_access_request_approval
@@ -89,4 +90,6 @@ _SEEN: Final = """
 """
 """Sent by tenants, or by the vendor's own examples, and in no table."""
 
-KNOWN_TYPES: Final[frozenset[str]] = frozenset([*EVENT_TYPES, *ALIASES, *_DOCUMENTED.split(), *_SEEN.split()])
+KNOWN_TYPES: Final[frozenset[str]] = frozenset(
+    [*EVENT_TYPES, *ALIASES, *_DOCUMENTED.split(), *_SEEN.split(), LINKED, SEPARATED]
+)

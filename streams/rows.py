@@ -12,6 +12,7 @@ from schemas.envelope import Header, Sealed, unseal
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Event, Kind, parse
 from schemas.facts import Facts, facts
+from schemas.identifiers import identifiers
 from schemas.redaction import redact
 from schemas.signature import incident_id
 from schemas.times import SENTINEL, Moment, TimeQuality, believed, parse_timestamp, to_microseconds
@@ -72,7 +73,7 @@ EVENT_COLUMNS: Final = (
     "organization", "event_id", "fingerprint", "version", "occurred_at", "occurred_text", "time_quality",
     "known_at", "received_at", "source", "trust", "fresh", "event_key", "correlation_id", "redacted", "raw",
     "log_topic", "log_partition", "log_offset",
-    *Facts._fields, "incident_id", "drift", "schema_version",
+    *Facts._fields, "incident_id", "drift", "schema_version", "identifiers",
 )  # fmt: skip
 """The columns of a row that `decode_events` makes, in order."""
 
@@ -168,6 +169,7 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
         incident_id(sealed.organization, event, found),
         [finding.text() for finding in drift(event)],
         sealed.version or 0,
+        identifiers(event, found),
     )
 
 

@@ -80,6 +80,8 @@ class Person(Answer):
     organization: str
     subject_id: str
     names: list[str] = Field(description="Names and addresses, the latest first.")
+    subject_ids: list[str] = Field(description="All ids of the person, the earliest first; see /api/v1/people.")
+    note: str = Field(description="Who else had the name that was asked for, and when; empty: nobody.")
 
 
 class Because(Answer):

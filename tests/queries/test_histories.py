@@ -42,7 +42,8 @@ def leaver(trail: Trail) -> None:
 def test_a_person_is_found_by_id_name_and_mail_address(any_trail: Trail, who: str) -> None:
     leaver(any_trail)
     found = find_person(any_trail.store, any_trail.organization, who)
-    assert found == (any_trail.organization, INES["id"], ["ines.almeida", "ines@corp.example"])
+    assert (found.organization, found.subject_id) == (any_trail.organization, INES["id"])
+    assert (found.names, found.subject_ids, found.note) == (["ines.almeida", "ines@corp.example"], (INES["id"],), "")
 
 
 def test_nobody_of_that_name_is_told_with_near_names(trail: Trail) -> None:

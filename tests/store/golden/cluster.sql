@@ -569,3 +569,33 @@ WHERE event_type = 'association_change' AND group_id != '';
 ALTER TABLE events_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS schema_version UInt16 CODEC(ZSTD(1));
 
 ALTER TABLE events ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS schema_version UInt16;
+
+ALTER TABLE events_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS identifiers Array(String);
+
+ALTER TABLE events ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS identifiers Array(String);
+
+CREATE TABLE IF NOT EXISTS identifiers_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    lookup String,
+    subject_id String,
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_id UUID,
+    identifier String,
+    fingerprint FixedString(16),
+    version Int64
+) ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY (organization, lookup, subject_id, occurred_at, event_id, identifier, fingerprint)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS identifiers_view ON CLUSTER 'trail' TO identifiers_local AS
+SELECT
+    organization, arrayJoin([concat('id:', subject_id), told]) AS lookup, subject_id, occurred_at, event_id,
+    told AS identifier, fingerprint, version
+FROM (
+    SELECT organization, subject_id, occurred_at, event_id, arrayJoin(identifiers) AS told, fingerprint, version
+    FROM events_local
+    WHERE notEmpty(identifiers)
+);
+
+CREATE TABLE IF NOT EXISTS identifiers ON CLUSTER 'trail' AS identifiers_local
+ENGINE = Distributed('trail', currentDatabase(), 'identifiers_local', cityHash64(organization, lookup));

@@ -518,3 +518,30 @@ WHERE event_type = 'association_change' AND group_id != '';
 ALTER TABLE events ADD COLUMN IF NOT EXISTS schema_version UInt16 CODEC(ZSTD(1));
 
 ALTER TABLE events ADD COLUMN IF NOT EXISTS schema_version UInt16;
+
+ALTER TABLE events ADD COLUMN IF NOT EXISTS identifiers Array(String);
+
+ALTER TABLE events ADD COLUMN IF NOT EXISTS identifiers Array(String);
+
+CREATE TABLE IF NOT EXISTS identifiers (
+    organization LowCardinality(String),
+    lookup String,
+    subject_id String,
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_id UUID,
+    identifier String,
+    fingerprint FixedString(16),
+    version Int64
+) ENGINE = ReplacingMergeTree(version)
+ORDER BY (organization, lookup, subject_id, occurred_at, event_id, identifier, fingerprint)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS identifiers_view TO identifiers AS
+SELECT
+    organization, arrayJoin([concat('id:', subject_id), told]) AS lookup, subject_id, occurred_at, event_id,
+    told AS identifier, fingerprint, version
+FROM (
+    SELECT organization, subject_id, occurred_at, event_id, arrayJoin(identifiers) AS told, fingerprint, version
+    FROM events
+    WHERE notEmpty(identifiers)
+);

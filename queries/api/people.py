@@ -1,0 +1,184 @@
+"""Routes about who is one person: ids, names and addresses over time, what links ids, and decisions by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from queries.api import finding_models
+from queries.api.access import Admin, Given, Organization
+from queries.api.models import Answer
+from queries.api.parameters import parse_when
+from queries.identities import Strength
+from queries.people import Found, organization_of_ids, read_person
+from queries.tokens import EVERY_ORGANIZATION
+from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
+from schemas.times import SENTINEL
+
+router = APIRouter(prefix="/api/v1/people", tags=["people"])
+
+PersonId = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class SubjectId(BaseModel):
+    """One of the person's ids in the directory."""
+
+    subject_id: str
+    first_seen: datetime | None = Field(description="Null: its events have no time that can be believed.")
+    last_seen: datetime | None
+    events: int
+    ended_at: datetime | None = Field(
+        description="When it was suspended, deleted or its accounts closed, if nothing took it into use again."
+    )
+    ended_by: UUID | None = Field(description="The event that did.")
+
+
+class Alias(BaseModel):
+    """A name, address or number of an id, from the first event that shows it on."""
+
+    subject_id: str
+    kind: str = Field(description="name, email, employee, external or full_name.")
+    value: str = Field(description="In lower case.")
+    since: datetime | None
+    first_event: UUID
+    last_seen: datetime | None
+    last_event: UUID
+    until: datetime | None = Field(description="When another took its place; null: none was seen.")
+    until_event: UUID | None
+
+
+class Evidence(Answer):
+    """What two ids have in common, and the events that show it."""
+
+    kind: str = Field(
+        description="employee, external, email, name, full_name; account: the account that the second took over."
+    )
+    value: str
+    first_event: UUID
+    second_event: UUID
+
+
+class Decision(Answer):
+    """What somebody decided about two ids."""
+
+    first: str
+    second: str
+    linked: bool
+    at: datetime
+    by: str = Field(description="The token's name.")
+    because: str
+    event_id: UUID
+
+
+class Link(Answer):
+    """Two ids that are one person."""
+
+    first: str
+    second: str
+    strength: Strength
+    evidence: list[Evidence]
+    decision: Decision | None
+
+
+class Hint(Answer):
+    """Another id that shares something and is not linked."""
+
+    first: str
+    second: str
+    why: str = Field(description="Why it is not linked.")
+    evidence: list[Evidence]
+    decision: Decision | None
+
+
+class PersonDetail(BaseModel):
+    """Who one person is, as the log tells."""
+
+    person: finding_models.Person
+    at: datetime | None = Field(description="The time that was asked about; null: now.")
+    ids: list[SubjectId] = Field(description="The earliest first.")
+    aliases: list[Alias] = Field(description="By time. With `at`, those in force then.")
+    links: list[Link]
+    hints: list[Hint]
+
+
+class Wanted(BaseModel):
+    """A decision about two ids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: PersonId
+    second: PersonId
+    because: str = Field(min_length=1, max_length=MAX_BECAUSE, description="Kept on the log with the token's name.")
+
+
+@router.get("/{who:path}", response_model=PersonDetail)
+def person(
+    context: Given,
+    organization: Organization,
+    who: Annotated[str, Path(min_length=1, max_length=256, description="Id, user name or mail address.")],
+    at: Annotated[
+        str | None, Query(max_length=64, description="Who had the name then: a time, a date, an age.")
+    ] = None,
+) -> dict[str, Any]:
+    """Who somebody is: all ids with what links them, and every name and address with when it was in force.
+
+    A name means who has it now, or had it `at`; `person.note` tells who else had it. 409 with `candidates` when
+    several people have it; 404 with `near` names when nobody does.
+    """
+    when = parse_when(at, context.clock(), "at") if at else None
+    return _detail(read_person(context.store, organization, who, when), when)
+
+
+def _detail(found: Found, at: datetime | None) -> dict[str, Any]:
+    ids, known = found.identity.subject_ids, found.known
+    own = [alias for alias in known.aliases if alias.subject_id in ids and alias.kind != "decided"]
+    shown = own if at is None else [alias for alias in own if alias.held(at)]
+    shown.sort(key=lambda alias: (alias.since, alias.kind, alias.value))
+    return {
+        "person": found.person,
+        "at": at,
+        "ids": [
+            {**life._asdict(), "first_seen": _placed(life.first_seen), "last_seen": _placed(life.last_seen)}
+            for life in (known.lives[each] for each in ids if each in known.lives)
+        ],
+        "aliases": [
+            {**alias._asdict(), "since": _placed(alias.since), "last_seen": _placed(alias.last_seen)} for alias in shown
+        ],
+        "links": found.identity.links,
+        "hints": found.identity.hints,
+    }
+
+
+def _placed(at: datetime) -> datetime | None:
+    return at if at > SENTINEL else None
+
+
+@router.post("/link", response_model=Decision)
+async def link(context: Given, token: Admin, wanted: Wanted) -> IdentityDecision:
+    """Record that two ids are one person. On return the decision is on the log, and in force when it is stored.
+
+    Decisions by hand stand above any evidence, and of two about the same ids the later one holds.
+    """
+    return await _decide(context, token, wanted, linked=True)
+
+
+@router.post("/separate", response_model=Decision)
+async def separate(context: Given, token: Admin, wanted: Wanted) -> IdentityDecision:
+    """Record that two ids are two people, whatever they share."""
+    return await _decide(context, token, wanted, linked=False)
+
+
+async def _decide(context: Given, token: Admin, wanted: Wanted, *, linked: bool) -> IdentityDecision:
+    scope = None if token.organization == EVERY_ORGANIZATION else token.organization
+    organization = await run_in_threadpool(organization_of_ids, context.store, scope, wanted.first, wanted.second)
+    decision = IdentityDecision(
+        wanted.first, wanted.second, linked, context.clock(), token.name, wanted.because, uuid4()
+    )
+    envelope = seal_decision(organization, decision)
+    await context.ingest.emit_sealed(envelope)
+    return decision._replace(event_id=envelope.event_id)

@@ -1,0 +1,489 @@
+"""Who is one person: what each id was called and when, and which ids belong together, with the evidence. Pure.
+
+Everything here is a function of the set of events ordered by (occurred, event id). Ids are linked by evidence that
+names its events, or by hand; being alike in name is a hint and never a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import combinations, groupby
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from schemas.cause import Cause
+from schemas.events import Kind
+from schemas.identifiers import PEOPLE, IdentifierKind
+from schemas.identity import LINKED, SEPARATED, IdentityDecision
+from schemas.outcome import Outcome
+from schemas.times import LATEST, SENTINEL
+
+MAX_HOLDERS: Final = 4
+"""A number or address that more ids have is no person's: a placeholder, a shared mailbox."""
+
+_PROOF: Final = (IdentifierKind.EMPLOYEE, IdentifierKind.EXTERNAL)
+_CLOSED: Final = frozenset({"inactive", "deleted"})
+_SUSPENDS: Final = frozenset({"state: SUSPENDED", "suspended: true", "suspended: false -> true"})
+_CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
+
+
+class Mark(NamedTuple):
+    """An event, as far as it says who an id is and how its accounts stand; or all of one id that say the same: the
+    first of them and the last."""
+
+    subject_id: str
+    subject_type: str
+    name: str
+    email: str
+    event_type: str
+    kind: str
+    action: str
+    outcome: str
+    cause: str
+    account_state: str
+    application_id: str
+    application: str
+    changed: Sequence[str]
+    events: int
+    first_at: datetime
+    first_event: UUID
+    last_at: datetime
+    last_event: UUID
+
+    @property
+    def closing(self) -> bool:
+        """Whether it ends the person or an account."""
+        return (
+            self.account_state in _CLOSED
+            or self.event_type in ("user_delete", "user_suspended")
+            or any(change in _SUSPENDS or change.endswith(" -> SUSPENDED") for change in self.changed)
+        )
+
+    @property
+    def living(self) -> bool:
+        """Whether it takes the id into use. What somebody who has left signs in to, or is looked up in, does not."""
+        if self.closing:
+            return False
+        if self.kind == Kind.USER:
+            return self.action in ("create", "update")
+        return self.event_type.startswith("user_") and not self.event_type.startswith("user_login")
+
+
+class Sighting(NamedTuple):
+    """One event that tells an identifier of an id."""
+
+    subject_id: str
+    kind: str
+    value: str
+    at: datetime
+    event_id: UUID
+    place: int = 0
+    """What is in force after the event is told last in it."""
+
+
+class Alias(NamedTuple):
+    """An id under one identifier, from the first event that shows it to the last, without another in between."""
+
+    subject_id: str
+    kind: str
+    value: str
+    since: datetime
+    first_event: UUID
+    last_seen: datetime
+    last_event: UUID
+    until: datetime | None
+    """When another of its kind took its place."""
+    until_event: UUID | None
+
+    def held(self, at: datetime) -> bool:
+        """Whether it was in force."""
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+class Life(NamedTuple):
+    """From when to when the log tells of an id."""
+
+    subject_id: str
+    person: bool
+    """Whether it can be a person's: groups, applications and administrators are never linked."""
+    first_seen: datetime
+    last_seen: datetime
+    events: int
+    ended_at: datetime | None
+    """When it was first suspended, deleted or its accounts closed, if nothing took it into use again since."""
+    ended_by: UUID | None
+
+
+class Standing(NamedTuple):
+    """What an id's account in one application went through, as far as a take-over shows by it."""
+
+    subject_id: str
+    application_id: str
+    application: str
+    accepted_at: datetime | None
+    """The first time that the application accepted it."""
+    accepted_event: UUID | None
+    accepted_last: datetime | None
+    deleted_at: datetime | None
+    """The last time that it was confirmed deleted."""
+    refused_at: datetime | None
+    """The first time that its creation was refused because there is such an account already."""
+    refused_event: UUID | None
+
+
+class Strength(StrEnum):
+    """How sure a link is."""
+
+    BY_HAND = "by_hand"
+    STRONG = "strong"
+    LIKELY = "likely"
+
+
+class Evidence(NamedTuple):
+    """What two ids have in common, and the events that show it."""
+
+    kind: str
+    """employee, external, email, name, full_name; account: the account at the provider that both had."""
+    value: str
+    first_event: UUID
+    second_event: UUID
+
+
+class Link(NamedTuple):
+    """Two ids that are one person."""
+
+    first: str
+    second: str
+    strength: Strength
+    evidence: list[Evidence]
+    decision: IdentityDecision | None
+
+
+class Hint(NamedTuple):
+    """Another id that may be worth a look, and why it is not linked."""
+
+    first: str
+    second: str
+    why: str
+    evidence: list[Evidence]
+    decision: IdentityDecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the log tells of some ids: all that share an identifier or a decision with one of them are among them."""
+
+    lives: Mapping[str, Life]
+    aliases: Sequence[Alias]
+    standings: Sequence[Standing] = ()
+    decisions: Sequence[IdentityDecision] = ()
+    crowded: frozenset[tuple[str, str]] = frozenset()
+    """Identifiers, by (kind, value), that too many ids have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One person."""
+
+    subject_ids: tuple[str, ...]
+    """The earliest first."""
+    links: list[Link] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
+
+
+def sightings(marks: Iterable[Mark]) -> Iterator[Sighting]:
+    """The names and addresses that the marks show."""
+    for mark in marks:
+        for kind, value in _called(mark):
+            yield Sighting(mark.subject_id, kind, value, mark.first_at, mark.first_event)
+            yield Sighting(mark.subject_id, kind, value, mark.last_at, mark.last_event)
+
+
+def _called(mark: Mark) -> Iterator[tuple[str, str]]:
+    if mark.event_type == "association_change":
+        return  # says whom it connects, by a name that need not be the user name
+    if mark.name:
+        yield IdentifierKind.NAME.value, mark.name
+    if mark.email:
+        yield IdentifierKind.EMAIL.value, mark.email
+
+
+def lives(marks: Iterable[Mark]) -> dict[str, Life]:
+    """From when to when the log tells of each id. Events without a believable time say that it was, not when."""
+    by_id: dict[str, list[Mark]] = {}
+    for mark in marks:
+        by_id.setdefault(mark.subject_id, []).append(mark)
+    return {subject: _life(subject, own) for subject, own in by_id.items()}
+
+
+def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
+    own = [mark for mark in marks if mark.event_type not in (LINKED, SEPARATED)] or marks
+    placed = [mark for mark in own if mark.last_at > SENTINEL] or own
+    living = max((mark.last_at for mark in placed if mark.living), default=SENTINEL)
+    ends = [(mark.first_at, mark.first_event) for mark in placed if mark.closing and mark.first_at > living]
+    ended_at, ended_by = min(ends, key=lambda end: (end[0], end[1].int)) if ends else (None, None)
+    return Life(
+        subject_id,
+        all(mark.subject_type in PEOPLE for mark in marks),
+        min(mark.first_at for mark in placed),
+        max(mark.last_at for mark in placed),
+        sum(mark.events for mark in own),
+        ended_at,
+        ended_by,
+    )
+
+
+def standings(marks: Iterable[Mark]) -> list[Standing]:
+    """What each id's accounts went through."""
+    found: dict[tuple[str, str], Standing] = {}
+    for mark in sorted(marks, key=lambda mark: (mark.first_at, mark.first_event.int)):
+        if mark.kind != Kind.USER or not mark.application_id or mark.last_at <= SENTINEL:
+            continue
+        key = mark.subject_id, mark.application_id
+        one = found.get(key) or Standing(*key, mark.application, None, None, None, None, None, None)
+        if mark.outcome == Outcome.SUCCESS and mark.account_state not in _CLOSED:
+            if one.accepted_at is None:
+                one = one._replace(accepted_at=mark.first_at, accepted_event=mark.first_event)
+            one = one._replace(accepted_last=max(mark.last_at, one.accepted_last or mark.last_at))
+        elif mark.outcome == Outcome.SUCCESS and mark.account_state == "deleted":
+            one = one._replace(deleted_at=max(mark.last_at, one.deleted_at or mark.last_at))
+        elif mark.cause == Cause.CONFLICT and mark.action == "create" and one.refused_at is None:
+            one = one._replace(refused_at=mark.first_at, refused_event=mark.first_event)
+        found[key] = one
+    return list(found.values())
+
+
+def aliases(sightings: Iterable[Sighting]) -> list[Alias]:
+    """The identifiers that the sightings tell, by id, kind and time."""
+    ordered = sorted(set(sightings), key=lambda one: (one.subject_id, one.kind, one.at, one.event_id.int, one.place))
+    told: list[Alias] = []
+    for _, of_kind in groupby(ordered, key=lambda one: (one.subject_id, one.kind)):
+        runs = [list(run) for _, run in groupby(of_kind, key=lambda one: one.value)]
+        for run, after in zip(runs, [*runs[1:], None], strict=True):
+            first, last = run[0], run[-1]
+            until, until_event = (after[0].at, after[0].event_id) if after else (None, None)
+            told.append(
+                Alias(first.subject_id, first.kind, first.value, first.at, first.event_id, last.at, last.event_id,
+                      until, until_event)
+            )  # fmt: skip
+    return told
+
+
+def holders(known: Known, value: str, at: datetime | None = None) -> list[Alias]:
+    """Who had a user name or address at a time (now without one): one alias, or several where none gave it up.
+
+    When nobody had it then, the last who had it before, else the first who had it after.
+    """
+    when = LATEST if at is None else at
+    named = [alias for alias in known.aliases if alias.value == value and alias.kind in _CALLED]
+    held = _latest_of_each(alias for alias in named if alias.held(when))
+    if held:
+        return [one for one in held if not any(_gave_up(known, one, other) for other in held)] or held
+    before = [alias for alias in named if alias.since <= when]
+    if before:
+        return [max(before, key=lambda alias: (alias.until or LATEST, alias.last_seen, alias.subject_id))]
+    return [min(named, key=lambda alias: (alias.since, alias.subject_id))] if named else []
+
+
+def _latest_of_each(found: Iterable[Alias]) -> list[Alias]:
+    by_id: dict[str, Alias] = {}
+    for alias in sorted(found, key=lambda alias: (alias.since, alias.first_event.int)):
+        by_id[alias.subject_id] = alias
+    return sorted(by_id.values(), key=lambda alias: (alias.since, alias.subject_id))
+
+
+def _gave_up(known: Known, one: Alias, other: Alias) -> bool:
+    """Whether `one`'s id had ended when the other was first seen under the name."""
+    ended = _ended(known, one.subject_id)
+    return one.subject_id != other.subject_id and ended is not None and ended <= other.since
+
+
+def _ended(known: Known, subject_id: str) -> datetime | None:
+    life = known.lives.get(subject_id)
+    return life.ended_at if life else None
+
+
+def identify(known: Known, subject_id: str) -> Identity:
+    """The person that an id is of."""
+    found = _Findings(known)
+    persons = _Persons(known.lives)
+    apart = found.decide(persons)
+    links = list(apart.links)
+    hints: list[Hint] = []
+    for link in sorted(found.links, key=lambda link: (link.strength != Strength.STRONG, link.first, link.second)):
+        parting = persons.parting(link.first, link.second)
+        if parting is not None:
+            hints.append(Hint(link.first, link.second, "told apart by hand", link.evidence, parting))
+        elif not any(frozenset((link.first, link.second)) == other.decision.pair for other in links if other.decision):
+            persons.join(link.first, link.second)
+            links.append(link)
+    own = persons.of(subject_id)
+    ordered = sorted(
+        own, key=lambda each: (known.lives[each].first_seen, each) if each in known.lives else (LATEST, each)
+    )
+    shown = [hint for hint in [*apart.hints, *hints, *found.hints] if (hint.first in own) != (hint.second in own)]
+    once = {frozenset((hint.first, hint.second)): hint for hint in reversed(shown)}
+    return Identity(
+        tuple(ordered),
+        [link for link in links if link.first in own],
+        sorted(once.values(), key=lambda hint: (hint.first, hint.second)),
+    )
+
+
+class _Apart(NamedTuple):
+    links: list[Link]
+    hints: list[Hint]
+
+
+class _Persons:
+    """Ids that belong together, and pairs that never may."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._of = {each: {each} for each in ids}
+        self._apart: dict[frozenset[str], IdentityDecision] = {}
+
+    def of(self, subject_id: str) -> set[str]:
+        return self._of.setdefault(subject_id, {subject_id})
+
+    def part(self, decision: IdentityDecision) -> None:
+        self._apart[decision.pair] = decision
+
+    def parting(self, first: str, second: str) -> IdentityDecision | None:
+        """The decision that keeps the two, or somebody joined with either, apart."""
+        left, right = self.of(first), self.of(second)
+        if left is right:
+            return None
+        return next((self._apart[pair] for one in left for other in right
+                     if (pair := frozenset((one, other))) in self._apart), None)  # fmt: skip
+
+    def join(self, first: str, second: str) -> None:
+        left, right = self.of(first), self.of(second)
+        if left is not right:
+            left |= right
+            for each in right:
+                self._of[each] = left
+
+
+class _Findings:
+    """What speaks for two ids being one person, pair by pair."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.links: list[Link] = []
+        self.hints: list[Hint] = []
+        self._by_id: dict[str, list[Alias]] = {}
+        self._holders: dict[tuple[str, str], set[str]] = {}
+        for alias in known.aliases:
+            self._by_id.setdefault(alias.subject_id, []).append(alias)
+            self._holders.setdefault((alias.kind, alias.value), set()).add(alias.subject_id)
+        people = [life for life in known.lives.values() if life.person]
+        people.sort(key=lambda life: (life.first_seen, life.subject_id))
+        for first, second in combinations(people, 2):
+            self._compare(first, second)
+
+    def decide(self, persons: _Persons) -> _Apart:
+        """Apply what was decided by hand, the latest first: what is later wins."""
+        done = _Apart([], [])
+        seen: set[frozenset[str]] = set()
+        for decision in sorted(self.known.decisions, key=lambda one: (one.at, one.event_id.int), reverse=True):
+            if decision.pair in seen or len(decision.pair) != 2:
+                continue
+            seen.add(decision.pair)
+            evidence = self._evidence(decision.first, decision.second)
+            if not decision.linked:
+                if persons.of(decision.first) is not persons.of(decision.second):
+                    persons.part(decision)
+                    done.hints.append(Hint(decision.first, decision.second, "told apart by hand", evidence, decision))
+            elif persons.parting(decision.first, decision.second) is None:
+                persons.join(decision.first, decision.second)
+                done.links.append(Link(decision.first, decision.second, Strength.BY_HAND, evidence, decision))
+        return done
+
+    def _compare(self, first: Life, second: Life) -> None:
+        evidence = self._evidence(first.subject_id, second.subject_id)
+        if not evidence:
+            return
+        kinds = {each.kind for each in evidence}
+        ids = first.subject_id, second.subject_id
+        if kinds & set(_PROOF):
+            self.links.append(Link(*ids, Strength.STRONG, evidence, None))
+            return
+        why = self._against(first, second, kinds)
+        if why:
+            self.hints.append(Hint(*ids, why, evidence, None))
+        else:
+            sure = "email" in kinds and kinds & {"account", "full_name"}
+            self.links.append(Link(*ids, Strength.STRONG if sure else Strength.LIKELY, evidence, None))
+
+    def _evidence(self, first: str, second: str) -> list[Evidence]:
+        """What the two have in common: the strongest kind first."""
+        mine = {(alias.kind, alias.value): alias for alias in reversed(self._by_id.get(first, []))}
+        theirs = {(alias.kind, alias.value): alias for alias in reversed(self._by_id.get(second, []))}
+        found = []
+        for kind in (*_PROOF, *_CALLED, IdentifierKind.FULL_NAME):
+            shared = sorted(key for key in mine.keys() & theirs.keys() if key[0] == kind)
+            for key in shared:
+                if kind is IdentifierKind.FULL_NAME or self._exclusive(key):
+                    found.append(Evidence(kind.value, key[1], mine[key].last_event, theirs[key].first_event))
+        # An external id may be the other id itself.
+        for told, other in ((theirs, first), (mine, second)):
+            alias = told.get((IdentifierKind.EXTERNAL, other))
+            if alias is not None:
+                found.insert(0, Evidence("external", other, alias.first_event, alias.first_event))
+        if any(each.kind in ("email", "name") for each in found):
+            found += self._taken_over(first, second)
+        return found
+
+    def _exclusive(self, key: tuple[str, str]) -> bool:
+        return key not in self.known.crowded and len(self._holders[key]) <= MAX_HOLDERS
+
+    def _taken_over(self, first: str, second: str) -> Iterator[Evidence]:
+        """Accounts of the first that the second was refused for, and then was given."""
+        before = {each.application_id: each for each in self.known.standings if each.subject_id == first}
+        for each in sorted(self.known.standings, key=lambda one: (one.application, one.application_id)):
+            had = before.get(each.application_id)
+            if each.subject_id != second or had is None or had.accepted_at is None or had.accepted_event is None:
+                continue
+            if each.refused_at is None or each.refused_event is None or each.accepted_last is None:
+                continue
+            gone = (
+                had.deleted_at is not None and (had.accepted_last or had.accepted_at) < had.deleted_at < each.refused_at
+            )
+            if had.accepted_at < each.refused_at < each.accepted_last and not gone:
+                yield Evidence("account", each.application, had.accepted_event, each.refused_event)
+
+    def _against(self, first: Life, second: Life, kinds: set[str]) -> str:
+        """Why two ids that share a name or an address are not taken for one person; empty if nothing says so."""
+        if not kinds & {"email", "name"}:
+            return "the same full name"
+        for kind, word in ((IdentifierKind.EMPLOYEE, "employee numbers"), (IdentifierKind.FULL_NAME, "full names")):
+            mine, theirs = self._values(first, kind), self._values(second, kind)
+            if mine and theirs and not mine & theirs:
+                return f"different {word}"
+        if first.ended_at is None or first.ended_at > second.first_seen:
+            return "both were in use at the same time"
+        shared = [kind for kind in _CALLED if kind.value in kinds and self._handed_on(first, second, kind)]
+        if not shared:
+            return "it was given up before, or taken later"
+        if IdentifierKind.EMAIL not in shared and "account" not in kinds:
+            return "the same user name, one after the other"
+        return ""
+
+    def _values(self, life: Life, kind: IdentifierKind) -> set[str]:
+        return {alias.value for alias in self._by_id.get(life.subject_id, []) if alias.kind == kind}
+
+    def _handed_on(self, first: Life, second: Life, kind: IdentifierKind) -> bool:
+        """Whether the first had it to its end and the second from its beginning, and nobody else in between."""
+        last = [alias for alias in self._by_id[first.subject_id] if alias.kind == kind][-1]
+        born = next(alias for alias in self._by_id[second.subject_id] if alias.kind == kind)
+        if last.value != born.value:
+            return False
+        others = self._holders[kind, last.value] - {first.subject_id, second.subject_id}
+        return not any(
+            alias.value == last.value and last.since < alias.since < born.since
+            for other in others
+            for alias in self._by_id[other]
+        )

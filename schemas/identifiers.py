@@ -1,0 +1,104 @@
+"""What an event tells of who a person is, beyond the subject it names: names and addresses that were set, numbers.
+
+Each is a text `kind:value`. Pure and total, as `facts` is. Values are of the directory itself: an attempt that the
+application refused tells them as well as one that it accepted.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+from schemas.events import Event, Kind
+from schemas.facts import MAX_CHANGES, MAX_ID, MAX_NAME, Facts
+from schemas.identity import decided_other
+from schemas.outcome import Outcome
+
+MAX_IDENTIFIERS: Final = 12
+"""Of one event."""
+
+
+class IdentifierKind(StrEnum):
+    """What an identifier is."""
+
+    NAME = "name"
+    """A user name."""
+    EMAIL = "email"
+    EMPLOYEE = "employee"
+    """The employer's number for the person."""
+    EXTERNAL = "external"
+    """An id of the person's other than the one that the event is filed under."""
+    FULL_NAME = "full_name"
+    """Of people, not of accounts: many may share one. Never a proof of anything."""
+    DECIDED = "decided"
+    """The other id of a decision by hand: see schemas/identity.py."""
+
+
+PEOPLE: Final = frozenset({"user", "systemuser", ""})
+"""Types of subjects that can be people."""
+
+_ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_SIMPLE: Final = {
+    "userName": IdentifierKind.NAME,
+    "username": IdentifierKind.NAME,
+    "email": IdentifierKind.EMAIL,
+    "emails": IdentifierKind.EMAIL,
+    "externalId": IdentifierKind.EXTERNAL,
+    "employeeIdentifier": IdentifierKind.EMPLOYEE,
+    "employeeNumber": IdentifierKind.EMPLOYEE,
+    f"{_ENTERPRISE}:employeeNumber": IdentifierKind.EMPLOYEE,
+    _ENTERPRISE: IdentifierKind.EMPLOYEE,
+    "displayName": IdentifierKind.FULL_NAME,
+    "name": IdentifierKind.FULL_NAME,
+    "firstname": IdentifierKind.FULL_NAME,
+}
+_FAMILY: Final = "lastname"
+
+
+def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
+    """The identifiers that `event`, whose facts are `found`, tells of its subject; in the order of the event."""
+    if not found.subject_id or found.subject_type not in PEOPLE:
+        return ()
+    if event.kind is Kind.OTHER:
+        if other := decided_other(event):
+            return (f"{IdentifierKind.DECIDED.value}:{other[:MAX_ID]}",)
+        if found.outcome == Outcome.FAILURE:
+            return ()  # the directory itself refused the change
+    if event.kind not in (Kind.USER, Kind.OTHER) or not event.changes:
+        return ()
+    told = {found.subject_id, found.subject_name.lower(), found.subject_email.lower()}
+    texts: dict[str, None] = {}
+    for change in event.changes[:MAX_CHANGES]:
+        kind = _SIMPLE.get(change.field or "")
+        if kind is None:
+            continue
+        text = _text(change.field or "", change.to, event)
+        # What the subject's own columns tell already is found there.
+        if text and (kind is not IdentifierKind.EXTERNAL or text != found.subject_id):
+            shown = text if kind is IdentifierKind.EXTERNAL else text.lower()
+            if kind is IdentifierKind.FULL_NAME or shown not in told:
+                texts[f"{kind.value}:{shown[:MAX_NAME]}"] = None
+    return tuple(texts)[:MAX_IDENTIFIERS]
+
+
+def _text(field: str, value: Any, event: Event) -> str:
+    """The identifier in a changed value, or empty."""
+    if field == "firstname":
+        family = next((change.to for change in event.changes or () if change.field == _FAMILY), None)
+        return f"{value} {family}".strip() if isinstance(value, str) and isinstance(family, str) else ""
+    if field == "emails":
+        sent = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+        sent.sort(key=lambda one: one.get("primary") is not True)
+        return _word(sent[0].get("value")) if sent else ""
+    if isinstance(value, dict):
+        if field == _ENTERPRISE:
+            return _word(value.get("employeeNumber"))
+        parts = (_word(value.get("givenName")), _word(value.get("familyName")))
+        return " ".join(parts) if field == "name" and all(parts) else ""
+    return _word(value)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,114 @@
+"""The screen of a person at 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from idtrail.cli.commands.person import show_person
+from tests.queries.people_events import ADDRESS, ANA, BEN, CLEO
+from tests.records import NOON
+
+EVENT = "00000000-0000-0000-0000-000000000001"
+
+
+def alias(own: str, kind: str, value: str, since: str, until: str | None = None) -> dict[str, Any]:
+    return {"subject_id": own, "kind": kind, "value": value, "since": since, "until": until}
+
+
+def life(own: str, first: str, last: str, events: int, ended: str | None = None) -> dict[str, Any]:
+    return {"subject_id": own, "first_seen": first, "last_seen": last, "events": events, "ended_at": ended}
+
+
+MARCH, JUNE, NOW = "2025-03-01T09:00:00Z", "2025-06-01T17:00:00Z", "2026-03-18T12:00:00Z"
+REHIRED = {
+    "person": {"subject_id": BEN, "names": ["ana.costa", ADDRESS, "ana.lima"], "note": ""},
+    "at": None,
+    "ids": [life(ANA, MARCH, JUNE, 214, JUNE), life(BEN, JUNE, NOW, 31)],
+    "aliases": [alias(ANA, "name", "ana.lima", MARCH), alias(ANA, "email", ADDRESS, MARCH, JUNE)],
+    "links": [
+        {
+            "first": ANA,
+            "second": BEN,
+            "strength": "strong",
+            "evidence": [{"kind": "employee", "value": "4711"}, {"kind": "email", "value": ADDRESS}],
+            "decision": None,
+        }
+    ],
+    "hints": [],
+}
+APART = {
+    **REHIRED,
+    "person": {"subject_id": BEN, "names": ["ana.costa"], "note": f"{CLEO} was seen as ana.costa from then to now"},
+    "ids": [life(BEN, JUNE, NOW, 31)],
+    "aliases": [alias(BEN, "name", "ana.costa", JUNE)],
+    "links": [],
+    "hints": [
+        {
+            "first": ANA,
+            "second": BEN,
+            "why": "told apart by hand",
+            "evidence": [],
+            "decision": {
+                "linked": False,
+                "by": "ada",
+                "at": NOW,
+                "because": "two badges, two desks, and two birthdays",
+            },
+        },
+        {
+            "first": BEN,
+            "second": CLEO,
+            "why": "both were in use at the same time",
+            "evidence": [{"kind": "name", "value": "ana.costa"}],
+            "decision": None,
+        },
+    ],
+}
+
+SCREENS = {
+    "rehired": f"""\
+ana.costa · 2 ids, 3 names
+
+  id                        events  first seen  last seen  ended
+  {ANA}     214  2025-03-01  290 d ago  2025-06-01
+  {BEN}      31  2025-06-01  24 h ago   -
+
+  since (UTC)       until             id     what       is
+  2025-03-01 09:00  still             …aaaa  user name  ana.lima
+  2025-03-01 09:00  2025-06-01 17:00  …aaaa  address    {ADDRESS}
+
+  {ANA} = {BEN}
+    strong: employee number 4711, address {ADDRESS}
+Next: idtrail lifecycle {BEN} · idtrail person separate {ANA} {BEN} --because "…"
+""",
+    "apart": f"""\
+ana.costa · 1 id, 1 name
+note: {CLEO} was seen as ana.costa from then to now
+
+  id                        events  first seen  last seen  ended
+  {BEN}      31  2025-06-01  24 h ago   -
+
+  since (UTC)       until  what       is
+  2025-06-01 17:00  still  user name  ana.costa
+
+Not linked:
+  {ANA} and {BEN}
+    told apart by ada 2026-03-18 12:00: two badges, two desks, and two birthdays
+  {BEN} and {CLEO}
+    both were in use at the same time (user name ana.costa)
+Next: idtrail lifecycle {BEN} · idtrail person link {ANA} {BEN} --because "…"
+""",
+}
+
+
+@pytest.mark.parametrize(("name", "answer"), [("rehired", REHIRED), ("apart", APART)])
+def test_the_screen_of_a_person(name: str, answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    out = Console(highlight=False, emoji=False, width=80)
+    show_person(out, answer, NOON)
+    told = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) + "\n"
+    assert told == SCREENS[name]
+    assert all(cell_len(line) <= 80 for line in told.splitlines() if not line.startswith(("Next:", "note:")))

@@ -1,0 +1,198 @@
+"""Who is meant, read from the store: as the events alone tell it, through few reads of keys."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from queries import people
+from queries.identities import identify
+from queries.people import MAX_IDS, Ambiguous, Unknown, find_person, organization_of_ids, read_person
+from schemas.errors import BadUsage
+from schemas.identity import IdentityDecision, seal_decision
+from tests.queries.people_events import (
+    ADDRESS,
+    ANA,
+    BEN,
+    CLEO,
+    created,
+    deleted,
+    known_of,
+    person,
+    renamed,
+    suspended,
+    used,
+)
+from tests.queries.support import INGEST, SLACK, Trail, attempt, failed, when
+from tests.records import NOON, Record, event
+
+pytestmark = pytest.mark.store
+
+Raw = dict[str, Any]
+
+STORY = [
+    created(0, person(ANA, "ana.lima", ADDRESS), firstname="Ana", lastname="Lima", employeeIdentifier="4711"),
+    attempt(1, "user_create_provision", resource=person(ANA, "ana.lima"), application=SLACK),
+    renamed(5, person(ANA, "ana.lima"), "ana.costa"),
+    used(6, person(ANA, "ana.costa")),
+    used(8, person(ANA, "ana.lima")),
+    used(9, person(ANA, "ana.costa")),
+    attempt(10, "user_deprovision", resource=person(ANA, "ana.costa"), application=SLACK),
+    used(11, person(ANA, "ana.costa")),
+    suspended(20, person(ANA, "ana.costa")),
+    *[failed(20 + minute, "user_deprovision", resource=person(ANA, "ana.costa")) for minute in range(3)],
+    deleted(30, person(ANA, "ana.costa")),
+    created(40, person(BEN, "ana.costa", ADDRESS), firstname="Ana", lastname="Costa", employeeIdentifier="4711"),
+    failed(41, "user_create_provision", "409", resource=person(BEN, "ana.costa"), details="user already exists"),
+    used(42, person(BEN, "ana.costa")),
+    used(43, person(CLEO, "ana.lima")),
+    event("user_update", timestamp="?", resource=person(CLEO, "cleo.dias")),
+]
+
+
+def own(raws: list[Raw], trail: Trail) -> list[Raw]:
+    return [{**raw, "organization": trail.organization} for raw in raws]
+
+
+def decided(trail: Trail, first: str, second: str, minutes: float, *, linked: bool, by: str = "ada") -> Record:
+    made = IdentityDecision(first, second, linked, when(minutes), by, "papers", UUID(int=int(minutes * 1000)))
+    sealed = seal_decision(trail.organization, made)
+    stamp = int(NOON.timestamp() * 1000)
+    return Record(sealed.value, sealed.headers, int(minutes), stamp, key=sealed.key)
+
+
+def test_the_store_tells_what_the_events_alone_tell(any_trail: Trail) -> None:
+    any_trail.insert(*STORY)
+    any_trail.insert(*STORY[3:9])  # again, in another block
+    known = known_of(own(STORY, any_trail))
+    for who in (ANA, BEN, CLEO):
+        found = read_person(any_trail.store, any_trail.organization, who)
+        ids = set(found.known.lives)
+        assert found.known.lives == {each: life for each, life in known.lives.items() if each in ids}
+        told = [alias for alias in found.known.aliases if alias.kind != "decided"]
+        assert told == [alias for alias in known.aliases if alias.subject_id in ids]
+        assert found.identity == identify(known, who)
+    assert find_person(any_trail.store, any_trail.organization, ANA).subject_ids == (ANA, BEN)
+
+
+def test_of_very_many_events_the_first_and_the_last_of_each_kind_tell(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "MAX_EVENTS", 3)
+    trail.insert(*STORY)
+    found = read_person(trail.store, trail.organization, "ana.costa")
+    assert found.person.subject_ids == (ANA, BEN)
+    assert found.known.lives[ANA].first_seen == when(0)
+
+
+@pytest.mark.parametrize(
+    ("who", "minute", "subject", "note"),
+    [
+        pytest.param("ana.lima", None, CLEO, f"{ANA} was seen as ana.lima from 2026-03-19 11:08:00 to", id="moved"),
+        pytest.param("ANA.Lima", 3, ANA, f"{CLEO} was seen as ana.lima from 2026-03-19 11:43:00 to", id="at a time"),
+        pytest.param("ana.costa", None, BEN, "", id="of one person with two ids"),
+        pytest.param(ADDRESS, None, BEN, "", id="an address of one person with two ids"),
+        pytest.param(ANA, None, ANA, "", id="an id means the person"),
+        pytest.param("cleo.dias", None, CLEO, "cleo.dias was given up 2026-03-19 11:43:00", id="a name given up"),
+        pytest.param("ana.costa", -9, ANA, "nobody was seen as ana.costa before 2026-03-19 11:05:00", id="too early"),
+    ],
+)
+def test_a_name_means_who_has_it_or_had_it_then(
+    trail: Trail, who: str, minute: float | None, subject: str, note: str
+) -> None:
+    trail.insert(*STORY)
+    at = None if minute is None else when(minute)
+    found = find_person(trail.store, trail.organization, who, at)
+    assert found.subject_id == subject
+    assert found.note.startswith(note)
+    assert bool(found.note) == bool(note)
+
+
+def test_a_name_that_two_have_at_the_same_time_is_ambiguous_until_they_are_linked(trail: Trail) -> None:
+    trail.insert(used(0, person(ANA, "support")), used(1, person(BEN, "support")))
+    with pytest.raises(Ambiguous) as caught:
+        find_person(trail.store, trail.organization, "support")
+    assert {each.subject_id for each in caught.value.candidates} == {ANA, BEN}
+    assert find_person(trail.store, trail.organization, "support", when(0)).subject_id == ANA
+    trail.insert(decided(trail, ANA, BEN, 30, linked=True))
+    assert find_person(trail.store, trail.organization, "support").subject_ids == (ANA, BEN)
+
+
+def test_decisions_are_found_from_both_ids_and_the_last_holds(any_trail: Trail) -> None:
+    any_trail.insert(used(0, person(ANA, "ana")), used(1, person(BEN, "ben")))
+    together = []
+    for minute, linked in ((30, True), (31, False), (32, True)):
+        any_trail.insert(decided(any_trail, ANA, BEN, minute, linked=linked))
+        found = [find_person(any_trail.store, any_trail.organization, who).subject_ids for who in (ANA, BEN)]
+        together.append([len(ids) for ids in found])
+    assert together == [[2, 2], [1, 1], [2, 2]]
+    (link,) = read_person(any_trail.store, any_trail.organization, BEN).identity.links
+    assert link.decision is not None
+    assert (link.decision.by, link.decision.because, link.decision.at) == ("ada", "papers", when(32))
+    life = read_person(any_trail.store, any_trail.organization, ANA).known.lives[ANA]
+    assert (life.last_seen, life.events) == (when(0), 1)
+
+
+def test_who_may_only_send_events_decides_nothing(trail: Trail) -> None:
+    trail.insert(used(0, person(ANA, "ana")), used(1, person(BEN, "ben")))
+    forged = {
+        "id": "x", "event_type": "identity_linked", "timestamp": "2026-03-19T11:30:00Z", "organization": "",
+        "resource": {"id": ANA, "type": "user"}, "other_resource": {"id": BEN, "type": "user"},
+        "initiated_by": {"username": "ada"},
+    }  # fmt: skip
+    trail.insert(trail.log(forged, INGEST))
+    assert find_person(trail.store, trail.organization, ANA).subject_ids == (ANA,)
+
+
+def test_organizations_are_never_mixed(trail: Trail) -> None:
+    other = Trail(trail.store, f"{trail.organization}-2")
+    story = [created(0, person(ANA, "ana.lima"), employeeIdentifier="4711")]
+    trail.insert(*story)
+    other.insert(created(0, person(BEN, "ana.lima"), employeeIdentifier="4711"))
+    found = read_person(trail.store, trail.organization, "ana.lima")
+    assert (found.person.subject_ids, set(found.known.lives)) == ((ANA,), {ANA})
+    with pytest.raises(Ambiguous):
+        find_person(trail.store, None, "ana.lima")
+    with pytest.raises(Unknown):
+        organization_of_ids(trail.store, trail.organization, ANA, BEN)
+    with pytest.raises(BadUsage, match="not of one organization"):
+        organization_of_ids(trail.store, None, ANA, BEN)
+    with pytest.raises(BadUsage, match="one id"):
+        organization_of_ids(trail.store, None, ANA, ANA)
+
+
+def test_those_who_share_what_many_share_are_not_looked_at(trail: Trail) -> None:
+    trail.insert(*[used(minute / 10, person(f"{minute:024}", f"n{minute}", ADDRESS)) for minute in range(MAX_IDS + 9)])
+    found = read_person(trail.store, trail.organization, f"{0:024}")
+    assert set(found.known.lives) == {f"{0:024}"}
+    assert found.known.crowded == frozenset({("email", ADDRESS)})
+
+
+def test_a_person_is_read_by_key(trail: Trail) -> None:
+    """Whatever else there is: no more than the granules at which a part's rows of the person begin and end."""
+    many = (
+        "SELECT {organization:String} AS organization, leftPad(toString(intDiv(number, 50)), 24, '0') AS subject_id,"
+        " toDateTime64('2026-03-19', 6, 'UTC') AS occurred_at, generateUUIDv4() AS event_id FROM numbers(50000)"
+    )
+    own = {"organization": trail.organization}
+    columns = "organization, subject_id, occurred_at, event_id"
+    trail.store.command(f"INSERT INTO events_by_subject ({columns}) {many}", own)
+    looked_up = f"SELECT organization, concat('id:', subject_id), subject_id, occurred_at, event_id FROM ({many})"
+    trail.store.command(f"INSERT INTO identifiers (organization, lookup, {columns[14:]}) {looked_up}", own)
+    read = {**own, "subjects": [f"{7:024}"], "lookups": [f"id:{7:024}"], "limit": 9}
+    for sql in (people.EVENTS, people.MARKS, people.IDENTIFIERS):
+        plan = "\n".join(row[0] for row in trail.store.query(f"EXPLAIN indexes = 1 {sql}", read))
+        assert re.search(r"Keys:\s+organization\s+(subject_id|lookup)", plan)
+        parts = int(re.findall(r"Parts: (\d+)/\d+", plan)[-1])
+        chosen, whole = re.findall(r"Granules: (\d+)/(\d+)", plan)[-1]
+        assert int(chosen) <= 2 * parts < int(whole)
+
+
+def test_events_without_a_believable_time_tell_a_name_and_no_time(trail: Trail) -> None:
+    trail.insert(event(timestamp="?", resource=person(ANA, "ana")))
+    found = read_person(trail.store, trail.organization, "ana")
+    assert found.known.lives[ANA].first_seen < NOON - timedelta(days=365 * 50)
