@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.account import Account
-from queries.bindings import ACTIVATED, BINDING_COLUMNS, DEACTIVATED, GROUP_DELETED, NO_BINDINGS, Bindings, Memberships
+from queries.bindings import BINDING_COLUMNS, NO_BINDINGS, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.folding import Row, in_force
 from queries.lifecycle import Fold, fold
@@ -36,8 +36,14 @@ class History(NamedTuple):
 
 def history_sql() -> str:
     """Reads `events_by_subject` and nothing else. Ids are ordered as their text, as the fold orders them;
-    ClickHouse would compare their second half first. No range leaves out what has no believable time."""
-    person = "organization = {organization:String} AND subject_id = {subject:String}"
+    ClickHouse would compare their second half first. No range leaves out what has no believable time.
+
+    Copies that were appended after `known` are as if they were not there.
+    """
+    person = (
+        "organization = {organization:String} AND subject_id = {subject:String}"
+        " AND known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
+    )
     return (
         f"SELECT {_LIST} FROM events_by_subject WHERE {person}"
         " AND (event_id, version, fingerprint) GLOBAL IN ("
@@ -69,7 +75,7 @@ def read_history(
     )
     page: list[Step] = []
     more = False
-    for row in _events(store, person, since, until):
+    for row in read_events(store, person, since, until):
         step = folding.add(row)
         if after is not None and (step.occurred_at, step.event_id.int) <= (after.at, after.id.int):
             continue
@@ -86,65 +92,65 @@ def read_history(
 
 
 _BINDING: Final = ", ".join((*BINDING_COLUMNS, "version", "fingerprint"))
-_ASSOCIATION: Final = ", ".join(
-    {
-        "event_type": "'association_change' AS event_type",
-    }.get(column, column)
-    for column in (*BINDING_COLUMNS, "version", "fingerprint")
-)
 _OWN: Final = "organization = {organization:String}"
-_BEFORE: Final = "occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
-_BOUND: Final = f"FROM associations WHERE {_OWN} AND application_id != ''"
+_KNOWN: Final = "known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
 
 
 def bindings_sql(subject: bool) -> str:
     """What surrounds everybody of an organization; with `subject`, a group, also who came into it and went.
 
-    Reads `associations`, and in `events_by_subject` the rows of the applications and groups that these name.
+    Reads `associations` and nothing else: groups that ended stand there after an empty application and group.
     """
-    integrations = f"subject_id GLOBAL IN (SELECT application_id FROM integrations WHERE {_OWN})"
-    groups = f"subject_id GLOBAL IN (SELECT group_id {_BOUND})"
-    parts = [
-        f"SELECT {_ASSOCIATION} {_BOUND} AND {_BEFORE}",
-        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND {integrations}"
-        f" AND event_type IN ('{ACTIVATED}', '{DEACTIVATED}') AND {_BEFORE}",
-        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND {groups}"
-        f" AND event_type = '{GROUP_DELETED}' AND {_BEFORE}",
-    ]
-    if subject:
-        parts.append(
-            f"SELECT {_ASSOCIATION} FROM associations WHERE {_OWN} AND application_id = ''"
-            f" AND group_id = {{subject:String}} AND {_BEFORE}"
-        )
-    return " UNION ALL ".join(parts)
+    members = " OR (application_id = '' AND group_id = {subject:String})" if subject else ""
+    return (
+        f"SELECT {_BINDING} FROM associations WHERE {_OWN} AND {_KNOWN}"
+        f" AND (application_id != '' OR (application_id = '' AND group_id = ''){members})"
+    )
 
 
-def read_bindings(store: Store, organization: str, subject: str, until: datetime) -> Bindings:
+def read_bindings(
+    store: Store, organization: str, subject: str, until: datetime, known_at: datetime = LATEST
+) -> Bindings:
     """What surrounds one subject's events before a time; with no subject, what surrounds everybody's."""
-    values = {"organization": organization, "until": to_microseconds(until)}
+    values = {"organization": organization, "known": to_microseconds(known_at)}
     if subject:
         values["subject"] = subject
-    return Bindings(store.query_dicts(bindings_sql(bool(subject)), values, BULK_LIMITS))
+    return Bindings(_before(until, store.query_dicts(bindings_sql(bool(subject)), values, BULK_LIMITS)))
 
 
-def read_memberships(store: Store, person: Person, until: datetime) -> Memberships:
-    """When the person was in which group, as told by events before a time."""
-    statement = (
-        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND subject_id = {{subject:String}}"
-        f" AND event_type = 'association_change' AND group_id != '' AND {_BEFORE}"
+def memberships_sql() -> str:
+    """A person's own associations with groups."""
+    return (
+        f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND subject_id = {{subject:String}} AND {_KNOWN}"
+        " AND event_type = 'association_change' AND group_id != ''"
     )
+
+
+def read_memberships(store: Store, person: Person, until: datetime, known_at: datetime = LATEST) -> Memberships:
+    """When the person was in which group, as told by events before a time."""
     values = {
-        "organization": person.organization, "subject": person.subject_id, "until": to_microseconds(until)
-    }  # fmt: skip
-    return Memberships(store.query_dicts(statement, values, BULK_LIMITS))
+        "organization": person.organization,
+        "subject": person.subject_id,
+        "known": to_microseconds(known_at),
+    }
+    return Memberships(_before(until, store.query_dicts(memberships_sql(), values, BULK_LIMITS)))
 
 
-def _events(store: Store, person: Person, since: datetime, until: datetime) -> Iterator[Row]:
+def _before(until: datetime, rows: list[Row]) -> Iterator[Row]:
+    """The copies in force of what occurred before: one of a time before it may have given way to one after."""
+    return (row for row in in_force(rows) if row["occurred_at"] < until)
+
+
+def read_events(
+    store: Store, person: Person, since: datetime, until: datetime, known_at: datetime = LATEST
+) -> Iterator[Row]:
+    """The person's events between two times as they were known at `known_at`, each once, in order."""
     parameters: dict[str, Any] = {
         "organization": person.organization,
         "subject": person.subject_id,
         "since": to_microseconds(since),
         "until": to_microseconds(until),
+        "known": to_microseconds(known_at),
         "limit": BATCH,
         "after_at": -1,
         "after_id": "",

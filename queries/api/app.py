@@ -21,6 +21,7 @@ from queries.api import (
     measuring,
     people,
     schema,
+    state,
     stream,
     tokens,
 )
@@ -38,6 +39,7 @@ _ROUTERS: Final = (
     stream.router,
     findings.router,
     people.router,
+    state.router,
     exports.router,
     incidents.router,
     integrations.router,

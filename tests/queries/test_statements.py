@@ -12,11 +12,12 @@ from queries.counts import Dimension, counts_sql
 from queries.drift import drift_sql, samples_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
-from queries.histories import history_sql, suspects_sql
+from queries.histories import bindings_sql, history_sql, memberships_sql, suspects_sql
 from queries.incident_details import hours_sql, subjects_sql, texts_sql
 from queries.incidents import Incidents, incidents_sql
 from queries.incidents import one_sql as incident_sql
 from queries.selection import Selection
+from queries.state import later_sql
 from queries.statistics import statistics_sql
 from tests.records import NOON
 
@@ -54,10 +55,17 @@ STATEMENTS = {
     "accepted of others": accepted_sql(same=False),
     "accepted rows": accepted_rows_sql(),
     "suspects": suspects_sql(VALUE),
+    "bindings": bindings_sql(True),
+    "memberships": memberships_sql(),
+    "later": later_sql(),
     "drift": drift_sql(VALUE),
     "drift's samples": samples_sql(VALUE),
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
 }
+
+
+UNLIMITED = ("statistics", "one", "bindings", "memberships")
+"""One row, or all that surrounds a lifecycle."""
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -65,14 +73,16 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
     sql = " ".join(STATEMENTS[name].split())
     assert VALUE not in sql
     for read in re.findall(
-        r"FROM (?:events|events_by_subject|attempts|subjects|failure_windows|incidents|schema_drift)\b(.{0,90})", sql
+        r"FROM (?:events|events_by_subject|attempts|associations|subjects|failure_windows|incidents|schema_drift)\b"
+        r"(.{0,90})",
+        sql,
     ):
         assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read
 
 
-@pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in ("statistics", "one")])
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in UNLIMITED])
 def test_every_list_has_a_limit(name: str) -> None:
-    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|5)\s*$", STATEMENTS[name]) or name == "rows"
+    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|5|1)\s*$", STATEMENTS[name]) or name == "rows"
 
 
 def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:

@@ -599,3 +599,47 @@ FROM (
 
 CREATE TABLE IF NOT EXISTS identifiers ON CLUSTER 'trail' AS identifiers_local
 ENGINE = Distributed('trail', currentDatabase(), 'identifiers_local', cityHash64(organization, lookup));
+
+ALTER TABLE events_by_subject_local ON CLUSTER 'trail'
+    ADD COLUMN IF NOT EXISTS by_trust UInt8,
+    MODIFY ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint, by_trust);
+
+ALTER TABLE events_by_subject ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS by_trust UInt8;
+
+ALTER TABLE events_by_subject_view ON CLUSTER 'trail' MODIFY QUERY
+SELECT
+    organization, subject_id, occurred_at, event_id, fingerprint, version, occurred_text, time_quality, known_at,
+    source, trust, correlation_id, log_topic, log_partition, log_offset, event_type, kind, action, outcome,
+    subject_type, subject_name, subject_email, application_id, application_name, integration_id, actor_id,
+    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state,
+    changed, flags, group_id, group_name, trust AS by_trust
+FROM events_local;
+
+ALTER TABLE associations_local ON CLUSTER 'trail'
+    ADD COLUMN IF NOT EXISTS event_type LowCardinality(String) DEFAULT 'association_change',
+    ADD COLUMN IF NOT EXISTS by_trust UInt8,
+    MODIFY ORDER BY (organization, application_id, group_id, occurred_at, event_id, fingerprint, by_trust);
+
+ALTER TABLE associations ON CLUSTER 'trail'
+    ADD COLUMN IF NOT EXISTS event_type LowCardinality(String) DEFAULT 'association_change',
+    ADD COLUMN IF NOT EXISTS by_trust UInt8;
+
+ALTER TABLE associations_view ON CLUSTER 'trail' MODIFY QUERY
+SELECT
+    organization, if(event_type = 'group_delete', '', application_id) AS application_id, group_id, occurred_at,
+    event_id, fingerprint, version, time_quality, known_at, action, subject_id, application_name, group_name,
+    actor_name, event_type, outcome, trust AS by_trust
+FROM events_local
+WHERE (event_type = 'association_change' AND group_id != '')
+    OR event_type IN ('idm_integration_activate', 'idm_integration_delete', 'group_delete');
+
+INSERT INTO associations (
+    organization, application_id, group_id, occurred_at, event_id, fingerprint, version, time_quality, known_at,
+    action, subject_id, application_name, group_name, actor_name, event_type, outcome, by_trust
+)
+SELECT
+    organization, if(event_type = 'group_delete', '', application_id), group_id, occurred_at, event_id, fingerprint,
+    version, time_quality, known_at, action, subject_id, application_name, group_name, actor_name, event_type,
+    outcome, trust
+FROM events
+WHERE event_type IN ('idm_integration_activate', 'idm_integration_delete', 'group_delete');

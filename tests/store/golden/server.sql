@@ -545,3 +545,47 @@ FROM (
     FROM events
     WHERE notEmpty(identifiers)
 );
+
+ALTER TABLE events_by_subject
+    ADD COLUMN IF NOT EXISTS by_trust UInt8,
+    MODIFY ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint, by_trust);
+
+ALTER TABLE events_by_subject ADD COLUMN IF NOT EXISTS by_trust UInt8;
+
+ALTER TABLE events_by_subject_view MODIFY QUERY
+SELECT
+    organization, subject_id, occurred_at, event_id, fingerprint, version, occurred_text, time_quality, known_at,
+    source, trust, correlation_id, log_topic, log_partition, log_offset, event_type, kind, action, outcome,
+    subject_type, subject_name, subject_email, application_id, application_name, integration_id, actor_id,
+    actor_type, actor_name, http_status, scim_type, cause, attribute, detail, retryable, account_state,
+    changed, flags, group_id, group_name, trust AS by_trust
+FROM events;
+
+ALTER TABLE associations
+    ADD COLUMN IF NOT EXISTS event_type LowCardinality(String) DEFAULT 'association_change',
+    ADD COLUMN IF NOT EXISTS by_trust UInt8,
+    MODIFY ORDER BY (organization, application_id, group_id, occurred_at, event_id, fingerprint, by_trust);
+
+ALTER TABLE associations
+    ADD COLUMN IF NOT EXISTS event_type LowCardinality(String) DEFAULT 'association_change',
+    ADD COLUMN IF NOT EXISTS by_trust UInt8;
+
+ALTER TABLE associations_view MODIFY QUERY
+SELECT
+    organization, if(event_type = 'group_delete', '', application_id) AS application_id, group_id, occurred_at,
+    event_id, fingerprint, version, time_quality, known_at, action, subject_id, application_name, group_name,
+    actor_name, event_type, outcome, trust AS by_trust
+FROM events
+WHERE (event_type = 'association_change' AND group_id != '')
+    OR event_type IN ('idm_integration_activate', 'idm_integration_delete', 'group_delete');
+
+INSERT INTO associations (
+    organization, application_id, group_id, occurred_at, event_id, fingerprint, version, time_quality, known_at,
+    action, subject_id, application_name, group_name, actor_name, event_type, outcome, by_trust
+)
+SELECT
+    organization, if(event_type = 'group_delete', '', application_id), group_id, occurred_at, event_id, fingerprint,
+    version, time_quality, known_at, action, subject_id, application_name, group_name, actor_name, event_type,
+    outcome, trust
+FROM events
+WHERE event_type IN ('idm_integration_activate', 'idm_integration_delete', 'group_delete');

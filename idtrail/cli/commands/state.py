@@ -1,0 +1,174 @@
+"""`idtrail state`: where a person or a group stood at a time, by what was known at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.screen import ago, coloured, console, counted, cut, next_commands, print_json, table, when, why
+from idtrail.settings import load_settings
+from schemas.errors import BadUsage
+
+Item = dict[str, Any]
+SHOWN: Final = 12
+"""Groups or members on the screen."""
+
+Known = Annotated[
+    str | None,
+    typer.Option(
+        "--known-at", help="By what was known then; without it, by all that is known now.", show_default=False
+    ),
+]
+Between = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--diff", metavar="T1 T2", help="What became different between two times.", show_default=False),
+]
+
+
+@app.command()
+def state(
+    person: Annotated[str, typer.Argument(help="Person or group: id, user name or mail address.")],
+    at: Annotated[
+        str | None, typer.Option(help="A time, a date, or an age (24h, 7d); now without it.", show_default=False)
+    ] = None,
+    known_at: Known = None,
+    diff: Between = None,
+    as_json: Json = False,
+) -> None:
+    """Show where every account stood at a time, as it was known at a time."""
+    api, out, now = Api(load_settings()), console(), datetime.now(UTC)
+    if diff is not None:
+        if at is not None:
+            raise BadUsage("--at is for one time, --diff for two: give one of them")
+        since, until = diff
+        answer = api.get("/api/v1/state/diff", {"person": person, "since": since, "until": until, "known_at": known_at})
+        show: Any = show_differences
+    else:
+        answer = api.get("/api/v1/state", {"person": person, "at": at, "known_at": known_at})
+        show = show_state
+    if as_json:
+        print_json(answer)
+    else:
+        show(out, answer, now)
+
+
+def show_state(out: Console, answer: Item, now: datetime) -> None:
+    """The screen: who and when, each account, groups or members."""
+    who = _who(answer)
+    out.print(f"{who} at {_time(answer['at'], now)} · {_summary(answer['accounts'])}", soft_wrap=True)
+    directory = answer["directory"]
+    if directory["since"]:
+        out.print(f"{directory['state']} in the directory since {_time(directory['since'], now)}", soft_wrap=True)
+    if answer["known_at"]:
+        out.print(f"as known at {_time(answer['known_at'], now)}{_unknown(answer)}", soft_wrap=True)
+    if answer["blind_since"]:
+        out.print(f"Nothing that occurred after {when(answer['blind_since'])} could be known then.", soft_wrap=True)
+    if answer["accounts"]:
+        rows = table("app", "meant", "confirmed", "since (UTC)", "")
+        for account in sorted(answer["accounts"], key=lambda account: not account["exposed"]):
+            rows.add_row(
+                f"  {cut(account['application'] or account['application_id'], 16)}",
+                account["intended"],
+                coloured(account["confirmed"].replace("_", " "), "yellow" if account["exposed"] else ""),
+                when(account["confirmed_since"] or account["intended_since"]),
+                _note(account),
+            )
+        out.print()
+        out.print(rows)
+    for title in ("groups", "members"):
+        if answer[title]:
+            out.print()
+            out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
+    for each in answer["accepted"]:
+        out.print(f"{each['application']} has {_accepted(each)}, accepted {_time(each['at'], now)}", soft_wrap=True)
+    out.print()
+    day = when(answer["at"])[:10]
+    again = [f"idtrail state {who} --at {day} --known-at {day}"] if not answer["known_at"] else []
+    out.print(next_commands(f"idtrail lifecycle {who}", *again), soft_wrap=True)
+
+
+def show_differences(out: Console, answer: Item, now: datetime) -> None:
+    """The screen: how many differ, each before and after."""
+    who, changed = _who(answer), answer["accounts"]
+    known = f", as known at {when(answer['known_at'])}" if answer["known_at"] else ""
+    out.print(
+        f"{who}: {counted(len(changed), 'account')} of {len(changed) + answer['unchanged']} became different from "
+        f"{when(answer['since'])} to {when(answer['until'])}{known}",
+        soft_wrap=True,
+    )
+    if changed:
+        rows = table("app", "before", "after")
+        for each in changed:
+            rows.add_row(
+                f"  {cut(each['application'] or each['application_id'], 16)}",
+                _standing(each["before"]),
+                _standing(each["after"]),
+            )
+        out.print()
+        out.print(rows)
+    for title in ("joined", "left"):
+        if answer[title]:
+            out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
+    out.print()
+    until = when(answer["until"])[:10]
+    out.print(next_commands(f"idtrail lifecycle {who}", f"idtrail state {who} --at {until}"), soft_wrap=True)
+
+
+def _who(answer: Item) -> str:
+    person = answer["person"]
+    return str(person["names"][0] if person["names"] else person["subject_id"])
+
+
+def _time(text: str, now: datetime) -> str:
+    return f"{when(text)} ({ago(text, now)})"
+
+
+def _summary(accounts: list[Item]) -> str:
+    if not accounts:
+        return "no account known"
+    exposed = sum(1 for account in accounts if account["exposed"])
+    told = counted(len(accounts), "account")
+    return f"{told}, {exposed} OPEN that should be closed" if exposed else f"{told}, none open that should be closed"
+
+
+def _unknown(answer: Item) -> str:
+    if not answer["later"]:
+        return ": nothing of then came later"
+    return f": {counted(answer['later'], 'event')} of then came later"
+
+
+def _note(account: Item) -> str:
+    if account["exposed"]:
+        tries = counted(account["closing_tries"], "try", "tries")
+        failed = why(account["last_cause"], account["last_detail"])
+        return f"OPEN since {when(account['closing_since'])}, {tries}{f': {failed}' if failed else ''}"
+    because = account["intended_because"]
+    return str(because["text"]) if because else ""
+
+
+def _accepted(each: Item) -> str:
+    behind = [
+        f"{len(each[key])} {words}"
+        for key, words in (("missing", "missing"), ("left_over", "no more in the group"))
+        if each[key]
+    ]
+    return f"{counted(each['members'], 'member')}{' (' + ', '.join(behind) + ')' if behind else ''}"
+
+
+def _standing(account: Item | None) -> str:
+    if account is None:
+        return "not known"
+    confirmed = account["confirmed"].replace("_", " ")
+    told = confirmed if account["intended"] == confirmed else f"meant {account['intended']}, confirmed {confirmed}"
+    return f"{told} (OPEN)" if account["exposed"] else told
+
+
+def _names(members: list[Item]) -> str:
+    names = [member["name"] or member["id"] for member in members]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,156 @@
+"""Routes that tell where somebody stood at a time, by what was known at a time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from queries.account import Account as Told
+from queries.api.access import Given, Organization
+from queries.api.finding_models import Account, Person
+from queries.api.models import Answer
+from queries.api.parameters import parse_when
+from queries.people import find_person
+from queries.state import Asked, State, asked, blind_since, compare, read_state
+from schemas.errors import BadUsage
+
+router = APIRouter(prefix="/api/v1", tags=["findings"])
+
+Who = Annotated[str, Query(min_length=1, max_length=256, description="Person or group: id, user name or address.")]
+Time = Annotated[str, Query(max_length=64, description="A time, a date, or an age such as 24h or 7d.")]
+KnownAt = Annotated[
+    str | None,
+    Query(max_length=64, description="By what was known at this time; without it, by all that is known now."),
+]
+
+
+class Member(Answer):
+    """Of a person: a group they are in; of a group: somebody in it."""
+
+    id: str
+    name: str
+    since: datetime
+
+
+class Standing(Answer):
+    """Of a person in the directory."""
+
+    state: str = Field(description="active, suspended, deleted, or unknown.")
+    since: datetime | None
+    event_id: UUID | None
+
+
+class Accepted(Answer):
+    """A group's members as an application last accepted them."""
+
+    application_id: str
+    application: str
+    at: datetime
+    members: int
+    missing: list[str] = Field(description="Ids of those in the group since.")
+    left_over: list[str] = Field(description="Ids of those no more in the group.")
+
+
+class StateAnswer(BaseModel):
+    """Where somebody stood."""
+
+    person: Person
+    at: datetime
+    known_at: datetime | None = Field(description="Null: by everything that is known.")
+    blind_since: datetime | None = Field(
+        description="From here to `at` nothing could be known yet: `known_at` is before `at`."
+    )
+    directory: Standing
+    accounts: list[Account]
+    groups: list[Member] = Field(description="Of a person, in the directory, as far as the log tells.")
+    members: list[Member] = Field(description="Of a group, in the directory, as far as the log tells.")
+    accepted: list[Accepted] = Field(description="Of a group, by application.")
+    events: int = Field(description="By so many events it is told.")
+    later: int = Field(description="Events up to `at` that were known only after `known_at`.")
+
+
+class Difference(BaseModel):
+    """One account; null where it was not known yet."""
+
+    application_id: str
+    application: str
+    before: Account | None
+    after: Account | None
+
+
+class StateDifferences(BaseModel):
+    """What became different."""
+
+    person: Person
+    since: datetime
+    until: datetime
+    known_at: datetime | None
+    accounts: list[Difference]
+    joined: list[Member] = Field(description="Groups of a person, or members of a group.")
+    left: list[Member]
+    unchanged: int = Field(description="Accounts that stand as they stood.")
+
+
+@router.get("/state", response_model=StateAnswer)
+def state(
+    context: Given, organization: Organization, person: Who, at: Time = "0s", known_at: KnownAt = None
+) -> dict[str, Any]:
+    """Every account of a person or a group at a time, as known at a time. 400 for a time in the future."""
+    own = find_person(context.store, organization, person)
+    wanted = _asked(context, at, "at", known_at)
+    return {
+        "person": own,
+        **wanted._asdict(),
+        "blind_since": blind_since(wanted),
+        **_told(read_state(context.store, own, wanted)),
+    }
+
+
+@router.get("/state/diff", response_model=StateDifferences)
+def differences(
+    context: Given, organization: Organization, person: Who, since: Time, until: Time = "0s", known_at: KnownAt = None
+) -> dict[str, Any]:
+    """What became different between two times, both as known at one."""
+    own = find_person(context.store, organization, person)
+    first, second = _asked(context, since, "since", known_at), _asked(context, until, "until", known_at)
+    if first.at >= second.at:
+        raise BadUsage("since must be before until")
+    found = compare(read_state(context.store, own, first), read_state(context.store, own, second))
+    accounts = [
+        {**each._asdict(), "before": _account(each.before), "after": _account(each.after)} for each in found.accounts
+    ]
+    return {
+        **found._asdict(),
+        "person": own,
+        "since": first.at,
+        "until": second.at,
+        "known_at": first.known_at,
+        "accounts": accounts,
+    }
+
+
+def _asked(context: Given, at: str, name: str, known_at: str | None) -> Asked:
+    now = context.clock()
+    known = None if known_at is None else parse_when(known_at, now, "known_at")
+    return asked(parse_when(at, now, name), known, now)
+
+
+def _told(state: State) -> dict[str, Any]:
+    return {
+        "directory": state.directory,
+        "accounts": [_account(account) for account in state.accounts],
+        "groups": state.groups,
+        "members": state.members,
+        "accepted": state.accepted,
+        "events": state.events,
+        "later": state.later,
+    }
+
+
+def _account(account: Told | None) -> dict[str, Any] | None:
+    return None if account is None else {**asdict(account), "exposed": account.exposed}

@@ -1,0 +1,270 @@
+"""Where one person or group stood at a time, by what was known at a time.
+
+Two times throughout: an event occurred, and it is known since the first copy of it was appended to the log. What
+comes late changes the answer for an earlier time only from the moment at which it was known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.account import ACTIVE, UNKNOWN, Account
+from queries.because import act_on_person
+from queries.bindings import Bindings, is_membership
+from queries.folding import Row
+from queries.histories import read_bindings, read_events, read_memberships
+from queries.lifecycle import Fold
+from queries.people import Person
+from queries.store import Store
+from schemas.errors import BadUsage
+from schemas.outcome import Outcome
+from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
+
+MAX_MEMBERS: Final = 10_000
+_STATES: Final = {"activated": "active", "suspended": "suspended", "deleted": "deleted"}
+_CREATES: Final = frozenset({"user_create", "systemuser_create"})
+_TICK: Final = timedelta(microseconds=1)
+
+
+class Standing(NamedTuple):
+    """Of a person in the directory."""
+
+    state: str
+    """active, suspended or deleted; unknown where the log does not tell."""
+    since: datetime | None
+    event_id: UUID | None
+
+
+class Asked(NamedTuple):
+    """At which time, by what was known when."""
+
+    at: datetime
+    known_at: datetime | None
+    """None: everything that is known by now."""
+
+
+class Member(NamedTuple):
+    """Of a group: somebody in it; of a person: a group that they are in."""
+
+    id: str
+    name: str
+    since: datetime
+
+
+class Accepted(NamedTuple):
+    """A group in one application: its members as the application last accepted them."""
+
+    application_id: str
+    application: str
+    at: datetime
+    members: int
+    missing: list[str]
+    """Ids of those in the group since."""
+    left_over: list[str]
+    """Ids of those no more in the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The answer for one time."""
+
+    asked: Asked
+    directory: Standing
+    accounts: list[Account]
+    """As after the last event at or before the time."""
+    groups: list[Member]
+    """Of a person: in the directory, as far as the log tells."""
+    members: list[Member]
+    """Of a group: in the directory, as far as the log tells; at most `MAX_MEMBERS`."""
+    accepted: list[Accepted]
+    """Of a group: what each application has of its members."""
+    events: int
+    """By so many events it is told."""
+    later: int
+    """Events of that time or before that were known only afterwards: the answer of today counts them too."""
+
+
+class Difference(NamedTuple):
+    """One account at two times; None: not known yet."""
+
+    application_id: str
+    application: str
+    before: Account | None
+    after: Account | None
+
+
+class Differences(NamedTuple):
+    """What became different between two times."""
+
+    accounts: list[Difference]
+    joined: list[Member]
+    """Groups of a person, or members of a group."""
+    left: list[Member]
+    unchanged: int
+    """Accounts."""
+
+
+def asked(at: datetime, known_at: datetime | None, now: datetime) -> Asked:
+    """Raises `BadUsage` for what is not yet: nobody knows it."""
+    for name, time in (("at", at), ("known_at", known_at)):
+        if time is not None and time > now:
+            raise BadUsage(
+                f"{name}: {_text(time)} is in the future, it is {_text(now)}: ask for a time at or before that"
+            )
+    return Asked(at, known_at)
+
+
+def blind_since(asked: Asked) -> datetime | None:
+    """From here to the time that is asked for nothing could be known, if what was known ends before it."""
+    return asked.known_at if asked.known_at is not None and asked.known_at < asked.at else None
+
+
+def read_state(store: Store, subject: Person, asked: Asked) -> State:
+    """Where every account stood. No more than a batch of events is held at once, however many there are."""
+    until, known = asked.at + _TICK, asked.known_at or LATEST
+    bindings = read_bindings(store, subject.organization, subject.subject_id, until, known)
+    folding = Fold(bindings, read_memberships(store, subject, until, known))
+    own = _Own()
+    events = 0
+    for row in read_events(store, subject, SENTINEL, until, known):
+        folding.add(row)
+        own.add(row)
+        events += 1
+    accounts, members = folding.accounts(), _members_at(bindings, asked.at)
+    return State(
+        asked,
+        own.standing,
+        accounts,
+        own.groups(),
+        _named(store, subject.organization, members),
+        _accepted(bindings, accounts, members),
+        events,
+        _later(store, subject, asked) if asked.known_at is not None else 0,
+    )
+
+
+def compare(before: State, after: State) -> Differences:
+    """What is different in `after`. Pure."""
+    ones = {account.application_id: account for account in before.accounts}
+    others = {account.application_id: account for account in after.accounts}
+    found = []
+    for application in sorted(ones.keys() | others.keys()):
+        one, other = ones.get(application), others.get(application)
+        if _standing(one) != _standing(other):
+            name = (other or one).application  # type: ignore[union-attr]  # one of them is there
+            found.append(Difference(application, name, one, other))
+    found.sort(key=lambda each: (each.application.lower(), each.application_id))
+    joined, left = _moved([*before.groups, *before.members], [*after.groups, *after.members])
+    return Differences(found, joined, left, len(ones.keys() | others.keys()) - len(found))
+
+
+def _standing(account: Account | None) -> tuple[object, ...] | None:
+    if account is None:
+        return None
+    return account.intended, account.confirmed, account.state, account.closing_since, account.closing_tries
+
+
+def _moved(before: list[Member], after: list[Member]) -> tuple[list[Member], list[Member]]:
+    were, are = {member.id for member in before}, {member.id for member in after}
+    return [each for each in after if each.id not in were], [each for each in before if each.id not in are]
+
+
+class _Own:
+    """What the directory says of a person: how they stand there, and which groups they are in."""
+
+    def __init__(self) -> None:
+        self.standing = Standing(UNKNOWN, None, None)
+        self._held: dict[str, Member] = {}
+
+    def add(self, row: Row) -> None:
+        if row["kind"] != "other" or row["time_quality"] != TimeQuality.OK or row["outcome"] == Outcome.FAILURE:
+            return
+        act = "activated" if row["event_type"] in _CREATES else act_on_person(row)
+        if act:
+            self.standing = Standing(_STATES[act], row["occurred_at"], row["event_id"])
+        elif is_membership(row) and row["action"] == "add":
+            self._held[row["group_id"]] = Member(row["group_id"], row["group_name"], row["occurred_at"])
+        elif is_membership(row):
+            self._held.pop(row["group_id"], None)
+
+    def groups(self) -> list[Member]:
+        return sorted(self._held.values(), key=lambda member: (member.name.lower(), member.id))
+
+
+_NAMES: Final = (
+    "SELECT subject_id, argMax(subject_name, occurred_at) FROM events_by_subject"
+    " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)} AND subject_name != ''"
+    f" GROUP BY subject_id LIMIT {MAX_MEMBERS}"
+)
+
+# Every copy counts, whichever is in force: an event is known since the first of them.
+_LATER: Final = (
+    "SELECT count() FROM (SELECT event_id FROM events_by_subject"
+    " WHERE organization = {organization:String} AND subject_id = {subject:String}"
+    " AND occurred_at <= fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
+    " GROUP BY event_id HAVING min(known_at) > fromUnixTimestamp64Micro({known:Int64}, 'UTC')) LIMIT 1"
+)
+
+
+def later_sql() -> str:
+    """How many events came to be known later."""
+    return _LATER
+
+
+def _members_at(bindings: Bindings, at: datetime) -> dict[str, datetime]:
+    """Who was in the group, each since when."""
+    held: dict[str, datetime] = {}
+    for row in bindings.agenda:
+        if row["occurred_at"] > at or not is_membership(row):
+            continue
+        if row["action"] == "add":
+            held[row["subject_id"]] = row["occurred_at"]
+        else:
+            held.pop(row["subject_id"], None)
+    return held
+
+
+def _accepted(bindings: Bindings, accounts: list[Account], members: dict[str, datetime]) -> list[Accepted]:
+    found = []
+    for account in accounts:
+        if account.updated_at is not None and account.confirmed == ACTIVE:
+            then = _members_at(bindings, account.updated_at)
+            found.append(
+                Accepted(
+                    account.application_id,
+                    account.application,
+                    account.updated_at,
+                    len(then),
+                    sorted(members.keys() - then.keys()),
+                    sorted(then.keys() - members.keys()),
+                )
+            )
+    return found
+
+
+def _named(store: Store, organization: str, members: dict[str, datetime]) -> list[Member]:
+    own = sorted(members)[:MAX_MEMBERS]
+    names = dict(store.query(_NAMES, {"organization": organization, "subjects": own})) if own else {}
+    found = [Member(each, names.get(each, each), members[each]) for each in own]
+    return sorted(found, key=lambda member: (member.name.lower(), member.id))
+
+
+def _later(store: Store, subject: Person, asked: Asked) -> int:
+    ((number,),) = store.query(later_sql(), _parameters(subject, asked))
+    return int(number)
+
+
+def _parameters(subject: Person, asked: Asked) -> dict[str, Any]:
+    return {
+        "organization": subject.organization,
+        "subject": subject.subject_id,
+        "at": to_microseconds(asked.at),
+        "known": to_microseconds(asked.known_at or LATEST),
+    }
+
+
+def _text(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,54 @@
+"""The routes about the state at a time."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from queries.api.state import StateAnswer, StateDifferences
+from tests.api.conftest import As
+from tests.queries.support import SLACK, Trail, at, attempt, failed
+
+pytestmark = pytest.mark.store
+
+
+async def test_the_state_and_what_became_different(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(
+        attempt(0, "user_create_provision"),
+        attempt(1, "user_create_provision", application=SLACK),
+        failed(20, "user_deprovision"),
+    )
+    mine = using("read")
+    answer = await api.get("/api/v1/state", headers=mine, params={"person": "ines.almeida", "at": at(30)})
+    told = StateAnswer.model_validate(answer.json())
+    assert [(each.application, each.intended, each.confirmed, each.exposed) for each in told.accounts] == [
+        ("slack", "active", "active", False),
+        ("statsig", "inactive", "active", True),
+    ]
+    before = {"person": "ines.almeida", "at": at(30), "known_at": at(30)}
+    told = StateAnswer.model_validate((await api.get("/api/v1/state", headers=mine, params=before)).json())
+    assert (told.accounts, told.later, told.blind_since) == ([], 3, None)
+    between = {"person": "ines.almeida", "since": at(10), "until": at(30)}
+    diff = StateDifferences.model_validate((await api.get("/api/v1/state/diff", headers=mine, params=between)).json())
+    assert [(each.application, each.after and each.after.intended) for each in diff.accounts] == [
+        ("statsig", "inactive")
+    ]
+    assert diff.unchanged == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "told"),
+    [
+        pytest.param("state", {"at": "2099-01-01"}, "at: 2099-01-01T00:00:00Z is in the future, it is 20", id="at"),
+        pytest.param("state", {"known_at": "2099-01-01"}, "known_at: 2099-01-01T00:00:00Z is in", id="known"),
+        pytest.param("state", {"at": "?"}, "at: '?' is neither a time", id="no time"),
+        pytest.param("state/diff", {"since": at(2), "until": at(1)}, "since must be before until", id="order"),
+    ],
+)
+async def test_times_that_cannot_be_answered_are_refused_in_words(
+    api: httpx.AsyncClient, using: As, trail: Trail, path: str, parameters: dict[str, str], told: str
+) -> None:
+    trail.insert(attempt(0))
+    answer = await api.get(f"/api/v1/{path}", headers=using("read"), params={"person": "ines.almeida", **parameters})
+    assert answer.status_code == 400
+    assert told in answer.json()["detail"]

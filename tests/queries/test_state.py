@@ -1,0 +1,170 @@
+"""Where somebody stood at a time, by what was known at a time."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from queries.people import Person
+from queries.state import Asked, asked, blind_since, compare, read_state
+from schemas.errors import BadUsage
+from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
+from tests.records import NOON, Record, event
+
+INES = {"id": "63ec9bba89a64e507ce0a4c2", "type": "user", "username": "ines.almeida"}
+STAFF = {"id": "6a1b00000000000000000001", "name": "all staff"}
+
+
+def ines_of(trail: Trail) -> Person:
+    return Person(trail.organization, str(INES["id"]), [str(INES["username"])])
+
+
+def membership(minutes: float, op: str = "add", user: dict[str, Any] = INES) -> dict[str, Any]:
+    """Somebody is added to the group, or removed."""
+    connection = {
+        "from": {"type": "user_group", "object_id": STAFF["id"], "name": STAFF["name"]},
+        "to": {"type": "user", "object_id": user["id"], "name": user["username"]},
+    }
+    return event(
+        "association_change",
+        timestamp=at(minutes),
+        association={"op": op, "connection": connection},
+        resource=None,
+        application=None,
+    )
+
+
+def story() -> list[dict[str, Any]]:
+    """Accounts in two applications; one is closed, the other's closing fails and then succeeds."""
+    return [
+        membership(-1),
+        attempt(0, "user_create_provision", resource=INES),
+        attempt(1, "user_create_provision", resource=INES, application=SLACK),
+        failed(20, "user_deprovision", resource=INES),
+        attempt(21, "user_deprovision", resource=INES, application=SLACK),
+        membership(22, "remove"),
+        attempt(40, "user_deprovision", resource=INES),
+    ]
+
+
+def told(trail: Trail, minutes: float, known_at: datetime | None = None) -> dict[str, tuple[str, str]]:
+    """What each account was meant and confirmed to be."""
+    state = read_state(trail.store, ines_of(trail), Asked(when(minutes), known_at))
+    return {account.application: (account.intended, account.confirmed) for account in state.accounts}
+
+
+ABSENT, ACTIVE, INACTIVE = "absent", "active", "inactive"
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        pytest.param(-0.01, {}, id="before anything"),
+        pytest.param(0, {"statsig": (ACTIVE, ACTIVE)}, id="at the very instant"),
+        pytest.param(19, {"statsig": (ACTIVE, ACTIVE), "slack": (ACTIVE, ACTIVE)}, id="both open"),
+        pytest.param(30, {"statsig": (INACTIVE, ACTIVE), "slack": (INACTIVE, INACTIVE)}, id="one meant to be closed"),
+        pytest.param(40, {"statsig": (INACTIVE, INACTIVE), "slack": (INACTIVE, INACTIVE)}, id="both closed"),
+    ],
+)
+def test_the_state_at_a_time_is_that_of_the_events_up_to_it(
+    any_trail: Trail, minutes: float, expected: dict[str, tuple[str, str]]
+) -> None:
+    any_trail.insert(*story())
+    assert told(any_trail, minutes) == expected
+
+
+@pytest.mark.store
+def test_groups_are_those_joined_and_not_left(trail: Trail) -> None:
+    kofi = {"id": "73ec9bba89a64e507ce0a4c3", "type": "user", "username": "kofi.mensah"}
+    trail.insert(*story(), membership(3, user=kofi), attempt(4, resource=kofi))
+    group = Person(trail.organization, STAFF["id"], [STAFF["name"]])
+    person = [read_state(trail.store, ines_of(trail), Asked(when(minutes), None)) for minutes in (10, 30)]
+    assert [[each.name for each in state.groups] for state in person] == [["all staff"], []]
+    members = [read_state(trail.store, group, Asked(when(minutes), None)) for minutes in (2, 10, 30)]
+    assert [[each.name for each in state.members] for state in members] == [
+        ["ines.almeida"],
+        ["ines.almeida", "kofi.mensah"],
+        ["kofi.mensah"],
+    ]
+    differences = compare(members[0], members[2])
+    assert [[each.name for each in moved] for moved in (differences.joined, differences.left)] == [
+        ["kofi.mensah"],
+        ["ines.almeida"],
+    ]
+
+
+@pytest.mark.store
+def test_a_better_copy_takes_away_no_knowledge(any_trail: Trail) -> None:
+    """The same bytes, first from anybody, later from the tenant: known since the first."""
+    raw = attempt(0, "user_create_provision", resource=INES)
+    any_trail.insert(any_trail.log(raw, INGEST, NOON))
+    any_trail.insert(any_trail.log(raw, TENANT, NOON + timedelta(hours=2)))
+    any_trail.store.command("OPTIMIZE TABLE events_by_subject FINAL")
+    assert told(any_trail, 5, NOON + timedelta(hours=1)) == {"statsig": (ACTIVE, ACTIVE)}
+    assert told(any_trail, 5, NOON - timedelta(seconds=1)) == {}
+
+
+@pytest.mark.store
+def test_a_false_copy_is_believed_until_a_better_one_is_known(trail: Trail) -> None:
+    raw = failed(20, "user_deprovision", resource=INES)
+    trail.insert(attempt(0, "user_create_provision", resource=INES))
+    trail.insert(trail.log({**raw, "success": True, "message_chain": None}, INGEST, NOON))
+    trail.insert(trail.log(raw, TENANT, NOON + timedelta(hours=2)))
+    assert told(trail, 30, NOON + timedelta(hours=1)) == {"statsig": (INACTIVE, INACTIVE)}
+    assert told(trail, 30, NOON + timedelta(hours=2)) == {"statsig": (INACTIVE, ACTIVE)}
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("seed", range(3))
+def test_order_delays_and_repeats_change_no_state_but_what_was_known_meanwhile(trail: Trail, seed: int) -> None:
+    drawn = random.Random(seed)
+    events = story()
+    known = {raw["id"]: NOON + timedelta(minutes=drawn.choice([0, 0, 0, 90])) for raw in events}
+    records: list[Record] = [trail.log(raw, EXPORT, known[raw["id"]]) for raw in events]
+    records += [
+        trail.log(raw, drawn.choice([EXPORT, TENANT]), known[raw["id"]] + timedelta(hours=5))
+        for raw in drawn.sample(events, 3)
+    ]
+    drawn.shuffle(records)
+    for start in range(0, len(records), 3):
+        trail.insert(*records[start : start + 3])
+    early = Trail(trail.store, f"{trail.organization[:20]}0002")
+    early.insert(*[raw for raw in events if known[raw["id"]] == NOON])
+    whole = Trail(trail.store, f"{trail.organization[:20]}0001")
+    whole.insert(*events)
+    for minutes in (0, 10, 20, 30, 50):
+        assert told(trail, minutes) == told(whole, minutes)
+        assert told(trail, minutes, NOON + timedelta(hours=1)) == told(early, minutes)
+        late = sum(1 for raw in events if known[raw["id"]] > NOON and raw["timestamp"] <= at(minutes))
+        state = read_state(trail.store, ines_of(trail), Asked(when(minutes), NOON + timedelta(hours=1)))
+        assert state.later == late
+
+
+@pytest.mark.store
+def test_a_difference_tells_only_what_became_different(trail: Trail) -> None:
+    trail.insert(*story())
+    before, after = (read_state(trail.store, ines_of(trail), Asked(when(minutes), None)) for minutes in (10, 30))
+    differences = compare(before, after)
+    assert [(each.application, each.after and each.after.intended) for each in differences.accounts] == [
+        ("slack", INACTIVE),
+        ("statsig", INACTIVE),
+    ]
+    assert [each.name for each in differences.left] == ["all staff"]
+    assert compare(after, after) == ([], [], [], 2)
+
+
+@pytest.mark.parametrize("name", ["at", "known_at"])
+def test_a_time_in_the_future_is_refused_with_both_times(name: str) -> None:
+    times = {"at": NOON, "known_at": NOON, name: NOON + timedelta(seconds=1)}
+    with pytest.raises(BadUsage, match=f"{name}: 2026-03-19T12:00:01Z is in the future, it is 2026-03-19T12:00:00Z"):
+        asked(**times, now=NOON)
+
+
+def test_known_before_the_time_leaves_the_time_between_blind() -> None:
+    assert blind_since(asked(NOON, NOON - timedelta(hours=1), NOON)) == NOON - timedelta(hours=1)
+    assert blind_since(asked(NOON, NOON, NOON)) is None
+    assert blind_since(asked(NOON, None, NOON)) is None
