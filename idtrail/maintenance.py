@@ -20,6 +20,7 @@ from schemas.errors import Away, IdtrailError, UserError
 from schemas.kafka import KafkaConnection
 from streams.rebuild import Rebuild
 from streams.sink import SinkOptions
+from streams.verify import Verification
 
 MOST_DECODERS: Final = 4
 """Processes; the store and the live trail want cores too."""
@@ -44,6 +45,7 @@ class Maintenance:
         self._deployment = deployment
         self._options = options
         self._clock = clock
+        self._decoders = min(MOST_DECODERS, os.cpu_count() or 1)
         self._states: dict[str, JobState] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -78,8 +80,13 @@ class Maintenance:
         return self._start("rebuild", work(), look)
 
     def start_verify(self) -> JobState:
-        """Not there yet."""
-        raise UserError("this version cannot verify")
+        """Compare the store with the log."""
+        verification = Verification(self._connection, self._store, self._options, decoders=self._decoders)
+
+        def look(state: JobState) -> JobState:
+            return replace(state, step=verification.step, done=verification.done, total=verification.total)
+
+        return self._start("verify", verification.run(), look)
 
     def state(self, job: str) -> JobState | None:
         """The last one of this process."""
@@ -100,7 +107,7 @@ class Maintenance:
             self._store,
             self._deployment,
             self._options,
-            decoders=min(MOST_DECODERS, os.cpu_count() or 1),
+            decoders=self._decoders,
             code=importlib.metadata.version("idtrail"),
         )
 

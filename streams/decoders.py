@@ -35,6 +35,15 @@ class Piece(NamedTuple):
     rows: pa.Table
 
 
+class Read(NamedTuple):
+    """What a stretch holds."""
+
+    pieces: list[Piece]
+    records: int
+    unreadable: list[tuple[int, int, str]]
+    """Offset, append time in milliseconds and reason of what cannot be read: it has its dead letter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How records become rows."""
@@ -44,21 +53,28 @@ class Decoding:
     horizon: timedelta
 
 
-def decode(records: Sequence[LogRecord], how: Decoding) -> list[Piece]:
-    """The rows of records of one partition. What cannot be read has its dead letter, and is left out."""
+def decode(records: Sequence[LogRecord], how: Decoding) -> Read:
+    """The rows of records of one partition."""
     if not records:
-        return []
+        return Read([], 0, [])
     if records[0].topic != how.events:
         letters = decode_dead_letters(records)
         made: list[tuple[str, Sequence[Row], pa.Schema]] = [
             ("dead_letters", letters.rows, DEAD_LETTERS_ARROW_SCHEMA),
             ("letter_decisions", letters.decisions, LETTER_DECISIONS_ARROW_SCHEMA),
         ]
-        return [Piece(table, "", batch(rows, schema)) for table, rows, schema in made if rows]
+        return Read([Piece(table, "", batch(rows, schema)) for table, rows, schema in made if rows], len(records), [])
     whole = decode_events(records, how.horizon)
     pieces = list(cut(records, whole))
     rows = [decode_events(piece, how.horizon).rows for piece in pieces] if len(pieces) > 1 else [whole.rows]
-    return [Piece("events", str(n), batch(some, EVENTS_ARROW_SCHEMA)) for n, some in enumerate(rows) if some]
+    times = {record.offset: record.timestamp for record in records} if whole.dead else {}
+    unreadable = []
+    for letter in whole.dead:
+        headers = dict(letter.headers)
+        offset = int(headers["idtrail_offset"])
+        unreadable.append((offset, times[offset], headers["idtrail_reason"].decode()))
+    made_of = [Piece("events", str(n), batch(some, EVENTS_ARROW_SCHEMA)) for n, some in enumerate(rows) if some]
+    return Read(made_of, len(records), unreadable)
 
 
 class Decoder:
@@ -78,13 +94,15 @@ class Decoder:
         except OSError as error:
             raise Fatal("a decoding process ended by itself") from error
 
-    def finish(self) -> list[Piece]:
-        """What it made of the stretch. Blocks: for a thread. Raises `BrokerAway`, or what decoding raised."""
+    def finish(self) -> Read:
+        """What it read. Blocks: for a thread. Raises `BrokerAway`, or what decoding raised."""
         try:
             told = self._pipe.recv()
             if isinstance(told, BaseException):
                 raise told
-            return [Piece(table, name, _table(self._pipe.recv_bytes())) for table, name in told]
+            names, records, unreadable = told
+            pieces = [Piece(table, name, _table(self._pipe.recv_bytes())) for table, name in names]
+            return Read(pieces, records, unreadable)
         except (EOFError, OSError) as error:
             raise Fatal("a decoding process ended by itself") from error
 
@@ -117,15 +135,15 @@ async def _serve_stretches(pipe: Any, how: Decoding) -> None:
         try:
             if reader is None:
                 reader = await SpanReader(how.connection).__aenter__()
-            pieces = decode(await reader.read(stretch), how)
+            read = decode(await reader.read(stretch), how)
         except KafkaError as error:
             pipe.send(BrokerAway(f"{stretch.topic}[{stretch.partition}] cannot be read again: {error!r}"))
             continue
         except Exception as error:
             pipe.send(Fatal(f"{stretch.topic}[{stretch.partition}] from offset {stretch.first} on: {error!r}"))
             continue
-        pipe.send([(piece.table, piece.name) for piece in pieces])
-        for piece in pieces:
+        pipe.send(([(piece.table, piece.name) for piece in read.pieces], read.records, read.unreadable))
+        for piece in read.pieces:
             pipe.send_bytes(_bytes(piece.rows))
     if reader is not None:
         await reader.__aexit__(None, None, None)

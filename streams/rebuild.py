@@ -21,11 +21,12 @@ from queries.store import Store
 from schemas.errors import BrokerAway, Fatal, UserError
 from schemas.kafka import KafkaConnection
 from streams.decoders import Decoding
-from streams.filling import Filler
+from streams.filling import inserting
 from streams.hold import Held, hold
 from streams.lag import Bounds, read_bounds, read_lag
 from streams.rebuild_state import RebuildState, States, Step
 from streams.refolding import fold_incidents, fold_windows, touched_applications
+from streams.replaying import Handle, Replay
 from streams.sink import SinkOptions
 from streams.span_reader import Place
 
@@ -101,10 +102,11 @@ class Rebuild:
         self._checkpoint("made")
         async with AsyncExitStack() as stack:
             stack.callback(made.close)
-            filler = stack.enter_context(Filler(made, self._how, self._decoders, self.state.rebuild_id))
+            replay = stack.enter_context(Replay(self._how, self._decoders))
+            insert = inserting(made, self.state.rebuild_id)
             for _ in range(ROUNDS):
                 ends = await self._stored()
-                if not await self._fill_to(filler, bounds, ends):
+                if not await self._fill_to(replay, insert, bounds, ends):
                     break
             self._checkpoint("filled")
             await self._fold(made, {place: 0 for place in bounds if place[0] == self._topics[0]})
@@ -115,7 +117,7 @@ class Rebuild:
             )
             self._checkpoint("held")
             await self._save(step=Step.HOLDING)
-            await self._fill_to(filler, bounds, held.barrier)
+            await self._fill_to(replay, insert, bounds, held.barrier)
             begins = {
                 partition: bound.begin for (topic, partition), bound in bounds.items() if topic == self._topics[1]
             }
@@ -160,7 +162,9 @@ class Rebuild:
         lag = await read_lag(self._connection, self._options.group, self._topics)
         return {(place.topic, place.partition): min(place.stored, place.end) for place in lag}
 
-    async def _fill_to(self, filler: Filler, bounds: Mapping[Place, Bounds], ends: Mapping[Place, int]) -> bool:
+    async def _fill_to(
+        self, replay: Replay, insert: Handle, bounds: Mapping[Place, Bounds], ends: Mapping[Place, int]
+    ) -> bool:
         """Whether it was so much that more may have come meanwhile."""
         begins = {place: max(self.state.next.get(place, 0), bounds[place].begin) for place in ends}
         missing = sum(max(0, ends[place] - begins[place]) for place in ends)
@@ -170,7 +174,7 @@ class Rebuild:
             filled = sum(at - begins[place] for place, at in next_offsets.items())
             await self._save(next={**self.state.next, **next_offsets}, done=done + filled, total=done + missing)
 
-        await filler.fill(begins, ends, reached)
+        await replay.each(begins, ends, insert, reached)
         return missing > CLOSE_RECORDS
 
     async def _fold(self, store: Store, since: Mapping[Place, int]) -> None:
@@ -215,8 +219,9 @@ class Rebuild:
         """Sinks were not held all the time, and may have inserted into either generation: what they stored since the
         barrier is filled once more. Identity keeps what is there twice from counting twice."""
         ends = await self._stored()
-        with Filler(self._store, self._how, 1, self.state.owner) as filler:
-            await filler.fill({place: self.state.barrier.get(place, 0) for place in ends}, ends, _nothing)
+        begins = {place: self.state.barrier.get(place, 0) for place in ends}
+        with Replay(self._how, 1) as replay:
+            await replay.each(begins, ends, inserting(self._store, self.state.owner), _nothing)
         await self._fold(
             self._store, {place: at for place, at in self.state.barrier.items() if place[0] == self._topics[0]}
         )

@@ -19,7 +19,7 @@ from tests.sink.support import fill
 LETTER = Letter(UUID(int=7), ORGANIZATION, "file:export.json", "element 1", "not_json", "no", NOON, 9, "gone", 0, 3)
 """Long gone from its topic."""
 
-pytestmark = [pytest.mark.kafka, pytest.mark.store]
+pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.soak]
 
 
 async def test_after_a_rebuild_every_table_is_as_before_row_for_row(

@@ -1,0 +1,80 @@
+"""`idtrail verify`: the log against the store, record by record."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+
+from idtrail.cli import Json, app
+from idtrail.cli.client import Api
+from idtrail.cli.jobs import follow
+from idtrail.cli.screen import console, counted, cut, next_commands, number, print_json, table
+from idtrail.settings import load_settings
+from schemas.errors import UserError
+
+SHOWN: Final = 50
+
+STEPS: Final = {
+    "starting": "starting",
+    "reading": "reading the log again",
+    "comparing": "looking for what is on no log",
+}
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Compare the store with the log, record by record: missing, extra, altered, doubled, each by its place.
+
+    Exit code 3 if anything is off. Reads up to what the sinks have stored, and changes nothing.
+    """
+    api = Api(load_settings())
+    api.post("/api/v1/jobs/verify", {})
+    state = follow(api, "verify", STEPS)
+    if state["error"]:
+        raise UserError(f"the verification ended early: {state['error']}")
+    result = state["result"]
+    if as_json:
+        print_json(result)
+    else:
+        _show(console(), result)
+    if not result["sound"]:
+        raise typer.Exit(3)
+
+
+def _show(out: Console, result: dict[str, Any]) -> None:
+    read = sum(day["log"] for day in result["days"])
+    waiting = sum(at["log_end"] - at["offset"] for at in result["read_to"])
+    out.print(f"Read {counted(read, 'record')} of the log; {number(waiting)} came later or are not stored yet.")
+    if result["sound"]:
+        out.print("The store holds each of them once, as the log has it, and nothing else.")
+    else:
+        told = ", ".join(f"{number(count)} {kind}" for kind, count in result["found"].items())
+        out.print(f"OFF: {told}", style="red")
+        _days(out, result["days"])
+        rows = table("found", "place", "table", "event", "what")
+        for item in result["findings"][:SHOWN]:
+            rows.add_row("  " + item["kind"], item["place"], item["table"], item["event_id"][:8], item["detail"])
+        out.print(rows)
+        more = len(result["findings"]) - SHOWN + result["unnamed"]
+        if more > 0:
+            out.print(f"  … {number(more)} more; --json names {number(len(result['findings']))}")
+    if result["dead_lettered"]:
+        out.print(f"{counted(len(result['dead_lettered']), 'record')} cannot be read and are dead letters.")
+    for item in result["conflicting"][:SHOWN]:
+        out.print(
+            cut(f"  copies of {item['event_id']} contradict: {', '.join(item['conflicting'])}", 200), soft_wrap=True
+        )
+    if not result["sound"]:
+        out.print(next_commands("idtrail verify --json", "idtrail rebuild"), soft_wrap=True)
+
+
+def _days(out: Console, days: list[dict[str, Any]]) -> None:
+    kinds = ("missing", "extra", "altered", "doubled")
+    rows = table("topic", "partition", "logged on", *kinds, right=("partition", *kinds))
+    for day in days:
+        if any(day[kind] for kind in kinds):
+            counts = [number(day[kind]) if day[kind] else "-" for kind in kinds]
+            rows.add_row("  " + day["topic"], str(day["partition"]), day["day"] or "-", *counts)
+    out.print(rows)

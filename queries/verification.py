@@ -1,0 +1,234 @@
+"""What the store holds of a stretch of the log, and how that differs from what the log says. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+import pyarrow as pa
+
+from queries.arrow import EVENTS_ARROW_SCHEMA
+from queries.store import BULK_LIMITS, Store
+from schemas.letters import Coordinates
+
+IDS_AT_ONCE: Final = 5_000
+EVENTS_AT_ONCE: Final = 1_000_000
+"""Whose copies are counted in one statement."""
+
+_COLUMNS: Final = (
+    "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} ORDER BY position"
+)
+_STRETCH: Final = (
+    "log_topic = {topic:String} AND log_partition = {partition:UInt16}"
+    " AND log_offset >= {first:UInt64} AND log_offset < {end:UInt64}"
+)
+_BY_KEY: Final = (
+    "SELECT organization, UUIDStringToNum(toString(event_id)), fingerprint, toUnixTimestamp64Micro(occurred_at)"
+    " FROM {table} WHERE event_id IN {{ids:Array(UUID)}}"
+)
+_ELSEWHERE: Final = (
+    "SELECT log_topic, log_partition, log_offset, toString(event_id), organization FROM {table} WHERE {outside}"
+    " ORDER BY log_topic, log_partition, log_offset LIMIT {{limit:UInt32}}"
+)
+_SEVERAL: Final = (
+    "SELECT organization, toString(event_id) FROM events WHERE cityHash64(event_id) % {shards:UInt32} = {shard:UInt32}"
+    " GROUP BY organization, event_id HAVING uniqExact(fingerprint) > 1 ORDER BY organization, event_id"
+)
+_LETTERED: Final = "SELECT position FROM dead_letters WHERE position IN {positions:Array(String)}"
+_LETTER_IDS: Final = "SELECT UUIDStringToNum(toString(letter_id)) FROM {table} WHERE letter_id IN {{ids:Array(UUID)}}"
+
+COPIED: Final[Mapping[str, bool]] = {"events": True, "events_by_subject": True, "attempts_by_application": False}
+"""Tables with a row a record: of every record, or only of attempts at an application."""
+
+
+T = TypeVar("T")
+
+
+class Finding(NamedTuple):
+    """One bad record."""
+
+    kind: str
+    """`missing`, `extra`, `altered` or `doubled`."""
+    table: str
+    place: Coordinates
+    event_id: str
+    organization: str
+    known_ms: int
+    """When it was logged; 0 where the log has no such record."""
+    detail: str
+    """Which columns, or how often."""
+
+
+class Compared(NamedTuple):
+    """One table against one stretch."""
+
+    repeats: int
+    """Records that are stored from another place: the same copy was logged more than once."""
+    findings: list[Finding]
+
+
+class Reader:
+    """The tables' rows of stretches, in the types of the log's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._schemas = {table: self._schema(table) for table in COPIED}
+
+    def _schema(self, table: str) -> pa.Schema:
+        columns = {name for (name,) in self._store.query(_COLUMNS, {"database": self._store.database, "table": table})}
+        return pa.schema([field for field in EVENTS_ARROW_SCHEMA if field.name in columns])
+
+    def compare(self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> Compared:
+        """`logged`: all readable records of the stretch."""
+        schema = self._schemas[table]
+        if not COPIED[table]:
+            attempts = zip(logged["kind"].to_pylist(), logged["application_id"].to_pylist(), strict=True)
+            logged = logged.filter(pa.array([kind != "other" and application != "" for kind, application in attempts]))
+        shown = ", ".join(_shown(field) for field in schema)
+        stored = self._store.query_arrow(
+            f"SELECT {shown} FROM {table} WHERE {_STRETCH} ORDER BY log_offset",
+            {"topic": topic, "partition": partition, "first": first, "end": end},
+        ).cast(schema)
+        return self._judge(table, logged.select(schema.names), stored)
+
+    def _judge(self, table: str, logged: pa.Table, stored: pa.Table) -> Compared:
+        if logged.equals(stored):
+            return Compared(0, [])
+        ours: list[Any] = logged["log_offset"].to_pylist()
+        theirs: list[Any] = stored["log_offset"].to_pylist()
+        times = Counter(theirs)
+        rows = {offset: row for row, offset in enumerate(ours)}
+        found = {offset: row for row, offset in enumerate(theirs)}
+        findings = [
+            _finding("extra", table, stored, row, "the log has no such record", unknown=True)
+            for row, offset in enumerate(theirs)
+            if offset not in rows
+        ]
+        findings += [
+            _finding("doubled", table, logged, rows[offset], f"{count} times")
+            for offset, count in times.items()
+            if count > 1 and offset in rows
+        ]
+        common = [offset for offset in rows if offset in found]
+        differing = _differing(
+            logged.take([rows[offset] for offset in common]), stored.take([found[offset] for offset in common])
+        )
+        findings += [
+            _finding("altered", table, logged, rows[common[row]], ", ".join(columns))
+            for row, columns in sorted(differing.items())
+        ]
+        absent = [rows[offset] for offset in rows if offset not in found]
+        missing = self._missing(table, logged, absent)
+        findings += [_finding("missing", table, logged, row, "") for row in missing]
+        return Compared(len(absent) - len(missing), findings)
+
+    def _missing(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
+        """Of the rows whose place is not stored those whose copy is stored from no other place either."""
+        missing = []
+        for some in _pieces(absent, IDS_AT_ONCE):
+            rows = logged.take(list(some))
+            ids: list[Any] = rows["event_id"].to_pylist()
+            asked = {"ids": sorted({str(UUID(bytes=event_id)) for event_id in ids})}
+            known = {tuple(row) for row in self._store.query(_BY_KEY.format(table=table), asked, BULK_LIMITS)}
+            keys = zip(
+                rows["organization"].to_pylist(),
+                ids,
+                rows["fingerprint"].to_pylist(),
+                rows["occurred_at"].cast(pa.int64()).to_pylist(),
+                strict=True,
+            )
+            missing += [row for row, key in zip(some, keys, strict=True) if key not in known]
+        return missing
+
+    def outside(self, table: str, ends: Mapping[tuple[str, int], tuple[int, int]], limit: int) -> list[Finding]:
+        """Rows whose place is on no partition of the log, or before its beginning or behind its end."""
+        conditions = []
+        parameters: dict[str, Any] = {"limit": limit}
+        for n, ((topic, partition), (begin, end)) in enumerate(ends.items()):
+            conditions.append(
+                f"NOT (log_topic = {{t{n}:String}} AND log_partition = {{p{n}:UInt16}}"
+                f" AND log_offset >= {{b{n}:UInt64}} AND log_offset < {{e{n}:UInt64}})"
+            )
+            parameters |= {f"t{n}": topic, f"p{n}": partition, f"b{n}": begin, f"e{n}": end}
+        sql = _ELSEWHERE.format(table=table, outside=" AND ".join(conditions) or "1")
+        return [
+            Finding("extra", table, Coordinates(*place), event_id, organization, 0, "no such place on the log")
+            for *place, event_id, organization in self._store.query(sql, parameters, BULK_LIMITS)
+        ]
+
+    def unlettered(self, places: Collection[str]) -> set[str]:
+        """Of the places of unreadable records those that no dead letter tells of."""
+        found: set[str] = set()
+        for some in _pieces(sorted(places), IDS_AT_ONCE):
+            found |= {row[0] for row in self._store.query(_LETTERED, {"positions": list(some)}, BULK_LIMITS)}
+        return set(places) - found
+
+    def missing_letters(self, table: str, logged: pa.Table) -> list[Finding]:
+        """Dead letters, or decisions about them, that the log has and the store has not."""
+        missing = []
+        ids: list[Any] = logged["letter_id"].to_pylist()
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            some = ids[start : start + IDS_AT_ONCE]
+            asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id in some})}
+            known = {row[0] for row in self._store.query(_LETTER_IDS.format(table=table), asked, BULK_LIMITS)}
+            rows = [start + row for row, letter_id in enumerate(some) if letter_id not in known]
+            missing += [_finding("missing", table, logged, row, "", id_column="letter_id") for row in rows]
+        return missing
+
+    def several(self) -> Iterator[tuple[Any, ...]]:
+        """Organization and id of the events that have more than one copy."""
+        ((count,),) = self._store.query("SELECT count() FROM events")
+        shards = count // EVENTS_AT_ONCE + 1
+        for shard in range(shards):
+            yield from self._store.query(_SEVERAL, {"shards": shards, "shard": shard}, BULK_LIMITS)
+
+
+def _pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(whole), size):
+        yield whole[start : start + size]
+
+
+def _shown(field: pa.Field[Any]) -> str:
+    """A column in the type of the log's."""
+    name = field.name
+    if name == "event_id":
+        return f"UUIDStringToNum(toString({name})) AS {name}"
+    if pa.types.is_timestamp(field.type):
+        return f"toUnixTimestamp64{'Micro' if field.type.unit == 'us' else 'Milli'}({name}) AS {name}"
+    if pa.types.is_list(field.type):
+        return f"arrayMap(one -> toString(one), {name}) AS {name}"
+    return name
+
+
+def _differing(ours: pa.Table, theirs: pa.Table) -> dict[int, list[str]]:
+    """By row, the columns that differ."""
+    found: dict[int, list[str]] = {}
+    for name in ours.column_names:
+        if ours[name].equals(theirs[name]):
+            continue
+        for row, (mine, other) in enumerate(zip(ours[name].to_pylist(), theirs[name].to_pylist(), strict=True)):
+            if mine != other:
+                found.setdefault(row, []).append(name)
+    return found
+
+
+def _finding(
+    kind: str, table: str, rows: pa.Table, row: int, detail: str, *, unknown: bool = False, id_column: str = "event_id"
+) -> Finding:
+    def value(name: str) -> Any:
+        return rows[name][row].as_py()
+
+    known_ms = (
+        0 if unknown else rows["known_at"][row].cast(pa.int64()).as_py() if "known_at" in rows.column_names else 0
+    )
+    return Finding(
+        kind,
+        table,
+        Coordinates(value("log_topic"), value("log_partition"), value("log_offset")),
+        str(UUID(bytes=value(id_column))),
+        value("organization"),
+        known_ms,
+        detail,
+    )

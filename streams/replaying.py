@@ -1,0 +1,144 @@
+"""Every stretch of the log once more, decoded by child processes, and handed over in this one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from broker.refusal import failure
+from streams.decoders import Decoder, Decoding, Read, decode
+from streams.span_reader import Place, SpanReader, Stretch, stretches
+
+STRETCH_RECORDS: Final = 25_000
+"""Of one partition: what is held in memory once or twice for each child."""
+FEW_RECORDS: Final = 5_000
+"""Are decoded in this process: a child takes longer to start."""
+TOLD_SECONDS: Final = 1.0
+"""How often progress is told at most, but for the end."""
+
+Handle = Callable[[Stretch, Read], Awaitable[None]]
+Reached = Callable[[Mapping[Place, int]], Awaitable[None]]
+
+
+class Replay:
+    """A context: its children end with it."""
+
+    def __init__(self, how: Decoding, decoders: int) -> None:
+        self._how = how
+        self._count = decoders
+        self._decoders: list[Decoder] = []
+
+    def __enter__(self) -> Replay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        for decoder in self._decoders:
+            decoder.close()
+        self._decoders.clear()
+
+    async def each(
+        self, begins: Mapping[Place, int], ends: Mapping[Place, int], handle: Handle, reached: Reached
+    ) -> None:
+        """`handle` everything between, several stretches at once. `reached` is told up to where each partition is
+        handled without a gap."""
+        wanted = list(stretches(begins, ends, STRETCH_RECORDS))
+        work = Work(wanted)
+        if not wanted:
+            return
+        if not self._decoders and sum(stretch.end - stretch.first for stretch in wanted) < FEW_RECORDS:
+            await self._each_here(work, begins, handle, reached)
+            return
+        while len(self._decoders) < min(self._count, work.waiting):
+            self._decoders.append(await asyncio.to_thread(Decoder, self._how))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for decoder in self._decoders:
+                    tasks.create_task(_keep_busy(decoder, work, handle))
+                tasks.create_task(_tell(work, begins, reached))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _each_here(self, work: Work, begins: Mapping[Place, int], handle: Handle, reached: Reached) -> None:
+        async with SpanReader(self._how.connection) as reader:
+            last: Stretch | None = None
+            while (last := work.take(last)) is not None:
+                try:
+                    records = await reader.read(last)
+                except KafkaError as error:
+                    raise await failure(self._how.connection, error) from error
+                await handle(last, await asyncio.to_thread(decode, records, self._how))
+                work.finish(last)
+        await reached(dict(begins) | work.reached)
+
+
+async def _keep_busy(decoder: Decoder, work: Work, handle: Handle) -> None:
+    """The next stretch is decoded while this one is handled."""
+    stretch = work.take(None)
+    if stretch is not None:
+        await asyncio.to_thread(decoder.start, stretch)
+    while stretch is not None:
+        read = await asyncio.to_thread(decoder.finish)
+        following = work.take(stretch)
+        if following is not None:
+            await asyncio.to_thread(decoder.start, following)
+        await handle(stretch, read)
+        work.finish(stretch)
+        stretch = following
+
+
+async def _tell(work: Work, begins: Mapping[Place, int], reached: Reached) -> None:
+    while not work.finished.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(work.finished.wait(), TOLD_SECONDS)
+        await reached(dict(begins) | work.reached)
+
+
+class Work:
+    """Stretches to be done: those of one partition by one child, as far as there are others left."""
+
+    def __init__(self, wanted: Iterable[Stretch]) -> None:
+        self._left: dict[Place, list[Stretch]] = {}
+        for stretch in wanted:
+            self._left.setdefault((stretch.topic, stretch.partition), []).append(stretch)
+        self._taken: dict[Place, list[Stretch]] = {place: [] for place in self._left}
+        self._begun: set[Place] = set()
+        self._undone = self.waiting
+        self.reached: dict[Place, int] = {}
+        self.finished = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many nobody has taken."""
+        return sum(map(len, self._left.values()))
+
+    def take(self, last: Stretch | None) -> Stretch | None:
+        """The next one for whoever did `last`; None when all are taken."""
+        place = (last.topic, last.partition) if last else None
+        if place is None or not self._left[place]:
+            full = [place for place, left in self._left.items() if left]
+            if not full:
+                return None
+            # One that nobody reads, else the longest.
+            place = max(full, key=lambda place: (place not in self._begun, len(self._left[place])))
+        self._begun.add(place)
+        stretch = self._left[place].pop(0)
+        self._taken[place].append(stretch)
+        return stretch
+
+    def finish(self, stretch: Stretch) -> None:
+        """It is handled."""
+        place = (stretch.topic, stretch.partition)
+        taken, left = self._taken[place], self._left[place]
+        taken.remove(stretch)
+        gap = min(taken + left[:1], default=None)
+        self.reached[place] = gap.first if gap else max(stretch.end, self.reached.get(place, 0))
+        self._undone -= 1
+        if not self._undone:
+            self.finished.set()

@@ -1,0 +1,199 @@
+"""Verification: the log against the store, record by record, up to what the sinks have committed. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Final
+from uuid import UUID
+
+import pyarrow as pa
+import structlog
+
+from queries.arrow import EVENTS_ARROW_SCHEMA
+from queries.events import get_event
+from queries.store import Store
+from queries.verification import COPIED, Finding, Reader
+from schemas.kafka import KafkaConnection
+from schemas.letters import Coordinates
+from schemas.normal_form import Relation
+from streams.decoders import Decoding, Read
+from streams.lag import read_bounds, read_lag
+from streams.replaying import Replay
+from streams.sink import SinkOptions
+from streams.span_reader import Place, Stretch
+
+MOST_NAMED: Final = 100_000
+"""Findings kept in memory by name; all are counted."""
+COUNTS: Final = ("log", "repeats", "dead_lettered", "missing", "extra", "altered", "doubled")
+NO_DAY: Final = ""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Report:
+    """What was found."""
+
+    named: list[Finding] = field(default_factory=list)
+    counts: dict[tuple[str, int, str], Counter[str]] = field(default_factory=dict)
+    """By topic, partition and day of the log."""
+    off: Counter[str] = field(default_factory=Counter)
+    """All findings, by kind."""
+    dead_lettered: list[dict[str, Any]] = field(default_factory=list)
+    conflicting: list[dict[str, Any]] = field(default_factory=list)
+    read_to: list[dict[str, Any]] = field(default_factory=list)
+    _counting: Lock = field(default_factory=Lock)
+
+    def count(self, topic: str, partition: int, day: str, what: str, number: int = 1) -> None:
+        """Add to one line."""
+        with self._counting:
+            self.counts.setdefault((topic, partition, day), Counter())[what] += number
+
+    def add(self, finding: Finding) -> None:
+        """Name it, and count it."""
+        self.off[finding.kind] += 1
+        self.count(finding.place.topic, finding.place.partition, day_of(finding.known_ms), finding.kind)
+        if len(self.named) < MOST_NAMED:
+            self.named.append(finding)
+
+    def told(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "sound": not self.off,
+            "found": dict(sorted(self.off.items())),
+            "findings": [
+                {
+                    "kind": found.kind,
+                    "table": found.table,
+                    "place": "{}[{}]@{}".format(*found.place),
+                    "event_id": found.event_id,
+                    "organization": found.organization,
+                    "day": day_of(found.known_ms),
+                    "detail": found.detail,
+                }
+                for found in sorted(self.named, key=lambda found: (found.place, found.kind, found.table))
+            ],
+            "unnamed": sum(self.off.values()) - len(self.named),
+            "days": [
+                {"topic": topic, "partition": partition, "day": day} | {name: counts[name] for name in COUNTS}
+                for (topic, partition, day), counts in sorted(self.counts.items())
+            ],
+            "dead_lettered": self.dead_lettered,
+            "conflicting": self.conflicting,
+            "read_to": self.read_to,
+        }
+
+
+def day_of(known_ms: int) -> str:
+    """The day a record was logged, `NO_DAY` where the log has none."""
+    return datetime.fromtimestamp(known_ms / 1000, UTC).strftime("%Y-%m-%d") if known_ms else NO_DAY
+
+
+class Verification:
+    """`run()` once."""
+
+    def __init__(self, connection: KafkaConnection, store: Store, options: SinkOptions, *, decoders: int) -> None:
+        self._connection = connection
+        self._store = store
+        self._options = options
+        self._topics = (*options.topics[:2], options.decisions)
+        self._decoders = decoders
+        self._report = Report()
+        self.step = "reading"
+        self.done = 0
+        self.total = 0
+
+    async def run(self) -> dict[str, Any]:
+        """What is off, by name. Raises `Away` when log or store is."""
+        reader = await asyncio.to_thread(Reader, self._store)
+        bounds = await read_bounds(self._connection, self._topics)
+        lag = await read_lag(self._connection, self._options.group, self._topics)
+        ends = {(place.topic, place.partition): min(place.stored, place.end) for place in lag}
+        begins = {place: bounds[place].begin for place in ends}
+        self._report.read_to = [
+            {"topic": topic, "partition": partition, "offset": end, "log_end": bounds[topic, partition].end}
+            for (topic, partition), end in sorted(ends.items())
+        ]
+        self.total = sum(max(0, ends[place] - begins[place]) for place in ends)
+
+        async def handle(stretch: Stretch, read: Read) -> None:
+            for finding in await asyncio.to_thread(self._compare, reader, stretch, read):
+                self._report.add(finding)
+
+        async def reached(next_offsets: Mapping[Place, int]) -> None:
+            self.done = sum(at - begins[place] for place, at in next_offsets.items())
+
+        with Replay(Decoding(self._connection, self._topics[0], self._options.horizon), self._decoders) as replay:
+            await replay.each(begins, ends, handle, reached)
+        self.step = "comparing"
+        await self._look_outside(reader)
+        await asyncio.to_thread(self._find_conflicts, reader)
+        return self._report.told()
+
+    def _compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+        topic, partition, first, end = stretch
+        if topic != self._topics[0]:
+            self._report.count(topic, partition, NO_DAY, "log", read.records)
+            return [finding for piece in read.pieces for finding in reader.missing_letters(piece.table, piece.rows)]
+        findings = self._unreadable(reader, stretch, read)
+        rows = (
+            pa.concat_tables([piece.rows for piece in read.pieces])
+            if read.pieces
+            else EVENTS_ARROW_SCHEMA.empty_table()
+        )
+        times: list[Any] = rows["known_at"].cast(pa.int64()).to_pylist()
+        days = Counter(map(day_of, times))
+        days.update(day_of(known_ms) for _, known_ms, _ in read.unreadable)
+        for day, number in days.items():
+            self._report.count(topic, partition, day, "log", number)
+        for table in COPIED:
+            compared = reader.compare(table, rows, topic, partition, first, end)
+            findings += compared.findings
+            if table == "events" and compared.repeats:
+                self._report.count(topic, partition, NO_DAY, "repeats", compared.repeats)
+        return findings
+
+    def _unreadable(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+        places = {f"{stretch.topic}[{stretch.partition}]@{offset}": offset for offset, _, _ in read.unreadable}
+        unlettered = reader.unlettered(places) if places else set()
+        findings = []
+        for offset, known_ms, reason in read.unreadable:
+            at = Coordinates(stretch.topic, stretch.partition, offset)
+            place = "{}[{}]@{}".format(*at)
+            self._report.count(stretch.topic, stretch.partition, day_of(known_ms), "dead_lettered")
+            if len(self._report.dead_lettered) < MOST_NAMED:
+                self._report.dead_lettered.append({"place": place, "day": day_of(known_ms), "reason": reason})
+            if place in unlettered:
+                detail = f"unreadable ({reason}), and no dead letter tells of it"
+                findings.append(Finding("missing", "dead_letters", at, "", "", known_ms, detail))
+        return findings
+
+    async def _look_outside(self, reader: Reader) -> None:
+        """Twice against the log's end: what comes meanwhile is behind the first and before the second."""
+        for table in COPIED:
+            bounds = await read_bounds(self._connection, self._topics[:1])
+            found = await asyncio.to_thread(reader.outside, table, bounds, MOST_NAMED)
+            bounds = await read_bounds(self._connection, self._topics[:1])
+            for finding in found:
+                begin, end = bounds.get(finding.place[:2], (0, 0))
+                if not begin <= finding.place.offset < end:
+                    self._report.add(finding)
+
+    def _find_conflicts(self, reader: Reader) -> None:
+        for organization, event_id in reader.several():
+            detail = get_event(self._store, organization, UUID(event_id))
+            places = [copy.place for copy in detail.copies if copy.relation is Relation.CONFLICT]
+            if places and len(self._report.conflicting) < MOST_NAMED:
+                self._report.conflicting.append(
+                    {
+                        "event_id": event_id,
+                        "organization": organization,
+                        "in_force": detail.copies[0].place,
+                        "conflicting": places,
+                    }
+                )
