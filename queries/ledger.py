@@ -55,7 +55,7 @@ class _Entry:
     """Closed because the person is suspended: their return opens it again."""
     before_removal: tuple[_Decision, int, Pushes] | None = None
     """What was decided before somebody left a group, until something shows that it did not end their access."""
-    unbound: list[Row] = field(default_factory=list)
+    unbound: deque[Row] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Bindings that ended of groups which the person may have been in."""
     hidden: str = ""
     """What was confirmed before the integration was deleted."""
@@ -269,7 +269,8 @@ class Ledger:
         if entry.tested != activation["event_id"]:
             entry.burst.clear()
         entry.tested = activation["event_id"]
-        entry.burst.append(step)
+        if len(entry.burst) < REMEMBERED:
+            entry.burst.append(step)
         entry.account.test = entry.account.test or meant in CLOSED
         if entry.account.test:
             test = Because("test", activation["event_id"], f"the test of an activation{by}")
@@ -293,6 +294,8 @@ class Ledger:
             account.updated_at = at
             if account.confirmed in SHOWS_IT_OPEN and not entry.hidden:
                 confirmed = ACTIVE
+        if confirmed == REPORTED_ABSENT and account.confirmed == DELETED:
+            confirmed = None  # what was deleted is not found: that is no news
         if confirmed is not None:
             entry.hidden = ""
             if confirmed != account.confirmed:

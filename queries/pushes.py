@@ -20,6 +20,9 @@ RETRY_WINDOW: Final = timedelta(hours=48)
 INSTEAD: Final = timedelta(minutes=1)
 """An account that an update did not find is made anew within this."""
 
+MAX_RUNS: Final = 64
+"""Failing attempts of one account that differ in what they send, and are remembered: the latest ones."""
+
 _UPDATING: Final = ("update", "lookup")
 _Key = tuple[str, ...]
 
@@ -84,6 +87,8 @@ class Pushes:
             self._give_way([*self.runs.values(), *([run] if run else [])], because)
             run = None
         if row["outcome"] == Outcome.FAILURE:
+            if len(self.runs) >= MAX_RUNS:
+                del self.runs[next(iter(self.runs))]
             self.runs[key] = (
                 _Run(row["event_id"], row["occurred_at"], step) if run is None else _Run(run.first, run.first_at, step)
             )

@@ -1,0 +1,377 @@
+"""What each event makes of an account: the states, what decided them, and what set each attempt off."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idtrail.transition_page import Scene
+from queries.because import BURST, MOVE
+from queries.bindings import Bindings
+from queries.lifecycle import fold
+from queries.pushes import MAX_RUNS
+from schemas.outcome import Outcome
+
+FAILED, GONE, UNCLEAR = Outcome.FAILURE, Outcome.REPORTED_ABSENT, Outcome.UNKNOWN
+SOON = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("scene", "intended", "confirmed"),
+    [
+        pytest.param(Scene().attempt("create"), "active", "active", id="created"),
+        pytest.param(Scene().attempt("create", FAILED), "active", "absent", id="creation failed"),
+        pytest.param(
+            Scene().attempt("create", UNCLEAR), "active", "absent", id="creation unclear: success is not guessed"
+        ),
+        pytest.param(Scene().attempt("update"), "active", "active", id="updated, its creation unseen"),
+        pytest.param(Scene().attempt("update", FAILED), "active", "unknown", id="update failed, its creation unseen"),
+        pytest.param(Scene().attempt("deprovision"), "inactive", "inactive", id="deactivated, its creation unseen"),
+        pytest.param(
+            Scene().attempt("deprovision", FAILED), "inactive", "unknown", id="deactivation failed, its creation unseen"
+        ),
+        pytest.param(Scene().attempt("delete", GONE), "deleted", "reported_absent", id="deleted, and reported absent"),
+        pytest.param(
+            Scene().attempt("create").attempt("delete").attempt("delete", GONE),
+            "deleted",
+            "deleted",
+            id="deleted, then not found",
+        ),
+        pytest.param(
+            Scene().attempt("create").attempt("lookup", FAILED),
+            "active",
+            "active",
+            id="a failed lookup changes nothing",
+        ),
+        pytest.param(Scene().attempt("lookup", FAILED), "unknown", "unknown", id="only a failed lookup tells nothing"),
+        pytest.param(
+            Scene().attempt("create").attempt("deprovision").attempt("create"), "active", "active", id="hired again"
+        ),
+        pytest.param(
+            Scene().attempt("create").attempt("deprovision", GONE).attempt("create", FAILED),
+            "active",
+            "reported_absent",
+            id="hired again, and creation fails",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended"), "inactive", "active", id="suspended, nothing attempted yet"
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").person("activated"), "active", "active", id="taken back"
+        ),
+        pytest.param(
+            Scene().attempt("create").attempt("deprovision").person("suspended").person("activated"),
+            "inactive",
+            "inactive",
+            id="taken back, but closed before for another reason",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").person("deleted").person("activated"),
+            "deleted",
+            "active",
+            id="deleted from the directory for good",
+        ),
+        pytest.param(
+            Scene().attempt("create", FAILED).person("suspended").person("deleted"),
+            "inactive",
+            "absent",
+            id="deleted from the directory, and there was no account",
+        ),
+        pytest.param(
+            Scene().attempt("create").integration(active=False), "active", "unknown", id="integration deleted"
+        ),
+        pytest.param(
+            Scene().attempt("create").attempt("delete").integration(active=False),
+            "deleted",
+            "deleted",
+            id="integration deleted, the account before it",
+        ),
+        pytest.param(
+            Scene().attempt("create").integration(active=False).integration(active=True),
+            "active",
+            "active",
+            id="integration deleted and activated again",
+        ),
+        pytest.param(Scene().bound("add").member("add"), "active", "absent", id="added to a bound group"),
+        pytest.param(
+            Scene().person("suspended").bound("add").member("add"),
+            "absent",
+            "absent",
+            id="suspended people get nothing by a group",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create").member("remove"),
+            "inactive",
+            "active",
+            id="removed from the only bound group",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("add")
+            .member("add", "staff")
+            .attempt("create")
+            .member("remove"),
+            "active",
+            "active",
+            id="removed from one of two bound groups",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("add")
+            .attempt("create")
+            .member("remove")
+            .after(SOON)
+            .member("add", "staff"),
+            "active",
+            "active",
+            id="moved",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("add")
+            .attempt("create")
+            .member("remove")
+            .after(SOON)
+            .member("add", "unbound"),
+            "inactive",
+            "active",
+            id="moved to a group that gives no access",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .member("add")
+            .attempt("create")
+            .member("remove")
+            .edit("jobTitle")
+            .attempt("update", changed=["title"]),
+            "active",
+            "active",
+            id="removed, yet updated: access went on by another way",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create").bound("remove"),
+            "inactive",
+            "active",
+            id="group unbound",
+        ),
+        pytest.param(Scene("group").bound("add"), "active", "absent", id="a group bound"),
+        pytest.param(Scene("group").bound("add").attempt("create"), "active", "active", id="a group made"),
+        pytest.param(
+            Scene("group").bound("add").attempt("create").bound("remove"), "deleted", "active", id="a group unbound"
+        ),
+        pytest.param(
+            Scene("group").bound("add").attempt("create").group_deleted(), "deleted", "active", id="a group deleted"
+        ),
+        pytest.param(Scene("group").attempt("update"), "active", "active", id="a group updated, its creation unseen"),
+    ],
+)
+def test_where_an_account_stands_after(scene: Scene, intended: str, confirmed: str) -> None:
+    account = scene.account()
+    assert (account.intended, account.confirmed) == (intended, confirmed)
+
+
+@pytest.mark.parametrize(
+    ("scene", "kind", "event"),
+    [
+        pytest.param(Scene().attempt("create"), "unknown", None, id="nothing before it"),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create"), "membership", 2, id="added to a bound group"
+        ),
+        pytest.param(
+            Scene().member("add").attempt("create"), "membership", 1, id="added to a group, its binding unseen"
+        ),
+        pytest.param(Scene().bound("add").attempt("create"), "binding", 1, id="a group was bound"),
+        pytest.param(
+            Scene().bound("add").bound("add", "staff").attempt("create"),
+            "binding",
+            None,
+            id="one of two groups was bound",
+        ),
+        pytest.param(
+            Scene().bound("add").bound("add", "staff").attempt("create").member("remove", "staff"),
+            "binding",
+            2,
+            id="two were bound, and a later removal tells in which the person was",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision"), "directory", 2, id="suspended"
+        ),
+        pytest.param(
+            Scene().person("suspended").attempt("deprovision"), "directory", 1, id="suspended, the account unseen"
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision", FAILED).attempt("deprovision"),
+            "retry",
+            3,
+            id="a retry",
+        ),
+        pytest.param(
+            Scene().attempt("create").edit("jobTitle").attempt("update", changed=["title"]), "directory", 2, id="edited"
+        ),
+        pytest.param(
+            Scene().attempt("create").edit("jobTitle").attempt("update", changed=["phoneNumbers"]),
+            "unknown",
+            None,
+            id="another attribute was edited",
+        ),
+        pytest.param(
+            Scene().attempt("create").edit("jobTitle").after(timedelta(hours=2)).attempt("update", changed=["title"]),
+            "unknown",
+            None,
+            id="edited too long before",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .edit("jobTitle")
+            .attempt("update", changed=["title"])
+            .attempt("update", changed=["title"]),
+            "unknown",
+            None,
+            id="an edit is carried once",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .edit("jobTitle")
+            .attempt("update", FAILED, changed=["title"])
+            .edit("jobTitle")
+            .attempt("update", changed=["title"]),
+            "directory",
+            4,
+            id="edited again, no retry",
+        ),
+        pytest.param(
+            Scene().attempt("create").edit("jobTitle").attempt("lookup", FAILED).attempt("update", changed=["title"]),
+            "retry",
+            3,
+            id="an update whose lookup had failed",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create").bound("remove").attempt("deprovision"),
+            "binding",
+            4,
+            id="the group was unbound",
+        ),
+        pytest.param(
+            Scene("group").bound("add").attempt("create").member("add").attempt("update"),
+            "membership",
+            3,
+            id="a group's member was added",
+        ),
+        pytest.param(
+            Scene("group").bound("add").attempt("create").attempt("update"),
+            "binding",
+            1,
+            id="a group's first update, after its people",
+        ),
+    ],
+)
+def test_what_set_the_last_attempt_off(scene: Scene, kind: str, event: int | None) -> None:
+    found = [step.because for step in scene.told().steps if step.kind != "other"][-1]
+    assert found is not None
+    assert (found.kind, found.event_id) == (kind, None if event is None else UUID(int=event))
+
+
+def test_the_state_between_two_bindings_of_which_one_gave_access_is_unknown() -> None:
+    scene = Scene().bound("add").bound("add", "staff").attempt("create")
+    account = scene.account()
+    first, second = (row["occurred_at"] for row in scene.around)
+    states = [account.state_at("intended", at) for at in (first - SOON, first, second - SOON, second)]
+    assert states == ["absent", "unknown", "unknown", "active"]
+
+
+def test_an_account_is_made_in_place_of_an_update_that_found_none() -> None:
+    scene = Scene().attempt("create").edit("jobTitle").attempt("update", FAILED, changed=["title"])
+    scene.own[-1]["http_status"] = 404
+    step = scene.after(SOON).attempt("create").told().steps[-1]
+    assert step.because is not None
+    assert (step.because.kind, step.because.event_id) == ("superseded", UUID(int=3))
+
+
+def test_a_failed_attempt_tells_what_overtook_it() -> None:
+    scene = Scene().attempt("create", FAILED).person("suspended").attempt("deprovision")
+    assert [step.superseded_by for step in scene.told().steps] == [UUID(int=2), None, None]
+
+
+def burst(kind: str, wait: timedelta) -> Scene:
+    scene = Scene(kind).integration(active=True).after(SOON).attempt("create").after(wait)
+    return scene.attempt("delete")
+
+
+@pytest.mark.parametrize("kind", ["user", "group"])
+def test_an_activations_test_is_recognised(kind: str) -> None:
+    told = burst(kind, SOON).told()
+    assert [account.test for account in told.accounts] == [True]
+    assert [step.because and (step.because.kind, step.because.event_id) for step in told.steps] == [
+        ("test", UUID(int=1)), ("test", UUID(int=1)),
+    ]  # fmt: skip
+
+
+def test_what_stays_or_is_in_the_directory_is_no_test() -> None:
+    assert [account.test for account in burst("user", BURST + SOON).told().accounts] == [False]
+    assert [account.test for account in burst("user", SOON).edit("jobTitle").told().accounts] == [False]
+    alone = Scene().integration(active=True).after(SOON).attempt("create").told()
+    assert [account.test for account in alone.accounts] == [False]
+
+
+def test_an_account_that_was_never_accepted_and_never_to_be_closed_is_not_exposed() -> None:
+    assert not Scene().attempt("create", FAILED).person("suspended").account().exposed
+    assert Scene().attempt("create").person("suspended").account().exposed
+
+
+def test_what_is_remembered_of_failing_attempts_is_bounded() -> None:
+    scene = Scene().attempt("create")
+    for number in range(MAX_RUNS + 1):
+        scene.attempt("update", FAILED, changed=[f"a{number}"])
+    scene.attempt("update", changed=["a0"]).attempt("update", changed=["a1"])
+    *_, first, second = scene.told().steps
+    assert (first.retry_of, second.retry_of) == (None, UUID(int=3))
+
+
+acts = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("attempt"),
+            st.sampled_from(["create", "activate", "update", "deprovision", "delete", "lookup"]),
+            st.sampled_from(list(Outcome)),
+        ),
+        st.tuples(st.just("person"), st.sampled_from(["suspended", "activated", "deleted"])),
+        st.tuples(st.just("member"), st.sampled_from(["add", "remove"]), st.sampled_from(["sales", "staff"])),
+        st.tuples(st.just("bound"), st.sampled_from(["add", "remove"]), st.sampled_from(["sales", "staff"])),
+        st.tuples(st.just("edit"), st.sampled_from(["jobTitle", "email"])),
+        st.tuples(st.just("integration"), st.booleans()),
+        st.tuples(st.just("after"), st.sampled_from([SOON, MOVE, BURST, timedelta(minutes=10)])),
+    ),
+    max_size=25,
+)
+
+
+@given(acts, st.randoms(use_true_random=False))
+def test_order_of_arrival_and_repeats_change_nothing(played: list[tuple[Any, ...]], dice: Any) -> None:
+    scene = Scene()
+    for name, *arguments in played:
+        getattr(scene, name)(*arguments)
+    told = scene.told()
+    own, around = [*scene.own, *scene.own[:5]], [*scene.around, *scene.around[:5]]
+    dice.shuffle(own)
+    dice.shuffle(around)
+    assert fold(own, Bindings(around), timeline=True) == told
+    for account in told.accounts:
+        for view in ("intended", "confirmed"):
+            times = [change.at for change in account.changes if change.view == view]
+            assert times == sorted(times)
+            if times:
+                assert account.state_at(view, times[-1]) == getattr(account, view)
