@@ -38,6 +38,7 @@ _OURS: Final = (
     "organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
     " AND time_quality = 'ok' AND occurred_at <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
 )
+"""Two conditions, so that the key narrows what is read; of several organizations it may be more than was asked for."""
 _KEY: Final = "organization, application_id, occurred_at, event_id"
 _REFUSED: Final = "outcome = 'failure' AND cause = 'credentials'"
 _GOOD: Final = "kind != 'integration' AND outcome = 'success'"
@@ -145,8 +146,9 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
         "limit": LIMITS.rows,
     }
     for organization, application, *change in store.query(CHANGES_SQL, ours | {"changes": MAX_CHANGES}, LIMITS):
-        place = Place(change[0], change[1])
-        found[organization, application].append(Change(place, *change[2:]))
+        if (organization, application) in found:
+            place = Place(change[0], change[1])
+            found[organization, application].append(Change(place, *change[2:]))
     hours: dict[App, list[datetime]] = defaultdict(list)
     for organization, application, hour in store.query(HOURS_SQL, ours, LIMITS):
         hours[organization, application].append(hour)

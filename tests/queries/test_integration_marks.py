@@ -15,6 +15,8 @@ from producers.simulation.truth import Episode, instant
 from queries.integration_health import Attempts, Change, End, Mark, Place, State, fold
 from queries.integration_marks import (
     APART,
+    CHANGES_SQL,
+    HOURS_SQL,
     MAX_STRETCHES,
     App,
     edges_sql,
@@ -25,7 +27,7 @@ from queries.integration_marks import (
 )
 from queries.store import Store
 from schemas.envelope import Source, Trust, seal
-from tests.queries.support import INGEST, TENANT, Trail, attempt, failed, when
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, attempt, failed, when
 from tests.records import NOON, Record
 
 pytestmark = pytest.mark.store
@@ -248,6 +250,31 @@ def test_of_endless_trouble_the_latest_is_read() -> None:
     found = stretches_of(app, times, end)
     assert (len(found), found[-1].begin) == (MAX_STRETCHES, times[-1])
     assert gaps_of(app, found, end)[0].begin == found[0].end
+
+
+def test_of_several_organizations_each_has_its_own(trail: Trail) -> None:
+    other = Trail(trail.store, trail.organization[::-1])
+    trail.insert(attempt(1), failed(2), attempt(3, "idm_integration_activate", application=SLACK))
+    other.insert(attempt(1, application=SLACK), attempt(2, "idm_integration_delete"), attempt(3, application=SLACK))
+    apps = [own_app(trail), (other.organization, SLACK["id"])]
+    read = read_marks(trail.store, apps, when(9))
+    assert [fold(read[app], "", when(9)).state for app in apps] == [State.DEGRADING, State.HEALTHY]
+    assert set(read) == set(apps)
+
+
+def test_the_hours_are_searched_for_in_the_attempts_of_that_application_alone(trail: Trail) -> None:
+    trail.store.command(
+        "INSERT INTO attempts_by_application"
+        " (organization, application_id, occurred_at, event_id, kind, time_quality, outcome, cause)"
+        " SELECT {organization:String}, if(number < 5, 'broken', 'busy'), toDateTime64('2026-03-01', 6, 'UTC')"
+        " + number, generateUUIDv4(number), 'user', 'ok', 'failure', 'credentials' FROM numbers(50000)",
+        {"organization": trail.organization},
+    )
+    values = {"organizations": [trail.organization], "applications": ["broken"], "until": 2**51, "limit": 10}
+    for sql in (HOURS_SQL, CHANGES_SQL):
+        plan = trail.store.query(f"EXPLAIN ESTIMATE {sql}", {**values, "changes": 10})
+        (read,) = (rows for _, table, _, rows, _ in plan if table == "attempts_by_application")
+        assert read <= 2 * 8192  # a granule, and what other tests left
 
 
 def test_without_trouble_two_rows_are_fetched_however_many_there_are(trail: Trail) -> None:
