@@ -306,6 +306,15 @@ def test_a_failed_attempt_tells_what_overtook_it() -> None:
     assert [step.superseded_by for step in scene.told().steps] == [UUID(int=2), None, None]
 
 
+def test_what_the_log_knows_meanwhile_stays_when_a_removal_turns_out_to_have_ended_nothing() -> None:
+    scene = Scene().bound("add").member("add").attempt("create").member("remove").integration(active=False)
+    account = scene.attempt("update", FAILED, changed=["title"]).account()
+    assert (account.intended, account.confirmed, account.closing_since) == ("active", "unknown", None)
+    deleted = scene.around[-1]["occurred_at"]
+    assert account.state_at("confirmed", deleted) == "unknown"
+    assert account.state_at("intended", deleted) == "active"
+
+
 def burst(kind: str, wait: timedelta) -> Scene:
     scene = Scene(kind).integration(active=True).after(SOON).attempt("create").after(wait)
     return scene.attempt("delete")

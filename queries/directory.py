@@ -1,0 +1,108 @@
+"""What the directory says of one subject and of the groups around it, and what an attempt was therefore made for."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from queries.account import ACTIVE, DELETED, INACTIVE
+from queries.because import BURST, MOVE, PROMPT, REMEMBERED, ROLLOUT, one_of
+from queries.bindings import Bindings, Memberships
+from queries.entry import Decision, Entry, not_told, told
+from queries.folding import Place, Row, place_of
+
+
+class Directory:
+    """As it stands when an event is folded."""
+
+    def __init__(self, bindings: Bindings, memberships: Memberships) -> None:
+        self.bindings: Final = bindings
+        self.memberships: Final = memberships
+        self.bound: Final[dict[str, dict[str, Row]]] = {}
+        """By application and group, the bindings that hold."""
+        self.moves: Final[deque[Row]] = deque(maxlen=REMEMBERED)
+        """Into groups and out of them, the latest."""
+        self.act: Row | None = None
+        self.acted = ""
+        """suspended, activated or deleted: what the last `act` made of the person."""
+        self.knows_subject = False
+        """The subject is one of the directory's own, and no activation's test."""
+
+    def gives_elsewhere(self, application: str, row: Row) -> bool:
+        """Whether the person has, or within a moment gets, access through another group than the row's."""
+        others = [group for group in self.bound.get(application, ()) if group != row["group_id"]]
+        place = place_of(row)
+        return any(self.memberships.holds(group, place) for group in others) or self.memberships.joined_within(
+            others, place, MOVE
+        )
+
+    def testing(self, row: Row) -> Row | None:
+        """The activation that the attempt may be the test of."""
+        if self.knows_subject:
+            return None
+        return self.bindings.activation_before(row["application_id"], row["occurred_at"], BURST)
+
+    def decision(self, entry: Entry, row: Row, meant: str) -> Decision:
+        """What an attempt is made for that nothing before it decided for certain."""
+        found = None
+        if entry.kind == "user":
+            found = self._opening(entry, row) if meant == ACTIVE else self._closing(entry, row, meant)
+        return found or not_told(meant, row)
+
+    def _opening(self, entry: Entry, row: Row) -> Decision | None:
+        application, at = row["application_id"], row["occurred_at"]
+        if self.testing(row) is not None:
+            return None
+        act, floor = self.act, entry.decided
+        last: Row | None = None
+        if act is not None and _after(act, floor):
+            if self.acted != "activated":
+                return None
+            last, floor = act, place_of(act)
+        bound = self.bound.get(application, {})
+        for move in self.moves:
+            granted = move["action"] == "add" and (not bound or move["group_id"] in bound)
+            if granted and _after(move, floor) and at - move["occurred_at"] <= PROMPT:
+                last, floor = move, place_of(move)
+        since = [
+            one for one in bound.values()
+            if _after(one, floor)
+            and at - one["occurred_at"] <= ROLLOUT
+            and self.memberships.holds(one["group_id"], place_of(one)) is not False
+        ]  # fmt: skip
+        since.sort(key=place_of)
+        sure = [one for one in since if self.memberships.holds(one["group_id"], place_of(one))]
+        if sure or len(since) == 1:
+            return told(ACTIVE, (sure or since)[0])
+        if since:
+            first, final = since[0], since[-1]
+            because = one_of(since, "binding")
+            return Decision(ACTIVE, final["occurred_at"], place_of(final), because, "", first["occurred_at"])
+        if last is not None:
+            return told(ACTIVE, last)
+        activation = self.bindings.activation_before(application, at, ROLLOUT)
+        if activation is not None and bound and _after(activation, floor):
+            return told(ACTIVE, activation)
+        return None
+
+    def _closing(self, entry: Entry, row: Row, meant: str) -> Decision | None:
+        act, at = self.act, row["occurred_at"]
+        wanted = {"suspended": INACTIVE, "deleted": DELETED}.get(self.acted)
+        if act is not None and entry.decided is None and wanted in (meant, DELETED):
+            return told(meant, act)
+        for move in reversed(self.moves):
+            if at - move["occurred_at"] > PROMPT or not _after(move, entry.decided):
+                break
+            if move["action"] == "remove" and not self.bound.get(row["application_id"]):
+                return told(meant, move)
+        recent = [one for one in entry.unbound if at - one["occurred_at"] <= ROLLOUT]
+        if not recent:
+            return None
+        if len(recent) == 1:
+            return told(meant, recent[0])
+        because = one_of(recent, "binding")
+        return Decision(meant, recent[-1]["occurred_at"], place_of(recent[-1]), because, "", recent[0]["occurred_at"])
+
+
+def _after(row: Row, floor: Place | None) -> bool:
+    return floor is None or place_of(row) > floor

@@ -1,0 +1,219 @@
+"""One account while its subject's events are folded: what is meant, what was confirmed, and what may yet turn out."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from queries.account import (
+    ACTIVE,
+    CLOSED,
+    CONFIRMATION,
+    CONFIRMS,
+    DELETED,
+    INACTIVE,
+    INTENTION,
+    NOT_TOLD,
+    REPORTED_ABSENT,
+    SHOWS_IT_OPEN,
+    UNKNOWN,
+    Account,
+    Because,
+    Change,
+)
+from queries.because import REMEMBERED, told_by
+from queries.folding import Place, Row, place_of
+from queries.pushes import Pushes
+from queries.step import Step
+from schemas.outcome import Outcome
+
+
+class Decision(NamedTuple):
+    """What an account came to be meant to be."""
+
+    state: str
+    at: datetime
+    place: Place
+    because: Because
+    group: str = ""
+    """By whose binding the account is wanted, where that is known."""
+    doubted_since: datetime | None = None
+    """From here to `at` it may or may not have been meant so."""
+
+
+def told(state: str, row: Row) -> Decision:
+    """Decided by the event."""
+    group = row["group_id"] if state == ACTIVE else ""
+    return Decision(state, row["occurred_at"], place_of(row), told_by(row), group)
+
+
+def not_told(state: str, row: Row) -> Decision:
+    """Decided by nothing that is logged: known from the attempt on."""
+    return Decision(state, row["occurred_at"], place_of(row), NOT_TOLD)
+
+
+class _Removal(NamedTuple):
+    """What was decided before somebody left a group."""
+
+    before: Decision
+    changes: int
+    pushes: Pushes
+
+
+@dataclass(slots=True)
+class Entry:
+    """An account, with what is needed to go on."""
+
+    account: Account
+    kind: str
+    """user or group."""
+    pushes: Pushes
+    timeline: bool
+    decided: Place | None = None
+    group: str = ""
+    suspended: bool = False
+    """Closed because the person is suspended: their return opens it again."""
+    removal: _Removal | None = None
+    """Somebody left a group; something may yet show that it did not end their access."""
+    unbound: deque[Row] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """Bindings that ended of groups which the person may have been in."""
+    hidden: str = ""
+    """What was confirmed before the integration was deleted."""
+    shut: str = ""
+    """closed or reported_absent, if the provider said so and nothing since may have opened the account."""
+    burst: list[Step] = field(default_factory=list)
+    """What an activation, `tested`, may have tried with it."""
+    tested: UUID | None = None
+
+    def intend(self, decision: Decision) -> None:
+        """From now on it is meant to be so."""
+        account, (state, at, place, because, group, doubted) = self.account, decision
+        if self.timeline:
+            if doubted is not None and doubted < at:
+                account.changes.append(Change(INTENTION, UNKNOWN, doubted, because))
+            account.changes.append(Change(INTENTION, state, at, because))
+        if state in CLOSED and account.intended not in CLOSED:
+            account.closing_since, account.closing_tries = at, 0
+        if state not in CLOSED:
+            account.closing_since, account.closing_tries = None, 0
+        account.intended, account.intended_since, account.intended_because = state, at, because
+        self.decided, self.group = place, group
+        self.suspended, self.removal = False, None
+        self.unbound.clear()
+        self.pushes.decided(because, place)
+        self._stand(place)
+
+    def remove(self, decision: Decision) -> None:
+        """Somebody left the group that gave access: meant closed, unless something shows otherwise."""
+        account = self.account
+        assert account.intended_since is not None
+        assert self.decided is not None
+        because = account.intended_because or NOT_TOLD
+        before = Decision(account.intended, account.intended_since, self.decided, because, self.group)
+        removal = _Removal(before, len(account.changes), self.pushes.copy())
+        self.intend(decision)
+        self.removal = removal
+
+    def confirm_removal(self, meant: str, action: str) -> None:
+        """An attempt tells whether the access ended."""
+        if self.removal is None or not (meant or action == "update"):
+            return
+        (before, changes, pushes), self.removal = self.removal, None
+        if meant in CLOSED:
+            return
+        for run in pushes.runs.values():
+            run.last.superseded_by = None
+        account = self.account
+        account.changes[changes:] = [change for change in account.changes[changes:] if change.view != INTENTION]
+        self.pushes, self.decided, self.group = pushes, before.place, before.group
+        account.intended, account.intended_since = before.state, before.at
+        account.intended_because, account.closing_since = before.because, None
+        self._stand(None)
+
+    def integration(self, row: Row, *, deleted: bool) -> None:
+        """The account's integration was deleted, or is active again."""
+        account, at = self.account, row["occurred_at"]
+        account.left_behind = at if deleted else None
+        if deleted and account.confirmed in (ACTIVE, INACTIVE):
+            self.hidden = account.confirmed
+            self._confirm(UNKNOWN, at, told_by(row))
+        elif not deleted and self.hidden:
+            state, self.hidden = self.hidden, ""
+            self._confirm(state, at, told_by(row))
+        self._stand(place_of(row))
+
+    def settle(self, row: Row, meant: str) -> None:
+        """What an attempt came to."""
+        account, outcome, at = self.account, row["outcome"], row["occurred_at"]
+        if meant:
+            account.attempted, account.attempted_at = meant, at
+            account.closing_tries += meant in CLOSED
+            account.last_try, account.last_outcome = at, outcome
+            account.last_cause, account.last_detail = row["cause"], row["detail"]
+            self.shut = _shut(self.shut, meant, outcome)
+            if outcome == Outcome.SUCCESS:
+                account.confirmed_at = at
+        confirmed = CONFIRMS.get((meant, outcome))
+        if not meant and row["action"] == "update" and outcome == Outcome.SUCCESS:
+            account.updated_at = at
+            if account.confirmed in SHOWS_IT_OPEN and not self.hidden:
+                confirmed = ACTIVE
+        if confirmed == REPORTED_ABSENT and account.confirmed == DELETED:
+            confirmed = None  # what was deleted is not found: that is no news
+        if confirmed is not None:
+            self.hidden = ""
+            if confirmed != account.confirmed:
+                self._confirm(confirmed, at, Because("attempt", row["event_id"], outcome))
+        self._stand(place_of(row))
+
+    def test(self, step: Step, activation: Row, meant: str) -> None:
+        """A step just after an activation: its test, if the account is made and taken away again."""
+        by = f" by {activation['actor_name']}" if activation["actor_name"] else ""
+        step.because, step.retry_of = told_by(activation), None
+        if self.tested != activation["event_id"]:
+            self.burst.clear()
+        self.tested = activation["event_id"]
+        if len(self.burst) < REMEMBERED:
+            self.burst.append(step)
+        self.account.test = self.account.test or meant in CLOSED
+        if self.account.test:
+            because = Because("test", activation["event_id"], f"the test of an activation{by}")
+            for one in self.burst:
+                one.because = because
+            step.because = because
+            self.account.intended_because = because
+
+    def _confirm(self, state: str, at: datetime, because: Because) -> None:
+        account = self.account
+        account.confirmed, account.confirmed_since = state, at
+        if self.timeline:
+            account.changes.append(Change(CONFIRMATION, state, at, because))
+
+    def _stand(self, place: Place | None) -> None:
+        account = self.account
+        known = self.hidden or account.confirmed
+        self.pushes.opened(known == ACTIVE and account.intended == ACTIVE, place)
+        if account.intended in CLOSED:
+            account.state = self.shut or "open"
+        else:
+            account.state = "open" if account.confirmed == ACTIVE else "unknown"
+
+
+def meant_by(row: Row) -> str:
+    """What the attempt was to make of the account; empty where it leaves that as it is."""
+    if row["kind"] == "group":
+        return {"create": ACTIVE, "delete": DELETED}.get(row["action"], "")
+    state: str = row["account_state"]
+    return state
+
+
+def _shut(before: str, meant: str, outcome: str) -> str:
+    """What is left of it after an attempt."""
+    if meant in CLOSED:
+        if outcome == Outcome.SUCCESS:
+            return "closed"
+        return before or (REPORTED_ABSENT if outcome == Outcome.REPORTED_ABSENT else "")
+    return before if outcome == Outcome.FAILURE else ""
