@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from queries.integration_health import BY_TURNS, MEANINGS, RECENT, SILENCE, SURE, State
-from queries.integration_marks import APART, MAX_STRETCHES
+from queries.integration_marks import APART, MAX_RUNS, MAX_STRETCHES
 from queries.token_lifetimes import CATALOGUE
 
 _HEAD: Final = """<!-- Made from idtrail/integration_page.py by `make generate`; changes here are overwritten. -->
@@ -106,8 +106,13 @@ which credentials were refused. Whole rows are read of the stretches that these 
 {APART // timedelta(hours=1)} h between two of one), and between stretches the first and the last accepted attempt
 alone. So an integration without trouble costs the scan of two small columns and a few granules, whatever it did; one in
 trouble costs what was attempted during its troubles. Of an integration that is refused again and again the last
-{MAX_STRETCHES} stretches are read, and older troubles are not told. Failures since the last accepted attempt are
-counted from that attempt on.
+{MAX_STRETCHES} stretches and {MAX_RUNS:,} turns are read, and older troubles are not told. Failures since the last
+accepted attempt are counted from that attempt on.
+
+Measured in processor time on a machine with two cores, embedded store, eight integrations over a year, four of them
+with three troubles of two days each: of 1 million attempts all eight take 0.32 s, one without trouble 0.04 s, one with
+0.11 s; of 10 million 0.43 s, 0.05 s and 0.17 s. One that is accepted and refused by turns throughout costs the whole
+of its attempts: seconds for a million.
 
 `GET /api/v1/integrations`, which the watch screen asks every few seconds, reads none of this.
 """

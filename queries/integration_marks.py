@@ -23,6 +23,8 @@ APART: Final = timedelta(hours=24)
 """Refusals that are further apart are of two stretches, and what lies between is not read."""
 MAX_STRETCHES: Final = 200
 """Of an integration: the latest. Troubles before them are not told."""
+MAX_RUNS: Final = 5_000
+"""Of an integration that is accepted and refused by turns without end: the latest."""
 MAX_CHANGES: Final = 2_000
 """Of an integration: the latest."""
 AT_ONCE: Final = 20
@@ -106,7 +108,9 @@ def runs_sql(stretches: int) -> str:
         f"SELECT {_KEY}, detail, multiIf(kind = 'integration', 2, {_GOOD}, 1, {_REFUSED}, 0, 3) AS sort"
         f" FROM (SELECT {_KEY}, kind, outcome, cause, if({_REFUSED}, detail, '') AS detail FROM attempts_by_application"
         f" WHERE {ranges} ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY}) WHERE sort != 3))))"
-        " WHERE sort != 2 GROUP BY organization, application_id, run LIMIT {limit:UInt32}"
+        " WHERE sort != 2 GROUP BY organization, application_id, run"
+        " ORDER BY organization, application_id, one DESC"
+        " LIMIT {runs:UInt32} BY organization, application_id LIMIT {limit:UInt32}"
     )
 
 
@@ -155,7 +159,7 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
     past = at + timedelta(microseconds=1)
     stretches = [stretch for app in apps for stretch in stretches_of(app, hours[app], past)]
     for some in _some(stretches):
-        values = _values(some) | {"apart": APART // timedelta(hours=1), "limit": LIMITS.rows}
+        values = _values(some) | {"apart": APART // timedelta(hours=1), "runs": MAX_RUNS, "limit": LIMITS.rows}
         for organization, application, one, other, accepted, tries in store.query(runs_sql(len(some)), values, LIMITS):
             first, last = _fields(one), _fields(other)
             run = Attempts(Place(first[0], first[2]), Place(last[0], last[2]), bool(accepted), tries, first[3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -107,8 +107,11 @@ class IntegrationDetail(IntegrationHealth):
     """The same with its troubles and whom the last one holds up."""
 
     at: datetime
-    episodes: list[CredentialTrouble] = Field(description="The latest first.")
+    episodes: list[CredentialTrouble] = Field(description="The latest first; at most five hundred.")
     stuck: list[StuckSubject] = Field(description="The latest refusal first; at most a hundred.")
+
+
+MAX_EPISODES: Final = 500
 
 
 def told(report: Report) -> dict[str, Any]:
@@ -135,7 +138,7 @@ def told(report: Report) -> dict[str, Any]:
 
 def told_whole(report: Report, stuck: list[Stuck], at: datetime) -> dict[str, Any]:
     """The same as `IntegrationDetail` has it."""
-    episodes = [_trouble(trouble) for trouble in reversed(report.health.troubles)]
+    episodes = [_trouble(trouble) for trouble in report.health.troubles[: -MAX_EPISODES - 1 : -1]]
     return {**told(report), "at": at, "episodes": episodes, "stuck": stuck}
 
 

@@ -12,6 +12,7 @@ from producers.simulation import Organisation
 from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import HOUR, MINUTE
 from producers.simulation.truth import Episode, instant
+from queries import integration_marks
 from queries.integration_health import Attempts, Change, End, Mark, Place, State, fold
 from queries.integration_marks import (
     APART,
@@ -250,6 +251,14 @@ def test_of_endless_trouble_the_latest_is_read() -> None:
     found = stretches_of(app, times, end)
     assert (len(found), found[-1].begin) == (MAX_STRETCHES, times[-1])
     assert gaps_of(app, found, end)[0].begin == found[0].end
+
+
+def test_of_turns_without_end_the_latest_are_told(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integration_marks, "MAX_RUNS", 4)
+    trail.insert(*(failed(minute) if minute % 2 else attempt(minute) for minute in range(10)))
+    app = own_app(trail)
+    troubles = fold(read_marks(trail.store, [app], when(9))[app], "", when(9)).troubles
+    assert [trouble.start.at for trouble in troubles] == [when(7), when(9)]
 
 
 def test_of_several_organizations_each_has_its_own(trail: Trail) -> None:
