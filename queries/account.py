@@ -99,6 +99,8 @@ class Account:
     last_outcome: str = ""
     last_cause: str = ""
     last_detail: str = ""
+    subject_id: str = ""
+    """Of which id of the person, where a person is read: each id has accounts of its own."""
     changes: list[Change] = field(default_factory=list)
     """Every change of both states, those of one view in order; only where they were asked for."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from heapq import merge
 from typing import Any, Final, NamedTuple
 
 from queries.account import Account
 from queries.bindings import BINDING_COLUMNS, NO_BINDINGS, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
-from queries.folding import Row, in_force
+from queries.folding import Row, in_force, place_of
 from queries.lifecycle import Fold, fold
 from queries.people import Person
 from queries.selection import IN_FORCE
@@ -63,20 +64,25 @@ def read_history(
 ) -> History:
     """A page of at most `limit` steps between two times. Raises `BadUsage` for a foreign cursor.
 
-    Every page is folded from the first event to the last, so that what it retries, and what ended it, is known;
-    no more than `BATCH` events are held at once.
+    All ids of the person count, each with accounts of its own. Every page is folded from the first event to the
+    last, so that what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once.
     """
-    question = f"lifecycle {person.organization} {person.subject_id}"
+    people = [person._replace(subject_id=own) for own in person.subject_ids or (person.subject_id,)]
+    question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people)))
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:
         since, until = after.since, after.until
-    folding = Fold(
-        read_bindings(store, person.organization, person.subject_id, until), read_memberships(store, person, until)
-    )
+    folds = {
+        one.subject_id: Fold(
+            read_bindings(store, one.organization, one.subject_id, until), read_memberships(store, one, until)
+        )
+        for one in people
+    }
     page: list[Step] = []
     more = False
-    for row in read_events(store, person, since, until):
-        step = folding.add(row)
+    for own, row in _together(store, people, since, until):
+        step = folds[own].add(row)
+        step.subject_id = own
         if after is not None and (step.occurred_at, step.event_id.int) <= (after.at, after.id.int):
             continue
         if len(page) < limit:
@@ -86,9 +92,27 @@ def read_history(
     last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until) if more else None
     return History(
         page,
-        folding.accounts() if after is None else None,
+        _accounts(folds) if after is None else None,
         encode_cursor(last, question) if last is not None else None,
     )
+
+
+def _together(store: Store, people: Sequence[Person], since: datetime, until: datetime) -> Iterator[tuple[str, Row]]:
+    """The events of several ids in one order, each with its id."""
+
+    def of(one: Person) -> Iterator[tuple[str, Row]]:
+        return ((one.subject_id, row) for row in read_events(store, one, since, until))
+
+    return merge(*map(of, people), key=lambda item: place_of(item[1]))
+
+
+def _accounts(folds: Mapping[str, Fold]) -> list[Account]:
+    found = []
+    for own, folding in folds.items():
+        for account in folding.accounts():
+            account.subject_id = own
+            found.append(account)
+    return sorted(found, key=lambda account: (account.application, account.application_id))  # ids in their order
 
 
 _BINDING: Final = ", ".join((*BINDING_COLUMNS, "version", "fingerprint"))

@@ -47,6 +47,8 @@ class Step:
     """What set the attempt off; the acts of the directory themselves have none."""
     superseded_by: UUID | None = None
     """Of a failed attempt that is not tried again: the event that something else came to be wanted by."""
+    subject_id: str = ""
+    """Under which id of the person, where a person is read."""
 
 
 def step_of(row: Row) -> Step:

@@ -117,11 +117,13 @@ class Step(Answer):
     superseded_by: UUID | None = Field(
         description="Of a failed attempt that was not tried again: the event that something else came to be wanted by."
     )
+    subject_id: str = Field(description="Under which id of the person.")
 
 
 class Account(Answer):
     """Where the person stands in one application, as far as the log tells."""
 
+    subject_id: str = Field(description="Of which id of the person: each has accounts of its own.")
     application_id: str
     application: str
     intended: str = Field(description="What the directory wants it to be: absent, active, inactive, deleted, unknown.")
@@ -158,7 +160,6 @@ class Exposure(Account):
     """An account that was meant to be closed and is not confirmed closed."""
 
     organization: str
-    subject_id: str
     person: str
 
 

@@ -122,8 +122,8 @@ def exposures(
 def exposure_answer(exposure: Exposure) -> Answer:
     """As the API tells it."""
     return {
+        **_account(exposure.account),
         "organization": exposure.organization,
         "subject_id": exposure.subject_id,
         "person": exposure.person,
-        **_account(exposure.account),
     }

@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 
 from queries import people
+from queries.histories import read_history
 from queries.identities import identify
+from queries.lifecycle import Account, Step
 from queries.people import MAX_IDS, Ambiguous, Unknown, find_person, organization_of_ids, read_person
 from schemas.errors import BadUsage
 from schemas.identity import IdentityDecision, seal_decision
@@ -87,6 +89,26 @@ def test_of_very_many_events_the_first_and_the_last_of_each_kind_tell(
     found = read_person(trail.store, trail.organization, "ana.costa")
     assert found.person.subject_ids == (ANA, BEN)
     assert found.known.lives[ANA].first_seen == when(0)
+
+
+@pytest.mark.parametrize("limit", [3, 100])
+def test_a_lifecycle_is_of_all_ids_of_the_person(trail: Trail, limit: int) -> None:
+    trail.insert(*STORY)
+    ana = find_person(trail.store, trail.organization, BEN)
+    steps: list[Step] = []
+    accounts: list[Account] = []
+    cursor = None
+    while True:
+        page = read_history(trail.store, ana, when(-60), when(600), cursor, limit)
+        steps += page.steps
+        accounts += page.accounts or []
+        cursor = page.next
+        if cursor is None:
+            break
+    assert [step.subject_id for step in steps] == [ANA] * 13 + [BEN] * 3
+    assert [step.occurred_at for step in steps] == sorted(step.occurred_at for step in steps)
+    told = [(account.application, account.subject_id, account.state) for account in accounts]
+    assert told == [("slack", ANA, "closed"), ("statsig", ANA, "open"), ("statsig", BEN, "open")]
 
 
 @pytest.mark.parametrize(
