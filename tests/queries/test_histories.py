@@ -129,8 +129,10 @@ def test_the_store_and_the_fold_agree_on_copies(trail: Trail) -> None:
     )
     found = read_history(trail.store, ines_of(trail), *RANGE)
     told = fold(rows)
-    for one in (*told.steps, *told.accounts):
-        one.subject_id = str(INES["id"])
+    for step in told.steps:
+        step.subject_id = str(INES["id"])
+    for account in told.accounts:
+        account.subject_id = str(INES["id"])
     assert (found.steps, found.accounts) == told
 
 
