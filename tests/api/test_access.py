@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID, uuid4
 
 import httpx
@@ -42,14 +43,7 @@ async def test_no_route_but_health_and_the_document_works_without_a_token(api: h
     for path, operations in document["paths"].items():
         if path in OPEN:
             continue
-        url = path.format(
-            event_id=uuid4(),
-            letter_id=uuid4(),
-            token_id=uuid4(),
-            incident_id=uuid4().hex,
-            application="miro",
-            job="rebuild",
-        )
+        url = re.sub(r"\{(\w+)\}", lambda name: uuid4().hex if name[1].endswith("_id") else "anybody", path)
         for method, operation in operations.items():
             assert operation["security"] == [{"token": []}], path
             for headers in ({}, {"Authorization": "Bearer idt_wrong"}, {"Authorization": f"Basic {ADMIN}"}):
