@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bench import emitter, feed, sink
+from bench import emitter, feed, rebuild, sink
 from idtrail.logs import configure_logs
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -22,6 +22,7 @@ async def main() -> None:
         finally:
             await broker.stop()
     await sink.main(200_000)
+    await rebuild.main(200_000)
     await feed.main(feed.Load())
 
 

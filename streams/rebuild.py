@@ -173,6 +173,7 @@ class Rebuild:
         async def reached(next_offsets: Mapping[Place, int]) -> None:
             filled = sum(at - begins[place] for place, at in next_offsets.items())
             await self._save(next={**self.state.next, **next_offsets}, done=done + filled, total=done + missing)
+            self._checkpoint("reached")
 
         await replay.each(begins, ends, insert, reached)
         return missing > CLOSE_RECORDS
@@ -181,7 +182,7 @@ class Rebuild:
         before = self.state.step
         if before is Step.FILLING:
             await self._save(step=Step.FOLDING)
-        await asyncio.to_thread(fold_windows, store, since, lambda copies: None)
+        await asyncio.to_thread(fold_windows, store, since)
         for number, application in enumerate(await asyncio.to_thread(touched_applications, store, since)):
             token = f"rebuild:{self.state.owner}:{before}:{number}"
             await asyncio.to_thread(fold_incidents, store, application, token)

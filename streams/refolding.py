@@ -5,7 +5,7 @@ Windows are counted by ClickHouse itself, as `streams.windows.fold` counts them;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA, batch
@@ -31,28 +31,27 @@ _APPLICATIONS: Final = (
 )
 
 
-def fold_windows(store: Store, since: Mapping[Place, int], progress: Callable[[int], None]) -> None:
-    """Count the windows of the days that hold an event behind these offsets. `progress` is told how many copies."""
+def fold_windows(store: Store, since: Mapping[Place, int]) -> None:
+    """Count the windows of the days that hold an event behind these offsets; without any, of all days."""
     condition, parameters = _behind(since)
     touched = _TOUCHED.format(since=condition) if any(since.values()) else "1"
     days = store.query(_DAYS.format(counted=COUNTED, touched=touched), parameters, BULK_LIMITS)
-    for some, copies in days_at_once(days):
+    for some in days_at_once(days):
         store.command(windows_sql(TRUST_STEP), {"days": some})
-        progress(copies)
 
 
-def days_at_once(days: Sequence[tuple[str, int]]) -> Iterator[tuple[list[str], int]]:
-    """The days, with their copies, that one statement can fold: few copies, few months."""
+def days_at_once(days: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """The days that one statement can fold: few copies, few months."""
     some: list[str] = []
     copies = 0
     for day, count in days:
         if some and (copies + count > COPIES_AT_ONCE or len({one[:7] for one in (*some, day)}) > MAX_MONTHS):
-            yield some, copies
+            yield some
             some, copies = [], 0
         some.append(day)
         copies += count
     if some:
-        yield some, copies
+        yield some
 
 
 def touched_applications(store: Store, since: Mapping[Place, int]) -> list[Application]:

@@ -1,0 +1,88 @@
+"""A rebuild, from the log to exchanged tables, and a verification, with what each step takes.
+
+python -m bench.rebuild [EVENTS]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+
+from bench.sink import HORIZON, fresh_store, records, topics_of
+from idtrail.stack.jars import verified_jars
+from idtrail.stack.jvm import java_executable
+from idtrail.stack.kafka import LocalKafka
+from queries.migrate import Deployment
+from schemas.kafka import KafkaConnection
+from streams.rebuild import Rebuild
+from streams.sink import Sink, SinkOptions, collect_rarely
+from streams.verify import Verification
+from streams.writer import StoreWriter
+
+
+async def main(count: int) -> None:
+    collect_rarely()
+    decoders = min(4, os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as directory:
+        broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
+        await broker.start()
+        connection = KafkaConnection(broker.bootstrap)
+        store = fresh_store(Path(directory, "engine"))
+        try:
+            topics = await topics_of(connection, records(count, fresh=False))
+            options = SinkOptions(topics=topics, group=f"sink-{topics[0]}", horizon=HORIZON)
+            sink = Sink(connection, StoreWriter(store, 60, events=topics[0], dead_letters=topics[1]), options)
+            began = time.perf_counter()
+            running = asyncio.create_task(sink.run())
+            while sink.stored < count:
+                await asyncio.wait([running], timeout=0.05)
+                if running.done():
+                    running.result()
+            alone = count / (time.perf_counter() - began)
+            print(f"{count:,} events, {os.cpu_count()} cores; the sink alone: {alone:,.0f}/s")
+            steps: list[tuple[str, float]] = [("", time.perf_counter())]
+            cpu = _cpu()
+            rebuild = Rebuild(
+                connection,
+                store,
+                Deployment("embedded", synced=False),
+                options,
+                decoders=decoders,
+                code="bench",
+                checkpoint=lambda point: steps.append((point, time.perf_counter())),
+            )
+            await rebuild.run(accept_loss=False)
+            for (_, before), (name, after) in pairwise(steps):
+                if name != "exchanged":
+                    print(f"  {name:<10} {after - before:>7.2f} s")
+            seconds = steps[-1][1] - steps[0][1]
+            filled = dict(steps)["filled"] - dict(steps)["made"]
+            print(f"rebuild {count / seconds:,.0f}/s in all; filling {count / filled:,.0f}/s by {decoders} decoders")
+            print(f"  {(_cpu() - cpu) / count * 1e6:.0f} us of CPU an event, here and in the children that ended")
+            began = time.perf_counter()
+            report = await Verification(connection, store, options, decoders=decoders).run()
+            assert report["sound"], report["found"]
+            print(f"verify {count / (time.perf_counter() - began):,.0f}/s")
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+        finally:
+            store.close()
+            await broker.stop()
+
+
+def _cpu() -> float:
+    times = psutil.Process().cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))
