@@ -84,5 +84,6 @@ async def test_a_name_of_several_names_them_and_one_of_nobody_is_not_found(
     trail.insert(*(attempt(number, application={"id": f"z{number}", "name": "zoom"}) for number in range(2)))
     answer = await api.get(f"{PATH}/zoom", headers=using())
     assert assert_problem(answer, 409)["candidates"] == ["z0", "z1"]
-    assert_problem(await api.get(f"{PATH}/miro", headers=using()), 404)
+    for asked, detail in (("miro", "no integration 'miro'"), ("zom", "no integration 'zom'; near: zoom")):
+        assert assert_problem(await api.get(f"{PATH}/{asked}", headers=using()), 404)["detail"] == detail
     assert (await get(api, f"{PATH}/z1", using()))["state"] == "healthy"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 from typing import NamedTuple
 
 import pytest
@@ -251,6 +253,19 @@ def test_of_endless_trouble_the_latest_is_read() -> None:
     found = stretches_of(app, times, end)
     assert (len(found), found[-1].begin) == (MAX_STRETCHES, times[-1])
     assert gaps_of(app, found, end)[0].begin == found[0].end
+
+
+def test_repeats_in_any_order_change_nothing(trail: Trail) -> None:
+    events = [attempt(1), failed(2), failed(3), failed(4, "idm_integration_reauth"), attempt(6), failed(7), failed(8)]
+    log = [trail.log(raw) for raw in events]
+    trail.insert(*log)
+    app = own_app(trail)
+    first = read_marks(trail.store, [app], when(9))[app]
+    again = [replace(record, offset=record.offset + 1_000_000) for record in log]
+    Random(5).shuffle(again)
+    for record in again:
+        trail.insert(record)
+    assert fold(read_marks(trail.store, [app], when(9))[app], "", when(9)) == fold(first, "", when(9))
 
 
 def test_of_turns_without_end_the_latest_are_told(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
