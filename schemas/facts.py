@@ -78,18 +78,13 @@ _NOTHING = End("", "")
 def facts(event: Event) -> Facts:
     """Everything that can be read off one event."""
     event_type = type_of(event)
-    found = _facts(event, event_type)
-    return _connecting(event, found) if type(event) is AssociationChange else found
-
-
-def _facts(event: Event, event_type: str) -> Facts:
     found = verdict(event, event_type)
     own, own_type, name, email = subject(event)
     if not email and event.kind is Kind.USER:
         email = _changed_email(event)
     application = event.application
     actor = event.initiated_by
-    return Facts(
+    told = Facts(
         event_type,
         event.kind.value,
         event.action,
@@ -116,6 +111,7 @@ def _facts(event: Event, event_type: str) -> Facts:
         "",
         "",
     )
+    return _connecting(event, told) if type(event) is AssociationChange else told
 
 
 def _connecting(event: AssociationChange, found: Facts) -> Facts:
@@ -167,7 +163,7 @@ def subject(event: Event) -> Subject:
 
 def _subject(event: Event) -> Subject:
     resource, kind = event.resource, event.kind
-    if kind is Kind.OTHER and type(event) is AssociationChange:
+    if type(event) is AssociationChange:
         connected = association_in(event.association)
         if connected is not None:
             return _connected(connected)
