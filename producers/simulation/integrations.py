@@ -158,7 +158,10 @@ class Integrations:
         event = self.world.journal.directory(
             at, "association_change", actor, association=association("remove", group, app.id, "APPLICATION", app.name)
         )
-        for place, account in enumerate(self._accounts(app)):
+        accounts = self._accounts(app)
+        lost = [each.subject.id for each in accounts if (each.intended, each.confirmed) == (ACTIVE, ACTIVE)]
+        self.world.truth.take_away("deactivations", app.id, at, event.event_id, lost)
+        for place, account in enumerate(accounts):
             if account.intended == ACTIVE:
                 self.people.revoke(at, account, actor, event.event_id, at + SECOND + place * 250 * MILLISECOND)
         bound = account_of(group, app)
@@ -167,7 +170,10 @@ class Integrations:
         return event
 
     def _delete_all(self, at: int, app: Application, actor: Admin) -> None:
-        for place, account in enumerate(self._accounts(app)):
+        accounts = self._accounts(app)
+        known = [each.subject.id for each in accounts if each.confirmed in (ACTIVE, INACTIVE)]
+        self.world.truth.take_away("deletions", app.id, at, None, known)
+        for place, account in enumerate(accounts):
             if account.confirmed in (ACTIVE, INACTIVE):
                 self.world.truth.intend(account, DELETED, at, None)
                 self.pushes.send(at + place * 250 * MILLISECOND, account, DELETE, actor, None)

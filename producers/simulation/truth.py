@@ -4,6 +4,7 @@ The oracle of the tests. It knows the simulation, never the code under test.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -102,6 +103,21 @@ class Episode:
 
 
 @dataclass(slots=True)
+class MassChange:
+    """Many accounts of one application taken away at once, and not by chance.
+
+    kind: deactivations or deletions. acts: ids of the events that decided it; empty where none is logged.
+    subjects: ids of those whose accounts were to be closed, as far as the log knows them to have one.
+    """
+
+    kind: str
+    application_id: str
+    at: int
+    acts: list[str] = field(default_factory=list)
+    subjects: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Leaver:
     """Somebody suspended and not taken back since. `event_id` is the directory's user_update to SUSPENDED."""
 
@@ -121,6 +137,7 @@ class Truth:
     set_off: by the id of an attempt, what it was made for.
     superseded: failed attempts that were to be tried again and were not, by id, with the event that overtook them.
     integrations: when they were activated and deactivated: (application id, at, whether it is active).
+    mass_changes: what giving up an application takes away, in order.
     """
 
     recording: bool = True
@@ -128,6 +145,7 @@ class Truth:
     set_off: dict[str, SetOff] = field(default_factory=dict)
     superseded: dict[str, str | None] = field(default_factory=dict)
     integrations: list[tuple[str, int, bool]] = field(default_factory=list)
+    mass_changes: list[MassChange] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
     leavers: dict[str, Leaver] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -171,6 +189,18 @@ class Truth:
     def integrate(self, application_id: str, at: int, active: bool) -> None:
         if self.recording:
             self.integrations.append((application_id, at, active))
+
+    def take_away(self, kind: str, application_id: str, at: int, event_id: str | None, subjects: Iterable[str]) -> None:
+        """These accounts of the application, and others by the same kind of decision at that instant."""
+        if not self.recording:
+            return
+        latest = self.mass_changes[-1] if self.mass_changes else None
+        if latest is None or (latest.kind, latest.application_id, latest.at) != (kind, application_id, at):
+            latest = MassChange(kind, application_id, at)
+            self.mass_changes.append(latest)
+        latest.subjects.update(dict.fromkeys(subjects))
+        if event_id is not None:
+            latest.acts.append(event_id)
 
     def confirm(self, account: Account, state: str, at: int, event_id: str | None) -> None:
         if account.confirmed != state or state == ABSENT:

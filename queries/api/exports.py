@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import event_models, finding_models, incident_models
+from queries.api import event_models, finding_models, found, incident_models
 from queries.api.access import Given, Organization
 from queries.api.context import Context
 from queries.api.findings import exposure_answer
@@ -23,6 +23,7 @@ from queries.events import list_events
 from queries.exports.archive import archive
 from queries.exports.form import Format
 from queries.exports.formats import Row, columns_of, encode
+from queries.findings import list_findings
 from queries.histories import list_exposures
 from queries.incidents import list_incidents
 from schemas.errors import BadUsage
@@ -61,11 +62,22 @@ async def incidents(context: Given, chosen: AskedIncidents, format: Form = Forma
 async def exposures(context: Given, organization: Organization, format: Form = Format.NDJSON) -> StreamingResponse:
     """Accounts that were meant to be closed and are not confirmed closed, the longest open first."""
 
-    def found(cursor: str | None) -> tuple[list[Any], None]:
+    def listed(cursor: str | None) -> tuple[list[Any], None]:
         return [exposure_answer(each) for each in list_exposures(context.store, organization).open], None
 
-    rows = _rows(found, finding_models.Exposure)
+    rows = _rows(listed, finding_models.Exposure)
     return await _file(context, "exposures", format, finding_models.Exposure, rows, {"organization": organization})
+
+
+@router.get("/findings", response_class=StreamingResponse, responses=_ZIP)
+async def findings(context: Given, asked: found.AskedFindings, format: Form = Format.NDJSON) -> StreamingResponse:
+    """Findings of a time range, the latest first."""
+
+    def listed(cursor: str | None) -> tuple[list[Any], None]:
+        return found.told_all(context.store, list_findings(context.store, asked)), None
+
+    rows = _rows(listed, found.Finding)
+    return await _file(context, "findings", format, found.Finding, rows, asdict(asked))
 
 
 def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:

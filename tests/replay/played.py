@@ -72,7 +72,11 @@ class Played:
 
 def play(seed: int, *, people: int = 41, days: float = 30, story: bool = True, oddities: float = 0.0) -> Played:
     """Plays to the end."""
-    organisation = Organisation(seed, people, 6, days, story=story, oddities=oddities)
+    return play_out(Organisation(seed, people, 6, days, story=story, oddities=oddities))
+
+
+def play_out(organisation: Organisation) -> Played:
+    """Plays this one to the end."""
     rows, ids = [], {}
     for simulated in organisation:
         event = parse(simulated.raw)

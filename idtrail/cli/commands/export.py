@@ -31,6 +31,7 @@ class What(StrEnum):
     EVENTS = "events"
     INCIDENTS = "incidents"
     EXPOSURES = "exposures"
+    FINDINGS = "findings"
 
 
 _RANGE: Final = {"since", "until", "cause", "application", "subject"}
@@ -38,6 +39,7 @@ _TAKES: Final = {
     What.EVENTS: _RANGE | {"type", "outcome", "actor", "text"},
     What.INCIDENTS: _RANGE | {"state"},
     What.EXPOSURES: set[str](),
+    What.FINDINGS: {"since", "until", "application", "kind"},
 }
 """Which filters each list knows."""
 
@@ -52,6 +54,7 @@ def export(
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
     outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
     state: Annotated[list[str] | None, typer.Option(help="Of incidents: open, regressed, quiet, resolved.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Of findings, such as mass_deletions.")] = None,
     cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
     subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
@@ -62,6 +65,7 @@ def export(
     """Write a whole list into a ZIP file, with a manifest: filters, number of rows, SHA-256."""
     given: dict[str, Any] = {
         "since": since, "until": until, "type": event_type, "outcome": outcome, "state": state, "cause": cause,
+        "kind": kind,
         "application": app_name, "subject": subject, "actor": actor, "text": text,
     }  # fmt: skip
     filters = {name: value for name, value in given.items() if value}

@@ -1,0 +1,184 @@
+"""Routes about findings: what the events prove together and none tells alone, and the way back from a mass change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, Field
+
+from queries import finding as values
+from queries.api.access import Given, Organization
+from queries.api.models import Answer
+from queries.api.parameters import Name, Since, Until, time_range
+from queries.finding import EVIDENCE, MASS
+from queries.findings import NAMED, Asked, find_finding, list_findings, names
+from queries.store import Store
+
+router = APIRouter(prefix="/api/v1", tags=["findings"])
+
+
+class Act(BaseModel):
+    """What set it off."""
+
+    kind: str = Field(description="directory, membership, binding or integration.")
+    event_id: UUID | None = Field(description="Of several acts the first.")
+    event_type: str
+    at: datetime
+    actor: str = Field(description="Empty where several did it, or nobody is told.")
+    text: str
+
+
+class FindingSubject(BaseModel):
+    """A person or group that it is about."""
+
+    subject_id: str
+    name: str
+
+
+class Finding(BaseModel):
+    """Something that the events prove, or make likely."""
+
+    id: str
+    kind: str = Field(description="See docs/findings.md.")
+    organization: str
+    application_id: str
+    application: str
+    since: datetime
+    until: datetime
+    sure: str = Field(description="`certain` or `likely`.")
+    text: str
+    people: int = Field(description="How many people or groups it is about.")
+    accepted: int = Field(description="Of these, how many changes were accepted.")
+    usual: int | None = Field(description="Of mass changes: the usual busiest hour; null: not known yet.")
+    threshold: int = Field(description="Of mass changes: from how many in an hour on it is one.")
+    act: Act | None = Field(description="Null: the log tells of nothing that did.")
+    attributes: list[str]
+    subjects: list[FindingSubject] = Field(description=f"The first {NAMED}.")
+    evidence: list[UUID] = Field(description=f"The events that prove it, in order; the first {EVIDENCE}.")
+    events: int = Field(description="How many events prove it.")
+    next: str = Field(description="What to do.")
+
+
+class Findings(BaseModel):
+    """The latest first."""
+
+    since: datetime = Field(description="The range that was looked at.")
+    until: datetime
+    items: list[Finding]
+    total: int = Field(description="How many there are, beyond the limit too.")
+
+
+class Standing(Answer):
+    """An account of the finding."""
+
+    subject_id: str
+    name: str
+    was: str = Field(description="One minute before: `active`, `inactive` and so on; of a group `member`.")
+    now: str
+
+
+class RestoreStep(Answer):
+    """One step of the way back."""
+
+    do: str = Field(description="See docs/findings.md.")
+    subject_id: str = Field(description="The person or group; of `bind_group` and `activate_integration` the app.")
+    name: str
+    group_id: str
+    group: str
+    because: UUID = Field(description="The event that it undoes.")
+
+
+class FindingDetail(Finding):
+    """One finding whole. Its lists are cut nowhere."""
+
+    accounts: list[Standing]
+    restore: list[RestoreStep] = Field(description="In order; empty where nothing is to be undone.")
+
+
+def asked_findings(
+    context: Given,
+    organization: Organization,
+    since: Since = "30d",
+    until: Until = None,
+    application: Name = "",
+    kind: Annotated[list[values.Kind] | None, Query(description="Any of them.", max_length=50)] = None,
+) -> Asked:
+    """What the parameters ask for."""
+    begin, end, _ = time_range(since, until, context.clock())
+    return Asked(organization, begin, end, application, tuple(kind or ()))
+
+
+AskedFindings = Annotated[Asked, Depends(asked_findings)]
+
+
+@router.get("/findings", response_model=Findings)
+def findings(context: Given, asked: AskedFindings, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
+    """What the events of a time range prove together: mass changes of an application's accounts."""
+    found = list_findings(context.store, asked)
+    told = told_all(context.store, found[:limit])
+    return {"since": asked.since, "until": asked.until, "items": told, "total": len(found)}
+
+
+@router.get("/findings/{finding}", response_model=FindingDetail)
+def finding(
+    context: Given,
+    asked: AskedFindings,
+    finding: Annotated[str, Path(min_length=4, max_length=16, description="Its id, or how that begins.")],
+) -> dict[str, Any]:
+    """One of them with everybody it is about, and the steps that undo it."""
+    whole = find_finding(context.store, asked, finding)
+    people = {one.subject_id: one.name for one in whole.stood}
+    return {
+        **_told(whole.finding, people),
+        "subjects": [{"subject_id": own, "name": people.get(own, "")} for own in whole.finding.subjects],
+        "evidence": whole.finding.events,
+        "accounts": whole.stood,
+        "restore": whole.steps,
+    }
+
+
+def told_all(store: Store, found: Sequence[values.Finding]) -> list[dict[str, Any]]:
+    """As the API tells them."""
+    known = names(store, found)
+    return [_told(one, known) for one in found]
+
+
+def _told(found: values.Finding, known: dict[str, str]) -> dict[str, Any]:
+    act = found.act
+    return {
+        "id": found.id,
+        "kind": found.kind.value,
+        **found.app._asdict(),
+        "since": found.since,
+        "until": found.until,
+        "sure": found.sure,
+        "text": found.text,
+        "people": len(found.subjects),
+        "accepted": found.accepted,
+        "usual": found.usual,
+        "threshold": found.threshold,
+        "act": act
+        and {
+            **act.because._asdict(),
+            "event_type": act.event_type,
+            "at": act.at,
+            "actor": act.actor,
+        },
+        "attributes": list(found.attributes),
+        "subjects": [{"subject_id": own, "name": known.get(own, "")} for own in found.subjects[:NAMED]],
+        "evidence": list(found.events[:EVIDENCE]),
+        "events": len(found.events),
+        "next": next_of(found),
+    }
+
+
+def next_of(found: values.Finding) -> str:
+    """What to do about it."""
+    if found.kind in MASS:
+        whom = f"ask {found.act.actor}" if found.act and found.act.actor else "ask the administrators"
+        return f"{whom} whether it was meant; if not: idtrail findings {found.id[:8]} has the steps back, in order"
+    raise AssertionError(found.kind)

@@ -1,0 +1,159 @@
+"""What findings are made of, read from the store: of a few applications within a time range, each table by its key."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from queries.bindings import ACTIVATED, BINDING_COLUMNS, GROUP_DELETED
+from queries.finding import App
+from queries.folding import Row
+from queries.mass_changes import LITTLE, Bound, History, bound_at
+from queries.selection import IN_FORCE
+from queries.step import COLUMNS
+from queries.store import BULK_LIMITS, Limits, Store
+from schemas.times import EARLIEST, to_microseconds
+
+APPS_AT_ONCE: Final = 20
+SUBJECTS_AT_ONCE: Final = 200
+LIMITS: Final = Limits(seconds=60, rows=200_000)
+"""Rows of `APPS_AT_ONCE` applications; a question that needs more is refused, and has to be narrowed."""
+
+_ATTEMPT: Final = (
+    "event_id, occurred_at, version, fingerprint, time_quality, event_type, kind, action, outcome, subject_id,"
+    " application_id, actor_name"
+)
+_OWN: Final = "organization = {organization:String}"
+_OF_APPS: Final = f"{_OWN} AND application_id IN {{applications:Array(String)}}"
+_RANGE: Final = (
+    "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
+    " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+)
+_BEST: Final = f" ORDER BY event_id, {IN_FORCE} DESC LIMIT 1 BY event_id"
+_CLOSING: Final = "(action IN ('deprovision', 'delete') OR kind = 'integration')"
+
+CLOSINGS_SQL: Final = (
+    f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM attempts_by_application"
+    f" WHERE {_OF_APPS} AND {_RANGE} AND event_id IN"
+    f" (SELECT event_id FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE} AND {_CLOSING}){_BEST})"
+    f" WHERE time_quality = 'ok' AND {_CLOSING} ORDER BY occurred_at, event_id LIMIT {{limit:UInt32}}"
+)
+"""What was closed, and what configured the integration."""
+BEGUN_SQL: Final = (
+    "SELECT application_id, min(occurred_at) FROM attempts_by_application"
+    f" WHERE {_OF_APPS} AND time_quality = 'ok' AND kind != 'integration'"
+    " GROUP BY application_id LIMIT {limit:UInt32}"
+)
+PEOPLE_SQL: Final = (
+    f"SELECT uniqExact(subject_id) FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE} AND kind = 'user'"
+)
+
+_ASSOCIATION: Final = ", ".join(
+    {"event_type": "'association_change' AS event_type"}.get(column, column)
+    for column in (*BINDING_COLUMNS, "version", "fingerprint")
+) + ", 'other' AS kind, CAST([], 'Array(String)') AS changed"  # fmt: skip
+BOUND_SQL: Final = (
+    f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {_OF_APPS}"
+    f" AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC'){_BEST})"
+    " WHERE outcome != 'failure' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
+)
+"""Bindings of groups to applications, ever until then."""
+REMOVED_SQL: Final = (
+    f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {_OWN} AND application_id = ''"
+    f" AND group_id IN {{groups:Array(String)}} AND {_RANGE}{_BEST})"
+    " WHERE action = 'remove' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
+)
+"""Removals of people from some groups."""
+_HISTORY: Final = ", ".join(dict.fromkeys((*COLUMNS, *BINDING_COLUMNS, "version", "fingerprint", "subject_name")))
+THEIRS_SQL: Final = (
+    f"SELECT {_HISTORY} FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
+    f" AND {_RANGE} AND event_type != 'sso_auth' LIMIT {{limit:UInt32}}"
+)
+"""Every copy of what is about some people, groups or applications."""
+
+
+def read_closings(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[App, list[Row]]:
+    """What `mass_changes` is told of, by application of one organization: closing attempts, activations, removals of
+    people from groups that were bound to it."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    values = _values(apps, since, until)
+    for row in store.query_dicts(CLOSINGS_SQL, values, LIMITS):
+        found[row["application_id"]].append(row)
+    bound = read_bound(store, apps, until)
+    bindings = bindings_of(row for rows in bound.values() for row in rows)
+    for row in store.query_dicts(REMOVED_SQL, values | {"groups": sorted(bindings)}, LIMITS) if bindings else ():
+        for application in bound_at(bindings[row["group_id"]], row["occurred_at"]):
+            found[application].append(row)
+    return {app: found[app.application_id] for app in apps}
+
+
+def bindings_of(rows: Iterable[Row]) -> dict[str, list[Bound]]:
+    """In order, by group."""
+    found: dict[str, list[Bound]] = defaultdict(list)
+    for row in rows:
+        found[row["group_id"]].append(Bound(row["occurred_at"], row["application_id"], row["action"] == "add"))
+    for own in found.values():
+        own.sort(key=lambda one: one.at)
+    return found
+
+
+def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, list[Row]]:
+    """The bindings of groups to these applications, ever until then."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in store.query_dicts(BOUND_SQL, _values(apps, EARLIEST, until), LIMITS):
+        found[row["application_id"]].append(row)
+    return found
+
+
+def read_history(store: Store, app: App, since: datetime) -> History:
+    """What the application is measured by, in what is read from `since` on."""
+    begun = begins(store, [app]).get(app.application_id, since)
+    if begun < since:
+        return History(begun, 0)
+    ((people,),) = store.query(PEOPLE_SQL, _values([app], begun, begun + LITTLE))
+    return History(begun, people)
+
+
+def begins(store: Store, apps: Sequence[App]) -> Mapping[str, datetime]:
+    """When each was first attempted."""
+    return dict(store.query(BEGUN_SQL, _values(apps, EARLIEST, EARLIEST)))
+
+
+def read_theirs(
+    store: Store, organization: str, subjects: Sequence[str], since: datetime, until: datetime
+) -> Iterable[list[Row]]:
+    """All events of some people, groups or applications, of so many at once."""
+    for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
+        some = list(subjects[start : start + SUBJECTS_AT_ONCE])
+        values: dict[str, Any] = {
+            "organization": organization,
+            "subjects": some,
+            "since": to_microseconds(since),
+            "until": to_microseconds(until),
+            "limit": BULK_LIMITS.rows,
+        }
+        yield store.query_dicts(THEIRS_SQL, values, BULK_LIMITS)
+
+
+def read_acts(store: Store, app: App, subjects: Sequence[str], since: datetime, until: datetime) -> list[Row]:
+    """What may have set a burst off: see `set_off`."""
+    bound = read_bound(store, [app], until)[app.application_id]
+    groups = sorted({row["group_id"] for row in bound})
+    acts = [row for row in bound if since <= row["occurred_at"]]
+    for rows in read_theirs(store, app.organization, [app.application_id, *groups], since, until):
+        acts += [row for row in rows if row["kind"] == "integration" or row["event_type"] == GROUP_DELETED]
+    for rows in read_theirs(store, app.organization, subjects, since, until):
+        acts += [row for row in rows if row["kind"] == "other"]
+    return [row for row in acts if row["event_type"] != ACTIVATED]
+
+
+def _values(apps: Sequence[App], since: datetime, until: datetime) -> dict[str, Any]:
+    return {
+        "organization": apps[0].organization,
+        "applications": [app.application_id for app in apps],
+        "since": to_microseconds(since),
+        "until": to_microseconds(until),
+        "limit": LIMITS.rows,
+    }

@@ -1,0 +1,127 @@
+"""Findings of a time range, read application by application; and one of them whole, with the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from queries.because import PROMPT
+from queries.finding import App, Finding, Kind, in_order
+from queries.finding_rows import APPS_AT_ONCE, read_acts, read_bound, read_closings, read_history, read_theirs
+from queries.folding import Row
+from queries.incident_details import names_of
+from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
+from queries.restoring import Stood, Undo, ordered, stood_of, undo
+from queries.store import Store
+from schemas.errors import NotFound
+from schemas.times import EARLIEST, LATEST
+
+MOMENT: Final = timedelta(microseconds=1)
+MAX_APPS: Final = 1000
+NAMED: Final = 100
+"""Subjects of a finding whose names a list tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which findings."""
+
+    organization: str | None
+    since: datetime
+    until: datetime
+    """Those that began before, and ended at `since` or later."""
+    application: str = ""
+    """Id or name."""
+    kinds: tuple[Kind, ...] = ()
+
+
+class Whole(NamedTuple):
+    """One finding with everybody it is about, and how to undo it."""
+
+    finding: Finding
+    stood: list[Stood]
+    steps: list[Undo]
+
+
+_APPS: Final = (
+    "SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application"
+    " FROM integrations AS i WHERE {own} GROUP BY organization, application_id"
+    " HAVING {{application:String}} IN ('', application_id)"
+    " OR lowerUTF8(application) = lowerUTF8({{application:String}})"
+    " ORDER BY organization, application_id LIMIT {{limit:UInt32}}"
+)
+
+
+def apps_sql(organization: str | None) -> str:
+    """The applications by id or name."""
+    return _APPS.format(own="1" if organization is None else "organization = {organization:String}")
+
+
+def list_findings(store: Store, asked: Asked) -> list[Finding]:
+    """All of them, the latest first."""
+    found = [finding for apps in _some(store, asked) for finding in _of_apps(store, apps, asked)]
+    return in_order([finding for finding in found if not asked.kinds or finding.kind in asked.kinds])
+
+
+def _some(store: Store, asked: Asked) -> Iterator[list[App]]:
+    """Applications of one organization, so many at once."""
+    values: dict[str, Any] = {"application": asked.application, "limit": MAX_APPS}
+    if asked.organization is not None:
+        values["organization"] = asked.organization
+    rows = store.query(apps_sql(asked.organization), values)
+    for _, own in groupby(rows, key=lambda row: row[0]):
+        apps = [App(*row) for row in own]
+        for start in range(0, len(apps), APPS_AT_ONCE):
+            yield apps[start : start + APPS_AT_ONCE]
+
+
+def _of_apps(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:
+    since = max(asked.since - READ_BEFORE, EARLIEST)
+    for app, rows in read_closings(store, apps, since, asked.until).items():
+        if not rows:
+            continue
+        for finding in mass_changes(app, rows, read_history(store, app, since - LITTLE)):
+            if finding.until >= asked.since:
+                acts = read_acts(store, app, finding.subjects, finding.since - PROMPT, finding.until + MOMENT)
+                yield finding._replace(act=set_off(finding, acts))
+
+
+def find_finding(store: Store, asked: Asked, name: str) -> Whole:
+    """The one whose id begins so. Raises `NotFound`."""
+    found = [finding for finding in list_findings(store, asked) if finding.id.startswith(name.lower())]
+    if len(found) != 1:
+        several = "several findings begin" if found else "no finding in that time begins"
+        raise NotFound(f"{several} with {name[:32]!r}")
+    (finding,) = found
+    stood: list[Stood] = []
+    steps: list[Undo] = []
+    app = finding.app
+    acts = _acts_since(store, finding)
+    for rows in read_theirs(store, app.organization, finding.subjects, EARLIEST, LATEST):
+        told = {row["subject_id"] for row in rows}
+        part = stood_of(finding, told, rows)
+        stood += part
+        steps += undo(finding, part, rows, acts)
+    return Whole(finding, stood, ordered(steps))
+
+
+def _acts_since(store: Store, finding: Finding) -> list[Row]:
+    app = finding.app
+    acts = list(read_bound(store, [app], LATEST)[app.application_id])
+    for rows in read_theirs(store, app.organization, [app.application_id], EARLIEST, LATEST):
+        acts += [row for row in rows if row["kind"] == "integration"]
+    return acts
+
+
+def names(store: Store, findings: Sequence[Finding]) -> dict[str, str]:
+    """The names of their first subjects, by id."""
+    wanted: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        wanted.setdefault(finding.app.organization, {}).update(dict.fromkeys(finding.subjects[:NAMED]))
+    found: dict[str, str] = {}
+    for organization, subjects in wanted.items():
+        found |= names_of(store, organization, list(subjects))
+    return found

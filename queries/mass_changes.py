@@ -1,0 +1,284 @@
+"""Mass changes: bursts of deactivations, deletions or removals from groups, against each application's own baseline.
+
+Pure. Rows in any order, repeated or not, give the same. What counts as one is said in docs/findings.md, by these names.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from statistics import median_low
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from queries.account import Because
+from queries.because import BURST, PROMPT, act_on_person, told_by
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, is_membership
+from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
+from queries.folding import Row, in_force, place_of
+from queries.pushes import RETRY_WINDOW
+from schemas.association import ASSOCIATION_CHANGE
+from schemas.outcome import Outcome
+from schemas.times import TimeQuality
+
+WINDOW: Final = timedelta(hours=1)
+GAP: Final = timedelta(minutes=5)
+"""What is farther from the rest does not belong to it, if the rest is dense enough without it."""
+MINIMUM: Final = 10
+"""Different people (or groups) within the window; fewer are never a mass change."""
+MULTIPLE: Final = 3
+"""Of the usual busiest hour of a day."""
+DAYS: Final = timedelta(days=28)
+"""Before the day in question: what is usual."""
+LITTLE: Final = timedelta(days=7)
+"""With a shorter history nothing is usual, and a burst must reach a share of the application's people."""
+SHARE: Final = 0.05
+READ_BEFORE: Final = DAYS + timedelta(days=2)
+"""What must be read before the time that is asked about."""
+
+_KINDS: Final = {
+    ("user", "deprovision"): Kind.MASS_DEACTIVATIONS,
+    ("user", "delete"): Kind.MASS_DELETIONS,
+    ("group", "delete"): Kind.MASS_GROUP_DELETIONS,
+}
+_DID: Final = {
+    Kind.MASS_DEACTIVATIONS: "deactivated",
+    Kind.MASS_DELETIONS: "deleted",
+    Kind.MASS_GROUP_DELETIONS: "deleted",
+    Kind.MASS_REMOVALS: "removed from their groups",
+}
+
+
+class Changed(NamedTuple):
+    """One person's or group's change: all its tries, from the first on."""
+
+    kind: Kind
+    subject_id: str
+    at: datetime
+    """Of the first try: when it was decided, whenever it was accepted."""
+    event_id: UUID
+    accepted: UUID | None
+
+
+class History(NamedTuple):
+    """What an application is measured by."""
+
+    begun: datetime
+    """Its first attempt of any sort."""
+    people: int
+    """How many it was seen with in its first `LITTLE`; 0 when it is older than is asked about."""
+
+
+def changes_of(rows: Iterable[Row]) -> list[Changed]:
+    """The changes of one application, in the order of their first tries.
+
+    A try within `RETRY_WINDOW` after a failed one of the same sort is its retry. What is closed within `BURST` after
+    an activation is its test.
+    """
+    found: list[Changed] = []
+    open_runs: dict[tuple[Kind, str], tuple[int, datetime]] = {}
+    activated: datetime | None = None
+    for row in in_force(rows):
+        if row["time_quality"] != TimeQuality.OK:
+            continue
+        if row["event_type"] == ACTIVATED and row["outcome"] == Outcome.SUCCESS:
+            activated = row["occurred_at"]
+        kind = kind_of(row)
+        if kind is None or not row["subject_id"] or (activated and row["occurred_at"] - activated <= BURST):
+            continue
+        key = kind, row["subject_id"]
+        accepted = row["event_id"] if _accepted(row) else None
+        index, last = open_runs.pop(key, (-1, row["occurred_at"]))
+        if index >= 0 and row["occurred_at"] - last <= RETRY_WINDOW:
+            found[index] = found[index]._replace(accepted=accepted)
+        else:
+            index = len(found)
+            found.append(Changed(*key, row["occurred_at"], row["event_id"], accepted))
+        if row["outcome"] == Outcome.FAILURE:
+            open_runs[key] = index, row["occurred_at"]
+    return [change for change in found if change.kind is not Kind.MASS_REMOVALS or change.accepted]
+
+
+def kind_of(row: Row) -> Kind | None:
+    """What the row would be a part of."""
+    if is_membership(row):
+        return Kind.MASS_REMOVALS if row["action"] == "remove" else None
+    return _KINDS.get((row["kind"], row["action"]))
+
+
+def _accepted(row: Row) -> bool:
+    if row["event_type"] == ASSOCIATION_CHANGE:
+        return bool(row["outcome"] != Outcome.FAILURE)
+    return bool(row["outcome"] == Outcome.SUCCESS)
+
+
+def mass_changes(app: App, rows: Iterable[Row], history: History) -> list[Finding]:
+    """Those of one application, without what set them off."""
+    by_kind: dict[Kind, list[Changed]] = defaultdict(list)
+    for change in changes_of(rows):
+        by_kind[change.kind].append(change)
+    return [_told(app, kind, *burst) for kind, changes in by_kind.items() for burst in _bursts(changes, history)]
+
+
+def _bursts(changes: Sequence[Changed], history: History) -> Iterator[tuple[Sequence[Changed], int | None, int]]:
+    """Stretches in which the hour up to each of its changes reached the threshold; with usual and threshold."""
+    baseline = _Baseline(changes, history)
+    held: Counter[str] = Counter()
+    start, burst = 0, range(0)
+    told: tuple[int | None, int] = (None, 0)
+    for end, change in enumerate(changes):
+        held[change.subject_id] += 1
+        while change.at - changes[start].at > WINDOW:
+            held[changes[start].subject_id] -= 1
+            if not held[changes[start].subject_id]:
+                del held[changes[start].subject_id]
+            start += 1
+        usual, threshold = baseline.on(change.at.date())
+        if len(held) < threshold:
+            continue
+        if burst and start < burst.stop:
+            burst = range(burst.start, end + 1)
+            continue
+        if burst:
+            yield _trimmed(changes[burst.start : burst.stop], told[1]), *told
+        burst, told = range(start, end + 1), (usual, threshold)
+    if burst:
+        yield _trimmed(changes[burst.start : burst.stop], told[1]), *told
+
+
+def _trimmed(burst: Sequence[Changed], threshold: int) -> Sequence[Changed]:
+    """Without what only happened to come in the same hour: where changes less than `GAP` apart reach the threshold by
+    themselves, from the first to the last of those; else all of it."""
+    pieces: list[list[Changed]] = []
+    for change in burst:
+        if not pieces or change.at - pieces[-1][-1].at > GAP:
+            pieces.append([])
+        pieces[-1].append(change)
+    dense = [index for index, piece in enumerate(pieces) if len({one.subject_id for one in piece}) >= threshold]
+    kept = pieces[dense[0] : dense[-1] + 1] if dense else pieces
+    return [change for piece in kept for change in piece]
+
+
+class _Baseline:
+    """What is usual, and from how many on it is none, by day."""
+
+    def __init__(self, changes: Iterable[Changed], history: History) -> None:
+        hours: dict[datetime, set[str]] = defaultdict(set)
+        for change in changes:
+            hours[change.at.replace(minute=0, second=0, microsecond=0)].add(change.subject_id)
+        self._busiest: Counter[date] = Counter()
+        for hour, subjects in hours.items():
+            self._busiest[hour.date()] = max(self._busiest[hour.date()], len(subjects))
+        self._history = history
+        self._known: dict[date, tuple[int | None, int]] = {}
+
+    def on(self, day: date) -> tuple[int | None, int]:
+        if day not in self._known:
+            self._known[day] = self._of(day)
+        return self._known[day]
+
+    def _of(self, day: date) -> tuple[int | None, int]:
+        begun = self._history.begun.date()
+        days = min((day - begun).days, DAYS.days)
+        if days < LITTLE.days:
+            return None, max(MINIMUM, round(SHARE * self._history.people))
+        usual = median_low(self._busiest[day - timedelta(days=back)] for back in range(1, days + 1))
+        return usual, max(MINIMUM, MULTIPLE * usual)
+
+
+def _told(app: App, kind: Kind, changes: Sequence[Changed], usual: int | None, threshold: int) -> Finding:
+    subjects = tuple(dict.fromkeys(change.subject_id for change in changes))
+    accepted = len({change.subject_id for change in changes if change.accepted})
+    what = "group" if kind is Kind.MASS_GROUP_DELETIONS else "person"
+    many = "groups" if what == "group" else "people"
+    usually = "its usual is not known yet" if usual is None else f"usually at most {usual} in an hour"
+    text = f"{len(subjects)} {what if len(subjects) == 1 else many} {_DID[kind]}, {accepted} accepted; {usually}"
+    events = tuple(change.event_id for change in changes)
+    sure = LIKELY if usual is None else CERTAIN
+    return Finding(kind, app, changes[0].at, changes[-1].at, sure, text, subjects, events, accepted, usual, threshold)
+
+
+def set_off(finding: Finding, acts: Iterable[Row]) -> Act | None:
+    """What came before it and explains it, by `acts`: the application's bindings and configuration, deletions of
+    groups, and what befell the people in the directory. None: the log has nothing of the sort within `PROMPT`.
+
+    People's own suspensions, deletions and removals if they are of at least half of them; else the last group unbound
+    or deleted, or the integration's deletion; else its last change.
+    """
+    begin, subjects = finding.since - PROMPT, set(finding.subjects)
+    before = [row for row in in_force(acts) if begin <= row["occurred_at"] <= finding.until and _took_effect(row)]
+    own: dict[str, Row] = {}
+    for row in before:
+        if row["subject_id"] in subjects and _befell(row):
+            own.setdefault(row["subject_id"], row)
+    if 2 * len(own) >= len(subjects):
+        return _of_people(sorted(own.values(), key=place_of))
+    before = [row for row in before if row["occurred_at"] <= finding.since]
+    for wanted in (_withdraws, _configures):
+        for row in reversed(before):
+            if wanted(row):
+                return Act(_because(row), row["event_type"], row["occurred_at"], row["actor_name"])
+    return None
+
+
+def _because(row: Row) -> Because:
+    if row["event_type"] in (ACTIVATED, DEACTIVATED) or row["kind"] != "integration":
+        return told_by(row)
+    by = f" by {row['actor_name']}" if row["actor_name"] else ""
+    return Because("integration", row["event_id"], f"{row['event_type']}{by}")
+
+
+def _took_effect(row: Row) -> bool:
+    return bool(row["outcome"] != Outcome.FAILURE and row["time_quality"] == TimeQuality.OK)
+
+
+def _befell(row: Row) -> bool:
+    if is_membership(row):
+        return bool(row["action"] == "remove")
+    return act_on_person(row) in ("suspended", "deleted")
+
+
+def _withdraws(row: Row) -> bool:
+    """Whether it takes the application away from people."""
+    if row["event_type"] == ASSOCIATION_CHANGE:
+        return bool(row["application_id"]) and row["action"] == "remove"
+    return row["event_type"] in (GROUP_DELETED, DEACTIVATED)
+
+
+def _configures(row: Row) -> bool:
+    return bool(row["kind"] == "integration" and row["event_type"] != ACTIVATED)
+
+
+def _of_people(rows: Sequence[Row]) -> Act:
+    first, words = rows[0], Counter(told_by(row).text for row in rows)
+    actors = {row["actor_name"] for row in rows}
+    (text, count), others = words.most_common(1)[0], len(words) - 1
+    more = f" and {others} other acts" if others > 1 else " and another act" if others else ""
+    told = told_by(first)
+    return Act(
+        told._replace(text=f"{count} {'person' if count == 1 else 'people'} {text}{more}"),
+        first["event_type"],
+        first["occurred_at"],
+        actors.pop() if len(actors) == 1 else "",
+    )
+
+
+class Bound(NamedTuple):
+    """A group bound to an application, or unbound."""
+
+    at: datetime
+    application_id: str
+    added: bool
+
+
+def bound_at(bindings: Sequence[Bound], at: datetime) -> set[str]:
+    """The applications that a group was bound to, of its `bindings` in order: whatever was undone later was there."""
+    found = {}
+    for binding in reversed(bindings):
+        if binding.at > at:
+            found[binding.application_id] = not binding.added
+    for binding in bindings[: bisect_right(bindings, at, key=lambda one: one.at)]:
+        found[binding.application_id] = binding.added
+    return {application for application, held in found.items() if held}

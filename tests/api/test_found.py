@@ -1,0 +1,128 @@
+"""Findings over the API: read from the store, with names, the act and the way back; nothing of other organizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import As
+from tests.api.support import assert_problem
+from tests.api.test_answers import get
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed
+
+pytestmark = pytest.mark.store
+
+ADA = {"id": "a1", "type": "admin", "email": "ada@corp.example"}
+STATSIG_ID = "5fad07f2b9f5414721b3d797"
+PATH = "/api/v1/findings"
+Raw = dict[str, Any]
+
+
+def person(number: int) -> Raw:
+    return {"id": f"p{number}", "type": "user", "username": f"person.{number}"}
+
+
+def association(minutes: float, op: str, to: str, kind: str, name: str) -> Raw:
+    connection = {
+        "from": {"name": "data", "type": "USER_GROUP", "object_id": "g1"},
+        "to": {"name": name, "type": kind, "object_id": to},
+    }
+    fields: Raw = {"association": {"op": op, "connection": connection}, "initiated_by": ADA}
+    return attempt(minutes, "association_change", **fields, resource=None, application=None, success=None)
+
+
+def given_up(trail: Trail) -> None:
+    """Twelve people are in statsig for two days; then the group that let them in is unbound."""
+    trail.insert(
+        association(-2890, "add", STATSIG_ID, "APPLICATION", "statsig"),
+        *(attempt(-2880 + n, "user_create_provision", resource=person(n)) for n in range(12)),
+        association(0, "remove", STATSIG_ID, "APPLICATION", "statsig"),
+        *(attempt(1 + n / 10, "user_deprovision", resource=person(n)) for n in range(11)),
+        failed(2.5, "user_deprovision", resource=person(11)),
+        attempt(5, application=SLACK),
+    )
+
+
+async def test_a_mass_change_is_told_with_its_act_its_names_and_the_way_back(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    given_up(trail)
+    answer = await get(api, PATH, using())
+    assert answer["total"] == 1
+    (found,) = answer["items"]
+    assert (found["kind"], found["application"], found["people"], found["accepted"]) == (
+        "mass_deactivations", "statsig", 12, 11,
+    )  # fmt: skip
+    assert (found["since"], found["sure"], found["usual"], found["threshold"]) == (
+        at(1).replace(".000Z", "Z"), "likely", None, 10,
+    )  # fmt: skip
+    assert (found["act"]["text"], found["act"]["actor"]) == (
+        "data unbound from statsig by ada@corp.example", "ada@corp.example",
+    )  # fmt: skip
+    assert found["subjects"][0] == {"subject_id": "p0", "name": "person.0"}
+    assert (len(found["evidence"]), found["events"]) == (12, 12)
+    whole = await get(api, f"{PATH}/{found['id'][:8]}", using())
+    assert [(step["do"], step["name"], step["group"]) for step in whole["restore"]] == [
+        ("bind_group", "statsig", "data"),
+        *(("reactivate_account", f"person.{n}", "") for n in sorted(range(11), key=str)),
+    ]
+    states = [(one["was"], one["now"]) for one in whole["accounts"]]
+    assert states == [("active", "inactive")] * 11 + [("active", "active")]
+
+
+async def test_a_group_that_loses_its_people_is_told_of_each_application_it_is_bound_to(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    trail.insert(
+        association(-2890, "add", STATSIG_ID, "APPLICATION", "statsig"),
+        attempt(-2880),
+        attempt(-2880, application=SLACK),
+        *(association(n, "remove", f"p{n}", "USER", f"person.{n}") for n in range(10)),
+    )
+    (found,) = (await get(api, PATH, using()))["items"]
+    assert (found["kind"], found["application"], found["people"]) == ("mass_removals", "statsig", 10)
+    whole = await get(api, f"{PATH}/{found['id']}", using())
+    assert [(step["do"], step["subject_id"], step["group_id"]) for step in whole["restore"]] == [
+        ("add_member", f"p{n}", "g1") for n in range(10)
+    ]
+
+
+NARROWED: list[tuple[Raw, int]] = [
+    ({}, 1),
+    ({"since": at(1)}, 1),
+    ({"since": at(3)}, 0),
+    ({"until": at(1)}, 0),
+    ({"application": "STATSIG"}, 1),
+    ({"application": STATSIG_ID}, 1),
+    ({"application": "slack"}, 0),
+    ({"kind": "mass_deletions"}, 0),
+    ({"kind": ["mass_deletions", "mass_deactivations"]}, 1),
+]
+"""By time it is the findings that end at `since` or later and begin before `until`."""
+
+
+async def test_the_question_can_be_narrowed(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    given_up(trail)
+    mine = using()
+    assert [(asked, (await get(api, PATH, mine, **asked))["total"]) for asked, _ in NARROWED] == NARROWED
+
+
+async def test_a_better_copy_takes_a_closing_back(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    closings = [attempt(n, "user_deprovision", resource=person(n)) for n in range(10)]
+    trail.insert(*(trail.log(one, INGEST) for one in closings), attempt(-2880))
+    assert (await get(api, PATH, using()))["total"] == 1
+    better = {**closings[0], "event_type": "user_update_provision"}
+    trail.insert(trail.log(better, TENANT))
+    assert (await get(api, PATH, using()))["total"] == 0
+
+
+async def test_nobody_is_told_of_anothers_findings(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    given_up(trail)
+    assert (await get(api, PATH, using(organization="f" * 24)))["total"] == 0
+    (own,) = (await get(api, PATH, using()))["items"]
+    missing = await api.get(f"{PATH}/{own['id']}", headers=using(organization="f" * 24))
+    assert "no finding" in assert_problem(missing, 404)["detail"]
+    assert_problem(await api.get(PATH), 401)
+    assert_problem(await api.get(PATH, headers=using(), params={"kind": "odd"}), 422)

@@ -1,0 +1,88 @@
+"""Mass changes against the simulator's truth: those that were seeded are found, whole, and no other is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from producers.simulation import Organisation
+from producers.simulation.model import DAY
+from producers.simulation.truth import MassChange, instant
+from producers.simulation.world import Pace
+from queries.bindings import is_membership
+from queries.finding import App, Finding
+from queries.finding_rows import bindings_of
+from queries.folding import Row
+from queries.mass_changes import LITTLE, History, bound_at, kind_of, mass_changes, set_off
+from schemas.association import ASSOCIATION_CHANGE
+from tests.replay.played import Played, play_out
+
+QUIET = Pace(edits=0.02, sign_ins=0.01, joins=0.02, leaves=0.02, transfers=0.02, touches=0.2, admin_acts=1)
+"""An ordinary month in which more people than usual come, move and go, and little else happens."""
+
+
+def played(seed: int) -> Played:
+    """Two of the applications are given up after three weeks."""
+    organisation = Organisation(seed, 40, 6, 30, story=False, oddities=0.0, pace=QUIET)
+    world = organisation.world
+    for app in world.roster.applications[:2]:
+        at = world.start + (20 + app.index) * DAY
+        world.agenda.add(at, organisation.integrations.retire, app, world.roster.admins[0])
+    return play_out(organisation)
+
+
+def findings_of(played: Played) -> list[Finding]:
+    """What the queries find in the store, of rows in memory."""
+    by_app: dict[str, list[Row]] = defaultdict(list)
+    bound = [row for row in played.rows if row["event_type"] == ASSOCIATION_CHANGE and row["application_id"]]
+    bindings = bindings_of(bound)
+    begun: dict[str, datetime] = {}
+    people: dict[str, set[str]] = defaultdict(set)
+    for row in played.rows:
+        app = row["application_id"]
+        if row["kind"] in ("user", "group") and app:
+            begun.setdefault(app, row["occurred_at"])
+            if row["kind"] == "user" and row["occurred_at"] < begun[app] + LITTLE:
+                people[app].add(row["subject_id"])
+        if is_membership(row):
+            for bound_to in bound_at(bindings.get(row["group_id"], []), row["occurred_at"]):
+                by_app[bound_to].append(row)
+        elif row["kind"] == "integration" or kind_of(row):
+            by_app[app].append(row)
+    found = []
+    for app, rows in by_app.items():
+        if not app:
+            continue
+        acts = [row for row in played.rows if row["kind"] == "other" or row["application_id"] == app]
+        acts = [row for row in acts if row["application_id"] in ("", app)]
+        for one in mass_changes(App("", app, ""), rows, History(begun[app], len(people[app]))):
+            found.append(one._replace(act=set_off(one, acts)))
+    return found
+
+
+@pytest.mark.parametrize("seed", [3, 11, 42])
+def test_every_application_that_is_given_up_is_found_and_nothing_else_of_the_month(seed: int) -> None:
+    month = played(seed)
+    found = findings_of(month)
+    kinds = {"mass_deactivations": "deactivations", "mass_deletions": "deletions"}
+    told = {(kinds[one.kind.value], one.app.application_id): one for one in found}
+    seeded = {(one.kind, one.application_id): one for one in month.truth.mass_changes}
+    assert len(found) == len(told) == 4
+    assert told.keys() == seeded.keys()
+    ordinary = sum(kind_of(row) is not None for row in month.rows) - sum(len(one.events) for one in found)
+    assert ordinary > 100, "there is something to be mistaken for one"
+    acts = {event for one in month.truth.mass_changes for event in one.acts}
+    for key, truth in seeded.items():
+        _same(told[key], truth, acts, month.ids)
+
+
+def _same(found: Finding, truth: MassChange, acts: set[str], ids: dict[UUID, str]) -> None:
+    assert set(found.subjects) <= set(truth.subjects)
+    assert len(found.subjects) > 0.9 * len(truth.subjects), "who is refused and overtaken may have no attempt of it"
+    assert instant(truth.at) <= found.since <= instant(truth.at) + timedelta(seconds=10)
+    told = {ids[found.act.because.event_id]} if found.act and found.act.because.event_id else set()
+    assert told <= acts, "an hour after, nothing is told, or what began it"
+    assert told or not truth.acts
