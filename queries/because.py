@@ -75,6 +75,11 @@ def act_on_person(row: Row) -> str:
     return "deleted" if event_type in _DELETES else ""
 
 
+def is_edit(row: Row) -> bool:
+    """Whether a person or a group was changed in the directory. An event without a type, say, is no edit."""
+    return row["event_type"] in _UPDATES or row["event_type"] == "group_update"
+
+
 def told_by(row: Row) -> Because:
     """The event as what sets others off."""
     event_type, by = row["event_type"], f" by {row['actor_name']}" if row["actor_name"] else ""

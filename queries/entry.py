@@ -72,6 +72,8 @@ class Entry:
     """user or group."""
     pushes: Pushes
     timeline: bool
+    begun: bool = False
+    """Whether an event with a believable time has told how it stood before."""
     decided: Place | None = None
     group: str = ""
     suspended: bool = False
@@ -87,6 +89,15 @@ class Entry:
     burst: list[Step] = field(default_factory=list)
     """What an activation, `tested`, may have tried with it."""
     tested: UUID | None = None
+
+    def begin(self, initial: str) -> bool:
+        """How it stood before its first event; whether this was the first."""
+        if self.begun:
+            return False
+        self.begun = True
+        account = self.account
+        account.initial = account.intended = account.confirmed = initial
+        return True
 
     def intend(self, decision: Decision) -> None:
         """From now on it is meant to be so."""

@@ -13,6 +13,7 @@ from queries.entry import Decision, Entry, meant_by, not_told, told
 from queries.folding import Row, place_of
 from queries.pushes import Pushes
 from queries.step import Step
+from schemas.times import TimeQuality
 
 
 class Ledger:
@@ -158,9 +159,11 @@ class Ledger:
         application = row["application_id"]
         entry = self._entries.get(application)
         if entry is None:
-            account = Account(application, row["application_name"], initial, initial, confirmed=initial)
+            account = Account(application, row["application_name"])
             account.left_behind = self._deactivated.get(application)
             entry = self._entries[application] = Entry(account, kind, Pushes(self._triggers), self._timeline)
+        if entry.begin(initial) and row["time_quality"] != TimeQuality.OK:
+            entry.begun = False  # what comes first of all with a time of its own tells how it began
         entry.account.application = row["application_name"] or entry.account.application
         return entry
 

@@ -16,13 +16,14 @@ from queries.account import (
     DELETED,
     INACTIVE,
     INTENDED,
+    NOT_TOLD,
     REPORTED_ABSENT,
     UNKNOWN,
     Account,
     Because,
     Change,
 )
-from queries.because import Triggers, act_on_person
+from queries.because import Triggers, act_on_person, is_edit
 from queries.bindings import NO_BINDINGS, Bindings, Memberships, is_membership
 from queries.folding import Place, Row, in_force, place_of
 from queries.ledger import Ledger
@@ -64,6 +65,7 @@ class Fold:
         if step.time_quality != TimeQuality.OK:
             if step.kind in ("user", "group") and step.application_id:
                 self._ledger.know(row)
+                step.because = NOT_TOLD
             return step
         self._surroundings(place_of(row))
         if step.kind in ("user", "group") and step.application_id:
@@ -100,7 +102,7 @@ class Fold:
             self._ledger.group_deleted(row)
         elif act := act_on_person(row):
             self._ledger.person(row, act)
-        elif row["event_type"] == "group_update" or row["changed"]:
+        elif is_edit(row):
             self._triggers.add(row)
         self._ledger.in_directory()
 

@@ -81,7 +81,7 @@ def play_out(organisation: Organisation) -> Played:
     for simulated in organisation:
         event = parse(simulated.raw)
         moment = believed(parse_timestamp(event.timestamp), _KNOWN)
-        own = event_id(str(event.organization), event.id, b"")
+        own = event_id(str(event.organization), event.id, simulated.raw)
         ids[own] = str(event.id)
         rows.append(
             {

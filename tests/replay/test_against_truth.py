@@ -22,23 +22,23 @@ KINDS = {
 }
 
 ORGANISATIONS = [
-    pytest.param((1, 30, 30.0, True), id="with the story"),
-    pytest.param((2, 30, 10.0, False), id="by chance"),
+    pytest.param((1, 30, 30.0, True, 0.0), id="with the story"),
+    pytest.param((2, 30, 10.0, False, 0.05), id="by chance, and odd envelopes"),
     *[
-        pytest.param((seed, 200, 30.0, story), id=f"seed {seed} {name}", marks=pytest.mark.soak)
+        pytest.param((seed, 200, 30.0, story, 0.01), id=f"seed {seed} {name}", marks=pytest.mark.soak)
         for seed in (1, 2, 3)
         for story, name in ((True, "with the story"), (False, "by chance"))
     ],
 ]  # fmt: skip
 
 organisations = pytest.mark.parametrize("organisation", ORGANISATIONS)
-Organisation = tuple[int, int, float, bool]
+Organisation = tuple[int, int, float, bool, float]
 
 
 @lru_cache(2)
 def played(organisation: Organisation) -> tuple[Played, dict[Key, Account]]:
-    seed, people, days, story = organisation
-    found = play(seed, people=people, days=days, story=story)
+    seed, people, days, story, oddities = organisation
+    found = play(seed, people=people, days=days, story=story, oddities=oddities)
     return found, found.accounts()
 
 
@@ -117,6 +117,8 @@ def test_no_cause_is_wrong_and_nearly_every_one_is_found(organisation: Organisat
     counted: Counter[str] = Counter()
     for event_id, truth in found.truth.set_off.items():
         because = steps[event_id].because
+        if steps[event_id].kind == "other":
+            continue  # an odd envelope without a type
         assert because is not None
         if because.event_id is None:
             counted["several bindings at once" if because.kind == "binding" else "unknown"] += 1

@@ -16,6 +16,7 @@ from queries.bindings import Bindings
 from queries.lifecycle import fold
 from queries.pushes import MAX_RUNS
 from schemas.outcome import Outcome
+from schemas.times import SENTINEL
 
 FAILED, GONE, UNCLEAR = Outcome.FAILURE, Outcome.REPORTED_ABSENT, Outcome.UNKNOWN
 SOON = timedelta(seconds=1)
@@ -299,6 +300,22 @@ def test_an_account_is_made_in_place_of_an_update_that_found_none() -> None:
     step = scene.after(SOON).attempt("create").told().steps[-1]
     assert step.because is not None
     assert (step.because.kind, step.because.event_id) == ("superseded", UUID(int=3))
+
+
+def test_an_event_without_a_type_sets_nothing_off() -> None:
+    scene = Scene().attempt("create").edit("jobTitle").edit("title")
+    scene.own[-1]["event_type"] = ""
+    because = scene.attempt("update", changed=["title"]).told().steps[-1].because
+    assert because is not None
+    assert because.event_id == UUID(int=2)
+
+
+def test_an_attempt_without_a_believable_time_does_not_tell_how_an_account_began() -> None:
+    scene = Scene().attempt("update").attempt("create")
+    scene.own[0] |= {"time_quality": "future", "occurred_at": SENTINEL}
+    assert (scene.account().initial, len(scene.told().accounts)) == ("absent", 1)
+    del scene.own[1]
+    assert (scene.account().initial, scene.account().confirmed) == ("unknown", "unknown")
 
 
 def test_a_failed_attempt_tells_what_overtook_it() -> None:
