@@ -24,7 +24,7 @@ def life(own: str, first: str, last: str, events: int, ended: str | None = None)
 
 
 MARCH, JUNE, NOW = "2025-03-01T09:00:00Z", "2025-06-01T17:00:00Z", "2026-03-18T12:00:00Z"
-REHIRED = {
+REHIRED: dict[str, Any] = {
     "person": {"subject_id": BEN, "names": ["ana.costa", ADDRESS, "ana.lima"], "note": ""},
     "at": None,
     "ids": [life(ANA, MARCH, JUNE, 214, JUNE), life(BEN, JUNE, NOW, 31)],
@@ -78,7 +78,7 @@ ana.costa · 2 ids, 3 names
   {BEN}      31  2025-06-01  24 h ago   -
 
   since (UTC)       until             id     what       is
-  2025-03-01 09:00  still             …aaaa  user name  ana.lima
+  2025-03-01 09:00  to the end        …aaaa  user name  ana.lima
   2025-03-01 09:00  2025-06-01 17:00  …aaaa  address    {ADDRESS}
 
   {ANA} = {BEN}
@@ -100,12 +100,26 @@ Not linked:
     told apart by ada 2026-03-18 12:00: two badges, two desks, and two birthdays
   {BEN} and {CLEO}
     both were in use at the same time (user name ana.costa)
-Next: idtrail lifecycle {BEN} · idtrail person link {ANA} {BEN} --because "…"
+Next: idtrail lifecycle {BEN} · idtrail person link {BEN} {CLEO} --because "…"
 """,
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), [("rehired", REHIRED), ("apart", APART)])
+THEN = {**REHIRED, "at": MARCH, "ids": REHIRED["ids"][:1], "aliases": REHIRED["aliases"][:1], "links": []}
+SCREENS["then"] = f"""\
+ana.lima at 2025-03-01 09:00:00 · 1 id, 3 names
+
+  id                        events  first seen  last seen  ended
+  {ANA}     214  2025-03-01  290 d ago  2025-06-01
+
+  since (UTC)       until       what       is
+  2025-03-01 09:00  to the end  user name  ana.lima
+
+Next: idtrail lifecycle {BEN}
+"""
+
+
+@pytest.mark.parametrize(("name", "answer"), [("rehired", REHIRED), ("apart", APART), ("then", THEN)])
 def test_the_screen_of_a_person(name: str, answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     out = Console(highlight=False, emoji=False, width=80)
     show_person(out, answer, NOON)

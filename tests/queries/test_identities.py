@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producers.simulation import Organisation
 from queries.identities import Alias, Strength, aliases, holders, identify
 from schemas.identity import IdentityDecision
 from tests.queries.people_events import (
@@ -252,7 +254,7 @@ def test_two_who_are_told_apart_are_not_joined_by_a_third() -> None:
 STORIES = [*MOVED, *handed_on(first="Ana", second="Ana"), *taken_over("other"), *employed("4711"), *RETURNED[1:]]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(STORIES), min_size=1), st.randoms(use_true_random=False))
 def test_order_and_repeats_change_nothing(events: list[Raw], order: random.Random) -> None:
     again = [*events, *order.choices(events, k=3)]
@@ -266,3 +268,32 @@ def test_order_and_repeats_change_nothing(events: list[Raw], order: random.Rando
 
 def test_no_sighting_is_no_alias() -> None:
     assert aliases([]) == []
+
+
+def test_of_a_simulated_organisation_nobody_is_linked_but_who_comes_back_under_a_new_id() -> None:
+    """The simulator gives every id to one person for ever: what links any of them is wrong."""
+    simulated = Organisation(10, 40, 2, 6, datetime(2026, 3, 2, tzinfo=UTC), oddities=0.0, story=False)
+    raws = [raw for each in simulated if "resource" in (raw := orjson.loads(each.raw))]
+    people = {
+        raw["resource"]["id"]: raw["resource"]["username"] for raw in raws if raw["resource"].get("type") == "user"
+    }
+    known = known_of(raws)
+    assert {
+        each: life.ended_at is not None for each, life in known.lives.items() if each in simulated.truth.leavers
+    } == (dict.fromkeys(simulated.truth.leavers, True))
+    assert {
+        alias.subject_id: alias.value for alias in known.aliases if alias.kind == "name" and alias.subject_id in people
+    } == people
+    alike = 0
+    for subject in people:
+        found = identify(known, subject)
+        assert (found.subject_ids, found.links) == ((subject,), [])
+        alike += len(found.hints)
+    assert alike > 0
+    leaver = next(iter(simulated.truth.leavers.values()))
+    told = {alias.kind: alias for alias in known.aliases if alias.subject_id == leaver.subject_id}
+    again = created(
+        60 * 24 * 30, person(ANA, leaver.username, told["email"].value), displayName=told["full_name"].value
+    )
+    found = identify(known_of([*raws, again]), ANA)
+    assert (found.subject_ids, [link.strength for link in found.links]) == ((leaver.subject_id, ANA), [Strength.STRONG])

@@ -77,7 +77,7 @@ def test_an_attempt_that_the_application_refused_tells_as_well() -> None:
     assert told(success=False, error_message="no", changes=changes(userName="ana")) == ("name:ana",)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(events())
 def test_any_event_tells_few_short_texts(record: dict[str, Any]) -> None:
     found = from_object(record)

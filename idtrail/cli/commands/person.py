@@ -77,7 +77,11 @@ def show_person(out: Console, answer: Item, now: datetime) -> None:
     person, ids = answer["person"], answer["ids"]
     names = [name for name in person["names"] if name != person["subject_id"]]
     who = names[0] if names else person["subject_id"]
-    asked = f" at {when(answer['at'])}" if answer["at"] else ""
+    asked = ""
+    if answer["at"]:
+        asked = f" at {when(answer['at'])}"
+        called = (each["value"] for each in answer["aliases"] if each["kind"] == "name")
+        who = next((name for name in called), who)
     out.print(f"{who}{asked} · {counted(len(ids), 'id')}, {counted(len(names), 'name')}", soft_wrap=True, markup=False)
     if person["note"]:
         out.print(f"note: {person['note']}", soft_wrap=True, markup=False)
@@ -101,8 +105,9 @@ def show_person(out: Console, answer: Item, now: datetime) -> None:
     for item in answer["hints"]:
         _show_pair(out, item, _because(item))
     commands = [f"idtrail lifecycle {person['subject_id']}"]
-    if answer["hints"]:
-        hint = answer["hints"][0]
+    undecided = [item for item in answer["hints"] if item["decision"] is None]
+    if undecided:
+        hint = undecided[0]
         commands.append(f'idtrail person link {hint["first"]} {hint["second"]} --because "…"')
     elif answer["links"]:
         item = answer["links"][0]
@@ -115,8 +120,10 @@ def _show_aliases(out: Console, aliases: list[Item], ids: list[Item]) -> None:
         return
     many = len(ids) > 1
     rows = table("since (UTC)", "until", *(["id"] if many else []), "what", "is")
+    ended = {each["subject_id"] for each in ids if each["ended_at"]}
     for alias in aliases:
-        until = when(alias["until"], seconds=False) if alias["until"] else "still"
+        lasting = "to the end" if alias["subject_id"] in ended else "still"
+        until = when(alias["until"], seconds=False) if alias["until"] else lasting
         own = [f"…{alias['subject_id'][-4:]}"] if many else []
         shown = WORDS.get(alias["kind"], alias["kind"])
         rows.add_row(f"  {when(alias['since'], seconds=False)}", until, *own, shown, alias["value"])
