@@ -94,6 +94,13 @@ STEPS = [
     pytest.param([good(0), change(5, "delete", "failure")], 6, State.HEALTHY, 0, id="not deleted"),
     pytest.param([good(0), change(5, "delete"), change(6, "activate")], 7, State.HEALTHY, 0, id="activated again"),
     pytest.param([good(0), change(5, "delete"), good(6)], 7, State.HEALTHY, 0, id="used after its deletion"),
+    pytest.param(
+        [good(0), bad(1), change(5, "delete"), change(6, "activate"), good(7)],
+        8,
+        State.HEALTHY,
+        0,
+        id="set up anew after a trouble",
+    ),
 ]
 
 
@@ -159,11 +166,20 @@ def test_the_next_expiry_is_told_from_the_last_one() -> None:
     assert found.forecast.latest == at(180 * DAY + 60)
 
 
+def test_of_several_expiries_the_last_is_believed() -> None:
+    begun = 90 * DAY + 60
+    again: list[Mark] = [good(begun + 1), good(begun + 30 * DAY - 5), bad(begun + 30 * DAY)]
+    marks = [*LIVED, *again, change(121 * DAY, "reauth"), good(121 * DAY + 1)]
+    observed = fold(marks, "", at(122 * DAY)).observed
+    assert observed == (timedelta(days=30, minutes=-5), timedelta(days=30), 2)
+
+
 @pytest.mark.parametrize(
     ("minutes", "basis"),
     [
         pytest.param(181 * DAY, None, id="beyond what the vendor says too"),
         pytest.param(100 * DAY, Basis.CATALOGUE, id="beyond what was observed"),
+        pytest.param(90 * DAY - 15, Basis.OBSERVED, id="between the last that was accepted then and the first refused"),
         pytest.param(60 * DAY, Basis.OBSERVED, id="not yet as old"),
     ],
 )
@@ -187,6 +203,11 @@ def test_credentials_that_live_longer_refute_a_lifetime(minutes: float, basis: B
         ),
         pytest.param(
             [change(0, "activate"), bad(5), change(7, "reauth"), good(8)], Basis.CATALOGUE, id="they never worked"
+        ),
+        pytest.param(
+            [good(0), change(1, "reauth"), bad(5), change(7, "reauth"), good(8)],
+            Basis.CATALOGUE,
+            id="those before them worked, they never did",
         ),
     ],
 )
