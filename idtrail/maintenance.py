@@ -60,6 +60,9 @@ class Maintenance:
                 except Away as error:
                     log.warning("the end of a rebuild waits", reason=str(error))
                     await asyncio.sleep(AGAIN_SECONDS)
+                except IdtrailError as error:
+                    log.error("an interrupted rebuild cannot be finished: rebuild again", reason=str(error))
+                    break
             await asyncio.Event().wait()
         finally:
             for job in self._tasks:

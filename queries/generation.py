@@ -76,6 +76,11 @@ class Generation:
             )
         return len(waiting)
 
+    def can_finish(self, tables: Mapping[str, str]) -> bool:
+        """Whether each of them is where it was, or where it is to go."""
+        there = {*self._identities(self.database).values(), *self._identities(self._store.database).values()}
+        return there >= set(tables.values())
+
     def _identities(self, database: str) -> dict[str, str]:
         return dict(self._store.query(_TABLES, {"database": database}))
 

@@ -71,7 +71,7 @@ class Rebuild:
 
     async def run(self, *, accept_loss: bool) -> RebuildState:
         """Rebuild everything, or go on with what was begun. Raises `UserError` rather than lose rows."""
-        found = await asyncio.to_thread(self._states.latest)
+        found = await self._begun()
         if found is not None and found.unfinished(self._code):
             self.state = found.taken_over(uuid4().hex)
             log.info("rebuild goes on", step=self.state.step)
@@ -85,12 +85,22 @@ class Rebuild:
 
     async def finish(self) -> RebuildState | None:
         """What a start must do: end the exchange of a rebuild that was killed in it. None: there was none."""
-        found = await asyncio.to_thread(self._states.latest)
+        found = await self._begun()
         if found is None or found.step not in (Step.SWAPPING, Step.SETTLING):
             return None
         self.state = found.taken_over(uuid4().hex)
         await self._save()
         return await self._finish()
+
+    async def _begun(self) -> RebuildState | None:
+        """The last one; None also where the new tables of a half exchanged generation are gone: nothing can go on."""
+        found = await asyncio.to_thread(self._states.latest)
+        if found is None or found.step is not Step.SWAPPING:
+            return found
+        if await asyncio.to_thread(self._generation.can_finish, found.tables):
+            return found
+        log.error("tables of a half exchanged generation are gone: rebuild again", rebuild=found.rebuild_id)
+        return None
 
     # Before the barrier ------------------------------------------------------------------------------
 
