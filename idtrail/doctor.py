@@ -10,12 +10,14 @@ from typing import NamedTuple
 import httpx
 
 from idtrail.cli.client import Api
-from idtrail.cli.screen import when
+from idtrail.cli.integration_screens import SOON, app_name, soon
+from idtrail.cli.screen import counted, moment, when
 from idtrail.settings import Settings
 from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.lock import read_running
 from idtrail.stack.topics import examine_topics
+from queries.integration_health import UNWELL, State
 from queries.store import Store
 from schemas.errors import Away, IdtrailError, UserError
 from schemas.kafka import STORED, TOPICS, KafkaConnection
@@ -54,6 +56,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         if api.good:
             for finding in await asyncio.to_thread(_blind, settings):
                 yield finding
+            yield await asyncio.to_thread(_integrations, settings)
     for spool in sorted(settings.state.glob("spool-*.sqlite3")):
         yield await _check(spool.stem, lambda spool=spool: _spool(spool))  # type: ignore[misc]  # because of the default
 
@@ -117,6 +120,22 @@ def _blind(settings: Settings) -> list[Finding]:
     if not found:
         return [Finding("blind", True, "no usual source is silent, no dead letters are rising")]
     return [Finding("blind", False, f"since {when(spot['since'])} UTC: {spot['text']}") for spot in found]
+
+
+def _integrations(settings: Settings) -> Finding:
+    """Whose credentials need somebody. Never wrong for that: the trail itself is as it should be."""
+    try:
+        answer = Api(settings).get("/api/v1/integrations/health", {"limit": 1000})
+    except IdtrailError as error:
+        return Finding("integrations", False, str(error))
+    items, at = answer["items"], moment(answer["at"])
+    assert at is not None
+    unwell = [app_name(item) for item in items if State(item["state"]) in UNWELL]
+    near = [app_name(item) for item in soon(items, at)]
+    told = [counted(len(items), "integration")]
+    told += [f"credentials refused: {', '.join(unwell)}"] if unwell else []
+    told += [f"credentials expire within {SOON.days} days: {', '.join(near)}"] if near else []
+    return Finding("integrations", True, "; ".join(told) + (" (`idtrail integrations`)" if unwell or near else ""))
 
 
 def _spool(path: object) -> str:

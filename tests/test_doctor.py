@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,40 @@ def test_each_blind_spot_is_a_finding(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(doctor, "Api", Api)
     assert [(finding.good, finding.text) for finding in doctor._blind(Settings())] == findings
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        pytest.param([], "0 integrations", id="none"),
+        pytest.param([("slack", "healthy", None)], "1 integration", id="all well"),
+        pytest.param(
+            [
+                ("slack", "healthy", None),
+                ("statsig", "still_failing", None),
+                ("miro", "silent", "2026-03-29T12:00:00Z"),
+            ],
+            "3 integrations; credentials refused: statsig; credentials expire within 30 days: miro"
+            " (`idtrail integrations`)",
+            id="somebody is needed",
+        ),
+    ],
+)
+def test_integrations_that_need_somebody_are_named_and_no_fault_of_the_trail(
+    monkeypatch: pytest.MonkeyPatch, items: list[tuple[str, str, str | None]], text: str
+) -> None:
+    told = [
+        {"application": name, "application_id": "x", "state": state, "forecast": expires and {"earliest": expires}}
+        for name, state, expires in items
+    ]
+
+    class Api:
+        def __init__(self, settings: Settings) -> None:
+            pass
+
+        def get(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+            assert path == "/api/v1/integrations/health"
+            return {"at": "2026-03-19T12:00:00Z", "items": told}
+
+    monkeypatch.setattr(doctor, "Api", Api)
+    assert doctor._integrations(Settings()) == doctor.Finding("integrations", True, text)

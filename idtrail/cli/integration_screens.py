@@ -49,7 +49,7 @@ def show_integrations(out: Console, items: Sequence[Item], at: datetime) -> None
     rows = table("integration", "credentials", "since", "accepted", "stuck", "expires", "changed")
     for item in items:
         rows.add_row(
-            "  " + cut(_app(item), out.width // 5),
+            "  " + cut(app_name(item), out.width // 5),
             state_text(item),
             _age(item["since"], at),
             ago(item["last_good_at"], at),
@@ -63,13 +63,13 @@ def show_integrations(out: Console, items: Sequence[Item], at: datetime) -> None
 def soon(items: Sequence[Item], at: datetime) -> list[Item]:
     """Those whose credentials will, or should already, have expired within a month; the first first."""
     near = [item for item in items if item["forecast"] and _left(item["forecast"], at) <= SOON]
-    return sorted(near, key=lambda item: (_left(item["forecast"], at), _app(item)))
+    return sorted(near, key=lambda item: (_left(item["forecast"], at), app_name(item)))
 
 
 def soon_lines(items: Sequence[Item], at: datetime) -> Iterator[str]:
     """What to say of those."""
     for item in soon(items, at):
-        yield f"{_app(item)}: {_forecast(item['forecast'], at)}"
+        yield f"{app_name(item)}: {_forecast(item['forecast'], at)}"
 
 
 def show_integration(out: Console, item: Item) -> None:
@@ -77,7 +77,7 @@ def show_integration(out: Console, item: Item) -> None:
     at = moment(item["at"])
     assert at is not None
     since = f" since {when(item['since'], seconds=False)} ({_age(item['since'], at)})" if item["since"] else ""
-    out.print(Text.assemble(_app(item), "  ", state_text(item), since), soft_wrap=True)
+    out.print(Text.assemble(app_name(item), "  ", state_text(item), since), soft_wrap=True)
     out.print(MEANINGS[State(item["state"])], markup=False)
     for line in _facts(item, at):
         out.print(line, markup=False)
@@ -89,14 +89,15 @@ def show_integration(out: Console, item: Item) -> None:
         _show_troubles(out, item, at)
     else:
         out.print("No trouble of its credentials is known.")
-    name = _app(item)
+    name = app_name(item)
     commands = [f"idtrail events --app {name} --cause credentials --since {_since(item)}"]
     if item["stuck"]:
         commands.append(f"idtrail lifecycle {item['stuck'][0]['name'] or item['stuck'][0]['subject_id']}")
     out.print(next_commands(*commands), soft_wrap=True)
 
 
-def _app(item: Item) -> str:
+def app_name(item: Item) -> str:
+    """Its name, else its id."""
     return str(item["application"] or item["application_id"])
 
 
