@@ -16,8 +16,8 @@ from schemas.outcome import Outcome
 
 PROMPT: Final = timedelta(hours=1)
 """A push comes at most this long after the change it carries; while an integration is set up anew, pushes wait."""
-ROLLOUT: Final = timedelta(hours=24)
-"""So long after its binding a group's people may still be pushed for the first time."""
+ROLLOUT: Final = timedelta(hours=6)
+"""So long after its binding a group's people may still be pushed for the first time: tens of thousands take hours."""
 MOVE: Final = timedelta(minutes=1)
 """Whoever is removed from one group and within this added to another one has moved."""
 BURST: Final = timedelta(seconds=30)
@@ -95,7 +95,13 @@ def told_by(row: Row) -> Because:
         return Because("integration", row["event_id"], f"{'' if event_type == ACTIVATED else 'de'}activated{by}")
     if event_type == GROUP_DELETED:
         return Because("directory", row["event_id"], f"group deleted{by}")
-    return Because("directory", row["event_id"], f"{act_on_person(row) or 'changed'}{by}")
+    return Because("directory", row["event_id"], f"{act_on_person(row) or _edited(row)}{by}")
+
+
+def _edited(row: Row) -> str:
+    names = [name.partition(":")[0] for name in row["changed"][:3]]
+    more = len(row["changed"]) - len(names)
+    return f"{', '.join(names) or 'group'}{f' and {more} more' if more > 0 else ''} changed"
 
 
 def one_of(rows: Iterable[Row], kind: str) -> Because:

@@ -95,7 +95,7 @@ class Directory:
                 break
             if move["action"] == "remove" and not self.bound.get(row["application_id"]):
                 return told(meant, move)
-        recent = [one for one in entry.unbound if at - one["occurred_at"] <= ROLLOUT]
+        recent = [one for one in entry.unbound if at - one["occurred_at"] <= PROMPT]
         if not recent:
             return None
         if len(recent) == 1:

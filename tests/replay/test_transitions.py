@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idtrail.transition_page import Scene
-from queries.because import BURST, MOVE
+from queries.because import BURST, MOVE, PROMPT, ROLLOUT
 from queries.bindings import Bindings
 from queries.lifecycle import fold
 from queries.pushes import MAX_RUNS
@@ -195,6 +195,30 @@ def test_where_an_account_stands_after(scene: Scene, intended: str, confirmed: s
         ),
         pytest.param(Scene().bound("add").attempt("create"), "binding", 1, id="a group was bound"),
         pytest.param(
+            Scene().bound("add").after(ROLLOUT + SOON).attempt("create"),
+            "unknown",
+            None,
+            id="a group was bound too long before",
+        ),
+        pytest.param(
+            Scene().attempt("create").bound("add").bound("add", "staff").bound("remove").attempt("deprovision"),
+            "binding",
+            4,
+            id="a group was unbound, in which the person may have been",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .bound("add")
+            .bound("add", "staff")
+            .bound("remove")
+            .after(PROMPT + SOON)
+            .attempt("deprovision"),
+            "unknown",
+            None,
+            id="a group was unbound, in which the person may have been, but long before",
+        ),
+        pytest.param(
             Scene().bound("add").bound("add", "staff").attempt("create"),
             "binding",
             None,
@@ -300,6 +324,25 @@ def test_an_account_is_made_in_place_of_an_update_that_found_none() -> None:
     step = scene.after(SOON).attempt("create").told().steps[-1]
     assert step.because is not None
     assert (step.because.kind, step.because.event_id) == ("superseded", UUID(int=3))
+
+
+@pytest.mark.parametrize(
+    ("scene", "text"),
+    [
+        pytest.param(Scene().attempt("create").person("suspended").attempt("deprovision"), "suspended", id="suspended"),
+        pytest.param(
+            Scene().attempt("create").edit("jobTitle").attempt("update", changed=["title"]),
+            "jobTitle changed",
+            id="edited",
+        ),
+        pytest.param(Scene().bound("add").attempt("create"), "sales bound to slack", id="bound"),
+        pytest.param(Scene().bound("add").member("add").attempt("create"), "added to sales", id="added to a group"),
+    ],
+)
+def test_what_set_an_attempt_off_is_told_in_words_with_who_did_it(scene: Scene, text: str) -> None:
+    because = scene.told().steps[-1].because
+    assert because is not None
+    assert because.text == f"{text} by ada@corp.example"
 
 
 def test_an_event_without_a_type_sets_nothing_off() -> None:
