@@ -1,4 +1,4 @@
-"""Reading lifecycles: one person's in pages, and those of all accounts that should be closed and are not."""
+"""Reading lifecycles: one person's in pages, and what surrounds everybody's."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from heapq import merge
 from typing import Any, Final, NamedTuple
 
 from queries.account import Account
-from queries.bindings import BINDING_COLUMNS, NO_BINDINGS, Bindings, Memberships
+from queries.bindings import BINDING_COLUMNS, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.folding import Row, in_force, place_of
-from queries.lifecycle import Fold, fold
+from queries.lifecycle import Fold
 from queries.people import Person
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
@@ -20,8 +20,6 @@ from schemas.times import LATEST, to_microseconds
 
 BATCH: Final = 20_000
 """Events held in memory at once, however many a person has."""
-SUBJECTS_AT_ONCE: Final = 200
-MAX_EXPOSURES: Final = 10_000
 
 _LIST: Final = ", ".join(COLUMNS)
 
@@ -188,95 +186,3 @@ def read_events(
             "after_at": to_microseconds(rows[-1]["occurred_at"]),
             "after_id": str(rows[-1]["event_id"]),
         }
-
-
-class Exposure(NamedTuple):
-    """An account that was meant to be closed and is not confirmed closed."""
-
-    organization: str
-    subject_id: str
-    person: str
-    account: Account
-
-
-class Exposures(NamedTuple):
-    """Open ones, the longest first; and apart from them those that the provider answered with 404."""
-
-    open: list[Exposure]
-    reported_absent: list[Exposure]
-
-
-_ATTEMPT: Final = "organization, application_id, subject_id, account_state, outcome, occurred_at"
-
-# Whoever is exposed has a closing attempt that was not confirmed: a cheap look at one table leaves few
-# accounts. `account_states` would be cheaper still, but a copy out of force may stand there as confirmed.
-_SUSPECTS: Final = f"""
-SELECT organization, application_id, subject_id FROM (
-    SELECT event_id, tupleElement(copy, 1) AS organization, tupleElement(copy, 2) AS application_id,
-        tupleElement(copy, 3) AS subject_id, tupleElement(copy, 4) AS account_state,
-        tupleElement(copy, 5) AS outcome, tupleElement(copy, 6) AS occurred_at
-    FROM (
-        SELECT event_id, argMax(tuple({_ATTEMPT}), {IN_FORCE}) AS copy FROM attempts
-        WHERE {{scope}} AND kind = 'user' AND account_state != '' AND time_quality = 'ok'
-            AND (organization, application_id, subject_id) GLOBAL IN (
-                SELECT organization, application_id, subject_id FROM attempts
-                WHERE {{scope}} AND kind = 'user' AND account_state IN ('inactive', 'deleted')
-                    AND outcome != 'success' AND application_id != '' AND time_quality = 'ok')
-        GROUP BY event_id
-    )
-)
-GROUP BY organization, application_id, subject_id
-HAVING argMax(account_state, (occurred_at, toString(event_id))) IN ('inactive', 'deleted')
-    AND argMax(outcome, (occurred_at, toString(event_id))) != 'success'
-ORDER BY organization, subject_id
-LIMIT {MAX_EXPOSURES}
-"""
-
-_THEIR_EVENTS: Final = (
-    f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
-    " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
-    " AND event_type != 'sso_auth'"
-)
-
-
-def suspects_sql(organization: str | None) -> str:
-    """Accounts whose last attempt was to close them and was not confirmed."""
-    return _SUSPECTS.format(scope="1" if organization is None else "organization = {organization:String}")
-
-
-def list_exposures(store: Store, organization: str | None) -> Exposures:
-    """Accounts meant to be closed and not confirmed closed, told by the same fold as a lifecycle."""
-    own = {} if organization is None else {"organization": organization}
-    wanted: dict[str, set[tuple[str, str]]] = {}
-    for owner, application, subject in store.query(suspects_sql(organization), own):
-        wanted.setdefault(owner, set()).add((application, subject))
-    found: list[Exposure] = []
-    for owner, accounts in wanted.items():
-        surroundings = read_bindings(store, owner, "", LATEST)
-        subjects = sorted({subject for _, subject in accounts})
-        for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-            values = {"organization": owner, "subjects": subjects[start : start + SUBJECTS_AT_ONCE]}
-            found += exposures_of(store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS), accounts, surroundings)
-    found.sort(key=lambda exposure: (str(exposure.account.closing_since), exposure.person))
-    return Exposures(
-        [exposure for exposure in found if exposure.account.exposed],
-        [exposure for exposure in found if exposure.account.state == "reported_absent"],
-    )
-
-
-def exposures_of(
-    rows: Sequence[Row], accounts: set[tuple[str, str]], bindings: Bindings = NO_BINDINGS
-) -> list[Exposure]:
-    """The (application, subject) `accounts` as all events of their subjects tell of them. Pure."""
-    by_subject: dict[str, list[Row]] = {}
-    for row in rows:
-        by_subject.setdefault(row["subject_id"], []).append(row)
-    told = []
-    for subject, own in by_subject.items():
-        names = [row["subject_name"] for row in in_force(own) if row["subject_name"]]
-        told += [
-            Exposure(own[0]["organization"], subject, names[-1] if names else subject, account)
-            for account in fold(own, bindings).accounts
-            if (account.application_id, subject) in accounts
-        ]
-    return told

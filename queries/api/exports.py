@@ -23,8 +23,8 @@ from queries.events import list_events
 from queries.exports.archive import archive
 from queries.exports.form import Format
 from queries.exports.formats import Row, columns_of, encode
+from queries.exposures import list_exposures
 from queries.findings import list_findings
-from queries.histories import list_exposures
 from queries.incidents import list_incidents
 from schemas.errors import BadUsage
 
@@ -60,10 +60,11 @@ async def incidents(context: Given, chosen: AskedIncidents, format: Form = Forma
 
 @router.get("/exposures", response_class=StreamingResponse, responses=_ZIP)
 async def exposures(context: Given, organization: Organization, format: Form = Format.NDJSON) -> StreamingResponse:
-    """Accounts that were meant to be closed and are not confirmed closed, the longest open first."""
+    """Accounts that should be closed and are not confirmed closed, each with its reason."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
-        return [exposure_answer(each) for each in list_exposures(context.store, organization).open], None
+        exposures = list_exposures(context.store, organization, context.clock())
+        return [exposure_answer(each) for each in exposures.everything()], None
 
     rows = _rows(listed, finding_models.Exposure)
     return await _file(context, "exposures", format, finding_models.Exposure, rows, {"organization": organization})

@@ -157,15 +157,21 @@ class Lifecycle(BaseModel):
 
 
 class Exposure(Account):
-    """An account that was meant to be closed and is not confirmed closed."""
+    """An account that should be closed and is not confirmed closed."""
 
     organization: str
     person: str
+    reason: Literal["failing", "never_attempted", "left_behind", "reported_absent"]
+    since: datetime | None = Field(description="From when on it should have been closed.")
+    used_since: datetime | None = Field(description="The first sign-in after that; null: none seen.")
 
 
 class Exposures(BaseModel):
-    """The longest open first; and apart from them, those that the provider does not know (404)."""
+    """The longest open first."""
 
-    items: list[Exposure]
+    at: datetime
+    items: list[Exposure] = Field(description="Closing failed, or nobody tried within the SLA.")
     total: int
-    reported_absent: list[Exposure]
+    left_behind: list[Exposure] = Field(description="Open when their integration was deleted.")
+    left_behind_total: int
+    reported_absent: list[Exposure] = Field(description="The provider does not know them (404).")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -10,11 +11,13 @@ from fastapi import APIRouter, Depends, Query
 from queries.account import Account
 from queries.api import finding_models as models
 from queries.api.access import Given, Organization
-from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, time_range
+from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, parse_when, time_range
+from queries.exposures import Exposure, list_exposures
 from queries.failures import list_failures, list_windows
-from queries.histories import Exposure, list_exposures, read_history
+from queries.histories import read_history
 from queries.people import find_person
 from queries.selection import Selection
+from schemas.errors import BadUsage
 from schemas.times import EARLIEST, LATEST
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
@@ -108,13 +111,24 @@ def _account(account: Account) -> Answer:
 
 @router.get("/exposures", response_model=models.Exposures)
 def exposures(
-    context: Given, organization: Organization, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000
+    context: Given,
+    organization: Organization,
+    at: Annotated[str | None, Query(max_length=64, description="A time, a date, or an age; now without it.")] = None,
+    sla: Annotated[int, Query(ge=0, le=604_800, description="Seconds within which nobody need have tried.")] = 3600,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Answer:
-    """Accounts that were meant to be closed and are not confirmed closed, the longest open first."""
-    found = list_exposures(context.store, organization)
+    """Accounts that should be closed and are not confirmed closed, by reason, the longest open first."""
+    now = context.clock()
+    then = None if at is None else parse_when(at, now, "at")
+    if then is not None and then > now:
+        raise BadUsage(f"at: {then:%Y-%m-%dT%H:%M:%SZ} is in the future, it is {now:%Y-%m-%dT%H:%M:%SZ}")
+    found = list_exposures(context.store, organization, now, then, timedelta(seconds=sla))
     return {
+        "at": then or now,
         "items": [exposure_answer(exposure) for exposure in found.open[:limit]],
         "total": len(found.open),
+        "left_behind": [exposure_answer(exposure) for exposure in found.left_behind[:limit]],
+        "left_behind_total": len(found.left_behind),
         "reported_absent": [exposure_answer(exposure) for exposure in found.reported_absent[:limit]],
     }
 
@@ -126,4 +140,7 @@ def exposure_answer(exposure: Exposure) -> Answer:
         "organization": exposure.organization,
         "subject_id": exposure.subject_id,
         "person": exposure.person,
+        "reason": exposure.reason,
+        "since": exposure.since,
+        "used_since": exposure.used_since,
     }

@@ -15,8 +15,9 @@ import pytest
 
 from queries.counts import Dimension, count_by
 from queries.events import get_event, list_events
+from queries.exposures import list_exposures
 from queries.failures import list_failures
-from queries.histories import list_exposures, read_history
+from queries.histories import read_history
 from queries.people import find_person
 from queries.statistics import read_statistics
 from schemas.normal_form import Relation
@@ -60,7 +61,7 @@ def answers(trail: Trail) -> dict[str, Any]:
         "failures": (failures.attempts, failures.failures, [(row["tries"], row["people"]) for row in failures.groups]),
         "lifecycle": history.steps,
         "accounts": history.accounts,
-        "exposures": [(found.person, found.account) for found in list_exposures(store, trail.organization).open],
+        "exposures": [(found.person, found.account) for found in list_exposures(store, trail.organization, NOON).open],
     }
 
 

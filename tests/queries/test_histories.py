@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from queries import histories
-from queries.histories import list_exposures, read_history
+from queries.exposures import list_exposures
+from queries.histories import read_history
 from queries.lifecycle import fold
 from queries.people import Ambiguous, Person, Unknown, find_person
 from schemas.errors import BadUsage
@@ -207,17 +208,17 @@ def test_exposures_are_what_the_lifecycles_say(any_trail: Trail) -> None:
             for minute in range(2)
         ],
     )
-    found = list_exposures(any_trail.store, any_trail.organization)
+    found = list_exposures(any_trail.store, any_trail.organization, NOON)
     assert [(item.person, item.account.application, item.account.closing_tries) for item in found.open] == [
         ("lena.berg", STATSIG["name"], 2),
         ("ines.almeida", STATSIG["name"], 5),
     ]
     assert [(item.person, item.account.application) for item in found.reported_absent] == [("kofi.mensah", "statsig")]
-    assert list_exposures(any_trail.store, "another").open == []
+    assert list_exposures(any_trail.store, "another", NOON).open == []
 
 
 def test_a_forged_success_hides_no_exposure(trail: Trail) -> None:
     raw = failed(60, "user_deprovision", resource=INES)
     trail.insert(raw)
     trail.insert(trail.log({**raw, "success": True, "message_chain": None}, INGEST, NOON - timedelta(hours=2)))
-    assert [item.person for item in list_exposures(trail.store, trail.organization).open] == ["ines.almeida"]
+    assert [item.person for item in list_exposures(trail.store, trail.organization, NOON).open] == ["ines.almeida"]

@@ -11,8 +11,9 @@ from queries.blame import accepted_rows_sql, accepted_sql
 from queries.counts import Dimension, counts_sql
 from queries.drift import drift_sql, samples_sql
 from queries.events import one_sql, places_sql, rows_sql
+from queries.exposures import suspects_sql
 from queries.failures import failures_sql, windows_sql
-from queries.histories import bindings_sql, history_sql, memberships_sql, suspects_sql
+from queries.histories import bindings_sql, history_sql, memberships_sql
 from queries.incident_details import hours_sql, subjects_sql, texts_sql
 from queries.incidents import Incidents, incidents_sql
 from queries.incidents import one_sql as incident_sql
@@ -54,7 +55,8 @@ STATEMENTS = {
     "accepted": accepted_sql(same=True),
     "accepted of others": accepted_sql(same=False),
     "accepted rows": accepted_rows_sql(),
-    "suspects": suspects_sql(VALUE),
+    "suspects": suspects_sql(False),
+    "suspects of the past": suspects_sql(True),
     "bindings": bindings_sql(True),
     "memberships": memberships_sql(),
     "later": later_sql(),
@@ -82,7 +84,7 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in UNLIMITED])
 def test_every_list_has_a_limit(name: str) -> None:
-    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|5|1)\s*$", STATEMENTS[name]) or name == "rows"
+    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|50000|5|1)\s*$", STATEMENTS[name]) or name == "rows"
 
 
 def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:

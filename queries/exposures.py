@@ -1,0 +1,358 @@
+"""Accounts that are open though they should be closed: since when, why, and whether they were used since.
+
+Cheap statements find who may be exposed, and never too few; what is told of them is told by the fold of a lifecycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, UNKNOWN, Account
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, NO_BINDINGS, Bindings
+from queries.folding import Row, in_force
+from queries.histories import read_bindings
+from queries.lifecycle import fold
+from queries.selection import IN_FORCE
+from queries.step import COLUMNS
+from queries.store import BULK_LIMITS, Store
+from schemas.times import LATEST, to_microseconds
+
+SLA: Final = timedelta(hours=1)
+"""So long after it was meant to be closed nobody need have tried yet."""
+SUBJECTS_AT_ONCE: Final = 200
+MAX_SUSPECTS: Final = 50_000
+
+FAILING: Final = "failing"
+NEVER_ATTEMPTED: Final = "never_attempted"
+LEFT_BEHIND: Final = "left_behind"
+REASONS: Final = (FAILING, NEVER_ATTEMPTED, LEFT_BEHIND, REPORTED_ABSENT)
+
+_TICK: Final = timedelta(microseconds=1)
+_LIST: Final = ", ".join(COLUMNS)
+
+
+class Exposure(NamedTuple):
+    """An account that should be closed and is not confirmed closed."""
+
+    organization: str
+    subject_id: str
+    person: str
+    account: Account
+    reason: str
+    """failing: tried, and not accepted; never_attempted: not tried within the SLA; left_behind: its integration was
+    deleted while it was open; reported_absent: the provider answered 404."""
+    since: datetime | None
+    used_since: datetime | None
+    """The first sign-in to the application after it should have been closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """By reason, in each the longest open first."""
+
+    failing: list[Exposure] = field(default_factory=list)
+    never_attempted: list[Exposure] = field(default_factory=list)
+    left_behind: list[Exposure] = field(default_factory=list)
+    reported_absent: list[Exposure] = field(default_factory=list)
+
+    @property
+    def open(self) -> list[Exposure]:
+        """Failing, or never attempted."""
+        return sorted([*self.failing, *self.never_attempted], key=_order)
+
+    def everything(self) -> list[Exposure]:
+        """All, whatever the reason."""
+        return [*self.open, *self.left_behind, *self.reported_absent]
+
+
+def reason_of(account: Account, at: datetime, sla: timedelta) -> str:
+    """Why the account counts at that time; empty if it does not. Pure."""
+    if account.test:
+        return ""
+    if account.state == REPORTED_ABSENT and account.intended in CLOSED:
+        return REPORTED_ABSENT
+    if account.left_behind is not None and _open_behind(account):
+        return LEFT_BEHIND
+    if not account.exposed:
+        return ""
+    if account.closing_tries:
+        return FAILING
+    late = account.closing_since is not None and account.closing_since + sla < at
+    return NEVER_ATTEMPTED if late else ""
+
+
+def _open_behind(account: Account) -> bool:
+    if account.intended in CLOSED:
+        return account.exposed
+    return account.intended == ACTIVE and account.confirmed == UNKNOWN and account.confirmed_at is not None
+
+
+def since_of(account: Account, reason: str) -> datetime | None:
+    """From when on it should have been closed."""
+    return account.left_behind if reason == LEFT_BEHIND and account.closing_since is None else account.closing_since
+
+
+def _order(exposure: Exposure) -> tuple[str, str, str]:
+    return str(exposure.since), exposure.person, exposure.account.application
+
+
+_OWN: Final = "organization = {organization:String}"
+_AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
+_KEY: Final = "(at, toString(event_id))"
+
+# A copy that is not in force counts only where it tells of another time than the one in force.
+_NOW: Final = f"""
+SELECT application_id, subject_id, tupleElement(argMaxMerge(attempted), 1) AS state,
+    tupleElement(argMaxMerge(attempted), 2) AS attempted_at, tupleElement(argMaxMerge(answered), 1) AS answer
+FROM account_states
+WHERE {_OWN}
+GROUP BY application_id, subject_id
+"""
+
+_ATTEMPT: Final = "application_id, subject_id, account_state, outcome, occurred_at"
+_THEN: Final = f"""
+SELECT application_id, subject_id, argMax(account_state, {_KEY}) AS state, max(at) AS attempted_at,
+    argMax(outcome, {_KEY}) AS answer
+FROM (
+    SELECT event_id, tupleElement(copy, 1) AS application_id, tupleElement(copy, 2) AS subject_id,
+        tupleElement(copy, 3) AS account_state, tupleElement(copy, 4) AS outcome, tupleElement(copy, 5) AS at
+    FROM (
+        SELECT event_id, argMax(tuple({_ATTEMPT}), {IN_FORCE}) AS copy FROM attempts
+        WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
+            AND occurred_at <= {_AT}
+        GROUP BY event_id
+    )
+)
+GROUP BY application_id, subject_id
+"""
+
+_ACTS: Final = f"""
+    SELECT event_id, tupleElement(copy, 1) AS subject_id, tupleElement(copy, 2) AS act, tupleElement(copy, 3) AS at,
+        tupleElement(copy, 4) AS application_id
+    FROM (
+        SELECT event_id, argMax(tuple(subject_id, act, occurred_at, application_id), {IN_FORCE}) AS copy
+        FROM directory_acts
+        WHERE {_OWN} AND time_quality = 'ok' AND occurred_at <= {_AT}
+        GROUP BY event_id
+    )
+"""
+_LEAVERS: Final = (
+    f"SELECT subject_id FROM ({_ACTS}) WHERE application_id = ''"
+    f" GROUP BY subject_id HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted')"
+)
+_UNBOUND: Final = (
+    f"SELECT application_id, subject_id FROM ({_ACTS}) WHERE application_id != ''"
+    f" GROUP BY application_id, subject_id HAVING argMax(act, {_KEY}) = 'unbound'"
+)
+_REMOVED: Final = f"""
+SELECT bound.application_id, gone.subject_id FROM (
+    SELECT group_id, subject_id FROM associations
+    WHERE {_OWN} AND application_id = '' AND group_id IN {{groups:Array(String)}} AND time_quality = 'ok'
+        AND occurred_at <= {_AT}
+    GROUP BY group_id, subject_id
+    HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove'
+) AS gone
+GLOBAL INNER JOIN (
+    SELECT DISTINCT application_id, group_id FROM associations
+    WHERE {_OWN} AND application_id != '' AND group_id != ''
+) AS bound ON bound.group_id = gone.group_id
+"""
+
+
+def suspects_sql(past: bool) -> str:
+    """Accounts that may be exposed: (application, subject). Now, or with `past` at a time."""
+    standing = _THEN if past else _NOW
+    return f"""
+SELECT application_id, subject_id FROM (
+    SELECT application_id, subject_id, state, attempted_at, answer FROM ({standing})
+    UNION ALL
+    SELECT application_id, subject_id, '' AS state, min(first_at) AS attempted_at, '' AS answer FROM account_updates
+    WHERE {_OWN} AND first_at <= {_AT}
+        AND (application_id, subject_id) GLOBAL NOT IN (SELECT application_id, subject_id FROM ({standing}))
+    GROUP BY application_id, subject_id
+)
+WHERE (state IN ('inactive', 'deleted') AND answer != 'success')
+    OR (state NOT IN ('inactive', 'deleted') AND (
+        subject_id GLOBAL IN ({_LEAVERS})
+        OR (application_id, subject_id) GLOBAL IN ({_UNBOUND})
+        OR (application_id, subject_id) GLOBAL IN ({_REMOVED})
+        OR application_id IN {{deleted:Array(String)}}
+        OR attempted_at <= arrayElement({{unbound_at:Array(DateTime64(6, 'UTC'))}},
+            indexOf({{unbound:Array(String)}}, application_id))))
+ORDER BY application_id, subject_id
+LIMIT {MAX_SUSPECTS}
+"""
+
+
+_THEIR_EVENTS: Final = (
+    f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
+    f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
+    " AND event_type != 'sso_auth' AND (kind = 'other' OR application_id IN {applications:Array(String)})"
+)
+
+# By time and id, which the table is ordered by. XXX: a better copy of another time is not seen here.
+_WHOSE: Final = (
+    f"SELECT event_id, argMax(subject_id, {IN_FORCE}) FROM attempts WHERE {_OWN}"
+    " AND occurred_at IN {times:Array(DateTime64(6, 'UTC'))} AND event_id IN {events:Array(UUID)} GROUP BY event_id"
+)
+
+_SIGN_INS: Final = (
+    "SELECT subject_id, application_id, occurred_at FROM events_by_subject"
+    f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}} AND event_type = 'sso_auth'"
+    " AND outcome != 'failure' AND time_quality = 'ok' AND application_id != ''"
+    f" AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND occurred_at <= {_AT}"
+    " ORDER BY occurred_at"
+)
+
+
+def list_exposures(
+    store: Store, organization: str | None, now: datetime, at: datetime | None = None, sla: timedelta = SLA
+) -> Exposures:
+    """Every account that should be closed and is not confirmed closed, now or at a time in the past."""
+    time = at or now
+    found: list[Exposure] = []
+    for owner in _organizations(store, organization):
+        bindings = read_bindings(store, owner, "", LATEST if at is None else at + _TICK)
+        accounts = _suspects(store, owner, bindings, at)
+        for rows in _events(store, owner, accounts):
+            some = exposures_of(rows, accounts, bindings, time, sla, until=at)
+            foreign = _foreign(store, owner, rows, some)
+            if foreign:
+                rows = [row for row in rows if (row["event_id"], row["subject_id"]) not in foreign]
+                some = exposures_of(rows, accounts, bindings, time, sla, until=at)
+            found += some
+    used = _used(store, found, time)
+    found = [each._replace(used_since=used.get(_key(each))) for each in found]
+    found.sort(key=_order)
+    return Exposures(*([each for each in found if each.reason == reason] for reason in REASONS))
+
+
+def _organizations(store: Store, organization: str | None) -> list[str]:
+    if organization is not None:
+        return [organization]
+    return [own for (own,) in store.query("SELECT DISTINCT organization FROM account_states ORDER BY organization")]
+
+
+def _suspects(store: Store, organization: str, bindings: Bindings, at: datetime | None) -> set[tuple[str, str]]:
+    deleted, unbound, groups = _ended(bindings)
+    values: dict[str, Any] = {
+        "organization": organization,
+        "at": to_microseconds(LATEST if at is None else at),
+        "deleted": sorted(deleted),
+        "unbound": [*sorted(unbound), "-"],
+        "unbound_at": [*[f"{unbound[each]:%Y-%m-%d %H:%M:%S.%f}" for each in sorted(unbound)], "1970-01-01 00:00:00"],
+        "groups": sorted(groups),
+    }
+    return {(row[0], row[1]) for row in store.query(suspects_sql(at is not None), values, BULK_LIMITS)}
+
+
+def _ended(bindings: Bindings) -> tuple[set[str], dict[str, datetime], set[str]]:
+    """Applications whose integration is deleted; when each was last unbound from a group; groups ever bound."""
+    deleted: set[str] = set()
+    unbound: dict[str, datetime] = {}
+    bound: dict[str, set[str]] = {}
+    for row in bindings.agenda:
+        application, event_type = row["application_id"], row["event_type"]
+        if event_type == DEACTIVATED:
+            deleted.add(application)
+        elif event_type == ACTIVATED:
+            deleted.discard(application)
+        elif event_type == GROUP_DELETED:
+            for each in bound.get(row["subject_id"], ()):
+                unbound[each] = row["occurred_at"]
+        elif application and row["group_id"]:
+            bound.setdefault(row["group_id"], set()).add(application)
+            if row["action"] != "add":
+                unbound[application] = row["occurred_at"]
+    return deleted, unbound, set(bound)
+
+
+def _events(store: Store, organization: str, accounts: set[tuple[str, str]]) -> Iterable[list[Row]]:
+    subjects = sorted({subject for _, subject in accounts})
+    for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
+        chunk = set(subjects[start : start + SUBJECTS_AT_ONCE])
+        applications = sorted({application for application, subject in accounts if subject in chunk})
+        values = {"organization": organization, "subjects": sorted(chunk), "applications": applications}
+        yield store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS)
+
+
+def _foreign(
+    store: Store, organization: str, rows: Sequence[Row], exposures: Sequence[Exposure]
+) -> set[tuple[UUID, str]]:
+    """Attempts that a better copy tells of somebody else, each with the subject it does not belong to."""
+    exposed = {(each.account.application_id, each.subject_id): each.account.last_try for each in exposures}
+    last = {
+        (row["event_id"], row["subject_id"]): row["occurred_at"]
+        for row in rows
+        if row["account_state"] and row["occurred_at"] == exposed.get((row["application_id"], row["subject_id"]))
+    }
+    if not last:
+        return set()
+    values = {
+        "organization": organization,
+        "events": [str(event) for event, _ in last],
+        "times": sorted({f"{at:%Y-%m-%d %H:%M:%S.%f}" for at in last.values()}),
+    }
+    whose = dict(store.query(_WHOSE, values, BULK_LIMITS))
+    return {(event, subject) for event, subject in last if whose.get(event, subject) != subject}
+
+
+def exposures_of(
+    rows: Sequence[Row],
+    accounts: set[tuple[str, str]],
+    bindings: Bindings = NO_BINDINGS,
+    at: datetime = LATEST,
+    sla: timedelta = SLA,
+    until: datetime | None = None,
+) -> list[Exposure]:
+    """Those of the (application, subject) `accounts` that are exposed, as their subjects' events tell. Pure."""
+    by_subject: dict[str, list[Row]] = {}
+    for row in rows:
+        if (
+            not row["application_id"]
+            or row["kind"] == "other"
+            or (row["application_id"], row["subject_id"]) in accounts
+        ):
+            by_subject.setdefault(row["subject_id"], []).append(row)
+    told = []
+    for subject, copies in by_subject.items():
+        own = [row for row in in_force(copies) if until is None or row["occurred_at"] <= until]
+        names = [row["subject_name"] for row in own if row["subject_name"]]
+        for account in fold(own, bindings).accounts:
+            reason = reason_of(account, at, sla) if (account.application_id, subject) in accounts else ""
+            if reason:
+                name = names[-1] if names else subject
+                since = since_of(account, reason)
+                told.append(Exposure(own[0]["organization"], subject, name, account, reason, since, None))
+    return told
+
+
+def _key(exposure: Exposure) -> tuple[str, str, str]:
+    return exposure.organization, exposure.subject_id, exposure.account.application_id
+
+
+def _used(store: Store, exposures: list[Exposure], at: datetime) -> dict[tuple[str, str, str], datetime]:
+    """The first sign-in after each should have been closed."""
+    wanted = {_key(each): each.since for each in exposures if each.since is not None}
+    used: dict[tuple[str, str, str], datetime] = {}
+    for organization in sorted({owner for owner, _, _ in wanted}):
+        subjects = sorted({subject for owner, subject, _ in wanted if owner == organization})
+        for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
+            chunk = subjects[start : start + SUBJECTS_AT_ONCE]
+            since = min(when for (_, subject, _), when in wanted.items() if subject in chunk)
+            values = {
+                "organization": organization,
+                "subjects": chunk,
+                "since": to_microseconds(since),
+                "at": to_microseconds(at),
+            }
+            for subject, application, occurred in store.query(_SIGN_INS, values, BULK_LIMITS):
+                key = (organization, subject, application)
+                begun = wanted.get(key)
+                if begun is not None and occurred >= begun:
+                    used.setdefault(key, occurred)
+    return used

@@ -1,0 +1,66 @@
+"""The screen of `idtrail exposures` at 80 columns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+
+from idtrail.cli.commands.exposures import show_exposures
+from tests.queries.support import when
+from tests.records import NOON
+
+
+def exposure(person: str, reason: str, **more: Any) -> dict[str, Any]:
+    """As the API tells it."""
+    return {
+        "person": person,
+        "application": "statsig",
+        "application_id": "5fad",
+        "reason": reason,
+        "since": when(0).isoformat(),
+        "used_since": None,
+        "closing_tries": 5,
+        "last_cause": "credentials",
+        "last_detail": "token expired",
+        "intended_because": {"text": "suspended by ada@corp.example"},
+        "left_behind": None,
+        **more,
+    }
+
+
+def printed(answer: dict[str, Any]) -> list[str]:
+    """The lines."""
+    out = Console(file=StringIO(), width=80, highlight=False)
+    show_exposures(out, answer, NOON + timedelta(days=2))
+    assert isinstance(out.file, StringIO)
+    return out.file.getvalue().splitlines()
+
+
+def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
+    lines = printed(
+        {
+            "total": 2,
+            "items": [
+                exposure("ines.almeida", "failing", used_since=when(50).isoformat()),
+                exposure("lena.berg", "never_attempted", closing_tries=0),
+            ],
+            "left_behind": [exposure("kofi.mensah", "left_behind", left_behind=when(5).isoformat())],
+            "reported_absent": [],
+        }
+    )
+    assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 used since"
+    assert lines[3].startswith("  ines.almeida  statsig  2026-03-19 11:00  2 d")
+    assert lines[4].startswith("  lena.berg     statsig  2026-03-19 11:00  2 d")
+    assert lines[3].split()[-4:-1] == ["5", "03-19", "11:50"]
+    assert "Left behind by a deleted integration, nobody closes them any more: 1" in lines
+    assert lines[-1].startswith("Next: idtrail lifecycle ines.almeida")
+    assert all(len(line) <= 80 for line in lines[:-1])
+
+
+def test_nobody_exposed_is_said_in_one_line() -> None:
+    lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": []})
+    assert lines[0] == "0 accounts meant to be closed are not confirmed closed; 0 used since"
+    assert len(lines) == 3
