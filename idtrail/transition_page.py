@@ -235,7 +235,8 @@ _TAIL: Final = f"""
   close it, the removal did not end the access: there was another group, of which the log does not tell.
 - A **binding** gives access to whom the directory then pushes: who was in the group before the log began shows by
   the attempt, up to {HOURS} hours later. If several groups were bound and the log does not tell in which of
-  them the person is, the state between the first and the last of those bindings is `unknown`.
+  them the person is, the state between the first and the last of those bindings is `unknown`. As long as the
+  first push has not come, the account is not yet told to be wanted.
 - A **deletion in the directory** means an account deleted if it may still be there. What was never accepted, or is
   meant closed and reported absent, stays as it is.
 - The **test user and group** that an activation makes and takes away within {BURST.seconds} seconds are marked `test`.

@@ -13,6 +13,7 @@ import pytest
 from producers.simulation.model import ABSENT
 from producers.simulation.truth import AccountTruth, instant
 from queries.account import ACTIVE, INACTIVE, REPORTED_ABSENT, UNKNOWN, Account
+from queries.because import ROLLOUT
 from tests.replay.played import Key, Played, play
 
 KINDS = {
@@ -72,7 +73,7 @@ def test_every_account_stands_as_it_did_at_a_thousand_random_instants(organisati
     assert len(keys) > 100
     for _ in range(1000):
         at = first + (last - first) * dice.random()
-        for key in dice.sample(keys, 40):
+        for key in dice.sample(keys, 20):
             for view in ("intended", "confirmed"):
                 assert told(accounts, key, view, at) == truly(found, key, view, at), (key, view, at)
 
@@ -150,3 +151,25 @@ def test_just_the_test_users_and_groups_of_activations_are_recognised(organisati
     }  # fmt: skip
     assert tests
     assert {key for key, account in accounts.items() if account.test} == tests
+
+
+@organisations
+def test_what_had_occurred_by_a_time_tells_how_it_was_then_but_for_whom_a_rollout_had_not_reached(
+    organisation: Organisation,
+) -> None:
+    """As `idtrail state --at` is told: nothing that came after it is looked at."""
+    found, accounts = played(organisation)
+    first, last = found.rows[0]["occurred_at"], found.rows[-1]["occurred_at"]
+    dice, compared = random.Random(11), 0
+    bindings = [row for row in found.rows if row["action"] == "add" and row["application_id"]]
+    rollouts = [row["occurred_at"] + timedelta(seconds=dice.randrange(30)) for row in bindings[:6]]
+    for at in [*(first + (last - first) * dice.random() for _ in range(6)), *rollouts]:
+        then = Played(found.truth, [row for row in found.rows if row["occurred_at"] <= at], found.ids).accounts()
+        for key in accounts:
+            state, truth = told(then, key, "intended", at), truly(found, key, "intended", at)
+            compared += state == truth
+            if state != truth and state != UNKNOWN:
+                assert (state, truth) == (ABSENT, ACTIVE)
+                assert any(at - ROLLOUT <= row["occurred_at"] <= at for row in bindings)
+                assert told(accounts, key, "intended", at) in (ACTIVE, UNKNOWN)
+    assert compared > 11 * len(accounts)
