@@ -36,8 +36,8 @@ from tests.records import NOON, Record
 pytestmark = pytest.mark.store
 
 START = datetime(2026, 2, 2, 7, tzinfo=UTC)
-END = START + timedelta(days=6)
-EXPIRIES = ((0, 25 * HOUR, 7 * HOUR), (1, 50 * HOUR, 30 * HOUR), (0, 74 * HOUR, 5 * HOUR), (4, 140 * HOUR, 20 * HOUR))
+END = START + timedelta(days=5)
+EXPIRIES = ((0, 25 * HOUR, 7 * HOUR), (1, 50 * HOUR, 30 * HOUR), (0, 74 * HOUR, 5 * HOUR), (4, 112 * HOUR, 20 * HOUR))
 """Application, when its token expires, for how long; the last beyond the end."""
 
 
@@ -50,8 +50,8 @@ class Played(NamedTuple):
 
 
 def play(seed: int) -> Played:
-    """Six days of an organisation whose tokens expire, re-authorised in vain ten minutes before each end."""
-    organisation = Organisation(seed, 14, 5, 6, START, oddities=0.0, story=False)
+    """Five days of an organisation whose tokens expire, re-authorised in vain ten minutes before each end."""
+    organisation = Organisation(seed, 9, 5, 5, START, oddities=0.0, story=False)
     world, source = organisation.world, Source("simulator", Trust.TENANT_API)
     for index, begin, lasts in EXPIRIES:
         until = world.start + begin + lasts
@@ -133,7 +133,7 @@ def test_the_state_goes_with_the_expiry_and_the_vain_re_authorisation(played: Pl
 def test_what_is_read_says_the_same_as_every_event(played: Played, shared_store: Store) -> None:
     """Of stretches and gaps, and of all there is: the same health, at times all over."""
     for app in played.applications[:2]:
-        for hours in (29, 61, 6 * 24):
+        for hours in (29, 61, 5 * 24):
             at = START + timedelta(hours=hours)
             read = fold(read_marks(shared_store, [app], at)[app], "snowflake", at)
             assert read == fold(every_mark(shared_store, app, at), "snowflake", at)
