@@ -16,7 +16,7 @@ from queries.people import Person
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, Store
-from schemas.times import LATEST, to_microseconds
+from schemas.times import EARLIEST, LATEST, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000
 """Events held in memory at once, however many a person has."""
@@ -58,12 +58,20 @@ def history_sql() -> str:
 
 
 def read_history(
-    store: Store, person: Person, since: datetime, until: datetime, cursor: str | None = None, limit: int = 1000
+    store: Store,
+    person: Person,
+    since: datetime,
+    until: datetime,
+    cursor: str | None = None,
+    limit: int = 1000,
+    *,
+    timeline: bool = False,
 ) -> History:
     """A page of at most `limit` steps between two times. Raises `BadUsage` for a foreign cursor.
 
-    All ids of the person count, each with accounts of its own. Every page is folded from the first event to the
-    last, so that what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once.
+    All ids of the person count, each with accounts of its own: these are told by what was before `since` too, and
+    with `timeline` with every change of their states. Every page is folded from the first event to the last, so that
+    what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once.
     """
     people = [person._replace(subject_id=own) for own in person.subject_ids or (person.subject_id,)]
     question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people)))
@@ -72,15 +80,19 @@ def read_history(
         since, until = after.since, after.until
     folds = {
         one.subject_id: Fold(
-            read_bindings(store, one.organization, one.subject_id, until), read_memberships(store, one, until)
+            read_bindings(store, one.organization, one.subject_id, until),
+            read_memberships(store, one, until),
+            timeline=timeline,
         )
         for one in people
     }
     page: list[Step] = []
     more = False
-    for own, row in _together(store, people, since, until):
+    for own, row in _together(store, people, EARLIEST, until):
         step = folds[own].add(row)
         step.subject_id = own
+        if step.occurred_at < since and step.time_quality == TimeQuality.OK:
+            continue
         if after is not None and (step.occurred_at, step.event_id.int) <= (after.at, after.id.int):
             continue
         if len(page) < limit:

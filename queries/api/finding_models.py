@@ -147,11 +147,27 @@ class Account(Answer):
     exposed: bool = Field(description="Meant to be closed, and neither confirmed closed nor reported absent.")
 
 
+class Change(Answer):
+    """From `at` on the account was meant, or confirmed, to be in that state."""
+
+    view: Literal["intended", "confirmed"]
+    state: str
+    at: datetime
+    because: Because
+
+
+class TimedAccount(Account):
+    """Where the person stands in one application, and how that came about."""
+
+    initial: str = Field(description="What it was, both ways, before its first change: absent or unknown.")
+    changes: list[Change] = Field(description="Every change of both states in order; empty without `timeline`.")
+
+
 class Lifecycle(BaseModel):
     """One person's events in order, and the accounts; null accounts on pages after the first."""
 
     person: Person
-    accounts: list[Account] | None
+    accounts: list[TimedAccount] | None
     items: list[Step]
     next: str | None
 

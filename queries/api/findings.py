@@ -86,24 +86,31 @@ def lifecycle(
     until: Until = None,
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    timeline: Annotated[bool, Query(description="Tell every change of the accounts' states too.")] = False,
 ) -> Answer:
     """One person's attempts in every application in order, and where each account stands.
+
+    The accounts are told by every event before `until`, those before `since` too.
 
     409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
     """
     begin, end, _ = time_range(since, until, context.clock())
     who = find_person(context.store, organization, person)
-    found = read_history(context.store, who, begin, end, cursor, limit)
+    found = read_history(context.store, who, begin, end, cursor, limit, timeline=timeline)
     return {
         "person": who,
-        "accounts": None if found.accounts is None else [_account(account) for account in found.accounts],
+        "accounts": None if found.accounts is None else [_timed(account) for account in found.accounts],
         "items": found.steps,
         "next": found.next,
     }
 
 
+def _timed(account: Account) -> Answer:
+    return {**asdict(account), "exposed": account.exposed}
+
+
 def _account(account: Account) -> Answer:
-    found = {**asdict(account), "exposed": account.exposed}
+    found = _timed(account)
     for internal in ("changes", "initial"):
         del found[internal]
     return found

@@ -143,6 +143,21 @@ def test_events_without_a_believable_time_are_in_every_range(trail: Trail) -> No
     assert [step.time_quality for step in found.steps] == ["garbage"]
 
 
+def test_a_range_tells_the_accounts_by_what_was_before_it_too(trail: Trail) -> None:
+    leaver(trail)
+    whole = read_history(trail.store, ines_of(trail), *RANGE, timeline=True)
+    late = read_history(trail.store, ines_of(trail), when(90), when(24 * 60), timeline=True)
+    assert [step.occurred_at for step in late.steps] == [when(100), when(120), when(140)]
+    assert late.steps == whole.steps[-3:]
+    assert late.accounts == whole.accounts
+    assert whole.accounts is not None
+    told = [[(change.view, change.state, change.at) for change in one.changes] for one in whole.accounts]
+    assert ("intended", "inactive", when(59)) in told[1]
+    assert ("confirmed", "inactive", when(60)) in told[0]
+    without = read_history(trail.store, ines_of(trail), *RANGE)
+    assert [one.changes for one in without.accounts or ()] == [[], []]
+
+
 def bound(minutes: float, op: str, group: str, **other: str) -> dict[str, Any]:
     """A group bound to an application, or somebody added to it."""
     (kind, own), *_ = other.items()

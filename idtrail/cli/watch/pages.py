@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from idtrail.cli.commands.events import show_event
-from idtrail.cli.commands.lifecycle import show_lifecycle
 from idtrail.cli.incident_screens import show_incident
+from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.watch.tables import plain
 
 Item = dict[str, Any]

@@ -1,0 +1,165 @@
+"""One lifecycle in a terminal: where each account stands, then every step with what set it off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from idtrail.cli.screen import ago, coloured, counted, moment, next_commands, span, table, when, why
+from idtrail.lifecycle_lanes import account_name, by_urgency, standing
+from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
+
+SHOWN: Final = 24
+"""Rows on the screen, unless all are asked for."""
+WIDE: Final = 100
+"""Columns from which on times have their year and texts more room."""
+GAP: Final = 2
+
+
+def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, everything: bool = False) -> None:
+    """The screen: who, where each account stands, then the steps."""
+    person, items = answer["person"], answer["items"]
+    names = [name for name in person["names"] if name != person["subject_id"]]
+    who = names[0] if names else person["subject_id"]
+    others = ", ".join([*names[1:3], person["subject_id"]] if names else [])
+    dated = [item for item in items if item["time_quality"] == "ok"]
+    period = f", {when(dated[0]['occurred_at'])[:10]} to {when(dated[-1]['occurred_at'])[:10]}" if dated else ""
+    out.print(
+        f"{who}{f'  ({others})' if others else ''} · {counted(len(items), 'event')}{period}",
+        soft_wrap=True,
+        markup=False,
+    )
+    ids = {account["subject_id"] for account in answer["accounts"]}
+    accounts = table("", "", "")
+    for account in by_urgency(answer["accounts"]):
+        accounts.add_row(account_name(account, ids), *_standing(account, now))
+    if answer["accounts"]:
+        out.print(accounts)
+    out.print()
+    rows = lines(items, everything=everything)
+    shown = rows if everything else rows[-SHOWN:]
+    if len(rows) > len(shown):
+        out.print(f"  ... {len(rows) - len(shown)} earlier rows: --all shows every event ...", style="dim")
+    _show_rows(out, shown)
+    if answer["next"]:
+        out.print("  ... more: narrow the range with --since and --until")
+    for account in answer["accounts"]:
+        if account["exposed"]:
+            out.print(
+                f"{account_name(account, ids)}: meant to be closed since {when(account['closing_since'])}, "
+                f"{counted(account['closing_tries'], 'try', 'tries')}, last {ago(account['last_try'], now)}: "
+                f"{why(account['last_cause'], account['last_detail'])}",
+                soft_wrap=True,
+                markup=False,
+            )
+    out.print(next_commands("idtrail failures --since 7d", f"idtrail events --subject {who} --json"), soft_wrap=True)
+
+
+def _standing(account: Item, now: datetime) -> tuple[Any, str]:
+    word = standing(account)
+    if word == "closed":
+        return coloured(word), f"confirmed {when(account['confirmed_at'], seconds=False)}"
+    if word == "OPEN":
+        since = moment(account["closing_since"])
+        confirmed = (
+            f", last confirmed active {when(account['confirmed_at'], seconds=False)}"
+            if account["confirmed"] == "active"
+            else ""
+        )
+        open_for = f" ({span(now - since)})" if since else ""
+        return coloured(
+            word
+        ), f"meant closed since {when(account['closing_since'], seconds=False)}{open_for}{confirmed}"
+    if word == "absent?":
+        return word, f"the provider said 404 at {when(account['last_try'])}: gone, but not confirmed"
+    if word == "active":
+        return word, f"confirmed {when(account['confirmed_at'], seconds=False)}"
+    return word, f"last attempt {when(account['last_try'])}: {account['last_outcome'] or 'none seen'}"
+
+
+class Row(NamedTuple):
+    """One line of the screen; of what stands for several events, only `result`."""
+
+    time: str
+    app: str
+    attempt: str
+    result: str
+    because: str
+    failed: bool = False
+
+
+HEADS: Final = Row("time (UTC)", "app", "attempt", "result", "because")
+
+
+def lines(items: Sequence[Item], *, everything: bool) -> list[Row]:
+    """The steps as lines; unless everything is asked for, what is the same is one, or two with what lies between."""
+    by_id = {item["event_id"]: item for item in items}
+    if everything:
+        return [_row(Group([item]), by_id) for item in items]
+    rows = []
+    for group in grouped(items):
+        between = len(group.items) - 1
+        if group.again and between < 3:
+            rows += [_row(Group([item]), by_id) for item in group.items]
+            continue
+        if group.again:
+            more = f"... {between} retries with the same answer, about every {span(group.every)} ..."
+            rows.append(Row("", "", "", more, ""))
+            group = Group([group.last])
+        rows.append(_row(group, by_id))
+    return rows
+
+
+def _row(group: Group, by_id: Mapping[str, Item]) -> Row:
+    item, apps = group.first, {item["application"] or item["application_id"] for item in group.items}
+    return Row(
+        when(item["occurred_at"]) if item["time_quality"] == "ok" else f"time {item['time_quality']}",
+        f"{len(apps)} apps" if len(apps) > 1 else apps.pop() or "-",
+        attempt(item),
+        result(item),
+        "; ".join(reason for reason in (because(group.first, by_id), gave_way(item, by_id)) if reason),
+        item["outcome"] == "failure",
+    )
+
+
+def _show_rows(out: Console, rows: Sequence[Row]) -> None:
+    wide = out.width >= WIDE
+    # Where the room is scarce, a year is left out that all rows have.
+    years = {row.time[:5] for row in rows if row.time[:2] == "20"}
+    skip = len(years.pop()) if not wide and len(years) == 1 else 0
+    times = [row.time[skip:] if row.time[:2] == "20" else row.time for row in rows]
+    room = out.width - GAP - 4 * GAP
+    widths = [max(14 if skip else 19, 10)]
+    for place, most in ((1, 14 if wide else 10), (2, room // 5), (4, room * 3 // 10)):
+        widths.append(min(most, max(_cells(str(row[place])) for row in (HEADS, *rows))))
+    time, app, done, why_so = widths
+    # A result that needs less leaves the rest to the reason.
+    answer = max(room - time - app - done - why_so, 10)
+    longest = max(_cells(row.result) for row in (HEADS, *rows) if row.time)
+    if longest < answer:
+        why_so, answer = why_so + answer - longest, longest
+    columns = (time, app, done, answer, why_so)
+    _print(out, [Text(str(each), "dim") for each in HEADS[:5]], columns)
+    for row, at in zip(rows, times, strict=True):
+        if not row.time:
+            _print(out, [Text(""), Text(row.result, "dim")], (time, room - time + 3 * GAP))
+            continue
+        told = coloured(row.result, "red" if row.failed else "")
+        _print(out, [Text(at), Text(row.app), Text(row.attempt), told, Text(row.because)], columns)
+
+
+def _cells(text: str) -> int:
+    return Text(text).cell_len
+
+
+def _print(out: Console, cells: Sequence[Text], widths: Sequence[int]) -> None:
+    line = Text(" " * GAP)
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        last = place == len(widths) - 1
+        cell.truncate(width, overflow="ellipsis", pad=not last)
+        line.append_text(cell).append("" if last else " " * GAP)
+    out.print(line, no_wrap=True, overflow="crop")

@@ -1,0 +1,168 @@
+"""The words for the steps of a lifecycle, as the API tells them, and which of them are shown as one. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from idtrail.cli.screen import when, why
+from queries.because import act_on_person
+
+Item = dict[str, Any]
+
+SIGN_INS: Final = frozenset({"sso_auth", "user_login_attempt"})
+"""Not steps of a lifecycle: they change no account."""
+AT_ONCE: Final = timedelta(minutes=2)
+"""The same thing done to several applications within this is one."""
+CAUSE_UNKNOWN: Final = "cause unknown"
+
+_EVENTS: Final = {"user_update": "changed", "systemuser_update": "changed", "group_update": "changed"}
+_ONE_ANSWER: Final = ("event_type", "outcome", "cause", "http_status")
+_ONE_THING: Final = (*_ONE_ANSWER, "detail", "changed", "kind", "group", "action", "time_quality")
+
+
+class Group(NamedTuple):
+    """Steps that are shown as one: of one application again and again, or of several applications at once."""
+
+    items: list[Item]
+
+    @property
+    def first(self) -> Item:
+        """The earliest."""
+        return self.items[0]
+
+    @property
+    def last(self) -> Item:
+        """The latest."""
+        return self.items[-1]
+
+    @property
+    def again(self) -> bool:
+        """Whether they are retries of one attempt in one application."""
+        return len(self.items) > 1 and self.first["application_id"] == self.last["application_id"]
+
+    @property
+    def every(self) -> timedelta:
+        """How long it takes, on average, from one to the next."""
+        return (at(self.last) - at(self.first)) / max(len(self.items) - 1, 1)
+
+
+def at(item: Item) -> datetime:
+    """When it occurred."""
+    return datetime.fromisoformat(item["occurred_at"])
+
+
+def grouped(items: Iterable[Item]) -> list[Group]:
+    """Sign-ins aside, the steps in groups, by the time of each one's last.
+
+    Retries of one attempt with the same answer are one, whatever came between; so is the same thing done to several
+    applications at once for the same reason.
+    """
+    runs: dict[tuple[Any, ...], list[Item]] = {}
+    found: list[list[Item]] = []
+    for item in items:
+        if item["event_type"] in SIGN_INS:
+            continue
+        if item["retry_of"]:
+            key = (item["retry_of"], item["application_id"], *(item[name] for name in _ONE_ANSWER))
+            run = runs.setdefault(key, [])
+            if run:
+                run.append(item)
+                continue
+            run.append(item)
+            found.append(run)
+        elif found and _at_once(found[-1], item):
+            found[-1].append(item)
+        else:
+            found.append([item])
+    return sorted((Group(group) for group in found), key=lambda group: at(group.last))
+
+
+def _at_once(group: Sequence[Item], item: Item) -> bool:
+    first = group[0]
+    return (
+        not first["retry_of"]
+        and bool(item["application_id"])
+        and at(item) - at(first) <= AT_ONCE
+        and all(first[name] == item[name] for name in _ONE_THING)
+        and _set_off(first) == _set_off(item)
+        and item["application_id"] not in {other["application_id"] for other in group}
+    )
+
+
+def _set_off(item: Item) -> tuple[str, Any] | None:
+    because = item["because"]
+    return (because["kind"], because["event_id"]) if because else None
+
+
+def attempt(item: Item) -> str:
+    """What was done, or tried."""
+    if item["group"]:
+        return f"{'added to' if item['action'] == 'add' else 'removed from'} {item['group']}"
+    if act := act_on_person(item) if item["kind"] == "other" else "":
+        return act
+    verb = (
+        {"deprovision": "deactivate"}.get(item["action"], item["action"])
+        or _EVENTS.get(item["event_type"], item["event_type"])
+        or "event"
+    )
+    changed = [short(name) for name in item["changed"] if item["action"] == "update" or item["kind"] == "other"]
+    return f"{verb} {', '.join(changed)}" if changed else verb
+
+
+def short(attribute: str) -> str:
+    """`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User` is `enterprise` to people."""
+    match = re.match(r"urn:ietf:params:scim:schemas:extension:(\w+):", attribute)
+    return match[1] if match else attribute
+
+
+def result(item: Item) -> str:
+    """What came of it."""
+    status = str(item["http_status"]) if item["http_status"] else ""
+    if item["outcome"] == "success":
+        if item["kind"] == "other":
+            states = (name.partition(": ")[2] for name in item["changed"] if act_on_person(item))
+            return next(filter(None, states), "ok")
+        words = {"create": "created", "deprovision": "confirmed", "delete": "deleted"}.get(item["action"], "ok")
+        return f"{status} {words}".strip()
+    if item["outcome"] == "reported_absent":
+        return f"{status} reported absent".strip()
+    return f"{status} {why(item['cause'], item['detail'], item['attribute']) or item['outcome']}".strip()
+
+
+def because(item: Item, by_id: Mapping[str, Item]) -> str:
+    """What set it off; of the directory's own acts, whose they were.
+
+    `by_id`: the person's steps. The acts among them are told by their time, and so is what is retried.
+    """
+    told = item["because"]
+    if not told:
+        return str(item["actor"]) if item["kind"] == "other" else ""
+    if told["kind"] == "unknown":
+        return CAUSE_UNKNOWN
+    other = by_id.get(told["event_id"] or "")
+    if other is None:
+        return str(told["text"])
+    if told["kind"] == "retry":
+        return f"retry of {_clock(other, item)}"
+    if told["kind"] == "superseded":
+        return str(told["text"])
+    return f"{str(told['text']).removesuffix(' by ' + other['actor'])} {_clock(other, item)}"
+
+
+def gave_way(item: Item, by_id: Mapping[str, Item]) -> str:
+    """Of an attempt that was not tried again because something else came to be wanted: by what."""
+    if not item["superseded_by"]:
+        return ""
+    other = by_id.get(item["superseded_by"])
+    return f"superseded by {attempt(other)} {_clock(other, item)}" if other else "superseded"
+
+
+def _clock(other: Item, item: Item) -> str:
+    """`17:00:02`, with the day where it is not the item's own."""
+    told, own = when(other["occurred_at"]), when(item["occurred_at"])
+    if told[:10] == own[:10]:
+        return told[11:]
+    return told[5:] if told[:4] == own[:4] else told

@@ -1,0 +1,140 @@
+"""The screen of a lifecycle, and what its command asks for and writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from typer.testing import CliRunner
+
+from idtrail.cli import app, register_commands
+from idtrail.cli.commands import lifecycle as command
+from idtrail.cli.lifecycle_screen import show_lifecycle
+from tests.lifecycle.sample import NOW, SLACK, answer_of, leaver
+from tests.queries.test_lifecycle import row
+
+register_commands()
+
+
+def drawn(answer: dict[str, Any], width: int = 80, *, everything: bool = False) -> list[str]:
+    out = Console(width=width, highlight=False, emoji=False, no_color=True)
+    with out.capture() as captured:
+        show_lifecycle(out, answer, NOW, everything=everything)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_the_screen_says_where_accounts_stand_then_every_step_with_what_set_it_off() -> None:
+    assert drawn(answer_of(leaver())) == [
+        "ines.almeida  (63ec9bba) · 14 events, 2026-03-19 to 2026-03-20",
+        "statsig  OPEN    meant closed since 2026-03-20 11:00 (22 h), last confirmed act…",
+        "slack    closed  confirmed 2026-03-20 11:00",
+        "",
+        "  time (UTC)      app      attempt         result          because",
+        "  03-19 11:00:00  2 apps   create          201 created     cause unknown",
+        "  03-19 16:00:00  -        changed jobTi…  ok              ada@corp.example",
+        "  03-19 16:00:01  2 apps   update title    200 ok          jobTitle changed 16:…",
+        "  03-20 11:00:00  -        suspended       ACTIVATED -> …  ada@corp.example",
+        "  03-20 11:00:01  statsig  deactivate      401 credentia…  suspended 11:00:00",
+        "  03-20 11:00:01  slack    deactivate      200 confirmed   suspended 11:00:00",
+        "                  ... 4 retries with the same answer, about every 20 min ...",
+        "  03-20 12:40:00  statsig  deactivate      401 credentia…  retry of 11:00:01",
+        "statsig: meant to be closed since 2026-03-20 11:00:00, 6 tries, last 20 h ago: credentials: token expired",
+        "Next: idtrail failures --since 7d · idtrail events --subject ines.almeida --json",
+    ]
+
+
+def test_a_wider_screen_has_the_years_and_the_whole_answers() -> None:
+    lines = drawn(answer_of(leaver()), 120)
+    assert (
+        "  2026-03-20 11:00:01  statsig  deactivate        401 credentials: token expired  suspended 11:00:00" in lines
+    )
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("name", ["x" * 300, "界" * 200, "[red]b[/red]", "\u05d0" * 90])
+def test_rows_are_cut_and_never_wrapped(width: int, name: str) -> None:
+    other = {"application_id": "a9", "application_name": name, "actor_name": name, "detail": name, "changed": [name]}
+    answer = answer_of([*leaver(), row(99, 2000, "inactive", "failure", **other)])
+    lines = drawn(answer, width, everything=True)
+    table = lines[next(place for place, line in enumerate(lines) if "because" in line or "time (" in line) :]
+    rows = table[1 : 1 + len(answer["items"])]
+    assert all(cell_len(line) <= width for line in rows)
+    assert rows[-1].strip().startswith(("03-20 20:20:00", "2026-03-20 20:20:00"))
+
+
+class Answering:
+    """An API of one person, two steps a page."""
+
+    asked: ClassVar[list[dict[str, Any]]] = []
+    answer: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, settings: object) -> None: ...
+
+    def get(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        assert path == "/api/v1/lifecycle"
+        self.asked.append(parameters)
+        begin = int(parameters.get("cursor") or 0)
+        items = self.answer["items"]
+        return {
+            **self.answer,
+            "items": items[begin : begin + 2],
+            "accounts": None if begin else self.answer["accounts"],
+            "next": str(begin + 2) if begin + 2 < len(items) else None,
+        }
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> type[Answering]:
+    Answering.asked, Answering.answer = [], answer_of(leaver())
+    monkeypatch.setattr(command, "Api", Answering)
+    return Answering
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, ["lifecycle", *arguments])
+    assert done.exit_code == code, (done.output, done.exception)
+    return done.output
+
+
+def test_all_pages_are_one_lifecycle(api: type[Answering]) -> None:
+    told = json.loads(run("ines.almeida", "--json", "--since", "30d"))
+    assert (told["items"], told["next"]) == (api.answer["items"], None)
+    assert [asked.get("cursor") for asked in api.asked] == [None, *(str(place) for place in range(2, 14, 2))]
+    assert {(asked["person"], asked["since"], asked["timeline"]) for asked in api.asked} == {
+        ("ines.almeida", "30d", False)
+    }
+
+
+def test_no_more_steps_are_fetched_than_can_be_held(api: type[Answering], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "MOST", 4)
+    assert "... more: narrow the range" in run("ines.almeida")
+    assert len(api.asked) == 2
+
+
+def test_of_one_application_are_its_attempts_and_what_set_them_off(api: type[Answering]) -> None:
+    told = json.loads(run("ines.almeida", "--json", "--app", "SLACK"))
+    assert [account["application"] for account in told["accounts"]] == ["slack"]
+    assert [item["application"] or item["changed"][0] for item in told["items"]] == [
+        "slack",
+        "jobTitle",
+        "slack",
+        "state: ACTIVATED -> SUSPENDED",
+        "slack",
+    ]
+    assert json.loads(run("ines.almeida", "--json", "--app", SLACK["application_id"])) == told
+
+
+def test_the_report_is_written_whole_or_not_at_all(api: type[Answering], tmp_path: Path) -> None:
+    file = tmp_path / "ines.html"
+    assert run("ines.almeida", "--html", str(file), "--since", "2026-03-01").splitlines() == [
+        f"{file}: ines.almeida, 14 events, 2 accounts"
+    ]
+    assert "1 account meant to be closed is not confirmed closed: statsig" in file.read_text(encoding="utf-8")
+    assert "<dt>Since</dt><dd>2026-03-01</dd>" in file.read_text(encoding="utf-8")
+    assert {asked["timeline"] for asked in api.asked} == {True}
+    run("ines.almeida", "--html", str(tmp_path / "none" / "ines.html"), code=1)
+    assert list(tmp_path.iterdir()) == [file]
