@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,6 +14,7 @@ from queries.histories import read_history
 from queries.identities import identify
 from queries.lifecycle import Account, Step
 from queries.people import MAX_IDS, Ambiguous, Unknown, find_person, organization_of_ids, read_person
+from queries.store import Store
 from schemas.errors import BadUsage
 from schemas.identity import IdentityDecision, seal_decision
 from tests.queries.people_events import (
@@ -30,6 +31,7 @@ from tests.queries.people_events import (
     used,
 )
 from tests.queries.support import INGEST, SLACK, Trail, attempt, failed, when
+from tests.queries.test_events import HOSTILE
 from tests.records import NOON, Record, event
 
 pytestmark = pytest.mark.store
@@ -67,6 +69,14 @@ def decided(trail: Trail, first: str, second: str, minutes: float, *, linked: bo
     return Record(sealed.value, sealed.headers, int(minutes), stamp, key=sealed.key)
 
 
+@pytest.fixture(scope="module")
+def story(shared_store: Store) -> Trail:
+    """The story, for tests that only read it."""
+    trail = Trail(shared_store, f"story-{uuid4().hex[:12]}")
+    trail.insert(*STORY)
+    return trail
+
+
 def test_the_store_tells_what_the_events_alone_tell(any_trail: Trail) -> None:
     any_trail.insert(*STORY)
     any_trail.insert(*STORY[3:9])  # again, in another block
@@ -82,24 +92,22 @@ def test_the_store_tells_what_the_events_alone_tell(any_trail: Trail) -> None:
 
 
 def test_of_very_many_events_the_first_and_the_last_of_each_kind_tell(
-    trail: Trail, monkeypatch: pytest.MonkeyPatch
+    story: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(people, "MAX_EVENTS", 3)
-    trail.insert(*STORY)
-    found = read_person(trail.store, trail.organization, "ana.costa")
+    found = read_person(story.store, story.organization, "ana.costa")
     assert found.person.subject_ids == (ANA, BEN)
     assert found.known.lives[ANA].first_seen == when(0)
 
 
 @pytest.mark.parametrize("limit", [3, 100])
-def test_a_lifecycle_is_of_all_ids_of_the_person(trail: Trail, limit: int) -> None:
-    trail.insert(*STORY)
-    ana = find_person(trail.store, trail.organization, BEN)
+def test_a_lifecycle_is_of_all_ids_of_the_person(story: Trail, limit: int) -> None:
+    ana = find_person(story.store, story.organization, BEN)
     steps: list[Step] = []
     accounts: list[Account] = []
     cursor = None
     while True:
-        page = read_history(trail.store, ana, when(-60), when(600), cursor, limit)
+        page = read_history(story.store, ana, when(-60), when(600), cursor, limit)
         steps += page.steps
         accounts += page.accounts or []
         cursor = page.next
@@ -124,11 +132,10 @@ def test_a_lifecycle_is_of_all_ids_of_the_person(trail: Trail, limit: int) -> No
     ],
 )
 def test_a_name_means_who_has_it_or_had_it_then(
-    trail: Trail, who: str, minute: float | None, subject: str, note: str
+    story: Trail, who: str, minute: float | None, subject: str, note: str
 ) -> None:
-    trail.insert(*STORY)
     at = None if minute is None else when(minute)
-    found = find_person(trail.store, trail.organization, who, at)
+    found = find_person(story.store, story.organization, who, at)
     assert found.subject_id == subject
     assert found.note.startswith(note)
     assert bool(found.note) == bool(note)
@@ -218,3 +225,15 @@ def test_events_without_a_believable_time_tell_a_name_and_no_time(trail: Trail) 
     trail.insert(event(timestamp="?", resource=person(ANA, "ana")))
     found = read_person(trail.store, trail.organization, "ana")
     assert found.known.lives[ANA].first_seen < NOON - timedelta(days=365 * 50)
+
+
+def test_ids_and_names_of_any_text_are_values_and_never_sql(any_trail: Trail) -> None:
+    events = []
+    for place, text in enumerate(HOSTILE):
+        number = [{"field": "employeeNumber", "to": f"x{text}"}]
+        both = person(text, f"n{text}"), person(f"2{text}", f"b{place}")
+        events += [used(minute, one, changes=number) for minute, one in enumerate(both)]
+    any_trail.insert(*events)
+    for text in HOSTILE:
+        found = find_person(any_trail.store, any_trail.organization, f"n{text}")
+        assert found.subject_ids == (text, f"2{text}")
