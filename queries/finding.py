@@ -26,6 +26,9 @@ class Kind(StrEnum):
     MASS_DELETIONS = "mass_deletions"
     MASS_GROUP_DELETIONS = "mass_group_deletions"
     MASS_REMOVALS = "mass_removals"
+    ORPHANED_VALUES = "orphaned_values"
+    STALE_PEOPLE = "stale_people"
+    TWICE_GROUPS = "twice_groups"
 
 
 MASS: Final = (Kind.MASS_DEACTIVATIONS, Kind.MASS_DELETIONS, Kind.MASS_GROUP_DELETIONS, Kind.MASS_REMOVALS)

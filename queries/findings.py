@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from queries.because import PROMPT
-from queries.finding import App, Finding, Kind, in_order
+from queries.finding import MASS, App, Finding, Kind, in_order
 from queries.finding_rows import APPS_AT_ONCE, read_acts, read_bound, read_closings, read_history, read_theirs
 from queries.folding import Row
 from queries.incident_details import names_of
+from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
+from queries.mappings import orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
 from queries.restoring import Stood, Undo, ordered, stood_of, undo
 from queries.store import Store
+from queries.twice_groups import twice_groups
 from schemas.errors import NotFound
 from schemas.times import EARLIEST, LATEST
 
@@ -39,7 +42,7 @@ class Asked:
 
 
 class Whole(NamedTuple):
-    """One finding with everybody it is about, and how to undo it."""
+    """One finding; of a mass change with how everybody stood and stands, and how to undo it."""
 
     finding: Finding
     stood: list[Stood]
@@ -62,7 +65,13 @@ def apps_sql(organization: str | None) -> str:
 
 def list_findings(store: Store, asked: Asked) -> list[Finding]:
     """All of them, the latest first."""
-    found = [finding for apps in _some(store, asked) for finding in _of_apps(store, apps, asked)]
+    found = [
+        finding
+        for apps in _some(store, asked)
+        for kinds, read in _READERS.items()
+        if not asked.kinds or kinds.intersection(asked.kinds)
+        for finding in read(store, apps, asked)
+    ]
     return in_order([finding for finding in found if not asked.kinds or finding.kind in asked.kinds])
 
 
@@ -78,7 +87,7 @@ def _some(store: Store, asked: Asked) -> Iterator[list[App]]:
             yield apps[start : start + APPS_AT_ONCE]
 
 
-def _of_apps(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:
+def _mass(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:
     since = max(asked.since - READ_BEFORE, EARLIEST)
     for app, rows in read_closings(store, apps, since, asked.until).items():
         if not rows:
@@ -89,6 +98,28 @@ def _of_apps(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Findin
                 yield finding._replace(act=set_off(finding, acts))
 
 
+def _mappings(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:
+    changed = read_remaps(store, apps, asked.since, asked.until)
+    for app in apps:
+        remaps = changed.get(app.application_id, [])
+        if any(remap.removed for remap in remaps):
+            yield from orphaned_values(app, remaps, read_values(store, app, remaps, asked.until))
+        if any(remap.altered for remap in remaps):
+            yield from stale_people(app, remaps, read_last(store, app, asked.until))
+
+
+def _groups(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:
+    for app, rows in read_groups(store, apps, asked.since, asked.until):
+        yield from (finding for finding in twice_groups(app, rows) if finding.since >= asked.since)
+
+
+_READERS: Final[dict[frozenset[Kind], Callable[[Store, Sequence[App], Asked], Iterable[Finding]]]] = {
+    frozenset(MASS): _mass,
+    frozenset((Kind.ORPHANED_VALUES, Kind.STALE_PEOPLE)): _mappings,
+    frozenset((Kind.TWICE_GROUPS,)): _groups,
+}
+
+
 def find_finding(store: Store, asked: Asked, name: str) -> Whole:
     """The one whose id begins so. Raises `NotFound`."""
     found = [finding for finding in list_findings(store, asked) if finding.id.startswith(name.lower())]
@@ -96,6 +127,8 @@ def find_finding(store: Store, asked: Asked, name: str) -> Whole:
         several = "several findings begin" if found else "no finding in that time begins"
         raise NotFound(f"{several} with {name[:32]!r}")
     (finding,) = found
+    if finding.kind not in MASS:
+        return Whole(finding, [], [])
     stood: list[Stood] = []
     steps: list[Undo] = []
     app = finding.app
@@ -116,11 +149,11 @@ def _acts_since(store: Store, finding: Finding) -> list[Row]:
     return acts
 
 
-def names(store: Store, findings: Sequence[Finding]) -> dict[str, str]:
-    """The names of their first subjects, by id."""
+def names(store: Store, findings: Sequence[Finding], most: int = NAMED) -> dict[str, str]:
+    """The names of so many first subjects of each, by id."""
     wanted: dict[str, dict[str, None]] = {}
     for finding in findings:
-        wanted.setdefault(finding.app.organization, {}).update(dict.fromkeys(finding.subjects[:NAMED]))
+        wanted.setdefault(finding.app.organization, {}).update(dict.fromkeys(finding.subjects[:most]))
     found: dict[str, str] = {}
     for organization, subjects in wanted.items():
         found |= names_of(store, organization, list(subjects))

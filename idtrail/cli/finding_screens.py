@@ -17,6 +17,9 @@ WORDS: Final = {
     "mass_deletions": "mass deletion",
     "mass_group_deletions": "groups deleted",
     "mass_removals": "mass removal",
+    "orphaned_values": "values left behind",
+    "stale_people": "stale people",
+    "twice_groups": "group twice",
 }
 STEPS: Final = {
     "activate_integration": "activate the integration",
@@ -43,7 +46,7 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
         out.print(f"Nothing of the sort between {when(answer['since'])[:10]} and {when(answer['until'])[:10]}.")
         return
     out.print()
-    rows = table("finding", "what", "app", "people", "since (UTC)", "set off by", right=("people",))
+    rows = table("finding", "what", "app", "people", "since (UTC)", "set off by, or what", right=("people",))
     for item in items:
         rows.add_row(
             "  " + item["id"][:SHORT],
@@ -51,7 +54,7 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
             cut(_app(item), out.width // 7),
             number(item["people"]),
             when(item["since"], seconds=False)[5:],
-            item["act"]["text"] if item["act"] else "the log does not tell",
+            (item["act"]["text"] if item["act"] else "the log does not tell") if item["threshold"] else item["text"],
         )
     out.print(rows)
     out.print(next_commands(f"idtrail findings {items[0]['id'][:SHORT]}"), soft_wrap=True)
@@ -68,6 +71,15 @@ def show_finding(out: Console, item: Item, now: datetime) -> None:
     out.print(f"  set off by  {act['text'] if act else 'the log does not tell'}", markup=False, soft_wrap=True)
     if act:
         out.print(f"              {when(act['at'])}, event {act['event_id'] or 'not told'}", markup=False)
+    if not item["threshold"]:
+        for subject in item["subjects"][:SHOWN]:
+            out.print(f"  who         {subject['name'] or subject['subject_id']}", markup=False)
+        left = len(item["subjects"]) - SHOWN
+        if left > 0:
+            out.print(f"              {number(left)} more (--json)", style="dim")
+        out.print(f"  {item['next']}", soft_wrap=True, markup=False)
+        out.print(next_commands(f"idtrail findings {item['id'][:SHORT]} --json"), soft_wrap=True)
+        return
     usual = "not known yet: the application is new" if item["usual"] is None else number(item["usual"])
     out.print(f"  baseline    {usual}; from {number(item['threshold'])} in an hour on it is a mass change")
     _show_accounts(out, item)

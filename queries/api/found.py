@@ -14,7 +14,7 @@ from queries import finding as values
 from queries.api.access import Given, Organization
 from queries.api.models import Answer
 from queries.api.parameters import Name, Since, Until, time_range
-from queries.finding import EVIDENCE, MASS
+from queries.finding import EVIDENCE, MASS, Kind
 from queries.findings import NAMED, Asked, find_finding, list_findings, names
 from queries.store import Store
 
@@ -56,7 +56,7 @@ class Finding(BaseModel):
     usual: int | None = Field(description="Of mass changes: the usual busiest hour; null: not known yet.")
     threshold: int = Field(description="Of mass changes: from how many in an hour on it is one.")
     act: Act | None = Field(description="Null: the log tells of nothing that did.")
-    attributes: list[str]
+    attributes: list[str] = Field(description="Whose mappings changed.")
     subjects: list[FindingSubject] = Field(description=f"The first {NAMED}.")
     evidence: list[UUID] = Field(description=f"The events that prove it, in order; the first {EVIDENCE}.")
     events: int = Field(description="How many events prove it.")
@@ -105,7 +105,7 @@ def asked_findings(
     since: Since = "30d",
     until: Until = None,
     application: Name = "",
-    kind: Annotated[list[values.Kind] | None, Query(description="Any of them.", max_length=50)] = None,
+    kind: Annotated[list[Kind] | None, Query(description="Any of them.", max_length=50)] = None,
 ) -> Asked:
     """What the parameters ask for."""
     begin, end, _ = time_range(since, until, context.clock())
@@ -117,7 +117,7 @@ AskedFindings = Annotated[Asked, Depends(asked_findings)]
 
 @router.get("/findings", response_model=Findings)
 def findings(context: Given, asked: AskedFindings, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
-    """What the events of a time range prove together: mass changes of an application's accounts."""
+    """What the events of a time range prove together: mass changes, leftovers of mappings, groups told twice."""
     found = list_findings(context.store, asked)
     told = told_all(context.store, found[:limit])
     return {"since": asked.since, "until": asked.until, "items": told, "total": len(found)}
@@ -131,7 +131,7 @@ def finding(
 ) -> dict[str, Any]:
     """One of them with everybody it is about, and the steps that undo it."""
     whole = find_finding(context.store, asked, finding)
-    people = {one.subject_id: one.name for one in whole.stood}
+    people = names(context.store, [whole.finding], len(whole.finding.subjects))
     return {
         **_told(whole.finding, people),
         "subjects": [{"subject_id": own, "name": people.get(own, "")} for own in whole.finding.subjects],
@@ -176,9 +176,16 @@ def _told(found: values.Finding, known: dict[str, str]) -> dict[str, Any]:
     }
 
 
+_NEXT = {
+    Kind.ORPHANED_VALUES: "clear the value at the provider, or map the attribute again; then save each person's group",
+    Kind.STALE_PEOPLE: "save a group of theirs in the directory: that pushes its people with the new mapping",
+    Kind.TWICE_GROUPS: "see at the provider which of the two has the members and rights; unbind and delete the other",
+}
+
+
 def next_of(found: values.Finding) -> str:
     """What to do about it."""
     if found.kind in MASS:
         whom = f"ask {found.act.actor}" if found.act and found.act.actor else "ask the administrators"
         return f"{whom} whether it was meant; if not: idtrail findings {found.id[:8]} has the steps back, in order"
-    raise AssertionError(found.kind)
+    return _NEXT[found.kind]

@@ -98,6 +98,18 @@ def test_one_is_told_whole_and_ends_with_0(asked: list[tuple[str, Item]]) -> Non
     assert json.loads(run("01234567", "--json")) == FOUND
 
 
+def test_what_is_no_mass_change_is_told_without_a_baseline(
+    asked: list[tuple[str, Item]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects = [{"subject_id": f"p{n}", "name": f"person.{n}"} for n in range(20)]
+    monkeypatch.setitem(FOUND, "threshold", 0)
+    monkeypatch.setitem(FOUND, "subjects", subjects)
+    text = run("01234567")
+    assert "person.14" in text
+    assert "5 more (--json)" in text
+    assert "baseline" not in text
+
+
 def test_every_kind_and_step_has_words() -> None:
     assert set(WORDS) == {kind.value for kind in Kind}
     assert set(STEPS) == set(ORDER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 import pytest
@@ -16,21 +17,28 @@ from queries.bindings import is_membership
 from queries.finding import App, Finding
 from queries.finding_rows import bindings_of
 from queries.folding import Row
+from queries.mappings import orphaned_values, remaps_of, stale_people
 from queries.mass_changes import LITTLE, History, bound_at, kind_of, mass_changes, set_off
+from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
+from schemas.parts import Change
 from tests.replay.played import Played, play_out
 
+END = 1 << 62
 QUIET = Pace(edits=0.02, sign_ins=0.01, joins=0.02, leaves=0.02, transfers=0.02, touches=0.2, admin_acts=1)
 """An ordinary month in which more people than usual come, move and go, and little else happens."""
 
 
+@cache
 def played(seed: int) -> Played:
-    """Two of the applications are given up after three weeks."""
+    """Two of the applications are given up after three weeks; the mappings of two others are changed."""
     organisation = Organisation(seed, 40, 6, 30, story=False, oddities=0.0, pace=QUIET)
     world = organisation.world
     for app in world.roster.applications[:2]:
         at = world.start + (20 + app.index) * DAY
         world.agenda.add(at, organisation.integrations.retire, app, world.roster.admins[0])
+    for app in world.roster.applications[2:4]:
+        world.agenda.add(world.start + 28 * DAY, organisation.integrations.reconfigure, app, world.roster.admins[1])
     return play_out(organisation)
 
 
@@ -86,3 +94,27 @@ def _same(found: Finding, truth: MassChange, acts: set[str], ids: dict[UUID, str
     told = {ids[found.act.because.event_id]} if found.act and found.act.because.event_id else set()
     assert told <= acts, "an hour after, nothing is told, or what began it"
     assert told or not truth.acts
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+def test_in_an_ordinary_month_no_group_is_there_twice_and_no_value_is_left_behind(seed: int) -> None:
+    month = played(seed)
+    stale = 0
+    for app in {row["application_id"] for row in month.rows} - {""}:
+        rows = [row for row in month.rows if row["application_id"] == app]
+        own = App("", app, "")
+        assert sum(row["event_type"] == "group_create_provision" for row in rows) >= 2
+        assert twice_groups(own, rows) == []
+        remaps = list(remaps_of((row, _mapped(row)) for row in rows if row["event_type"] == "idm_integration_update"))
+        assert orphaned_values(own, remaps, rows) == []
+        for found in stale_people(own, remaps, rows):
+            stale += len(found.subjects)
+            for subject in found.subjects:
+                assert month.truth.accounts[app, subject].state("confirmed", END) == "active"
+    assert stale
+
+
+def _mapped(row: Row) -> list[Change]:
+    """What the simulation changes."""
+    assert row["changed"] == ("attributes",)
+    return [Change(field="attributes", **{"from": ["userName", "emails"]}, to=["userName", "emails", "title"])]

@@ -34,7 +34,7 @@ def findings(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most findings.")] = 200,
     as_json: Json = False,
 ) -> None:
-    """Find mass changes of accounts: what set them off, who was in before, how to undo them.
+    """Find mass changes of accounts, what mappings left behind, and groups that a provider has twice.
 
     Exit code 3 when there are findings, so that it can be a check; with ID 0.
     """

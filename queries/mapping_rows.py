@@ -1,0 +1,148 @@
+"""What findings about mappings and groups are made of, read from the store: the last attempts of everybody, not all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from queries.finding import App
+from queries.finding_rows import LIMITS, read_theirs
+from queries.folding import Row, in_force
+from queries.mappings import CLOSINGS, PUSHES, Remap, remaps_of
+from queries.selection import IN_FORCE
+from queries.store import BULK_LIMITS, Store
+from schemas.events import parse
+from schemas.parts import Change
+from schemas.sent import fields_for
+from schemas.times import EARLIEST, to_microseconds
+
+_OF_APP: Final = "organization = {organization:String} AND application_id = {application:String}"
+_OF_APPS: Final = "organization = {organization:String} AND application_id IN {applications:Array(String)}"
+_BEFORE: Final = "occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+_RANGE: Final = f"occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND {_BEFORE}"
+_KEY: Final = "organization, application_id, occurred_at, event_id"
+_CLOSES: Final = f"action IN {CLOSINGS}"
+_TOOK_EFFECT: Final = (
+    f"time_quality = 'ok' AND (({_CLOSES} AND outcome IN ('success', 'reported_absent'))"
+    f" OR (action IN {PUSHES} AND outcome = 'success'))"
+)
+
+REMAPS_SQL: Final = (
+    f"SELECT event_id, occurred_at FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE}"
+    " AND time_quality = 'ok' AND event_type = 'idm_integration_update' AND outcome = 'success'"
+    " LIMIT {limit:UInt32}"
+)
+RAW_SQL: Final = (
+    "SELECT event_id, occurred_at, version, fingerprint, event_type, outcome, application_id, actor_name, raw,"
+    " schema_version FROM events WHERE organization = {organization:String} AND occurred_at IN"
+    " (SELECT arrayJoin(arrayMap(at -> fromUnixTimestamp64Micro(at, 'UTC'), {times:Array(Int64)})))"
+    " AND event_id IN {events:Array(UUID)} LIMIT {limit:UInt32}"
+)
+LAST_SQL: Final = (
+    "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
+    " '' AS account_state, CAST([], 'Array(String)') AS changed FROM"
+    f" (SELECT * FROM attempts_by_application WHERE {_OF_APP} AND {_BEFORE} AND kind = 'user'"
+    f" ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY})"
+    f" WHERE {_TOOK_EFFECT}"
+    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, {_CLOSES} LIMIT {{limit:UInt32}}"
+)
+"""Everybody's last accepted push and last accepted closing."""
+_NAMED: Final = "arrayFilter(name -> has({fields:Array(String)}, lower(name)), changed)"
+VALUES_SQL: Final = (
+    "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
+    " account_state, changed FROM (SELECT * FROM events_by_subject WHERE organization = {organization:String}"
+    f" AND subject_id IN (SELECT subject_id FROM attempts_by_application WHERE {_OF_APP} AND kind = 'user')"
+    f" AND application_id = {{application:String}} AND {_BEFORE}"
+    f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
+    " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
+    f" WHERE kind = 'user' AND {_TOOK_EFFECT}"
+    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, {_CLOSES}, {_NAMED}"
+    " LIMIT {limit:UInt32}"
+)
+"""The same, and everybody's last accepted push of each combination of some attributes."""
+CREATING_SQL: Final = (
+    f"SELECT DISTINCT application_id FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE}"
+    " AND time_quality = 'ok' AND kind = 'group' AND action = 'create' AND outcome = 'success' LIMIT {limit:UInt32}"
+)
+GROUPS_SQL: Final = (
+    "SELECT event_id, occurred_at, version, fingerprint, time_quality, event_type, kind, action, outcome, http_status,"
+    " subject_id, subject_name FROM (SELECT * FROM events_by_subject WHERE organization = {organization:String}"
+    f" AND subject_id IN (SELECT subject_id FROM attempts_by_application WHERE {_OF_APP} AND kind = 'group')"
+    f" AND application_id = {{application:String}} AND {_BEFORE}"
+    f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
+    " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
+    " WHERE kind = 'group' AND outcome IN ('success', 'reported_absent') AND time_quality = 'ok'"
+    " ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC"
+    " LIMIT 1 BY subject_id, subject_name, if(action = 'update', '', toString(event_id)) LIMIT {limit:UInt32}"
+)
+"""Creations and deletions of groups, and the last update under each of their names."""
+
+
+def read_remaps(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[str, list[Remap]]:
+    """Changes of mappings that began within the range, in order, by application of one organization."""
+    values: dict[str, Any] = {
+        "organization": apps[0].organization,
+        "applications": [app.application_id for app in apps],
+        "since": to_microseconds(since),
+        "until": to_microseconds(until),
+        "limit": LIMITS.rows,
+    }
+    changes = store.query(REMAPS_SQL, values, LIMITS)
+    if not changes:
+        return {}
+    values |= {
+        "events": [str(event_id) for event_id, _ in changes],
+        "times": [to_microseconds(at) for _, at in changes],
+    }
+    rows = [row for row in in_force(store.query_dicts(RAW_SQL, values, LIMITS)) if row["outcome"] == "success"]
+    found: dict[str, list[Remap]] = defaultdict(list)
+    by_event = {row["event_id"]: row["application_id"] for row in rows}
+    for remap in remaps_of((row, _changes(row)) for row in rows):
+        found[by_event[remap.event_id]].append(remap)
+    return found
+
+
+def _changes(row: Row) -> Iterable[Change]:
+    raw = row["raw"]
+    event = parse(raw if isinstance(raw, bytes) else raw.encode(), row["event_type"], row["schema_version"] or None)
+    return event.changes or ()
+
+
+def read_last(store: Store, app: App, until: datetime) -> list[Row]:
+    """What `stale_people` needs."""
+    return store.query_dicts(LAST_SQL, _values(app, until), LIMITS)
+
+
+def read_values(store: Store, app: App, remaps: Iterable[Remap], until: datetime) -> list[Row]:
+    """What `orphaned_values` needs."""
+    fields = {field for remap in remaps for attribute in remap.removed for field in fields_for(attribute)}
+    return store.query_dicts(VALUES_SQL, _values(app, until) | {"fields": sorted(fields)}, LIMITS)
+
+
+def read_groups(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> Iterator[tuple[App, list[Row]]]:
+    """What `twice_groups` needs, of the applications in which groups were created within the range."""
+    values: dict[str, Any] = {
+        "organization": apps[0].organization,
+        "applications": [app.application_id for app in apps],
+        "since": to_microseconds(since),
+        "until": to_microseconds(until),
+        "limit": LIMITS.rows,
+    }
+    creating = {application for (application,) in store.query(CREATING_SQL, values, LIMITS)}
+    for app in apps:
+        if app.application_id in creating:
+            rows = store.query_dicts(GROUPS_SQL, _values(app, until), LIMITS)
+            for own in read_theirs(store, app.organization, [app.application_id], EARLIEST, until):
+                rows += [row for row in own if row["kind"] == "integration"]
+            yield app, rows
+
+
+def _values(app: App, until: datetime) -> dict[str, Any]:
+    return {
+        "organization": app.organization,
+        "application": app.application_id,
+        "until": to_microseconds(until),
+        "limit": BULK_LIMITS.rows,
+    }

@@ -1,0 +1,160 @@
+"""Changes of attribute mappings, and what they leave behind: values that nothing manages any more, and people who were
+not pushed since. Pure; rows in any order, repeated or not, give the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.account import Because
+from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
+from queries.folding import Row, in_force
+from schemas.attribute import spelling
+from schemas.outcome import Outcome
+from schemas.parts import Change
+from schemas.sent import fields_for
+from schemas.times import TimeQuality
+
+_NAMED: Final = ("attribute", "mapping")
+"""What the name of a field of an integration's `changes` has in it, if it is about mappings."""
+_KEYS: Final = ("name", "target", "attribute")
+"""Where a mapping that is an object may have the attribute's name."""
+PUSHES: Final = ("create", "update")
+CLOSINGS: Final = ("deprovision", "delete")
+
+
+class Remap(NamedTuple):
+    """A change of an application's mappings that was accepted."""
+
+    event_id: UUID
+    at: datetime
+    event_type: str
+    actor: str
+    removed: frozenset[str]
+    """Attributes whose mapping went away, in RFC 7643's spelling."""
+    altered: frozenset[str]
+    """Those that are mapped since, or otherwise than before."""
+
+
+def remapped(changes: Iterable[Change]) -> tuple[frozenset[str], frozenset[str]]:
+    """The attributes whose mapping went away, and those that are new or different, as an event's `changes` tell."""
+    removed: set[str] = set()
+    altered: set[str] = set()
+    for change in changes:
+        if not any(part in (change.field or "").lower() for part in _NAMED):
+            continue
+        before, after = _mappings(change.from_), _mappings(change.to)
+        if before is None or after is None:
+            continue  # without both nobody knows what went away
+        removed |= before.keys() - after.keys()
+        altered |= {name for name, how in after.items() if name not in before or before[name] != how}
+    return frozenset(removed), frozenset(altered)
+
+
+def _mappings(told: Any) -> dict[str, Any] | None:
+    """By attribute; None for what is no list of mappings."""
+    if isinstance(told, dict):
+        return {own: how for name, how in told.items() if (own := spelling(str(name)))}
+    if not isinstance(told, list):
+        return None
+    found = {}
+    for one in told:
+        named = next((one[key] for key in _KEYS if isinstance(one.get(key), str)), "") if isinstance(one, dict) else one
+        if isinstance(named, str) and (own := spelling(named)):
+            found[own] = one
+    return found
+
+
+def orphaned_values(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Finding]:
+    """People with an open account for whom an attribute was accepted before its mapping went away, and not since.
+
+    A mapping that came back orphans nothing. `rows`: the users' attempts on the application.
+    """
+    open_accounts, accepted = _accepted(rows)
+    found = []
+    for remap in remaps:
+        back = {name for later in remaps if later.at > remap.at for name in later.altered}
+        people: dict[str, UUID] = {}
+        names: set[str] = set()
+        for attribute in sorted(remap.removed - back):
+            fields = fields_for(attribute)
+            for subject in open_accounts:
+                told = [row for row in accepted[subject] if _sets(row, fields)]
+                if told and told[-1]["occurred_at"] < remap.at:
+                    people.setdefault(subject, told[-1]["event_id"])
+                    names.add(attribute)
+        if people:
+            exact = all("." not in name for name in names)
+            what = f"{', '.join(sorted(names))} no longer mapped; the value stays at the provider for {_people(people)}"
+            found.append(_finding(Kind.ORPHANED_VALUES, app, remap, people, what, exact, names))
+    return found
+
+
+def stale_people(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Finding]:
+    """People with an open account whom nobody has pushed with success since a mapping became new or different.
+
+    Each is told of the first such change since the last push. `rows`: as above, at least everybody's last ones.
+    """
+    open_accounts, accepted = _accepted(rows)
+    changes = sorted((remap for remap in remaps if remap.altered), key=lambda one: (one.at, one.event_id.int))
+    stale: dict[Remap, dict[str, UUID]] = defaultdict(dict)
+    for subject in open_accounts:
+        last = accepted[subject][-1]
+        for remap in changes:
+            if remap.at > last["occurred_at"]:
+                stale[remap][subject] = last["event_id"]
+                break
+    found = []
+    for remap, people in stale.items():
+        names = remap.altered
+        what = f"mapping of {', '.join(sorted(names))} changed; {_people(people)} not pushed since"
+        found.append(_finding(Kind.STALE_PEOPLE, app, remap, people, what, True, names))
+    return found
+
+
+def _accepted(rows: Iterable[Row]) -> tuple[list[str], dict[str, list[Row]]]:
+    """Who has an open account by the last accepted attempt, and everybody's accepted pushes in order."""
+    pushes: dict[str, list[Row]] = defaultdict(list)
+    closed: dict[str, bool] = {}
+    for row in in_force(rows):
+        if row["time_quality"] != TimeQuality.OK or row["kind"] != "user":
+            continue
+        if row["action"] in CLOSINGS and row["outcome"] in (Outcome.SUCCESS, Outcome.REPORTED_ABSENT):
+            closed[row["subject_id"]] = True
+        elif row["action"] in PUSHES and row["outcome"] == Outcome.SUCCESS:
+            pushes[row["subject_id"]].append(row)
+            closed[row["subject_id"]] = row["account_state"] in ("inactive", "deleted")
+    return sorted(subject for subject, gone in closed.items() if not gone and pushes[subject]), pushes
+
+
+def _sets(row: Row, fields: Sequence[str]) -> bool:
+    return any(name.lower() in fields for name in row["changed"])
+
+
+def _people(people: dict[str, UUID]) -> str:
+    return "1 person" if len(people) == 1 else f"{len(people)} people"
+
+
+def _finding(
+    kind: Kind, app: App, remap: Remap, people: dict[str, UUID], text: str, exact: bool, names: Iterable[str]
+) -> Finding:
+    by = f" by {remap.actor}" if remap.actor else ""
+    because = Because("integration", remap.event_id, f"mappings changed{by}")
+    return Finding(
+        kind, app, remap.at, remap.at, CERTAIN if exact else LIKELY, text, tuple(people),
+        (remap.event_id, *dict.fromkeys(people.values())), len(people),
+        act=Act(because, remap.event_type, remap.at, remap.actor),
+        attributes=tuple(sorted(names)),
+    )  # fmt: skip
+
+
+def remaps_of(events: Iterable[tuple[Row, Iterable[Change]]]) -> Iterator[Remap]:
+    """Of accepted changes of the integration, each with its `changes`."""
+    for row, changes in events:
+        removed, altered = remapped(changes)
+        if removed or altered:
+            yield Remap(row["event_id"], row["occurred_at"], row["event_type"], row["actor_name"], removed, altered)

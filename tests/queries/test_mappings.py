@@ -1,0 +1,140 @@
+"""What a change of mappings leaves behind: values, and people; tables of made-up rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queries.finding import CERTAIN, LIKELY, Finding
+from queries.folding import Row
+from queries.mappings import Remap, orphaned_values, remapped, stale_people
+from schemas.parts import Change
+from tests.queries.test_mass_changes import STATSIG, at, row
+
+NONE = frozenset[str]()
+
+
+def push(minutes: float, person: str, *changed: str, action: str = "update", **fields: Any) -> Row:
+    return row(minutes, person, f"user_{action}_provision", kind="user", action=action, changed=list(changed), **fields)
+
+
+def gone(minutes: float, person: str) -> Row:
+    return row(minutes, person, "user_delete_provision")
+
+
+def remap(minutes: float, removed: str = "", altered: str = "") -> Remap:
+    event_id = row(minutes, "a1", "idm_integration_update")["event_id"]
+    return Remap(
+        event_id, at(minutes), "idm_integration_update", "ada", frozenset(removed.split()), frozenset(altered.split())
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after", "removed", "altered"),
+    [
+        pytest.param("attributes", ["userName", "title"], ["userName"], {"title"}, NONE, id="names, one less"),
+        pytest.param("attributes", ["userName"], ["userName", "title"], NONE, {"title"}, id="names, one more"),
+        pytest.param(
+            "attributeMappings", [{"name": "title", "from": "jobTitle"}], [{"name": "title", "from": "costCenter"}],
+            NONE, {"title"}, id="mapped otherwise",
+        ),
+        pytest.param("mappings", {"title": "jobTitle"}, {}, {"title"}, NONE, id="an object"),
+        pytest.param("attributes", [{"target": "name.familyName"}], [], {"name.familyName"}, NONE, id="a part"),
+        pytest.param("attributes", ["UserName"], ["userName"], NONE, {"userName"}, id="another spelling is no removal"),
+        pytest.param("attributes", None, ["userName"], NONE, NONE, id="what was before is not told"),
+        pytest.param("attributes", ["title"], None, NONE, NONE, id="what is now is not told"),
+        pytest.param("attributes", 3, {"a": 1}, NONE, NONE, id="no mappings"),
+        pytest.param("enableGroupManagement", ["a"], [], NONE, NONE, id="another setting"),
+        pytest.param("attributes", [None, {"name": 1}, {}], [7], NONE, NONE, id="odd mappings"),
+    ],
+)  # fmt: skip
+def test_changes_tell_which_mappings_went_away_and_which_are_new(
+    field: str, before: Any, after: Any, removed: set[str], altered: set[str]
+) -> None:
+    found = remapped([Change(field=field, **{"from": before}, to=after)])
+    assert (set(found[0]), set(found[1])) == (set(removed), set(altered))
+
+
+def told(found: list[Finding]) -> list[tuple[str, ...]]:
+    return [one.subjects for one in found]
+
+
+CREATED = push(0, "p1", "userName", "title", action="create")
+
+
+@pytest.mark.parametrize(
+    ("remaps", "rows", "expected"),
+    [
+        pytest.param([remap(10, "title")], [CREATED], [("p1",)], id="accepted before, gone since"),
+        pytest.param([remap(10, "title")], [CREATED | {"outcome": "failure"}], [], id="never accepted"),
+        pytest.param([remap(10, "title")], [push(0, "p1", "userName", action="create")], [], id="never sent"),
+        pytest.param([remap(10, "title")], [CREATED, push(20, "p1", "title")], [], id="sent after it all the same"),
+        pytest.param(
+            [remap(10, "title")], [CREATED, push(20, "p1", "emails")], [("p1",)], id="something else after it"
+        ),
+        pytest.param([remap(-10, "title")], [CREATED], [], id="made after it"),
+        pytest.param([remap(10, "title")], [CREATED, gone(20, "p1")], [], id="the account is gone"),
+        pytest.param([remap(10, "title"), remap(20, "", "title")], [CREATED], [], id="mapped again"),
+        pytest.param([remap(10, "", "title")], [CREATED], [], id="only added"),
+        pytest.param([remap(10, "nickName emails")], [CREATED], [], id="others"),
+    ],
+)
+def test_values_are_left_behind_where_they_were_accepted_before_their_mapping_went(
+    remaps: list[Remap], rows: list[Row], expected: list[tuple[str, ...]]
+) -> None:
+    assert told(orphaned_values(STATSIG, remaps, rows)) == expected
+
+
+@pytest.mark.parametrize(
+    ("remaps", "rows", "expected"),
+    [
+        pytest.param([remap(10, "", "title")], [CREATED], [("p1",)], id="not pushed since"),
+        pytest.param([remap(10, "", "title")], [CREATED, push(20, "p1")], [], id="pushed since"),
+        pytest.param(
+            [remap(10, "", "title")], [CREATED, push(20, "p1", outcome="failure")], [("p1",)], id="pushed in vain",
+        ),
+        pytest.param([remap(10, "", "title")], [CREATED, gone(5, "p1")], [], id="gone before"),
+        pytest.param(
+            [remap(10, "", "title")], [CREATED, push(5, "p1", account_state="inactive")], [], id="inactive",
+        ),
+        pytest.param(
+            [remap(10, "", "title")], [CREATED, gone(5, "p1") | {"outcome": "reported_absent"}], [], id="not there",
+        ),
+        pytest.param(
+            [remap(10, "", "title")], [CREATED, gone(5, "p1") | {"outcome": "failure"}], [("p1",)], id="not deleted",
+        ),
+        pytest.param([remap(10, "title")], [CREATED], [], id="only removed: nothing new to push"),
+        pytest.param(
+            [remap(10, "", "a"), remap(20, "", "b")], [CREATED, push(15, "p2")], [("p1",), ("p2",)],
+            id="each by the first change since the last push",
+        ),
+    ],
+)  # fmt: skip
+def test_people_are_stale_who_were_not_pushed_since_a_mapping_changed(
+    remaps: list[Remap], rows: list[Row], expected: list[tuple[str, ...]]
+) -> None:
+    assert told(stale_people(STATSIG, remaps, rows)) == expected
+
+
+def test_a_finding_names_the_attributes_the_act_and_how_sure_it_is() -> None:
+    (one,) = orphaned_values(STATSIG, [remap(10, "title")], [CREATED])
+    assert (one.attributes, one.sure, one.since) == (("title",), CERTAIN, at(10))
+    assert one.text == "title no longer mapped; the value stays at the provider for 1 person"
+    assert one.act is not None
+    assert one.act.because.text == "mappings changed by ada"
+    assert one.events == (remap(10)[0], CREATED["event_id"])
+    (part,) = orphaned_values(STATSIG, [remap(10, "name.familyName")], [push(0, "p1", "name")])
+    assert part.sure == LIKELY, "an accepted name may have had no family name"
+
+
+ROWS = [CREATED, *(push(n, f"p{n}", "title") for n in range(2, 8)), gone(9, "p4"), push(30, "p5", "emails")]
+REMAPS = [remap(5, "title"), remap(8, "", "emails")]
+
+
+@given(st.permutations(ROWS), st.lists(st.sampled_from(ROWS), max_size=8))
+def test_order_and_repeats_change_nothing(rows: list[Row], again: list[Row]) -> None:
+    for find in (orphaned_values, stale_people):
+        assert find(STATSIG, REMAPS, [*rows, *again]) == find(STATSIG, REMAPS, ROWS)
