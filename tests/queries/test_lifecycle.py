@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queries.lifecycle import RETRY_WINDOW, Account, Row, fold
@@ -171,6 +171,7 @@ some_rows = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(some_rows, st.randoms(use_true_random=False), st.data())
 def test_order_of_arrival_repeats_and_copies_out_of_force_change_nothing(
     found: list[Row], dice: Any, data: Any

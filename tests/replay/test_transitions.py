@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idtrail.transition_page import Scene
@@ -428,6 +428,7 @@ acts = st.lists(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(acts, st.randoms(use_true_random=False))
 def test_order_of_arrival_and_repeats_change_nothing(played: list[tuple[Any, ...]], dice: Any) -> None:
     scene = Scene()
