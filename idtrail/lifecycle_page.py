@@ -66,6 +66,8 @@ def report(
     """
     who, others = names(answer["person"])
     as_of = f"As of {moment_of(until)} UTC: " if until and until < now else ""
+    if answer.get("known_at"):
+        as_of += f"As known at {when(answer['known_at'])} UTC: "
     drawn = lanes(answer, min(until or now, now), since)
     groups = grouped(answer["items"])
     by_id = {item["event_id"]: item for item in answer["items"]}

@@ -215,7 +215,7 @@ def _legend(y: int) -> Iterator[str]:
         ("success", "accepted", 86),
         ("failure", "failed", 70),
         (REPORTED_ABSENT, "reported absent", 126),
-        ("unknown", "outcome unknown", 134),
+        ("unknown", "outcome unknown", 144),
         ("sign_in", "signed in", 90),
     ):
         yield _shape(outcome, x, y)

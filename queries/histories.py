@@ -16,7 +16,7 @@ from queries.people import Person
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, Store
-from schemas.times import EARLIEST, LATEST, TimeQuality, to_microseconds
+from schemas.times import EARLIEST, LATEST, SENTINEL, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000
 """Events held in memory at once, however many a person has."""
@@ -66,8 +66,10 @@ def read_history(
     limit: int = 1000,
     *,
     timeline: bool = False,
+    known_at: datetime | None = None,
 ) -> History:
-    """A page of at most `limit` steps between two times. Raises `BadUsage` for a foreign cursor.
+    """A page of at most `limit` steps between two times, by what was known at one. Raises `BadUsage` for a foreign
+    cursor.
 
     All ids of the person count, each with accounts of its own: these are told by what was before `since` too, and
     with `timeline` with every change of their states. Every page is folded from the first event to the last, so that
@@ -77,18 +79,19 @@ def read_history(
     question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people)))
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:
-        since, until = after.since, after.until
+        since, until, known_at = after.since, after.until, None if after.now == SENTINEL else after.now
+    known = known_at or LATEST
     folds = {
         one.subject_id: Fold(
-            read_bindings(store, one.organization, one.subject_id, until),
-            read_memberships(store, one, until),
+            read_bindings(store, one.organization, one.subject_id, until, known),
+            read_memberships(store, one, until, known),
             timeline=timeline,
         )
         for one in people
     }
     page: list[Step] = []
     more = False
-    for own, row in _together(store, people, EARLIEST, until):
+    for own, row in _together(store, people, EARLIEST, until, known):
         step = folds[own].add(row)
         step.subject_id = own
         if step.occurred_at < since and step.time_quality == TimeQuality.OK:
@@ -99,7 +102,7 @@ def read_history(
             page.append(step)
             continue
         more = True
-    last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until) if more else None
+    last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until, known_at or SENTINEL) if more else None
     return History(
         page,
         _accounts(folds) if after is None else None,
@@ -107,11 +110,13 @@ def read_history(
     )
 
 
-def _together(store: Store, people: Sequence[Person], since: datetime, until: datetime) -> Iterator[tuple[str, Row]]:
+def _together(
+    store: Store, people: Sequence[Person], since: datetime, until: datetime, known: datetime
+) -> Iterator[tuple[str, Row]]:
     """The events of several ids in one order, each with its id."""
 
     def of(one: Person) -> Iterator[tuple[str, Row]]:
-        return ((one.subject_id, row) for row in read_events(store, one, since, until))
+        return ((one.subject_id, row) for row in read_events(store, one, since, until, known))
 
     return merge(*map(of, people), key=lambda item: place_of(item[1]))
 

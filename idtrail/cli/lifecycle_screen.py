@@ -33,6 +33,10 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
         soft_wrap=True,
         markup=False,
     )
+    if answer.get("known_at"):
+        out.print(f"as known at {when(answer['known_at'])} ({ago(answer['known_at'], now)})")
+    if person.get("note"):
+        out.print(person["note"], soft_wrap=True, markup=False)
     ids = {account["subject_id"] for account in answer["accounts"]}
     accounts = table("", "", "")
     for account in by_urgency(answer["accounts"]):

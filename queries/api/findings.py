@@ -12,11 +12,13 @@ from queries.account import Account
 from queries.api import finding_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, parse_when, time_range
+from queries.api.state import KnownAt
 from queries.exposures import Exposure, list_exposures
 from queries.failures import list_failures, list_windows
 from queries.histories import read_history
 from queries.people import find_person
 from queries.selection import Selection
+from queries.state import asked
 from schemas.errors import BadUsage
 from schemas.times import EARLIEST, LATEST
 
@@ -87,16 +89,20 @@ def lifecycle(
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     timeline: Annotated[bool, Query(description="Tell every change of the accounts' states too.")] = False,
+    known_at: KnownAt = None,
 ) -> Answer:
     """One person's attempts in every application in order, and where each account stands.
 
     The accounts are told by every event before `until`, those before `since` too.
 
+    With `known_at`, by what was known then; 400 for a time in the future.
     409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
     """
-    begin, end, _ = time_range(since, until, context.clock())
+    now = context.clock()
+    begin, end, _ = time_range(since, until, now)
+    known = None if known_at is None else asked(now, parse_when(known_at, now, "known_at"), now).known_at
     who = find_person(context.store, organization, person)
-    found = read_history(context.store, who, begin, end, cursor, limit, timeline=timeline)
+    found = read_history(context.store, who, begin, end, cursor, limit, timeline=timeline, known_at=known)
     return {
         "person": who,
         "accounts": None if found.accounts is None else [_timed(account) for account in found.accounts],

@@ -69,6 +69,11 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
         "slack": ("closed", False),
         "statsig": ("open", True),
     }
+    assert {item["initial"]: item["changes"] for item in told["accounts"]} == {"unknown": [], "absent": []}
+    told = await get(api, "/api/v1/lifecycle", mine, person="ines.almeida", timeline=True, known_at="1h")
+    assert (told["items"], told["accounts"]) == ([], [])
+    told = await get(api, "/api/v1/lifecycle", mine, person="ines.almeida", timeline=True)
+    assert [change["view"] for change in told["accounts"][0]["changes"]] == ["intended", "confirmed"]
     exposures = await get(api, "/api/v1/exposures", mine)
     assert [(item["person"], item["application"]) for item in exposures["items"]] == [("ines.almeida", "statsig")]
 

@@ -109,6 +109,15 @@ def test_all_pages_are_one_lifecycle(api: type[Answering]) -> None:
     }
 
 
+def test_what_was_known_at_a_time_is_said_to_be(api: type[Answering], tmp_path: Path) -> None:
+    assert "as known at 2026-03-20 00:00:00 (" in run("ines.almeida", "--known-at", "2026-03-20")
+    assert api.asked[0]["known_at"] == "2026-03-20"
+    file = tmp_path / "ines.html"
+    run("ines.almeida", "--known-at", "2026-03-20", "--html", str(file))
+    assert '<p class="answer">As known at 2026-03-20 00:00:00 UTC: 1 account meant' in file.read_text(encoding="utf-8")
+    assert "<dt>As known at</dt><dd>2026-03-20 00:00:00 UTC</dd>" in file.read_text(encoding="utf-8")
+
+
 def test_no_more_steps_are_fetched_than_can_be_held(api: type[Answering], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "MOST", 4)
     assert "... more: narrow the range" in run("ines.almeida")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -156,6 +156,37 @@ def test_a_range_tells_the_accounts_by_what_was_before_it_too(trail: Trail) -> N
     assert ("confirmed", "inactive", when(60)) in told[0]
     without = read_history(trail.store, ines_of(trail), *RANGE)
     assert [one.changes for one in without.accounts or ()] == [[], []]
+
+
+def test_as_known_at_a_time_what_came_later_is_not_there_on_any_page(trail: Trail) -> None:
+    late = attempt(70, "user_deprovision", resource=INES)
+    trail.insert(
+        *[
+            trail.log(raw, known_at=when(known))
+            for raw, known in (
+                (attempt(0, "user_create_provision", resource=INES), 1),
+                (failed(60, "user_deprovision", resource=INES), 61),
+                (late, 500),
+                (failed(80, resource=INES), 81),
+            )
+        ]
+    )
+    ines = ines_of(trail)
+
+    def told(known_at: datetime | None, limit: int) -> tuple[list[datetime], str]:
+        cursor, steps, states = None, [], []
+        while True:
+            page = read_history(trail.store, ines, *RANGE, cursor, limit, known_at=None if cursor else known_at)
+            steps += [step.occurred_at for step in page.steps]
+            states += [account.state for account in page.accounts or ()]
+            cursor = page.next
+            if cursor is None:
+                return steps, "".join(states)
+
+    for limit in (1, 100):
+        assert told(None, limit) == ([when(0), when(60), when(70), when(80)], "closed")
+        assert told(when(499), limit) == ([when(0), when(60), when(80)], "open")
+        assert told(when(500), limit) == told(None, limit)
 
 
 def bound(minutes: float, op: str, group: str, **other: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 from idtrail.cli import Json, app
 from idtrail.cli.client import Api
 from idtrail.cli.lifecycle_screen import show_lifecycle
-from idtrail.cli.screen import console, counted, print_json
+from idtrail.cli.screen import console, counted, print_json, when
 from idtrail.lifecycle_page import names, report
 from idtrail.settings import load_settings
 from queries.api.parameters import parse_when
@@ -30,6 +30,10 @@ def lifecycle(
     since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = ALWAYS,
     until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Only this application: id or name.")] = None,
+    known_at: Annotated[
+        str | None,
+        typer.Option(help="By what was known then; without it, by all that is known now.", show_default=False),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every event, none folded together.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a report that stands alone into this file.", metavar="FILE")
@@ -38,12 +42,15 @@ def lifecycle(
 ) -> None:
     """Replay a person's lifecycle: every attempt with what set it off, and what each account came to."""
     now = datetime.now(UTC)
-    asked = {"person": person, "since": since, "until": until, "timeline": html is not None}
+    asked = {"person": person, "since": since, "until": until, "known_at": known_at, "timeline": html is not None}
     answer = whole_lifecycle(Api(load_settings()), asked)
+    if known_at:
+        answer["known_at"] = parse_when(known_at, now, "known_at").isoformat()
     if app_name:
         keep_application(answer, app_name)
     if html is not None:
         filters = {"Since": "" if since == ALWAYS else since, "Until": until or "", "Application": app_name or ""}
+        filters["As known at"] = f"{when(answer['known_at'])} UTC" if known_at else ""
         begin = parse_when(since, now, "since") if filters["Since"] else None
         end = parse_when(until, now, "until") if until else None
         write_report(html, report(answer, filters, now, begin, end))
