@@ -163,7 +163,7 @@ class Rebuild:
         lost = await asyncio.to_thread(unlogged, self._store, "events", self._topics[0], events)
         if lost:
             raise UserError(
-                f"{lost:,} rows of the store have places that the log does not hold (any more): a rebuild would lose "
+                f"rows of the store whose places the log does not hold (any more): {lost:,}; a rebuild would lose "
                 "them. `idtrail verify` names them; `idtrail rebuild --accept-loss` goes on without them"
             )
 

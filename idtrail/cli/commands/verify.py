@@ -53,10 +53,11 @@ def _show(out: Console, result: dict[str, Any]) -> None:
         told = ", ".join(f"{number(count)} {kind}" for kind, count in result["found"].items())
         out.print(f"OFF: {told}", style="red")
         _days(out, result["days"])
-        rows = table("found", "place", "table", "event", "what")
         for item in result["findings"][:SHOWN]:
-            rows.add_row("  " + item["kind"], item["place"], item["table"], item["event_id"][:8], item["detail"])
-        out.print(rows)
+            line = f"  {item['kind']:<8} {item['place']}  {item['table']}  {item['event_id']}"
+            out.print(line, soft_wrap=True)
+            if item["detail"]:
+                out.print(f"           {item['detail']}", style="dim", soft_wrap=True)
         more = len(result["findings"]) - SHOWN + result["unnamed"]
         if more > 0:
             out.print(f"  … {number(more)} more; --json names {number(len(result['findings']))}")
