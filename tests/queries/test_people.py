@@ -151,18 +151,18 @@ def test_a_name_that_two_have_at_the_same_time_is_ambiguous_until_they_are_linke
     assert find_person(trail.store, trail.organization, "support").subject_ids == (ANA, BEN)
 
 
-def test_decisions_are_found_from_both_ids_and_the_last_holds(any_trail: Trail) -> None:
-    any_trail.insert(used(0, person(ANA, "ana")), used(1, person(BEN, "ben")))
+def test_decisions_are_found_from_both_ids_and_the_last_holds(trail: Trail) -> None:
+    trail.insert(used(0, person(ANA, "ana")), used(1, person(BEN, "ben")))
     together = []
     for minute, linked in ((30, True), (31, False), (32, True)):
-        any_trail.insert(decided(any_trail, ANA, BEN, minute, linked=linked))
-        found = [find_person(any_trail.store, any_trail.organization, who).subject_ids for who in (ANA, BEN)]
+        trail.insert(decided(trail, ANA, BEN, minute, linked=linked))
+        found = [find_person(trail.store, trail.organization, who).subject_ids for who in (ANA, BEN)]
         together.append([len(ids) for ids in found])
     assert together == [[2, 2], [1, 1], [2, 2]]
-    (link,) = read_person(any_trail.store, any_trail.organization, BEN).identity.links
+    (link,) = read_person(trail.store, trail.organization, BEN).identity.links
     assert link.decision is not None
     assert (link.decision.by, link.decision.because, link.decision.at) == ("ada", "papers", when(32))
-    life = read_person(any_trail.store, any_trail.organization, ANA).known.lives[ANA]
+    life = read_person(trail.store, trail.organization, ANA).known.lives[ANA]
     assert (life.last_seen, life.events) == (when(0), 1)
 
 
