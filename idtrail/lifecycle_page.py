@@ -120,7 +120,7 @@ def summary(accounts: Sequence[Item], now: datetime) -> str:
             f" closed: {named}, since {when(since)} UTC ({ago(since, now)})"
         )
     elif accounts:
-        sentences.append("No account that is meant to be closed is open")
+        sentences.append("No account that is meant to be closed is known to be open")
     words = {"closed": "closed", "active": "active", "absent?": "reported absent", "unknown": "unknown"}
     counts = [f"{number(len(found[name]))} {word}" for name, word in words.items() if name in found]
     if counts:
@@ -169,6 +169,8 @@ def _last(account: Item, now: datetime) -> str:
     if not account["last_try"]:
         return ""
     tries = f"{counted(account['closing_tries'], 'try', 'tries')} to close, last " if account["exposed"] else ""
+    if account["exposed"] and not account["closing_tries"]:
+        tries = "nobody tried to close it, last "
     said = why(account["last_cause"], account["last_detail"]) or account["last_outcome"].replace("_", " ")
     return told(f"{tries}{when(account['last_try'])} ({ago(account['last_try'], now)}): {said}")
 

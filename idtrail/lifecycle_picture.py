@@ -15,7 +15,9 @@ WIDTH: Final = 1080
 LEFT: Final = 164
 RIGHT: Final = 24
 LANE: Final = 50
-NAME: Final = 20
+ACT: Final = 80
+"""Units that the word for an act takes."""
+NAME: Final = 16
 """Characters of a name beside its lane; its title has them all."""
 MARK: Final = 11
 """Units: marks that are nearer to each other are one."""
@@ -139,10 +141,10 @@ def _directory(axis: _Axis, marks: Sequence[Mark]) -> Iterator[str]:
         x, act = axis.x(heap[0].at), heap[0].act
         shape = f'<path class="{"act" if act else "other"}" d="M{x} 34l6 6l-6 6l-6 -6z"/>'
         yield f"<g><title>{_title(heap)}</title>{shape}</g>"
-        if act and x > free:
-            end = x > WIDTH - RIGHT - 80
-            yield f'<text x="{x}" y="24" text-anchor="{"end" if end else "middle"}">{act}</text>'
-            free = x + 80
+        begin = min(x - ACT / 2, WIDTH - ACT)
+        if act and begin >= free:
+            yield f'<text x="{begin + ACT / 2:.1f}" y="24" text-anchor="middle">{act}</text>'
+            free = begin + ACT
 
 
 def _lane(axis: _Axis, lane: Lane, top: int) -> Iterator[str]:

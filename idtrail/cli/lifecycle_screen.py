@@ -28,11 +28,12 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
     others = ", ".join([*names[1:3], person["subject_id"]] if names else [])
     dated = [item for item in items if item["time_quality"] == "ok"]
     period = f", {when(dated[0]['occurred_at'])[:10]} to {when(dated[-1]['occurred_at'])[:10]}" if dated else ""
-    out.print(
-        f"{who}{f'  ({others})' if others else ''} · {counted(len(items), 'event')}{period}",
-        soft_wrap=True,
-        markup=False,
-    )
+    events = f"{counted(len(items), 'event')}{period}"
+    head = Text(f"{who}{f'  ({others})' if others else ''} · {events}")
+    if others and head.cell_len > out.width:
+        _print(out, [Text(f"{who} · {events}")], (out.width,), indent=0)
+        head = Text(others, "dim")
+    _print(out, [head], (out.width,), indent=0)
     if answer.get("known_at"):
         out.print(f"as known at {when(answer['known_at'])} ({ago(answer['known_at'], now)})")
     if person.get("note"):
@@ -53,14 +54,16 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
         out.print("  ... more: narrow the range with --since and --until")
     for account in answer["accounts"]:
         if account["exposed"]:
-            out.print(
-                f"{account_name(account, ids)}: meant to be closed since {when(account['closing_since'])}, "
-                f"{counted(account['closing_tries'], 'try', 'tries')}, last {ago(account['last_try'], now)}: "
-                f"{why(account['last_cause'], account['last_detail'])}",
-                soft_wrap=True,
-                markup=False,
-            )
+            _print(out, [Text(f"{account_name(account, ids)}: {_tries(account, now)}")], (out.width,), indent=0)
     out.print(next_commands("idtrail failures --since 7d", f"idtrail events --subject {who} --json"), soft_wrap=True)
+
+
+def _tries(account: Item, now: datetime) -> str:
+    if not account["closing_tries"]:
+        return "nobody tried to close it"
+    tries = counted(account["closing_tries"], "try", "tries")
+    said = why(account["last_cause"], account["last_detail"])
+    return f"{tries}, last {ago(account['last_try'], now)}{f': {said}' if said else ''}"
 
 
 def _standing(account: Item, now: datetime) -> tuple[Any, str]:
@@ -160,8 +163,9 @@ def _cells(text: str) -> int:
     return Text(text).cell_len
 
 
-def _print(out: Console, cells: Sequence[Text], widths: Sequence[int]) -> None:
-    line = Text(" " * GAP)
+def _print(out: Console, cells: Sequence[Text], widths: Sequence[int], indent: int = GAP) -> None:
+    """One line: whatever has no room is cut."""
+    line = Text(" " * indent)
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         last = place == len(widths) - 1
         cell.truncate(width, overflow="ellipsis", pad=not last)

@@ -166,7 +166,7 @@ def test_five_thousand_steps_make_a_readable_page_and_one_makes_one_too() -> Non
     assert "deactivate, 4,997 times, about every 1 min" in many
     one = report(answer_of([row(1, 0, "active", "success")]), {}, after(0))
     assert "<h2>1 event</h2>" in one
-    assert "No account that is meant to be closed is open. 1 active." in one
+    assert "No account that is meant to be closed is known to be open. 1 active." in one
 
 
 def test_somebody_of_whom_nothing_is_known_for_certain_has_no_drawing() -> None:

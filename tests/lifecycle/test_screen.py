@@ -42,9 +42,20 @@ def test_the_screen_says_where_accounts_stand_then_every_step_with_what_set_it_o
         "  03-20 11:00:01  slack    deactivate      200 confirmed   suspended 11:00:00",
         "                  ... 4 retries with the same answer, about every 20 min ...",
         "  03-20 12:40:00  statsig  deactivate      401 credentia…  retry of 11:00:01",
-        "statsig: meant to be closed since 2026-03-20 11:00:00, 6 tries, last 20 h ago: credentials: token expired",
+        "statsig: 6 tries, last 20 h ago: credentials: token expired",
         "Next: idtrail failures --since 7d · idtrail events --subject ines.almeida --json",
     ]
+
+
+def test_who_has_long_names_has_a_line_for_them_and_what_was_never_tried_is_said_so() -> None:
+    answer = answer_of(leaver()[:7], "ines.almeida", "ines.almeida@a-long-name.corp.example", "ia@corp.example")
+    lines = drawn(answer)
+    assert lines[:2] == [
+        "ines.almeida · 7 events, 2026-03-19 to 2026-03-20",
+        "ines.almeida@a-long-name.corp.example, ia@corp.example, 63ec9bba",
+    ]
+    assert "slack: nobody tried to close it" in lines
+    assert all(cell_len(line) <= 80 for line in lines)
 
 
 def test_a_wider_screen_has_the_years_and_the_whole_answers() -> None:
