@@ -104,30 +104,18 @@ _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 _KEY: Final = "(at, toString(event_id))"
 
-# A copy that is not in force counts only where it tells of another time than the one in force.
-_NOW: Final = f"""
-SELECT application_id, subject_id, tupleElement(argMaxMerge(attempted), 1) AS state,
-    tupleElement(argMaxMerge(attempted), 2) AS attempted_at, tupleElement(argMaxMerge(answered), 1) AS answer
-FROM account_states
-WHERE {_OWN}
-GROUP BY application_id, subject_id
-"""
-
-_ATTEMPT: Final = "application_id, subject_id, account_state, outcome, occurred_at"
+# Of an account the last attempt that says what it is to be, as one number: see migration 19. A copy that is not in
+# force counts only where it tells of another time than the one in force.
+_NOW: Final = f"SELECT application_id, subject_id, last FROM account_marks WHERE {_OWN}"
 _THEN: Final = f"""
-SELECT application_id, subject_id, argMax(account_state, {_KEY}) AS state, max(at) AS attempted_at,
-    argMax(outcome, {_KEY}) AS answer
-FROM (
-    SELECT event_id, tupleElement(copy, 1) AS application_id, tupleElement(copy, 2) AS subject_id,
-        tupleElement(copy, 3) AS account_state, tupleElement(copy, 4) AS outcome, tupleElement(copy, 5) AS at
-    FROM (
-        SELECT event_id, argMax(tuple({_ATTEMPT}), {IN_FORCE}) AS copy FROM attempts
-        WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
-            AND occurred_at <= {_AT}
-        GROUP BY event_id
-    )
-)
-GROUP BY application_id, subject_id
+SELECT application_id, subject_id,
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) * 256
+        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success') AS last
+FROM attempts
+WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
+    AND occurred_at <= {_AT}
 """
 
 _ACTS: Final = f"""
@@ -165,24 +153,25 @@ GLOBAL INNER JOIN (
 
 def suspects_sql(past: bool) -> str:
     """Accounts that may be exposed: (application, subject). Now, or with `past` at a time."""
-    standing = _THEN if past else _NOW
     return f"""
 SELECT application_id, subject_id FROM (
-    SELECT application_id, subject_id, state, attempted_at, answer FROM ({standing})
-    UNION ALL
-    SELECT application_id, subject_id, '' AS state, min(first_at) AS attempted_at, '' AS answer FROM account_updates
-    WHERE {_OWN} AND first_at <= {_AT}
-        AND (application_id, subject_id) GLOBAL NOT IN (SELECT application_id, subject_id FROM ({standing}))
+    SELECT application_id, subject_id, toUInt8(max(last) % 256) AS code,
+        toInt64(bitShiftRight(max(last), 192)) AS attempted
+    FROM (
+        {_THEN if past else _NOW}
+        UNION ALL
+        SELECT application_id, subject_id, toUInt256(0) AS last FROM account_updates WHERE {_OWN} AND first_at <= {_AT}
+    )
     GROUP BY application_id, subject_id
 )
-WHERE (state IN ('inactive', 'deleted') AND answer != 'success')
-    OR (state NOT IN ('inactive', 'deleted') AND (
+WHERE code IN (4, 6)
+    OR (code < 4 AND (
         subject_id GLOBAL IN ({_LEAVERS})
         OR (application_id, subject_id) GLOBAL IN ({_UNBOUND})
         OR (application_id, subject_id) GLOBAL IN ({_REMOVED})
         OR application_id IN {{deleted:Array(String)}}
-        OR attempted_at <= arrayElement({{unbound_at:Array(DateTime64(6, 'UTC'))}},
-            indexOf({{unbound:Array(String)}}, application_id))))
+        OR (has({{unbound:Array(String)}}, application_id) AND attempted
+            <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
 ORDER BY application_id, subject_id
 LIMIT {MAX_SUSPECTS}
 """
@@ -234,7 +223,7 @@ def list_exposures(
 def _organizations(store: Store, organization: str | None) -> list[str]:
     if organization is not None:
         return [organization]
-    return [own for (own,) in store.query("SELECT DISTINCT organization FROM account_states ORDER BY organization")]
+    return [own for (own,) in store.query("SELECT DISTINCT organization FROM integrations ORDER BY organization")]
 
 
 def _suspects(store: Store, organization: str, bindings: Bindings, at: datetime | None) -> set[tuple[str, str]]:
@@ -243,8 +232,8 @@ def _suspects(store: Store, organization: str, bindings: Bindings, at: datetime 
         "organization": organization,
         "at": to_microseconds(LATEST if at is None else at),
         "deleted": sorted(deleted),
-        "unbound": [*sorted(unbound), "-"],
-        "unbound_at": [*[f"{unbound[each]:%Y-%m-%d %H:%M:%S.%f}" for each in sorted(unbound)], "1970-01-01 00:00:00"],
+        "unbound": sorted(unbound),
+        "unbound_at": [to_microseconds(unbound[each]) for each in sorted(unbound)],
         "groups": sorted(groups),
     }
     return {(row[0], row[1]) for row in store.query(suspects_sql(at is not None), values, BULK_LIMITS)}

@@ -696,3 +696,51 @@ WHERE outcome != 'failure' AND subject_id != '' AND (
     OR (event_type IN ('user_update', 'systemuser_update')
         AND hasAny(became, ['state: suspended', 'suspended: true', 'state: activated', 'suspended: false']))
 );
+
+CREATE TABLE IF NOT EXISTS account_marks (
+    organization LowCardinality(String),
+    subject_id String,
+    application_id LowCardinality(String),
+    last SimpleAggregateFunction(max, UInt256)
+) ENGINE = AggregatingMergeTree
+ORDER BY (organization, subject_id, application_id)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS account_marks_view TO account_marks AS
+SELECT
+    organization, subject_id, application_id,
+    max(
+        bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) * 256
+        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success')
+    ) AS last
+FROM events
+WHERE kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
+GROUP BY organization, subject_id, application_id;
+
+INSERT INTO account_marks
+SELECT
+    organization, subject_id, application_id,
+    max(
+        bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) * 256
+        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success')
+    ) AS last
+FROM attempts
+WHERE kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
+GROUP BY organization, subject_id, application_id;
+
+ALTER TABLE account_states_view MODIFY QUERY
+WITH
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) AS place
+SELECT
+    organization, application_id, subject_id,
+    argMaxState((toString(account_state), occurred_at), place) AS attempted,
+    argMaxIfState(tuple(toString(account_state)), place, outcome = 'success') AS confirmed
+FROM events
+WHERE kind = 'user' AND account_state != '' AND application_id != ''
+GROUP BY organization, application_id, subject_id;
