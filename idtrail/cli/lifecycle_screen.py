@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
@@ -55,7 +56,15 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
     for account in answer["accounts"]:
         if account["exposed"]:
             _print(out, [Text(f"{account_name(account, ids)}: {_tries(account, now)}")], (out.width,), indent=0)
-    out.print(next_commands("idtrail failures --since 7d", f"idtrail events --subject {who} --json"), soft_wrap=True)
+    out.print(next_commands(*_next(answer["accounts"], who)), soft_wrap=True)
+
+
+def _next(accounts: Sequence[Item], who: str) -> list[str]:
+    exposed = next((account for account in accounts if account["exposed"]), None)
+    if exposed is None:
+        return ["idtrail failures --since 7d", f"idtrail events --subject {quote(who)} --json"]
+    app = exposed["application"] or exposed["application_id"]
+    return [f"idtrail integrations {quote(app)}", "idtrail exposures"]
 
 
 def _tries(account: Item, now: datetime) -> str:

@@ -43,7 +43,7 @@ def test_the_screen_says_where_accounts_stand_then_every_step_with_what_set_it_o
         "                  ... 4 retries with the same answer, about every 20 min ...",
         "  03-20 12:40:00  statsig  deactivate      401 credentia…  retry of 11:00:01",
         "statsig: 6 tries, last 20 h ago: credentials: token expired",
-        "Next: idtrail failures --since 7d · idtrail events --subject ines.almeida --json",
+        "Next: idtrail integrations statsig · idtrail exposures",
     ]
 
 
