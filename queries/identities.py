@@ -113,7 +113,7 @@ class Life(NamedTuple):
     last_seen: datetime
     events: int
     ended_at: datetime | None
-    """When it was first suspended, deleted or its accounts closed, if nothing took it into use again since."""
+    """When it was first suspended or deleted, or its last account to be closed, if nothing took it into use since."""
     ended_by: UUID | None
 
 
@@ -222,9 +222,7 @@ def lives(marks: Iterable[Mark]) -> dict[str, Life]:
 def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
     own = [mark for mark in marks if mark.event_type not in (LINKED, SEPARATED)] or marks
     placed = [mark for mark in own if mark.last_at > SENTINEL] or own
-    living = max((mark.last_at for mark in placed if mark.living), default=SENTINEL)
-    ends = [(mark.first_at, mark.first_event) for mark in placed if mark.closing and mark.first_at > living]
-    ended_at, ended_by = min(ends, key=lambda end: (end[0], end[1].int)) if ends else (None, None)
+    ended_at, ended_by = _end(placed) or (None, None)
     return Life(
         subject_id,
         all(mark.subject_type in PEOPLE for mark in marks),
@@ -234,6 +232,39 @@ def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
         ended_at,
         ended_by,
     )
+
+
+def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
+    """When the directory ended it, or when the last of its accounts was to be closed, after its last use."""
+    living = _last_use(marks)
+    ends = [_first(mark) for mark in marks if mark.kind == Kind.OTHER and mark.closing and mark.first_at > living]
+    if ends:
+        return min(ends, key=_in_order)
+    by_application: dict[str, list[Mark]] = {}
+    for mark in marks:
+        if mark.kind == Kind.USER:
+            by_application.setdefault(mark.application_id, []).append(mark)
+    closed = []
+    for own in by_application.values():
+        opened = _last_use(own)
+        closings = [_first(mark) for mark in own if mark.closing and mark.first_at > opened]
+        if not closings:
+            return None
+        closed.append(min(closings, key=_in_order))
+    last = max(closed, key=_in_order, default=None)
+    return last if last is not None and last[0] > living else None
+
+
+def _last_use(marks: Sequence[Mark]) -> datetime:
+    return max((mark.last_at for mark in marks if mark.living), default=SENTINEL)
+
+
+def _first(mark: Mark) -> tuple[datetime, UUID]:
+    return mark.first_at, mark.first_event
+
+
+def _in_order(place: tuple[datetime, UUID]) -> tuple[datetime, int]:
+    return place[0], place[1].int
 
 
 def standings(marks: Iterable[Mark]) -> list[Standing]:

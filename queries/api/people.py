@@ -33,7 +33,7 @@ class SubjectId(BaseModel):
     last_seen: datetime | None
     events: int
     ended_at: datetime | None = Field(
-        description="When it was suspended, deleted or its accounts closed, if nothing took it into use again."
+        description="When it was suspended or deleted, or all its accounts closed, if nothing took it into use again."
     )
     ended_by: UUID | None = Field(description="The event that did.")
 

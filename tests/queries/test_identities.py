@@ -28,7 +28,7 @@ from tests.queries.people_events import (
     suspended,
     used,
 )
-from tests.queries.support import SLACK, attempt, failed, when
+from tests.queries.support import SLACK, at, attempt, failed, when
 
 Raw = dict[str, Any]
 
@@ -90,6 +90,30 @@ RETURNED = [*LEFT, suspended(30, person(ANA, "support"), "ACTIVATED")]
 def test_who_had_a_name_at_a_time(events: list[Raw], minute: float | None, expected: list[str]) -> None:
     found = holders(known_of(events), "support", None if minute is None else when(minute))
     assert [alias.subject_id for alias in found] == expected
+
+
+CLOSED = attempt(9, "user_deprovision", resource=person(ANA))
+IN_SLACK = attempt(1, "user_create_provision", resource=person(ANA), application=SLACK)
+
+
+@pytest.mark.parametrize(
+    ("events", "minute"),
+    [
+        pytest.param([used(0, person(ANA)), suspended(5, person(ANA)), deleted(8, person(ANA))], 5, id="suspended"),
+        pytest.param([suspended(5, person(ANA)), suspended(8, person(ANA), "ACTIVATED")], None, id="taken back"),
+        pytest.param([used(0, person(ANA)), CLOSED], 9, id="the only account closed"),
+        pytest.param([used(0, person(ANA)), IN_SLACK, CLOSED], None, id="one of two accounts closed"),
+        pytest.param([CLOSED, created(10, person(ANA))], None, id="used after its accounts were closed"),
+        pytest.param(
+            [used(0, person(ANA)), IN_SLACK, CLOSED, CLOSED | {"id": "z", "timestamp": at(12), "application": SLACK}],
+            12,
+            id="the last account closed",
+        ),
+    ],
+)  # fmt: skip
+def test_an_id_ends_with_the_directorys_word_or_its_last_account(events: list[Raw], minute: float | None) -> None:
+    life = known_of(events).lives[ANA]
+    assert life.ended_at == (None if minute is None else when(minute))
 
 
 def employed(number: str) -> list[Raw]:
@@ -278,9 +302,8 @@ def test_of_a_simulated_organisation_nobody_is_linked_but_who_comes_back_under_a
         raw["resource"]["id"]: raw["resource"]["username"] for raw in raws if raw["resource"].get("type") == "user"
     }
     known = known_of(raws)
-    assert {
-        each: life.ended_at is not None for each, life in known.lives.items() if each in simulated.truth.leavers
-    } == (dict.fromkeys(simulated.truth.leavers, True))
+    ended = {each for each, life in known.lives.items() if life.person and life.ended_at is not None}
+    assert {each for each in ended & people.keys() if "scim.test" not in people[each]} == simulated.truth.leavers.keys()
     assert {
         alias.subject_id: alias.value for alias in known.aliases if alias.kind == "name" and alias.subject_id in people
     } == people
