@@ -41,6 +41,8 @@ dd { margin: 0; }
   .stacked td, .stacked tbody th { padding: 0; border: 0; }
   .stacked td[data-name]::before { content: attr(data-name) ": "; color: var(--dim); }
   .stacked td:empty { display: none; }
+  .steps td, .steps td.time { min-width: 0; } .steps td:nth-child(-n+3) { display: inline-block; margin-right: 12px; }
+  .steps br { display: none; }
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; } * { print-color-adjust: exact; }
@@ -196,7 +198,7 @@ def _time(group: Group) -> str:
     if group.first["time_quality"] != "ok":
         return told(f"time {group.first['time_quality'].replace('_', ' ')}")
     first, last = when(group.first["occurred_at"]), when(group.last["occurred_at"])
-    return f"{first}<br>to {last}" if group.again else first
+    return f"{first}<br> to {last}" if group.again else first
 
 
 def _applications(group: Group) -> str:
