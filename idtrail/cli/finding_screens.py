@@ -13,11 +13,11 @@ from idtrail.cli.screen import ago, coloured, counted, cut, moment, next_command
 Item = dict[str, Any]
 
 WORDS: Final = {
-    "mass_deactivations": "mass deactivation",
-    "mass_deletions": "mass deletion",
+    "mass_deactivations": "deactivations",
+    "mass_deletions": "deletions",
     "mass_group_deletions": "groups deleted",
-    "mass_removals": "mass removal",
-    "orphaned_values": "values left behind",
+    "mass_removals": "removals",
+    "orphaned_values": "values left",
     "stale_people": "stale people",
     "twice_groups": "group twice",
 }
@@ -39,19 +39,19 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
     """How many of which sort first; then each, the latest first."""
     items, total = answer["items"], answer["total"]
     counts = Counter(WORDS.get(item["kind"], item["kind"]) for item in items)
-    told = ", ".join(f"{number(count)} {word}" for word, count in counts.most_common())
+    told = ", ".join(f"{word} {number(count)}" for word, count in counts.most_common())
     more = f", the latest {number(len(items))} shown (--limit)" if total > len(items) else ""
     out.print(f"{counted(total, 'finding')}{more}{': ' if told else ''}{told}", soft_wrap=True)
     if not items:
         out.print(f"Nothing of the sort between {when(answer['since'])[:10]} and {when(answer['until'])[:10]}.")
         return
     out.print()
-    rows = table("finding", "what", "app", "people", "since (UTC)", "set off by, or what", right=("people",))
+    rows = table("finding", "what", "app", "people", "since (UTC)", "why", right=("people",))
     for item in items:
         rows.add_row(
             "  " + item["id"][:SHORT],
             coloured(WORDS.get(item["kind"], item["kind"]), "yellow"),
-            cut(_app(item), out.width // 7),
+            cut(_app(item), out.width // 8),
             number(item["people"]),
             when(item["since"], seconds=False)[5:],
             (item["act"]["text"] if item["act"] else "the log does not tell") if item["threshold"] else item["text"],
@@ -66,17 +66,17 @@ def show_finding(out: Console, item: Item, now: datetime) -> None:
     assert begun is not None
     assert ended is not None
     out.print(f"{_app(item)}: {item['text']} ({item['sure']})", soft_wrap=True, markup=False)
-    out.print(f"  when        {when(item['since'])} ({ago(item['since'], now)}), within {span(ended - begun)}")
+    within = f", within {span(ended - begun)}" if ended > begun else ""
+    out.print(f"  when        {when(item['since'])} ({ago(item['since'], now)}){within}")
     act = item["act"]
-    out.print(f"  set off by  {act['text'] if act else 'the log does not tell'}", markup=False, soft_wrap=True)
+    if act or item["threshold"]:
+        out.print(f"  set off by  {act['text'] if act else 'the log does not tell'}", markup=False, soft_wrap=True)
     if act:
         out.print(f"              {when(act['at'])}, event {act['event_id'] or 'not told'}", markup=False)
     if not item["threshold"]:
-        for subject in item["subjects"][:SHOWN]:
-            out.print(f"  who         {subject['name'] or subject['subject_id']}", markup=False)
+        who = ", ".join(subject["name"] or subject["subject_id"] for subject in item["subjects"][:SHOWN])
         left = len(item["subjects"]) - SHOWN
-        if left > 0:
-            out.print(f"              {number(left)} more (--json)", style="dim")
+        out.print(f"  who         {who}{f' and {number(left)} more (--json)' if left > 0 else ''}", markup=False)
         out.print(f"  {item['next']}", soft_wrap=True, markup=False)
         out.print(next_commands(f"idtrail findings {item['id'][:SHORT]} --json"), soft_wrap=True)
         return
