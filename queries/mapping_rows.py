@@ -46,9 +46,10 @@ LAST_SQL: Final = (
     f" (SELECT * FROM attempts_by_application WHERE {_OF_APP} AND {_BEFORE} AND kind = 'user'"
     f" ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY})"
     f" WHERE {_TOOK_EFFECT}"
-    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, {_CLOSES} LIMIT {{limit:UInt32}}"
+    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, action, outcome"
+    " LIMIT {limit:UInt32}"
 )
-"""Everybody's last accepted push and last accepted closing."""
+"""Everybody's last accepted attempt of each sort."""
 _NAMED: Final = "arrayFilter(name -> has({fields:Array(String)}, lower(name)), changed)"
 VALUES_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
@@ -58,7 +59,7 @@ VALUES_SQL: Final = (
     f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
     " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
     f" WHERE kind = 'user' AND {_TOOK_EFFECT}"
-    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, {_CLOSES}, {_NAMED}"
+    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, action, outcome, {_NAMED}"
     " LIMIT {limit:UInt32}"
 )
 """The same, and everybody's last accepted push of each combination of some attributes."""

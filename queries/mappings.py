@@ -117,7 +117,8 @@ def stale_people(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list
 
 
 def _accepted(rows: Iterable[Row]) -> tuple[list[str], dict[str, list[Row]]]:
-    """Who has an open account by the last accepted attempt, and everybody's accepted pushes in order."""
+    """Who has an open account by the last accepted attempt, and everybody's accepted pushes in order, since the account
+    was made last."""
     pushes: dict[str, list[Row]] = defaultdict(list)
     closed: dict[str, bool] = {}
     for row in in_force(rows):
@@ -125,7 +126,11 @@ def _accepted(rows: Iterable[Row]) -> tuple[list[str], dict[str, list[Row]]]:
             continue
         if row["action"] in CLOSINGS and row["outcome"] in (Outcome.SUCCESS, Outcome.REPORTED_ABSENT):
             closed[row["subject_id"]] = True
+            if row["action"] == "delete" or row["outcome"] == Outcome.REPORTED_ABSENT:
+                pushes[row["subject_id"]] = []  # with its values
         elif row["action"] in PUSHES and row["outcome"] == Outcome.SUCCESS:
+            if row["action"] == "create":
+                pushes[row["subject_id"]] = []
             pushes[row["subject_id"]].append(row)
             closed[row["subject_id"]] = row["account_state"] in ("inactive", "deleted")
     return sorted(subject for subject, gone in closed.items() if not gone and pushes[subject]), pushes

@@ -134,6 +134,16 @@ class Integrations:
         reply = Reply(200, "Application successfully updated", success=True)
         return self.world.journal.integration(at, RECONFIGURE, app, actor, reply, "", changes)
 
+    def unmap(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
+        """Take the title out of the attribute mappings: what the provider has of it stays there."""
+        app.unmapped.add("title")
+        changes = [{"field": "attributes", "from": ["userName", "emails", "title"], "to": ["userName", "emails"]}]
+        reply = Reply(200, "Application successfully updated", success=True)
+        event = self.world.journal.integration(at, RECONFIGURE, app, actor, reply, "", changes)
+        kept = [each.subject.id for each in self._accounts(app) if each.confirmed in (ACTIVE, INACTIVE)]
+        self.world.truth.unmap(app.id, at, event.event_id, "title", kept)
+        return event
+
     def renew(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         """Deactivate it and set it up anew half an hour later; pushes wait."""
         app.paused_until = at + 31 * MINUTE

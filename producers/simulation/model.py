@@ -50,6 +50,7 @@ class Application:
     json: orjson.Fragment = field(default_factory=lambda: orjson.Fragment(b"{}"))
     integrated: bool = False
     rolled_out: bool = False
+    unmapped: set[str] = field(default_factory=set)  # attributes of people that are not pushed any more
     paused_until: int = 0  # no push leaves before: the integration is being set up anew
     live: "list[Manner]" = field(default_factory=list)  # how it misbehaves just now
     standing: "dict[str, Episode]" = field(default_factory=dict)  # troubles that have no window of their own

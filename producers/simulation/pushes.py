@@ -63,7 +63,7 @@ class Pushes:
 
     def update(self, at: int, account: Account, actor: Admin, attribute: str, event_id: str | None) -> None:
         """Push a change, if the account exists as far as the directory knows."""
-        if account.confirmed == ACTIVE and account.intended == ACTIVE:
+        if account.confirmed == ACTIVE and account.intended == ACTIVE and attribute not in account.app.unmapped:
             self.send(
                 at, account, UPDATE if isinstance(account.subject, Person) else GROUP_UPDATE, actor, event_id, attribute
             )
@@ -96,6 +96,8 @@ class Pushes:
             outcome = "reported_absent"
         logged_as = LOOKUP if reply.lookup else operation
         changes = None if reply.lookup else _changes(operation, account, attribute)
+        if changes and operation == CREATE and app.unmapped:
+            changes = [change for change in changes if change["field"] not in app.unmapped]
         if episode is not None and "<member>" in reply.details:
             member = _member(account)
             reply = reply._replace(

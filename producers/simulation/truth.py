@@ -117,6 +117,16 @@ class MassChange:
     subjects: dict[str, None] = field(default_factory=dict)
 
 
+class Unmapped(NamedTuple):
+    """An attribute that an application is no longer told of, and who had an account then, as far as the log knows."""
+
+    application_id: str
+    at: int
+    event_id: str | None
+    attribute: str
+    subjects: frozenset[str]
+
+
 @dataclass(slots=True)
 class Leaver:
     """Somebody suspended and not taken back since. `event_id` is the directory's user_update to SUSPENDED."""
@@ -138,6 +148,7 @@ class Truth:
     superseded: failed attempts that were to be tried again and were not, by id, with the event that overtook them.
     integrations: when they were activated and deactivated: (application id, at, whether it is active).
     mass_changes: what giving up an application takes away, in order.
+    unmapped: the attributes whose mappings went away, in order.
     """
 
     recording: bool = True
@@ -146,6 +157,7 @@ class Truth:
     superseded: dict[str, str | None] = field(default_factory=dict)
     integrations: list[tuple[str, int, bool]] = field(default_factory=list)
     mass_changes: list[MassChange] = field(default_factory=list)
+    unmapped: list[Unmapped] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
     leavers: dict[str, Leaver] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -201,6 +213,12 @@ class Truth:
         latest.subjects.update(dict.fromkeys(subjects))
         if event_id is not None:
             latest.acts.append(event_id)
+
+    def unmap(
+        self, application_id: str, at: int, event_id: str | None, attribute: str, subjects: Iterable[str]
+    ) -> None:
+        if self.recording:
+            self.unmapped.append(Unmapped(application_id, at, event_id, attribute, frozenset(subjects)))
 
     def confirm(self, account: Account, state: str, at: int, event_id: str | None) -> None:
         if account.confirmed != state or state == ABSENT:

@@ -77,6 +77,18 @@ CREATED = push(0, "p1", "userName", "title", action="create")
         ),
         pytest.param([remap(-10, "title")], [CREATED], [], id="made after it"),
         pytest.param([remap(10, "title")], [CREATED, gone(20, "p1")], [], id="the account is gone"),
+        pytest.param(
+            [remap(10, "title")],
+            [CREATED, gone(20, "p1"), push(30, "p1")],
+            [],
+            id="the account is a new one",
+        ),
+        pytest.param(
+            [remap(10, "title")],
+            [CREATED, push(30, "p1", "userName", action="create")],
+            [],
+            id="it was made anew",
+        ),
         pytest.param([remap(10, "title"), remap(20, "", "title")], [CREATED], [], id="mapped again"),
         pytest.param([remap(10, "", "title")], [CREATED], [], id="only added"),
         pytest.param([remap(10, "nickName emails")], [CREATED], [], id="others"),

@@ -16,6 +16,7 @@ from schemas.association import ASSOCIATION_CHANGE
 from schemas.events import parse
 from schemas.facts import facts
 from schemas.normal_form import event_id
+from schemas.parts import Change
 from schemas.times import believed, parse_timestamp
 
 _KNOWN = datetime(2027, 6, 1, tzinfo=UTC)
@@ -33,6 +34,8 @@ class Played:
     rows: list[Row]
     ids: dict[UUID, str]
     """The vendor's own ids."""
+    changes: dict[UUID, list[Change]]
+    """What changes of integrations' settings tell."""
 
     def by_subject(self) -> dict[str, list[Row]]:
         found: defaultdict[str, list[Row]] = defaultdict(list)
@@ -78,11 +81,14 @@ def play(seed: int, *, people: int = 41, days: float = 30, story: bool = True, o
 def play_out(organisation: Organisation) -> Played:
     """Plays this one to the end."""
     rows, ids = [], {}
+    changes: dict[UUID, list[Change]] = {}
     for simulated in organisation:
         event = parse(simulated.raw)
         moment = believed(parse_timestamp(event.timestamp), _KNOWN)
         own = event_id(str(event.organization), event.id, simulated.raw)
         ids[own] = str(event.id)
+        if event.canonical == "idm_integration_update":
+            changes[own] = list(event.changes or ())
         rows.append(
             {
                 **facts(event)._asdict(),
@@ -93,4 +99,4 @@ def play_out(organisation: Organisation) -> Played:
                 "fingerprint": b"",
             }
         )
-    return Played(organisation.truth, rows, ids)
+    return Played(organisation.truth, rows, ids, changes)

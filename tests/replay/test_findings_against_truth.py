@@ -11,7 +11,7 @@ import pytest
 
 from producers.simulation import Organisation
 from producers.simulation.model import DAY
-from producers.simulation.truth import MassChange, instant
+from producers.simulation.truth import MassChange, Unmapped, instant
 from producers.simulation.world import Pace
 from queries.bindings import is_membership
 from queries.finding import App, Finding
@@ -21,7 +21,6 @@ from queries.mappings import orphaned_values, remaps_of, stale_people
 from queries.mass_changes import LITTLE, History, bound_at, kind_of, mass_changes, set_off
 from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
-from schemas.parts import Change
 from tests.replay.played import Played, play_out
 
 END = 1 << 62
@@ -31,14 +30,17 @@ QUIET = Pace(edits=0.02, sign_ins=0.01, joins=0.02, leaves=0.02, transfers=0.02,
 
 @cache
 def played(seed: int) -> Played:
-    """Two of the applications are given up after three weeks; the mappings of two others are changed."""
+    """Two of the applications are given up after three weeks; a mapping is added in two others and
+    one removed in a third."""
     organisation = Organisation(seed, 40, 6, 30, story=False, oddities=0.0, pace=QUIET)
     world = organisation.world
     for app in world.roster.applications[:2]:
         at = world.start + (20 + app.index) * DAY
         world.agenda.add(at, organisation.integrations.retire, app, world.roster.admins[0])
+    admin = world.roster.admins[1]
     for app in world.roster.applications[2:4]:
-        world.agenda.add(world.start + 28 * DAY, organisation.integrations.reconfigure, app, world.roster.admins[1])
+        world.agenda.add(world.start + 28 * DAY, organisation.integrations.reconfigure, app, admin)
+    world.agenda.add(world.start + 20 * DAY, organisation.integrations.unmap, world.roster.applications[4], admin)
     return play_out(organisation)
 
 
@@ -96,25 +98,35 @@ def _same(found: Finding, truth: MassChange, acts: set[str], ids: dict[UUID, str
     assert told or not truth.acts
 
 
-@pytest.mark.parametrize("seed", [3, 11])
-def test_in_an_ordinary_month_no_group_is_there_twice_and_no_value_is_left_behind(seed: int) -> None:
+@pytest.mark.parametrize("seed", [3, 11, 42])
+def test_values_left_behind_are_found_and_no_group_is_there_twice(seed: int) -> None:
     month = played(seed)
     stale = 0
+    left: dict[str, set[str]] = {}
     for app in {row["application_id"] for row in month.rows} - {""}:
         rows = [row for row in month.rows if row["application_id"] == app]
         own = App("", app, "")
         assert sum(row["event_type"] == "group_create_provision" for row in rows) >= 2
         assert twice_groups(own, rows) == []
-        remaps = list(remaps_of((row, _mapped(row)) for row in rows if row["event_type"] == "idm_integration_update"))
-        assert orphaned_values(own, remaps, rows) == []
+        remaps = list(
+            remaps_of((row, month.changes[row["event_id"]]) for row in rows if row["event_id"] in month.changes)
+        )
+        for found in orphaned_values(own, remaps, rows):
+            assert app not in left, "told once"
+            left[app] = set(found.subjects)
         for found in stale_people(own, remaps, rows):
             stale += len(found.subjects)
             for subject in found.subjects:
                 assert month.truth.accounts[app, subject].state("confirmed", END) == "active"
     assert stale
+    (unmapped,) = month.truth.unmapped
+    expected = {subject for subject in unmapped.subjects if _kept(month, unmapped, subject)}
+    assert len(expected) > 10
+    assert left == {unmapped.application_id: expected}
 
 
-def _mapped(row: Row) -> list[Change]:
-    """What the simulation changes."""
-    assert row["changed"] == ("attributes",)
-    return [Change(field="attributes", **{"from": ["userName", "emails"]}, to=["userName", "emails", "title"])]
+def _kept(month: Played, unmapped: Unmapped, subject: str) -> bool:
+    """Whether the account was there ever since, and is open at the end."""
+    account = month.truth.accounts[unmapped.application_id, subject]
+    since = [change.state for change in account.confirmed if change.at > unmapped.at]
+    return not {"deleted", "absent"}.intersection(since) and account.state("confirmed", END) == "active"
