@@ -204,7 +204,7 @@ def list_exposures(
     """Every account that should be closed and is not confirmed closed, now or at a time in the past."""
     time = at or now
     found: list[Exposure] = []
-    for owner in _organizations(store, organization):
+    for owner in organizations(store, organization):
         bindings = read_bindings(store, owner, "", LATEST if at is None else at + _TICK)
         accounts = _suspects(store, owner, bindings, at)
         for rows in _events(store, owner, accounts):
@@ -220,7 +220,8 @@ def list_exposures(
     return Exposures(*([each for each in found if each.reason == reason] for reason in REASONS))
 
 
-def _organizations(store: Store, organization: str | None) -> list[str]:
+def organizations(store: Store, organization: str | None) -> list[str]:
+    """That one; None: all that attempted anything."""
     if organization is not None:
         return [organization]
     return [own for (own,) in store.query("SELECT DISTINCT organization FROM integrations ORDER BY organization")]

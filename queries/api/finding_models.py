@@ -191,3 +191,42 @@ class Exposures(BaseModel):
     left_behind: list[Exposure] = Field(description="Open when their integration was deleted.")
     left_behind_total: int
     reported_absent: list[Exposure] = Field(description="The provider does not know them (404).")
+
+
+class ClosingSummary(Answer):
+    """How long closing took in one application, in seconds; null: none is closed."""
+
+    organization: str
+    application_id: str
+    application: str
+    closings: int = Field(description="Accounts that came to be meant closed in the period.")
+    still_open: int
+    within_sla: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    longest: float | None
+
+
+class ClosingException(Answer):
+    """An account that was open for longer than the SLA."""
+
+    organization: str
+    subject_id: str
+    person: str
+    application_id: str
+    application: str
+    since: datetime
+    closed_at: datetime | None = Field(description="Null: still open.")
+    seconds: float = Field(description="Until it was closed, or until now.")
+
+
+class ClosingReport(BaseModel):
+    """Times to close, by application."""
+
+    since: datetime
+    until: datetime
+    sla_seconds: int
+    items: list[ClosingSummary] = Field(description="Those with the most exceptions first.")
+    exceptions: list[ClosingException] = Field(description="The longest first.")
+    exceptions_total: int

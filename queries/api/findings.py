@@ -13,6 +13,7 @@ from queries.api import finding_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, parse_when, time_range
 from queries.api.state import KnownAt
+from queries.closings import report
 from queries.exposures import Exposure, list_exposures
 from queries.failures import list_failures, list_windows
 from queries.histories import read_history
@@ -143,6 +144,31 @@ def exposures(
         "left_behind": [exposure_answer(exposure) for exposure in found.left_behind[:limit]],
         "left_behind_total": len(found.left_behind),
         "reported_absent": [exposure_answer(exposure) for exposure in found.reported_absent[:limit]],
+    }
+
+
+@router.get("/exposures/report", response_model=models.ClosingReport)
+def closings(
+    context: Given,
+    organization: Organization,
+    since: Since = "30d",
+    until: Until = None,
+    sla: Annotated[int, Query(ge=0, le=31_536_000, description="Seconds within which an account is closed.")] = 3600,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Most exceptions.")] = 1000,
+) -> Answer:
+    """How long it took to close accounts that came to be meant closed in the period, and which took too long."""
+    now = context.clock()
+    begin, end, _ = time_range(since, until, now)
+    found = report(context.store, organization, begin, end, timedelta(seconds=sla), now)
+    return {
+        "since": begin,
+        "until": end,
+        "sla_seconds": sla,
+        "items": found.applications,
+        "exceptions": [
+            {**each._asdict(), "seconds": each.took(now).total_seconds()} for each in found.exceptions[:limit]
+        ],
+        "exceptions_total": len(found.exceptions),
     }
 
 

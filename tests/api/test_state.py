@@ -52,3 +52,19 @@ async def test_times_that_cannot_be_answered_are_refused_in_words(
     answer = await api.get(f"/api/v1/{path}", headers=using("read"), params={"person": "ines.almeida", **parameters})
     assert answer.status_code == 400
     assert told in answer.json()["detail"]
+
+
+async def test_the_report_tells_times_to_close(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(
+        attempt(0, "user_create_provision"),
+        attempt(1, "user_create_provision", application=SLACK),
+        failed(20, "user_deprovision"),
+        attempt(20, "user_deprovision", application=SLACK),
+    )
+    period = {"since": at(0), "until": at(59), "sla": "60"}
+    answer = (await api.get("/api/v1/exposures/report", headers=using("read"), params=period)).json()
+    assert {item["application"]: (item["closings"], item["within_sla"]) for item in answer["items"]} == {
+        "statsig": (1, 0),
+        "slack": (1, 1),
+    }
+    assert [(each["application"], each["closed_at"]) for each in answer["exceptions"]] == [("statsig", None)]

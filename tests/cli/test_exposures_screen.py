@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from idtrail.cli.commands.exposures import show_exposures
+from idtrail.cli.commands.exposures import show_exposures, show_report
 from tests.queries.support import when
 from tests.records import NOON
 
@@ -64,3 +64,31 @@ def test_nobody_exposed_is_said_in_one_line() -> None:
     lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": []})
     assert lines[0] == "0 accounts meant to be closed are not confirmed closed; 0 used since"
     assert len(lines) == 3
+
+
+def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> None:
+    summary = {
+        "application_id": "5fad", "application": "statsig", "closings": 9, "still_open": 1, "within_sla": 7,
+        "p50": 2.0, "p90": 90.0, "p99": 7200.0, "longest": 7200.0,
+    }  # fmt: skip
+    late = {"person": "ines.almeida", "application": "statsig", "since": when(0).isoformat()}
+    answer = {
+        "since": when(-1440).isoformat(),
+        "until": when(0).isoformat(),
+        "sla_seconds": 3600,
+        "items": [summary],
+        "exceptions": [
+            {**late, "closed_at": None, "seconds": 9 * 86400.0},
+            {**late, "closed_at": when(120).isoformat(), "seconds": 7200.0},
+        ],
+        "exceptions_total": 2,
+    }
+    out = Console(file=StringIO(), width=80, highlight=False)
+    show_report(out, answer)
+    assert isinstance(out.file, StringIO)
+    lines = out.file.getvalue().splitlines()
+    assert lines[0] == "2026-03-18 to 2026-03-19: 7 of 9 accounts (77 %) closed within 1 h"
+    assert lines[3].split() == ["statsig", "9", "7", "1", "2", "s", "1", "min", "2", "h", "2", "h"]
+    assert lines[6].rstrip().endswith("9 d   OPEN")
+    assert lines[7].rstrip().endswith("2 h   closed 2026-03-19 13:00")
+    assert all(len(line) <= 80 for line in lines)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from queries.blame import accepted_rows_sql, accepted_sql
+from queries.closings import closers_sql
 from queries.counts import Dimension, counts_sql
 from queries.drift import drift_sql, samples_sql
 from queries.events import one_sql, places_sql, rows_sql
@@ -57,6 +58,7 @@ STATEMENTS = {
     "accepted rows": accepted_rows_sql(),
     "suspects": suspects_sql(False),
     "suspects of the past": suspects_sql(True),
+    "closers": closers_sql(),
     "bindings": bindings_sql(True),
     "memberships": memberships_sql(),
     "later": later_sql(),
@@ -84,7 +86,7 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in UNLIMITED])
 def test_every_list_has_a_limit(name: str) -> None:
-    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|50000|5|1)\s*$", STATEMENTS[name]) or name == "rows"
+    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|50000|100000|5|1)\s*$", STATEMENTS[name]) or name == "rows"
 
 
 def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from producers.simulation import Organisation, Truth
 from producers.simulation.truth import AccountTruth, instant
+from queries.closings import report
 from queries.exposures import SLA, Exposures, list_exposures
 from queries.migrate import Deployment, migrate
 from queries.store import Store
@@ -134,3 +135,50 @@ def test_what_is_left_behind_or_said_to_be_absent_stands_apart(filled: Filled) -
         and account.confirmed[-1].state == "absent"
     }
     assert {(each.account.application_id, each.subject_id) for each in found.reported_absent} == absent
+
+
+def test_the_report_tells_how_long_every_closing_took(filled: Filled) -> None:
+    now = filled.last + timedelta(days=9)
+    found = report(filled.trail.store, filled.trail.organization, filled.first, now, SLA, now)
+    expected: dict[str, list[timedelta]] = {}
+    for (application, subject), account in filled.truth.accounts.items():
+        if account.subject_type == "user" and (application, subject) not in activation_tests(filled):
+            for begun, closed in closings(account):
+                expected.setdefault(application, []).append((instant(closed) if closed else now) - instant(begun))
+    assert {each.application_id: each.closings for each in found.applications} == {
+        application: len(taken) for application, taken in expected.items()
+    }
+    late = [taken for own in expected.values() for taken in own if taken > SLA]
+    assert sorted(each.took(now) for each in found.exceptions) == sorted(late)
+
+
+def activation_tests(filled: Filled) -> set[tuple[str, str]]:
+    """Accounts of the tests of activations: no event of the directory decides what they are meant to be."""
+    return {
+        key
+        for key, account in filled.truth.accounts.items()
+        if account.intended and all(change.event_id is None for change in account.intended)
+    }
+
+
+def closings(account: AccountTruth) -> Iterator[tuple[int, int | None]]:
+    """When it came to be meant closed while it was confirmed, and when that was confirmed."""
+    changes = sorted(
+        [(change.at, 0, change.state) for change in account.intended]
+        + [(change.at, 1, change.state) for change in account.confirmed]
+    )
+    confirmed, begun = "absent", 0
+    for at, view, state in changes:
+        if view:
+            confirmed = state
+            if begun and state in CLOSED:
+                yield begun, at
+                begun = 0
+            elif begun and state == "absent":
+                begun = 0
+        elif state not in CLOSED:
+            begun = 0
+        elif not begun and confirmed == ACTIVE:
+            begun = at
+    if begun:
+        yield begun, None

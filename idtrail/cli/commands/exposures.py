@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -37,10 +37,24 @@ def exposures(
     ] = None,
     sla: Annotated[int, typer.Option(min=0, help="Minutes within which nobody need have tried.")] = 60,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most accounts of each kind.")] = 1000,
+    report: Annotated[bool, typer.Option("--report", help="Instead: how long closing took, by application.")] = False,
+    since: Annotated[str, typer.Option("--from", help="Of a report: from this time on.")] = "30d",
+    until: Annotated[
+        str | None, typer.Option("--to", help="Of a report: before this time.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show who still has an account that should be closed: since when, why, and whether it was used since."""
-    answer = Api(load_settings()).get("/api/v1/exposures", {"at": at, "sla": sla * 60, "limit": limit})
+    api = Api(load_settings())
+    if report:
+        period = {"since": since, "until": until, "sla": sla * 60, "limit": limit}
+        told = api.get("/api/v1/exposures/report", period)
+        if as_json:
+            print_json(told)
+        else:
+            show_report(console(), told)
+        return
+    answer = api.get("/api/v1/exposures", {"at": at, "sla": sla * 60, "limit": limit})
     if as_json:
         print_json([*answer["items"], *answer["left_behind"], *answer["reported_absent"]])
     else:
@@ -69,6 +83,45 @@ def show_exposures(out: Console, answer: Item, now: datetime) -> None:
     first = items[0]["person"] if items else None
     lifecycle = [f"idtrail lifecycle {first}"] if first else []
     out.print(next_commands(*lifecycle, "idtrail incidents", "idtrail export exposures"), soft_wrap=True)
+
+
+def show_report(out: Console, answer: Item) -> None:
+    """The screen of a report: how many kept the SLA, the applications, the exceptions."""
+    closings = sum(item["closings"] for item in answer["items"])
+    kept = sum(item["within_sla"] for item in answer["items"])
+    share = f" ({kept * 100 // closings} %)" if closings else ""
+    out.print(
+        f"{when(answer['since'])[:10]} to {when(answer['until'])[:10]}: {kept} of {counted(closings, 'account')}"
+        f"{share} closed within {span(timedelta(seconds=answer['sla_seconds']))}",
+        soft_wrap=True,
+    )
+    if answer["items"]:
+        rows = table(
+            "app", "closings", "in time", "open", "p50", "p90", "p99", "longest", right=("closings", "in time", "open")
+        )
+        for item in answer["items"]:
+            taken = [
+                "-" if item[name] is None else span(timedelta(seconds=item[name]))
+                for name in ("p50", "p90", "p99", "longest")
+            ]
+            counts = [str(item[name]) for name in ("closings", "within_sla", "still_open")]
+            rows.add_row(f"  {cut(item['application'] or item['application_id'], 16)}", *counts, *taken)
+        out.print()
+        out.print(rows)
+    if answer["exceptions"]:
+        out.print()
+        rows = table("person", "app", "meant closed (UTC)", "took", "")
+        for each in answer["exceptions"][:SHOWN]:
+            closed = f"closed {when(each['closed_at'], seconds=False)}" if each["closed_at"] else coloured("OPEN")
+            took = span(timedelta(seconds=each["seconds"]))
+            rows.add_row(
+                f"  {cut(each['person'], 20)}", cut(each["application"], 12), when(each["since"]), took, closed
+            )
+        out.print(rows)
+        if answer["exceptions_total"] > SHOWN:
+            out.print(f"  ... {answer['exceptions_total'] - SHOWN} more: --json has them", style="dim")
+    out.print()
+    out.print(next_commands("idtrail exposures", "idtrail exposures --report --json"), soft_wrap=True)
 
 
 def _rows(out: Console, items: list[Item], now: datetime) -> None:

@@ -1,0 +1,180 @@
+"""How long it took to close accounts: per application against an SLA, for a period, with the exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from queries.account import ABSENT, CLOSED, CONFIRMATION, Account
+from queries.bindings import Bindings
+from queries.exposures import SUBJECTS_AT_ONCE, organizations
+from queries.folding import Row, in_force
+from queries.histories import read_bindings
+from queries.lifecycle import fold
+from queries.step import COLUMNS
+from queries.store import BULK_LIMITS, Store
+from schemas.times import LATEST, to_microseconds
+
+MAX_SUBJECTS: Final = 100_000
+MAX_EXCEPTIONS: Final = 10_000
+
+
+class Closing(NamedTuple):
+    """An account that came to be meant closed."""
+
+    organization: str
+    subject_id: str
+    person: str
+    application_id: str
+    application: str
+    since: datetime
+    closed_at: datetime | None
+    """When the application confirmed it; None: not yet."""
+
+    def took(self, now: datetime) -> timedelta:
+        """Until it was confirmed, or until now."""
+        return (self.closed_at or now) - self.since
+
+
+class Summary(NamedTuple):
+    """One application. Seconds, of those that are closed; None: none is."""
+
+    organization: str
+    application_id: str
+    application: str
+    closings: int
+    still_open: int
+    within_sla: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    longest: float | None
+
+
+class Report(NamedTuple):
+    """The applications with the most exceptions first, and these, the longest first."""
+
+    applications: list[Summary]
+    exceptions: list[Closing]
+    """Open for longer than the SLA, closed by now or not."""
+
+
+def closings_of(account: Account) -> Iterator[tuple[datetime, datetime | None]]:
+    """When the account came to be meant closed, and when that was confirmed. Pure; needs its changes.
+
+    What was wanted again before it was closed counts no more, and what never was an account neither.
+    """
+    confirmed, begun = account.initial, None
+    for change in sorted(account.changes, key=lambda change: change.at):
+        if change.view == CONFIRMATION:
+            confirmed = change.state
+            if begun is not None and confirmed in CLOSED:
+                yield begun, change.at
+                begun = None
+        elif change.state not in CLOSED:
+            begun = None
+        elif begun is None and confirmed not in CLOSED and confirmed != ABSENT:
+            begun = change.at
+    if begun is not None and account.state == "open":
+        yield begun, None
+
+
+def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Report:
+    """Pure."""
+    by_application: dict[tuple[str, str], list[Closing]] = {}
+    for closing in closings:
+        by_application.setdefault((closing.organization, closing.application_id), []).append(closing)
+    summaries = []
+    exceptions = [each for own in by_application.values() for each in own if each.took(now) > sla]
+    for (organization, application), own in by_application.items():
+        taken = sorted(each.took(now).total_seconds() for each in own if each.closed_at is not None)
+        summaries.append(
+            Summary(
+                organization,
+                application,
+                own[-1].application,
+                len(own),
+                sum(1 for each in own if each.closed_at is None),
+                sum(1 for each in own if each.closed_at is not None and each.took(now) <= sla),
+                *(_percentile(taken, share) for share in (50, 90, 99, 100)),
+            )
+        )
+    summaries.sort(key=lambda each: (each.within_sla - each.closings, each.application))
+    exceptions.sort(key=lambda each: (each.since - (each.closed_at or now), each.person, each.application))
+    return Report(summaries, exceptions[:MAX_EXCEPTIONS])
+
+
+def _percentile(taken: list[float], share: int) -> float | None:
+    """The nearest rank: a time that was really taken."""
+    return taken[max(0, -(-len(taken) * share // 100) - 1)] if taken else None
+
+
+_OWN: Final = "organization = {organization:String}"
+_FROM: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
+_WITHIN: Final = f"{_FROM} AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
+_BINDINGS: Final = (
+    f"SELECT DISTINCT subject_id FROM account_marks WHERE {_OWN} AND application_id GLOBAL IN ("
+    f"SELECT application_id FROM associations WHERE {_OWN} AND application_id != '' AND action = 'remove'"
+    f" AND {_WITHIN})"
+)
+
+
+def closers_sql() -> str:
+    """Whose accounts may have come to be meant closed in the period."""
+    return (
+        f"SELECT DISTINCT subject_id FROM ("
+        f"SELECT subject_id FROM attempts WHERE {_OWN} AND {_FROM} AND kind = 'user'"
+        " AND account_state IN ('inactive', 'deleted')"
+        f" UNION ALL SELECT subject_id FROM directory_acts WHERE {_OWN} AND {_WITHIN}"
+        f" UNION ALL SELECT subject_id FROM associations WHERE {_OWN} AND application_id = '' AND action = 'remove'"
+        f" AND {_WITHIN} UNION ALL {_BINDINGS}) WHERE subject_id != '' ORDER BY subject_id LIMIT {MAX_SUBJECTS}"
+    )
+
+
+_EVENTS: Final = (
+    f"SELECT organization, subject_id, subject_name, version, fingerprint, {', '.join(COLUMNS)} FROM events_by_subject"
+    f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}} AND event_type != 'sso_auth'"
+)
+
+
+def report(
+    store: Store, organization: str | None, since: datetime, until: datetime, sla: timedelta, now: datetime
+) -> Report:
+    """Of every account that came to be meant closed between two times."""
+    found: list[Closing] = []
+    for owner in organizations(store, organization):
+        period: dict[str, Any] = {
+            "organization": owner,
+            "since": to_microseconds(since),
+            "until": to_microseconds(until),
+        }
+        subjects = [subject for (subject,) in store.query(closers_sql(), period, BULK_LIMITS)]
+        bindings = read_bindings(store, owner, "", LATEST)
+        for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
+            chunk = {"organization": owner, "subjects": subjects[start : start + SUBJECTS_AT_ONCE]}
+            found += _closings(store.query_dicts(_EVENTS, chunk, BULK_LIMITS), bindings, since, until)
+    return summarise(found, sla, now)
+
+
+def _closings(rows: list[Row], bindings: Bindings, since: datetime, until: datetime) -> Iterator[Closing]:
+    by_subject: dict[str, list[Row]] = {}
+    for row in rows:
+        by_subject.setdefault(row["subject_id"], []).append(row)
+    for subject, copies in by_subject.items():
+        own = in_force(copies)
+        names = [row["subject_name"] for row in own if row["subject_name"]]
+        for account in fold(own, bindings, timeline=True).accounts:
+            if account.test:
+                continue
+            for begun, closed in closings_of(account):
+                if since <= begun < until:
+                    yield Closing(
+                        own[0]["organization"],
+                        subject,
+                        names[-1] if names else subject,
+                        account.application_id,
+                        account.application,
+                        begun,
+                        closed,
+                    )
