@@ -96,6 +96,6 @@ def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) ->
             when(item["closing_since"], seconds=False),
             span(now - since) if since else "-",
             str(item["closing_tries"]),
-            why(item["last_cause"], item["last_detail"]),
+            why(item["last_cause"], item["last_detail"]) if item["closing_tries"] else "never attempted",
         )
     out.print(rows)
