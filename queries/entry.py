@@ -171,7 +171,7 @@ class Entry:
         if not meant and row["action"] == "update" and outcome == Outcome.SUCCESS:
             account.updated_at = at
             if account.confirmed in SHOWS_IT_OPEN and not self.hidden:
-                confirmed = ACTIVE
+                confirmed, self.shut = ACTIVE, ""
         if confirmed == REPORTED_ABSENT and account.confirmed == DELETED:
             confirmed = None  # what was deleted is not found: that is no news
         if confirmed is not None:

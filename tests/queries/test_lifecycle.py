@@ -78,6 +78,12 @@ def account(*attempts: Attempt) -> Account:
         pytest.param(
             [(0, "inactive", "success"), (1, "deleted", "failure")], "closed", False, id="inactive, not deleted"
         ),
+        pytest.param(
+            [(0, "active", "success"), (1, "deleted", "success"), (2, "", "success"), (3, "inactive", "failure")],
+            "open",
+            True,
+            id="an accepted update shows that it is there again",
+        ),
         pytest.param([(0, "inactive", "reported_absent")], "reported_absent", False, id="the provider knows none"),
         pytest.param(
             [(0, "inactive", "reported_absent"), (1, "inactive", "failure")],
