@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from producers.simulation.at_once import MassChange, Unmapped
 from producers.simulation.model import ABSENT, ACTIVE, CLOSED, Account, Person
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -100,31 +101,6 @@ class Episode:
     ended: int | None = None
     subjects: dict[str, None] = field(default_factory=dict)
     events: list[str | None] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class MassChange:
-    """Many accounts of one application taken away at once, and not by chance.
-
-    kind: deactivations or deletions. acts: ids of the events that decided it; empty where none is logged.
-    subjects: ids of those whose accounts were to be closed, as far as the log knows them to have one.
-    """
-
-    kind: str
-    application_id: str
-    at: int
-    acts: list[str] = field(default_factory=list)
-    subjects: dict[str, None] = field(default_factory=dict)
-
-
-class Unmapped(NamedTuple):
-    """An attribute that an application is no longer told of, and who had an account then, as far as the log knows."""
-
-    application_id: str
-    at: int
-    event_id: str | None
-    attribute: str
-    subjects: frozenset[str]
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 
 from producers.simulation import Organisation
+from producers.simulation.at_once import MassChange, Unmapped
 from producers.simulation.model import DAY
-from producers.simulation.truth import MassChange, Unmapped, instant
+from producers.simulation.truth import instant
 from producers.simulation.world import Pace
 from queries.bindings import is_membership
 from queries.finding import App, Finding
