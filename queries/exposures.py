@@ -152,11 +152,14 @@ GLOBAL INNER JOIN (
 
 
 def suspects_sql(past: bool) -> str:
-    """Accounts that may be exposed: (application, subject). Now, or with `past` at a time."""
+    """Accounts that may be exposed: (application, subject). Now, or with `past` at a time.
+
+    What was deleted and ever updated is looked at too: an update after the deletion opens it again.
+    """
     return f"""
 SELECT application_id, subject_id FROM (
     SELECT application_id, subject_id, toUInt8(max(last) % 256) AS code,
-        toInt64(bitShiftRight(max(last), 192)) AS attempted
+        toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated
     FROM (
         {_THEN if past else _NOW}
         UNION ALL
@@ -164,7 +167,7 @@ SELECT application_id, subject_id FROM (
     )
     GROUP BY application_id, subject_id
 )
-WHERE code IN (4, 6)
+WHERE code IN (4, 6) OR (code = 7 AND updated)
     OR (code < 4 AND (
         subject_id GLOBAL IN ({_LEAVERS})
         OR (application_id, subject_id) GLOBAL IN ({_UNBOUND})
