@@ -12,7 +12,7 @@ from queries.bindings import BINDING_COLUMNS, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.folding import Row, in_force, place_of
 from queries.lifecycle import Fold
-from queries.people import Person
+from queries.people import Person, each_id
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, Store
@@ -75,7 +75,7 @@ def read_history(
     with `timeline` with every change of their states. Every page is folded from the first event to the last, so that
     what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once.
     """
-    people = [person._replace(subject_id=own) for own in person.subject_ids or (person.subject_id,)]
+    people = each_id(person)
     question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people)))
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:

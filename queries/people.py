@@ -51,6 +51,11 @@ class Person(NamedTuple):
     """Who else had the name that was asked for, and when."""
 
 
+def each_id(person: Person) -> list[Person]:
+    """The person by each of their ids, the earliest first."""
+    return [person._replace(subject_id=own) for own in person.subject_ids or (person.subject_id,)]
+
+
 class Ambiguous(UserError):
     """Several people are meant: ask again with an id."""
 

@@ -17,7 +17,7 @@ from queries.bindings import Bindings, is_membership
 from queries.folding import Row
 from queries.histories import read_bindings, read_events, read_memberships
 from queries.lifecycle import Fold
-from queries.people import Person
+from queries.people import Person, each_id
 from queries.store import Store
 from schemas.errors import BadUsage
 from schemas.outcome import Outcome
@@ -25,6 +25,7 @@ from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
 
 MAX_MEMBERS: Final = 10_000
 _STATES: Final = {"activated": "active", "suspended": "suspended", "deleted": "deleted"}
+_OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "active": 3}
 _CREATES: Final = frozenset({"user_create", "systemuser_create"})
 _TICK: Final = timedelta(microseconds=1)
 
@@ -123,24 +124,38 @@ def blind_since(asked: Asked) -> datetime | None:
 
 
 def read_state(store: Store, subject: Person, asked: Asked) -> State:
-    """Where every account stood. No more than a batch of events is held at once, however many there are."""
+    """Where every account stood, of all ids of the person: each has accounts of its own.
+
+    No more than a batch of events is held at once, however many there are.
+    """
     until, known = asked.at + _TICK, asked.known_at or LATEST
-    bindings = read_bindings(store, subject.organization, subject.subject_id, until, known)
-    folding = Fold(bindings, read_memberships(store, subject, until, known))
-    own = _Own()
+    owns: list[_Own] = []
+    accounts: list[Account] = []
+    accepted: list[Accepted] = []
+    members: dict[str, datetime] = {}
     events = 0
-    for row in read_events(store, subject, SENTINEL, until, known):
-        folding.add(row)
-        own.add(row)
-        events += 1
-    accounts, members = folding.accounts(), _members_at(bindings, asked.at)
+    for one in each_id(subject):
+        bindings = read_bindings(store, one.organization, one.subject_id, until, known)
+        folding = Fold(bindings, read_memberships(store, one, until, known))
+        own = _Own()
+        for row in read_events(store, one, SENTINEL, until, known):
+            folding.add(row)
+            own.add(row)
+            events += 1
+        found, inside = folding.accounts(), _members_at(bindings, asked.at)
+        for account in found:
+            account.subject_id = one.subject_id
+        owns.append(own)
+        accounts += found
+        accepted += _accepted(bindings, found, inside)
+        members |= inside
     return State(
         asked,
-        own.standing,
-        accounts,
-        own.groups(),
+        _standing_of(owns),
+        sorted(accounts, key=lambda account: (account.application, account.application_id)),  # ids in their order
+        _groups_of(owns),
         _named(store, subject.organization, members),
-        _accepted(bindings, accounts, members),
+        accepted,
         events,
         _later(store, subject, asked) if asked.known_at is not None else 0,
     )
@@ -148,14 +163,14 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
 
 def compare(before: State, after: State) -> Differences:
     """What is different in `after`. Pure."""
-    ones = {account.application_id: account for account in before.accounts}
-    others = {account.application_id: account for account in after.accounts}
+    ones = {(account.application_id, account.subject_id): account for account in before.accounts}
+    others = {(account.application_id, account.subject_id): account for account in after.accounts}
     found = []
-    for application in sorted(ones.keys() | others.keys()):
-        one, other = ones.get(application), others.get(application)
+    for key in sorted(ones.keys() | others.keys()):
+        one, other = ones.get(key), others.get(key)
         if _standing(one) != _standing(other):
             name = (other or one).application  # type: ignore[union-attr]  # one of them is there
-            found.append(Difference(application, name, one, other))
+            found.append(Difference(key[0], name, one, other))
     found.sort(key=lambda each: (each.application.lower(), each.application_id))
     joined, left = _moved([*before.groups, *before.members], [*after.groups, *after.members])
     return Differences(found, joined, left, len(ones.keys() | others.keys()) - len(found))
@@ -173,11 +188,11 @@ def _moved(before: list[Member], after: list[Member]) -> tuple[list[Member], lis
 
 
 class _Own:
-    """What the directory says of a person: how they stand there, and which groups they are in."""
+    """What the directory says of one id of a person: how it stands there, and which groups it is in."""
 
     def __init__(self) -> None:
         self.standing = Standing(UNKNOWN, None, None)
-        self._held: dict[str, Member] = {}
+        self.groups: dict[str, Member] = {}
 
     def add(self, row: Row) -> None:
         if row["kind"] != "other" or row["time_quality"] != TimeQuality.OK or row["outcome"] == Outcome.FAILURE:
@@ -186,12 +201,22 @@ class _Own:
         if act:
             self.standing = Standing(_STATES[act], row["occurred_at"], row["event_id"])
         elif is_membership(row) and row["action"] == "add":
-            self._held[row["group_id"]] = Member(row["group_id"], row["group_name"], row["occurred_at"])
+            self.groups[row["group_id"]] = Member(row["group_id"], row["group_name"], row["occurred_at"])
         elif is_membership(row):
-            self._held.pop(row["group_id"], None)
+            self.groups.pop(row["group_id"], None)
 
-    def groups(self) -> list[Member]:
-        return sorted(self._held.values(), key=lambda member: (member.name.lower(), member.id))
+
+def _standing_of(owns: list[_Own]) -> Standing:
+    """Who is active under one id is active, whatever became of the others; of ids that stand alike the last tells."""
+    return max(
+        (own.standing for own in owns), key=lambda standing: (_OPENNESS[standing.state], standing.since or SENTINEL)
+    )
+
+
+def _groups_of(owns: list[_Own]) -> list[Member]:
+    """In whichever of them one id is, as the latest id that is in it tells."""
+    held = {group: member for own in owns for group, member in own.groups.items()}
+    return sorted(held.values(), key=lambda member: (member.name.lower(), member.id))
 
 
 _NAMES: Final = (
@@ -203,7 +228,7 @@ _NAMES: Final = (
 # Every copy counts, whichever is in force: an event is known since the first of them.
 _LATER: Final = (
     "SELECT count() FROM (SELECT event_id FROM events_by_subject"
-    " WHERE organization = {organization:String} AND subject_id = {subject:String}"
+    " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
     " AND occurred_at <= fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
     " GROUP BY event_id HAVING min(known_at) > fromUnixTimestamp64Micro({known:Int64}, 'UTC')) LIMIT 1"
 )
@@ -260,7 +285,7 @@ def _later(store: Store, subject: Person, asked: Asked) -> int:
 def _parameters(subject: Person, asked: Asked) -> dict[str, Any]:
     return {
         "organization": subject.organization,
-        "subject": subject.subject_id,
+        "subjects": [one.subject_id for one in each_id(subject)],
         "at": to_microseconds(asked.at),
         "known": to_microseconds(asked.known_at or LATEST),
     }

@@ -100,9 +100,12 @@ class StateDifferences(BaseModel):
 def state(
     context: Given, organization: Organization, person: Who, at: Time = "0s", known_at: KnownAt = None
 ) -> dict[str, Any]:
-    """Every account of a person or a group at a time, as known at a time. 400 for a time in the future."""
-    own = find_person(context.store, organization, person)
+    """Every account of a person or a group at a time, as known at a time. 400 for a time in the future.
+
+    A name means who had it `at` that time; `person.note` tells who else had it.
+    """
     wanted = _asked(context, at, "at", known_at)
+    own = find_person(context.store, organization, person, wanted.at)
     return {
         "person": own,
         **wanted._asdict(),
@@ -115,11 +118,11 @@ def state(
 def differences(
     context: Given, organization: Organization, person: Who, since: Time, until: Time = "0s", known_at: KnownAt = None
 ) -> dict[str, Any]:
-    """What became different between two times, both as known at one."""
-    own = find_person(context.store, organization, person)
+    """What became different between two times, both as known at one. A name means who had it at `until`."""
     first, second = _asked(context, since, "since", known_at), _asked(context, until, "until", known_at)
     if first.at >= second.at:
         raise BadUsage("since must be before until")
+    own = find_person(context.store, organization, person, second.at)
     found = compare(read_state(context.store, own, first), read_state(context.store, own, second))
     accounts = [
         {**each._asdict(), "before": _account(each.before), "after": _account(each.after)} for each in found.accounts

@@ -7,6 +7,7 @@ import pytest
 
 from queries.api.state import StateAnswer, StateDifferences
 from tests.api.conftest import As
+from tests.queries.people_events import ANA, BEN, person, renamed, used
 from tests.queries.support import SLACK, Trail, at, attempt, failed
 
 pytestmark = pytest.mark.store
@@ -34,6 +35,30 @@ async def test_the_state_and_what_became_different(api: httpx.AsyncClient, using
         ("statsig", "inactive")
     ]
     assert diff.unchanged == 1
+
+
+async def test_a_name_means_who_had_it_at_the_time_that_is_asked_for(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    trail.insert(
+        used(0, person(ANA, "ana.lima")),
+        renamed(10, person(ANA, "ana.lima"), "ana.costa"),
+        used(20, person(BEN, "ana.lima")),
+    )
+    mine = using("read")
+    asked = [
+        ("state", {"at": at(5)}),
+        ("state", {"at": at(30)}),
+        ("state", {}),
+        ("state/diff", {"since": at(1), "until": at(5)}),
+        ("state/diff", {"since": at(5), "until": at(30)}),
+    ]
+    told = [
+        (await api.get(f"/api/v1/{path}", headers=mine, params={"person": "ana.lima", **times})).json()["person"]
+        for path, times in asked
+    ]
+    assert [one["subject_id"] for one in told] == [ANA, BEN, BEN, ANA, BEN]
+    assert all("was seen as ana.lima" in one["note"] for one in told)
 
 
 @pytest.mark.parametrize(

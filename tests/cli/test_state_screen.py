@@ -18,6 +18,7 @@ Item = dict[str, Any]
 def account(application: str, intended: str, confirmed: str, **more: Any) -> Item:
     """As the API tells it."""
     return {
+        "subject_id": "63ec",
         "application_id": "5fad",
         "application": application,
         "intended": intended,
@@ -45,7 +46,7 @@ STATSIG = account(
     last_detail="token expired",
 )
 SLACK = account("slack", "inactive", "inactive", intended_because={"text": "suspended by ada@corp.example"})
-PERSON = {"person": {"names": ["ines.almeida"], "subject_id": "63ec"}}
+PERSON = {"person": {"names": ["ines.almeida"], "subject_id": "63ec", "note": ""}}
 
 
 def printed(show: Any, answer: Item) -> list[str]:
@@ -84,6 +85,36 @@ def test_the_state_begins_with_the_answer_and_ends_with_the_next_command() -> No
     assert "groups: all staff" in lines
     assert lines[-1] == "Next: idtrail lifecycle ines.almeida"
     assert all(len(line) <= 80 for line in lines[5:])
+
+
+NOTE = "75f0 was seen as ines.almeida from 2026-01-01 09:00:00 to 2026-02-01 09:00:00"
+TWO_IDS = {"person": {**PERSON["person"], "subject_ids": ["63ec", "74ed"], "note": NOTE}}
+OLDER = account("statsig", "inactive", "active", subject_id="63ec")
+NEWER = account("statsig", "active", "active", subject_id="74ed")
+
+
+def test_who_else_had_the_name_and_whose_of_several_ids_an_account_is_are_told() -> None:
+    whole: Item = {"at": when(30).isoformat(), "known_at": None, "blind_since": None, "accounts": [OLDER, NEWER]}
+    whole |= {"groups": [], "members": [], "accepted": [], "directory": {"state": "active", "since": None}}
+    lines = printed(show_state, {**TWO_IDS, **whole})
+    assert lines[1] == NOTE
+    assert [line.split()[:3] for line in lines[4:6]] == [
+        ["statsig", "(63ec)", "inactive"],
+        ["statsig", "(74ed)", "active"],
+    ]
+
+
+def test_a_difference_tells_who_else_had_the_name_and_whose_account_each_is() -> None:
+    changed = [
+        {"application_id": "5fad", "application": "statsig", "before": before, "after": after}
+        for before, after in ((OLDER, {**OLDER, "confirmed": "inactive"}), (None, NEWER))
+    ]
+    times = {"since": when(0).isoformat(), "until": when(30).isoformat(), "known_at": None}
+    lines = printed(
+        show_differences, {**TWO_IDS, **times, "accounts": changed, "joined": [], "left": [], "unchanged": 0}
+    )
+    assert lines[1] == NOTE
+    assert [line.split()[:2] for line in lines[4:6]] == [["statsig", "(63ec)"], ["statsig", "(74ed)"]]
 
 
 def test_a_difference_names_each_account_before_and_after() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from queries.people import Person
+from queries.people import Person, find_person
 from queries.state import Asked, asked, blind_since, compare, read_state
 from schemas.errors import BadUsage
+from tests.queries.people_events import ANA, BEN, created, deleted, person, used
 from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
 from tests.records import NOON, Record, event
 
@@ -155,6 +156,42 @@ def test_a_difference_tells_only_what_became_different(trail: Trail) -> None:
     ]
     assert [each.name for each in differences.left] == ["all staff"]
     assert compare(after, after) == ([], [], [], 2)
+
+
+def rehired() -> list[dict[str, Any]]:
+    """Somebody leaves, and comes back under another id; an account of the first id was never closed."""
+    before, after = person(ANA, "ana.lima"), person(BEN, "ana.lima")
+    return [
+        created(0, before, employeeIdentifier="4711", firstname="Ana", lastname="Lima"),
+        attempt(1, "user_create_provision", resource=before),
+        failed(10, "user_deprovision", resource=before),
+        deleted(11, before),
+        created(20, after, employeeIdentifier="4711", firstname="Ana", lastname="Lima"),
+        attempt(21, "user_create_provision", resource=after),
+        used(22, after, application=SLACK),
+    ]
+
+
+@pytest.mark.store
+def test_every_id_of_somebody_who_came_back_is_told(trail: Trail) -> None:
+    trail.insert(*rehired())
+    ana = find_person(trail.store, trail.organization, "ana.lima")
+    early, late = (read_state(trail.store, ana, Asked(when(minutes), None)) for minutes in (15, 30))
+    assert [(each.application, each.subject_id, each.exposed) for each in late.accounts] == [
+        ("slack", BEN, False),
+        ("statsig", ANA, True),
+        ("statsig", BEN, False),
+    ]
+    assert [(state.directory.state, state.directory.since, state.events) for state in (early, late)] == [
+        ("deleted", when(11), 4),
+        ("active", when(20), 7),
+    ]
+    assert [(each.application, each.after and each.after.subject_id) for each in compare(early, late).accounts] == [
+        ("slack", BEN),
+        ("statsig", BEN),
+    ]
+    assert compare(early, late).unchanged == 1
+    assert read_state(trail.store, ana, Asked(when(30), NOON - timedelta(hours=2))).later == 7
 
 
 @pytest.mark.parametrize("name", ["at", "known_at"])

@@ -11,6 +11,7 @@ from rich.console import Console
 from idtrail.cli import Json, app
 from idtrail.cli.client import Api
 from idtrail.cli.screen import ago, coloured, console, counted, cut, next_commands, print_json, table, when, why
+from idtrail.lifecycle_lanes import account_name
 from idtrail.settings import load_settings
 from schemas.errors import BadUsage
 
@@ -61,6 +62,7 @@ def show_state(out: Console, answer: Item, now: datetime) -> None:
     """The screen: who and when, each account, groups or members."""
     who = _who(answer)
     out.print(f"{who} at {_time(answer['at'], now)} · {_summary(answer['accounts'])}", soft_wrap=True)
+    _print_note(out, answer)
     directory = answer["directory"]
     if directory["since"]:
         out.print(f"{directory['state']} in the directory since {_time(directory['since'], now)}", soft_wrap=True)
@@ -69,10 +71,11 @@ def show_state(out: Console, answer: Item, now: datetime) -> None:
     if answer["blind_since"]:
         out.print(f"Nothing that occurred after {when(answer['blind_since'])} could be known then.", soft_wrap=True)
     if answer["accounts"]:
+        ids = {account["subject_id"] for account in answer["accounts"]}
         rows = table("app", "meant", "confirmed", "since (UTC)", "")
         for account in sorted(answer["accounts"], key=lambda account: not account["exposed"]):
             rows.add_row(
-                f"  {cut(account['application'] or account['application_id'], 16)}",
+                _app(account, ids),
                 account["intended"],
                 coloured(account["confirmed"].replace("_", " "), "yellow" if account["exposed"] else ""),
                 when(account["confirmed_since"] or account["intended_since"]),
@@ -101,11 +104,13 @@ def show_differences(out: Console, answer: Item, now: datetime) -> None:
         f"{when(answer['since'])} to {when(answer['until'])}{known}",
         soft_wrap=True,
     )
+    _print_note(out, answer)
     if changed:
+        ids = {account["subject_id"] for each in changed for account in (each["before"], each["after"]) if account}
         rows = table("app", "before", "after")
         for each in changed:
             rows.add_row(
-                f"  {cut(each['application'] or each['application_id'], 16)}",
+                _app(each["after"] or each["before"], ids),
                 _standing(each["before"]),
                 _standing(each["after"]),
             )
@@ -122,6 +127,15 @@ def show_differences(out: Console, answer: Item, now: datetime) -> None:
 def _who(answer: Item) -> str:
     person = answer["person"]
     return str(person["names"][0] if person["names"] else person["subject_id"])
+
+
+def _print_note(out: Console, answer: Item) -> None:
+    if answer["person"]["note"]:
+        out.print(answer["person"]["note"], soft_wrap=True, markup=False)
+
+
+def _app(account: Item, ids: set[str]) -> str:
+    return f"  {cut(account_name(account, ids), 16 if len(ids) == 1 else 25)}"
 
 
 def _time(text: str, now: datetime) -> str:
