@@ -112,7 +112,7 @@ async def emitted(connection: KafkaConnection, topic: str, records: list[bytes])
     """The whole way: sealed, delivered, every confirmation looked at."""
     with tempfile.TemporaryDirectory() as directory:
         spool = Spool(Path(directory, "spool.sqlite"))
-        async with Emitter(connection, spool, lambda: NOW, topic, topic) as emitter:
+        async with Emitter(connection, spool, lambda: NOW, topic, topic, topic) as emitter:
             began = time.perf_counter()
             batch = await emitter.emit_many(records, SOURCE)
             seconds = time.perf_counter() - began
@@ -124,7 +124,7 @@ async def concurrent(connection: KafkaConnection, topic: str, records: list[byte
     """A call per event, 5,000 at a time, as the HTTP ingest makes them."""
     with tempfile.TemporaryDirectory() as directory:
         spool = Spool(Path(directory, "spool.sqlite"))
-        async with Emitter(connection, spool, lambda: NOW, topic, topic) as emitter:
+        async with Emitter(connection, spool, lambda: NOW, topic, topic, topic) as emitter:
             began = time.perf_counter()
             for start in range(0, len(records), 5_000):
                 await asyncio.gather(*(emitter.emit(raw, SOURCE) for raw in records[start : start + 5_000]))
@@ -135,7 +135,7 @@ async def sequential(connection: KafkaConnection, topic: str, records: list[byte
     """One call after the other: a round trip each."""
     with tempfile.TemporaryDirectory() as directory:
         spool = Spool(Path(directory, "spool.sqlite"))
-        async with Emitter(connection, spool, lambda: NOW, topic, topic) as emitter:
+        async with Emitter(connection, spool, lambda: NOW, topic, topic, topic) as emitter:
             began = time.perf_counter()
             for raw in records:
                 await emitter.emit(raw, SOURCE)
