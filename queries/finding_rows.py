@@ -19,7 +19,8 @@ from schemas.times import EARLIEST, to_microseconds
 APPS_AT_ONCE: Final = 20
 SUBJECTS_AT_ONCE: Final = 200
 LIMITS: Final = Limits(seconds=60, rows=200_000)
-"""Rows of `APPS_AT_ONCE` applications; a question that needs more is refused, and has to be narrowed."""
+"""Rows of `APPS_AT_ONCE` applications; a question that needs more is refused, and has to be narrowed: every statement
+asks for one row more than it may have, so that the store refuses instead of cutting."""
 
 _ATTEMPT: Final = (
     "event_id, occurred_at, version, fingerprint, time_quality, event_type, kind, action, outcome, subject_id,"
@@ -132,7 +133,7 @@ def read_theirs(
             "subjects": some,
             "since": to_microseconds(since),
             "until": to_microseconds(until),
-            "limit": BULK_LIMITS.rows,
+            "limit": BULK_LIMITS.rows + 1,
         }
         yield store.query_dicts(THEIRS_SQL, values, BULK_LIMITS)
 
@@ -155,5 +156,5 @@ def _values(apps: Sequence[App], since: datetime, until: datetime) -> dict[str, 
         "applications": [app.application_id for app in apps],
         "since": to_microseconds(since),
         "until": to_microseconds(until),
-        "limit": LIMITS.rows,
+        "limit": LIMITS.rows + 1,
     }

@@ -17,13 +17,14 @@ from queries.mapping_rows import read_groups, read_last, read_remaps, read_value
 from queries.mappings import orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
 from queries.restoring import Stood, Undo, ordered, stood_of, undo
-from queries.store import Store
+from queries.store import Limits, Store
 from queries.twice_groups import twice_groups
 from schemas.errors import NotFound
 from schemas.times import EARLIEST, LATEST
 
 MOMENT: Final = timedelta(microseconds=1)
 MAX_APPS: Final = 1000
+"""A question about more applications is refused."""
 NAMED: Final = 100
 """Subjects of a finding whose names a list tells."""
 
@@ -64,7 +65,7 @@ def apps_sql(organization: str | None) -> str:
 
 
 def list_findings(store: Store, asked: Asked) -> list[Finding]:
-    """All of them, the latest first."""
+    """All of them, the latest first. Raises `UserError` where too much would have to be read."""
     found = [
         finding
         for apps in _some(store, asked)
@@ -77,10 +78,10 @@ def list_findings(store: Store, asked: Asked) -> list[Finding]:
 
 def _some(store: Store, asked: Asked) -> Iterator[list[App]]:
     """Applications of one organization, so many at once."""
-    values: dict[str, Any] = {"application": asked.application, "limit": MAX_APPS}
+    values: dict[str, Any] = {"application": asked.application, "limit": MAX_APPS + 1}
     if asked.organization is not None:
         values["organization"] = asked.organization
-    rows = store.query(apps_sql(asked.organization), values)
+    rows = store.query(apps_sql(asked.organization), values, Limits(rows=MAX_APPS))
     for _, own in groupby(rows, key=lambda row: row[0]):
         apps = [App(*row) for row in own]
         for start in range(0, len(apps), APPS_AT_ONCE):

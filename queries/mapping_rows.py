@@ -12,7 +12,7 @@ from queries.finding_rows import LIMITS, read_theirs
 from queries.folding import Row, in_force
 from queries.mappings import CLOSINGS, PUSHES, Remap, remaps_of
 from queries.selection import IN_FORCE
-from queries.store import BULK_LIMITS, Store
+from queries.store import Store
 from schemas.events import parse
 from schemas.parts import Change
 from schemas.sent import fields_for
@@ -88,7 +88,7 @@ def read_remaps(store: Store, apps: Sequence[App], since: datetime, until: datet
         "applications": [app.application_id for app in apps],
         "since": to_microseconds(since),
         "until": to_microseconds(until),
-        "limit": LIMITS.rows,
+        "limit": LIMITS.rows + 1,
     }
     changes = store.query(REMAPS_SQL, values, LIMITS)
     if not changes:
@@ -129,7 +129,7 @@ def read_groups(store: Store, apps: Sequence[App], since: datetime, until: datet
         "applications": [app.application_id for app in apps],
         "since": to_microseconds(since),
         "until": to_microseconds(until),
-        "limit": LIMITS.rows,
+        "limit": LIMITS.rows + 1,
     }
     creating = {application for (application,) in store.query(CREATING_SQL, values, LIMITS)}
     for app in apps:
@@ -145,5 +145,5 @@ def _values(app: App, until: datetime) -> dict[str, Any]:
         "organization": app.organization,
         "application": app.application_id,
         "until": to_microseconds(until),
-        "limit": BULK_LIMITS.rows,
+        "limit": LIMITS.rows + 1,
     }

@@ -1,0 +1,138 @@
+"""What is read for findings is read whole, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from queries import finding_rows, findings, mapping_rows
+from queries.finding import App
+from queries.finding_rows import read_bound, read_closings, read_theirs
+from queries.findings import Asked, list_findings
+from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
+from queries.mappings import Remap
+from queries.store import Limits
+from schemas.errors import UserError
+from tests.queries.support import SLACK, Trail, at, attempt, when
+from tests.records import NOON, event
+
+pytestmark = pytest.mark.store
+
+MOST = 3
+STATSIG_ID = "5fad07f2b9f5414721b3d797"
+Raw = dict[str, Any]
+
+
+def person(number: int) -> Raw:
+    return {"id": f"p{number}", "type": "user", "username": f"person.{number}"}
+
+
+def closed(number: int) -> Raw:
+    return attempt(number, "user_deprovision", resource=person(number))
+
+
+def pushed(number: int) -> Raw:
+    return attempt(number, resource=person(number))
+
+
+def remapped(number: int) -> Raw:
+    changes = [{"field": "attributes", "from": ["userName", "title"], "to": ["userName"]}]
+    return attempt(number, "idm_integration_update", changes=changes, resource=None)
+
+
+def grouped(number: int) -> Raw:
+    group = {"id": f"g{number}", "type": "user_group", "name": "data"}
+    return attempt(number, "group_create_provision", resource=group)
+
+
+def association(minutes: float, op: str, group: str, to: str, kind: str) -> Raw:
+    connection = {
+        "from": {"name": group, "type": "USER_GROUP", "object_id": group},
+        "to": {"name": to, "type": kind, "object_id": to},
+    }
+    fields: Raw = {"association": {"op": op, "connection": connection}, "resource": None, "application": None}
+    return event("association_change", timestamp=at(minutes), **fields)
+
+
+def bound(number: int) -> Raw:
+    return association(number, "add", f"g{number}", STATSIG_ID, "APPLICATION")
+
+
+def removed(number: int) -> Raw:
+    return association(10 + number, "remove", "g0", f"p{number}", "USER")
+
+
+def closings(trail: Trail, app: App) -> int:
+    return sum(map(len, read_closings(trail.store, [app], when(-60), NOON).values()))
+
+
+def removals(trail: Trail, app: App) -> int:
+    trail.insert(bound(0))
+    return closings(trail, app)
+
+
+def bindings(trail: Trail, app: App) -> int:
+    return sum(map(len, read_bound(trail.store, [app], NOON).values()))
+
+
+def theirs(trail: Trail, app: App) -> int:
+    own = [f"p{number}" for number in range(MOST + 1)]
+    return sum(map(len, read_theirs(trail.store, app.organization, own, when(-60), NOON)))
+
+
+def remaps(trail: Trail, app: App) -> int:
+    return sum(map(len, read_remaps(trail.store, [app], when(-60), NOON).values()))
+
+
+def last(trail: Trail, app: App) -> int:
+    return len(read_last(trail.store, app, NOON))
+
+
+def valued(trail: Trail, app: App) -> int:
+    remap = Remap(UUID(int=0), NOON, "", "", frozenset({"title"}), frozenset())
+    return len(read_values(trail.store, app, [remap], NOON))
+
+
+def groups(trail: Trail, app: App) -> int:
+    return sum(len(rows) for _, rows in read_groups(trail.store, [app], when(-60), NOON))
+
+
+@pytest.mark.parametrize(
+    ("made", "read"),
+    [
+        pytest.param(closed, closings, id="closings"),
+        pytest.param(removed, removals, id="removals from groups"),
+        pytest.param(bound, bindings, id="bindings of groups"),
+        pytest.param(pushed, theirs, id="events of some people"),
+        pytest.param(remapped, remaps, id="changes of mappings"),
+        pytest.param(pushed, last, id="last attempts"),
+        pytest.param(pushed, valued, id="last values"),
+        pytest.param(grouped, groups, id="groups"),
+    ],
+)
+def test_what_is_more_than_may_be_read_is_refused_and_never_cut(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch, made: Callable[[int], Raw], read: Callable[[Trail, App], int]
+) -> None:
+    for module in (finding_rows, mapping_rows):
+        monkeypatch.setattr(module, "LIMITS", Limits(rows=MOST))
+    monkeypatch.setattr(finding_rows, "BULK_LIMITS", Limits(rows=MOST))
+    app = App(trail.organization, STATSIG_ID, "statsig")
+    trail.insert(*map(made, range(MOST)))
+    assert read(trail, app) == MOST
+    trail.insert(made(MOST))
+    with pytest.raises(UserError, match="narrow its time range or filters"):
+        read(trail, app)
+
+
+def test_a_question_about_too_many_applications_is_refused(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    trail.insert(attempt(0), attempt(1, application=SLACK))
+    asked = Asked(trail.organization, NOON - timedelta(days=1), NOON)
+    monkeypatch.setattr(findings, "MAX_APPS", 2)
+    assert list_findings(trail.store, asked) == []
+    monkeypatch.setattr(findings, "MAX_APPS", 1)
+    with pytest.raises(UserError, match="narrow its time range or filters"):
+        list_findings(trail.store, asked)
