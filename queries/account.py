@@ -90,6 +90,8 @@ class Account:
     """When the provider last accepted an update: of a group, its members as they then were."""
     left_behind: datetime | None = None
     """When the integration was deleted, while it is."""
+    hidden: str = ""
+    """active or inactive: what was confirmed before that, until something is confirmed again."""
     state: str = UNKNOWN
     """open, closed, reported_absent or unknown."""
     closing_since: datetime | None = None

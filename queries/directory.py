@@ -36,6 +36,11 @@ class Directory:
             others, place, MOVE
         )
 
+    def may_give(self, application: str, row: Row) -> bool:
+        """Whether a group may give the person access, as far as the log tells."""
+        bound = self.bound.get(application)
+        return bound is None or any(self.memberships.holds(group, place_of(row)) is not False for group in bound)
+
     def testing(self, row: Row) -> Row | None:
         """The activation that the attempt may be the test of."""
         if self.knows_subject:
@@ -88,7 +93,7 @@ class Directory:
     def _closing(self, entry: Entry, row: Row, meant: str) -> Decision | None:
         act, at = self.act, row["occurred_at"]
         wanted = {"suspended": INACTIVE, "deleted": DELETED}.get(self.acted)
-        if act is not None and entry.decided is None and wanted in (meant, DELETED):
+        if act is not None and entry.decided in (None, place_of(act)) and wanted in (meant, DELETED):
             return told(meant, act)
         for move in reversed(self.moves):
             if at - move["occurred_at"] > PROMPT or not _after(move, entry.decided):

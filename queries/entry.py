@@ -82,8 +82,6 @@ class Entry:
     """Somebody left a group; something may yet show that it did not end their access."""
     unbound: deque[Row] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Bindings that ended of groups which the person may have been in."""
-    hidden: str = ""
-    """What was confirmed before the integration was deleted."""
     shut: str = ""
     """closed or reported_absent, if the provider said so and nothing since may have opened the account."""
     burst: list[Step] = field(default_factory=list)
@@ -149,10 +147,10 @@ class Entry:
         account, at = self.account, row["occurred_at"]
         account.left_behind = at if deleted else None
         if deleted and account.confirmed in (ACTIVE, INACTIVE):
-            self.hidden = account.confirmed
+            account.hidden = account.confirmed
             self._confirm(UNKNOWN, at, told_by(row))
-        elif not deleted and self.hidden:
-            state, self.hidden = self.hidden, ""
+        elif not deleted and account.hidden:
+            state, account.hidden = account.hidden, ""
             self._confirm(state, at, told_by(row))
         self._stand(place_of(row))
 
@@ -170,12 +168,12 @@ class Entry:
         confirmed = CONFIRMS.get((meant, outcome))
         if not meant and row["action"] == "update" and outcome == Outcome.SUCCESS:
             account.updated_at = at
-            if account.confirmed in SHOWS_IT_OPEN and not self.hidden:
+            if account.confirmed in SHOWS_IT_OPEN and not account.hidden:
                 confirmed, self.shut = ACTIVE, ""
         if confirmed == REPORTED_ABSENT and account.confirmed == DELETED:
             confirmed = None  # what was deleted is not found: that is no news
         if confirmed is not None:
-            self.hidden = ""
+            account.hidden = ""
             if confirmed != account.confirmed:
                 self._confirm(confirmed, at, Because("attempt", row["event_id"], outcome))
         self._stand(place_of(row))
@@ -205,7 +203,7 @@ class Entry:
 
     def _stand(self, place: Place | None) -> None:
         account = self.account
-        known = self.hidden or account.confirmed
+        known = account.hidden or account.confirmed
         self.pushes.opened(known == ACTIVE and account.intended == ACTIVE, place)
         if account.intended in CLOSED:
             account.state = self.shut or "open"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, UNKNOWN, Account
+from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, NO_BINDINGS, Bindings
 from queries.folding import Row, in_force
 from queries.histories import read_bindings
@@ -25,6 +25,7 @@ SLA: Final = timedelta(hours=1)
 """So long after it was meant to be closed nobody need have tried yet."""
 SUBJECTS_AT_ONCE: Final = 200
 MAX_SUSPECTS: Final = 50_000
+"""Of one organization; where there are so many the answer is not complete."""
 
 FAILING: Final = "failing"
 NEVER_ATTEMPTED: Final = "never_attempted"
@@ -58,6 +59,8 @@ class Exposures:
     never_attempted: list[Exposure] = field(default_factory=list)
     left_behind: list[Exposure] = field(default_factory=list)
     reported_absent: list[Exposure] = field(default_factory=list)
+    complete: bool = True
+    """False: more accounts may be exposed than were looked at."""
 
     @property
     def open(self) -> list[Exposure]:
@@ -88,7 +91,7 @@ def reason_of(account: Account, at: datetime, sla: timedelta) -> str:
 def _open_behind(account: Account) -> bool:
     if account.intended in CLOSED:
         return account.exposed
-    return account.intended == ACTIVE and account.confirmed == UNKNOWN and account.confirmed_at is not None
+    return account.intended == ACTIVE and account.hidden == ACTIVE
 
 
 def since_of(account: Account, reason: str) -> datetime | None:
@@ -140,7 +143,7 @@ _REMOVED: Final = f"""
 SELECT bound.application_id, gone.subject_id FROM (
     SELECT group_id, subject_id FROM associations
     WHERE {_OWN} AND application_id = '' AND group_id IN {{groups:Array(String)}} AND time_quality = 'ok'
-        AND occurred_at <= {_AT}
+        AND outcome != 'failure' AND occurred_at <= {_AT}
     GROUP BY group_id, subject_id
     HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove'
 ) AS gone
@@ -207,9 +210,11 @@ def list_exposures(
     """Every account that should be closed and is not confirmed closed, now or at a time in the past."""
     time = at or now
     found: list[Exposure] = []
+    complete = True
     for owner in organizations(store, organization):
         bindings = read_bindings(store, owner, "", LATEST if at is None else at + _TICK)
         accounts = _suspects(store, owner, bindings, at)
+        complete = complete and len(accounts) < MAX_SUSPECTS
         for rows in _events(store, owner, accounts):
             some = exposures_of(rows, accounts, bindings, time, sla, until=at)
             foreign = _foreign(store, owner, rows, some)
@@ -220,7 +225,10 @@ def list_exposures(
     used = _used(store, found, time)
     found = [each._replace(used_since=used.get(_key(each))) for each in found]
     found.sort(key=_order)
-    return Exposures(*([each for each in found if each.reason == reason] for reason in REASONS))
+    failing, never_attempted, left_behind, absent = (
+        [each for each in found if each.reason == reason] for reason in REASONS
+    )
+    return Exposures(failing, never_attempted, left_behind, absent, complete)
 
 
 def organizations(store: Store, organization: str | None) -> list[str]:

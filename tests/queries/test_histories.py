@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from queries import histories
+from queries import exposures, histories
 from queries.exposures import list_exposures
 from queries.histories import read_history
 from queries.lifecycle import fold
@@ -261,6 +261,29 @@ def test_exposures_are_what_the_lifecycles_say(any_trail: Trail) -> None:
     ]
     assert [(item.person, item.account.application) for item in found.reported_absent] == [("kofi.mensah", "statsig")]
     assert list_exposures(any_trail.store, "another", NOON).open == []
+
+
+def test_a_refused_return_to_a_group_hides_no_removal(any_trail: Trail) -> None:
+    group = f"sales of {any_trail.organization}"
+    any_trail.insert(
+        bound(-60, "add", group, application=str(SLACK["id"])),
+        bound(0, "add", group, user=str(INES["id"])),
+        attempt(1, "user_create_provision", resource=INES, application=SLACK),
+        bound(10, "remove", group, user=str(INES["id"])),
+        {**bound(11, "add", group, user=str(INES["id"])), "success": False},
+    )
+    (found,) = list_exposures(any_trail.store, any_trail.organization, NOON + timedelta(days=1)).open
+    assert (found.subject_id, found.reason, found.since) == (INES["id"], "never_attempted", when(10))
+
+
+@pytest.mark.parametrize(("most", "complete"), [(1, False), (2, True)])
+def test_a_list_of_exposures_that_was_cut_says_so(
+    trail: Trail, most: int, complete: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exposures, "MAX_SUSPECTS", most)
+    leaver(trail)
+    found = list_exposures(trail.store, trail.organization, NOON)
+    assert (found.complete, len(found.open)) == (complete, 1)
 
 
 def test_a_forged_success_hides_no_exposure(trail: Trail) -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from idtrail.transition_page import Scene
 from queries.because import BURST, MOVE, PROMPT, ROLLOUT
 from queries.bindings import Bindings
+from queries.exposures import SLA, reason_of
 from queries.lifecycle import fold
 from queries.pushes import MAX_RUNS
 from schemas.outcome import Outcome
-from schemas.times import SENTINEL
+from schemas.times import LATEST, SENTINEL
 
 FAILED, GONE, UNCLEAR = Outcome.FAILURE, Outcome.REPORTED_ABSENT, Outcome.UNKNOWN
 SOON = timedelta(seconds=1)
@@ -64,6 +65,32 @@ SOON = timedelta(seconds=1)
         ),
         pytest.param(
             Scene().attempt("create").person("suspended").person("activated"), "active", "active", id="taken back"
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .member("add")
+            .attempt("create")
+            .person("suspended")
+            .member("remove")
+            .person("activated"),
+            "inactive",
+            "active",
+            id="taken back, but out of the only bound group meanwhile",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("add")
+            .member("add", "staff")
+            .attempt("create")
+            .person("suspended")
+            .member("remove")
+            .person("activated"),
+            "active",
+            "active",
+            id="taken back, and still in one of two bound groups",
         ),
         pytest.param(
             Scene().attempt("create").attempt("deprovision").person("suspended").person("activated"),
@@ -237,6 +264,23 @@ def test_where_an_account_stands_after(scene: Scene, intended: str, confirmed: s
             Scene().person("suspended").attempt("deprovision"), "directory", 1, id="suspended, the account unseen"
         ),
         pytest.param(
+            Scene().attempt("create").person("deleted").attempt("deprovision"),
+            "directory",
+            2,
+            id="deleted, and the account only deactivated",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .person("suspended")
+            .attempt("deprovision", FAILED)
+            .person("deleted")
+            .attempt("deprovision"),
+            "directory",
+            4,
+            id="suspended and deleted, and the account only deactivated",
+        ),
+        pytest.param(
             Scene().attempt("create").person("suspended").attempt("deprovision", FAILED).attempt("deprovision"),
             "retry",
             3,
@@ -308,6 +352,13 @@ def test_what_set_the_last_attempt_off(scene: Scene, kind: str, event: int | Non
     found = [step.because for step in scene.told().steps if step.kind != "other"][-1]
     assert found is not None
     assert (found.kind, found.event_id) == (kind, None if event is None else UUID(int=event))
+
+
+def test_an_account_is_meant_closed_since_the_deletion_that_only_deactivated_it() -> None:
+    scene = Scene().attempt("create").person("deleted").attempt("deprovision")
+    account = scene.account()
+    deleted = scene.own[1]["occurred_at"]
+    assert (account.intended, account.intended_since, account.closing_since) == ("inactive", deleted, deleted)
 
 
 def test_the_state_between_two_bindings_of_which_one_gave_access_is_unknown() -> None:
@@ -399,6 +450,24 @@ def test_what_stays_or_is_in_the_directory_is_no_test() -> None:
 def test_an_account_that_was_never_accepted_and_never_to_be_closed_is_not_exposed() -> None:
     assert not Scene().attempt("create", FAILED).person("suspended").account().exposed
     assert Scene().attempt("create").person("suspended").account().exposed
+
+
+@pytest.mark.parametrize(
+    ("scene", "reason"),
+    [
+        pytest.param(Scene().attempt("create"), "left_behind", id="open"),
+        pytest.param(Scene().attempt("update"), "left_behind", id="shown open by an update"),
+        pytest.param(Scene().attempt("create").person("suspended"), "left_behind", id="open, and to be closed"),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").person("activated"),
+            "",
+            id="closed, and wanted again, and nobody opened it",
+        ),
+        pytest.param(Scene().attempt("create", FAILED), "", id="never made"),
+    ],
+)
+def test_a_deleted_integration_leaves_the_accounts_behind_that_were_open(scene: Scene, reason: str) -> None:
+    assert reason_of(scene.integration(active=False).account(), LATEST, SLA) == reason
 
 
 def test_what_is_remembered_of_failing_attempts_is_bounded() -> None:
