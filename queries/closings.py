@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from queries.account import ABSENT, CLOSED, CONFIRMATION, Account
+from queries.account import ABSENT, ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, Account
 from queries.bindings import Bindings
 from queries.exposures import SUBJECTS_AT_ONCE, organizations
 from queries.folding import Row, in_force
@@ -30,22 +31,27 @@ class Closing(NamedTuple):
     application: str
     since: datetime
     closed_at: datetime | None
-    """When the application confirmed it; None: not yet."""
+    """When the application confirmed it; None: it has not."""
+    absent_at: datetime | None
+    """When the application answered instead that it knows no such account, and told nothing since."""
 
     def took(self, now: datetime) -> timedelta:
-        """Until it was confirmed, or until now."""
-        return (self.closed_at or now) - self.since
+        """Until it was confirmed or reported absent, or until now."""
+        return (self.closed_at or self.absent_at or now) - self.since
 
 
 class Summary(NamedTuple):
-    """One application. Seconds, of those that are closed; None: none is."""
+    """One application. Seconds, of those that are confirmed closed; None: none is."""
 
     organization: str
     application_id: str
     application: str
     closings: int
     still_open: int
+    reported_absent: int
+    """Neither confirmed closed nor open: the application knows no such account."""
     within_sla: int
+    """Confirmed closed by then."""
     p50: float | None
     p90: float | None
     p99: float | None
@@ -57,27 +63,44 @@ class Report(NamedTuple):
 
     applications: list[Summary]
     exceptions: list[Closing]
-    """Open for longer than the SLA, closed by now or not."""
+    """Open for longer than the SLA, ended by now or not."""
 
 
-def closings_of(account: Account) -> Iterator[tuple[datetime, datetime | None]]:
-    """When the account came to be meant closed, and when that was confirmed. Pure; needs its changes.
+class Span(NamedTuple):
+    """For how long an account was meant closed before it was."""
 
-    What was wanted again before it was closed counts no more, and what never was an account neither.
+    since: datetime
+    closed_at: datetime | None = None
+    absent_at: datetime | None = None
+
+
+def closings_of(account: Account) -> Iterator[Span]:
+    """When the account came to be meant closed, and how that ended. Pure; needs its changes.
+
+    What was wanted again before it was closed counts no more, and what never was an account neither. What was
+    reported absent ended so, unless the application tells otherwise before it is wanted again.
     """
-    confirmed, begun = account.initial, None
+    confirmed, span = account.initial, None
     for change in sorted(account.changes, key=lambda change: change.at):
         if change.view == CONFIRMATION:
             confirmed = change.state
-            if begun is not None and confirmed in CLOSED:
-                yield begun, change.at
-                begun = None
+            if span is None:
+                continue
+            if confirmed in CLOSED:
+                yield Span(span.since, change.at)
+                span = None
+            elif confirmed == REPORTED_ABSENT:
+                span = Span(span.since, None, change.at)
+            elif confirmed == ACTIVE:
+                span = Span(span.since)
         elif change.state not in CLOSED:
-            begun = None
-        elif begun is None and confirmed not in CLOSED and confirmed != ABSENT:
-            begun = change.at
-    if begun is not None and account.state == "open":
-        yield begun, None
+            if span is not None and span.absent_at is not None:
+                yield span
+            span = None
+        elif span is None and confirmed not in CLOSED and confirmed != ABSENT:
+            span = Span(change.at)
+    if span is not None and (span.absent_at is not None or account.state == "open"):
+        yield span
 
 
 def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Report:
@@ -87,6 +110,7 @@ def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Rep
         by_application.setdefault((closing.organization, closing.application_id), []).append(closing)
     summaries = []
     exceptions = [each for own in by_application.values() for each in own if each.took(now) > sla]
+    late = Counter((each.organization, each.application_id) for each in exceptions)
     for (organization, application), own in by_application.items():
         taken = sorted(each.took(now).total_seconds() for each in own if each.closed_at is not None)
         summaries.append(
@@ -95,13 +119,14 @@ def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Rep
                 application,
                 own[-1].application,
                 len(own),
-                sum(1 for each in own if each.closed_at is None),
+                sum(1 for each in own if each.closed_at is None and each.absent_at is None),
+                sum(1 for each in own if each.absent_at is not None),
                 sum(1 for each in own if each.closed_at is not None and each.took(now) <= sla),
                 *(_percentile(taken, share) for share in (50, 90, 99, 100)),
             )
         )
-    summaries.sort(key=lambda each: (each.within_sla - each.closings, each.application))
-    exceptions.sort(key=lambda each: (each.since - (each.closed_at or now), each.person, each.application))
+    summaries.sort(key=lambda each: (-late[each.organization, each.application_id], each.application))
+    exceptions.sort(key=lambda each: (-each.took(now), each.person, each.application))
     return Report(summaries, exceptions[:MAX_EXCEPTIONS])
 
 
@@ -167,14 +192,13 @@ def _closings(rows: list[Row], bindings: Bindings, since: datetime, until: datet
         for account in fold(own, bindings, timeline=True).accounts:
             if account.test:
                 continue
-            for begun, closed in closings_of(account):
-                if since <= begun < until:
+            for span in closings_of(account):
+                if since <= span.since < until:
                     yield Closing(
                         own[0]["organization"],
                         subject,
                         names[-1] if names else subject,
                         account.application_id,
                         account.application,
-                        begun,
-                        closed,
+                        *span,
                     )

@@ -23,7 +23,7 @@ from queries.events import list_events
 from queries.exports.archive import archive
 from queries.exports.form import Format
 from queries.exports.formats import Row, columns_of, encode
-from queries.exposures import list_exposures
+from queries.exposures import MAX_SUSPECTS, list_exposures
 from queries.findings import list_findings
 from queries.incidents import list_incidents
 from schemas.errors import BadUsage
@@ -64,6 +64,11 @@ async def exposures(context: Given, organization: Organization, format: Form = F
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
         exposures = list_exposures(context.store, organization, context.clock())
+        if not exposures.complete:
+            raise BadUsage(
+                f"exposures: {MAX_SUSPECTS:,} accounts or more of an organization may be exposed, a file would not have"
+                " all of them; GET /api/v1/exposures tells those that were looked at"
+            )
         return [exposure_answer(each) for each in exposures.everything()], None
 
     rows = _rows(listed, finding_models.Exposure)

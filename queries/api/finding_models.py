@@ -191,6 +191,7 @@ class Exposures(BaseModel):
     left_behind: list[Exposure] = Field(description="Open when their integration was deleted.")
     left_behind_total: int
     reported_absent: list[Exposure] = Field(description="The provider does not know them (404).")
+    complete: bool = Field(description="False: so many accounts may be exposed that not all were looked at.")
 
 
 class ClosingSummary(Answer):
@@ -201,7 +202,8 @@ class ClosingSummary(Answer):
     application: str
     closings: int = Field(description="Accounts that came to be meant closed in the period.")
     still_open: int
-    within_sla: int
+    reported_absent: int = Field(description="The application answered 404: neither confirmed closed nor open.")
+    within_sla: int = Field(description="Confirmed closed within it.")
     p50: float | None
     p90: float | None
     p99: float | None
@@ -217,8 +219,9 @@ class ClosingException(Answer):
     application_id: str
     application: str
     since: datetime
-    closed_at: datetime | None = Field(description="Null: still open.")
-    seconds: float = Field(description="Until it was closed, or until now.")
+    closed_at: datetime | None = Field(description="Null: not confirmed.")
+    absent_at: datetime | None = Field(description="When the application answered 404; null: it is closed, or open.")
+    seconds: float = Field(description="Until it was closed or reported absent, or until now.")
 
 
 class ClosingReport(BaseModel):

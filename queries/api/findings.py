@@ -144,6 +144,7 @@ def exposures(
         "left_behind": [exposure_answer(exposure) for exposure in found.left_behind[:limit]],
         "left_behind_total": len(found.left_behind),
         "reported_absent": [exposure_answer(exposure) for exposure in found.reported_absent[:limit]],
+        "complete": found.complete,
     }
 
 

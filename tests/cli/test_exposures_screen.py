@@ -49,6 +49,7 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
             ],
             "left_behind": [exposure("kofi.mensah", "left_behind", left_behind=when(5).isoformat())],
             "reported_absent": [],
+            "complete": True,
         }
     )
     assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 used since"
@@ -61,14 +62,20 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
 
 
 def test_nobody_exposed_is_said_in_one_line() -> None:
-    lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": []})
+    lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": [], "complete": True})
     assert lines[0] == "0 accounts meant to be closed are not confirmed closed; 0 used since"
     assert len(lines) == 3
+
+
+def test_a_list_that_is_not_complete_says_so() -> None:
+    lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": [], "complete": False})
+    assert lines[1] == "Not complete: more accounts may be exposed than were looked at"
 
 
 def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> None:
     summary = {
         "application_id": "5fad", "application": "statsig", "closings": 9, "still_open": 1, "within_sla": 7,
+        "reported_absent": 1,
         "p50": 2.0, "p90": 90.0, "p99": 7200.0, "longest": 7200.0,
     }  # fmt: skip
     late = {"person": "ines.almeida", "application": "statsig", "since": when(0).isoformat()}
@@ -78,17 +85,19 @@ def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> No
         "sla_seconds": 3600,
         "items": [summary],
         "exceptions": [
-            {**late, "closed_at": None, "seconds": 9 * 86400.0},
-            {**late, "closed_at": when(120).isoformat(), "seconds": 7200.0},
+            {**late, "closed_at": None, "absent_at": None, "seconds": 9 * 86400.0},
+            {**late, "closed_at": when(120).isoformat(), "absent_at": None, "seconds": 7200.0},
+            {**late, "closed_at": None, "absent_at": when(120).isoformat(), "seconds": 7200.0},
         ],
-        "exceptions_total": 2,
+        "exceptions_total": 3,
     }
     out = Console(file=StringIO(), width=80, highlight=False)
     show_report(out, answer)
     assert isinstance(out.file, StringIO)
     lines = out.file.getvalue().splitlines()
     assert lines[0] == "2026-03-18 to 2026-03-19: 7 of 9 accounts (77 %) closed within 1 h"
-    assert lines[3].split() == ["statsig", "9", "7", "1", "2", "s", "1", "min", "2", "h", "2", "h"]
+    assert lines[3].split() == ["statsig", "9", "7", "1", "1", "2", "s", "1", "min", "2", "h", "2", "h"]
     assert lines[6].rstrip().endswith("9 d   OPEN")
     assert lines[7].rstrip().endswith("2 h   closed 2026-03-19 13:00")
+    assert lines[8].rstrip().endswith("2 h   absent 2026-03-19 13:00")
     assert all(len(line) <= 80 for line in lines)

@@ -143,8 +143,8 @@ def test_the_report_tells_how_long_every_closing_took(filled: Filled) -> None:
     expected: dict[str, list[timedelta]] = {}
     for (application, subject), account in filled.truth.accounts.items():
         if account.subject_type == "user" and (application, subject) not in activation_tests(filled):
-            for begun, closed in closings(account):
-                expected.setdefault(application, []).append((instant(closed) if closed else now) - instant(begun))
+            for begun, ended in closings(account):
+                expected.setdefault(application, []).append((instant(ended) if ended else now) - instant(begun))
     assert {each.application_id: each.closings for each in found.applications} == {
         application: len(taken) for application, taken in expected.items()
     }
@@ -162,7 +162,7 @@ def activation_tests(filled: Filled) -> set[tuple[str, str]]:
 
 
 def closings(account: AccountTruth) -> Iterator[tuple[int, int | None]]:
-    """When it came to be meant closed while it was confirmed, and when that was confirmed."""
+    """When it came to be meant closed while it was confirmed, and when that was confirmed or answered with 404."""
     changes = sorted(
         [(change.at, 0, change.state) for change in account.intended]
         + [(change.at, 1, change.state) for change in account.confirmed]
@@ -171,10 +171,8 @@ def closings(account: AccountTruth) -> Iterator[tuple[int, int | None]]:
     for at, view, state in changes:
         if view:
             confirmed = state
-            if begun and state in CLOSED:
+            if begun and state in (*CLOSED, "absent"):
                 yield begun, at
-                begun = 0
-            elif begun and state == "absent":
                 begun = 0
         elif state not in CLOSED:
             begun = 0

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from idtrail.cli import Json, app
 from idtrail.cli.client import Api
@@ -28,6 +29,7 @@ from idtrail.settings import load_settings
 Item = dict[str, Any]
 SHOWN: Final = 20
 """Of each kind, on the screen."""
+_CUT: Final = "Not complete: more accounts may be exposed than were looked at"
 
 
 @app.command()
@@ -56,6 +58,8 @@ def exposures(
         return
     answer = api.get("/api/v1/exposures", {"at": at, "sla": sla * 60, "limit": limit})
     if as_json:
+        if not answer["complete"]:
+            Console(stderr=True).print(_CUT, soft_wrap=True)
         print_json([*answer["items"], *answer["left_behind"], *answer["reported_absent"]])
     else:
         show_exposures(console(), answer, datetime.now(UTC) if at is None else datetime.fromisoformat(answer["at"]))
@@ -70,6 +74,8 @@ def show_exposures(out: Console, answer: Item, now: datetime) -> None:
         f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed; {used} used since",
         soft_wrap=True,
     )
+    if not answer["complete"]:
+        out.print(_CUT, style="yellow", soft_wrap=True)
     _rows(out, items, now)
     for key, title in (
         ("left_behind", "Left behind by a deleted integration, nobody closes them any more"),
@@ -97,14 +103,15 @@ def show_report(out: Console, answer: Item) -> None:
     )
     if answer["items"]:
         rows = table(
-            "app", "closings", "in time", "open", "p50", "p90", "p99", "longest", right=("closings", "in time", "open")
-        )
+            "app", "closings", "in time", "open", "absent", "p50", "p90", "p99", "longest",
+            right=("closings", "in time", "open", "absent"),
+        )  # fmt: skip
         for item in answer["items"]:
             taken = [
                 "-" if item[name] is None else span(timedelta(seconds=item[name]))
                 for name in ("p50", "p90", "p99", "longest")
             ]
-            counts = [str(item[name]) for name in ("closings", "within_sla", "still_open")]
+            counts = [str(item[name]) for name in ("closings", "within_sla", "still_open", "reported_absent")]
             rows.add_row(f"  {cut(item['application'] or item['application_id'], 16)}", *counts, *taken)
         out.print()
         out.print(rows)
@@ -112,10 +119,9 @@ def show_report(out: Console, answer: Item) -> None:
         out.print()
         rows = table("person", "app", "meant closed (UTC)", "took", "")
         for each in answer["exceptions"][:SHOWN]:
-            closed = f"closed {when(each['closed_at'], seconds=False)}" if each["closed_at"] else coloured("OPEN")
             took = span(timedelta(seconds=each["seconds"]))
             rows.add_row(
-                f"  {cut(each['person'], 20)}", cut(each["application"], 12), when(each["since"]), took, closed
+                f"  {cut(each['person'], 16)}", cut(each["application"], 12), when(each["since"]), took, _ended(each)
             )
         out.print(rows)
         if answer["exceptions_total"] > SHOWN:
@@ -143,6 +149,12 @@ def _rows(out: Console, items: list[Item], now: datetime) -> None:
     out.print(rows)
     if len(items) > SHOWN:
         out.print(f"  ... {len(items) - SHOWN} more: --json has all", style="dim")
+
+
+def _ended(each: Item) -> str | Text:
+    if each["closed_at"]:
+        return f"closed {when(each['closed_at'], seconds=False)}"
+    return f"absent {when(each['absent_at'], seconds=False)}" if each["absent_at"] else coloured("OPEN")
 
 
 def _cause(item: Item) -> str:

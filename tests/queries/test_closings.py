@@ -1,0 +1,74 @@
+"""How closings end. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from idtrail.transition_page import Scene
+from queries.closings import Closing, closings_of, summarise
+from schemas.outcome import Outcome
+from tests.queries.support import when
+
+FAILED, GONE = Outcome.FAILURE, Outcome.REPORTED_ABSENT
+
+
+@pytest.mark.parametrize(
+    ("scene", "told"),
+    [
+        pytest.param(Scene().attempt("create").person("suspended"), [(2, None, None)], id="open"),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision"), [(2, 3, None)], id="confirmed closed"
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision", GONE),
+            [(2, None, 3)],
+            id="reported absent",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision", GONE).attempt("deprovision", FAILED),
+            [(2, None, 3)],
+            id="reported absent, and a failure tells nothing new",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("deleted").attempt("delete", GONE).attempt("delete"),
+            [(2, 4, None)],
+            id="reported absent, then confirmed closed",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision", GONE).attempt("update"),
+            [(2, None, None)],
+            id="reported absent, then shown open",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision", GONE).person("activated"),
+            [(2, None, 3)],
+            id="reported absent, then wanted again",
+        ),
+        pytest.param(Scene().attempt("create").person("suspended").person("activated"), [], id="wanted again"),
+        pytest.param(Scene().attempt("create", FAILED).person("suspended"), [], id="never an account"),
+    ],
+)
+def test_a_closing_ends_confirmed_or_reported_absent_or_not_at_all(
+    scene: Scene, told: list[tuple[int, int | None, int | None]]
+) -> None:
+    """The n-th event of the scene; its events are all the subject's own."""
+    times = [None, *(row["occurred_at"] for row in scene.own)]
+    expected = [tuple(times[number or 0] for number in one) for one in told]
+    assert [tuple(one) for one in closings_of(scene.account())] == expected
+
+
+def test_what_is_reported_absent_is_counted_by_itself() -> None:
+    def closing(closed: float | None = None, absent: float | None = None) -> Closing:
+        ended = [None if one is None else when(one) for one in (closed, absent)]
+        return Closing("o", "s", "ines", "a1", "slack", when(0), *ended)
+
+    found = summarise([closing(10), closing(absent=20), closing(absent=90), closing()], timedelta(hours=1), when(120))
+    (summary,) = found.applications
+    assert (summary.closings, summary.within_sla, summary.reported_absent, summary.still_open) == (4, 1, 2, 1)
+    assert summary.longest == 600
+    assert [(each.absent_at, each.took(when(120))) for each in found.exceptions] == [
+        (None, timedelta(hours=2)),
+        (when(90), timedelta(minutes=90)),
+    ]
