@@ -143,7 +143,9 @@ async def main(
         await connect(url, token, reader)
     with tempfile.TemporaryDirectory() as directory:
         spool = Spool(Path(directory, "spool.sqlite"))
-        async with Emitter(KafkaConnection(bootstrap), spool, lambda: datetime.now(UTC), topic, topic, topic) as emitter:
+        async with Emitter(
+            KafkaConnection(bootstrap), spool, lambda: datetime.now(UTC), topic, topic, topic
+        ) as emitter:
             if events:
                 await emit(emitter, events, rate, sent, others, most_ahead)
             else:
