@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.kafka import KafkaConnection
-from streams.chunk import Span
 from streams.rows import LogRecord
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
@@ -73,8 +72,3 @@ class SpanReader:
             at = records[-1].offset + 1 if records else await self._consumer.position(place)
         self._at = (place, at)
         return found
-
-
-def span_of(stretch: Stretch) -> Span:
-    """The same, as chunks are named."""
-    return Span(stretch.first, stretch.end - 1)
