@@ -169,7 +169,7 @@ def compare(before: State, after: State) -> Differences:
     for key in sorted(ones.keys() | others.keys()):
         one, other = ones.get(key), others.get(key)
         if _standing(one) != _standing(other):
-            name = (other or one).application  # type: ignore[union-attr]  # one of them is there
+            name = (other or one).application  # type: ignore[union-attr]  # because one of them is there
             found.append(Difference(key[0], name, one, other))
     found.sort(key=lambda each: (each.application.lower(), each.application_id))
     joined, left = _moved([*before.groups, *before.members], [*after.groups, *after.members])

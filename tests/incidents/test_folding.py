@@ -306,7 +306,7 @@ async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_leas
 
 def least_id(store: Store, rows: Sequence[Row]) -> str:
     """As the store orders ids."""
-    ids = [bytes(row[EVENT_COLUMNS.index("event_id")]).hex() for row in rows]  # type: ignore[call-overload]
+    ids = [bytes(row[EVENT_COLUMNS.index("event_id")]).hex() for row in rows]  # type: ignore[call-overload]  # because rows hold any object
     ((least,),) = store.query("SELECT hex(min(toUUID(arrayJoin({ids:Array(String)}))))", {"ids": ids})
     return str(least).lower()
 

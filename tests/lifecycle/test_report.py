@@ -92,7 +92,7 @@ def test_the_report_stands_alone() -> None:
 
 
 def test_the_drawing_is_told_to_whoever_does_not_see_it() -> None:
-    svg = ElementTree.fromstring(drawn())  # noqa: S314 - our own
+    svg = ElementTree.fromstring(drawn())  # noqa: S314  because it is our own
     space = "{http://www.w3.org/2000/svg}"
     own = {part.get("id"): part.text for part in svg if part.tag in (f"{space}title", f"{space}desc")}
     assert svg.get("aria-labelledby") == " ".join(str(name) for name in own)
@@ -139,7 +139,7 @@ def test_what_comes_from_outside_is_only_ever_text(text: str) -> None:
     assert read.tags == plain.tags
     assert [name for name, _ in read.attributes] == [name for name, _ in plain.attributes]
     svg = made[made.index("<svg") : made.index("</svg>") + 6]
-    assert ElementTree.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own
+    assert ElementTree.fromstring(svg).tag.endswith("svg")  # noqa: S314  because it is our own
     for turning in "\u202e\u2066\0\x1b\x7f":
         assert turning not in made
     made.encode()

@@ -34,7 +34,7 @@ def test_a_cursor_is_of_its_filter_whatever_the_clock_says(asked: Asked, other: 
     cursor = encode_cursor(Cursor(NOON, UUID(int=7)), question_of(asked))
     assert decode_cursor(cursor, question_of(replace(asked, since=EARLIEST, until=NOON))).id == UUID(int=7)
     with pytest.raises(BadUsage, match="another filter"):
-        decode_cursor(cursor, question_of(replace(asked, **other)))  # type: ignore[arg-type]  # of each its own
+        decode_cursor(cursor, question_of(replace(asked, **other)))  # type: ignore[arg-type]  # because each field has a type of its own
 
 
 def test_the_same_times_of_another_kind_of_list_are_another_question() -> None:
