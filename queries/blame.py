@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.events import Detail, get_event
+from queries.events import Detail, get_event, stored_event
 from queries.selection import IN_FORCE
 from queries.store import Limits, Store
 from schemas.credentials import MARK
 from schemas.errors import UserError
-from schemas.events import Event, parse
+from schemas.events import parse
 from schemas.member import member_in
 from schemas.sent import Sent, fields_for, sent
 from schemas.shape import shape
@@ -126,14 +126,9 @@ def _accepted(store: Store, event: dict[str, Any], *, same: bool) -> _Accepted |
 
 def _shaped(rows: list[dict[str, Any]], attribute: str) -> Iterator[_Accepted]:
     for row in rows:
-        value = sent(_event(row), attribute)
+        value = sent(stored_event(row), attribute)
         if value.present:
             yield _Accepted(row["event_id"], row["occurred_at"], _told(value))
-
-
-def _event(row: dict[str, Any]) -> Event:
-    raw = row["raw"]
-    return parse(raw if isinstance(raw, bytes) else raw.encode(), row["event_type"], row["schema_version"] or None)
 
 
 def _told(value: Sent) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.store import Store
+from queries.store import Store, as_bytes
 from schemas.credentials import MARK
 from schemas.drift import Finding, example
 from schemas.jsontext import decode_object
@@ -79,7 +79,7 @@ def list_drift(store: Store, organization: str | None, since: datetime, until: d
     samples = {"samples": [str(row["sample"]) for row in rows], "limit": 4 * len(rows)}
     records: dict[UUID, list[dict[str, Any]]] = {}
     for event_id, raw, version in store.query(samples_sql(organization), own | samples) if rows else ():
-        record = decode_object(raw if isinstance(raw, bytes) else raw.encode())
+        record = decode_object(as_bytes(raw))
         records.setdefault(event_id, []).append(upcast(record, version or None))
     return Drifts([_told(row, records.get(row["sample"], [])) for row in rows], rows[0]["total"] if rows else 0)
 

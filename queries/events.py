@@ -10,9 +10,10 @@ from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.selection import IN_FORCE, Selection
-from queries.store import Store
+from queries.store import Store, as_bytes
 from schemas.envelope import Trust
 from schemas.errors import NotFound
+from schemas.events import Event, parse
 from schemas.jsontext import decode_object
 from schemas.normal_form import Relation, relation
 from schemas.times import to_microseconds
@@ -156,12 +157,12 @@ def get_event(store: Store, organization: str | None, event_id: UUID) -> Detail:
 
 
 def _copy(row: Row, best: Row) -> Copy:
-    raw = _bytes(row["raw"])
+    raw = as_bytes(row["raw"])
     topic, partition, offset = row["log_topic"], row["log_partition"], row["log_offset"]
     return Copy(
         raw=raw,
         digest=hashlib.sha256(raw).hexdigest(),
-        fingerprint=_bytes(row["fingerprint"]).hex(),
+        fingerprint=as_bytes(row["fingerprint"]).hex(),
         source=row["source"],
         trust=Trust(row["trust"]).name.lower(),
         known_at=row["known_at"],
@@ -178,10 +179,11 @@ def _copy(row: Row, best: Row) -> Copy:
 
 
 def _relation(best: Row, other: Row) -> Relation:
-    found = relation(decode_object(_bytes(best["raw"])), decode_object(_bytes(other["raw"])))
+    found = relation(decode_object(as_bytes(best["raw"])), decode_object(as_bytes(other["raw"])))
     # The fingerprints differ, yet what is left after redaction is the same: the secrets differed.
     return Relation.CONFLICT if found is Relation.SAME else found
 
 
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode()
+def stored_event(row: Row) -> Event:
+    """The typed event of a row with `raw`, `event_type` and `schema_version`."""
+    return parse(as_bytes(row["raw"]), row["event_type"], row["schema_version"] or None)

@@ -27,8 +27,8 @@ _ATTEMPT: Final = (
     " application_id, actor_name"
 )
 _OWN: Final = "organization = {organization:String}"
-_OF_APPS: Final = f"{_OWN} AND application_id IN {{applications:Array(String)}}"
-_RANGE: Final = (
+OF_APPS: Final = f"{_OWN} AND application_id IN {{applications:Array(String)}}"
+RANGE: Final = (
     "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
     " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
 )
@@ -37,18 +37,18 @@ _CLOSING: Final = "(action IN ('deprovision', 'delete') OR kind = 'integration')
 
 CLOSINGS_SQL: Final = (
     f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM attempts_by_application"
-    f" WHERE {_OF_APPS} AND {_RANGE} AND event_id IN"
-    f" (SELECT event_id FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE} AND {_CLOSING}){_BEST})"
+    f" WHERE {OF_APPS} AND {RANGE} AND event_id IN"
+    f" (SELECT event_id FROM attempts_by_application WHERE {OF_APPS} AND {RANGE} AND {_CLOSING}){_BEST})"
     f" WHERE time_quality = 'ok' AND {_CLOSING} ORDER BY occurred_at, event_id LIMIT {{limit:UInt32}}"
 )
 """What was closed, and what configured the integration."""
 BEGUN_SQL: Final = (
     "SELECT application_id, min(occurred_at) FROM attempts_by_application"
-    f" WHERE {_OF_APPS} AND time_quality = 'ok' AND kind != 'integration'"
+    f" WHERE {OF_APPS} AND time_quality = 'ok' AND kind != 'integration'"
     " GROUP BY application_id LIMIT {limit:UInt32}"
 )
 PEOPLE_SQL: Final = (
-    f"SELECT uniqExact(subject_id) FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE} AND kind = 'user'"
+    f"SELECT uniqExact(subject_id) FROM attempts_by_application WHERE {OF_APPS} AND {RANGE} AND kind = 'user'"
 )
 
 _ASSOCIATION: Final = ", ".join(
@@ -56,21 +56,21 @@ _ASSOCIATION: Final = ", ".join(
     for column in (*BINDING_COLUMNS, "version", "fingerprint")
 ) + ", 'other' AS kind, CAST([], 'Array(String)') AS changed"  # fmt: skip
 BOUND_SQL: Final = (
-    f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {_OF_APPS}"
+    f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {OF_APPS}"
     f" AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC'){_BEST})"
     " WHERE outcome != 'failure' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
 )
 """Bindings of groups to applications, ever until then."""
 REMOVED_SQL: Final = (
     f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {_OWN} AND application_id = ''"
-    f" AND group_id IN {{groups:Array(String)}} AND {_RANGE}{_BEST})"
+    f" AND group_id IN {{groups:Array(String)}} AND {RANGE}{_BEST})"
     " WHERE action = 'remove' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
 )
 """Removals of people from some groups."""
 _HISTORY: Final = ", ".join(dict.fromkeys((*COLUMNS, *BINDING_COLUMNS, "version", "fingerprint", "subject_name")))
 THEIRS_SQL: Final = (
     f"SELECT {_HISTORY} FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    f" AND {_RANGE} AND event_type != 'sso_auth' LIMIT {{limit:UInt32}}"
+    f" AND {RANGE} AND event_type != 'sso_auth' LIMIT {{limit:UInt32}}"
 )
 """Every copy of what is about some people, groups or applications."""
 
@@ -79,7 +79,7 @@ def read_closings(store: Store, apps: Sequence[App], since: datetime, until: dat
     """What `mass_changes` is told of, by application of one organization: closing attempts, activations, removals of
     people from groups that were bound to it."""
     found: dict[str, list[Row]] = defaultdict(list)
-    values = _values(apps, since, until)
+    values = values_of(apps, since, until)
     for row in store.query_dicts(CLOSINGS_SQL, values, LIMITS):
         found[row["application_id"]].append(row)
     bound = read_bound(store, apps, until)
@@ -103,7 +103,7 @@ def bindings_of(rows: Iterable[Row]) -> dict[str, list[Bound]]:
 def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, list[Row]]:
     """The bindings of groups to these applications, ever until then."""
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in store.query_dicts(BOUND_SQL, _values(apps, EARLIEST, until), LIMITS):
+    for row in store.query_dicts(BOUND_SQL, values_of(apps, EARLIEST, until), LIMITS):
         found[row["application_id"]].append(row)
     return found
 
@@ -113,13 +113,13 @@ def read_history(store: Store, app: App, since: datetime) -> History:
     begun = begins(store, [app]).get(app.application_id, since)
     if begun < since:
         return History(begun, 0)
-    ((people,),) = store.query(PEOPLE_SQL, _values([app], begun, begun + LITTLE))
+    ((people,),) = store.query(PEOPLE_SQL, values_of([app], begun, begun + LITTLE))
     return History(begun, people)
 
 
 def begins(store: Store, apps: Sequence[App]) -> Mapping[str, datetime]:
     """When each was first attempted."""
-    return dict(store.query(BEGUN_SQL, _values(apps, EARLIEST, EARLIEST)))
+    return dict(store.query(BEGUN_SQL, values_of(apps, EARLIEST, EARLIEST)))
 
 
 def read_theirs(
@@ -150,7 +150,8 @@ def read_acts(store: Store, app: App, subjects: Sequence[str], since: datetime, 
     return [row for row in acts if row["event_type"] != ACTIVATED]
 
 
-def _values(apps: Sequence[App], since: datetime, until: datetime) -> dict[str, Any]:
+def values_of(apps: Sequence[App], since: datetime, until: datetime) -> dict[str, Any]:
+    """The parameters of a statement about some applications of one organization."""
     return {
         "organization": apps[0].organization,
         "applications": [app.application_id for app in apps],

@@ -14,6 +14,7 @@ from itertools import combinations, groupby
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from queries.account import CLOSED
 from schemas.cause import Cause
 from schemas.events import Kind
 from schemas.identifiers import PEOPLE, IdentifierKind
@@ -25,9 +26,9 @@ MAX_HOLDERS: Final = 4
 """A number or address that more ids have is no person's: a placeholder, a shared mailbox."""
 
 _PROOF: Final = (IdentifierKind.EMPLOYEE, IdentifierKind.EXTERNAL)
-_CLOSED: Final = frozenset({"inactive", "deleted"})
 _SUSPENDS: Final = frozenset({"state: SUSPENDED", "suspended: true", "suspended: false -> true"})
-_CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
+CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
+"""By what people are called, and looked for."""
 
 
 class Mark(NamedTuple):
@@ -57,7 +58,7 @@ class Mark(NamedTuple):
     def closing(self) -> bool:
         """Whether it ends the person or an account."""
         return (
-            self.account_state in _CLOSED
+            self.account_state in CLOSED
             or self.event_type in ("user_delete", "user_suspended")
             or any(change in _SUSPENDS or change.endswith(" -> SUSPENDED") for change in self.changed)
         )
@@ -275,7 +276,7 @@ def standings(marks: Iterable[Mark]) -> list[Standing]:
             continue
         key = mark.subject_id, mark.application_id
         one = found.get(key) or Standing(*key, mark.application, None, None, None, None, None, None)
-        if mark.outcome == Outcome.SUCCESS and mark.account_state not in _CLOSED:
+        if mark.outcome == Outcome.SUCCESS and mark.account_state not in CLOSED:
             if one.accepted_at is None:
                 one = one._replace(accepted_at=mark.first_at, accepted_event=mark.first_event)
             one = one._replace(accepted_last=max(mark.last_at, one.accepted_last or mark.last_at))
@@ -309,7 +310,7 @@ def holders(known: Known, value: str, at: datetime | None = None) -> list[Alias]
     When nobody had it then, the last who had it before, else the first who had it after.
     """
     when = LATEST if at is None else at
-    named = [alias for alias in known.aliases if alias.value == value and alias.kind in _CALLED]
+    named = [alias for alias in known.aliases if alias.value == value and alias.kind in CALLED]
     held = _latest_of_each(alias for alias in named if alias.held(when))
     if held:
         return [one for one in held if not any(_gave_up(known, one, other) for other in held)] or held
@@ -454,7 +455,7 @@ class _Findings:
         mine = {(alias.kind, alias.value): alias for alias in reversed(self._by_id.get(first, []))}
         theirs = {(alias.kind, alias.value): alias for alias in reversed(self._by_id.get(second, []))}
         found = []
-        for kind in (*_PROOF, *_CALLED, IdentifierKind.FULL_NAME):
+        for kind in (*_PROOF, *CALLED, IdentifierKind.FULL_NAME):
             shared = sorted(key for key in mine.keys() & theirs.keys() if key[0] == kind)
             for key in shared:
                 if kind is IdentifierKind.FULL_NAME or self._exclusive(key):
@@ -496,7 +497,7 @@ class _Findings:
                 return f"different {word}"
         if first.ended_at is None or first.ended_at > second.first_seen:
             return "both were in use at the same time"
-        shared = [kind for kind in _CALLED if kind.value in kinds and self._handed_on(first, second, kind)]
+        shared = [kind for kind in CALLED if kind.value in kinds and self._handed_on(first, second, kind)]
         if not shared:
             return "it was given up before, or taken later"
         if IdentifierKind.EMAIL not in shared and "account" not in kinds:

@@ -7,21 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from queries.events import stored_event
 from queries.finding import App
-from queries.finding_rows import LIMITS, read_theirs
+from queries.finding_rows import LIMITS, OF_APPS, RANGE, read_theirs, values_of
 from queries.folding import Row, in_force
 from queries.mappings import CLOSINGS, PUSHES, Remap, remaps_of
 from queries.selection import IN_FORCE
 from queries.store import Store
-from schemas.events import parse
 from schemas.parts import Change
 from schemas.sent import fields_for
 from schemas.times import EARLIEST, to_microseconds
 
 _OF_APP: Final = "organization = {organization:String} AND application_id = {application:String}"
-_OF_APPS: Final = "organization = {organization:String} AND application_id IN {applications:Array(String)}"
 _BEFORE: Final = "occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
-_RANGE: Final = f"occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND {_BEFORE}"
 _KEY: Final = "organization, application_id, occurred_at, event_id"
 _CLOSES: Final = f"action IN {CLOSINGS}"
 _TOOK_EFFECT: Final = (
@@ -30,7 +28,7 @@ _TOOK_EFFECT: Final = (
 )
 
 REMAPS_SQL: Final = (
-    f"SELECT event_id, occurred_at FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE}"
+    f"SELECT event_id, occurred_at FROM attempts_by_application WHERE {OF_APPS} AND {RANGE}"
     " AND time_quality = 'ok' AND event_type = 'idm_integration_update' AND outcome = 'success'"
     " LIMIT {limit:UInt32}"
 )
@@ -64,7 +62,7 @@ VALUES_SQL: Final = (
 )
 """The same, and everybody's last accepted push of each combination of some attributes."""
 CREATING_SQL: Final = (
-    f"SELECT DISTINCT application_id FROM attempts_by_application WHERE {_OF_APPS} AND {_RANGE}"
+    f"SELECT DISTINCT application_id FROM attempts_by_application WHERE {OF_APPS} AND {RANGE}"
     " AND time_quality = 'ok' AND kind = 'group' AND action = 'create' AND outcome = 'success' LIMIT {limit:UInt32}"
 )
 GROUPS_SQL: Final = (
@@ -83,13 +81,7 @@ GROUPS_SQL: Final = (
 
 def read_remaps(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[str, list[Remap]]:
     """Changes of mappings that began within the range, in order, by application of one organization."""
-    values: dict[str, Any] = {
-        "organization": apps[0].organization,
-        "applications": [app.application_id for app in apps],
-        "since": to_microseconds(since),
-        "until": to_microseconds(until),
-        "limit": LIMITS.rows + 1,
-    }
+    values = values_of(apps, since, until)
     changes = store.query(REMAPS_SQL, values, LIMITS)
     if not changes:
         return {}
@@ -106,9 +98,7 @@ def read_remaps(store: Store, apps: Sequence[App], since: datetime, until: datet
 
 
 def _changes(row: Row) -> Iterable[Change]:
-    raw = row["raw"]
-    event = parse(raw if isinstance(raw, bytes) else raw.encode(), row["event_type"], row["schema_version"] or None)
-    return event.changes or ()
+    return stored_event(row).changes or ()
 
 
 def read_last(store: Store, app: App, until: datetime) -> list[Row]:
@@ -124,13 +114,7 @@ def read_values(store: Store, app: App, remaps: Iterable[Remap], until: datetime
 
 def read_groups(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> Iterator[tuple[App, list[Row]]]:
     """What `twice_groups` needs, of the applications in which groups were created within the range."""
-    values: dict[str, Any] = {
-        "organization": apps[0].organization,
-        "applications": [app.application_id for app in apps],
-        "since": to_microseconds(since),
-        "until": to_microseconds(until),
-        "limit": LIMITS.rows + 1,
-    }
+    values = values_of(apps, since, until)
     creating = {application for (application,) in store.query(CREATING_SQL, values, LIMITS)}
     for app in apps:
         if app.application_id in creating:

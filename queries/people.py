@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from queries.identities import (
+    CALLED,
     MAX_HOLDERS,
     Alias,
     Identity,
@@ -23,7 +24,7 @@ from queries.identities import (
     standings,
 )
 from queries.selection import IN_FORCE
-from queries.store import Store
+from queries.store import Store, as_bytes
 from schemas.errors import BadUsage, NotFound, UserError
 from schemas.identifiers import PEOPLE, IdentifierKind
 from schemas.identity import SOURCE, IdentityDecision, read_identity_decision
@@ -167,13 +168,13 @@ def read_person(store: Store, organization: str | None, who: str, at: datetime |
     scope: dict[str, Any] = {"organization": "*" if organization is None else organization, "who": who}
     own_ones = [own for (own,) in store.query(_BY_ID, scope)] if organization is None else [organization]
     gathered = [(own, _gather(store, own, [who])) for own in own_ones]
-    by_id = [_found(known, own, who) for own, known in gathered if who in known.lives]
+    by_id = [_found(known, identify(known, who), own, who) for own, known in gathered if who in known.lives]
     if len(by_id) == 1:
         return by_id[0]
     if by_id:
         raise Ambiguous(who, [found.person for found in by_id])
     name = who.lower()
-    lookups = [f"{kind.value}:{name}" for kind in (IdentifierKind.NAME, IdentifierKind.EMAIL)]
+    lookups = [f"{kind.value}:{name}" for kind in CALLED]
     named = store.query(_BY_NAME, {**scope, "who": name, "lookups": lookups})
     if not named:
         raise Unknown(who, [near for (near,) in store.query(_NEAR, scope)])
@@ -181,8 +182,14 @@ def read_person(store: Store, organization: str | None, who: str, at: datetime |
     for own in sorted({own for own, _ in named}):
         known = _gather(store, own, [subject for of, subject in named if of == own])
         held = holders(known, name, at)
-        once = {identify(known, alias.subject_id).subject_ids: alias for alias in held}
-        meant += [_found(known, own, alias.subject_id, _note(known, name, alias, at)) for alias in once.values()]
+        once: dict[tuple[str, ...], tuple[Identity, Alias]] = {}
+        for alias in held:
+            identity = identify(known, alias.subject_id)
+            once[identity.subject_ids] = identity, alias
+        meant += [
+            _found(known, identity, own, alias.subject_id, _note(known, identity, name, alias, at))
+            for identity, alias in once.values()
+        ]
     if len(meant) == 1:
         return meant[0]
     if not meant:  # only copies that are not in force bear the name
@@ -205,23 +212,19 @@ def organization_of_ids(store: Store, organization: str | None, first: str, seco
     return str(both[0])
 
 
-def _found(known: Known, organization: str, subject: str, note: str = "") -> Found:
-    return Found(_person(known, organization, subject, note), known, identify(known, subject))
-
-
-def _person(known: Known, organization: str, subject: str, note: str = "") -> Person:
-    ids = identify(known, subject).subject_ids
+def _found(known: Known, identity: Identity, organization: str, subject: str, note: str = "") -> Found:
     seen: dict[str, datetime] = {}
     for alias in known.aliases:
-        if alias.subject_id in ids and alias.kind in (IdentifierKind.NAME, IdentifierKind.EMAIL):
+        if alias.subject_id in identity.subject_ids and alias.kind in CALLED:
             seen[alias.value] = max(alias.last_seen, seen.get(alias.value, alias.last_seen))
     names = sorted(seen, key=lambda name: (-to_microseconds(seen[name]), name))[:MAX_NAMES]
-    return Person(organization, subject, names or [subject], ids, note)
+    person = Person(organization, subject, names or [subject], identity.subject_ids, note)
+    return Found(person, known, identity)
 
 
-def _note(known: Known, name: str, holder: Alias, at: datetime | None) -> str:
+def _note(known: Known, identity: Identity, name: str, holder: Alias, at: datetime | None) -> str:
     """Who else had the name; and when it was had, if not at the time that was asked about."""
-    own = identify(known, holder.subject_id).subject_ids
+    own = identity.subject_ids
     told = []
     if at is not None and holder.since > at:
         told.append(f"nobody was seen as {name} before {_day(holder.since)}")
@@ -229,8 +232,7 @@ def _note(known: Known, name: str, holder: Alias, at: datetime | None) -> str:
         told.append(f"{name} was given up {_day(holder.until)}")
     others: dict[str, Alias] = {}
     for alias in known.aliases:
-        called = alias.kind in (IdentifierKind.NAME, IdentifierKind.EMAIL)
-        if called and alias.value == name and alias.subject_id not in own:
+        if alias.kind in CALLED and alias.value == name and alias.subject_id not in own:
             others[alias.subject_id] = alias
     told += [
         f"{alias.subject_id} was seen as {name} from {_day(alias.since)} to {_day(alias.last_seen)}"
@@ -304,7 +306,7 @@ def _sharing(store: Store, organization: str, keys: set[str], crowded: set[tuple
     """The ids under these keys; of what too many have, none, and it is noted in `crowded`."""
     if not keys:
         return set()
-    called = {kind.value for kind in (IdentifierKind.NAME, IdentifierKind.EMAIL)}
+    called = {kind.value for kind in CALLED}
     parts = [key.partition(":") for key in sorted(keys)]
     names = [value for kind, _, value in parts if kind in called]
     read = {"organization": organization, "names": names, "people": sorted(PEOPLE), "lookups": sorted(keys)}
@@ -331,8 +333,5 @@ def _decisions(store: Store, organization: str, told: Iterable[Sighting]) -> lis
         "times": sorted({to_microseconds(one.at) for one in made}),
         "events": sorted({str(one.event_id) for one in made}),
     }
-    found = (
-        read_identity_decision(raw if isinstance(raw, bytes) else raw.encode(), event_id)
-        for event_id, raw in store.query(_DECISIONS, read)
-    )
+    found = (read_identity_decision(as_bytes(raw), event_id) for event_id, raw in store.query(_DECISIONS, read))
     return [decision for decision in found if decision is not None]

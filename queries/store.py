@@ -179,6 +179,11 @@ class Store:
             self._free.put(client)
 
 
+def as_bytes(value: str | bytes) -> bytes:
+    """A text column's bytes: the driver gives text where they are UTF-8, and them where they are not."""
+    return value if isinstance(value, bytes) else value.encode()
+
+
 def _drop(client: Any) -> None:
     if client is not None:
         with suppress(Exception):
