@@ -145,8 +145,8 @@ def person(number: int) -> Person:
 def granules(store: Store, asked: Person) -> int:
     """Of `events_by_subject`, read for one person's events."""
     values = {
-        "organization": asked.organization, "subject": asked.subject_id, "since": 0, "until": to_microseconds(LATEST),
-        "known": to_microseconds(LATEST), "after_at": -1, "after_id": "", "limit": 20_000,
+        "organization": asked.organization, "subjects": [asked.subject_id], "known": to_microseconds(LATEST),
+        "limit": 20_000,
     }  # fmt: skip
     plan = [line.strip() for (line,) in store.query(f"EXPLAIN indexes = 1 {history_sql()}", values)]
     read, last = 0, 0

@@ -175,7 +175,7 @@ def report(
             "until": to_microseconds(until),
         }
         subjects = [subject for (subject,) in store.query(closers_sql(), period, BULK_LIMITS)]
-        bindings = read_bindings(store, owner, "", LATEST)
+        bindings = read_bindings(store, owner, LATEST)
         for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
             chunk = {"organization": owner, "subjects": subjects[start : start + SUBJECTS_AT_ONCE]}
             found += _closings(store.query_dicts(_EVENTS, chunk, BULK_LIMITS), bindings, since, until)

@@ -212,7 +212,7 @@ def list_exposures(
     found: list[Exposure] = []
     complete = True
     for owner in organizations(store, organization):
-        bindings = read_bindings(store, owner, "", LATEST if at is None else at + _TICK)
+        bindings = read_bindings(store, owner, LATEST if at is None else at + _TICK)
         accounts = _suspects(store, owner, bindings, at)
         complete = complete and len(accounts) < MAX_SUSPECTS
         for rows in _events(store, owner, accounts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from typing import Any, Final, NamedTuple
@@ -16,7 +16,7 @@ from queries.people import Person, each_id
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, Store
-from schemas.times import EARLIEST, LATEST, SENTINEL, TimeQuality, to_microseconds
+from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000
 """Events held in memory at once, however many a person has."""
@@ -33,28 +33,49 @@ class History(NamedTuple):
     next: str | None
 
 
-def history_sql() -> str:
-    """Reads `events_by_subject` and nothing else. Ids are ordered as their text, as the fold orders them;
-    ClickHouse would compare their second half first. No range leaves out what has no believable time.
+_OWN: Final = "organization = {organization:String}"
+_KNOWN: Final = "known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
+_COPIES: Final = "version, fingerprint"
 
-    Copies that were appended after `known` are as if they were not there.
+
+def history_sql() -> str:
+    """Every copy of what is told of some subjects and was appended by `known`, in no order; reads
+    `events_by_subject` once, and nothing else. Which copies are in force is told sooner by whoever gets them.
     """
-    person = (
-        "organization = {organization:String} AND subject_id = {subject:String}"
-        " AND known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
+    return (
+        f"SELECT subject_id, {_LIST}, {_COPIES} FROM events_by_subject"
+        f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}} AND {_KNOWN} LIMIT {{limit:UInt32}}"
     )
+
+
+def batch_sql() -> str:
+    """The same of one subject with very many events: those in force, the next of them in order.
+
+    Ids are ordered as their text, as the fold orders them; ClickHouse would compare their second half first. No
+    range leaves out what has no believable time.
+    """
+    person = f"{_OWN} AND subject_id = {{subject:String}} AND {_KNOWN}"
     return (
         f"SELECT {_LIST} FROM events_by_subject WHERE {person}"
         " AND (event_id, version, fingerprint) GLOBAL IN ("
         "SELECT event_id, tupleElement(best, 1), tupleElement(best, 2) FROM ("
         f"SELECT event_id, max({IN_FORCE}) AS best FROM events_by_subject WHERE {person} GROUP BY event_id))"
-        " AND (time_quality != 'ok' OR (occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
-        " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')))"
+        " AND (time_quality != 'ok' OR occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC'))"
         " AND occurred_at >= fromUnixTimestamp64Micro({after_at:Int64}, 'UTC')"
         " AND (occurred_at, toString(event_id))"
         " > (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:String})"
         " ORDER BY occurred_at, toString(event_id) LIMIT 1 BY event_id LIMIT {limit:UInt32}"
     )
+
+
+class Told(NamedTuple):
+    """What there is to fold of one id of a person, or of a group."""
+
+    subject_id: str
+    bindings: Bindings
+    memberships: Memberships
+    events: Iterable[Row]
+    """Each once, in order; to be gone through once."""
 
 
 def read_history(
@@ -81,17 +102,11 @@ def read_history(
     if after is not None:
         since, until, known_at = after.since, after.until, None if after.now == SENTINEL else after.now
     known = known_at or LATEST
-    folds = {
-        one.subject_id: Fold(
-            read_bindings(store, one.organization, one.subject_id, until, known),
-            read_memberships(store, one, until, known),
-            timeline=timeline,
-        )
-        for one in people
-    }
+    told = read_told(store, people, until, known)
+    folds = {one.subject_id: Fold(one.bindings, one.memberships, timeline=timeline) for one in told}
     page: list[Step] = []
     more = False
-    for own, row in _together(store, people, EARLIEST, until, known):
+    for own, row in _together(told):
         step = folds[own].add(row)
         step.subject_id = own
         if step.occurred_at < since and step.time_quality == TimeQuality.OK:
@@ -110,15 +125,13 @@ def read_history(
     )
 
 
-def _together(
-    store: Store, people: Sequence[Person], since: datetime, until: datetime, known: datetime
-) -> Iterator[tuple[str, Row]]:
+def _together(told: Iterable[Told]) -> Iterator[tuple[str, Row]]:
     """The events of several ids in one order, each with its id."""
 
-    def of(one: Person) -> Iterator[tuple[str, Row]]:
-        return ((one.subject_id, row) for row in read_events(store, one, since, until, known))
+    def of(one: Told) -> Iterator[tuple[str, Row]]:
+        return ((one.subject_id, row) for row in one.events)
 
-    return merge(*map(of, people), key=lambda item: place_of(item[1]))
+    return merge(*map(of, told), key=lambda item: place_of(item[1]))
 
 
 def _accounts(folds: Mapping[str, Fold]) -> list[Account]:
@@ -130,31 +143,25 @@ def _accounts(folds: Mapping[str, Fold]) -> list[Account]:
     return sorted(found, key=lambda account: (account.application, account.application_id))  # ids in their order
 
 
-_BINDING: Final = ", ".join((*BINDING_COLUMNS, "version", "fingerprint"))
-_OWN: Final = "organization = {organization:String}"
-_KNOWN: Final = "known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
+_BINDING: Final = f"{', '.join(BINDING_COLUMNS)}, {_COPIES}"
 
 
-def bindings_sql(subject: bool) -> str:
-    """What surrounds everybody of an organization; with `subject`, a group, also who came into it and went.
+def bindings_sql(members: bool) -> str:
+    """What surrounds everybody of an organization; with `members` also who came into some groups and went.
 
     Reads `associations` and nothing else: groups that ended stand there after an empty application and group.
     """
-    members = " OR (application_id = '' AND group_id = {subject:String})" if subject else ""
+    groups = " OR (application_id = '' AND group_id IN {subjects:Array(String)})" if members else ""
     return (
         f"SELECT {_BINDING} FROM associations WHERE {_OWN} AND {_KNOWN}"
-        f" AND (application_id != '' OR (application_id = '' AND group_id = ''){members})"
+        f" AND (application_id != '' OR (application_id = '' AND group_id = ''){groups})"
     )
 
 
-def read_bindings(
-    store: Store, organization: str, subject: str, until: datetime, known_at: datetime = LATEST
-) -> Bindings:
-    """What surrounds one subject's events before a time; with no subject, what surrounds everybody's."""
-    values = {"organization": organization, "known": to_microseconds(known_at)}
-    if subject:
-        values["subject"] = subject
-    return Bindings(_before(until, store.query_dicts(bindings_sql(bool(subject)), values, BULK_LIMITS)))
+def read_bindings(store: Store, organization: str, until: datetime) -> Bindings:
+    """What surrounds everybody's events before a time."""
+    values = {"organization": organization, "known": to_microseconds(LATEST)}
+    return Bindings(_before(until, store.query_dicts(bindings_sql(members=False), values, BULK_LIMITS)))
 
 
 def memberships_sql() -> str:
@@ -165,7 +172,46 @@ def memberships_sql() -> str:
     )
 
 
-def read_memberships(store: Store, person: Person, until: datetime, known_at: datetime = LATEST) -> Memberships:
+def read_told(store: Store, people: Sequence[Person], until: datetime, known_at: datetime = LATEST) -> list[Told]:
+    """What each id of one person is folded from: what occurred before a time, as it was known at another one.
+
+    Two statements, unless there are more than `BATCH` events: those are read a batch at a time, and never held
+    together.
+    """
+    subjects = [one.subject_id for one in people]
+    values: dict[str, Any] = {
+        "organization": people[0].organization,
+        "subjects": subjects,
+        "known": to_microseconds(known_at),
+    }
+    surrounding = list(_before(until, store.query_dicts(bindings_sql(members=True), values, BULK_LIMITS)))
+    rows = store.query_dicts(history_sql(), {**values, "limit": BATCH + 1})
+    if len(rows) > BATCH:
+        return [
+            Told(
+                one.subject_id,
+                _bindings_of(one.subject_id, surrounding),
+                _read_memberships(store, one, until, known_at),
+                _batches(store, one, until, known_at),
+            )
+            for one in people
+        ]
+    copies: dict[str, list[Row]] = {subject: [] for subject in subjects}
+    for row in rows:
+        copies[row["subject_id"]].append(row)
+    told = []
+    for subject, own in copies.items():
+        events = list(_before(until, own))
+        told.append(Told(subject, _bindings_of(subject, surrounding), Memberships(events), events))
+    return told
+
+
+def _bindings_of(subject: str, surrounding: Iterable[Row]) -> Bindings:
+    """Who came into another group and went is nothing to this one."""
+    return Bindings(row for row in surrounding if row["application_id"] or row["group_id"] in ("", subject))
+
+
+def _read_memberships(store: Store, person: Person, until: datetime, known_at: datetime) -> Memberships:
     """When the person was in which group, as told by events before a time."""
     values = {
         "organization": person.organization,
@@ -176,18 +222,16 @@ def read_memberships(store: Store, person: Person, until: datetime, known_at: da
 
 
 def _before(until: datetime, rows: list[Row]) -> Iterator[Row]:
-    """The copies in force of what occurred before: one of a time before it may have given way to one after."""
+    """The copies in force of what occurred before: one of a time before it may have given way to one after. What has
+    no believable time is before everything.
+    """
     return (row for row in in_force(rows) if row["occurred_at"] < until)
 
 
-def read_events(
-    store: Store, person: Person, since: datetime, until: datetime, known_at: datetime = LATEST
-) -> Iterator[Row]:
-    """The person's events between two times as they were known at `known_at`, each once, in order."""
+def _batches(store: Store, person: Person, until: datetime, known_at: datetime) -> Iterator[Row]:
     parameters: dict[str, Any] = {
         "organization": person.organization,
         "subject": person.subject_id,
-        "since": to_microseconds(since),
         "until": to_microseconds(until),
         "known": to_microseconds(known_at),
         "limit": BATCH,
@@ -195,7 +239,7 @@ def read_events(
         "after_id": "",
     }
     while True:
-        rows = store.query_dicts(history_sql(), parameters)
+        rows = store.query_dicts(batch_sql(), parameters)
         yield from rows
         if len(rows) < BATCH:
             return

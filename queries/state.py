@@ -15,7 +15,7 @@ from queries.account import ACTIVE, UNKNOWN, Account
 from queries.because import act_on_person
 from queries.bindings import Bindings, is_membership
 from queries.folding import Row
-from queries.histories import read_bindings, read_events, read_memberships
+from queries.histories import read_told
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
 from queries.store import Store
@@ -134,20 +134,19 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
     accepted: list[Accepted] = []
     members: dict[str, datetime] = {}
     events = 0
-    for one in each_id(subject):
-        bindings = read_bindings(store, one.organization, one.subject_id, until, known)
-        folding = Fold(bindings, read_memberships(store, one, until, known))
+    for one in read_told(store, each_id(subject), until, known):
+        folding = Fold(one.bindings, one.memberships)
         own = _Own()
-        for row in read_events(store, one, SENTINEL, until, known):
+        for row in one.events:
             folding.add(row)
             own.add(row)
             events += 1
-        found, inside = folding.accounts(), _members_at(bindings, asked.at)
+        found, inside = folding.accounts(), _members_at(one.bindings, asked.at)
         for account in found:
             account.subject_id = one.subject_id
         owns.append(own)
         accounts += found
-        accepted += _accepted(bindings, found, inside)
+        accepted += _accepted(one.bindings, found, inside)
         members |= inside
     return State(
         asked,

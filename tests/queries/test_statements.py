@@ -14,7 +14,7 @@ from queries.drift import drift_sql, samples_sql
 from queries.events import one_sql, places_sql, rows_sql
 from queries.exposures import suspects_sql
 from queries.failures import failures_sql, windows_sql
-from queries.histories import bindings_sql, history_sql, memberships_sql
+from queries.histories import batch_sql, bindings_sql, history_sql, memberships_sql
 from queries.incident_details import hours_sql, subjects_sql, texts_sql
 from queries.incidents import Incidents, incidents_sql
 from queries.incidents import one_sql as incident_sql
@@ -53,13 +53,14 @@ STATEMENTS = {
     "incident's texts": texts_sql(FULL),
     "incident's hours": hours_sql(FULL),
     "history": history_sql(),
+    "batch of a history": batch_sql(),
     "accepted": accepted_sql(same=True),
     "accepted of others": accepted_sql(same=False),
     "accepted rows": accepted_rows_sql(),
     "suspects": suspects_sql(False),
     "suspects of the past": suspects_sql(True),
     "closers": closers_sql(),
-    "bindings": bindings_sql(True),
+    "bindings": bindings_sql(members=True),
     "memberships": memberships_sql(),
     "later": later_sql(),
     "drift": drift_sql(VALUE),
