@@ -95,8 +95,11 @@ def _open_behind(account: Account) -> bool:
 
 
 def since_of(account: Account, reason: str) -> datetime | None:
-    """From when on it should have been closed."""
-    return account.left_behind if reason == LEFT_BEHIND and account.closing_since is None else account.closing_since
+    """From when on it should have been closed; left behind, if the integration went away before, from then on."""
+    since = account.closing_since
+    if reason == LEFT_BEHIND and account.left_behind is not None and (since is None or account.left_behind < since):
+        return account.left_behind
+    return since
 
 
 def _order(exposure: Exposure) -> tuple[str, str, str]:

@@ -160,7 +160,7 @@ class Integrations:
         for group_index in sorted(app.groups):
             self.world.agenda.add(at, self._unbind, app, group_index, actor)
         self.world.agenda.add(at + HOUR, self._delete_all, app, actor)
-        self.world.agenda.add(at + 2 * HOUR, self._retired, app, actor)
+        self.world.agenda.add(at + 2 * HOUR, self.drop, app, actor)
 
     def _unbind(self, at: int, app: Application, group_index: int, actor: Admin) -> SimulatedEvent:
         app.rolled_out = False
@@ -188,7 +188,8 @@ class Integrations:
                 self.world.truth.intend(account, DELETED, at, None)
                 self.pushes.send(at + place * 250 * MILLISECOND, account, DELETE, actor, None)
 
-    def _retired(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
+    def drop(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
+        """Deactivate it for good; whatever accounts there are stay, and nobody closes them any more."""
         app.integrated = False
         return self._deactivate(at, app, actor)
 

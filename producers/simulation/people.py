@@ -9,7 +9,6 @@ from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import (
     ABSENT,
     ACTIVE,
-    CLOSED,
     CREATE,
     DELETE,
     DELETED,
@@ -173,8 +172,7 @@ class People:
         """Use an account, if it is really open, whatever the directory believes."""
         if account.actual != ACTIVE:
             return None
-        if account.intended in CLOSED:
-            self.world.truth.used(account, at)
+        self.world.truth.used(account, at)
         return self.world.journal.sign_in(at, account, actor, self.world.dice.below(1000))
 
     def sneak(self, at: int, person: Person, actor: Admin) -> SimulatedEvent | None:

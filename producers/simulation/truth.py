@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from producers.simulation.account_truth import AccountTruth, Change, Try
 from producers.simulation.at_once import MassChange, Unmapped
 from producers.simulation.model import ABSENT, ACTIVE, CLOSED, Account, Person
 
@@ -20,17 +21,6 @@ def instant(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
-class Change(NamedTuple):
-    """From `at` (microseconds since 1970) the state held.
-
-    `event_id` is the logged event that shows it, None if none does.
-    """
-
-    state: str
-    at: int
-    event_id: str | None
-
-
 class SetOff(NamedTuple):
     """What an attempt was made for.
 
@@ -40,44 +30,6 @@ class SetOff(NamedTuple):
 
     kind: str
     event_id: str | None
-
-
-@dataclass(slots=True)
-class AccountTruth:
-    """The states of one subject (a user or a group) in one application, each until the next change; at first absent.
-
-    intended: what the directory wants. It changes at the directory's event that decides it (a suspension, a binding,
-        a removal from a group, a hard delete), which is before the first attempt; event_id None: no event
-        decides it (an activation's test user and group). Who leaves before a rollout reached them was never meant.
-    confirmed: what the log confirms: only a successful attempt changes it, at that event's own instant. `absent` with
-        an event means the provider answered 404 to a deactivation or deletion (reported absent).
-    actual: what the provider really holds, also where no event shows it (event_id None, or of an attempt that was
-        logged as failed yet took effect).
-    closing_*: the attempts to deactivate or delete it, of whatever answer, since it was last meant to be closed.
-    last_cause: why the latest of them failed; "" when it did not, or none was made.
-    used_at: the first sign-in after it was meant to be closed.
-    """
-
-    application: str
-    subject_type: str
-    subject_name: str
-    intended: list[Change] = field(default_factory=list)
-    confirmed: list[Change] = field(default_factory=list)
-    actual: list[Change] = field(default_factory=list)
-    closing_tries: int = 0
-    closing_first: int | None = None
-    closing_last: int | None = None
-    last_cause: str = ""
-    used_at: int | None = None
-
-    def state(self, view: str, at: int) -> str:
-        """The state at that instant; `view` is intended, confirmed or actual."""
-        held = ABSENT
-        for change in getattr(self, view):
-            if change.at > at:
-                break
-            held = change.state
-        return held
 
 
 @dataclass(slots=True, eq=False)
@@ -155,14 +107,9 @@ class Truth:
 
     def intend(self, account: Account, state: str, at: int, event_id: str | None) -> None:
         if account.intended != state:
-            reopened = account.intended in CLOSED and state == ACTIVE
             account.intended = state
             if self.recording:
-                found = self._of(account)
-                found.intended.append(Change(state, at, event_id))
-                if reopened:
-                    found.closing_tries, found.closing_first, found.closing_last = 0, None, None
-                    found.last_cause, found.used_at = "", None
+                self._of(account).intended.append(Change(state, at, event_id))
 
     def attempt(self, event_id: str | None, set_off: SetOff) -> None:
         if self.recording and event_id is not None:
@@ -210,15 +157,11 @@ class Truth:
 
     def close_tried(self, account: Account, at: int, cause: str) -> None:
         if self.recording:
-            found = self._of(account)
-            found.closing_tries += 1
-            found.closing_first = at if found.closing_first is None else found.closing_first
-            found.closing_last, found.last_cause = at, cause
+            self._of(account).tries.append(Try(at, cause))
 
     def used(self, account: Account, at: int) -> None:
-        if self.recording and account.intended in CLOSED:
-            found = self._of(account)
-            found.used_at = at if found.used_at is None else found.used_at
+        if self.recording:
+            self._of(account).uses.append(at)
 
     def open_accounts(self) -> list[dict[str, Any]]:
         """Accounts meant to be closed that the log does not confirm closed, or that are really open still."""
@@ -230,16 +173,18 @@ class Truth:
             actual = truth.actual[-1].state if truth.actual else ABSENT
             if ACTIVE not in (confirmed, actual):
                 continue
-            meant = next(c for c in _since_closed(truth.intended) if c.state in CLOSED)
+            meant = truth.meant_closed()
+            assert meant is not None
+            tries, used = truth.tries_since(meant.at), truth.used_since(meant.at)
             found.append(
                 {
                     "application_id": application_id, "application": truth.application,
                     "subject_id": subject_id, "username": truth.subject_name,
                     "meant_closed_at": _text(meant.at), "event_id": meant.event_id,
                     "confirmed": confirmed, "actual": actual,
-                    "tries": truth.closing_tries, "first_try_at": _text(truth.closing_first),
-                    "last_try_at": _text(truth.closing_last), "cause": truth.last_cause,
-                    "used_at": _text(truth.used_at),
+                    "tries": len(tries), "first_try_at": _text(tries[0].at if tries else None),
+                    "last_try_at": _text(tries[-1].at if tries else None), "cause": tries[-1].cause if tries else "",
+                    "used_at": _text(used),
                 }
             )  # fmt: skip
         return found
@@ -279,14 +224,6 @@ class Truth:
             "counts": {kind: dict(outcomes) for kind, outcomes in sorted(self.counts.items())},
             "oddities": dict(sorted(self.oddities.items())),
         }  # fmt: skip
-
-
-def _since_closed(changes: list[Change]) -> list[Change]:
-    """The changes after the last one that meant the account open."""
-    for index in range(len(changes) - 1, -1, -1):
-        if changes[index].state not in CLOSED:
-            return changes[index + 1 :]
-    return changes
 
 
 def _intervals(changes: list[Change]) -> list[list[str | None]]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from producers.simulation import Organisation, Truth
+from producers.simulation.model import DAY
+from producers.simulation.world import Pace
 from queries.account import Account
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, is_membership
 from queries.folding import Row
@@ -21,6 +23,9 @@ from schemas.times import believed, parse_timestamp
 
 _KNOWN = datetime(2027, 6, 1, tzinfo=UTC)
 _SURROUNDING = frozenset({ASSOCIATION_CHANGE, ACTIVATED, DEACTIVATED, GROUP_DELETED})
+
+LEAVING = Pace(edits=0.05, leaves=0.05, touches=0.2, admin_acts=1)
+"""Little happens but that people leave, are taken back, and are deleted."""
 
 Key = tuple[str, str]
 """Of an account: application and subject."""
@@ -78,6 +83,19 @@ def play(seed: int, *, people: int = 41, days: float = 30, story: bool = True, o
     return play_out(Organisation(seed, people, 6, days, story=story, oddities=oddities))
 
 
+def troubled(seed: int, people: int, days: float) -> Organisation:
+    """One application is given up while its credentials do not work, of another one only the integration is deleted; in
+    a third one accounts are deleted by hand."""
+    organisation = Organisation(seed, people, 6, days, story=False, oddities=0.0, pace=LEAVING)
+    world, integrations = organisation.world, organisation.integrations
+    given_up, emptied, dropped = world.roster.applications[:3]
+    world.agenda.add(world.start + 2 * DAY, integrations.vanish, emptied, people)
+    world.agenda.add(world.end - 4 * DAY, integrations.begin, given_up, "token_expired", None)
+    world.agenda.add(world.end - 3 * DAY, integrations.retire, given_up, world.roster.admins[0])
+    world.agenda.add(world.end - 5 * DAY, integrations.drop, dropped, world.roster.admins[0])
+    return organisation
+
+
 def play_out(organisation: Organisation) -> Played:
     """Plays this one to the end."""
     rows, ids = [], {}
@@ -92,6 +110,7 @@ def play_out(organisation: Organisation) -> Played:
         rows.append(
             {
                 **facts(event)._asdict(),
+                "organization": str(event.organization),
                 "event_id": own,
                 "occurred_at": moment.at,
                 "time_quality": moment.quality.value,

@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import pytest
 
+from producers.simulation.account_truth import AccountTruth
 from producers.simulation.model import ABSENT
-from producers.simulation.truth import AccountTruth, instant
+from producers.simulation.truth import instant
 from queries.account import ACTIVE, INACTIVE, REPORTED_ABSENT, UNKNOWN, Account
 from queries.because import ROLLOUT
 from tests.replay.played import Key, Played, play
