@@ -25,10 +25,6 @@ _BY_DAY: Final = (
     " WHERE toYYYYMM(occurred_at) = {month:UInt32} GROUP BY organization, day, event_type"
 )
 _MONTHS: Final = "SELECT DISTINCT toYYYYMM(occurred_at) AS month FROM events ORDER BY month"
-_UNKNOWN_PLACES: Final = (
-    "SELECT count() FROM {table} WHERE log_topic = {{topic:String}} AND log_partition = {{partition:UInt16}}"
-    " AND (log_offset < {{begin:UInt64}} OR log_offset >= {{end:UInt64}})"
-)
 
 
 def derived_tables() -> list[str]:
@@ -112,18 +108,6 @@ def differences(old: Store, new: Store) -> list[dict[str, Any]]:
 
 def _by_day(store: Store, month: int) -> dict[tuple[Any, ...], int]:
     return {tuple(row[:3]): row[3] for row in store.query(_BY_DAY, {"month": month}, BULK_LIMITS)}
-
-
-def unlogged(store: Store, table: str, topic: str, ends: Mapping[int, tuple[int, int]]) -> int:
-    """Rows whose place is not on the log: by partition, its beginning and its end. They would be lost."""
-    return sum(
-        store.query(
-            _UNKNOWN_PLACES.format(table=table),
-            {"topic": topic, "partition": partition, "begin": begin, "end": end},
-            BULK_LIMITS,
-        )[0][0]
-        for partition, (begin, end) in ends.items()
-    )
 
 
 def carry_over(store: Store, database: str, tables: Sequence[str], topic: str, begins: Mapping[int, int]) -> None:

@@ -25,8 +25,9 @@ _STRETCH: Final = (
     " AND log_offset >= {first:UInt64} AND log_offset < {end:UInt64}"
 )
 _BY_KEY: Final = (
-    "SELECT organization, UUIDStringToNum(toString(event_id)), fingerprint, toUnixTimestamp64Micro(occurred_at)"
-    " FROM {table} WHERE event_id IN {{ids:Array(UUID)}}"
+    "SELECT organization, UUIDStringToNum(toString(event_id)), fingerprint, toUnixTimestamp64Micro(occurred_at),"
+    " max(version) FROM {table} WHERE event_id IN {{ids:Array(UUID)}}"
+    " GROUP BY organization, event_id, fingerprint, occurred_at"
 )
 _ELSEWHERE: Final = (
     "SELECT log_topic, log_partition, log_offset, toString(event_id), organization FROM {table} WHERE {outside}"
@@ -37,7 +38,12 @@ _SEVERAL: Final = (
     " GROUP BY organization, event_id HAVING uniqExact(fingerprint) > 1 ORDER BY organization, event_id"
 )
 _LETTERED: Final = "SELECT position FROM dead_letters WHERE position IN {positions:Array(String)}"
-_LETTER_IDS: Final = "SELECT UUIDStringToNum(toString(letter_id)) FROM {table} WHERE letter_id IN {{ids:Array(UUID)}}"
+_BY_LETTER: Final = "SELECT {columns} FROM {table} WHERE letter_id IN {{ids:Array(UUID)}}"
+_TOLD_APART_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "dead_letters": (),
+    "letter_decisions": ("log_topic", "log_partition", "log_offset"),
+}
+"""Beside the letter's id: a letter is stored once, however often it was logged, each decision about it for itself."""
 
 COPIED: Final[Mapping[str, bool]] = {"events": True, "events_by_subject": True, "attempts_by_application": False}
 """Tables with a row a record: of every record, or only of attempts at an application."""
@@ -125,13 +131,15 @@ class Reader:
         return Compared(len(absent) - len(missing), findings)
 
     def _missing(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
-        """Of the rows whose place is not stored those whose copy is stored from no other place either."""
+        """Of the rows whose place is not stored those whose copy is stored from no other place either, or only
+        from one that ranks below it: the store's merges keep the highest version."""
         missing = []
         for some in _pieces(absent, IDS_AT_ONCE):
             rows = logged.take(list(some))
             ids: list[Any] = rows["event_id"].to_pylist()
             asked = {"ids": sorted({str(UUID(bytes=event_id)) for event_id in ids})}
-            known = {tuple(row) for row in self._store.query(_BY_KEY.format(table=table), asked, BULK_LIMITS)}
+            stored = self._store.query(_BY_KEY.format(table=table), asked, BULK_LIMITS)
+            versions = {tuple(key): version for *key, version in stored}
             keys = zip(
                 rows["organization"].to_pylist(),
                 ids,
@@ -139,7 +147,11 @@ class Reader:
                 rows["occurred_at"].cast(pa.int64()).to_pylist(),
                 strict=True,
             )
-            missing += [row for row, key in zip(some, keys, strict=True) if key not in known]
+            missing += [
+                row
+                for row, key, version in zip(some, keys, rows["version"].to_pylist(), strict=True)
+                if key not in versions or versions[key] < version
+            ]
         return missing
 
     def outside(self, table: str, ends: Mapping[tuple[str, int], tuple[int, int]], limit: int) -> list[Finding]:
@@ -168,12 +180,14 @@ class Reader:
     def missing_letters(self, table: str, logged: pa.Table) -> list[Finding]:
         """Dead letters, or decisions about them, that the log has and the store has not."""
         missing = []
-        ids: list[Any] = logged["letter_id"].to_pylist()
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            some = ids[start : start + IDS_AT_ONCE]
-            asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id in some})}
-            known = {row[0] for row in self._store.query(_LETTER_IDS.format(table=table), asked, BULK_LIMITS)}
-            rows = [start + row for row, letter_id in enumerate(some) if letter_id not in known]
+        more = _TOLD_APART_BY[table]
+        sql = _BY_LETTER.format(columns=", ".join(("UUIDStringToNum(toString(letter_id))", *more)), table=table)
+        keys: list[Any] = list(zip(*(logged[name].to_pylist() for name in ("letter_id", *more)), strict=True))
+        for start in range(0, len(keys), IDS_AT_ONCE):
+            some = keys[start : start + IDS_AT_ONCE]
+            asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id, *_ in some})}
+            known = {tuple(row) for row in self._store.query(sql, asked, BULK_LIMITS)}
+            rows = [start + row for row, key in enumerate(some) if key not in known]
             missing += [_finding("missing", table, logged, row, "", id_column="letter_id") for row in rows]
         return missing
 

@@ -15,9 +15,10 @@ from uuid import uuid4
 
 import structlog
 
-from queries.generation import Generation, carry_over, differences, unlogged
+from queries.generation import Generation, carry_over, differences
 from queries.migrate import Deployment
 from queries.store import Store
+from queries.verification import Reader
 from schemas.errors import BrokerAway, Fatal, UserError
 from schemas.kafka import KafkaConnection
 from streams.decoders import Decoding
@@ -29,6 +30,7 @@ from streams.refolding import fold_incidents, fold_windows, touched_applications
 from streams.replaying import Handle, Replay
 from streams.sink import SinkOptions
 from streams.span_reader import Place
+from streams.verify import MOST_NAMED, find_outside
 
 CLOSE_RECORDS: Final = 20_000
 """So near behind the sinks these are held: what is left then takes a moment."""
@@ -107,7 +109,7 @@ class Rebuild:
     async def _fill(self, accept_loss: bool) -> None:
         bounds = await read_bounds(self._connection, self._topics)
         if not accept_loss:
-            await self._refuse_loss(bounds)
+            await self._refuse_loss()
         made = await self._make()
         self._checkpoint("made")
         async with AsyncExitStack() as stack:
@@ -156,14 +158,13 @@ class Rebuild:
         await self._save(tables=tables)
         return made
 
-    async def _refuse_loss(self, bounds: Mapping[Place, Bounds]) -> None:
-        events = {
-            partition: (at.begin, at.end) for (topic, partition), at in bounds.items() if topic == self._topics[0]
-        }
-        lost = await asyncio.to_thread(unlogged, self._store, "events", self._topics[0], events)
+    async def _refuse_loss(self) -> None:
+        reader = await asyncio.to_thread(Reader, self._store)
+        lost = len(await find_outside(self._connection, reader, "events", self._topics[0]))
         if lost:
+            count = f"{lost:,}" if lost < MOST_NAMED else f"{lost:,} or more"
             raise UserError(
-                f"rows of the store whose places the log does not hold (any more): {lost:,}; a rebuild would lose "
+                f"rows of the store whose places the log does not hold (any more): {count}; a rebuild would lose "
                 "them. `idtrail verify` names them; `idtrail rebuild --accept-loss` goes on without them"
             )
 

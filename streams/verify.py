@@ -22,7 +22,7 @@ from schemas.kafka import KafkaConnection
 from schemas.letters import Coordinates
 from schemas.normal_form import Relation
 from streams.decoders import Decoding, Read
-from streams.lag import read_bounds, read_lag
+from streams.lag import Bounds, read_bounds, read_lag
 from streams.replaying import Replay
 from streams.sink import SinkOptions
 from streams.span_reader import Place, Stretch
@@ -92,6 +92,23 @@ class Report:
 def day_of(known_ms: int) -> str:
     """The day a record was logged, `NO_DAY` where the log has none."""
     return datetime.fromtimestamp(known_ms / 1000, UTC).strftime("%Y-%m-%d") if known_ms else NO_DAY
+
+
+async def find_outside(connection: KafkaConnection, reader: Reader, table: str, topic: str) -> list[Finding]:
+    """Rows whose place the log does not hold, `MOST_NAMED` at most. Raises `Away` when log or store is.
+
+    Twice against the log's ends: what comes meanwhile is behind the first and before the second.
+    """
+    found = await asyncio.to_thread(reader.outside, table, await read_bounds(connection, [topic]), MOST_NAMED)
+    if not found:
+        return []
+    bounds = await read_bounds(connection, [topic])
+    return [finding for finding in found if not _holds(bounds, finding.place)]
+
+
+def _holds(bounds: Mapping[Place, Bounds], place: Coordinates) -> bool:
+    begin, end = bounds.get(place[:2], (0, 0))
+    return begin <= place.offset < end
 
 
 class Verification:
@@ -174,15 +191,9 @@ class Verification:
         return findings
 
     async def _look_outside(self, reader: Reader) -> None:
-        """Twice against the log's end: what comes meanwhile is behind the first and before the second."""
         for table in COPIED:
-            bounds = await read_bounds(self._connection, self._topics[:1])
-            found = await asyncio.to_thread(reader.outside, table, bounds, MOST_NAMED)
-            bounds = await read_bounds(self._connection, self._topics[:1])
-            for finding in found:
-                begin, end = bounds.get(finding.place[:2], (0, 0))
-                if not begin <= finding.place.offset < end:
-                    self._report.add(finding)
+            for finding in await find_outside(self._connection, reader, table, self._topics[0]):
+                self._report.add(finding)
 
     def _find_conflicts(self, reader: Reader) -> None:
         for organization, event_id in reader.several():

@@ -1,0 +1,75 @@
+"""A rebuild refuses rather than lose rows, and only then."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.store import Store
+from queries.verification import Reader
+from schemas.errors import UserError
+from schemas.kafka import KafkaConnection
+from streams import verify
+from streams.lag import Bounds
+from streams.rows import decode_events
+from streams.verify import find_outside
+from tests.fixtures_kafka import Topics
+from tests.rebuild.support import contents, rebuild, simulated, store_everything
+from tests.records import Record, event, record_of
+from tests.sink.support import fill
+
+
+def insert(store: Store, *records: Record) -> None:
+    for record in records:
+        rows = decode_events([record], timedelta(hours=24)).rows
+        store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), f"{record.topic} {record.offset}")
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param({"topic": "another"}, id="on another topic"),
+        pytest.param({"partition": 99}, id="on a partition that the topic does not have"),
+        pytest.param({}, id="behind the end"),
+    ],
+)
+async def test_a_row_whose_place_is_not_on_the_log_is_not_lost_unasked(
+    kafka: KafkaConnection, topics: Topics, store: Store, place: dict[str, Any]
+) -> None:
+    insert(store, record_of(event(), **{"topic": topics.events, **place}))
+    with pytest.raises(UserError, match=r": 1; .*--accept-loss"):
+        await rebuild(kafka, topics, store).run(accept_loss=False)
+
+
+@pytest.mark.store
+async def test_what_is_stored_after_the_logs_ends_were_read_is_not_taken_for_lost(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(store, *(record_of(event(), offset=offset) for offset in range(4)))
+    ends = iter([1, 3])
+
+    async def read_bounds(connection: KafkaConnection, topics: list[str]) -> dict[tuple[str, int], Bounds]:
+        return {(topic, 0): Bounds(0, next(ends)) for topic in topics}
+
+    monkeypatch.setattr(verify, "read_bounds", read_bounds)
+    found = await find_outside(KafkaConnection("unused:9092"), Reader(store), "events", "idtrail.events")
+    assert [finding.place.offset for finding in found] == [3]
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+async def test_a_rebuild_loses_and_changes_no_row(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
+    await fill(kafka, topics.events, [*simulated(200), Record(b"{}", key=b"?")])
+    await store_everything(kafka, topics, store)
+    before = contents(store)
+    assert before["events"]
+    assert before["incidents"]
+    state = await rebuild(kafka, topics, store).run(accept_loss=False)
+    assert state.differences == []
+    after = contents(store)
+    assert {table for table, rows in before.items() if rows != after[table]} == set()

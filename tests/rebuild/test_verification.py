@@ -1,0 +1,47 @@
+"""What the store's rows are compared by."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from queries.arrow import EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
+from queries.store import Store
+from queries.verification import Reader
+from schemas.letters import Decision, Letter, Verdict
+from streams.letters import decode_dead_letters
+from streams.rows import decode_events
+from tests.records import NOON, ORGANIZATION, Record, event, record_of
+
+pytestmark = pytest.mark.store
+
+LETTER = Letter(UUID(int=7), ORGANIZATION, "file:export.json", "element 1", "not_json", "no", NOON, 9, "gone", 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("stored", "missing", "repeats"),
+    [pytest.param(0, [], 1, id="the first"), pytest.param(1, [0], 0, id="the repeat, known later")],
+)
+def test_a_repeat_stands_in_only_for_copies_that_it_outranks(
+    store: Store, stored: int, missing: list[int], repeats: int
+) -> None:
+    raw = event()
+    records = [record_of(raw, offset=offset, known_at=NOON + timedelta(hours=offset)) for offset in (0, 1)]
+    logged = batch(decode_events(records, timedelta(hours=24)).rows, EVENTS_ARROW_SCHEMA)
+    store.insert_arrow("events", logged.slice(stored, 1), "one")
+    compared = Reader(store).compare("events", logged, "idtrail.events", 0, 0, 2)
+    assert [(finding.kind, finding.place.offset) for finding in compared.findings] == [("missing", n) for n in missing]
+    assert compared.repeats == repeats
+
+
+def test_each_decision_about_a_letter_is_missed(store: Store) -> None:
+    records = []
+    for offset, verdict in enumerate((Verdict.STILL_UNREADABLE, Verdict.STILL_UNREADABLE, Verdict.DISCARDED)):
+        key, value, headers = Decision(LETTER, verdict, NOON, "ada", message="test data").record()
+        records.append(Record(value, headers, offset, topic="decisions", key=key))
+    logged = batch(decode_dead_letters(records).decisions, LETTER_DECISIONS_ARROW_SCHEMA)
+    store.insert_arrow("letter_decisions", logged.take([0, 2]), "two of three")
+    (finding,) = Reader(store).missing_letters("letter_decisions", logged)
+    assert (finding.place, finding.event_id) == (("decisions", 0, 1), str(LETTER.letter_id))
