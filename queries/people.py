@@ -7,22 +7,21 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.identities import (
+from queries.aliases import (
     CALLED,
     MAX_HOLDERS,
     Alias,
-    Identity,
     Known,
     Life,
     Mark,
     Sighting,
     aliases,
     holders,
-    identify,
     lives,
     sightings,
     standings,
 )
+from queries.identities import Identity, identify
 from queries.selection import IN_FORCE
 from queries.store import Store, as_bytes
 from schemas.errors import BadUsage, NotFound, UserError

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from queries.identities import Known, Mark, Sighting, aliases, lives, sightings, standings
+from queries.aliases import Known, Mark, Sighting, aliases, lives, sightings, standings
 from schemas.envelope import Source, Trust, seal
 from schemas.events import parse
 from schemas.facts import facts

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.simulation import Organisation
-from queries.identities import Alias, Strength, aliases, holders, identify
+from queries.aliases import Alias, aliases, holders
+from queries.identities import Strength, identify
 from schemas.identity import IdentityDecision
 from tests.queries.people_events import (
     ADDRESS,

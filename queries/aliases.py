@@ -1,0 +1,287 @@
+"""What the log tells of each id: what it was called and when, how long it was in use, what its accounts went through.
+
+Pure: a function of the set of events, ordered by (occurred, event id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from queries.account import CLOSED
+from schemas.cause import Cause
+from schemas.events import Kind
+from schemas.identifiers import PEOPLE, IdentifierKind
+from schemas.identity import LINKED, SEPARATED, IdentityDecision
+from schemas.outcome import Outcome
+from schemas.times import LATEST, SENTINEL
+
+MAX_HOLDERS: Final = 4
+"""A number or address that more ids have is no person's: a placeholder, a shared mailbox."""
+
+_SUSPENDS: Final = frozenset({"state: SUSPENDED", "suspended: true", "suspended: false -> true"})
+CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
+"""By what people are called, and looked for."""
+
+
+class Mark(NamedTuple):
+    """An event, as far as it says who an id is and how its accounts stand; or all of one id that say the same: the
+    first of them and the last."""
+
+    subject_id: str
+    subject_type: str
+    name: str
+    email: str
+    event_type: str
+    kind: str
+    action: str
+    outcome: str
+    cause: str
+    account_state: str
+    application_id: str
+    application: str
+    changed: Sequence[str]
+    events: int
+    first_at: datetime
+    first_event: UUID
+    last_at: datetime
+    last_event: UUID
+
+    @property
+    def closing(self) -> bool:
+        """Whether it ends the person or an account."""
+        return (
+            self.account_state in CLOSED
+            or self.event_type in ("user_delete", "user_suspended")
+            or any(change in _SUSPENDS or change.endswith(" -> SUSPENDED") for change in self.changed)
+        )
+
+    @property
+    def living(self) -> bool:
+        """Whether it takes the id into use. What somebody who has left signs in to, or is looked up in, does not."""
+        if self.closing:
+            return False
+        if self.kind == Kind.USER:
+            return self.action in ("create", "update")
+        return self.event_type.startswith("user_") and not self.event_type.startswith("user_login")
+
+
+class Sighting(NamedTuple):
+    """One event that tells an identifier of an id."""
+
+    subject_id: str
+    kind: str
+    value: str
+    at: datetime
+    event_id: UUID
+    place: int = 0
+    """What is in force after the event is told last in it."""
+
+
+class Alias(NamedTuple):
+    """An id under one identifier, from the first event that shows it to the last, without another in between."""
+
+    subject_id: str
+    kind: str
+    value: str
+    since: datetime
+    first_event: UUID
+    last_seen: datetime
+    last_event: UUID
+    until: datetime | None
+    """When another of its kind took its place."""
+    until_event: UUID | None
+
+    def held(self, at: datetime) -> bool:
+        """Whether it was in force."""
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+class Life(NamedTuple):
+    """From when to when the log tells of an id."""
+
+    subject_id: str
+    person: bool
+    """Whether it can be a person's: groups, applications and administrators are never linked."""
+    first_seen: datetime
+    last_seen: datetime
+    events: int
+    ended_at: datetime | None
+    """When it was first suspended or deleted, or its last account to be closed, if nothing took it into use since."""
+    ended_by: UUID | None
+
+
+class Standing(NamedTuple):
+    """What an id's account in one application went through, as far as a take-over shows by it."""
+
+    subject_id: str
+    application_id: str
+    application: str
+    accepted_at: datetime | None
+    """The first time that the application accepted it."""
+    accepted_event: UUID | None
+    accepted_last: datetime | None
+    deleted_at: datetime | None
+    """The last time that it was confirmed deleted."""
+    refused_at: datetime | None
+    """The first time that its creation was refused because there is such an account already."""
+    refused_event: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the log tells of some ids: all that share an identifier or a decision with one of them are among them."""
+
+    lives: Mapping[str, Life]
+    aliases: Sequence[Alias]
+    standings: Sequence[Standing] = ()
+    decisions: Sequence[IdentityDecision] = ()
+    crowded: frozenset[tuple[str, str]] = frozenset()
+    """Identifiers, by (kind, value), that too many ids have."""
+
+
+def sightings(marks: Iterable[Mark]) -> Iterator[Sighting]:
+    """The names and addresses that the marks show."""
+    for mark in marks:
+        for kind, value in _called(mark):
+            yield Sighting(mark.subject_id, kind, value, mark.first_at, mark.first_event)
+            yield Sighting(mark.subject_id, kind, value, mark.last_at, mark.last_event)
+
+
+def _called(mark: Mark) -> Iterator[tuple[str, str]]:
+    if mark.event_type == "association_change":
+        return  # says whom it connects, by a name that need not be the user name
+    if mark.name:
+        yield IdentifierKind.NAME.value, mark.name
+    if mark.email:
+        yield IdentifierKind.EMAIL.value, mark.email
+
+
+def lives(marks: Iterable[Mark]) -> dict[str, Life]:
+    """From when to when the log tells of each id. Events without a believable time say that it was, not when."""
+    by_id: dict[str, list[Mark]] = {}
+    for mark in marks:
+        by_id.setdefault(mark.subject_id, []).append(mark)
+    return {subject: _life(subject, own) for subject, own in by_id.items()}
+
+
+def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
+    own = [mark for mark in marks if mark.event_type not in (LINKED, SEPARATED)] or marks
+    placed = [mark for mark in own if mark.last_at > SENTINEL] or own
+    ended_at, ended_by = _end(placed) or (None, None)
+    return Life(
+        subject_id,
+        all(mark.subject_type in PEOPLE for mark in marks),
+        min(mark.first_at for mark in placed),
+        max(mark.last_at for mark in placed),
+        sum(mark.events for mark in own),
+        ended_at,
+        ended_by,
+    )
+
+
+def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
+    """When the directory ended it, or when the last of its accounts was to be closed, after its last use."""
+    living = _last_use(marks)
+    ends = [_first(mark) for mark in marks if mark.kind == Kind.OTHER and mark.closing and mark.first_at > living]
+    if ends:
+        return min(ends, key=_in_order)
+    by_application: dict[str, list[Mark]] = {}
+    for mark in marks:
+        if mark.kind == Kind.USER:
+            by_application.setdefault(mark.application_id, []).append(mark)
+    closed = []
+    for own in by_application.values():
+        opened = _last_use(own)
+        closings = [_first(mark) for mark in own if mark.closing and mark.first_at > opened]
+        if not closings:
+            return None
+        closed.append(min(closings, key=_in_order))
+    last = max(closed, key=_in_order, default=None)
+    return last if last is not None and last[0] > living else None
+
+
+def _last_use(marks: Sequence[Mark]) -> datetime:
+    return max((mark.last_at for mark in marks if mark.living), default=SENTINEL)
+
+
+def _first(mark: Mark) -> tuple[datetime, UUID]:
+    return mark.first_at, mark.first_event
+
+
+def _in_order(place: tuple[datetime, UUID]) -> tuple[datetime, int]:
+    return place[0], place[1].int
+
+
+def standings(marks: Iterable[Mark]) -> list[Standing]:
+    """What each id's accounts went through."""
+    found: dict[tuple[str, str], Standing] = {}
+    for mark in sorted(marks, key=lambda mark: (mark.first_at, mark.first_event.int)):
+        if mark.kind != Kind.USER or not mark.application_id or mark.last_at <= SENTINEL:
+            continue
+        key = mark.subject_id, mark.application_id
+        one = found.get(key) or Standing(*key, mark.application, None, None, None, None, None, None)
+        if mark.outcome == Outcome.SUCCESS and mark.account_state not in CLOSED:
+            if one.accepted_at is None:
+                one = one._replace(accepted_at=mark.first_at, accepted_event=mark.first_event)
+            one = one._replace(accepted_last=max(mark.last_at, one.accepted_last or mark.last_at))
+        elif mark.outcome == Outcome.SUCCESS and mark.account_state == "deleted":
+            one = one._replace(deleted_at=max(mark.last_at, one.deleted_at or mark.last_at))
+        elif mark.cause == Cause.CONFLICT and mark.action == "create" and one.refused_at is None:
+            one = one._replace(refused_at=mark.first_at, refused_event=mark.first_event)
+        found[key] = one
+    return list(found.values())
+
+
+def aliases(sightings: Iterable[Sighting]) -> list[Alias]:
+    """The identifiers that the sightings tell, by id, kind and time."""
+    ordered = sorted(set(sightings), key=lambda one: (one.subject_id, one.kind, one.at, one.event_id.int, one.place))
+    told: list[Alias] = []
+    for _, of_kind in groupby(ordered, key=lambda one: (one.subject_id, one.kind)):
+        runs = [list(run) for _, run in groupby(of_kind, key=lambda one: one.value)]
+        for run, after in zip(runs, [*runs[1:], None], strict=True):
+            first, last = run[0], run[-1]
+            until, until_event = (after[0].at, after[0].event_id) if after else (None, None)
+            told.append(
+                Alias(first.subject_id, first.kind, first.value, first.at, first.event_id, last.at, last.event_id,
+                      until, until_event)
+            )  # fmt: skip
+    return told
+
+
+def holders(known: Known, value: str, at: datetime | None = None) -> list[Alias]:
+    """Who had a user name or address at a time (now without one): one alias, or several where none gave it up.
+
+    When nobody had it then, the last who had it before, else the first who had it after.
+    """
+    when = LATEST if at is None else at
+    named = [alias for alias in known.aliases if alias.value == value and alias.kind in CALLED]
+    held = _latest_of_each(alias for alias in named if alias.held(when))
+    if held:
+        return [one for one in held if not any(_gave_up(known, one, other) for other in held)] or held
+    before = [alias for alias in named if alias.since <= when]
+    if before:
+        return [max(before, key=lambda alias: (alias.until or LATEST, alias.last_seen, alias.subject_id))]
+    return [min(named, key=lambda alias: (alias.since, alias.subject_id))] if named else []
+
+
+def _latest_of_each(found: Iterable[Alias]) -> list[Alias]:
+    by_id: dict[str, Alias] = {}
+    for alias in sorted(found, key=lambda alias: (alias.since, alias.first_event.int)):
+        by_id[alias.subject_id] = alias
+    return sorted(by_id.values(), key=lambda alias: (alias.since, alias.subject_id))
+
+
+def _gave_up(known: Known, one: Alias, other: Alias) -> bool:
+    """Whether `one`'s id had ended when the other was first seen under the name."""
+    ended = _ended(known, one.subject_id)
+    return one.subject_id != other.subject_id and ended is not None and ended <= other.since
+
+
+def _ended(known: Known, subject_id: str) -> datetime | None:
+    life = known.lives.get(subject_id)
+    return life.ended_at if life else None
