@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from schemas.errors import BadUsage
+
 SENTINEL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The vendor was founded in 2012; an older stamp is a broken clock, not history."""
@@ -19,6 +21,9 @@ FUTURE_TOLERANCE: Final = timedelta(hours=24)
 """A stamp further than this past the broker's append time is not believed."""
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
+_AGO: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _STRICT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 MAX_TEXT: Final = 64
 
@@ -93,3 +98,17 @@ def believed(moment: Moment, known_at: datetime) -> Moment:
 def to_microseconds(at: datetime) -> int:
     """Whole microseconds since 1970: exact, unlike `timestamp()`."""
     return (at - SENTINEL) // timedelta(microseconds=1)
+
+
+def parse_when(text: str, now: datetime, name: str) -> datetime:
+    """A time (RFC 3339, or a date), or an age such as `24h` or `7d`. Raises `BadUsage`."""
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        try:
+            return max(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), EARLIEST)
+        except OverflowError:
+            return EARLIEST
+    moment = parse_timestamp(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+    if moment.quality is not TimeQuality.OK:
+        raise BadUsage(f"{name}: {text[:40]!r} is neither a time (2026-03-19T14:00:00Z) nor an age (24h, 7d)")
+    return moment.at

@@ -8,11 +8,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.errors import BadUsage, IdtrailError
+
+if TYPE_CHECKING:
+    from idtrail.cli.client import Api
 
 app = typer.Typer(
     name="idtrail",
@@ -27,11 +30,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON (NDJSON for lists
 
 
 def register_commands() -> None:
-    """Import every module of `idtrail.cli.commands`: each adds its command to `app`."""
+    """Import every module of `idtrail.cli.commands`: each adds its command to `app`.
+
+    For the help of one command all are imported, so none imports at its top what only its work needs.
+    """
     from idtrail.cli import commands
 
     for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda found: found.name):
         importlib.import_module(f"{commands.__name__}.{module.name}")
+
+
+def connect() -> Api:
+    """A client of the trail that the settings name."""
+    from idtrail.cli.client import Api
+    from idtrail.settings import load_settings
+
+    return Api(load_settings())
 
 
 def main() -> None:

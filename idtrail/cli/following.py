@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
-from httpx_sse import ServerSentEvent
 
-from idtrail.cli.client import Parameters
 from schemas.errors import Away, Gone, UserError
+
+if TYPE_CHECKING:
+    from httpx_sse import ServerSentEvent
+
+    from idtrail.cli.client import Parameters
 
 PATH: Final = "/api/v1/stream"
 LONGEST_WAIT_SECONDS: Final = 30

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from idtrail.cli.client import Api
+if TYPE_CHECKING:
+    from idtrail.cli.client import Api
 
 LOOK_SECONDS: Final = 0.5
 

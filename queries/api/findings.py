@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from queries.account import Account
 from queries.api import finding_models as models
 from queries.api.access import Given, Organization
-from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, parse_when, time_range
+from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, time_range
 from queries.api.state import KnownAt
 from queries.closings import report
 from queries.exposures import Exposure, list_exposures
@@ -21,7 +21,7 @@ from queries.people import find_person
 from queries.selection import Selection
 from queries.state import asked
 from schemas.errors import BadUsage
-from schemas.times import EARLIEST, LATEST
+from schemas.times import EARLIEST, LATEST, parse_when
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 

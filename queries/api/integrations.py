@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from queries.api import integration_models as models
 from queries.api.access import Given, Organization
 from queries.api.models import Answer, Change
-from queries.api.parameters import parse_when
 from queries.integration_reports import report_all, report_one
 from queries.integrations import list_integrations
 from schemas.errors import BadUsage
+from schemas.times import parse_when
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 

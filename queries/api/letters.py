@@ -12,13 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from queries.api import letter_models as models
 from queries.api.access import Admin, Given, Organization
 from queries.api.context import Context
-from queries.api.parameters import CursorText, parse_when
+from queries.api.parameters import CursorText
 from queries.dead_letters import LetterFilter, Letters, Row, count_dead_letters, get_dead_letter, list_dead_letters
 from queries.redrive import Redrive, discard, redrive
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.errors import BadUsage, NotFound
 from schemas.letters import Coordinates
-from schemas.times import LATEST, SENTINEL
+from schemas.times import LATEST, SENTINEL, parse_when
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 

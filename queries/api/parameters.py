@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, NamedTuple
@@ -15,30 +14,12 @@ from schemas.cause import Cause
 from schemas.errors import BadUsage
 from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
-from schemas.times import EARLIEST, LATEST, TimeQuality, parse_timestamp
+from schemas.times import EARLIEST, LATEST, parse_when
 
 AHEAD: Final = timedelta(hours=25)
 """Without `until`, a range reaches this far past now: clocks of producers differ."""
 MAX_VALUES: Final = 50
 """Of a parameter that may be repeated."""
-
-_AGO: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def parse_when(text: str, now: datetime, name: str) -> datetime:
-    """A time (RFC 3339, or a date), or an age such as `24h` or `7d`. Raises `BadUsage`."""
-    ago = _AGO.fullmatch(text.strip())
-    if ago:
-        try:
-            return max(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), EARLIEST)
-        except OverflowError:
-            return EARLIEST
-    moment = parse_timestamp(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
-    if moment.quality is not TimeQuality.OK:
-        raise BadUsage(f"{name}: {text[:40]!r} is neither a time (2026-03-19T14:00:00Z) nor an age (24h, 7d)")
-    return moment.at
 
 
 class Range(NamedTuple):

@@ -13,12 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from queries.api import finding_models
 from queries.api.access import Admin, Given, Organization
 from queries.api.models import Answer
-from queries.api.parameters import parse_when
 from queries.identities import Strength
 from queries.people import Found, organization_of_ids, read_person
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
-from schemas.times import SENTINEL
+from schemas.times import SENTINEL, parse_when
 
 router = APIRouter(prefix="/api/v1/people", tags=["people"])
 

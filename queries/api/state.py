@@ -14,10 +14,10 @@ from queries.account import Account as Told
 from queries.api.access import Given, Organization
 from queries.api.finding_models import Account, Person
 from queries.api.models import Answer
-from queries.api.parameters import parse_when
 from queries.people import find_person
 from queries.state import Asked, State, asked, blind_since, compare, read_state
 from schemas.errors import BadUsage
+from schemas.times import parse_when
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 

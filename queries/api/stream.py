@@ -14,10 +14,11 @@ from starlette.concurrency import run_in_threadpool
 
 from queries.api.access import Given, Reader
 from queries.api.context import Context
-from queries.api.parameters import MAX_VALUES, Filtered, parse_when
+from queries.api.parameters import MAX_VALUES, Filtered
 from queries.feed import Batch, FeedReader, Show, Start, Wanted
 from queries.matching import known_ids
 from schemas.errors import Away
+from schemas.times import parse_when
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 

@@ -49,9 +49,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
     calls: list[tuple[str, Item]] = []
 
     class Answering:
-        def __init__(self, settings: object) -> None:
-            pass
-
         def get(self, path: str, parameters: Item) -> Any:
             calls.append((path, parameters))
             if path != command.PATH:
@@ -59,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
             items = [] if parameters["application"] == "nothing" else [FOUND, {**FOUND, "act": None}]
             return {"since": FOUND["since"], "until": FOUND["until"], "items": items, "total": len(items)}
 
-    monkeypatch.setattr(command, "Api", Answering)
+    monkeypatch.setattr(command, "connect", Answering)
     monkeypatch.setattr(command, "console", lambda: Console(width=80, highlight=False, emoji=False))
     register_commands()
     return calls

@@ -209,9 +209,6 @@ class FakeApi:
 
     asked: ClassVar[list[tuple[str, Item]]] = []
 
-    def __init__(self, settings: object) -> None:
-        pass
-
     def get(self, path: str, parameters: Item | None = None) -> Item:
         self.asked.append((path, parameters or {}))
         if path.endswith("/failures"):
@@ -228,7 +225,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
     """What the commands ask for."""
     monkeypatch.setattr(FakeApi, "asked", [])
     for module in (incidents_command, failures_command, events_command):
-        monkeypatch.setattr(module, "Api", FakeApi)
+        monkeypatch.setattr(module, "connect", FakeApi)
     register_commands()
     return FakeApi.asked
 

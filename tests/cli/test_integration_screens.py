@@ -62,16 +62,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
     ]
 
     class Answering:
-        def __init__(self, settings: object) -> None:
-            pass
-
         def get(self, path: str, parameters: Item) -> Any:
             calls.append((path, parameters))
             if path.endswith("/health"):
                 return {"at": NOW.isoformat(), "items": items, "total": 5}
             return whole()
 
-    monkeypatch.setattr(command, "Api", Answering)
+    monkeypatch.setattr(command, "connect", Answering)
     monkeypatch.setattr(command, "console", lambda: Console(width=80, highlight=False, emoji=False))
     register_commands()
     return calls

@@ -83,8 +83,6 @@ class Answering:
     asked: ClassVar[list[dict[str, Any]]] = []
     answer: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, settings: object) -> None: ...
-
     def get(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
         assert path == "/api/v1/lifecycle"
         self.asked.append(parameters)
@@ -101,7 +99,7 @@ class Answering:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> type[Answering]:
     Answering.asked, Answering.answer = [], answer_of(leaver())
-    monkeypatch.setattr(command, "Api", Answering)
+    monkeypatch.setattr(command, "connect", Answering)
     return Answering
 
 

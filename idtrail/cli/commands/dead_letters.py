@@ -11,10 +11,8 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import ago, console, counted, cut, next_commands, number, print_json, table, when
-from idtrail.settings import load_settings
 
 letters = typer.Typer(
     no_args_is_help=True, help="Records that could not be read: where they came from, why, and what became of them."
@@ -53,7 +51,7 @@ def list_letters(
     as_json: Json = False,
 ) -> None:
     """List dead letters, newest first: where each came from, why it is here, and what became of it."""
-    api = Api(load_settings())
+    api = connect()
     narrowed = {**_narrowed(id, source, reason, organization, since, until), "state": state}
     items = list(api.pages(PATH, narrowed, limit))
     if as_json:
@@ -85,7 +83,7 @@ def count_letters(
 ) -> None:
     """Count dead letters by reason and source, with the first and the last of each."""
     narrowed = _narrowed(id, source, reason, organization, since, until)
-    counts = Api(load_settings()).get(f"{PATH}/stats", narrowed)["items"]
+    counts = connect().get(f"{PATH}/stats", narrowed)["items"]
     if as_json:
         print_json(counts)
         return
@@ -115,7 +113,7 @@ def show_letter(
     as_json: Json = False,
 ) -> None:
     """Show one with what was decided about it and its bytes, read from the log."""
-    letter = Api(load_settings()).get(f"{PATH}/{letter_id}", {"organization": organization})
+    letter = connect().get(f"{PATH}/{letter_id}", {"organization": organization})
     if as_json:
         print_json(letter)
         return
@@ -214,7 +212,7 @@ def _narrowed(
 
 
 def _all_pages(path: str, body: object, narrowed: dict[str, str | list[str] | None]) -> list[Any]:
-    api, results, cursor = Api(load_settings()), [], None
+    api, results, cursor = connect(), [], None
     while True:
         page = api.post(path, body, {**narrowed, "cursor": cursor})
         results += page["items"]

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 
 from idtrail.cli import app
-from idtrail.cli.client import Api
 from idtrail.cli.commands.up import say, start
 from idtrail.cli.incident_screens import show_incidents
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.screen import counted, moment, next_commands, number, span, table, when, why
 
 if TYPE_CHECKING:
+    from idtrail.cli.client import Api
     from idtrail.demo import Outcome
 
 SHOWN_TYPES = 12

@@ -8,7 +8,6 @@ import typer
 
 from idtrail.cli import Json, app
 from idtrail.cli.screen import console, print_json
-from idtrail.settings import load_settings
 
 
 @app.command()
@@ -16,6 +15,7 @@ def doctor(as_json: Json = False) -> None:
     """Check settings, Java, jars, broker, store, API and spools. Exit code 3 when something is wrong."""
     from idtrail.doctor import Finding, examine
     from idtrail.logs import configure_logs
+    from idtrail.settings import load_settings
 
     configure_logs(level="error")
 

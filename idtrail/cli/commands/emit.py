@@ -15,9 +15,9 @@ import typer
 
 from idtrail.cli import Json, app
 from idtrail.cli.commands.up import start
-from idtrail.settings import Settings
 
 if TYPE_CHECKING:
+    from idtrail.settings import Settings
     from producers.emitter import Emitter, Receipt
     from producers.slicer import Record
     from schemas.envelope import Source

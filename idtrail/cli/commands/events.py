@@ -10,11 +10,9 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
+from idtrail.cli import Json, app, connect
 from idtrail.cli.blame import blame_lines
-from idtrail.cli.client import Api
 from idtrail.cli.screen import ago, coloured, console, counted, next_commands, print_json, table, when, why
-from idtrail.settings import load_settings
 
 Item = dict[str, Any]
 
@@ -38,7 +36,7 @@ def events(
     as_json: Json = False,
 ) -> None:
     """List events, newest first; or show one with its bytes, copies and place in the log."""
-    api = Api(load_settings())
+    api = connect()
     if event_id is not None and raw:
         sys.stdout.buffer.write(api.get_bytes(f"/api/v1/events/{event_id}/raw"))
         return

@@ -7,20 +7,21 @@ import os
 import zipfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import console, counted, next_commands, number, print_json
-from idtrail.settings import load_settings
 from queries.exports.archive import MANIFEST
 from queries.exports.form import Format
 from schemas.errors import BadUsage, UserError
+
+if TYPE_CHECKING:
+    from idtrail.cli.client import Api
 
 BLOCK: Final = 1 << 20
 
@@ -71,7 +72,7 @@ def export(
     filters = {name: value for name, value in given.items() if value}
     if strange := sorted(filters.keys() - _TAKES[what]):
         raise BadUsage(f"{what} cannot be filtered by {', '.join(strange)}")
-    api = Api(load_settings())
+    api = connect()
     part = output.with_name(output.name + ".part")
     try:
         _fetch(api, f"/api/v1/exports/{what}", {**filters, "format": form.value}, part)

@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import (
     coloured,
     console,
@@ -24,7 +23,6 @@ from idtrail.cli.screen import (
     when,
     why,
 )
-from idtrail.settings import load_settings
 
 Item = dict[str, Any]
 SHOWN: Final = 20
@@ -47,7 +45,7 @@ def exposures(
     as_json: Json = False,
 ) -> None:
     """Show who still has an account that should be closed: since when, why, and whether it was used since."""
-    api = Api(load_settings())
+    api = connect()
     if report:
         period = {"since": since, "until": until, "sla": sla * 60, "limit": limit}
         told = api.get("/api/v1/exposures/report", period)

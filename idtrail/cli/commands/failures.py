@@ -9,11 +9,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incidents
 from idtrail.cli.screen import ago, coloured, console, counted, moment, next_commands, number, print_json, table, why
-from idtrail.settings import load_settings
 
 Item = dict[str, Any]
 
@@ -31,7 +29,7 @@ def failures(
 ) -> None:
     """Show what failed as incidents: each with its tries, people, state and remedy. --json: by cause."""
     parameters = {"since": since, "until": until, "application": app_name, "cause": cause}
-    api = Api(load_settings())
+    api = connect()
     answer = api.get("/api/v1/failures", {**parameters, "limit": limit})
     if as_json:
         print_json(answer["items"])

@@ -8,11 +8,9 @@ from urllib.parse import quote
 
 import typer
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.finding_screens import show_finding, show_findings
 from idtrail.cli.screen import console, print_json
-from idtrail.settings import load_settings
 
 PATH: Final = "/api/v1/findings"
 
@@ -38,7 +36,7 @@ def findings(
 
     Exit code 3 when there are findings, so that it can be a check; with ID 0.
     """
-    api = Api(load_settings())
+    api = connect()
     asked = {"since": since, "until": until, "application": app_name, "kind": kind}
     if finding is not None:
         found = api.get(f"{PATH}/{quote(finding, safe='')}", asked)

@@ -17,10 +17,10 @@ from rich.progress import Progress as Bars
 from idtrail.cli import Json, app
 from idtrail.cli.commands.up import say, start
 from idtrail.cli.screen import console, counted, next_commands, number, print_json, table
-from idtrail.settings import Settings
 from schemas.errors import BadUsage, SpoolFull, UserError
 
 if TYPE_CHECKING:
+    from idtrail.settings import Settings
     from producers.files import FileSummary, Progress, Summary
     from producers.watch import Watched
 

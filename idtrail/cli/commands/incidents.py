@@ -8,11 +8,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incident, show_incidents
 from idtrail.cli.screen import console, counted, next_commands, number, print_json
-from idtrail.settings import load_settings
 
 Item = dict[str, Any]
 
@@ -70,7 +68,7 @@ def list_incidents(
         "cause": cause,
         "subject": subject,
     }
-    found = list(Api(load_settings()).pages(PATH, parameters, limit))
+    found = list(connect().pages(PATH, parameters, limit))
     if as_json:
         print_json(found)
         return
@@ -95,7 +93,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one: what broke and when, what to do, who is hit, what the provider says, and its hours."""
-    item = Api(load_settings()).get(f"{PATH}/{incident_id}", {"limit": limit})
+    item = connect().get(f"{PATH}/{incident_id}", {"limit": limit})
     if as_json:
         print_json(item)
     else:

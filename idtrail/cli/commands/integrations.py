@@ -8,11 +8,9 @@ from urllib.parse import quote
 
 import typer
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.integration_screens import WORDS, show_integration, show_integrations, soon_lines
 from idtrail.cli.screen import console, counted, moment, next_commands, number, print_json
-from idtrail.settings import load_settings
 from queries.integration_health import UNWELL, State
 
 PATH: Final = "/api/v1/integrations"
@@ -31,7 +29,7 @@ def integrations(
     as_json: Json = False,
 ) -> None:
     """Tell whose credentials work, which are refused and since when, and which will expire."""
-    api = Api(load_settings())
+    api = connect()
     if application is not None:
         found = api.get(f"{PATH}/{quote(application, safe='')}", {"at": at})
         if as_json:

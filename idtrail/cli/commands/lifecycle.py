@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.screen import console, counted, print_json, when
 from idtrail.lifecycle_page import names, report
-from idtrail.settings import load_settings
-from queries.api.parameters import parse_when
 from schemas.errors import UserError
+from schemas.times import parse_when
+
+if TYPE_CHECKING:
+    from idtrail.cli.client import Api
 
 PATH: Final = "/api/v1/lifecycle"
 ALWAYS: Final = "2000-01-01"
@@ -43,7 +44,7 @@ def lifecycle(
     """Replay a person's lifecycle: every attempt with what set it off, and what each account came to."""
     now = datetime.now(UTC)
     asked = {"person": person, "since": since, "until": until, "known_at": known_at, "timeline": html is not None}
-    answer = whole_lifecycle(Api(load_settings()), asked)
+    answer = whole_lifecycle(connect(), asked)
     if known_at:
         answer["known_at"] = parse_when(known_at, now, "known_at").isoformat()
     if app_name:

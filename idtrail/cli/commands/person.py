@@ -9,10 +9,8 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import ago, console, counted, cut, next_commands, print_json, table, when
-from idtrail.settings import load_settings
 
 Item = dict[str, Any]
 
@@ -42,7 +40,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show who somebody is: all ids and what links them, names and addresses with when each was in force."""
-    answer = Api(load_settings()).get(f"{PATH}/{quote(who, safe='')}", {"at": at})
+    answer = connect().get(f"{PATH}/{quote(who, safe='')}", {"at": at})
     if as_json:
         print_json(answer)
     else:
@@ -62,7 +60,7 @@ def separate(first: First, second: Second, because: Because, as_json: Json = Fal
 
 
 def _decide(word: str, first: str, second: str, because: str, as_json: bool) -> None:
-    made = Api(load_settings()).post(f"{PATH}/{word}", {"first": first, "second": second, "because": because})
+    made = connect().post(f"{PATH}/{word}", {"first": first, "second": second, "because": because})
     if as_json:
         print_json(made)
         return

@@ -7,11 +7,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.jobs import follow
 from idtrail.cli.screen import console, counted, number, print_json, table
-from idtrail.settings import load_settings
 from schemas.errors import UserError
 
 SHOWN: Final = 20
@@ -39,7 +37,7 @@ def rebuild(
 
     The serving process does it; Ctrl-C leaves it running. One that was killed goes on where it was.
     """
-    api = Api(load_settings())
+    api = connect()
     api.post("/api/v1/jobs/rebuild", {"accept_loss": accept_loss})
     state = follow(api, "rebuild", STEPS)
     if as_json:

@@ -9,10 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import ago, console, counted, number, print_json, when
-from idtrail.settings import load_settings
 from schemas.errors import BadUsage
 
 schemas = typer.Typer(invoke_without_command=True, help="The typed events' JSON Schemas, and drift away from them.")
@@ -61,7 +59,7 @@ def drift(
 
     Nothing is lost by them: such events are stored byte for byte. Names and types are shown, never values.
     """
-    answer = Api(load_settings()).get("/api/v1/schema/drift", {"since": since, "limit": limit})
+    answer = connect().get("/api/v1/schema/drift", {"since": since, "limit": limit})
     if as_json:
         print_json(answer["items"])
     else:

@@ -8,11 +8,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import ago, coloured, console, counted, cut, next_commands, print_json, table, when, why
 from idtrail.lifecycle_lanes import account_name
-from idtrail.settings import load_settings
 from schemas.errors import BadUsage
 
 Item = dict[str, Any]
@@ -42,7 +40,7 @@ def state(
     as_json: Json = False,
 ) -> None:
     """Show where every account stood at a time, as it was known at a time."""
-    api, out, now = Api(load_settings()), console(), datetime.now(UTC)
+    api, out, now = connect(), console(), datetime.now(UTC)
     if diff is not None:
         if at is not None:
             raise BadUsage("--at is for one time, --diff for two: give one of them")

@@ -7,10 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import console, counted, next_commands, number, print_json, table, when
-from idtrail.settings import load_settings
 
 
 @app.command()
@@ -20,7 +18,7 @@ def stats(
     as_json: Json = False,
 ) -> None:
     """Count events by type and outcome, dead letters, and what is not stored yet."""
-    answer = Api(load_settings()).get("/api/v1/stats", {"since": since, "until": until})
+    answer = connect().get("/api/v1/stats", {"since": since, "until": until})
     if as_json:
         print_json(answer)
     else:

@@ -11,12 +11,10 @@ import typer
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.screen import console, counted, moment, why
-from idtrail.settings import load_settings
 
 Item = dict[str, Any]
 
@@ -50,13 +48,13 @@ def tail(
         "application": app_name,
         "subject": subject,
         "actor": actor,
-        "incident": incident and Api(load_settings()).get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
+        "incident": incident and connect().get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
         "text": text,
     }
     out = console()
     widths = Widths.of(out.width) if out.is_terminal else None
     try:
-        for message in follow(lambda: Api(load_settings()), parameters, _say, time.sleep):
+        for message in follow(connect, parameters, _say, time.sleep):
             if as_json:
                 typer.echo(message.data)
             else:

@@ -7,10 +7,8 @@ from uuid import UUID
 
 import typer
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import console, counted, print_json, table, when
-from idtrail.settings import load_settings
 
 tokens = typer.Typer(no_args_is_help=True, help="API tokens: make, list and revoke them.")
 app.add_typer(tokens, name="token")
@@ -25,7 +23,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token and print it: the only time it can be read."""
-    made = Api(load_settings()).post(
+    made = connect().post(
         "/api/v1/tokens",
         {"name": name, "scopes": scope or ["read"], "organization": organization, "days": days},
     )
@@ -39,7 +37,7 @@ def create(
 @tokens.command("list")
 def list_tokens(as_json: Json = False) -> None:
     """List tokens, never their text."""
-    items = Api(load_settings()).get("/api/v1/tokens")["items"]
+    items = connect().get("/api/v1/tokens")["items"]
     if as_json:
         print_json(items)
         return
@@ -58,5 +56,5 @@ def list_tokens(as_json: Json = False) -> None:
 @tokens.command("revoke")
 def revoke(token_id: Annotated[UUID, typer.Argument(help="Its id, from the list.")]) -> None:
     """Revoke a token: it passes no more within seconds."""
-    Api(load_settings()).delete(f"/api/v1/tokens/{token_id}")
+    connect().delete(f"/api/v1/tokens/{token_id}")
     typer.echo(f"idtrail: token {token_id} revoked", err=True)

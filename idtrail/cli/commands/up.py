@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from idtrail.cli import app
-from idtrail.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from idtrail.serving import Trail
+    from idtrail.settings import Settings
 
 
 def start() -> Settings:
     """The settings, with logs set up as they say."""
-    settings = load_settings()
     from idtrail.logs import configure_logs
+    from idtrail.settings import load_settings
 
+    settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     return settings
 

@@ -7,11 +7,9 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.client import Api
+from idtrail.cli import Json, app, connect
 from idtrail.cli.jobs import follow
 from idtrail.cli.screen import console, counted, cut, next_commands, number, print_json, table
-from idtrail.settings import load_settings
 from schemas.errors import UserError
 
 SHOWN: Final = 50
@@ -29,7 +27,7 @@ def verify(as_json: Json = False) -> None:
 
     Exit code 3 if anything is off. Reads up to what the sinks have stored, and changes nothing.
     """
-    api = Api(load_settings())
+    api = connect()
     api.post("/api/v1/jobs/verify", {})
     state = follow(api, "verify", STEPS)
     if state["error"]:

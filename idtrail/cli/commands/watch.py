@@ -6,9 +6,7 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from idtrail.cli import app
-from idtrail.cli.client import Api
-from idtrail.settings import load_settings
+from idtrail.cli import app, connect
 from schemas.errors import BadUsage
 
 
@@ -19,7 +17,7 @@ def watch() -> None:
         raise BadUsage("watch draws on a terminal; for a pipe take `idtrail tail` or `idtrail failures --json`")
     from idtrail.cli.watch.source import ApiSource
 
-    source = ApiSource(lambda: Api(load_settings()))
+    source = ApiSource(connect)
     from idtrail.cli.watch.app import WatchApp  # Textual is slow to import: only this command waits for it
 
     defect = WatchApp(source, lambda: datetime.now(UTC)).run(mouse=False)
