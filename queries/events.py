@@ -174,12 +174,13 @@ def _copy(row: Row, best: Row) -> Copy:
         offset=offset,
         place=f"{topic}[{partition}]@{offset}",
         in_force=row is best,
-        relation=Relation.SAME if row is best else _relation(best, row),
+        relation=Relation.SAME if row is best else relation_of(as_bytes(best["raw"]), raw),
     )
 
 
-def _relation(best: Row, other: Row) -> Relation:
-    found = relation(decode_object(as_bytes(best["raw"])), decode_object(as_bytes(other["raw"])))
+def relation_of(best: bytes, other: bytes) -> Relation:
+    """Between copies of one event whose fingerprints differ: the other's to the one in force."""
+    found = relation(decode_object(best), decode_object(other))
     # The fingerprints differ, yet what is left after redaction is the same: the secrets differed.
     return Relation.CONFLICT if found is Relation.SAME else found
 

@@ -14,8 +14,6 @@ from queries.store import BULK_LIMITS, Store
 from schemas.letters import Coordinates
 
 IDS_AT_ONCE: Final = 5_000
-EVENTS_AT_ONCE: Final = 1_000_000
-"""Whose copies are counted in one statement."""
 
 _COLUMNS: Final = (
     "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} ORDER BY position"
@@ -32,10 +30,6 @@ _BY_KEY: Final = (
 _ELSEWHERE: Final = (
     "SELECT log_topic, log_partition, log_offset, toString(event_id), organization FROM {table} WHERE {outside}"
     " ORDER BY log_topic, log_partition, log_offset LIMIT {{limit:UInt32}}"
-)
-_SEVERAL: Final = (
-    "SELECT organization, toString(event_id) FROM events WHERE cityHash64(event_id) % {shards:UInt32} = {shard:UInt32}"
-    " GROUP BY organization, event_id HAVING uniqExact(fingerprint) > 1 ORDER BY organization, event_id"
 )
 _LETTERED: Final = "SELECT position FROM dead_letters WHERE position IN {positions:Array(String)}"
 _BY_LETTER: Final = "SELECT {columns} FROM {table} WHERE letter_id IN {{ids:Array(UUID)}}"
@@ -190,13 +184,6 @@ class Reader:
             rows = [start + row for row, key in enumerate(some) if key not in known]
             missing += [_finding("missing", table, logged, row, "", id_column="letter_id") for row in rows]
         return missing
-
-    def several(self) -> Iterator[tuple[Any, ...]]:
-        """Organization and id of the events that have more than one copy."""
-        ((count,),) = self._store.query("SELECT count() FROM events")
-        shards = count // EVENTS_AT_ONCE + 1
-        for shard in range(shards):
-            yield from self._store.query(_SEVERAL, {"shards": shards, "shard": shard}, BULK_LIMITS)
 
 
 def _pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
-from uuid import UUID
 
 import pyarrow as pa
 import structlog
 
 from queries.arrow import EVENTS_ARROW_SCHEMA
-from queries.events import get_event
+from queries.contradictions import Contradiction, contradictions
 from queries.store import Store
 from queries.verification import COPIED, Finding, Reader
 from schemas.kafka import KafkaConnection
 from schemas.letters import Coordinates
-from schemas.normal_form import Relation
 from streams.decoders import Decoding, Read
 from streams.lag import Bounds, read_bounds, read_lag
 from streams.replaying import Replay
@@ -45,7 +43,9 @@ class Report:
     off: Counter[str] = field(default_factory=Counter)
     """All findings, by kind."""
     dead_lettered: list[dict[str, Any]] = field(default_factory=list)
-    conflicting: list[dict[str, Any]] = field(default_factory=list)
+    conflicting: list[Contradiction] = field(default_factory=list)
+    conflicts: int = 0
+    """All events whose copies contradict each other, named or not."""
     read_to: list[dict[str, Any]] = field(default_factory=list)
     _counting: Lock = field(default_factory=Lock)
 
@@ -60,6 +60,12 @@ class Report:
         self.count(finding.place.topic, finding.place.partition, day_of(finding.known_ms), finding.kind)
         if len(self.named) < MOST_NAMED:
             self.named.append(finding)
+
+    def add_conflict(self, conflict: Contradiction) -> None:
+        """Name an event whose copies contradict each other, and count it."""
+        self.conflicts += 1
+        if len(self.conflicting) < MOST_NAMED:
+            self.conflicting.append(conflict)
 
     def told(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -84,7 +90,8 @@ class Report:
                 for (topic, partition, day), counts in sorted(self.counts.items())
             ],
             "dead_lettered": self.dead_lettered,
-            "conflicting": self.conflicting,
+            "conflicting": [conflict._asdict() for conflict in self.conflicting],
+            "unnamed_conflicts": self.conflicts - len(self.conflicting),
             "read_to": self.read_to,
         }
 
@@ -149,7 +156,7 @@ class Verification:
             await replay.each(begins, ends, handle, reached)
         self.step = "comparing"
         await self._look_outside(reader)
-        await asyncio.to_thread(self._find_conflicts, reader)
+        await asyncio.to_thread(self._find_conflicts)
         return self._report.told()
 
     def _compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
@@ -195,16 +202,6 @@ class Verification:
             for finding in await find_outside(self._connection, reader, table, self._topics[0]):
                 self._report.add(finding)
 
-    def _find_conflicts(self, reader: Reader) -> None:
-        for organization, event_id in reader.several():
-            detail = get_event(self._store, organization, UUID(event_id))
-            places = [copy.place for copy in detail.copies if copy.relation is Relation.CONFLICT]
-            if places and len(self._report.conflicting) < MOST_NAMED:
-                self._report.conflicting.append(
-                    {
-                        "event_id": event_id,
-                        "organization": organization,
-                        "in_force": detail.copies[0].place,
-                        "conflicting": places,
-                    }
-                )
+    def _find_conflicts(self) -> None:
+        for conflict in contradictions(self._store):
+            self._report.add_conflict(conflict)

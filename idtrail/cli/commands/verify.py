@@ -65,6 +65,9 @@ def _show(out: Console, result: dict[str, Any]) -> None:
         out.print(
             cut(f"  copies of {item['event_id']} contradict: {', '.join(item['conflicting'])}", 200), soft_wrap=True
         )
+    more = len(result["conflicting"]) - SHOWN + result["unnamed_conflicts"]
+    if more > 0:
+        out.print(f"  … {number(more)} more whose copies contradict")
     if not result["sound"]:
         out.print(next_commands("idtrail verify --json", "idtrail rebuild"), soft_wrap=True)
 

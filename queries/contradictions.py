@@ -1,0 +1,87 @@
+"""Events whose copies contradict each other, found in batches: a store of a million of them is asked some hundred
+questions, not a million."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from queries.events import MAX_COPIES, relation_of
+from queries.selection import IN_FORCE
+from queries.store import BULK_LIMITS, Store, as_bytes
+from schemas.normal_form import Relation
+
+EVENTS_AT_ONCE: Final = 1_000_000
+"""Whose copies are counted in one statement."""
+READ_AT_ONCE: Final = 1_000
+"""Of those with several copies, the events whose copies are read by one statement."""
+READ_BYTES: Final = 32 * 1024 * 1024
+"""Of copies, unless one event has more."""
+
+_SEVERAL: Final = (
+    "SELECT organization, toString(event_id) FROM events WHERE cityHash64(event_id) % {shards:UInt32} = {shard:UInt32}"
+    " GROUP BY organization, event_id HAVING uniqExact(fingerprint) > 1 ORDER BY organization, event_id"
+)
+_SIZES: Final = (
+    "SELECT toString(event_id), sum(length(raw)) FROM events WHERE event_id IN {ids:Array(UUID)}"
+    " GROUP BY event_id ORDER BY event_id"
+)
+# In force first, as `queries.events` shows one.
+_COPIES: Final = (
+    "SELECT organization, toString(event_id) AS id, raw, log_topic, log_partition, log_offset FROM ("
+    "SELECT * FROM events WHERE event_id IN {ids:Array(UUID)}"
+    f" ORDER BY organization, event_id, {IN_FORCE} DESC, log_offset LIMIT 1 BY organization, event_id, fingerprint)"
+    f" ORDER BY organization, event_id, {IN_FORCE} DESC, log_offset LIMIT {MAX_COPIES} BY organization, event_id"
+)
+
+
+class Contradiction(NamedTuple):
+    """An event, and where its copies are."""
+
+    organization: str
+    event_id: str
+    in_force: str
+    """`topic[partition]@offset`"""
+    conflicting: list[str]
+    """The places of the copies that say otherwise than the one in force."""
+
+
+def contradictions(store: Store) -> Iterator[Contradiction]:
+    """Events with a copy that says otherwise than the one in force, by organization and id within parts of the store.
+
+    Copies that only say more or less, or were stored twice, do not contradict.
+    """
+    ((count,),) = store.query("SELECT count() FROM events")
+    shards = count // EVENTS_AT_ONCE + 1
+    for shard in range(shards):
+        several = store.query(_SEVERAL, {"shards": shards, "shard": shard}, BULK_LIMITS)
+        for start in range(0, len(several), READ_AT_ONCE):
+            ids = sorted({event_id for _, event_id in several[start : start + READ_AT_ONCE]})
+            for some in _within_bytes(store.query(_SIZES, {"ids": ids}, BULK_LIMITS)):
+                yield from _judged(store.query(_COPIES, {"ids": some}, BULK_LIMITS))
+
+
+def _within_bytes(sizes: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:
+    some: list[str] = []
+    held = 0
+    for event_id, size in sizes:
+        if some and held + size > READ_BYTES:
+            yield some
+            some, held = [], 0
+        some.append(event_id)
+        held += size
+    if some:
+        yield some
+
+
+def _judged(rows: Sequence[tuple[Any, ...]]) -> Iterator[Contradiction]:
+    for (organization, event_id), copies in groupby(rows, key=lambda row: (row[0], row[1])):
+        (_, _, best, *at), *others = copies
+        places = [
+            "{}[{}]@{}".format(*place)
+            for _, _, raw, *place in others
+            if relation_of(as_bytes(best), as_bytes(raw)) is Relation.CONFLICT
+        ]
+        if places:
+            yield Contradiction(organization, event_id, "{}[{}]@{}".format(*at), places)
