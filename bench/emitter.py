@@ -98,7 +98,7 @@ async def bare(connection: KafkaConnection, topic: str, envelopes: list[Envelope
 
 async def flown(connection: KafkaConnection, topic: str, envelopes: list[Envelope]) -> float:
     """Our uplink alone, with records sealed before."""
-    uplink = await Uplink.connect(connection, (topic,), 30)
+    uplink = await Uplink.connect(connection, topic, 30)
     began = time.perf_counter()
     for start in range(0, len(envelopes), 5_000):
         flight = await uplink.fly([Record(topic, e.key, e.value, e.headers) for e in envelopes[start : start + 5_000]])

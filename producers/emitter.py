@@ -87,7 +87,7 @@ class Emitter:
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         async def connect() -> Uplink:
-            return await Uplink.connect(connection, (topic, dead_letters, decisions), answer_seconds)
+            return await Uplink.connect(connection, topic, answer_seconds)
 
         self._spool = spool
         self._clock = clock

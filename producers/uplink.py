@@ -65,8 +65,8 @@ class Uplink:
         self._started: asyncio.Task[None] = asyncio.create_task(self._producer.start())
 
     @classmethod
-    async def connect(cls, connection: KafkaConnection, topics: Sequence[str], answer_seconds: float) -> Uplink:
-        """Reach the broker and see that the topics exist, within `answer_seconds`.
+    async def connect(cls, connection: KafkaConnection, topic: str, answer_seconds: float) -> Uplink:
+        """Reach the broker and see that the topic exists, within `answer_seconds`.
 
         Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us.
         """
@@ -74,8 +74,7 @@ class Uplink:
         try:
             async with asyncio.timeout(answer_seconds):
                 await asyncio.shield(uplink._started)
-            for topic in topics:
-                await uplink._count(topic)
+            await uplink._count(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await uplink.close()
             raise await failure(connection, error) from error
@@ -91,10 +90,9 @@ class Uplink:
         only when the one before it is confirmed.
         """
         places: list[Place | None] = [None] * len(records)
-        try:
-            lanes = await self._lanes(records)
-        except (KafkaError, BrokerAway) as error:
-            return Flight(places, reason_of(error))
+        lanes, trouble = await self._lanes(records)
+        if not lanes:
+            return Flight(places, trouble)
         tasks = [
             asyncio.create_task(self._lane(topic, partition, lane, records, places))
             for (topic, partition), lane in lanes.items()
@@ -105,7 +103,6 @@ class Uplink:
             for task in tasks:
                 task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        trouble = ""
         for result in results:
             if isinstance(result, asyncio.CancelledError):
                 trouble = trouble or f"no answer within {self._answer_seconds:g} s"
@@ -115,13 +112,22 @@ class Uplink:
                 raise result
         return Flight(places, trouble)
 
-    async def _lanes(self, records: Sequence[Record]) -> dict[tuple[str, int], list[int]]:
+    async def _lanes(self, records: Sequence[Record]) -> tuple[dict[tuple[str, int], list[int]], str]:
+        """The records by partition, and why some have none: a topic that is missing keeps back its own records only."""
         lanes: dict[tuple[str, int], list[int]] = {}
-        counts = self._partitions
+        counts, trouble = self._partitions, ""
+        missing: set[str] = set()
         for index, (topic, key, _, _) in enumerate(records):
-            count = counts.get(topic) or await self._count(topic)
-            lanes.setdefault((topic, _hashed(key) % count), []).append(index)
-        return lanes
+            if topic in missing:
+                continue
+            try:
+                count = counts.get(topic) or await self._count(topic)
+            except (KafkaError, BrokerAway) as error:
+                trouble = reason_of(error)
+                missing.add(topic)
+            else:
+                lanes.setdefault((topic, _hashed(key) % count), []).append(index)
+        return lanes, trouble
 
     async def _count(self, topic: str) -> int:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
 
-from schemas.errors import Away, Gone, UserError
+from schemas.errors import Away, Denied, Gone, UserError
 
 if TYPE_CHECKING:
     from httpx_sse import ServerSentEvent
@@ -32,8 +32,9 @@ def follow(
 ) -> Iterator[ServerSentEvent]:
     """Messages with data, for ever: `connect` is called anew after each break.
 
-    What cannot work at the very beginning is raised; a break later is waited out, and `say` told. A position that
-    the log does not hold any more is told too: then the feed goes on with what comes now.
+    What cannot work at the very beginning is raised, and so is a token that is not good any more; another break is
+    waited out, and `say` told. A position that the log does not hold any more is told too: then the feed goes on with
+    what comes now.
     """
     last, tries, began = "", 0, False
     while True:
@@ -55,7 +56,7 @@ def follow(
             last, parameters = "", {name: value for name, value in parameters.items() if name != "since"}
             continue
         except (Away, UserError) as error:
-            if not began:
+            if not began or isinstance(error, Denied):
                 raise
             trouble = str(error)
         seconds = min(2**tries, LONGEST_WAIT_SECONDS)

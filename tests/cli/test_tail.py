@@ -176,6 +176,14 @@ def test_what_cannot_work_at_the_beginning_is_an_error(error: IdtrailError) -> N
         next(follow(lambda: Script([error]), {}, lambda said: None, lambda seconds: None))
 
 
+def test_a_token_that_is_revoked_ends_it() -> None:
+    script = Script([message(1)], [Denied("the token was revoked")])
+    messages = follow(lambda: script, {}, lambda said: None, lambda seconds: None)
+    assert next(messages).id == "1"
+    with pytest.raises(Denied, match="revoked"):
+        next(messages)
+
+
 def test_a_time_of_the_other_day_is_a_date() -> None:
     item = shown(event())
     assert line("event", item, NOON + timedelta(hours=13), NARROW).plain.startswith("2026-03-19  ")

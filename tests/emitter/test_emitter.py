@@ -227,6 +227,20 @@ async def test_a_missing_topic_is_said_and_nothing_is_lost(topics: Topics, tmp_p
         assert "no-such-topic" in emitter.status().trouble
 
 
+async def test_a_missing_topic_keeps_back_its_own_records_only(topics: Topics, tmp_path: Path) -> None:
+    missing = Topics(topics.connection, topics.events, "no-such-topic")
+    raws = raw_events(3)
+    async with emitter_on(missing, tmp_path, answer_seconds=0.5) as emitter:
+        assert (await emitter.emit(raws[0], SOURCE)).state == "logged"
+        letter = emitter.dead_letter(b"?", SOURCE, RecordError("no", reason="no"), "0")
+        assert {(await letter).state, (await emitter.emit(raws[1], SOURCE)).state} == {"spooled"}
+        assert "no-such-topic" in emitter.status().trouble
+        await until(lambda: emitter.status().depth == 1)
+        await emitter.emit(raws[2], SOURCE)  # goes behind the letter, and past it
+        await until(lambda: emitter.status().depth == 1)
+    assert by_key(await read_log(topics.connection, topics.events)) == expected_by_key(raws)
+
+
 async def test_a_full_spool_refuses_with_a_sentence_that_names_the_fix(tmp_path: Path) -> None:
     away = Topics(NOWHERE, "events", "dead-letters")
     raws = raw_events(10)
