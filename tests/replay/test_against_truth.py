@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 import pytest
 
-from producers.simulation.account_truth import AccountTruth
 from producers.simulation.model import ABSENT
 from producers.simulation.truth import instant
-from queries.account import ACTIVE, INACTIVE, REPORTED_ABSENT, UNKNOWN, Account
+from queries.account import ACTIVE, DELETED, INACTIVE, UNKNOWN, Account
 from queries.because import ROLLOUT
+from schemas.times import LATEST
 from tests.replay.played import Key, Played, play
+from tests.replay.stood import true_changes, true_state
 
 KINDS = {
     "act": {"directory", "membership", "binding", "integration", "test"},
@@ -44,39 +47,38 @@ def played(organisation: Organisation) -> tuple[Played, dict[Key, Account]]:
     return found, found.accounts()
 
 
-def truly(found: Played, key: Key, view: str, at: datetime) -> str:
-    """The truth, with what an integration's deletion hides."""
-    account = found.truth.accounts.get(key, AccountTruth("", "", ""))
-    held = ABSENT
-    for change in getattr(account, view):
-        if instant(change.at) <= at:
-            held = REPORTED_ABSENT if view == "confirmed" and change.state == ABSENT else change.state
-    if view == "confirmed" and held in (ACTIVE, INACTIVE):
-        deleted = False
-        for application, changed_at, active in found.truth.integrations:
-            if application == key[0] and instant(changed_at) <= at:
-                deleted = not active
-        if deleted:
-            return UNKNOWN
-    return held
-
-
 def told(accounts: dict[Key, Account], key: Key, view: str, at: datetime) -> str:
     return accounts[key].state_at(view, at) if key in accounts else ABSENT
 
 
 @organisations
 def test_every_account_stands_as_it_did_at_a_thousand_random_instants(organisation: Organisation) -> None:
+    """Every history is folded once, and the fold is asked at all instants."""
     found, accounts = played(organisation)
     first, last = found.rows[0]["occurred_at"], found.rows[-1]["occurred_at"]
     dice = random.Random(7)
+    instants = sorted(first + (last - first) * dice.random() for _ in range(1000))
     keys = sorted({*found.truth.accounts, *accounts})
     assert len(keys) > 100
-    for _ in range(1000):
-        at = first + (last - first) * dice.random()
-        for key in dice.sample(keys, 20):
-            for view in ("intended", "confirmed"):
-                assert told(accounts, key, view, at) == truly(found, key, view, at), (key, view, at)
+    seen: Counter[str] = Counter()
+    for key in keys:
+        own = accounts.get(key, Account(*key))
+        for view in ("intended", "confirmed"):
+            changes = [(change.at, change.state) for change in own.changes if change.view == view]
+            states = course(own.initial, changes, instants)
+            expected = course(ABSENT, true_changes(found.truth, key, view), instants)
+            wrong = [each for each in zip(instants, states, expected, strict=True) if each[1] != each[2]]
+            assert not wrong, (key, view, wrong[0])
+            seen.update(states)
+    assert seen.keys() >= {ABSENT, ACTIVE, INACTIVE, DELETED}
+
+
+def course(initial: str, changes: list[tuple[datetime, str]], instants: list[datetime]) -> list[str]:
+    """The state at each of the instants, which are in order."""
+    states: list[str] = []
+    for (_, state), (until, _) in pairwise([(instants[0], initial), *changes, (LATEST, "")]):
+        states += [state] * (bisect_left(instants, until) - len(states))
+    return states
 
 
 @organisations
@@ -94,7 +96,7 @@ def test_every_change_is_told_at_its_instant_or_for_a_moment_unknown(organisatio
             assert all(change.because.kind == "binding" and change.because.event_id is None for change in changes)
             assert told(accounts, key, view, at + timedelta(seconds=10)) == ACTIVE
         else:
-            assert state == truly(found, key, view, at), (key, view, at)
+            assert state == true_state(found.truth, key, view, at), (key, view, at)
     assert doubtful < len(accounts)
 
 
@@ -167,7 +169,7 @@ def test_what_had_occurred_by_a_time_tells_how_it_was_then_but_for_whom_a_rollou
     for at in [*(first + (last - first) * dice.random() for _ in range(6)), *rollouts]:
         then = Played(found.truth, [row for row in found.rows if row["occurred_at"] <= at], found.ids, {}).accounts()
         for key in accounts:
-            state, truth = told(then, key, "intended", at), truly(found, key, "intended", at)
+            state, truth = told(then, key, "intended", at), true_state(found.truth, key, "intended", at)
             compared += state == truth
             if state != truth and state != UNKNOWN:
                 assert (state, truth) == (ABSENT, ACTIVE)

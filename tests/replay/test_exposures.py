@@ -1,4 +1,4 @@
-"""Exposures out of a store, beside what the simulator knows to be true: none missed, none invented."""
+"""Exposures and states out of a store, beside what the simulator knows to be true: none missed, none invented."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import orjson
 import pytest
 
 from producers.simulation import Organisation, Truth
+from queries.account import ABSENT, ACTIVE, UNKNOWN
 from queries.closings import report
 from queries.exposures import SLA, Exposure, list_exposures
 from queries.migrate import Deployment, migrate
+from queries.people import Person
+from queries.state import Asked, read_state
 from queries.store import Store
 from tests.queries.support import Trail
 from tests.replay import exposed
 from tests.replay.played import Key, troubled
+from tests.replay.stood import true_state
 
 pytestmark = pytest.mark.store
 
@@ -123,3 +127,24 @@ def test_the_report_tells_of_every_closing_from_when_to_when_it_took(filled: Fil
     assert len(listed) == len(set(listed)) == sum(each.closings for each in found.applications)
     assert set(listed) == expected
     assert {None} < {span.closed_at for *_, span in expected}
+
+
+def test_where_people_stood_at_a_time_is_the_truth_but_for_whom_a_rollout_had_not_reached(filled: Filled) -> None:
+    dice = random.Random(5)
+    length = filled.last - filled.first
+    subjects = sorted({subject for _, subject in exposed.people(filled.truth)})
+    compared = 0
+    for _ in range(filled.instants):
+        at = filled.first + length * dice.random()
+        for subject in dice.sample(subjects, 4):
+            person = Person(filled.trail.organization, subject, [])
+            found = read_state(filled.trail.store, person, Asked(at, None)).accounts
+            states = {(each.application_id, each.subject_id): (each.intended, each.confirmed) for each in found}
+            for key in [key for key in filled.truth.accounts if key[1] == subject]:
+                meant, confirmed = states.pop(key, (ABSENT, ABSENT))
+                assert confirmed == true_state(filled.truth, key, "confirmed", at)
+                expected = true_state(filled.truth, key, "intended", at)
+                assert meant == expected or (meant in (ABSENT, UNKNOWN) and expected == ACTIVE)
+                compared += meant == expected
+            assert all(state == (ABSENT, ABSENT) for state in states.values())
+    assert compared > 15 * filled.instants
