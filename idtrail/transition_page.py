@@ -237,6 +237,8 @@ _TAIL: Final = f"""
   the attempt, up to {HOURS} hours later. If several groups were bound and the log does not tell in which of
   them the person is, the state between the first and the last of those bindings is `unknown`. As long as the
   first push has not come, the account is not yet told to be wanted.
+- Some applications delete the account for a **suspension**: a deletion that is the first attempt within an hour
+  after it was made for it, and the account is wanted again when the person is taken back.
 - A **deletion in the directory** means an account deleted if it may still be there. What was never accepted, or is
   meant closed and reported absent, stays as it is.
 - The **test user and group** that an activation makes and takes away within {BURST.seconds} seconds are marked `test`.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from typing import Final
 
-from queries.account import ACTIVE, DELETED, INACTIVE
+from queries.account import ACTIVE, DELETED
 from queries.because import BURST, MOVE, PROMPT, REMEMBERED, ROLLOUT, one_of
 from queries.bindings import Bindings, Memberships
 from queries.entry import Decision, Entry, not_told, told
@@ -46,6 +47,11 @@ class Directory:
         if self.knows_subject:
             return None
         return self.bindings.activation_before(row["application_id"], row["occurred_at"], BURST)
+
+    def suspended_by(self, decision: Decision) -> bool:
+        """Whether it was the person's suspension."""
+        by = self.act is not None and decision.because.event_id == self.act["event_id"]
+        return by and self.acted == "suspended"
 
     def decision(self, entry: Entry, row: Row, meant: str) -> Decision:
         """What an attempt is made for that nothing before it decided for certain."""
@@ -92,9 +98,10 @@ class Directory:
 
     def _closing(self, entry: Entry, row: Row, meant: str) -> Decision | None:
         act, at = self.act, row["occurred_at"]
-        wanted = {"suspended": INACTIVE, "deleted": DELETED}.get(self.acted)
-        if act is not None and entry.decided in (None, place_of(act)) and wanted in (meant, DELETED):
-            return told(meant, act)
+        if act is not None and entry.decided in (None, place_of(act)):
+            asked_for = (meant, self.acted) != (DELETED, "suspended") or self._promptly_deleted(entry, act, at)
+            if self.acted in ("suspended", "deleted") and asked_for:
+                return told(meant, act)
         for move in reversed(self.moves):
             if at - move["occurred_at"] > PROMPT or not _after(move, entry.decided):
                 break
@@ -107,6 +114,10 @@ class Directory:
             return told(meant, recent[0])
         because = one_of(recent, "binding")
         return Decision(meant, recent[-1]["occurred_at"], place_of(recent[-1]), because, "", recent[0]["occurred_at"])
+
+    def _promptly_deleted(self, entry: Entry, act: Row, at: datetime) -> bool:
+        """Whether a deletion is what some applications do for a suspension: the first that is done, and soon."""
+        return (entry.decided is None or not entry.pushes.tried) and at - act["occurred_at"] <= PROMPT
 
 
 def _after(row: Row, floor: Place | None) -> bool:

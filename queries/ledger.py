@@ -144,7 +144,9 @@ class Ledger:
         entry = self._entry(row, ABSENT if action == "create" else UNKNOWN, row["kind"])
         entry.confirm_removal(meant, action)
         if meant and entry.account.intended != meant:
-            entry.intend(self._directory.decision(entry, row, meant))
+            decision = self._directory.decision(entry, row, meant)
+            entry.intend(decision)
+            entry.suspended = self._directory.suspended_by(decision)
         elif action == "update" and entry.account.intended == UNKNOWN:
             entry.intend(not_told(ACTIVE, row))
         step.because = entry.pushes.set_off(row, meant, entry.account, step)

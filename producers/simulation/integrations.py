@@ -184,9 +184,13 @@ class Integrations:
         known = [each.subject.id for each in accounts if each.confirmed in (ACTIVE, INACTIVE)]
         self.world.truth.take_away("deletions", app.id, at, None, known)
         for place, account in enumerate(accounts):
-            if account.confirmed in (ACTIVE, INACTIVE):
-                self.world.truth.intend(account, DELETED, at, None)
-                self.pushes.send(at + place * 250 * MILLISECOND, account, DELETE, actor, None)
+            self.world.agenda.add(at + place * 250 * MILLISECOND, self._delete, account, actor)
+
+    def _delete(self, at: int, account: Account, actor: Admin) -> None:
+        """Nothing in the directory tells of it: it is meant from the attempt on."""
+        if account.confirmed in (ACTIVE, INACTIVE):
+            self.world.truth.intend(account, DELETED, at, None)
+            self.pushes.send(at, account, DELETE, actor, None)
 
     def drop(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         """Deactivate it for good; whatever accounts there are stay, and nobody closes them any more."""

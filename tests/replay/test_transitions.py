@@ -270,6 +270,36 @@ def test_where_an_account_stands_after(scene: Scene, intended: str, confirmed: s
             id="deleted, and the account only deactivated",
         ),
         pytest.param(
+            Scene().attempt("create").person("suspended").attempt("delete"),
+            "directory",
+            2,
+            id="suspended, and the account deleted for it",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("delete", FAILED).attempt("delete"),
+            "retry",
+            3,
+            id="suspended, and the account deleted for it at the second try",
+        ),
+        pytest.param(
+            Scene().person("suspended").attempt("delete"),
+            "directory",
+            1,
+            id="suspended, and the account deleted for it, which was not seen before",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("delete"),
+            "unknown",
+            None,
+            id="suspended, deactivated for it, and then deleted: for what, is not told",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").after(PROMPT + SOON).attempt("delete"),
+            "unknown",
+            None,
+            id="suspended, and deleted long after",
+        ),
+        pytest.param(
             Scene()
             .attempt("create")
             .person("suspended")
@@ -352,6 +382,13 @@ def test_what_set_the_last_attempt_off(scene: Scene, kind: str, event: int | Non
     found = [step.because for step in scene.told().steps if step.kind != "other"][-1]
     assert found is not None
     assert (found.kind, found.event_id) == (kind, None if event is None else UUID(int=event))
+
+
+def test_an_account_that_was_deleted_for_a_suspension_is_meant_so_since_then_and_wanted_again_after_it() -> None:
+    scene = Scene().attempt("create").person("suspended").attempt("delete")
+    account, suspended = scene.account(), scene.own[1]["occurred_at"]
+    assert (account.intended, account.intended_since, account.closing_since) == ("deleted", suspended, suspended)
+    assert scene.person("activated").account().intended == "active"
 
 
 def test_an_account_is_meant_closed_since_the_deletion_that_only_deactivated_it() -> None:
