@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,10 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from queries.api import Context, create_app
-from queries.migrate import Deployment, migrate
 from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, Tokens
 from tests.api.support import Idle, Log, Played, StoreThatFails, slice_whole
+from tests.fixtures_store import copied
 from tests.queries.support import Trail
 from tests.records import NOON
 
@@ -36,22 +34,11 @@ def now() -> datetime:
     return NOON
 
 
-@contextmanager
-def opened(engine: Path) -> Iterator[Store]:
-    store = Store.open(f"chdb://{engine}", database=f"t{uuid4().hex[:12]}")
-    migrate(store, Deployment("embedded", synced=False))
-    try:
-        yield store
-    finally:
-        store.command(f"DROP DATABASE `{store.database}` SYNC")
-        store.close()
-
-
 @pytest.fixture(scope="package")
-def shared_store(engine: Path) -> Iterator[Store]:
+def shared_store(migrated: Store) -> Iterator[Store]:
     """One for all of these tests; each has an organization in it."""
-    with opened(engine) as store:
-        yield store
+    with copied(migrated) as copy:
+        yield copy
 
 
 @pytest.fixture

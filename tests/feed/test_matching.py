@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +10,10 @@ import pytest
 
 from queries.events import list_events
 from queries.matching import conditions, known_ids
-from queries.migrate import Deployment, migrate
 from queries.store import Store
 from streams.follower import event_item
 from streams.rows import read
+from tests.fixtures_store import copied
 from tests.queries.support import SLACK, Trail, attempt, failed
 from tests.records import STATSIG, event
 
@@ -72,21 +70,10 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-@contextmanager
-def opened(engine: Path) -> Iterator[Store]:
-    store = Store.open(f"chdb://{engine}", database=f"t{uuid4().hex[:12]}")
-    migrate(store, Deployment("embedded", synced=False))
-    try:
-        yield store
-    finally:
-        store.command(f"DROP DATABASE `{store.database}` SYNC")
-        store.close()
-
-
 @pytest.fixture(scope="module")
-def told(engine: Path) -> Iterator[tuple[Trail, list[dict[str, Any]]]]:
+def told(migrated: Store) -> Iterator[tuple[Trail, list[dict[str, Any]]]]:
     """The same events in the store and as the feed has them."""
-    with opened(engine) as store:
+    with copied(migrated) as store:
         trail = Trail(store, uuid4().hex[:24])
         records = [trail.log(raw) for raw in EVENTS]
         trail.insert(*records)

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from queries.migrate import Deployment, migrate
 from queries.store import Store
+from tests.fixtures_store import copied
 from tests.queries.support import Trail
-from tests.support.clickhouse_http import ClickHouseFront
-
-
-@contextmanager
-def _opened(url: str, deployment: Deployment) -> Iterator[Store]:
-    opened = Store.open(url, database=f"t{uuid4().hex[:12]}")
-    migrate(opened, deployment)
-    try:
-        yield opened
-    finally:
-        opened.command(f"DROP DATABASE `{opened.database}` SYNC")
-        opened.close()
 
 
 @pytest.fixture(scope="package")
-def shared_store(engine: Path) -> Iterator[Store]:
+def shared_store(migrated: Store) -> Iterator[Store]:
     """In this process."""
-    with _opened(f"chdb://{engine}", Deployment("embedded", synced=False)) as opened:
-        yield opened
+    with copied(migrated) as copy:
+        yield copy
 
 
 @pytest.fixture(scope="package")
-def shared_http_store(front: ClickHouseFront) -> Iterator[Store]:
+def shared_http_store(http_migrated: Store) -> Iterator[Store]:
     """Over HTTP."""
-    with _opened(front.url, Deployment("server")) as opened:
-        yield opened
+    with copied(http_migrated) as copy:
+        yield copy
 
 
 @pytest.fixture

@@ -53,8 +53,8 @@ def test_every_table_recognises_a_repeated_insert(name: str) -> None:
 
 
 @pytest.mark.store
-def test_migrating_again_does_nothing(store: Store) -> None:
-    assert migrate(store, Deployment("embedded", synced=False)) == []
+def test_migrating_again_does_nothing(migrated: Store) -> None:
+    assert migrate(migrated, Deployment("embedded", synced=False)) == []
 
 
 @pytest.mark.store
