@@ -56,19 +56,25 @@ _ROUTERS: Final = (
 def create_app(context: Context) -> FastAPI:
     """The API over what `context` holds. Nothing but health and the API document works without a token;
     the document holds nothing of anybody's, and clients read it to learn how to send a token."""
-    app = _bare_app()
+    app = bare_app()
+    give(app, context)
+    return app
+
+
+def give(app: FastAPI, context: Context) -> None:
+    """Let `app` answer from what `context` holds, from now on."""
     app.state.context = context
     app.state.vigil = health.Vigil(context)
-    return app
 
 
 def documents() -> dict[str, str]:
     """The generated files of this package, by path."""
-    text = orjson.dumps(_bare_app().openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    text = orjson.dumps(bare_app().openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
     return {DOCUMENT: text + "\n"}
 
 
-def _bare_app() -> FastAPI:
+def bare_app() -> FastAPI:
+    """The routes, with nothing yet to answer from."""
     app = FastAPI(
         title="idtrail",
         version="1",
