@@ -25,10 +25,13 @@ from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 
 HOLDER: Final = b"hold"
-"""What a holder tells the group of itself."""
+HOLDING: Final = b"holding"
+"""What a holder tells the group of itself: before it holds, and from then on."""
 PATIENCE_SECONDS: Final = 300.0
 """As long as a rebalance waits for a flight whose store is away."""
 SESSION: Final = timedelta(seconds=6)
+
+_HELD: Final = (HOLDER, HOLDING)
 
 log = structlog.get_logger(__name__)
 
@@ -42,21 +45,28 @@ class SinkAssignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # becaus
     def assign(
         cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
-        """Of several that would hold, one at a time does; a sink that knows nothing of it gets nothing."""
-        holders = [member for member, told in members.items() if told.user_data == HOLDER]
+        """Of several that would hold, one at a time does, and goes on until it ends; a sink that knows nothing of it
+        gets nothing."""
+        holders = [(told.user_data != HOLDING, member) for member, told in members.items() if told.user_data in _HELD]
         if not holders:
             assigned: dict[str, ConsumerProtocolMemberAssignment] = super().assign(cluster, members)
             return assigned
-        holder = min(holders)
+        _, holder = min(holders)
         nothing = {member: ConsumerProtocolMemberAssignment(cls.version, [], b"") for member in members}
         everything: dict[str, ConsumerProtocolMemberAssignment] = super().assign(cluster, {holder: members[holder]})
         return nothing | everything
 
 
-class _Holding(SinkAssignor):
-    @classmethod
-    def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        return ConsumerProtocolMemberMetadata(cls.version, list(topics), HOLDER)
+def _assignor(listener: _Listener) -> type[SinkAssignor]:
+    """A holder's own: what it tells changes once it holds."""
+
+    class Holder(SinkAssignor):
+        @classmethod
+        def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
+            told = HOLDING if listener.holds else HOLDER
+            return ConsumerProtocolMemberMetadata(cls.version, list(topics), told)
+
+    return Holder
 
 
 class Held:
@@ -84,6 +94,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # because aio
     def __init__(self) -> None:
         self.changed = asyncio.Event()
         self.assigned: set[TopicPartition] = set()
+        self.holds = False
+        """Set for good once everything was assigned."""
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         self.assigned = set()
@@ -99,6 +111,7 @@ async def hold(
 ) -> AsyncIterator[Held]:
     """Sinks stand still inside. Raises `BrokerAway` when they do not within `PATIENCE_SECONDS`."""
     session_ms = session // timedelta(milliseconds=1)
+    listener = _Listener()
     consumer = AIOKafkaConsumer(
         group_id=group,
         enable_auto_commit=False,
@@ -106,13 +119,13 @@ async def hold(
         heartbeat_interval_ms=session_ms // 12,
         max_poll_interval_ms=int(PATIENCE_SECONDS * 1000),
         rebalance_timeout_ms=int(PATIENCE_SECONDS * 1000),
-        partition_assignment_strategy=(_Holding,),
+        partition_assignment_strategy=(_assignor(listener),),
         **connection.options(),
     )
     try:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                held = await _take(connection, consumer, group, list(topics))
+                held = await _take(connection, consumer, listener, group, list(topics))
         except TimeoutError as error:
             raise BrokerAway(
                 f"the sinks did not stand still within {PATIENCE_SECONDS:.0f} s: does a worker of another version run?"
@@ -125,9 +138,10 @@ async def hold(
         await consumer.stop()
 
 
-async def _take(connection: KafkaConnection, consumer: Any, group: str, topics: Sequence[str]) -> Held:
+async def _take(
+    connection: KafkaConnection, consumer: Any, listener: _Listener, group: str, topics: Sequence[str]
+) -> Held:
     admin = AIOKafkaAdminClient(**connection.options())
-    listener = _Listener()
     try:
         await admin.start()
         described = await admin.describe_topics(list(topics))
@@ -137,6 +151,7 @@ async def _take(connection: KafkaConnection, consumer: Any, group: str, topics: 
         while listener.assigned != wanted:
             listener.changed.clear()
             await listener.changed.wait()
+        listener.holds = True
         consumer.pause(*wanted)
         committed = await admin.list_consumer_group_offsets(group)
     finally:

@@ -12,12 +12,11 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
-from queries.incidents import stored_sql
-from queries.runs import EVERY, SOME, copies_sql
+from queries.runs import copies_sql
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import Incident
 from streams.interest import Application, Attempt, Interest, Known
-from streams.runs import Folded, fold_stored
+from streams.runs import refold, stored_incidents
 from streams.writer import insert_patiently, patiently
 
 SETTLE_US: Final = 10 * 60 * 1_000_000
@@ -39,27 +38,13 @@ class IncidentWriter:
         self, applications: Collection[Application], ids: Collection[bytes] | None = None
     ) -> tuple[list[Known], bool]:
         """These incidents of the applications, or all that they have, as they are now; whether any had changed."""
-
-        def read() -> tuple[Folded, list[Incident]]:
-            stored = [row for row, _ in self._stored({organization for organization, _ in applications}, ids=ids)]
-            mine = [row for row in stored if (row.organization, row.application_id) in applications]
-            return fold_stored(self._store, applications, ids), mine
-
-        folded, stored = await patiently(read, self._retry_seconds)
-        emptied = [
-            Known(Incident(row.organization, row.incident_id, row.application_id), frozenset())
-            for row in stored
-            if row.incident_id not in {known.incident.incident_id for known in folded.incidents}
-        ]
-        found = [*folded.incidents, *emptied]
-        before = set(stored)
-        changed = [known.incident for known in found if known.incident not in before]
-        if changed:
-            await self._publish(changed)
-            rows = [(*incident, folded.at) for incident in changed]
+        folded = await patiently(lambda: refold(self._store, applications, ids), self._retry_seconds)
+        if folded.changed:
+            await self._publish(folded.changed)
+            rows = [(*incident, folded.at) for incident in folded.changed]
             token = f"incidents:{uuid4().hex}"
             await insert_patiently(self._store, "incidents", rows, INCIDENTS_ARROW_SCHEMA, token, self._retry_seconds)
-        return found, bool(changed)
+        return folded.found, bool(folded.changed)
 
     async def settle(self, application: Application) -> None:
         """All incidents of an application, until a fold finds nothing new.
@@ -93,16 +78,7 @@ class IncidentWriter:
 
     async def read(self, organizations: Collection[str], folded_since: int) -> list[tuple[Incident, int]]:
         """The rows of organizations that were folded since, each with when."""
-        return await patiently(lambda: self._stored(organizations, folded_since), self._retry_seconds)
-
-    def _stored(
-        self, organizations: Collection[str], folded_since: int = 0, ids: Collection[bytes] | None = None
-    ) -> list[tuple[Incident, int]]:
-        parameters: dict[str, object] = {"organizations": sorted(organizations), "folded_since": folded_since}
-        if ids is not None:
-            parameters["ids"] = [one.hex() for one in ids]
-        found = self._store.query(stored_sql(EVERY if ids is None else SOME), parameters, BULK_LIMITS)
-        return [(Incident(*row), folded_at) for *row, folded_at in found]
+        return await patiently(lambda: stored_incidents(self._store, organizations, folded_since), self._retry_seconds)
 
 
 class LiveIncidents:

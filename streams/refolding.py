@@ -14,7 +14,7 @@ from queries.window_counts import COUNTED, windows_sql
 from streams.chunk import MAX_MONTHS
 from streams.interest import Application
 from streams.rows import TRUST_STEP
-from streams.runs import fold_stored
+from streams.runs import refold
 from streams.span_reader import Place
 
 COPIES_AT_ONCE: Final = 1_000_000
@@ -62,9 +62,9 @@ def touched_applications(store: Store, since: Mapping[Place, int]) -> list[Appli
 
 
 def fold_incidents(store: Store, application: Application, token: str) -> None:
-    """All incidents of an application."""
-    folded = fold_stored(store, [application])
-    rows = [(*known.incident, folded.at) for known in folded.incidents]
+    """All incidents of an application. One that an earlier fold found and nothing makes any more is emptied."""
+    folded = refold(store, [application])
+    rows = [(*incident, folded.at) for incident in folded.changed]
     if rows:
         store.insert_arrow("incidents", batch(rows, INCIDENTS_ARROW_SCHEMA), token)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from queries.incidents import stored_sql
 from queries.runs import EVERY, SOME, begin_sql, changes_sql, run_parameters, runs_sql
 from queries.store import BULK_LIMITS, Store
-from streams.incidents import Change, Run, fold
+from streams.incidents import Change, Incident, Run, fold
 from streams.interest import Application, Known
 
 
@@ -46,6 +47,44 @@ def fold_stored(store: Store, applications: Collection[Application], ids: Collec
             for (application, incident), runs in found.items()
         ],
     )
+
+
+class Refolded(NamedTuple):
+    """Incidents, and what is to be written of them."""
+
+    at: int
+    """As of `Folded`."""
+    found: list[Known]
+    """Those that nothing makes any more are among them, without attempts."""
+    changed: list[Incident]
+    """Of the found, those whose row says something else, or that have none."""
+
+
+def refold(store: Store, applications: Collection[Application], ids: Collection[bytes] | None = None) -> Refolded:
+    """These incidents of the applications, or all that they have, against their rows. Writes nothing."""
+    rows = [row for row, _ in stored_incidents(store, {organization for organization, _ in applications}, ids=ids)]
+    stored = [row for row in rows if (row.organization, row.application_id) in applications]
+    folded = fold_stored(store, applications, ids)
+    made = {known.incident.incident_id for known in folded.incidents}
+    emptied = [
+        Known(Incident(row.organization, row.incident_id, row.application_id), frozenset())
+        for row in stored
+        if row.incident_id not in made
+    ]
+    found = [*folded.incidents, *emptied]
+    before = set(stored)
+    return Refolded(folded.at, found, [known.incident for known in found if known.incident not in before])
+
+
+def stored_incidents(
+    store: Store, organizations: Collection[str], folded_since: int = 0, ids: Collection[bytes] | None = None
+) -> list[tuple[Incident, int]]:
+    """The rows of organizations that were folded since, or of these incidents; each with when."""
+    parameters: dict[str, object] = {"organizations": sorted(organizations), "folded_since": folded_since}
+    if ids is not None:
+        parameters["ids"] = [one.hex() for one in ids]
+    found = store.query(stored_sql(EVERY if ids is None else SOME), parameters, BULK_LIMITS)
+    return [(Incident(*row), folded_at) for *row, folded_at in found]
 
 
 def _read_runs(store: Store, wanted: str, parameters: dict[str, object]) -> Iterator[tuple[Application, bytes, Run]]:

@@ -13,7 +13,7 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.store import Store
 from schemas.envelope import Source, Trust
 from streams.backfill import fold_stored
-from streams.refolding import days_at_once, fold_windows
+from streams.refolding import days_at_once, fold_incidents, fold_windows, touched_applications
 from streams.rows import decode_events
 from streams.windows import Unit, Window
 from tests.records import NOON, ORGANIZATION, STATSIG, Record, event, record_of
@@ -63,6 +63,21 @@ def test_windows_counted_by_the_store_are_those_that_are_folded(store: Store, se
     first = int(NOON.replace(hour=23, minute=59).timestamp())
     units = [Unit(ORGANIZATION, first + 60 * minute) for minute in range(3)]
     assert [Window(*row) for row in store.query(WINDOWS)] == fold_stored(store, units)
+
+
+@pytest.mark.store
+def test_an_incident_that_nothing_makes_any_more_goes_with_the_next_fold(store: Store) -> None:
+    def fold_after(known_ms: int, trust: Trust, **answer: Any) -> int:
+        raw = event(id=f"{7:024x}", **answer)
+        rows = decode_events([record_of(raw, source=Source("test", trust), offset=known_ms)], timedelta(hours=24)).rows
+        store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), f"copy {known_ms}")
+        for application in touched_applications(store, {}):
+            fold_incidents(store, application, f"fold {known_ms}")
+        ((count,),) = store.query("SELECT count() FROM incidents FINAL WHERE attempts > 0")
+        return int(count)
+
+    assert fold_after(0, Trust.WEBHOOK, **REFUSED) == 1
+    assert fold_after(1, Trust.TENANT_API) == 0  # the copy in force knows that it succeeded
 
 
 def test_days_are_folded_as_many_at_once_as_fit() -> None:
