@@ -15,11 +15,19 @@ from queries.migrate import Deployment, migrate, migrations, render
 from queries.store import BULK_LIMITS, Store
 from schemas.errors import Fatal
 
+PLACED: Final = ("events", "events_by_subject", "attempts_by_application", "letter_decisions")
+"""Tables whose rows each are one record of the log: events first, since inserting them fills the others."""
 WRITTEN: Final = ("events", "dead_letters", "letter_decisions", "failure_windows", "incidents")
 """The tables that the sink, the agents and the backfill write. Views fill the rest."""
+FOLDED: Final = ("failure_windows", "incidents")
+"""Of these what agents and the backfill write: from events, not from records."""
 
 _VIEW: Final = re.compile(r"\{\{view (\w+)\}\}\s+TO\s+\{\{local (\w+)\}\}")
 _TABLES: Final = "SELECT name, toString(uuid) FROM system.tables WHERE database = {database:String}"
+_COLUMNS: Final = (
+    "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String}"
+    " AND default_kind NOT IN ('MATERIALIZED', 'ALIAS') ORDER BY position"
+)
 _BY_DAY: Final = (
     "SELECT organization, toDate(occurred_at) AS day, event_type, uniqExact(event_id) FROM events"
     " WHERE toYYYYMM(occurred_at) = {month:UInt32} GROUP BY organization, day, event_type"
@@ -36,10 +44,10 @@ def derived_tables() -> list[str]:
 class Generation:
     """The store, and the database beside it."""
 
-    def __init__(self, store: Store, deployment: Deployment) -> None:
+    def __init__(self, store: Store, deployment: Deployment, name: str = "rebuild") -> None:
         self._store = store
         self._deployment = deployment
-        self.database = f"{store.database}_rebuild"
+        self.database = f"{store.database}_{name}"
 
     def make(self) -> Store:
         """The new generation's database with its tables and views; one that is there is gone on with."""
@@ -64,13 +72,17 @@ class Generation:
 
     def exchange(self, tables: Mapping[str, str]) -> int:
         """Exchange those that are not yet; how many were. Each is atomic; a killed one is gone on with."""
-        present = self._identities(self._store.database)
-        waiting = [name for name, identity in tables.items() if present.get(name) != identity]
+        waiting = self.waiting(tables)
         for name in waiting:
             self._store.command(
                 f"EXCHANGE TABLES `{self._store.database}`.`{name}` AND `{self.database}`.`{name}`{self._on_cluster()}"
             )
         return len(waiting)
+
+    def waiting(self, tables: Mapping[str, str]) -> list[str]:
+        """The names of those that are not exchanged."""
+        present = self._identities(self._store.database)
+        return [name for name, identity in tables.items() if present.get(name) != identity]
 
     def can_finish(self, tables: Mapping[str, str]) -> bool:
         """Whether each of them is where it was, or where it is to go."""
@@ -108,6 +120,43 @@ def differences(old: Store, new: Store) -> list[dict[str, Any]]:
 
 def _by_day(store: Store, month: int) -> dict[tuple[Any, ...], int]:
     return {tuple(row[:3]): row[3] for row in store.query(_BY_DAY, {"month": month}, BULK_LIMITS)}
+
+
+def add_lacking(store: Store, database: str, ends: Mapping[tuple[str, int], tuple[int, int]]) -> None:
+    """Copy from `database`, which was filled from these offsets of the log, what the store's tables have not.
+
+    Of tables whose rows have no place all is copied: what is there twice merges.
+    """
+    where, parameters = _stretches(ends)
+    for table in (*PLACED, *(name for name in derived_tables() if name not in (*PLACED, *FOLDED))):
+        names = ", ".join(_columns(store, table))
+        lacking = (
+            f" WHERE (log_topic, log_partition, log_offset) GLOBAL NOT IN"
+            f" (SELECT log_topic, log_partition, log_offset FROM {table} WHERE {where})"
+        )
+        store.command(
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM `{database}`.`{table}`"
+            f"{lacking if table in PLACED else ''} SETTINGS max_partitions_per_insert_block = 0",
+            parameters if table in PLACED else {},
+        )
+
+
+def _stretches(ends: Mapping[tuple[str, int], tuple[int, int]]) -> tuple[str, dict[str, Any]]:
+    """The condition on rows of these offsets, and its parameters."""
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    for n, ((topic, partition), (begin, end)) in enumerate(ends.items()):
+        conditions.append(
+            f"log_topic = {{t{n}:String}} AND log_partition = {{p{n}:UInt16}}"
+            f" AND log_offset >= {{b{n}:UInt64}} AND log_offset < {{e{n}:UInt64}}"
+        )
+        parameters |= {f"t{n}": topic, f"p{n}": partition, f"b{n}": begin, f"e{n}": end}
+    return f"({' OR '.join(conditions) or '0'})", parameters
+
+
+def _columns(store: Store, table: str) -> list[str]:
+    """Those that a statement may name; made from others are those that it may not."""
+    return [name for (name,) in store.query(_COLUMNS, {"database": store.database, "table": table})]
 
 
 def carry_over(store: Store, database: str, tables: Sequence[str], topic: str, begins: Mapping[int, int]) -> None:

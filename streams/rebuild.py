@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import structlog
 
-from queries.generation import Generation, carry_over, differences
+from queries.generation import Generation, add_lacking, carry_over, differences
 from queries.migrate import Deployment
 from queries.store import Store
 from queries.verification import Reader
@@ -61,6 +61,7 @@ class Rebuild:
         self._connection = connection
         self._store = store
         self._generation = Generation(store, deployment)
+        self._rest = Generation(store, deployment, "settle")
         self._options = options
         self._topics = (*options.topics[:2], options.decisions)
         self._how = Decoding(connection, options.topics[0], options.horizon)
@@ -73,6 +74,9 @@ class Rebuild:
 
     async def run(self, *, accept_loss: bool) -> RebuildState:
         """Rebuild everything, or go on with what was begun. Raises `UserError` rather than lose rows."""
+        finished = await self.finish()
+        if finished is not None:
+            return finished
         found = await self._begun()
         if found is not None and found.unfinished(self._code):
             self.state = found.taken_over(uuid4().hex)
@@ -90,8 +94,12 @@ class Rebuild:
         found = await self._begun()
         if found is None or found.step not in (Step.SWAPPING, Step.SETTLING):
             return None
-        self.state = found.taken_over(uuid4().hex)
-        await self._save()
+        if found.step is Step.SWAPPING:
+            if not await self._swap():
+                return None
+        else:
+            self.state = found.taken_over(uuid4().hex)
+            await self._save()
         return await self._finish()
 
     async def _begun(self) -> RebuildState | None:
@@ -200,22 +208,38 @@ class Rebuild:
 
     # From the barrier on -----------------------------------------------------------------------------
 
+    async def _swap(self) -> bool:
+        """Whether the exchange was to be gone on with: whoever is at it holds the sinks, and is waited for."""
+        async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
+            found = await self._begun()
+            if found is None or found.step is not Step.SWAPPING:
+                return False
+            self.state = found.taken_over(uuid4().hex)
+            await self._save()
+            await self._exchange(held)
+            return True
+
     async def _exchange(self, held: Held) -> None:
-        """Under the hold. Killed in it, the next start goes on here."""
+        """Under the hold. Killed in it, the next start goes on here; so does whoever holds next where it was lost:
+        somebody else may be exchanging then, and what two exchange is as before."""
         for name, identity in self.state.tables.items():
+            if not await held.still():
+                return
             if await asyncio.to_thread(self._generation.exchange, {name: identity}):
                 self._checkpoint("exchanged")
         still = await held.still()
         self._checkpoint("swapped")
+        if await asyncio.to_thread(self._generation.waiting, self.state.tables):
+            return
         if still and held.barrier == self.state.barrier:
             await self._save(step=Step.DROPPING)
         else:
             await self._save(step=Step.SETTLING)
 
     async def _finish(self) -> RebuildState:
-        if self.state.step is Step.SWAPPING:
-            async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
-                await self._exchange(held)
+        while self.state.step is Step.SWAPPING:
+            if not await self._swap():
+                raise UserError("another process has ended this rebuild")
         if self.state.step is Step.SETTLING:
             await self._settle()
             await self._save(step=Step.DROPPING)
@@ -229,14 +253,25 @@ class Rebuild:
 
     async def _settle(self) -> None:
         """Sinks were not held all the time, and may have inserted into either generation: what they stored since the
-        barrier is filled once more. Identity keeps what is there twice from counting twice."""
-        ends = await self._stored()
-        begins = {place: self.state.barrier.get(place, 0) for place in ends}
-        with Replay(self._how, 1) as replay:
-            await replay.each(begins, ends, inserting(self._store, self.state.owner), _nothing)
+        barrier is read once more, and what the tables lack of it is added."""
+        # Flights in the air when the tables were exchanged land before a hold begins; later ones find the new tables.
+        async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
+            ends = dict(held.barrier)
+        begins = {place: min(self.state.barrier.get(place, 0), end) for place, end in ends.items()}
+        await asyncio.to_thread(self._rest.drop)
+        rest = await asyncio.to_thread(self._rest.make)
+        try:
+            with Replay(self._how, 1) as replay:
+                await replay.each(begins, ends, inserting(rest, self.state.owner), _nothing)
+            await self._save()
+            between = {place: (begins[place], end) for place, end in ends.items()}
+            await asyncio.to_thread(add_lacking, self._store, rest.database, between)
+        finally:
+            await asyncio.to_thread(rest.close)
         await self._fold(
             self._store, {place: at for place, at in self.state.barrier.items() if place[0] == self._topics[0]}
         )
+        await asyncio.to_thread(self._rest.drop)
 
     async def _save(self, **changes: Any) -> None:
         """Raises `UserError` when another process has taken over."""
