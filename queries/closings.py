@@ -11,6 +11,7 @@ from queries.account import ABSENT, ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSEN
 from queries.bindings import Bindings
 from queries.exposures import SUBJECTS_AT_ONCE, organizations
 from queries.folding import Row, in_force
+from queries.foreign import own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
 from queries.step import COLUMNS
@@ -178,7 +179,8 @@ def report(
         bindings = read_bindings(store, owner, LATEST)
         for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
             chunk = {"organization": owner, "subjects": subjects[start : start + SUBJECTS_AT_ONCE]}
-            found += _closings(store.query_dicts(_EVENTS, chunk, BULK_LIMITS), bindings, since, until)
+            rows = own_rows(store, owner, store.query_dicts(_EVENTS, chunk, BULK_LIMITS))
+            found += _closings(rows, bindings, since, until)
     return summarise(found, sla, now)
 
 

@@ -9,17 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, NO_BINDINGS, Bindings
 from queries.folding import Row, in_force
+from queries.foreign import OPEN, has_better_ways, own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
-from schemas.times import LATEST, to_microseconds
+from schemas.outcome import Outcome
+from schemas.times import LATEST, TimeQuality, to_microseconds
 
 SLA: Final = timedelta(hours=1)
 """So long after it was meant to be closed nobody need have tried yet."""
@@ -160,12 +161,14 @@ GLOBAL INNER JOIN (
 def suspects_sql(past: bool) -> str:
     """Accounts that may be exposed: (application, subject). Now, or with `past` at a time.
 
-    What was deleted and ever updated is looked at too: an update after the deletion opens it again.
+    What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
+    copy told last that may be somebody else's: those up to the version `doubted`.
     """
     return f"""
 SELECT application_id, subject_id FROM (
     SELECT application_id, subject_id, toUInt8(max(last) % 256) AS code,
-        toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated
+        toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated,
+        toInt64(bitAnd(bitShiftRight(max(last), 8), toUInt256(0xFFFFFFFFFFFFFF))) AS version
     FROM (
         {_THEN if past else _NOW}
         UNION ALL
@@ -173,7 +176,7 @@ SELECT application_id, subject_id FROM (
     )
     GROUP BY application_id, subject_id
 )
-WHERE code IN (4, 6) OR (code = 7 AND updated)
+WHERE code IN (4, 6) OR (code = 7 AND updated) OR version BETWEEN 1 AND {{doubted:Int64}}
     OR (code < 4 AND (
         subject_id GLOBAL IN ({_LEAVERS})
         OR (application_id, subject_id) GLOBAL IN ({_UNBOUND})
@@ -192,18 +195,13 @@ _THEIR_EVENTS: Final = (
     " AND event_type != 'sso_auth' AND (kind = 'other' OR application_id IN {applications:Array(String)})"
 )
 
-# By time and id, which the table is ordered by. XXX: a better copy of another time is not seen here.
-_WHOSE: Final = (
-    f"SELECT event_id, argMax(subject_id, {IN_FORCE}) FROM attempts WHERE {_OWN}"
-    " AND occurred_at IN {times:Array(DateTime64(6, 'UTC'))} AND event_id IN {events:Array(UUID)} GROUP BY event_id"
-)
-
+# Of every sign-in that some copy tells of, all copies about these people: which is in force is told among them.
 _SIGN_INS: Final = (
-    "SELECT subject_id, application_id, occurred_at FROM events_by_subject"
-    f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}} AND event_type = 'sso_auth'"
-    " AND outcome != 'failure' AND time_quality = 'ok' AND application_id != ''"
-    f" AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND occurred_at <= {_AT}"
-    " ORDER BY occurred_at"
+    "SELECT event_id, version, fingerprint, subject_id, event_type, application_id, outcome, time_quality, occurred_at"
+    f" FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}} AND event_id GLOBAL IN ("
+    f"SELECT event_id FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
+    " AND event_type = 'sso_auth' AND application_id != '' AND occurred_at <= "
+    f"{_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC'))"
 )
 
 
@@ -219,12 +217,7 @@ def list_exposures(
         accounts = _suspects(store, owner, bindings, at)
         complete = complete and len(accounts) < MAX_SUSPECTS
         for rows in _events(store, owner, accounts):
-            some = exposures_of(rows, accounts, bindings, time, sla, until=at)
-            foreign = _foreign(store, owner, rows, some)
-            if foreign:
-                rows = [row for row in rows if (row["event_id"], row["subject_id"]) not in foreign]
-                some = exposures_of(rows, accounts, bindings, time, sla, until=at)
-            found += some
+            found += exposures_of(own_rows(store, owner, rows), accounts, bindings, time, sla, until=at)
     used = _used(store, found, time)
     found = [each._replace(used_since=used.get(_key(each))) for each in found]
     found.sort(key=_order)
@@ -250,6 +243,7 @@ def _suspects(store: Store, organization: str, bindings: Bindings, at: datetime 
         "unbound": sorted(unbound),
         "unbound_at": [to_microseconds(unbound[each]) for each in sorted(unbound)],
         "groups": sorted(groups),
+        "doubted": OPEN if has_better_ways(store, organization) else 0,
     }
     return {(row[0], row[1]) for row in store.query(suspects_sql(at is not None), values, BULK_LIMITS)}
 
@@ -282,27 +276,6 @@ def _events(store: Store, organization: str, accounts: set[tuple[str, str]]) -> 
         applications = sorted({application for application, subject in accounts if subject in chunk})
         values = {"organization": organization, "subjects": sorted(chunk), "applications": applications}
         yield store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS)
-
-
-def _foreign(
-    store: Store, organization: str, rows: Sequence[Row], exposures: Sequence[Exposure]
-) -> set[tuple[UUID, str]]:
-    """Attempts that a better copy tells of somebody else, each with the subject it does not belong to."""
-    exposed = {(each.account.application_id, each.subject_id): each.account.last_try for each in exposures}
-    last = {
-        (row["event_id"], row["subject_id"]): row["occurred_at"]
-        for row in rows
-        if row["account_state"] and row["occurred_at"] == exposed.get((row["application_id"], row["subject_id"]))
-    }
-    if not last:
-        return set()
-    values = {
-        "organization": organization,
-        "events": [str(event) for event, _ in last],
-        "times": sorted({f"{at:%Y-%m-%d %H:%M:%S.%f}" for at in last.values()}),
-    }
-    whose = dict(store.query(_WHOSE, values, BULK_LIMITS))
-    return {(event, subject) for event, subject in last if whose.get(event, subject) != subject}
 
 
 def exposures_of(
@@ -354,9 +327,15 @@ def _used(store: Store, exposures: list[Exposure], at: datetime) -> dict[tuple[s
                 "since": to_microseconds(since),
                 "at": to_microseconds(at),
             }
-            for subject, application, occurred in store.query(_SIGN_INS, values, BULK_LIMITS):
-                key = (organization, subject, application)
+            copies = own_rows(store, organization, store.query_dicts(_SIGN_INS, values, BULK_LIMITS))
+            for row in in_force(copies):
+                key, occurred = (organization, row["subject_id"], row["application_id"]), row["occurred_at"]
                 begun = wanted.get(key)
-                if begun is not None and occurred >= begun:
+                if begun is not None and begun <= occurred <= at and _is_use(row):
                     used.setdefault(key, occurred)
     return used
+
+
+def _is_use(row: Row) -> bool:
+    signed_in = row["event_type"] == "sso_auth" and row["outcome"] != Outcome.FAILURE
+    return bool(signed_in and row["time_quality"] == TimeQuality.OK)

@@ -11,6 +11,7 @@ from queries.account import Account
 from queries.bindings import BINDING_COLUMNS, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.folding import Row, in_force, place_of
+from queries.foreign import own_rows
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
 from queries.selection import IN_FORCE
@@ -56,7 +57,7 @@ def batch_sql() -> str:
     """
     person = f"{_OWN} AND subject_id = {{subject:String}} AND {_KNOWN}"
     return (
-        f"SELECT {_LIST} FROM events_by_subject WHERE {person}"
+        f"SELECT subject_id, {_LIST}, {_COPIES} FROM events_by_subject WHERE {person}"
         " AND (event_id, version, fingerprint) GLOBAL IN ("
         "SELECT event_id, tupleElement(best, 1), tupleElement(best, 2) FROM ("
         f"SELECT event_id, max({IN_FORCE}) AS best FROM events_by_subject WHERE {person} GROUP BY event_id))"
@@ -197,7 +198,7 @@ def read_told(store: Store, people: Sequence[Person], until: datetime, known_at:
             for one in people
         ]
     copies: dict[str, list[Row]] = {subject: [] for subject in subjects}
-    for row in rows:
+    for row in own_rows(store, values["organization"], rows, values["known"]):
         copies[row["subject_id"]].append(row)
     told = []
     for subject, own in copies.items():
@@ -218,7 +219,8 @@ def _read_memberships(store: Store, person: Person, until: datetime, known_at: d
         "subject": person.subject_id,
         "known": to_microseconds(known_at),
     }
-    return Memberships(_before(until, store.query_dicts(memberships_sql(), values, BULK_LIMITS)))
+    rows = store.query_dicts(memberships_sql(), values, BULK_LIMITS)
+    return Memberships(_before(until, own_rows(store, person.organization, rows, to_microseconds(known_at))))
 
 
 def _before(until: datetime, rows: list[Row]) -> Iterator[Row]:
@@ -240,7 +242,7 @@ def _batches(store: Store, person: Person, until: datetime, known_at: datetime) 
     }
     while True:
         rows = store.query_dicts(batch_sql(), parameters)
-        yield from rows
+        yield from own_rows(store, person.organization, rows, parameters["known"])
         if len(rows) < BATCH:
             return
         parameters |= {

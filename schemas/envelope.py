@@ -47,6 +47,10 @@ class Trust(IntEnum):
     CONNECTOR = 5
 
 
+TRUST_STEP: Final = 10**16
+"""A copy's version is its trust times this, less something for when it was known: the larger is in force."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where records come from, and whose they are."""

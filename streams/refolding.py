@@ -11,9 +11,9 @@ from typing import Any, Final
 from queries.arrow import INCIDENTS_ARROW_SCHEMA, batch
 from queries.store import BULK_LIMITS, Store
 from queries.window_counts import COUNTED, windows_sql
+from schemas.envelope import TRUST_STEP
 from streams.chunk import MAX_MONTHS
 from streams.interest import Application
-from streams.rows import TRUST_STEP
 from streams.runs import refold
 from streams.span_reader import Place
 

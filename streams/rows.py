@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 from schemas.drift import drift
-from schemas.envelope import Header, Sealed, unseal
+from schemas.envelope import TRUST_STEP, Header, Sealed, unseal
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Event, Kind, parse
 from schemas.facts import Facts, facts
@@ -22,7 +22,6 @@ Row = tuple[object, ...]
 
 MICROSECOND: Final = timedelta(microseconds=1)
 _SHORTEST_MONTH: Final = 28 * 24 * 60 * 60 * 1_000_000
-TRUST_STEP: Final = 10**16
 """Larger than any time in microseconds: trust decides which copy is in force, then the earlier one."""
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from schemas.envelope import TRUST_STEP
 from schemas.facts import Facts
 from schemas.outcome import Outcome
 from streams.chunk import cut_at_months
-from streams.rows import TRUST_STEP
 
 MINUTE_US: Final = 60_000_000
 NOBODY: Final = bytes(16)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.envelope import TRUST_STEP
 from streams.minute import Minute
-from streams.rows import TRUST_STEP
 from streams.windows import Copy, Unit, Window, fold, in_inserts, unit_of
 
 UNIT = Unit("acme", 1_773_921_600)

@@ -1,0 +1,70 @@
+"""Copies of events that a better copy tells of somebody else. Whoever reads events by whom they are about meets them.
+
+Only what came by ways that are open to many is looked up: among copies that the vendor's own ways brought, and in
+organizations that have no other, the copy of whoever is asked about counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from queries.folding import Row
+from queries.selection import IN_FORCE
+from queries.store import BULK_LIMITS, Store
+from schemas.envelope import TRUST_STEP, Trust
+from schemas.times import LATEST, to_microseconds
+
+AT_ONCE: Final = 1000
+OPEN: Final = Trust.WEBHOOK * TRUST_STEP
+"""Versions up to here are of copies that came by ways which are open to many."""
+
+_OWN: Final = "organization = {organization:String}"
+BETTER_SQL: Final = f"SELECT 1 FROM events WHERE {_OWN} AND trust > {int(Trust.WEBHOOK)} LIMIT 1"
+WHOSE_SQL: Final = (
+    f"SELECT DISTINCT event_id, subject_id FROM events WHERE {_OWN} AND event_id IN {{events:Array(UUID)}}"
+    " LIMIT {limit:UInt32}"
+)
+OWNERS_SQL: Final = (
+    f"SELECT event_id, argMax(subject_id, {IN_FORCE}) FROM events_by_subject WHERE {_OWN}"
+    " AND subject_id IN {subjects:Array(String)} AND event_id IN {events:Array(UUID)}"
+    " AND known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC') GROUP BY event_id LIMIT {limit:UInt32}"
+)
+
+
+def has_better_ways(store: Store, organization: str) -> bool:
+    """Whether any of its events came by a way that is not open to many."""
+    return bool(store.query(BETTER_SQL, {"organization": organization}))
+
+
+def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = to_microseconds(LATEST)) -> list[Row]:
+    """The rows without those whose event is somebody else's, by what was known at a time (microseconds since 1970).
+
+    Rows of one organization and of any subjects, every copy of theirs; each has its event_id, subject_id and version.
+    """
+    vouched = {(row["event_id"], row["subject_id"]) for row in rows if row["version"] > OPEN}
+    doubtful = {(row["event_id"], row["subject_id"]) for row in rows} - vouched
+    if not doubtful or not has_better_ways(store, organization):
+        return list(rows)
+    owners = dict(_owners(store, organization, sorted({event for event, _ in doubtful}), known))
+    return [row for row in rows if owners.get(row["event_id"], row["subject_id"]) == row["subject_id"]]
+
+
+def _owners(store: Store, organization: str, events: Sequence[UUID], known: int) -> Iterator[tuple[UUID, str]]:
+    """Whom each event is about, of those that copies tell of several."""
+    for start in range(0, len(events), AT_ONCE):
+        values: dict[str, Any] = {
+            "organization": organization,
+            "events": [str(event) for event in events[start : start + AT_ONCE]],
+            "known": known,
+            "limit": BULK_LIMITS.rows,
+        }
+        told: dict[UUID, set[str]] = {}
+        for event, subject in store.query(WHOSE_SQL, values, BULK_LIMITS):
+            told.setdefault(event, set()).add(subject)
+        several = {event: subjects for event, subjects in told.items() if len(subjects) > 1}
+        if several:
+            values["events"] = sorted(str(event) for event in several)
+            values["subjects"] = sorted(set().union(*several.values()))
+            yield from store.query(OWNERS_SQL, values, BULK_LIMITS)
