@@ -40,6 +40,7 @@ class AccountTruth:
         logged as failed yet took effect).
     tries: the attempts to deactivate or delete it, of whatever answer.
     uses: the sign-ins.
+    pushed_at: when the last creation or update was accepted; made_at: when the last creation was.
     """
 
     application: str
@@ -50,6 +51,8 @@ class AccountTruth:
     actual: list[Change] = field(default_factory=list)
     tries: list[Try] = field(default_factory=list)
     uses: list[int] = field(default_factory=list)
+    pushed_at: int | None = None
+    made_at: int | None = None
 
     def state(self, view: str, at: int) -> str:
         """The state at that instant; `view` is intended, confirmed or actual."""

@@ -27,3 +27,20 @@ class Unmapped(NamedTuple):
     event_id: str | None
     attribute: str
     subjects: frozenset[str]
+
+
+class Remapped(NamedTuple):
+    """A change of an application's mappings that gives people an attribute: nobody is pushed for it."""
+
+    application_id: str
+    at: int
+    event_id: str | None
+
+
+class HeldGroup(NamedTuple):
+    """A group that a provider really has, and the attempt that made it there."""
+
+    subject_id: str
+    name: str
+    at: int
+    event_id: str | None

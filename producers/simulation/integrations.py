@@ -24,6 +24,7 @@ from producers.simulation.model import (
     Account,
     Admin,
     Application,
+    Group,
     account_of,
 )
 from producers.simulation.people import People, association
@@ -131,8 +132,11 @@ class Integrations:
     def reconfigure(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         """Change the attribute mappings; nothing is pushed before a group is touched."""
         changes = [{"field": "attributes", "from": ["userName", "emails"], "to": ["userName", "emails", "title"]}]
+        app.unmapped.discard("title")
         reply = Reply(200, "Application successfully updated", success=True)
-        return self.world.journal.integration(at, RECONFIGURE, app, actor, reply, "", changes)
+        event = self.world.journal.integration(at, RECONFIGURE, app, actor, reply, "", changes)
+        self.world.truth.remap(app.id, at, event.event_id)
+        return event
 
     def unmap(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         """Take the title out of the attribute mappings: what the provider has of it stays there."""
@@ -149,6 +153,30 @@ class Integrations:
         app.paused_until = at + 31 * MINUTE
         self.world.agenda.add(at + 30 * MINUTE, self.activate, app, actor)
         return self._deactivate(at, app, actor)
+
+    def make_groups_again(self, at: int, app: Application, actor: Admin, event_id: str | None) -> None:
+        """An integration that was set up anew knows nothing of the groups that it made: the provider has them twice."""
+        for group_index in sorted(app.groups):
+            account = account_of(self.world.roster.groups[group_index], app)
+            self.pushes.send(at + group_index * SECOND, account, GROUP_CREATE, actor, event_id)
+
+    def add_group(self, at: int, app: Application, group: Group, actor: Admin) -> SimulatedEvent:
+        """Bind one more group, of which nobody is a member."""
+        event = self.world.journal.directory(
+            at, "association_change", actor, association=association("add", group, app.id, "APPLICATION", app.name)
+        )
+        self.world.truth.intend(account_of(group, app), ACTIVE, at, event.event_id)
+        self.pushes.send(at + SECOND, account_of(group, app), GROUP_CREATE, actor, event.event_id)
+        return event
+
+    def take_group(self, at: int, app: Application, group: Group, actor: Admin) -> SimulatedEvent:
+        """Unbind it again: the provider is to delete it."""
+        event = self.world.journal.directory(
+            at, "association_change", actor, association=association("remove", group, app.id, "APPLICATION", app.name)
+        )
+        self.world.truth.intend(account_of(group, app), DELETED, at, event.event_id)
+        self.pushes.send(at + SECOND, account_of(group, app), GROUP_DELETE, actor, event.event_id)
+        return event
 
     def _deactivate(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         self.world.truth.integrate(app.id, at, active=False)

@@ -12,6 +12,7 @@ from producers.simulation.model import (
     DELETE,
     DEPROVISION,
     GROUP_CREATE,
+    GROUP_DELETE,
     GROUP_UPDATE,
     LOOKUP,
     MEANT,
@@ -141,6 +142,12 @@ class Pushes:
                 episode.events.append(event_id)
             if episode.trouble == "duplicates":  # somebody had made the account by hand before
                 truth.happen(account, ACTIVE, episode.started, None)
+        if outcome == "success" and operation in (CREATE, UPDATE):
+            truth.pushed(account, at, made=operation == CREATE)
+        if reply.applied and operation == GROUP_CREATE:
+            truth.hold_group(account, at, event_id)
+        elif reply.applied and operation == GROUP_DELETE:
+            truth.drop_group(account)
         meant = ACTIVE if attribute == "active" else MEANT.get(operation, "")
         if not meant:
             return

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from producers.simulation.account_truth import AccountTruth, Change, Try
-from producers.simulation.at_once import MassChange, Unmapped
+from producers.simulation.at_once import HeldGroup, MassChange, Remapped, Unmapped
 from producers.simulation.model import ABSENT, ACTIVE, CLOSED, Account, Person
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +76,8 @@ class Truth:
     superseded: failed attempts that were to be tried again and were not, by id, with the event that overtook them.
     integrations: when they were activated and deactivated: (application id, at, whether it is active).
     mass_changes: what giving up an application takes away, in order.
-    unmapped: the attributes whose mappings went away, in order.
+    unmapped: the attributes whose mappings went away, in order; remapped: what gave people another one.
+    groups: what each application really has, by its id, in the order in which they were made.
     """
 
     recording: bool = True
@@ -86,6 +87,8 @@ class Truth:
     integrations: list[tuple[str, int, bool]] = field(default_factory=list)
     mass_changes: list[MassChange] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
+    remapped: list[Remapped] = field(default_factory=list)
+    groups: dict[str, list[HeldGroup]] = field(default_factory=dict)
     episodes: list[Episode] = field(default_factory=list)
     leavers: dict[str, Leaver] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -142,6 +145,29 @@ class Truth:
     ) -> None:
         if self.recording:
             self.unmapped.append(Unmapped(application_id, at, event_id, attribute, frozenset(subjects)))
+
+    def remap(self, application_id: str, at: int, event_id: str | None) -> None:
+        if self.recording:
+            self.remapped.append(Remapped(application_id, at, event_id))
+
+    def pushed(self, account: Account, at: int, *, made: bool) -> None:
+        if self.recording:
+            found = self._of(account)
+            found.pushed_at, found.made_at = at, at if made else found.made_at
+
+    def hold_group(self, account: Account, at: int, event_id: str | None) -> None:
+        """The provider makes one, and never asks whether it has one of that name."""
+        if self.recording:
+            held = self.groups.setdefault(account.app.id, [])
+            held.append(HeldGroup(account.subject.id, account.subject.name, at, event_id))
+
+    def drop_group(self, account: Account) -> None:
+        """The one that was made last goes."""
+        held = self.groups.get(account.app.id, [])
+        for place in range(len(held) - 1, -1, -1):
+            if held[place].subject_id == account.subject.id:
+                del held[place]
+                return
 
     def confirm(self, account: Account, state: str, at: int, event_id: str | None) -> None:
         if account.confirmed != state or state == ABSENT:

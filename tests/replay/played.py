@@ -41,6 +41,8 @@ class Played:
     """The vendor's own ids."""
     changes: dict[UUID, list[Change]]
     """What changes of integrations' settings tell."""
+    raws: list[bytes]
+    """As they were logged."""
 
     def by_subject(self) -> dict[str, list[Row]]:
         found: defaultdict[str, list[Row]] = defaultdict(list)
@@ -98,13 +100,14 @@ def troubled(seed: int, people: int, days: float) -> Organisation:
 
 def play_out(organisation: Organisation) -> Played:
     """Plays this one to the end."""
-    rows, ids = [], {}
+    rows, ids, raws = [], {}, []
     changes: dict[UUID, list[Change]] = {}
     for simulated in organisation:
         event = parse(simulated.raw)
         moment = believed(parse_timestamp(event.timestamp), _KNOWN)
         own = event_id(str(event.organization), event.id, simulated.raw)
         ids[own] = str(event.id)
+        raws.append(simulated.raw)
         if event.canonical == "idm_integration_update":
             changes[own] = list(event.changes or ())
         rows.append(
@@ -118,4 +121,4 @@ def play_out(organisation: Organisation) -> Played:
                 "fingerprint": b"",
             }
         )
-    return Played(organisation.truth, rows, ids, changes)
+    return Played(organisation.truth, rows, ids, changes, raws)

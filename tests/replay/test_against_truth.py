@@ -219,7 +219,9 @@ def test_what_had_occurred_by_a_time_tells_how_it_was_then_but_for_whom_a_rollou
     bindings = [row for row in found.rows if row["action"] == "add" and row["application_id"]]
     rollouts = [row["occurred_at"] + timedelta(seconds=dice.randrange(30)) for row in bindings[:6]]
     for at in [*(first + (last - first) * dice.random() for _ in range(6)), *rollouts]:
-        then = Played(found.truth, [row for row in found.rows if row["occurred_at"] <= at], found.ids, {}).accounts()
+        then = Played(
+            found.truth, [row for row in found.rows if row["occurred_at"] <= at], found.ids, {}, []
+        ).accounts()
         for key in accounts:
             state, truth = told(then, key, "intended", at), true_state(found.truth, key, "intended", at)
             compared += state == truth

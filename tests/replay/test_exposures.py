@@ -7,21 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
-import orjson
 import pytest
 
 from producers.simulation import Organisation, Truth
 from queries.account import ABSENT, ACTIVE, UNKNOWN
 from queries.closings import report
 from queries.exposures import SLA, Exposure, list_exposures
-from queries.migrate import Deployment, migrate
 from queries.people import Person
 from queries.state import Asked, read_state
-from queries.store import Store
 from tests.queries.support import Trail
 from tests.replay import exposed
+from tests.replay.filling import filled_store
 from tests.replay.played import Key, troubled
 from tests.replay.stood import true_state
 
@@ -70,20 +67,8 @@ def told(exposure: Exposure) -> exposed.Exposed:
 def filled(engine: Path, request: pytest.FixtureRequest) -> Iterator[Filled]:
     seed, people, days, story, instants = request.param
     simulated = Organisation(seed, people, 6, days, oddities=0.0) if story else troubled(seed, people, days)
-    raws = [orjson.loads(event.raw) for event in simulated]
-    store = Store.open(f"chdb://{engine}", database=f"t{uuid4().hex[:12]}")
-    migrate(store, Deployment("embedded", synced=False))
-    trail = Trail(store, uuid4().hex[:24])
-    random.Random(seed).shuffle(raws)
-    known = datetime.fromisoformat(max(raw["timestamp"] for raw in raws))
-    records = [trail.log(raw, known_at=known) for raw in raws]
-    for start in range(0, len(records), 2000):
-        trail.insert(*records[start : start + 2000])
-    trail.insert(*records[:500])
-    first = datetime.fromisoformat(min(raw["timestamp"] for raw in raws))
-    yield Filled(trail, simulated.truth, first, known, instants)
-    store.command(f"DROP DATABASE `{store.database}` SYNC")
-    store.close()
+    with filled_store(engine, [event.raw for event in simulated], seed) as (trail, first, last):
+        yield Filled(trail, simulated.truth, first, last, instants)
 
 
 def test_who_is_exposed_now_is_the_truth_to_the_second_with_the_reason_the_tries_and_the_first_use(

@@ -1,38 +1,46 @@
-"""Mass changes against the simulator's truth: those that were seeded are found, whole, and no other is."""
+"""Findings against the simulator's truth: those that were seeded are found, whole, and no other is."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
 
 from producers.simulation import Organisation
-from producers.simulation.at_once import MassChange, Unmapped
-from producers.simulation.model import DAY
+from producers.simulation.at_once import MassChange, Remapped, Unmapped
+from producers.simulation.model import DAY, HOUR
 from producers.simulation.truth import instant
 from producers.simulation.world import Pace
 from queries.bindings import is_membership
-from queries.finding import App, Finding
+from queries.finding import MASS, App, Finding, Kind
 from queries.finding_rows import bindings_of
+from queries.findings import Asked, list_findings
 from queries.folding import Row
 from queries.mappings import orphaned_values, remaps_of, stale_people
 from queries.mass_changes import LITTLE, History, bound_at, kind_of, mass_changes, set_off
+from queries.store import BULK_LIMITS
 from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
+from tests.replay.filling import filled_store
 from tests.replay.played import Played, play_out
 
 END = 1 << 62
 QUIET = Pace(edits=0.02, sign_ins=0.01, joins=0.02, leaves=0.02, transfers=0.02, touches=0.2, admin_acts=1)
 """An ordinary month in which more people than usual come, move and go, and little else happens."""
 
+KINDS = {"mass_deactivations": "deactivations", "mass_deletions": "deletions"}
+
 
 @cache
 def played(seed: int) -> Played:
-    """Two of the applications are given up after three weeks; a mapping is added in two others and
-    one removed in a third."""
+    """Two of the applications are given up after three weeks; a mapping is added in two others and one removed in a
+    third. One is set up anew and makes its groups again; to others groups come of a name that is there already, and
+    from one of them the group goes again."""
     organisation = Organisation(seed, 40, 6, 30, story=False, oddities=0.0, pace=QUIET)
     world = organisation.world
     for app in world.roster.applications[:2]:
@@ -42,6 +50,14 @@ def played(seed: int) -> Played:
     for app in world.roster.applications[2:4]:
         world.agenda.add(world.start + 28 * DAY, organisation.integrations.reconfigure, app, admin)
     world.agenda.add(world.start + 20 * DAY, organisation.integrations.unmap, world.roster.applications[4], admin)
+    again, doubled, tidied = world.roster.applications[5], world.roster.applications[3], world.roster.applications[2]
+    world.agenda.add(world.start + 12 * DAY, organisation.integrations.renew, again, admin)
+    world.agenda.add(world.start + 12 * DAY + HOUR, organisation.integrations.make_groups_again, again, admin, None)
+    for app in (doubled, tidied):
+        group = world.roster.found(world.roster.groups[min(app.groups)].name.upper())
+        world.agenda.add(world.start + 14 * DAY, organisation.integrations.add_group, app, group, admin)
+        if app is tidied:
+            world.agenda.add(world.start + 16 * DAY, organisation.integrations.take_group, app, group, admin)
     return play_out(organisation)
 
 
@@ -78,8 +94,7 @@ def findings_of(played: Played) -> list[Finding]:
 def test_every_application_that_is_given_up_is_found_and_nothing_else_of_the_month(seed: int) -> None:
     month = played(seed)
     found = findings_of(month)
-    kinds = {"mass_deactivations": "deactivations", "mass_deletions": "deletions"}
-    told = {(kinds[one.kind.value], one.app.application_id): one for one in found}
+    told = {(KINDS[one.kind.value], one.app.application_id): one for one in found}
     seeded = {(one.kind, one.application_id): one for one in month.truth.mass_changes}
     assert len(found) == len(told) == 4
     assert told.keys() == seeded.keys()
@@ -99,35 +114,97 @@ def _same(found: Finding, truth: MassChange, acts: set[str], ids: dict[UUID, str
     assert told or not truth.acts
 
 
+class FinePrint(NamedTuple):
+    """A finding that is no mass change, as the truth tells it."""
+
+    kind: Kind
+    application_id: str
+    since: datetime
+    subjects: frozenset[str]
+    act: str | None
+    """The vendor's id of the event that set it off."""
+
+
+def fine_print(month: Played) -> set[FinePrint]:
+    """What is left behind, stale or there twice at the end, told from the truth alone."""
+    truth = month.truth
+    found = set()
+    for gone in truth.unmapped:
+        if not any(one.at > gone.at and one.application_id == gone.application_id for one in truth.remapped):
+            left = frozenset(subject for subject in gone.subjects if _kept(month, gone, subject))
+            found.add(FinePrint(Kind.ORPHANED_VALUES, gone.application_id, instant(gone.at), left, gone.event_id))
+    stale: defaultdict[Remapped, set[str]] = defaultdict(set)
+    for (application, subject), account in truth.accounts.items():
+        if account.subject_type != "user" or account.pushed_at is None or account.state("confirmed", END) != "active":
+            continue
+        missed = [one for one in truth.remapped if one.application_id == application and one.at > account.pushed_at]
+        if missed:
+            stale[missed[0]].add(subject)
+    for one, people in stale.items():
+        found.add(FinePrint(Kind.STALE_PEOPLE, one.application_id, instant(one.at), frozenset(people), one.event_id))
+    for application, held in truth.groups.items():
+        for place, group in enumerate(held):
+            before = next((one for one in held[:place] if one.name.lower() == group.name.lower()), None)
+            if before is not None:
+                both = frozenset((before.subject_id, group.subject_id))
+                found.add(FinePrint(Kind.TWICE_GROUPS, application, instant(group.at), both, None))
+    return found
+
+
+def as_told(found: Finding, ids: dict[UUID, str]) -> FinePrint:
+    act = found.act and found.act.because.event_id
+    return FinePrint(
+        found.kind, found.app.application_id, found.since, frozenset(found.subjects), ids[act] if act else None
+    )
+
+
 @pytest.mark.parametrize("seed", [3, 11, 42])
-def test_values_left_behind_are_found_and_no_group_is_there_twice(seed: int) -> None:
+def test_what_is_left_behind_stale_or_there_twice_is_found_and_nothing_else(seed: int) -> None:
     month = played(seed)
-    stale = 0
-    left: dict[str, set[str]] = {}
+    found: list[Finding] = []
     for app in {row["application_id"] for row in month.rows} - {""}:
         rows = [row for row in month.rows if row["application_id"] == app]
         own = App("", app, "")
-        assert sum(row["event_type"] == "group_create_provision" for row in rows) >= 2
-        assert twice_groups(own, rows) == []
-        remaps = list(
-            remaps_of((row, month.changes[row["event_id"]]) for row in rows if row["event_id"] in month.changes)
+        changes = ((row, month.changes[row["event_id"]]) for row in rows if row["event_id"] in month.changes)
+        remaps = list(remaps_of(changes))
+        found += [*twice_groups(own, rows), *orphaned_values(own, remaps, rows), *stale_people(own, remaps, rows)]
+    expected = fine_print(month)
+    assert {as_told(one, month.ids) for one in found} == expected
+    assert len(found) == len(expected)
+    kinds = Counter(one.kind for one in expected)
+    assert kinds[Kind.ORPHANED_VALUES] == 1
+    assert kinds[Kind.STALE_PEOPLE] >= 2
+    assert kinds[Kind.TWICE_GROUPS] == 2
+    assert min(len(one.subjects) for one in expected if one.kind == Kind.ORPHANED_VALUES) > 5
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    "seed", [3, pytest.param(11, marks=pytest.mark.soak), pytest.param(42, marks=pytest.mark.soak)]
+)
+def test_the_findings_of_a_store_are_the_truth(engine: Path, seed: int) -> None:
+    month = played(seed)
+    with filled_store(engine, month.raws, seed) as (trail, first, last):
+        events = trail.store.query(
+            "SELECT event_id, JSONExtractString(raw, 'id') FROM events WHERE organization = {own:String}",
+            {"own": trail.organization},
+            BULK_LIMITS,
         )
-        for found in orphaned_values(own, remaps, rows):
-            assert app not in left, "told once"
-            left[app] = set(found.subjects)
-        for found in stale_people(own, remaps, rows):
-            stale += len(found.subjects)
-            for subject in found.subjects:
-                assert month.truth.accounts[app, subject].state("confirmed", END) == "active"
-    assert stale
-    (unmapped,) = month.truth.unmapped
-    expected = {subject for subject in unmapped.subjects if _kept(month, unmapped, subject)}
-    assert len(expected) > 10
-    assert left == {unmapped.application_id: expected}
+        found = list_findings(trail.store, Asked(trail.organization, first, last + timedelta(days=1)))
+    ids = {event_id: str(own) for event_id, own in events}
+    assert {as_told(one, ids) for one in found if one.kind not in MASS} == fine_print(month)
+    acts = {event for one in month.truth.mass_changes for event in one.acts}
+    mass = {(KINDS[one.kind.value], one.app.application_id): one for one in found if one.kind in MASS}
+    seeded = {(one.kind, one.application_id): one for one in month.truth.mass_changes}
+    assert mass.keys() == seeded.keys()
+    assert len(found) == len(mass) + len(fine_print(month))
+    for key, truth in seeded.items():
+        _same(mass[key], truth, acts, ids)
 
 
 def _kept(month: Played, unmapped: Unmapped, subject: str) -> bool:
-    """Whether the account was there ever since, and is open at the end."""
+    """Whether the account was there ever since, was not made anew without the value, and is open at the end."""
     account = month.truth.accounts[unmapped.application_id, subject]
     since = [change.state for change in account.confirmed if change.at > unmapped.at]
-    return not {"deleted", "absent"}.intersection(since) and account.state("confirmed", END) == "active"
+    there = not {"deleted", "absent"}.intersection(since) and (account.made_at or 0) < unmapped.at
+    return there and account.state("confirmed", END) == "active"
