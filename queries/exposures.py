@@ -8,25 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, NO_BINDINGS, Bindings
+from queries.bindings import NO_BINDINGS, Bindings
 from queries.folding import Row, in_force
-from queries.foreign import OPEN, has_better_ways, own_rows
+from queries.foreign import own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
-from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
+from queries.suspects import MAX_SUSPECTS, read_suspects
 from schemas.outcome import Outcome
 from schemas.times import LATEST, TimeQuality, to_microseconds
 
 SLA: Final = timedelta(hours=1)
 """So long after it was meant to be closed nobody need have tried yet."""
 SUBJECTS_AT_ONCE: Final = 200
-MAX_SUSPECTS: Final = 50_000
-"""Of one organization; where there are so many the answer is not complete."""
 
 FAILING: Final = "failing"
 NEVER_ATTEMPTED: Final = "never_attempted"
@@ -109,85 +107,6 @@ def _order(exposure: Exposure) -> tuple[str, str, str]:
 
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
-_KEY: Final = "(at, toString(event_id))"
-
-# Of an account the last attempt that says what it is to be, as one number: see migration 19. A copy that is not in
-# force counts only where it tells of another time than the one in force.
-_NOW: Final = f"SELECT application_id, subject_id, last FROM account_marks WHERE {_OWN}"
-_THEN: Final = f"""
-SELECT application_id, subject_id,
-    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
-        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
-        + toUInt256(version) * 256
-        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success') AS last
-FROM attempts
-WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
-    AND occurred_at <= {_AT}
-"""
-
-_ACTS: Final = f"""
-    SELECT event_id, tupleElement(copy, 1) AS subject_id, tupleElement(copy, 2) AS act, tupleElement(copy, 3) AS at,
-        tupleElement(copy, 4) AS application_id
-    FROM (
-        SELECT event_id, argMax(tuple(subject_id, act, occurred_at, application_id), {IN_FORCE}) AS copy
-        FROM directory_acts
-        WHERE {_OWN} AND time_quality = 'ok' AND occurred_at <= {_AT}
-        GROUP BY event_id
-    )
-"""
-_LEAVERS: Final = (
-    f"SELECT subject_id FROM ({_ACTS}) WHERE application_id = ''"
-    f" GROUP BY subject_id HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted')"
-)
-_UNBOUND: Final = (
-    f"SELECT application_id, subject_id FROM ({_ACTS}) WHERE application_id != ''"
-    f" GROUP BY application_id, subject_id HAVING argMax(act, {_KEY}) = 'unbound'"
-)
-_REMOVED: Final = f"""
-SELECT bound.application_id, gone.subject_id FROM (
-    SELECT group_id, subject_id FROM associations
-    WHERE {_OWN} AND application_id = '' AND group_id IN {{groups:Array(String)}} AND time_quality = 'ok'
-        AND outcome != 'failure' AND occurred_at <= {_AT}
-    GROUP BY group_id, subject_id
-    HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove'
-) AS gone
-GLOBAL INNER JOIN (
-    SELECT DISTINCT application_id, group_id FROM associations
-    WHERE {_OWN} AND application_id != '' AND group_id != ''
-) AS bound ON bound.group_id = gone.group_id
-"""
-
-
-def suspects_sql(past: bool) -> str:
-    """Accounts that may be exposed: (application, subject). Now, or with `past` at a time.
-
-    What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
-    copy told last that may be somebody else's: those up to the version `doubted`.
-    """
-    return f"""
-SELECT application_id, subject_id FROM (
-    SELECT application_id, subject_id, toUInt8(max(last) % 256) AS code,
-        toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated,
-        toInt64(bitAnd(bitShiftRight(max(last), 8), toUInt256(0xFFFFFFFFFFFFFF))) AS version
-    FROM (
-        {_THEN if past else _NOW}
-        UNION ALL
-        SELECT application_id, subject_id, toUInt256(0) AS last FROM account_updates WHERE {_OWN} AND first_at <= {_AT}
-    )
-    GROUP BY application_id, subject_id
-)
-WHERE code IN (4, 6) OR (code = 7 AND updated) OR version BETWEEN 1 AND {{doubted:Int64}}
-    OR (code < 4 AND (
-        subject_id GLOBAL IN ({_LEAVERS})
-        OR (application_id, subject_id) GLOBAL IN ({_UNBOUND})
-        OR (application_id, subject_id) GLOBAL IN ({_REMOVED})
-        OR application_id IN {{deleted:Array(String)}}
-        OR (has({{unbound:Array(String)}}, application_id) AND attempted
-            <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
-ORDER BY application_id, subject_id
-LIMIT {MAX_SUSPECTS}
-"""
-
 
 _THEIR_EVENTS: Final = (
     f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
@@ -214,7 +133,7 @@ def list_exposures(
     complete = True
     for owner in organizations(store, organization):
         bindings = read_bindings(store, owner, LATEST if at is None else at + _TICK)
-        accounts = _suspects(store, owner, bindings, at)
+        accounts = read_suspects(store, owner, bindings, at)
         complete = complete and len(accounts) < MAX_SUSPECTS
         for rows in _events(store, owner, accounts):
             found += exposures_of(own_rows(store, owner, rows), accounts, bindings, time, sla, until=at)
@@ -232,41 +151,6 @@ def organizations(store: Store, organization: str | None) -> list[str]:
     if organization is not None:
         return [organization]
     return [own for (own,) in store.query("SELECT DISTINCT organization FROM integrations ORDER BY organization")]
-
-
-def _suspects(store: Store, organization: str, bindings: Bindings, at: datetime | None) -> set[tuple[str, str]]:
-    deleted, unbound, groups = _ended(bindings)
-    values: dict[str, Any] = {
-        "organization": organization,
-        "at": to_microseconds(LATEST if at is None else at),
-        "deleted": sorted(deleted),
-        "unbound": sorted(unbound),
-        "unbound_at": [to_microseconds(unbound[each]) for each in sorted(unbound)],
-        "groups": sorted(groups),
-        "doubted": OPEN if has_better_ways(store, organization) else 0,
-    }
-    return {(row[0], row[1]) for row in store.query(suspects_sql(at is not None), values, BULK_LIMITS)}
-
-
-def _ended(bindings: Bindings) -> tuple[set[str], dict[str, datetime], set[str]]:
-    """Applications whose integration is deleted; when each was last unbound from a group; groups ever bound."""
-    deleted: set[str] = set()
-    unbound: dict[str, datetime] = {}
-    bound: dict[str, set[str]] = {}
-    for row in bindings.agenda:
-        application, event_type = row["application_id"], row["event_type"]
-        if event_type == DEACTIVATED:
-            deleted.add(application)
-        elif event_type == ACTIVATED:
-            deleted.discard(application)
-        elif event_type == GROUP_DELETED:
-            for each in bound.get(row["subject_id"], ()):
-                unbound[each] = row["occurred_at"]
-        elif application and row["group_id"]:
-            bound.setdefault(row["group_id"], set()).add(application)
-            if row["action"] != "add":
-                unbound[application] = row["occurred_at"]
-    return deleted, unbound, set(bound)
 
 
 def _events(store: Store, organization: str, accounts: set[tuple[str, str]]) -> Iterable[list[Row]]:

@@ -178,6 +178,16 @@ class Integrations:
         self.pushes.send(at + SECOND, account_of(group, app), GROUP_DELETE, actor, event.event_id)
         return event
 
+    def unbind(self, at: int, app: Application, group_index: int, actor: Admin) -> SimulatedEvent:
+        """Take one of its groups from an application: who is in none of the others loses access."""
+        app.groups -= {group_index}
+        event = self.take_group(at, app, self.world.roster.groups[group_index], actor)
+        for place, person in enumerate(self.world.roster.people):
+            account = person.accounts.get(app.index)
+            if account is not None and account.intended == ACTIVE and app.groups.isdisjoint(person.groups):
+                self.people.revoke(at, account, actor, event.event_id, at + SECOND + place * 250 * MILLISECOND)
+        return event
+
     def _deactivate(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
         self.world.truth.integrate(app.id, at, active=False)
         reply = Reply(200, "Application successfully deactivated", success=True)

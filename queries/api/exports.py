@@ -23,9 +23,10 @@ from queries.events import list_events
 from queries.exports.archive import archive
 from queries.exports.form import Format
 from queries.exports.formats import Row, columns_of, encode
-from queries.exposures import MAX_SUSPECTS, list_exposures
+from queries.exposures import list_exposures
 from queries.findings import list_findings
 from queries.incidents import list_incidents
+from queries.suspects import MAX_SUSPECTS
 from schemas.errors import BadUsage
 
 router = APIRouter(prefix="/api/v1/exports", tags=["exports"])

@@ -12,7 +12,6 @@ from queries.closings import closers_sql
 from queries.counts import Dimension, counts_sql
 from queries.drift import drift_sql, samples_sql
 from queries.events import one_sql, places_sql, rows_sql
-from queries.exposures import suspects_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import batch_sql, bindings_sql, history_sql, memberships_sql
 from queries.incident_details import hours_sql, subjects_sql, texts_sql
@@ -21,6 +20,7 @@ from queries.incidents import one_sql as incident_sql
 from queries.selection import Selection
 from queries.state import later_sql
 from queries.statistics import statistics_sql
+from queries.suspects import suspects_sql
 from tests.records import NOON
 
 VALUE = "va'lue"

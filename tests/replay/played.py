@@ -87,7 +87,7 @@ def play(seed: int, *, people: int = 41, days: float = 30, story: bool = True, o
 
 def troubled(seed: int, people: int, days: float) -> Organisation:
     """One application is given up while its credentials do not work, of another one only the integration is deleted; in
-    a third one accounts are deleted by hand."""
+    a third one accounts are deleted by hand; one loses one of the groups that are bound to it."""
     organisation = Organisation(seed, people, 6, days, story=False, oddities=0.0, pace=LEAVING)
     world, integrations = organisation.world, organisation.integrations
     given_up, emptied, dropped = world.roster.applications[:3]
@@ -95,6 +95,9 @@ def troubled(seed: int, people: int, days: float) -> Organisation:
     world.agenda.add(world.end - 4 * DAY, integrations.begin, given_up, "token_expired", None)
     world.agenda.add(world.end - 3 * DAY, integrations.retire, given_up, world.roster.admins[0])
     world.agenda.add(world.end - 5 * DAY, integrations.drop, dropped, world.roster.admins[0])
+    several = next(app for app in world.roster.applications[3:] if len(app.groups) > 1)
+    lost = max(several.groups)
+    world.agenda.add(world.end - 6 * DAY, integrations.unbind, several, lost, world.roster.admins[1])
     return organisation
 
 

@@ -1,0 +1,191 @@
+"""Which accounts may be exposed: never too few, so that only their events need be read. Cheap statements find them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from queries.because import ROLLOUT
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings
+from queries.foreign import OPEN, has_better_ways
+from queries.selection import IN_FORCE
+from queries.store import BULK_LIMITS, Store
+from schemas.times import LATEST, to_microseconds
+
+MAX_SUSPECTS: Final = 50_000
+"""Of one organization; where there are so many the answer is not complete."""
+
+_HOUR: Final = timedelta(hours=1)
+_OWN: Final = "organization = {organization:String}"
+_AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
+_KEY: Final = "(at, toString(event_id))"
+
+# Of an account the last attempt that says what it is to be, as one number: see migration 19. A copy that is not in
+# force counts only where it tells of another time than the one in force.
+_NOW: Final = f"SELECT application_id, subject_id, last FROM account_marks WHERE {_OWN}"
+_THEN: Final = f"""
+SELECT application_id, subject_id,
+    bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
+        + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
+        + toUInt256(version) * 256
+        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success') AS last
+FROM attempts
+WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
+    AND occurred_at <= {_AT}
+"""
+
+_ACTS: Final = f"""
+    SELECT event_id, tupleElement(copy, 1) AS subject_id, tupleElement(copy, 2) AS act, tupleElement(copy, 3) AS at,
+        tupleElement(copy, 4) AS application_id
+    FROM (
+        SELECT event_id, argMax(tuple(subject_id, act, occurred_at, application_id), {IN_FORCE}) AS copy
+        FROM directory_acts
+        WHERE {_OWN} AND time_quality = 'ok' AND occurred_at <= {_AT}
+        GROUP BY event_id
+    )
+"""
+_LEAVERS: Final = (
+    f"SELECT subject_id FROM ({_ACTS}) WHERE application_id = ''"
+    f" GROUP BY subject_id HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted')"
+)
+_UNBOUND: Final = (
+    f"SELECT application_id, subject_id FROM ({_ACTS}) WHERE application_id != ''"
+    f" GROUP BY application_id, subject_id HAVING argMax(act, {_KEY}) = 'unbound'"
+)
+_REMOVED: Final = f"""
+SELECT bound.application_id, gone.subject_id FROM (
+    SELECT group_id, subject_id FROM associations
+    WHERE {_OWN} AND application_id = '' AND group_id IN {{groups:Array(String)}} AND time_quality = 'ok'
+        AND outcome != 'failure' AND occurred_at <= {_AT}
+    GROUP BY group_id, subject_id
+    HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove'
+) AS gone
+GLOBAL INNER JOIN (
+    SELECT DISTINCT application_id, group_id FROM associations
+    WHERE {_OWN} AND application_id != '' AND group_id != ''
+) AS bound ON bound.group_id = gone.group_id
+"""
+
+# Of groups that were unbound while the application had others, whoever was ever in them,
+_PARTED: Final = (
+    "SELECT arrayJoin(arrayFilter((a, g) -> g = group_id, {parted:Array(String)}, {parted_from:Array(String)})) AS app,"
+    f" subject_id FROM associations WHERE {_OWN} AND application_id = ''"
+    " AND group_id IN {parted_from:Array(String)}"
+)
+# and whoever was pushed when they were bound: those may have been in them before the log began.
+_PUSHED: Final = (
+    f"SELECT application_id, subject_id FROM attempts_by_application WHERE {_OWN}"
+    " AND application_id IN {parted:Array(String)} AND kind = 'user' AND action IN ('create', 'update')"
+    " AND (application_id, toStartOfHour(occurred_at)) IN"
+    " (SELECT arrayJoin(arrayZip({pushed:Array(String)}, {pushed_at:Array(DateTime('UTC'))})))"
+)
+
+
+def suspects_sql(past: bool) -> str:
+    """Accounts that may be exposed: (application, subject). Now, or with `past` at a time.
+
+    What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
+    copy told last that may be somebody else's: those up to the version `doubted`.
+    """
+    return f"""
+SELECT application_id, subject_id FROM (
+    SELECT application_id, subject_id, toUInt8(max(last) % 256) AS code,
+        toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated,
+        toInt64(bitAnd(bitShiftRight(max(last), 8), toUInt256(0xFFFFFFFFFFFFFF))) AS version
+    FROM (
+        {_THEN if past else _NOW}
+        UNION ALL
+        SELECT application_id, subject_id, toUInt256(0) AS last FROM account_updates WHERE {_OWN} AND first_at <= {_AT}
+    )
+    GROUP BY application_id, subject_id
+)
+WHERE code IN (4, 6) OR (code = 7 AND updated) OR version BETWEEN 1 AND {{doubted:Int64}}
+    OR (code < 4 AND (
+        subject_id GLOBAL IN ({_LEAVERS})
+        OR (application_id, subject_id) GLOBAL IN ({_UNBOUND})
+        OR (application_id, subject_id) GLOBAL IN ({_REMOVED})
+        OR application_id IN {{deleted:Array(String)}}
+        OR (application_id, subject_id) GLOBAL IN ({_PARTED}) OR (application_id, subject_id) GLOBAL IN ({_PUSHED})
+        OR (has({{unbound:Array(String)}}, application_id) AND attempted
+            <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
+ORDER BY application_id, subject_id
+LIMIT {MAX_SUSPECTS}
+"""
+
+
+def read_suspects(store: Store, organization: str, bindings: Bindings, at: datetime | None) -> set[tuple[str, str]]:
+    """Accounts that may be exposed now, or at a time in the past: (application, subject). At most `MAX_SUSPECTS`."""
+    ended = ended_of(bindings)
+    unbound = sorted(ended.unbound)
+    pushed = sorted(ended.pushed)
+    parted = sorted(ended.parted)
+    values: dict[str, Any] = {
+        "organization": organization,
+        "at": to_microseconds(LATEST if at is None else at),
+        "deleted": sorted(ended.deleted),
+        "unbound": unbound,
+        "unbound_at": [to_microseconds(ended.unbound[each]) for each in unbound],
+        "parted": [application for application, _ in parted],
+        "parted_from": [group for _, group in parted],
+        "pushed": [application for application, _ in pushed],
+        "pushed_at": [f"{hour:%Y-%m-%d %H:%M:%S}" for _, hour in pushed],
+        "groups": sorted(ended.groups),
+        "doubted": OPEN if has_better_ways(store, organization) else 0,
+    }
+    return {(row[0], row[1]) for row in store.query(suspects_sql(at is not None), values, BULK_LIMITS)}
+
+
+@dataclass(slots=True)
+class Ended:
+    """What may have ended somebody's access, of an organization's bindings."""
+
+    deleted: set[str] = field(default_factory=set)
+    """Applications whose integration is deleted."""
+    unbound: dict[str, datetime] = field(default_factory=dict)
+    """When each application last lost the last group that was bound to it: that may have been anybody's."""
+    parted: set[tuple[str, str]] = field(default_factory=set)
+    """Applications and groups that were unbound from them while others were not."""
+    pushed: set[tuple[str, datetime]] = field(default_factory=set)
+    """In which hours people of those groups were first pushed."""
+    groups: set[str] = field(default_factory=set)
+    """Ever bound."""
+
+
+def ended_of(bindings: Bindings) -> Ended:
+    """Pure."""
+    ended = Ended()
+    bound: dict[str, dict[str, datetime]] = {}
+    for row in bindings.agenda:
+        application, event_type, group, at = (
+            row["application_id"], row["event_type"], row["group_id"], row["occurred_at"],
+        )  # fmt: skip
+        if event_type == DEACTIVATED:
+            ended.deleted.add(application)
+        elif event_type == ACTIVATED:
+            ended.deleted.discard(application)
+        elif event_type == GROUP_DELETED:
+            for each, own in bound.items():
+                if row["subject_id"] in own:
+                    _part(ended, each, row["subject_id"], own, at)
+        elif application and group:
+            ended.groups.add(group)
+            own = bound.setdefault(application, {})
+            if row["action"] == "add":
+                own[group] = at
+            else:
+                _part(ended, application, group, own, at)
+    return ended
+
+
+def _part(ended: Ended, application: str, group: str, bound: dict[str, datetime], at: datetime) -> None:
+    since = bound.pop(group, None)
+    if not bound:
+        ended.unbound[application] = at
+        return
+    ended.parted.add((application, group))
+    if since is not None:
+        hour = since.replace(minute=0, second=0, microsecond=0)
+        while hour <= since + ROLLOUT:
+            ended.pushed.add((application, hour))
+            hour += _HOUR

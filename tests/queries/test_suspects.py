@@ -1,0 +1,83 @@
+"""Whose events are read to tell who is exposed: never too few, and of an unbinding only whom it may have concerned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from queries.exposures import list_exposures
+from queries.histories import read_bindings
+from queries.suspects import read_suspects
+from schemas.times import LATEST
+from tests.queries.support import SLACK, Trail, at, attempt
+from tests.queries.test_histories import bound
+from tests.records import NOON, event
+
+pytestmark = pytest.mark.store
+
+APP = str(SLACK["id"])
+HOURS = 60
+
+
+def create(minutes: float, who: str) -> dict[str, Any]:
+    return attempt(minutes, "user_create_provision", resource={"id": who, "username": who}, application=SLACK)
+
+
+def suspects(trail: Trail) -> set[str]:
+    bindings = read_bindings(trail.store, trail.organization, LATEST)
+    return {subject for _, subject in read_suspects(trail.store, trail.organization, bindings, None)}
+
+
+def rolled_out(trail: Trail) -> None:
+    """Two groups, the second long after: one person was pushed by the first binding, one joined the first group later,
+    one came by nobody knows what."""
+    trail.insert(
+        bound(-30 * HOURS, "add", "sales", application=APP),
+        create(-30 * HOURS + 90, "by.binding"),
+        bound(-10 * HOURS, "add", "staff", application=APP),
+        bound(-2 * HOURS, "add", "sales", user="by.joining"),
+        create(-2 * HOURS + 1, "by.joining"),
+        create(-2 * HOURS, "by.chance"),
+        create(-10 * HOURS + 5, "of.the.other"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        pytest.param([], set(), id="nothing ended"),
+        pytest.param(
+            [bound(0, "remove", "sales", application=APP)], {"by.binding", "by.joining"}, id="one of two unbound"
+        ),
+        pytest.param(
+            [event("group_delete", timestamp=at(0), resource={"id": "sales", "type": "user_group"}, application=None)],
+            {"by.binding", "by.joining"},
+            id="one of two deleted",
+        ),
+        pytest.param(
+            [bound(0, "remove", "sales", application=APP), bound(1, "remove", "staff", application=APP)],
+            {"by.binding", "by.joining", "by.chance", "of.the.other"},
+            id="both unbound",
+        ),
+        pytest.param(
+            [bound(-30 * HOURS - 1, "add", "other", application=APP), bound(0, "remove", "other", application=APP)],
+            {"by.binding"},
+            id="one unbound that was bound just before the first, and nobody is known to have been in it",
+        ),
+    ],
+)
+def test_an_unbinding_makes_suspects_of_whom_it_may_have_concerned(
+    trail: Trail, ends: list[dict[str, Any]], expected: set[str]
+) -> None:
+    rolled_out(trail)
+    if ends:
+        trail.insert(*ends)
+    assert suspects(trail) == expected
+
+
+def test_who_lost_the_group_that_gave_them_access_is_exposed_whoever_else_is_looked_at(trail: Trail) -> None:
+    rolled_out(trail)
+    trail.insert(bound(-HOURS, "remove", "sales", application=APP))
+    found = list_exposures(trail.store, trail.organization, NOON.replace(hour=23)).open
+    assert sorted(each.subject_id for each in found) == ["by.binding", "by.joining"]
