@@ -37,8 +37,12 @@ _MONTHS: Final = "SELECT DISTINCT toYYYYMM(occurred_at) AS month FROM events ORD
 
 def derived_tables() -> list[str]:
     """What a rebuild makes anew. Any other table holds what the log does not, and stays."""
-    targets = {table for migration in migrations() for _, table in _VIEW.findall(migration.sql)}
-    return [*WRITTEN, *sorted(targets - set(WRITTEN))]
+    return [*WRITTEN, *sorted({table for _, table in views()} - set(WRITTEN))]
+
+
+def views() -> list[tuple[str, str]]:
+    """Each view, and the table that it fills."""
+    return [found for migration in migrations() for found in _VIEW.findall(migration.sql)]
 
 
 class Generation:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from queries.arrow import EVENTS_ARROW_SCHEMA
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA
 from queries.store import BULK_LIMITS, Store
 from schemas.letters import Coordinates
 
@@ -24,8 +24,8 @@ _STRETCH: Final = (
 )
 _BY_KEY: Final = (
     "SELECT organization, UUIDStringToNum(toString(event_id)), fingerprint, toUnixTimestamp64Micro(occurred_at),"
-    " max(version) FROM {table} WHERE event_id IN {{ids:Array(UUID)}}"
-    " GROUP BY organization, event_id, fingerprint, occurred_at"
+    " {trust} AS own_trust, max(version) FROM {table} WHERE event_id IN {{ids:Array(UUID)}}"
+    " GROUP BY organization, event_id, fingerprint, occurred_at, own_trust"
 )
 _ELSEWHERE: Final = (
     "SELECT log_topic, log_partition, log_offset, toString(event_id), organization FROM {table} WHERE {outside}"
@@ -41,7 +41,8 @@ _TOLD_APART_BY: Final[Mapping[str, tuple[str, ...]]] = {
 
 COPIED: Final[Mapping[str, bool]] = {"events": True, "events_by_subject": True, "attempts_by_application": False}
 """Tables with a row a record: of every record, or only of attempts at an application."""
-
+_BY_TRUST: Final = frozenset({"events_by_subject"})
+"""Where the copies of each trust have a row of their own."""
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._schemas = {table: self._schema(table) for table in COPIED}
+        self._schemas |= {"dead_letters": DEAD_LETTERS_ARROW_SCHEMA, "letter_decisions": LETTER_DECISIONS_ARROW_SCHEMA}
 
     def _schema(self, table: str) -> pa.Schema:
         columns = {name for (name,) in self._store.query(_COLUMNS, {"database": self._store.database, "table": table})}
@@ -82,18 +84,25 @@ class Reader:
 
     def compare(self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> Compared:
         """`logged`: all readable records of the stretch."""
-        schema = self._schemas[table]
         if not COPIED[table]:
             attempts = zip(logged["kind"].to_pylist(), logged["application_id"].to_pylist(), strict=True)
             logged = logged.filter(pa.array([kind != "other" and application != "" for kind, application in attempts]))
+        return self._judge(table, logged, topic, partition, first, end)
+
+    def compare_letters(
+        self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int
+    ) -> list[Finding]:
+        """The same of dead letters, or of decisions about them. `logged`: those of the stretch."""
+        return self._judge(table, logged, topic, partition, first, end).findings
+
+    def _judge(self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> Compared:
+        schema = self._schemas[table]
+        logged = logged.select(schema.names)
         shown = ", ".join(_shown(field) for field in schema)
         stored = self._store.query_arrow(
             f"SELECT {shown} FROM {table} WHERE {_STRETCH} ORDER BY log_offset",
             {"topic": topic, "partition": partition, "first": first, "end": end},
         ).cast(schema)
-        return self._judge(table, logged.select(schema.names), stored)
-
-    def _judge(self, table: str, logged: pa.Table, stored: pa.Table) -> Compared:
         if logged.equals(stored):
             return Compared(0, [])
         ours: list[Any] = logged["log_offset"].to_pylist()
@@ -120,7 +129,9 @@ class Reader:
             for row, columns in sorted(differing.items())
         ]
         absent = [rows[offset] for offset in rows if offset not in found]
-        missing = self._missing(table, logged, absent)
+        missing = (
+            self._missing(table, logged, absent) if table in COPIED else self._missing_letters(table, logged, absent)
+        )
         findings += [_finding("missing", table, logged, row, "") for row in missing]
         return Compared(len(absent) - len(missing), findings)
 
@@ -132,13 +143,16 @@ class Reader:
             rows = logged.take(list(some))
             ids: list[Any] = rows["event_id"].to_pylist()
             asked = {"ids": sorted({str(UUID(bytes=event_id)) for event_id in ids})}
-            stored = self._store.query(_BY_KEY.format(table=table), asked, BULK_LIMITS)
+            apart = table in _BY_TRUST
+            sql = _BY_KEY.format(table=table, trust="trust" if apart else "0")
+            stored = self._store.query(sql, asked, BULK_LIMITS)
             versions = {tuple(key): version for *key, version in stored}
             keys = zip(
                 rows["organization"].to_pylist(),
                 ids,
                 rows["fingerprint"].to_pylist(),
                 rows["occurred_at"].cast(pa.int64()).to_pylist(),
+                rows["trust"].to_pylist() if apart else [0] * len(ids),
                 strict=True,
             )
             missing += [
@@ -171,18 +185,17 @@ class Reader:
             found |= {row[0] for row in self._store.query(_LETTERED, {"positions": list(some)}, BULK_LIMITS)}
         return set(places) - found
 
-    def missing_letters(self, table: str, logged: pa.Table) -> list[Finding]:
-        """Dead letters, or decisions about them, that the log has and the store has not."""
+    def _missing_letters(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
+        """Of the rows whose place is not stored those that are stored from no other place either."""
         missing = []
         more = _TOLD_APART_BY[table]
         sql = _BY_LETTER.format(columns=", ".join(("UUIDStringToNum(toString(letter_id))", *more)), table=table)
-        keys: list[Any] = list(zip(*(logged[name].to_pylist() for name in ("letter_id", *more)), strict=True))
-        for start in range(0, len(keys), IDS_AT_ONCE):
-            some = keys[start : start + IDS_AT_ONCE]
-            asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id, *_ in some})}
+        for some in _pieces(absent, IDS_AT_ONCE):
+            rows = logged.take(list(some))
+            keys: list[Any] = list(zip(*(rows[name].to_pylist() for name in ("letter_id", *more)), strict=True))
+            asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id, *_ in keys})}
             known = {tuple(row) for row in self._store.query(sql, asked, BULK_LIMITS)}
-            rows = [start + row for row, key in enumerate(some) if key not in known]
-            missing += [_finding("missing", table, logged, row, "", id_column="letter_id") for row in rows]
+            missing += [row for row, key in zip(some, keys, strict=True) if key not in known]
         return missing
 
 
@@ -194,7 +207,7 @@ def _pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 def _shown(field: pa.Field[Any]) -> str:
     """A column in the type of the log's."""
     name = field.name
-    if name == "event_id":
+    if name in ("event_id", "letter_id"):
         return f"UUIDStringToNum(toString({name})) AS {name}"
     if pa.types.is_timestamp(field.type):
         return f"toUnixTimestamp64{'Micro' if field.type.unit == 'us' else 'Milli'}({name}) AS {name}"
@@ -215,9 +228,7 @@ def _differing(ours: pa.Table, theirs: pa.Table) -> dict[int, list[str]]:
     return found
 
 
-def _finding(
-    kind: str, table: str, rows: pa.Table, row: int, detail: str, *, unknown: bool = False, id_column: str = "event_id"
-) -> Finding:
+def _finding(kind: str, table: str, rows: pa.Table, row: int, detail: str, *, unknown: bool = False) -> Finding:
     def value(name: str) -> Any:
         return rows[name][row].as_py()
 
@@ -228,7 +239,7 @@ def _finding(
         kind,
         table,
         Coordinates(value("log_topic"), value("log_partition"), value("log_offset")),
-        str(UUID(bytes=value(id_column))),
+        str(UUID(bytes=value("event_id" if table in COPIED else "letter_id"))),
         value("organization"),
         known_ms,
         detail,

@@ -8,15 +8,14 @@ COUNTED: Final = "kind != 'other' AND time_quality = 'ok'"
 """Events that windows are made of."""
 
 _WINDOWS: Final = """
-INSERT INTO failure_windows
 SELECT
-    organization, minute, place.1 AS application, argMaxIf(best.2, at, counts) AS name, place.2, place.3,
-    countIf(counts) AS attempts, countIf(counts AND best.3) AS failed,
-    uniqExactIf(best.4, counts AND best.3 AND best.4 != ''),
-    argMinIf(event_id, at, counts), argMaxIf(event_id, at, counts),
-    if(attempts > 0, minIf(best.5, counts), fromUnixTimestamp64Micro(0, 'UTC')),
-    if(attempts > 0, maxIf(best.5, counts), fromUnixTimestamp64Micro(0, 'UTC')),
-    sum(weight)
+    organization, minute AS window_start, place.1 AS application_id, argMaxIf(best.2, at, counts) AS application_name,
+    place.2 AS event_type, place.3 AS cause, countIf(counts) AS attempts, countIf(counts AND best.3) AS failures,
+    uniqExactIf(best.4, counts AND best.3 AND best.4 != '') AS subjects,
+    argMinIf(event_id, at, counts) AS first_event, argMaxIf(event_id, at, counts) AS last_event,
+    if(attempts > 0, minIf(best.5, counts), fromUnixTimestamp64Micro(0, 'UTC')) AS first_at,
+    if(attempts > 0, maxIf(best.5, counts), fromUnixTimestamp64Micro(0, 'UTC')) AS last_at,
+    sum(weight) AS seen
 FROM (
     SELECT organization, minute, event_id, weight, best, arrayJoin(places) AS place, place = best.1 AS counts,
         (toUnixTimestamp64Micro(best.5), UUIDStringToNum(toString(event_id))) AS at
@@ -44,5 +43,6 @@ GROUP BY organization, minute, place
 
 
 def windows_sql(trust_step: int) -> str:
-    """Parameter: `days`. `trust_step`: a copy's version without what tells copies of one trust apart."""
+    """The rows of `failure_windows`, in the order of its columns. Parameter: `days`. `trust_step`: a copy's version
+    without what tells copies of one trust apart."""
     return _WINDOWS.format(step=trust_step, counted=COUNTED)

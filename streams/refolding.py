@@ -37,7 +37,7 @@ def fold_windows(store: Store, since: Mapping[Place, int]) -> None:
     touched = _TOUCHED.format(since=condition) if any(since.values()) else "1"
     days = store.query(_DAYS.format(counted=COUNTED, touched=touched), parameters, BULK_LIMITS)
     for some in days_at_once(days):
-        store.command(windows_sql(TRUST_STEP), {"days": some})
+        store.command(f"INSERT INTO failure_windows {windows_sql(TRUST_STEP)}", {"days": some})
 
 
 def days_at_once(days: Sequence[tuple[str, int]]) -> Iterator[list[str]]:

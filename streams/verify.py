@@ -13,8 +13,9 @@ from typing import Any, Final
 import pyarrow as pa
 import structlog
 
-from queries.arrow import EVENTS_ARROW_SCHEMA
+from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA
 from queries.contradictions import Contradiction, contradictions
+from queries.derivation import Difference
 from queries.store import Store
 from queries.verification import COPIED, Finding, Reader
 from schemas.kafka import KafkaConnection
@@ -24,11 +25,13 @@ from streams.lag import Bounds, read_bounds, read_lag
 from streams.replaying import Replay
 from streams.sink import SinkOptions
 from streams.span_reader import Place, Stretch
+from streams.verify_derived import detection_is_behind, find_differences
 
 MOST_NAMED: Final = 100_000
 """Findings kept in memory by name; all are counted."""
 COUNTS: Final = ("log", "repeats", "dead_lettered", "missing", "extra", "altered", "doubled")
 NO_DAY: Final = ""
+PAUSE_SECONDS: Final = 0.3
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,11 @@ class Report:
     """By topic, partition and day of the log."""
     off: Counter[str] = field(default_factory=Counter)
     """All findings, by kind."""
+    differences: list[Difference] = field(default_factory=list)
+    """Those of tables without a row a record; they are named by key."""
+    tables: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    """Of these tables, by table and day of occurrence."""
+    not_compared: list[str] = field(default_factory=list)
     dead_lettered: list[dict[str, Any]] = field(default_factory=list)
     conflicting: list[Contradiction] = field(default_factory=list)
     conflicts: int = 0
@@ -60,6 +68,13 @@ class Report:
         self.count(finding.place.topic, finding.place.partition, day_of(finding.known_ms), finding.kind)
         if len(self.named) < MOST_NAMED:
             self.named.append(finding)
+
+    def add_difference(self, found: Difference) -> None:
+        """Name it by its key, and count it."""
+        self.off[found.kind] += 1
+        self.tables.setdefault((found.table, found.day), Counter())[found.kind] += 1
+        if len(self.differences) < MOST_NAMED:
+            self.differences.append(found)
 
     def add_conflict(self, conflict: Contradiction) -> None:
         """Name an event whose copies contradict each other, and count it."""
@@ -81,14 +96,33 @@ class Report:
                     "organization": found.organization,
                     "day": day_of(found.known_ms),
                     "detail": found.detail,
+                    "key": {},
                 }
                 for found in sorted(self.named, key=lambda found: (found.place, found.kind, found.table))
+            ]
+            + [
+                {
+                    "kind": found.kind,
+                    "table": found.table,
+                    "place": "",
+                    "event_id": found.key.get("event_id", ""),
+                    "organization": found.key["organization"],
+                    "day": found.day,
+                    "detail": ", ".join(found.columns),
+                    "key": found.key,
+                }
+                for found in sorted(self.differences, key=lambda found: (found.table, found.kind, *found.key.values()))
             ],
-            "unnamed": sum(self.off.values()) - len(self.named),
+            "unnamed": sum(self.off.values()) - len(self.named) - len(self.differences),
             "days": [
                 {"topic": topic, "partition": partition, "day": day} | {name: counts[name] for name in COUNTS}
                 for (topic, partition, day), counts in sorted(self.counts.items())
             ],
+            "tables": [
+                {"table": table, "day": day} | {name: counts[name] for name in ("missing", "extra", "altered")}
+                for (table, day), counts in sorted(self.tables.items())
+            ],
+            "not_compared": self.not_compared,
             "dead_lettered": self.dead_lettered,
             "conflicting": [conflict._asdict() for conflict in self.conflicting],
             "unnamed_conflicts": self.conflicts - len(self.conflicting),
@@ -121,12 +155,22 @@ def _holds(bounds: Mapping[Place, Bounds], place: Coordinates) -> bool:
 class Verification:
     """`run()` once."""
 
-    def __init__(self, connection: KafkaConnection, store: Store, options: SinkOptions, *, decoders: int) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        store: Store,
+        options: SinkOptions,
+        *,
+        decoders: int,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        """`pause_seconds`: how long inserts are given before what differs is looked at again."""
         self._connection = connection
         self._store = store
         self._options = options
         self._topics = (*options.topics[:2], options.decisions)
         self._decoders = decoders
+        self._pause_seconds = pause_seconds
         self._report = Report()
         self.step = "reading"
         self.done = 0
@@ -157,13 +201,16 @@ class Verification:
         self.step = "comparing"
         await self._look_outside(reader)
         await asyncio.to_thread(self._find_conflicts)
+        self.step = "deriving"
+        events = {partition: end for (topic, partition), end in ends.items() if topic == self._topics[0]}
+        await asyncio.to_thread(self._find_differences, events)
         return self._report.told()
 
     def _compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
         topic, partition, first, end = stretch
         if topic != self._topics[0]:
             self._report.count(topic, partition, NO_DAY, "log", read.records)
-            return [finding for piece in read.pieces for finding in reader.missing_letters(piece.table, piece.rows)]
+            return self._compare_letters(reader, stretch, read)
         findings = self._unreadable(reader, stretch, read)
         rows = (
             pa.concat_tables([piece.rows for piece in read.pieces])
@@ -181,6 +228,18 @@ class Verification:
             if table == "events" and compared.repeats:
                 self._report.count(topic, partition, NO_DAY, "repeats", compared.repeats)
         return findings
+
+    def _compare_letters(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+        pieces = {piece.table: piece.rows for piece in read.pieces}
+        nothing = {
+            "dead_letters": DEAD_LETTERS_ARROW_SCHEMA.empty_table(),
+            "letter_decisions": LETTER_DECISIONS_ARROW_SCHEMA.empty_table(),
+        }
+        return [
+            finding
+            for table, rows in (nothing | pieces).items()
+            for finding in reader.compare_letters(table, rows, *stretch)
+        ]
 
     def _unreadable(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
         places = {f"{stretch.topic}[{stretch.partition}]@{offset}": offset for offset, _, _ in read.unreadable}
@@ -205,3 +264,10 @@ class Verification:
     def _find_conflicts(self) -> None:
         for conflict in contradictions(self._store):
             self._report.add_conflict(conflict)
+
+    def _find_differences(self, ends: Mapping[int, int]) -> None:
+        behind = detection_is_behind(self._store, self._topics[0], ends)
+        if behind:
+            self._report.not_compared += ["failure_windows", "incidents"]
+        for found in find_differences(self._store, detected=not behind, pause_seconds=self._pause_seconds):
+            self._report.add_difference(found)

@@ -25,7 +25,7 @@ from streams.rebuild_state import States, Step
 from streams.verify import Verification
 from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import contents, options, rebuild, simulated, sink, store_everything
-from tests.records import NOON, ORGANIZATION, Record, record_of
+from tests.records import NOON, ORGANIZATION, Record, event, record_of
 from tests.sink.support import ROOT, ended, everything_stored, fill, sinks
 from tests.support.clickhouse_http import ClickHouseFront
 
@@ -50,8 +50,8 @@ async def test_after_a_rebuild_every_table_is_as_before_row_for_row(
     await create_topics(kafka, 4, 1, [TopicSpec(topics.decisions, FOR_EVER, partitions=1)], patience_seconds=30)
     key, value, headers = Decision(LETTER, Verdict.DISCARDED, NOON, "ada", message="test data").record()
     await fill(kafka, topics.decisions, [Record(value, headers, key=key)])
-    story = [record_of(event.raw) for event in demo(datetime.now(UTC) - timedelta(days=200))]
-    await fill(kafka, topics.events, [*story, *simulated(500)])
+    story = [record_of(one.raw) for one in demo(datetime.now(UTC) - timedelta(days=200))]
+    await fill(kafka, topics.events, [*story, *simulated(500), record_of(event("nobody_knows_this"))])
     await fill(kafka, topics.events, [Record(b"{}", key=b"?"), Record(None, key=b"?")])
     await store_everything(kafka, topics, store)
     before = contents(store)

@@ -43,5 +43,15 @@ def test_each_decision_about_a_letter_is_missed(store: Store) -> None:
         records.append(Record(value, headers, offset, topic="decisions", key=key))
     logged = batch(decode_dead_letters(records).decisions, LETTER_DECISIONS_ARROW_SCHEMA)
     store.insert_arrow("letter_decisions", logged.take([0, 2]), "two of three")
-    (finding,) = Reader(store).missing_letters("letter_decisions", logged)
-    assert (finding.place, finding.event_id) == (("decisions", 0, 1), str(LETTER.letter_id))
+    reader = Reader(store)
+    (finding,) = reader.compare_letters("letter_decisions", logged, "decisions", 0, 0, 3)
+    assert (finding.kind, finding.place, finding.event_id) == ("missing", ("decisions", 0, 1), str(LETTER.letter_id))
+    store.insert_arrow("letter_decisions", logged.take([1]), "the third")
+    assert reader.compare_letters("letter_decisions", logged, "decisions", 0, 0, 3) == []
+    store.command("ALTER TABLE letter_decisions UPDATE decided_by = 'eve' WHERE 1 SETTINGS mutations_sync = 2")
+    found = reader.compare_letters("letter_decisions", logged.slice(0, 2), "decisions", 0, 0, 3)
+    assert [(one.kind, one.place.offset, one.detail) for one in found] == [
+        ("extra", 2, "the log has no such record"),
+        ("altered", 0, "decided_by"),
+        ("altered", 1, "decided_by"),
+    ]

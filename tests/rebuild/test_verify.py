@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.store]
 
 
 async def verified(kafka: KafkaConnection, topics: Topics, store: Store) -> dict[str, Any]:
-    return await Verification(kafka, store, options(topics), decoders=1).run()
+    return await Verification(kafka, store, options(topics), decoders=1, pause_seconds=0).run()
 
 
 def named(report: dict[str, Any]) -> set[tuple[str, str, str]]:
@@ -56,6 +56,14 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
         f" FROM (SELECT * FROM events WHERE {at[4]})"
     )
 
+    ((account,),) = store.query(
+        "SELECT subject_id FROM account_marks GROUP BY subject_id HAVING count() = 1 ORDER BY subject_id LIMIT 1"
+    )
+    store.command(f"DELETE FROM account_marks WHERE subject_id = '{account}'")
+    store.command(
+        "DELETE FROM incidents WHERE incident_id = (SELECT min(incident_id) FROM incidents WHERE attempts > 0)"
+    )
+
     def place(found: tuple[Any, ...]) -> str:
         return f"{topics.events}[{found[0]}]@{found[1]}"
 
@@ -75,6 +83,10 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
         ("doubled", "events", place(doubled)),
         forged,
     }
+    assert {("missing", "account_marks", account), ("missing", "incidents", None)} <= {
+        (found["kind"], found["table"], found["key"].get("subject_id")) for found in report["findings"]
+    }
+    assert sum(line["missing"] for line in report["tables"] if line["table"] == "incidents") == 1
     (changed,) = (found for found in report["findings"] if found["kind"] == "altered" and found["table"] == "events")
     assert changed["detail"] == "outcome, detail"
 

@@ -18,6 +18,7 @@ STEPS: Final = {
     "starting": "starting",
     "reading": "reading the log again",
     "comparing": "looking for what is on no log",
+    "deriving": "comparing what was made of the events",
 }
 
 
@@ -52,13 +53,16 @@ def _show(out: Console, result: dict[str, Any]) -> None:
         out.print(f"OFF: {told}", style="red")
         _days(out, result["days"])
         for item in result["findings"][:SHOWN]:
+            key = " ".join(f"{name}={value}" for name, value in item["key"].items())
             line = f"  {item['kind']:<8} {item['place']}  {item['table']}  {item['event_id']}"
-            out.print(line, soft_wrap=True)
+            out.print(f"  {item['kind']:<8} {item['table']}  {key}" if key else line, soft_wrap=True)
             if item["detail"]:
                 out.print(f"           {item['detail']}", style="dim", soft_wrap=True)
         more = len(result["findings"]) - SHOWN + result["unnamed"]
         if more > 0:
             out.print(f"  … {number(more)} more; --json names {number(len(result['findings']))}")
+    if result["not_compared"]:
+        out.print(f"Not compared, since older events wait to be folded: {', '.join(result['not_compared'])}.")
     if result["dead_lettered"]:
         out.print(f"{counted(len(result['dead_lettered']), 'record')} cannot be read and are dead letters.")
     for item in result["conflicting"][:SHOWN]:

@@ -1,0 +1,212 @@
+"""The tables that views fill, and the windows, against what the stored events make of them. Reads only.
+
+Each table is reduced to one row a key, as its engine's merges would, on both sides by the same statement; the
+sides are compared by a hash of each column, in parts of the keys. Nothing stands still meanwhile: what differs is
+looked at again, and only what differs every time is told.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from queries.generation import PLACED, views
+from queries.store import BULK_LIMITS, Store, as_bytes
+from queries.window_counts import COUNTED, windows_sql
+from schemas.errors import Fatal
+
+EVENTS_AT_ONCE: Final = 1_000_000
+"""Whose keys are compared by one statement."""
+LOOKS: Final = 6
+"""How often a difference is looked at: an insert fills one table after the other."""
+MOST_TOLD: Final = 100_000
+"""Differences of one table in one part of the keys."""
+WINDOWS: Final = "failure_windows"
+
+_NOT_COMPARED: Final = frozenset((*PLACED, "schema_drift"))
+"""Compared with the log itself; and in drift those repeats count that merges take out of events."""
+_TIMES: Final = ("occurred_at", "window_start", "hour")
+_BYTES: Final = frozenset({"fingerprint", "incident_id"})
+_VIEWS: Final = (
+    "SELECT name, as_select FROM system.tables WHERE database = {database:String} AND engine = 'MaterializedView'"
+)
+_TABLE: Final = (
+    "SELECT sorting_key, engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}"
+)
+_COLUMNS: Final = (
+    "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
+    " ORDER BY position"
+)
+_VERSION: Final = re.compile(r"ReplacingMergeTree\((?:[^)]*, )?(\w+)\)")
+_AGGREGATE: Final = re.compile(r"^(Simple)?AggregateFunction\((\w+)")
+_DAYS: Final = (
+    "SELECT toString(day), sum(copies) FROM ("
+    f"SELECT toDate(occurred_at) AS day, count() AS copies FROM events WHERE {COUNTED} GROUP BY day"
+    " UNION ALL SELECT toDate(window_start) AS day, 0 FROM failure_windows GROUP BY day) GROUP BY day ORDER BY day"
+)
+_TRUSTED: Final = (
+    "SELECT toString(event_id), fingerprint, max(trust) FROM events WHERE event_id IN {ids:Array(UUID)}"
+    " GROUP BY event_id, fingerprint"
+)
+
+
+class Difference(NamedTuple):
+    """One row that is not what the events make of it."""
+
+    kind: str
+    """`missing`, `extra` or `altered`."""
+    table: str
+    key: dict[str, str]
+    """Its key's columns, as text."""
+    columns: list[str]
+    """Which say something else, of an altered one."""
+
+    @property
+    def day(self) -> str:
+        """The day that it is of, where its key tells one."""
+        return next((self.key[name][:10] for name in _TIMES if name in self.key), "")
+
+
+class _Shape(NamedTuple):
+    """How the rows of a table are reduced to one a key."""
+
+    keys: list[str]
+    values: dict[str, str]
+    """By column, what it is reduced to."""
+
+
+class _Part(NamedTuple):
+    """What one statement compares."""
+
+    made: str
+    where: str
+    """Of the table's keys."""
+    parameters: dict[str, Any]
+
+
+def derived_differences(store: Store, trust_step: int, *, windows: bool, pause_seconds: float) -> Iterator[Difference]:
+    """What differs, table by table.
+
+    `windows`: whether all are counted by now, so that they can be compared too. `pause_seconds`: before the second look
+    at what differs; each later one waits that much longer.
+    """
+    ((count,),) = store.query("SELECT count() FROM events")
+    parts = count // EVENTS_AT_ONCE + 1
+    for table, made in _made(store).items():
+        shape = _shape(store, table, made)
+        where = f"cityHash64({', '.join(shape.keys)}) % {{parts:UInt32}} = {{part:UInt32}}"
+        for number in range(parts):
+            part = _Part(made, where, {"parts": parts, "part": number})
+            yield from _persisting(store, table, shape, part, pause_seconds)
+    if windows:
+        shape = _shape(store, WINDOWS, windows_sql(trust_step))
+        for days in _days_at_once(store.query(_DAYS, limits=BULK_LIMITS)):
+            part = _Part(windows_sql(trust_step), "toDate(window_start) IN {days:Array(Date)}", {"days": days})
+            yield from _persisting(store, WINDOWS, shape, part, pause_seconds)
+
+
+def _days_at_once(days: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:
+    some: list[str] = []
+    copies = 0
+    for day, count in days:
+        if some and copies + count > EVENTS_AT_ONCE:
+            yield some
+            some, copies = [], 0
+        some.append(day)
+        copies += count
+    if some:
+        yield some
+
+
+def _made(store: Store) -> dict[str, str]:
+    """By table, the statement that makes its rows of the events."""
+    selects = dict(store.query(_VIEWS, {"database": store.database}))
+    local = re.compile(rf"(FROM\s+`?{re.escape(store.database)}`?\.`?events)_local\b")
+    made = {}
+    for view, table in views():
+        if table not in _NOT_COMPARED:
+            if view not in selects:
+                raise Fatal(f"the store has no view {view}")
+            made[table] = local.sub(r"\1", selects[view])
+    return made
+
+
+def _shape(store: Store, table: str, made: str) -> _Shape:
+    """Of the columns that are still made: one of an earlier version may be filled no more."""
+    asked = {"database": store.database, "table": table}
+    filled = {row[0] for row in store.query(f"DESCRIBE ({made})", {"days": []})}
+    columns = dict(store.query(_COLUMNS, asked))
+    found = store.query(_TABLE, asked) or []
+    sorting, engine = found[0]
+    if engine.startswith("Distributed"):
+        ((sorting, engine),) = store.query(_TABLE, asked | {"table": f"{table}_local"})
+    keys = sorting.split(", ")
+    version = _VERSION.search(engine)
+    return _Shape(
+        keys,
+        {
+            name: _reduced(name, kind, version[1] if version else "")
+            for name, kind in columns.items()
+            if name in filled and name not in keys
+        },
+    )
+
+
+def _reduced(name: str, kind: str, version: str) -> str:
+    aggregate = _AGGREGATE.match(kind)
+    if aggregate is None:
+        return f"argMax({name}, {version})" if version and name != version else f"max({name})"
+    return f"{aggregate[2]}{'' if aggregate[1] else 'Merge'}({name})"
+
+
+def _persisting(store: Store, table: str, shape: _Shape, part: _Part, pause_seconds: float) -> Iterator[Difference]:
+    found = store.query(_compared_sql(table, shape, part, ""), part.parameters, BULK_LIMITS)
+    for look in range(1, LOOKS):
+        if not found:
+            return
+        time.sleep(pause_seconds * look)
+        same = f" AND cityHash64({', '.join(shape.keys)}) IN {{hashes:Array(UInt64)}}"
+        hashes = {"hashes": [row[0] for row in found]}
+        again = store.query(_compared_sql(table, shape, part, same), part.parameters | hashes, BULK_LIMITS)
+        kinds = {row[0]: row[1] for row in found}
+        found = [row for row in again if kinds.get(row[0]) == row[1]]
+    for _, kind, texts, ours, theirs in _without_outranked(store, shape, found):
+        columns = [name for name, mine, other in zip(shape.values, ours, theirs, strict=False) if mine != other]
+        key = dict(zip(shape.keys, texts, strict=True))
+        yield Difference(kind, table, key, columns if kind == "altered" else [])
+
+
+def _without_outranked(store: Store, shape: _Shape, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Where each trust has a row of its own, that of less trust stays when merges have taken its copy out of events."""
+    if "by_trust" not in shape.keys:
+        return found
+    event, fingerprint, trust = (shape.keys.index(name) for name in ("event_id", "fingerprint", "by_trust"))
+    asked = {"ids": sorted({row[2][event] for row in found if row[1] == "extra"})}
+    trusted = {(row[0], as_bytes(row[1])): row[2] for row in store.query(_TRUSTED, asked, BULK_LIMITS)}
+    return [
+        row
+        for row in found
+        if row[1] != "extra"
+        or trusted.get((row[2][event], bytes.fromhex(row[2][fingerprint])), 0) <= int(row[2][trust])
+    ]
+
+
+def _compared_sql(table: str, shape: _Shape, part: _Part, same: str) -> str:
+    keys = ", ".join(shape.keys)
+    texts = ", ".join(f"hex({key})" if key in _BYTES else f"toString({key})" for key in shape.keys)
+    told = ", ".join(f"cityHash64(toString(v_{name}))" for name in shape.values) or "cityHash64('')"
+    reduced = ", ".join([keys, *(f"{how} AS v_{name}" for name, how in shape.values.items())])
+    counted = " WHERE v_attempts > 0" if table == WINDOWS else ""
+    sides = " UNION ALL ".join(
+        f"SELECT cityHash64({keys}) AS place, [{texts}] AS key, [{told}] AS told, {side} AS side FROM ("
+        f"SELECT {reduced} FROM {source} WHERE {part.where}{same} GROUP BY {keys}){counted}"
+        for side, source in enumerate((f"({part.made})", table))
+    )
+    kind = "multiIf(max(side) = 0, 'missing', min(side) = 1, 'extra', 'altered')"
+    return (
+        f"SELECT place, {kind} AS kind, key, anyIf(told, side = 0) AS ours, anyIf(told, side = 1) AS theirs"
+        f" FROM ({sides}) GROUP BY place, key HAVING kind != 'altered' OR ours != theirs ORDER BY key"
+        f" LIMIT {MOST_TOLD}"
+    )
