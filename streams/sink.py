@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -32,19 +32,18 @@ from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
-from streams.chunk import Progress, Span, read_progress, token
+from streams.chunk import Progress, read_progress, token
+from streams.flight import Fetched, Flight, Loader
+from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
-from streams.letters import decode_dead_letters
-from streams.rows import Decoded, LogRecord, Produced, cut, decode_events
+from streams.rows import Decoded, Produced
 
 GROUP: Final = "idtrail-sink"
 REBALANCE_TIMEOUT_MS: Final = 300_000
 """A rebalance waits for the flight in the air, and that for a store that is away."""
 FETCH_BYTES: Final = 8 * 1024 * 1024
-FLIGHT_BYTES: Final = 64 * 1024 * 1024
 PRODUCE_BATCH_BYTES: Final = 512 * 1024
 """One organization is one partition of `idtrail.provisioning`: small batches would go out one by one."""
-POLL_MS: Final = 200
 
 _KNOWN_AT: Final = EVENTS_ARROW_SCHEMA.get_field_index("known_at")
 
@@ -79,17 +78,6 @@ class SinkOptions:
     group: str = GROUP
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    place: TopicPartition
-    decoded: Decoded
-    unreadable_before: int
-
-
-Flight = list[_Chunk]
-Rounds = list[Flight]
-
-
 @dataclass(slots=True)
 class _Assignment:
     """What is known of the partitions held, between two rebalances."""
@@ -115,11 +103,13 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._writer = writer
         self._options = options
         self._checkpoint = checkpoint
+        self._loader = Loader(options.topics[0], options.horizon, options.poison_limit)
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
         self._revoked = asyncio.Event()
         self._held = _Assignment()
-        self._next: asyncio.Task[Rounds] | None = None
+        self._next: asyncio.Task[list[Flight]] | None = None
+        self._ahead: asyncio.Task[Fetched] | None = None
         self._broken: BaseException | None = None
         self._newest_ms = 0
         self.stored = 0
@@ -154,6 +144,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             **self._connection.options(),
         )
         self._admin = AIOKafkaAdminClient(**self._connection.options())
+        self._gatherer = Gatherer(
+            self._consumer, self._revoked, self._options.group, self._options.flight_rows, self._options.flush
+        )
         clients = (self._admin, self._producer, self._consumer)
         try:
             await self._admin.start()
@@ -215,132 +208,38 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._assigned.set()
 
     def _drop_next(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+        for task in (self._next, self._ahead):
+            if task is not None:
+                task.cancel()
+        self._next = self._ahead = None
 
     # One flight -------------------------------------------------------------------------------------
 
     async def _step(self) -> None:
-        """Land one flight while the next one is being fetched and decoded. Holds the lock throughout."""
-        rounds = await self._prepare() if self._next is None else await self._next
-        # Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then.
-        recovering = any(progress.intent for progress in self._held.progress.values())
-        self._next = None if recovering or not rounds else asyncio.create_task(self._prepare())
-        for flight in rounds:
+        """Land one flight while the next is being decoded and the one after it fetched. Holds the lock throughout."""
+        flights = await self._prepare() if self._next is None else await self._next
+        self._next = asyncio.create_task(self._prepare()) if flights and not self._recovers() else None
+        for flight in flights:
             await self._land(flight)
         if self._next is not None:
             await asyncio.wait([self._next])
 
-    async def _prepare(self) -> Rounds:
-        """Fetch what there is and decode it, cut into rounds of at most one chunk a partition."""
-        fetched = await self._gather()
+    async def _prepare(self) -> list[Flight]:
+        """Fetch what there is and decode it."""
+        fetched = await (self._gather() if self._ahead is None else self._ahead)
+        self._ahead = asyncio.create_task(self._gather()) if fetched and not self._recovers() else None
         if not fetched:
             return []
         self._checkpoint("fetched")
-        chunks = await asyncio.to_thread(self._decode, fetched, self._held.unreadable)
-        deepest = max(len(pieces) for pieces in chunks)
-        return [[pieces[depth] for pieces in chunks if depth < len(pieces)] for depth in range(deepest)]
+        return await asyncio.to_thread(self._loader.load, fetched, self._held.unreadable)
 
-    async def _gather(self) -> dict[TopicPartition, list[LogRecord]]:
-        """Records by partition: a flight's worth, or what came within the flush time of the first."""
-        intents = {place: p.intent for place, p in self._held.progress.items() if p.intent}
-        if intents:
-            return await self._gather_intents(intents)
-        gathered: dict[TopicPartition, list[LogRecord]] = {}
-        rows = size = 0
-        deadline: float | None = None
-        now = asyncio.get_running_loop().time
-        while rows < self._options.flight_rows and size < FLIGHT_BYTES:
-            wait = POLL_MS if deadline is None else max(0, int((deadline - now()) * 1000))
-            batch = await self._fetch(timeout_ms=wait, max_records=self._options.flight_rows - rows)
-            for place, records in batch.items():
-                gathered.setdefault(place, []).extend(records)
-                rows += len(records)
-                size += sum(len(record.value or b"") for record in records)
-            if not gathered:
-                break
-            if deadline is None:
-                deadline = now() + self._options.flush.total_seconds()
-            elif now() >= deadline:
-                break
-        return gathered
+    def _recovers(self) -> bool:
+        """Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then."""
+        return any(progress.intent for progress in self._held.progress.values())
 
-    async def _fetch(self, *places: TopicPartition, **options: Any) -> dict[TopicPartition, list[LogRecord]]:
-        """`getmany`, but nothing once a rebalance begins.
-
-        In a rebalance aiokafka's waits for the new assignment, whatever its time-out; the assignment waits
-        for `on_partitions_revoked`, and that for the lock that is held around this: nobody would move.
-        """
-        fetching = asyncio.ensure_future(self._consumer.getmany(*places, **options))
-        revoked = asyncio.ensure_future(self._revoked.wait())
-        try:
-            await asyncio.wait((fetching, revoked), return_when=asyncio.FIRST_COMPLETED)
-            return fetching.result() if fetching.done() else {}
-        finally:
-            fetching.cancel()
-            revoked.cancel()
-
-    async def _gather_intents(self, intents: Mapping[TopicPartition, Span]) -> dict[TopicPartition, list[LogRecord]]:
-        """Exactly the records of the unfinished chunks: the same rows under the same tokens."""
-        gathered: dict[TopicPartition, list[LogRecord]] = {place: [] for place in intents}
-        beginnings = await self._consumer.beginning_offsets(list(intents))
-        ends = await self._consumer.end_offsets(list(intents))
-        for place, span in intents.items():
-            if span.first < beginnings[place] or span.last >= ends[place]:
-                raise Fatal(
-                    f"{place.topic}[{place.partition}] no longer holds offsets {span.first} to {span.last}, which were "
-                    "being stored: the topic was shortened. Keep it for ever (retention.ms=-1); to go on, reset the "
-                    f"offsets of the consumer group {self._options.group} (identity keeps repeats harmless)"
-                )
-            self._consumer.seek(place, span.first)
-        waiting = set(intents)
-        while waiting:
-            batch = await self._fetch(*waiting, timeout_ms=POLL_MS)
-            for place, records in batch.items():
-                last = intents[place].last
-                gathered[place].extend(record for record in records if record.offset <= last)
-                if records[-1].offset >= last:
-                    waiting.discard(place)
-                    self._consumer.seek(place, last + 1)
-            if not self._assigned.is_set():
-                return {}  # a rebalance has begun: whoever gets the partitions starts over
-        log.info("sink resumes", intents={f"{p.topic}[{p.partition}]": str(s) for p, s in intents.items()})
-        return gathered
-
-    def _decode(
-        self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], unreadable: dict[TopicPartition, int]
-    ) -> list[list[_Chunk]]:
-        chunks = []
-        for place, records in fetched.items():
-            before = unreadable[place]
-            decoded = self._read(place.topic, records, before)
-            self._stop_if_all_is_poison(place, decoded)
-            unreadable[place] = decoded.unreadable
-            pieces = list(cut(records, decoded)) if place.topic == self._options.topics[0] else [records]
-            if len(pieces) == 1:
-                chunks.append([_Chunk(place, decoded, before)])
-                continue
-            chunks.append([])
-            for piece in pieces:
-                decoded = self._read(place.topic, piece, before)
-                chunks[-1].append(_Chunk(place, decoded, before))
-                before = decoded.unreadable
-        return chunks
-
-    def _read(self, topic: str, records: Sequence[LogRecord], unreadable: int) -> Decoded:
-        if topic == self._options.topics[0]:
-            return decode_events(records, self._options.horizon, unreadable)
-        return decode_dead_letters(records)
-
-    def _stop_if_all_is_poison(self, place: TopicPartition, decoded: Decoded) -> None:
-        """Rather stop and say so than empty the log into the dead letters."""
-        if decoded.most_unreadable >= self._options.poison_limit:
-            raise Fatal(
-                f"{decoded.most_unreadable} records in a row of {place.topic}[{place.partition}] cannot be read, up to "
-                f"or among offsets {decoded.span.first} to {decoded.span.last}: the sink stops before these. "
-                "Find what writes them; if they are to be skipped, raise IDTRAIL_POISON_LIMIT"
-            )
+    async def _gather(self) -> Fetched:
+        intents = {place: progress.intent for place, progress in self._held.progress.items() if progress.intent}
+        return await (self._gatherer.gather_again(intents) if intents else self._gatherer.gather())
 
     async def _land(self, flight: Flight) -> None:
         began = asyncio.get_running_loop().time()
