@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from queries.derivation import LOOKS, WINDOWS, Difference, derived_differences
 from queries.store import BULK_LIMITS, Store
+from schemas.envelope import TRUST_STEP
 from streams.incidents import Incident
 from streams.interest import Application
 from streams.refolding import touched_applications
-from streams.rows import TRUST_STEP
 from streams.runs import refold, stored_incidents
 
 DETECTION_SECONDS: Final = 600

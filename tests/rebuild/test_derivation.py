@@ -11,9 +11,9 @@ from producers.simulation import demo
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.derivation import derived_differences
 from queries.store import Store
-from schemas.envelope import Source, Trust
+from schemas.envelope import TRUST_STEP, Source, Trust
 from streams.refolding import fold_windows
-from streams.rows import TRUST_STEP, decode_events
+from streams.rows import decode_events
 from tests.records import NOON, Record, event, record_of
 
 pytestmark = pytest.mark.store
