@@ -16,7 +16,7 @@ from queries.lifecycle import Fold
 from queries.people import Person, each_id
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
-from queries.store import BULK_LIMITS, Store
+from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
 from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000
@@ -186,7 +186,7 @@ def read_told(store: Store, people: Sequence[Person], until: datetime, known_at:
         "known": to_microseconds(known_at),
     }
     surrounding = list(_before(until, store.query_dicts(bindings_sql(members=True), values, BULK_LIMITS)))
-    rows = store.query_dicts(history_sql(), {**values, "limit": BATCH + 1})
+    rows = store.query_dicts(history_sql(), {**values, "limit": BATCH + 1}, SMALL_LIMITS)
     if len(rows) > BATCH:
         return [
             Told(

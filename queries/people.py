@@ -23,7 +23,7 @@ from queries.aliases import (
 )
 from queries.identities import Identity, identify
 from queries.selection import IN_FORCE
-from queries.store import Store, as_bytes
+from queries.store import SMALL_LIMITS, Store, as_bytes
 from schemas.errors import BadUsage, NotFound, UserError
 from schemas.identifiers import PEOPLE, IdentifierKind
 from schemas.identity import SOURCE, IdentityDecision, read_identity_decision
@@ -267,7 +267,7 @@ def _gather(store: Store, organization: str, subjects: Iterable[str]) -> Known:
 
 def _marks(store: Store, organization: str, subjects: Iterable[str]) -> list[Mark]:
     read = {"organization": organization, "subjects": list(subjects), "limit": MAX_EVENTS + 1}
-    rows = store.query(EVENTS, read)
+    rows = store.query(EVENTS, read, SMALL_LIMITS)
     if len(rows) > MAX_EVENTS:
         return [
             Mark._make((*said, first[0], UUID(first[1]), last[0], UUID(last[1])))
@@ -285,7 +285,7 @@ def _identifiers(store: Store, organization: str, subjects: Iterable[str]) -> It
     """What else the events in force tell of who these are."""
     read = {"organization": organization, "lookups": [f"id:{subject}" for subject in subjects]}
     in_force: dict[UUID, tuple[int, bytes]] = {}
-    for subject, identifier, at, event_id, version, fingerprint in store.query(IDENTIFIERS, read):
+    for subject, identifier, at, event_id, version, fingerprint in store.query(IDENTIFIERS, read, SMALL_LIMITS):
         # XXX: a better copy that tells nothing does not take back what a worse one told.
         if in_force.setdefault(event_id, (version, fingerprint)) == (version, fingerprint):
             kind, _, value = identifier.partition(":")
@@ -309,7 +309,7 @@ def _sharing(store: Store, organization: str, keys: set[str], crowded: set[tuple
     parts = [key.partition(":") for key in sorted(keys)]
     names = [value for kind, _, value in parts if kind in called]
     read = {"organization": organization, "names": names, "people": sorted(PEOPLE), "lookups": sorted(keys)}
-    under = {key: set(ids) for key, ids in store.query(_SHARING, read)}
+    under = {key: set(ids) for key, ids in store.query(_SHARING, read, SMALL_LIMITS)}
     found: set[str] = set()
     for kind, _, value in parts:
         sharing = under.get(f"{kind}:{value}", set()) | (under.get(value, set()) if kind in called else set())

@@ -18,7 +18,7 @@ from queries.folding import Row
 from queries.histories import read_told
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
-from queries.store import Store
+from queries.store import SMALL_LIMITS, Store
 from schemas.errors import BadUsage
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
@@ -277,7 +277,7 @@ def _named(store: Store, organization: str, members: dict[str, datetime]) -> lis
 
 
 def _later(store: Store, subject: Person, asked: Asked) -> int:
-    ((number,),) = store.query(later_sql(), _parameters(subject, asked))
+    ((number,),) = store.query(later_sql(), _parameters(subject, asked), SMALL_LIMITS)
     return int(number)
 
 

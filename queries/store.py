@@ -49,6 +49,8 @@ class Limits:
     rows: int = 100_000
     """In the result."""
     memory_bytes: int = 4 * 1024**3
+    threads: int = 0
+    """0: one for each processor."""
 
     def settings(self) -> dict[str, str]:
         """As ClickHouse takes them."""
@@ -57,10 +59,13 @@ class Limits:
             "max_result_rows": str(self.rows),
             "result_overflow_mode": "throw",
             "max_memory_usage": str(self.memory_bytes),
+            **({"max_threads": str(self.threads)} if self.threads else {}),
         }
 
 
 DEFAULT_LIMITS: Final = Limits()
+SMALL_LIMITS: Final = Limits(threads=1)
+"""For what reads a few granules: sharing them out takes longer than reading them."""
 BULK_LIMITS: Final = Limits(seconds=120, rows=5_000_000)
 """For our own work in the background, which pages by itself."""
 

@@ -807,3 +807,20 @@ SELECT
 FROM events_local
 WHERE kind = 'user' AND account_state != '' AND application_id != ''
 GROUP BY organization, application_id, subject_id;
+
+CREATE TABLE IF NOT EXISTS events_by_subject_coarse_local ON CLUSTER 'trail' AS events_by_subject_local
+ENGINE = ReplicatedReplacingMergeTree(version)
+PARTITION BY tuple()
+ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint, by_trust)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728, index_granularity = 1024;
+
+ALTER TABLE events_by_subject_coarse_local ON CLUSTER 'trail' MODIFY SETTING min_bytes_for_wide_part = 1099511627776;
+
+EXCHANGE TABLES events_by_subject_local AND events_by_subject_coarse_local ON CLUSTER 'trail';
+
+CREATE TABLE IF NOT EXISTS events_by_subject_coarse ON CLUSTER 'trail' AS events_by_subject_coarse_local
+ENGINE = Distributed('trail', currentDatabase(), 'events_by_subject_coarse_local', cityHash64(subject_id));
+
+INSERT INTO events_by_subject SELECT * FROM events_by_subject_coarse;
+
+TRUNCATE TABLE events_by_subject_coarse_local ON CLUSTER 'trail';

@@ -744,3 +744,17 @@ SELECT
 FROM events
 WHERE kind = 'user' AND account_state != '' AND application_id != ''
 GROUP BY organization, application_id, subject_id;
+
+CREATE TABLE IF NOT EXISTS events_by_subject_coarse AS events_by_subject
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY tuple()
+ORDER BY (organization, subject_id, occurred_at, event_id, fingerprint, by_trust)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 1024;
+
+ALTER TABLE events_by_subject_coarse MODIFY SETTING min_bytes_for_wide_part = 1099511627776;
+
+EXCHANGE TABLES events_by_subject AND events_by_subject_coarse;
+
+INSERT INTO events_by_subject SELECT * FROM events_by_subject_coarse;
+
+TRUNCATE TABLE events_by_subject_coarse;
