@@ -150,12 +150,13 @@ def _acts_since(store: Store, finding: Finding) -> list[Row]:
     return acts
 
 
-def names(store: Store, findings: Sequence[Finding], most: int = NAMED) -> dict[str, str]:
-    """The names of so many first subjects of each, by id."""
+def names(store: Store, findings: Sequence[Finding], most: int = NAMED) -> dict[tuple[str, str], str]:
+    """The names of so many first subjects of each, by organization and id."""
     wanted: dict[str, dict[str, None]] = {}
     for finding in findings:
         wanted.setdefault(finding.app.organization, {}).update(dict.fromkeys(finding.subjects[:most]))
-    found: dict[str, str] = {}
-    for organization, subjects in wanted.items():
-        found |= names_of(store, organization, list(subjects))
-    return found
+    return {
+        (organization, subject): name
+        for organization, subjects in wanted.items()
+        for subject, name in names_of(store, organization, list(subjects)).items()
+    }

@@ -16,6 +16,7 @@ from queries.api.state import KnownAt
 from queries.closings import report
 from queries.exposures import Exposure, list_exposures
 from queries.failures import list_failures, list_windows
+from queries.findings import MOMENT
 from queries.histories import read_history
 from queries.people import find_person
 from queries.selection import Selection
@@ -94,7 +95,8 @@ def lifecycle(
 ) -> Answer:
     """One person's attempts in every application in order, and where each account stands.
 
-    The accounts are told by every event before `until`, those before `since` too.
+    The accounts are told by every event before `until`, those before `since` too. A name means who had it at the end of
+    the range, or as was known at `known_at` if that is earlier; `person.note` tells who else had it.
 
     With `known_at`, by what was known then; 400 for a time in the future.
     409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
@@ -102,7 +104,8 @@ def lifecycle(
     now = context.clock()
     begin, end, _ = time_range(since, until, now)
     known = None if known_at is None else asked(now, parse_when(known_at, now, "known_at"), now).known_at
-    who = find_person(context.store, organization, person)
+    then = min(end, known or end)
+    who = find_person(context.store, organization, person, then - MOMENT if then < now else None)
     found = read_history(context.store, who, begin, end, cursor, limit, timeline=timeline, known_at=known)
     return {
         "person": who,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,6 +19,9 @@ from queries.findings import NAMED, Asked, find_finding, list_findings, names
 from queries.store import Store
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
+
+Names = Mapping[tuple[str, str], str]
+"""By organization and id."""
 
 
 class Act(BaseModel):
@@ -134,7 +137,7 @@ def finding(
     people = names(context.store, [whole.finding], len(whole.finding.subjects))
     return {
         **_told(whole.finding, people),
-        "subjects": [{"subject_id": own, "name": people.get(own, "")} for own in whole.finding.subjects],
+        "subjects": _subjects(whole.finding, whole.finding.subjects, people),
         "evidence": whole.finding.events,
         "accounts": whole.stood,
         "restore": whole.steps,
@@ -147,7 +150,7 @@ def told_all(store: Store, found: Sequence[values.Finding]) -> list[dict[str, An
     return [_told(one, known) for one in found]
 
 
-def _told(found: values.Finding, known: dict[str, str]) -> dict[str, Any]:
+def _told(found: values.Finding, known: Names) -> dict[str, Any]:
     act = found.act
     return {
         "id": found.id,
@@ -169,11 +172,15 @@ def _told(found: values.Finding, known: dict[str, str]) -> dict[str, Any]:
             "actor": act.actor,
         },
         "attributes": list(found.attributes),
-        "subjects": [{"subject_id": own, "name": known.get(own, "")} for own in found.subjects[:NAMED]],
+        "subjects": _subjects(found, found.subjects[:NAMED], known),
         "evidence": list(found.events[:EVIDENCE]),
         "events": len(found.events),
         "next": next_of(found),
     }
+
+
+def _subjects(found: values.Finding, subjects: Sequence[str], known: Names) -> list[dict[str, str]]:
+    return [{"subject_id": own, "name": known.get((found.app.organization, own), "")} for own in subjects]
 
 
 _NEXT = {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from queries.api.found import told_all
+from queries.findings import Asked, list_findings
 from tests.api.conftest import As
 from tests.api.support import assert_problem
 from tests.api.test_answers import get
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed
+from tests.records import NOON
 
 pytestmark = pytest.mark.store
 
@@ -150,6 +155,15 @@ async def test_a_group_that_a_provider_has_twice_is_told(api: httpx.AsyncClient,
     (found,) = (await get(api, PATH, using(), kind="twice_groups"))["items"]
     assert [one["subject_id"] for one in found["subjects"]] == ["g0", "g1"]
     assert (found["since"], found["sure"]) == (at(1).replace(".000Z", "Z"), "certain")
+
+
+def test_two_organizations_with_the_same_ids_have_names_of_their_own(trail: Trail) -> None:
+    found = []
+    for own, name in ((trail, "ana"), (Trail(trail.store, uuid4().hex[:24]), "ben")):
+        leaving = [{**person(n), "username": f"{name}.{n}"} for n in range(10)]
+        own.insert(attempt(-2880), *(attempt(n, "user_deprovision", resource=who) for n, who in enumerate(leaving)))
+        found += list_findings(trail.store, Asked(own.organization, NOON - timedelta(days=1), NOON))
+    assert [one["subjects"][0]["name"] for one in told_all(trail.store, found)] == ["ana.0", "ben.0"]
 
 
 async def test_nobody_is_told_of_anothers_findings(api: httpx.AsyncClient, using: As, trail: Trail) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -93,3 +95,31 @@ async def test_the_report_tells_times_to_close(api: httpx.AsyncClient, using: As
         "slack": (1, 1),
     }
     assert [(each["application"], each["closed_at"]) for each in answer["exceptions"]] == [("statsig", None)]
+
+
+async def test_whose_lifecycle_a_name_means_is_told_by_the_end_of_the_range_and_by_what_was_known(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    trail.insert(
+        used(0, person(ANA, "ana.lima")),
+        renamed(10, person(ANA, "ana.lima"), "ana.costa"),
+        used(20, person(BEN, "ana.lima")),
+    )
+    mine = using("read")
+
+    async def told(who: str, times: dict[str, str]) -> dict[str, Any]:
+        answer = await api.get("/api/v1/lifecycle", headers=mine, params={"person": who, **times})
+        return dict(answer.json())
+
+    for times, whose in [
+        ({}, BEN),
+        ({"until": at(5)}, ANA),
+        ({"until": at(30)}, BEN),
+        ({"until": "2030-01-01"}, BEN),
+        ({"known_at": at(5)}, ANA),
+        ({"until": at(30), "known_at": at(5)}, ANA),
+        ({"until": at(5), "known_at": at(30)}, ANA),
+    ]:
+        by_name, by_id = await told("ana.lima", times), await told(whose, times)
+        assert by_name["person"]["subject_id"] == whose, times
+        assert by_name["items"] == by_id["items"]
