@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from queries.api import event_models, finding_models, found, incident_models
-from queries.api.access import Given, Organization
+from queries.api.access import Given
 from queries.api.context import Context
-from queries.api.findings import exposure_answer
+from queries.api.findings import AskedExposures, exposure_answer
 from queries.api.incidents import AskedIncidents
 from queries.api.parameters import Selected
 from queries.events import list_events
@@ -60,11 +60,11 @@ async def incidents(context: Given, chosen: AskedIncidents, format: Form = Forma
 
 
 @router.get("/exposures", response_class=StreamingResponse, responses=_ZIP)
-async def exposures(context: Given, organization: Organization, format: Form = Format.NDJSON) -> StreamingResponse:
-    """Accounts that should be closed and are not confirmed closed, each with its reason."""
+async def exposures(context: Given, asked: AskedExposures, format: Form = Format.NDJSON) -> StreamingResponse:
+    """Accounts that should be closed and are not confirmed closed, now or at a time, each with its reason."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
-        exposures = list_exposures(context.store, organization, context.clock())
+        exposures = list_exposures(context.store, *asked)
         if not exposures.complete:
             raise BadUsage(
                 f"exposures: {MAX_SUSPECTS:,} accounts or more of an organization may be exposed, a file would not have"
@@ -73,7 +73,12 @@ async def exposures(context: Given, organization: Organization, format: Form = F
         return [exposure_answer(each) for each in exposures.everything()], None
 
     rows = _rows(listed, finding_models.Exposure)
-    return await _file(context, "exposures", format, finding_models.Exposure, rows, {"organization": organization})
+    filters = {
+        "organization": asked.organization,
+        "at": asked.at or asked.now,
+        "sla_seconds": int(asked.sla.total_seconds()),
+    }
+    return await _file(context, "exposures", format, finding_models.Exposure, rows, filters)
 
 
 @router.get("/findings", response_class=StreamingResponse, responses=_ZIP)
@@ -114,7 +119,9 @@ async def _file(
         "export": of,
         "format": form.value,
         "made_at": context.clock(),
-        "filters": {name: value for name, value in filters.items() if value not in ("", (), None, False)},
+        "filters": {
+            name: value for name, value in filters.items() if value is not False and value not in ("", (), None)
+        },
         "notes": form.notes,
         "log": log,
     }

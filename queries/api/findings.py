@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Query
 
@@ -126,22 +126,39 @@ def _account(account: Account) -> Answer:
     return found
 
 
-@router.get("/exposures", response_model=models.Exposures)
-def exposures(
+class Exposing(NamedTuple):
+    """Which exposures."""
+
+    organization: str | None
+    now: datetime
+    at: datetime | None
+    """None: now."""
+    sla: timedelta
+
+
+def asked_exposures(
     context: Given,
     organization: Organization,
     at: Annotated[str | None, Query(max_length=64, description="A time, a date, or an age; now without it.")] = None,
     sla: Annotated[int, Query(ge=0, le=604_800, description="Seconds within which nobody need have tried.")] = 3600,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> Answer:
-    """Accounts that should be closed and are not confirmed closed, by reason, the longest open first."""
+) -> Exposing:
+    """What the parameters ask for. Raises `BadUsage` for a time in the future."""
     now = context.clock()
     then = None if at is None else parse_when(at, now, "at")
     if then is not None and then > now:
         raise BadUsage(f"at: {then:%Y-%m-%dT%H:%M:%SZ} is in the future, it is {now:%Y-%m-%dT%H:%M:%SZ}")
-    found = list_exposures(context.store, organization, now, then, timedelta(seconds=sla))
+    return Exposing(organization, now, then, timedelta(seconds=sla))
+
+
+AskedExposures = Annotated[Exposing, Depends(asked_exposures)]
+
+
+@router.get("/exposures", response_model=models.Exposures)
+def exposures(context: Given, asked: AskedExposures, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Answer:
+    """Accounts that should be closed and are not confirmed closed, by reason, the longest open first."""
+    found = list_exposures(context.store, *asked)
     return {
-        "at": then or now,
+        "at": asked.at or asked.now,
         "items": [exposure_answer(exposure) for exposure in found.open[:limit]],
         "total": len(found.open),
         "left_behind": [exposure_answer(exposure) for exposure in found.left_behind[:limit]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,7 +15,8 @@ from queries.api import exports
 from tests.api.conftest import As
 from tests.api.support import assert_problem
 from tests.api.test_answers import get
-from tests.queries.support import Trail, attempt, failed
+from tests.queries.support import Trail, at, attempt, failed
+from tests.records import event
 
 pytestmark = pytest.mark.store
 
@@ -50,6 +52,31 @@ async def test_events_come_in_every_format(form: str, api: httpx.AsyncClient, us
     assert (manifest["rows"], manifest["bytes"]) == (2, len(data))
 
 
+async def test_exposures_are_exported_as_of_a_time_and_an_sla(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    ines = {"id": "63ec9bba89a64e507ce0a4c2", "type": "user", "username": "ines.almeida"}
+    change = [{"field": "state", "from": "ACTIVATED", "to": "SUSPENDED"}]
+    trail.insert(
+        attempt(-200, "user_create_provision"),
+        event("user_update", timestamp=at(-120), resource=ines, application=None, changes=change),
+        failed(30, "user_deprovision"),
+    )
+    mine = using()
+    for asked, reasons in [
+        ({"at": at(-90)}, []),
+        ({"at": at(-90), "sla": "0"}, ["never_attempted"]),
+        ({"at": at(0)}, ["never_attempted"]),
+        ({}, ["failing"]),
+    ]:
+        manifest, data = opened(await api.get("/api/v1/exports/exposures", headers=mine, params=asked))
+        rows = [json.loads(line) for line in data.splitlines()]
+        assert [row["reason"] for row in rows] == reasons
+        assert rows == (await get(api, "/api/v1/exposures", mine, **asked))["items"]
+        assert manifest["filters"]["sla_seconds"] == int(asked.get("sla", 3600))
+        assert "at" in manifest["filters"]
+        if "at" in asked:
+            assert datetime.fromisoformat(manifest["filters"]["at"]) == datetime.fromisoformat(asked["at"])
+
+
 async def test_an_empty_list_is_exported_too(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
     manifest, data = opened(await api.get("/api/v1/exports/incidents", headers=using()))
     assert (manifest["rows"], data) == (0, b"")
@@ -70,6 +97,7 @@ async def test_nobody_exports_what_is_anothers(api: httpx.AsyncClient, using: As
         pytest.param("incidents", {"format": "ocsf-1.8"}, 400, id="incidents in OCSF"),
         pytest.param("exposures", {"format": "ocsf-1.9"}, 400, id="exposures in OCSF"),
         pytest.param("events", {"since": "tomorrow"}, 400, id="bad time"),
+        pytest.param("exposures", {"at": "2999-01-01"}, 400, id="exposures of the future"),
         pytest.param("secrets", {}, 404, id="unknown list"),
     ],
 )

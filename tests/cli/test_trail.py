@@ -297,3 +297,5 @@ def test_an_export_is_written_whole_with_what_proves_it(
     assert [path.name for path in tmp_path.iterdir()] == ["events.zip"]
     trail.run("export", "exposures", "--since", "7d", "-o", str(file), code=2)
     assert "exposures cannot be filtered by since" in trail.said
+    told = trail.run("export", "exposures", "--at", "1h", "--sla", "0", "-o", str(file), "--json")
+    assert json.loads(told)["filters"]["sla_seconds"] == 0

@@ -39,7 +39,7 @@ _RANGE: Final = {"since", "until", "cause", "application", "subject"}
 _TAKES: Final = {
     What.EVENTS: _RANGE | {"type", "outcome", "actor", "text"},
     What.INCIDENTS: _RANGE | {"state"},
-    What.EXPOSURES: set[str](),
+    What.EXPOSURES: {"at", "sla"},
     What.FINDINGS: {"since", "until", "application", "kind"},
 }
 """Which filters each list knows."""
@@ -61,15 +61,20 @@ def export(
     subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
     text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    at: Annotated[str | None, typer.Option(help="Of exposures: as of this time: a time, a date, or an age.")] = None,
+    sla: Annotated[
+        int | None, typer.Option(min=0, help="Of exposures: minutes within which nobody need have tried.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a whole list into a ZIP file, with a manifest: filters, number of rows, SHA-256."""
     given: dict[str, Any] = {
         "since": since, "until": until, "type": event_type, "outcome": outcome, "state": state, "cause": cause,
-        "kind": kind,
-        "application": app_name, "subject": subject, "actor": actor, "text": text,
+        "kind": kind, "application": app_name, "subject": subject, "actor": actor, "text": text, "at": at,
     }  # fmt: skip
     filters = {name: value for name, value in given.items() if value}
+    if sla is not None:
+        filters["sla"] = sla * 60
     if strange := sorted(filters.keys() - _TAKES[what]):
         raise BadUsage(f"{what} cannot be filtered by {', '.join(strange)}")
     api = connect()
