@@ -77,10 +77,12 @@ async def producer(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaProducer]:
 
 
 async def until(condition: Callable[[], bool | Coroutine[Any, Any, bool]], seconds: float = 30) -> None:
-    """Wait for a condition, at most `seconds`."""
+    """Wait for a condition, at most `seconds`. It is asked less often the longer it takes: most ask a broker."""
+    pause = 0.02
     async with asyncio.timeout(seconds):
         while True:
             answer = condition()
             if await answer if isinstance(answer, Coroutine) else answer:
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(1.1 * pause, 0.2)

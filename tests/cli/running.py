@@ -92,4 +92,4 @@ class RunningTrail:
         deadline = time.monotonic() + 60
         while self.asked("stats")[0]["behind"]:
             assert time.monotonic() < deadline
-            time.sleep(0.05)
+            time.sleep(0.2)
