@@ -2,8 +2,9 @@
 
 python -m bench.replay [EVENTS ...]
 
-The store is filled by SQL: 20,000 people in 8 applications over a year, a tenth of them gone. One line a question:
-p50 and p99 in the store and over HTTP, granules read, and how that grew since the size before.
+The store is filled by SQL: 20,000 people in 8 applications over a year, a tenth of them gone; a group of a hundred that
+was unbound, and an integration with 300 accounts that was deleted. One line a question: p50 and p99 in the store and
+over HTTP, granules read, and how that grew since the size before.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ class Kind(NamedTuple):
 
 _DAY: Final = 86_400_000_000
 _GONE: Final = PEOPLE // 10
+_LEFT_BEHIND: Final = 300
+_PROJECT: Final = 100
+"""People of a group that was bound for a while."""
 _LEFT: Final = f"({_DAY} * 300 + intDiv(number, {APPLICATIONS}) * 2000000000)"
 _LEAVES: Final = f"({_DAY} * 300 + number * 2000000000)"
 
@@ -86,7 +90,17 @@ def kinds(events: int) -> list[Kind]:
     """What the store is filled with: `events` in all, but for what was never attempted."""
     accounts = PEOPLE * APPLICATIONS
     closings = _GONE * APPLICATIONS
+    staying = f"{_GONE} + number * {(PEOPLE - _GONE) // _LEFT_BEHIND}"
     whole = [
+        Kind(1, "0", "'idm_integration_activate'", "'integration'", "'activate'", "'success'", "-1", f"{APPLICATIONS}"),
+        Kind(_LEFT_BEHIND, "60000000 + number * 1000000", "'user_create_provision'", "'user'", "'create'",
+             "'success'", staying, f"{APPLICATIONS}", "'active'"),
+        Kind(1, f"{_DAY} * 310", "'idm_integration_delete'", "'integration'", "'delete'", "'success'", "-1",
+             f"{APPLICATIONS}"),
+        Kind(2, f"{_DAY} * (100 + 220 * number)", "'association_change'", "'other'",
+             "if(number = 0, 'add', 'remove')", "'success'", "900001", "1", group="'project'"),
+        Kind(_PROJECT, f"{_DAY} * 100 + 1000 + number", "'association_change'", "'other'", "'add'", "'success'",
+             staying, "-1", group="'project'"),
         Kind(1 * APPLICATIONS, "number", "'association_change'", "'other'", "'add'", "'success'", "900000", "number",
              group="'staff'"),
         Kind(PEOPLE, "1000 + number", "'association_change'", "'other'", "'add'", "'success'", "number", "-1",
@@ -243,7 +257,10 @@ def run(events: int, before: dict[str, float]) -> dict[str, float]:
                     print(f"  {where:5} {name:25} p50 {told.p50:8.1f} ms  p99 {told.p99:8.1f} ms{grown}", flush=True)
                     found[where + name] = told.p50
         exposures = list_exposures(store, ORGANIZATION, END)
-        print(f"  exposed: {len(exposures.failing):,} failing, {len(exposures.never_attempted):,} never attempted")
+        print(
+            f"  exposed: {len(exposures.failing):,} failing, {len(exposures.never_attempted):,} never attempted,"
+            f" {len(exposures.left_behind):,} left behind"
+        )
         print(f"  granules read for one person: {granules(store, person(7))}", flush=True)
         store.close()
     return found

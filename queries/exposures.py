@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
 from queries.bindings import NO_BINDINGS, Bindings
@@ -108,19 +108,25 @@ def _order(exposure: Exposure) -> tuple[str, str, str]:
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 
+# In order, so that they come in one block: of hundreds of small ones each costs as much as its rows.
 _THEIR_EVENTS: Final = (
     f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
     f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND event_type != 'sso_auth' AND (kind = 'other' OR application_id IN {applications:Array(String)})"
+    " AND event_type != 'sso_auth'"
+    " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
+    " ORDER BY subject_id"
 )
 
+_SIGNED_IN: Final = (
+    f"SELECT DISTINCT event_id FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
+    " AND event_type = 'sso_auth' AND (application_id, subject_id) IN {accounts:Array(Tuple(String, String))}"
+    f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')"
+)
 # Of every sign-in that some copy tells of, all copies about these people: which is in force is told among them.
 _SIGN_INS: Final = (
     "SELECT event_id, version, fingerprint, subject_id, event_type, application_id, outcome, time_quality, occurred_at"
-    f" FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}} AND event_id GLOBAL IN ("
-    f"SELECT event_id FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND event_type = 'sso_auth' AND application_id != '' AND occurred_at <= "
-    f"{_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC'))"
+    f" FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
+    " AND event_id IN {events:Array(UUID)}"
 )
 
 
@@ -154,11 +160,14 @@ def organizations(store: Store, organization: str | None) -> list[str]:
 
 
 def _events(store: Store, organization: str, accounts: set[tuple[str, str]]) -> Iterable[list[Row]]:
-    subjects = sorted({subject for _, subject in accounts})
+    by_subject: dict[str, list[tuple[str, str]]] = {}
+    for account in sorted(accounts):
+        by_subject.setdefault(account[1], []).append(account)
+    subjects = sorted(by_subject)
     for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-        chunk = set(subjects[start : start + SUBJECTS_AT_ONCE])
-        applications = sorted({application for application, subject in accounts if subject in chunk})
-        values = {"organization": organization, "subjects": sorted(chunk), "applications": applications}
+        chunk = subjects[start : start + SUBJECTS_AT_ONCE]
+        own = [account for subject in chunk for account in by_subject[subject]]
+        values = {"organization": organization, "subjects": chunk, "accounts": own}
         yield store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS)
 
 
@@ -201,16 +210,24 @@ def _used(store: Store, exposures: list[Exposure], at: datetime) -> dict[tuple[s
     wanted = {_key(each): each.since for each in exposures if each.since is not None}
     used: dict[tuple[str, str, str], datetime] = {}
     for organization in sorted({owner for owner, _, _ in wanted}):
-        subjects = sorted({subject for owner, subject, _ in wanted if owner == organization})
+        by_subject: dict[str, list[tuple[str, str, str]]] = {}
+        for key in sorted(wanted):
+            if key[0] == organization:
+                by_subject.setdefault(key[1], []).append(key)
+        subjects = list(by_subject)
         for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
             chunk = subjects[start : start + SUBJECTS_AT_ONCE]
-            since = min(when for (_, subject, _), when in wanted.items() if subject in chunk)
-            values = {
+            own = [key for subject in chunk for key in by_subject[subject]]
+            values: dict[str, Any] = {
                 "organization": organization,
                 "subjects": chunk,
-                "since": to_microseconds(since),
+                "accounts": [(application, subject) for _, subject, application in own],
+                "since": to_microseconds(min(wanted[key] for key in own)),
                 "at": to_microseconds(at),
             }
+            values["events"] = [str(event) for (event,) in store.query(_SIGNED_IN, values, BULK_LIMITS)]
+            if not values["events"]:
+                continue
             copies = own_rows(store, organization, store.query_dicts(_SIGN_INS, values, BULK_LIMITS))
             for row in in_force(copies):
                 key, occurred = (organization, row["subject_id"], row["application_id"]), row["occurred_at"]
