@@ -78,7 +78,10 @@ def decode(records: Sequence[LogRecord], how: Decoding) -> Read:
 
 
 class Decoder:
-    """One child process. `start` a stretch, then `finish` it; one at a time."""
+    """One child process. `start` stretches, then `take` the parts of each in the same order.
+
+    It is ahead by one part: the next is sent when one is taken.
+    """
 
     def __init__(self, how: Decoding) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
@@ -94,15 +97,18 @@ class Decoder:
         except OSError as error:
             raise Fatal("a decoding process ended by itself") from error
 
-    def finish(self) -> Read:
-        """What it read. Blocks: for a thread. Raises `BrokerAway`, or what decoding raised."""
+    def take(self) -> tuple[Stretch, Read] | None:
+        """The next part of the stretch; None ends it. Blocks: for a thread. Raises `BrokerAway`, or what decoding
+        raised."""
         try:
             told = self._pipe.recv()
+            if told is None:
+                return None
             if isinstance(told, BaseException):
                 raise told
-            names, records, unreadable = told
+            part, names, records, unreadable = told
             pieces = [Piece(table, name, _table(self._pipe.recv_bytes())) for table, name in names]
-            return Read(pieces, records, unreadable)
+            return part, Read(pieces, records, unreadable)
         except (EOFError, OSError) as error:
             raise Fatal("a decoding process ended by itself") from error
 
@@ -135,18 +141,21 @@ async def _serve_stretches(pipe: Any, how: Decoding) -> None:
         try:
             if reader is None:
                 reader = await SpanReader(how.connection).__aenter__()
-            read = decode(await reader.read(stretch), how)
+            async for part, records in reader.parts(stretch):
+                _send(pipe, part, decode(records, how))
+            pipe.send(None)
         except KafkaError as error:
             pipe.send(BrokerAway(f"{stretch.topic}[{stretch.partition}] cannot be read again: {error!r}"))
-            continue
         except Exception as error:
             pipe.send(Fatal(f"{stretch.topic}[{stretch.partition}] from offset {stretch.first} on: {error!r}"))
-            continue
-        pipe.send(([(piece.table, piece.name) for piece in read.pieces], read.records, read.unreadable))
-        for piece in read.pieces:
-            pipe.send_bytes(_bytes(piece.rows))
     if reader is not None:
         await reader.__aexit__(None, None, None)
+
+
+def _send(pipe: Any, part: Stretch, read: Read) -> None:
+    pipe.send((part, [(piece.table, piece.name) for piece in read.pieces], read.records, read.unreadable))
+    for piece in read.pieces:
+        pipe.send_bytes(_bytes(piece.rows))
 
 
 def _bytes(rows: pa.Table) -> memoryview:

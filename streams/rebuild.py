@@ -124,6 +124,9 @@ class Rebuild:
             stack.callback(made.close)
             replay = stack.enter_context(Replay(self._how, self._decoders))
             insert = inserting(made, self.state.rebuild_id)
+            await self._fill_to(
+                replay, insert, bounds, {place: at for place, at in self.state.goal.items() if place in bounds}
+            )
             for _ in range(ROUNDS):
                 ends = await self._stored()
                 if not await self._fill_to(replay, insert, bounds, ends):
@@ -161,7 +164,7 @@ class Rebuild:
         if self.state.tables and self.state.tables != tables:
             made.close()
             await asyncio.to_thread(self._generation.drop)
-            await self._save(next={}, tables={}, done=0)
+            await self._save(next={}, goal={}, tables={}, done=0)
             return await self._make()
         await self._save(tables=tables)
         return made
@@ -188,6 +191,7 @@ class Rebuild:
         begins = {place: max(self.state.next.get(place, 0), bounds[place].begin) for place in ends}
         missing = sum(max(0, ends[place] - begins[place]) for place in ends)
         done = self.state.done
+        await self._save(goal=ends)
 
         async def reached(next_offsets: Mapping[Place, int]) -> None:
             filled = sum(at - begins[place] for place, at in next_offsets.items())

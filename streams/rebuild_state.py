@@ -47,6 +47,8 @@ class RebuildState:
     step: Step = Step.FILLING
     next: Mapping[Place, int] = field(default_factory=dict)
     """By topic and partition, up to where the new generation is filled."""
+    goal: Mapping[Place, int] = field(default_factory=dict)
+    """Up to where it is being filled: gone on with, it is cut into the same inserts up to there."""
     done: int = 0
     """Records filled."""
     total: int = 0
@@ -96,7 +98,7 @@ class States:
 
 
 def _text(state: RebuildState) -> str:
-    told = asdict(state) | {name: _places(getattr(state, name)) for name in ("next", "barrier")}
+    told = asdict(state) | {name: _places(getattr(state, name)) for name in ("next", "goal", "barrier")}
     return orjson.dumps(told).decode()
 
 
@@ -107,6 +109,7 @@ def _read(text: str, version: int) -> RebuildState:
             **told,
             "step": Step(told["step"]),
             "next": _by_place(told["next"]),
+            "goal": _by_place(told.get("goal", [])),
             "barrier": _by_place(told["barrier"]),
             "version": version,
         }

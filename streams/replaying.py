@@ -15,7 +15,7 @@ from streams.decoders import Decoder, Decoding, Read, decode
 from streams.span_reader import Place, SpanReader, Stretch, stretches
 
 STRETCH_RECORDS: Final = 25_000
-"""Of one partition: what is held in memory once or twice for each child."""
+"""Of one partition, done by one child; `reached` is told of whole ones. In memory are parts of it."""
 FEW_RECORDS: Final = 5_000
 """Are decoded in this process: a child takes longer to start."""
 TOLD_SECONDS: Final = 1.0
@@ -46,8 +46,8 @@ class Replay:
     async def each(
         self, begins: Mapping[Place, int], ends: Mapping[Place, int], handle: Handle, reached: Reached
     ) -> None:
-        """`handle` everything between, several stretches at once. `reached` is told up to where each partition is
-        handled without a gap."""
+        """`handle` everything between, several stretches at once, each in parts of few bytes. `reached` is told up to
+        where each partition is handled without a gap."""
         wanted = list(stretches(begins, ends, STRETCH_RECORDS))
         work = Work(wanted)
         if not wanted:
@@ -70,25 +70,25 @@ class Replay:
             last: Stretch | None = None
             while (last := work.take(last)) is not None:
                 try:
-                    records = await reader.read(last)
+                    async for part, records in reader.parts(last):
+                        await handle(part, await asyncio.to_thread(decode, records, self._how))
                 except KafkaError as error:
                     raise await failure(self._how.connection, error) from error
-                await handle(last, await asyncio.to_thread(decode, records, self._how))
                 work.finish(last)
         await reached(dict(begins) | work.reached)
 
 
 async def _keep_busy(decoder: Decoder, work: Work, handle: Handle) -> None:
-    """The next stretch is decoded while this one is handled."""
+    """The next part, and the next stretch, is decoded while this one is handled."""
     stretch = work.take(None)
     if stretch is not None:
         await asyncio.to_thread(decoder.start, stretch)
     while stretch is not None:
-        read = await asyncio.to_thread(decoder.finish)
         following = work.take(stretch)
         if following is not None:
             await asyncio.to_thread(decoder.start, following)
-        await handle(stretch, read)
+        while (part := await asyncio.to_thread(decoder.take)) is not None:
+            await handle(*part)
         work.finish(stretch)
         stretch = following
 

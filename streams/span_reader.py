@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,6 +12,8 @@ from streams.rows import LogRecord
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
 POLL_MS: Final = 200
+PART_BYTES: Final = 32 * 1024 * 1024
+"""Of values and headers: what is held in memory at once, and inserted by one statement."""
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -56,19 +58,37 @@ class SpanReader:
     async def __aexit__(self, *error: object) -> None:
         await self._consumer.stop()
 
-    async def read(self, stretch: Stretch) -> list[LogRecord]:
-        """All records of a stretch. What lies behind the log's end is waited for. Raises `KafkaError`."""
+    async def parts(self, stretch: Stretch) -> AsyncIterator[tuple[Stretch, list[LogRecord]]]:
+        """All records of a stretch, in parts of at most `PART_BYTES`, each one record at least; one part where there is
+        none. The cuts are the same however the records come. What lies behind the log's end is waited for.
+
+        Raises `KafkaError`.
+        """
         place = TopicPartition(stretch.topic, stretch.partition)
         if self._at != (place, stretch.first):
             self._consumer.assign([place])
             self._consumer.seek(place, stretch.first)
-        found: list[LogRecord] = []
-        at = stretch.first
+        self._at = None  # until it is read to its end
+        part: list[LogRecord] = []
+        begin = at = stretch.first
+        held = 0
         while at < stretch.end:
             batch = await self._consumer.getmany(place, timeout_ms=POLL_MS, max_records=stretch.end - at)
             records = batch.get(place, [])
-            found += [record for record in records if record.offset < stretch.end]
+            for record in records:
+                if record.offset >= stretch.end:
+                    break
+                size = _bytes(record)
+                if part and held + size > PART_BYTES:
+                    yield stretch._replace(first=begin, end=record.offset), part
+                    part, begin, held = [], record.offset, 0
+                part.append(record)
+                held += size
             # Markers of transactions and what was aborted have offsets, but are no records.
             at = records[-1].offset + 1 if records else await self._consumer.position(place)
         self._at = (place, at)
-        return found
+        yield stretch._replace(first=begin), part
+
+
+def _bytes(record: LogRecord) -> int:
+    return len(record.value or b"") + sum(len(value) for _, value in record.headers)
