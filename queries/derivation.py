@@ -86,11 +86,10 @@ class _Part(NamedTuple):
     parameters: dict[str, Any]
 
 
-def derived_differences(store: Store, trust_step: int, *, windows: bool, pause_seconds: float) -> Iterator[Difference]:
-    """What differs, table by table.
+def derived_differences(store: Store, trust_step: int, *, pause_seconds: float) -> Iterator[Difference]:
+    """What differs, table by table, windows last.
 
-    `windows`: whether all are counted by now, so that they can be compared too. `pause_seconds`: before the second look
-    at what differs; each later one waits that much longer.
+    `pause_seconds`: before the second look at what differs; each later one waits that much longer.
     """
     ((count,),) = store.query("SELECT count() FROM events")
     parts = count // EVENTS_AT_ONCE + 1
@@ -100,11 +99,10 @@ def derived_differences(store: Store, trust_step: int, *, windows: bool, pause_s
         for number in range(parts):
             part = _Part(made, where, {"parts": parts, "part": number})
             yield from _persisting(store, table, shape, part, pause_seconds)
-    if windows:
-        shape = _shape(store, WINDOWS, windows_sql(trust_step))
-        for days in _days_at_once(store.query(_DAYS, limits=BULK_LIMITS)):
-            part = _Part(windows_sql(trust_step), "toDate(window_start) IN {days:Array(Date)}", {"days": days})
-            yield from _persisting(store, WINDOWS, shape, part, pause_seconds)
+    shape = _shape(store, WINDOWS, windows_sql(trust_step))
+    for days in _days_at_once(store.query(_DAYS, limits=BULK_LIMITS)):
+        part = _Part(windows_sql(trust_step), "toDate(window_start) IN {days:Array(Date)}", {"days": days})
+        yield from _persisting(store, WINDOWS, shape, part, pause_seconds)
 
 
 def _days_at_once(days: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:

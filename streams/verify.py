@@ -25,7 +25,7 @@ from streams.lag import Bounds, read_bounds, read_lag
 from streams.replaying import Replay
 from streams.sink import SinkOptions
 from streams.span_reader import Place, Stretch
-from streams.verify_derived import detection_is_behind, find_differences
+from streams.verify_derived import find_differences, read_undetected
 
 MOST_NAMED: Final = 100_000
 """Findings kept in memory by name; all are counted."""
@@ -49,7 +49,8 @@ class Report:
     """Those of tables without a row a record; they are named by key."""
     tables: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     """Of these tables, by table and day of occurrence."""
-    not_compared: list[str] = field(default_factory=list)
+    undetected: dict[str, int] = field(default_factory=dict)
+    """How much was left out, since detection may still be at it."""
     dead_lettered: list[dict[str, Any]] = field(default_factory=list)
     conflicting: list[Contradiction] = field(default_factory=list)
     conflicts: int = 0
@@ -122,7 +123,7 @@ class Report:
                 {"table": table, "day": day} | {name: counts[name] for name in ("missing", "extra", "altered")}
                 for (table, day), counts in sorted(self.tables.items())
             ],
-            "not_compared": self.not_compared,
+            "undetected": self.undetected,
             "dead_lettered": self.dead_lettered,
             "conflicting": [conflict._asdict() for conflict in self.conflicting],
             "unnamed_conflicts": self.conflicts - len(self.conflicting),
@@ -202,8 +203,7 @@ class Verification:
         await self._look_outside(reader)
         await asyncio.to_thread(self._find_conflicts)
         self.step = "deriving"
-        events = {partition: end for (topic, partition), end in ends.items() if topic == self._topics[0]}
-        await asyncio.to_thread(self._find_differences, events)
+        await asyncio.to_thread(self._find_differences)
         return self._report.told()
 
     def _compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
@@ -265,9 +265,9 @@ class Verification:
         for conflict in contradictions(self._store):
             self._report.add_conflict(conflict)
 
-    def _find_differences(self, ends: Mapping[int, int]) -> None:
-        behind = detection_is_behind(self._store, self._topics[0], ends)
-        if behind:
-            self._report.not_compared += ["failure_windows", "incidents"]
-        for found in find_differences(self._store, detected=not behind, pause_seconds=self._pause_seconds):
+    def _find_differences(self) -> None:
+        topic = self._topics[0]
+        undetected = read_undetected(self._store, topic)
+        self._report.undetected = {name: len(found) for name, found in undetected._asdict().items()}
+        for found in find_differences(self._store, topic, undetected, pause_seconds=self._pause_seconds):
             self._report.add_difference(found)

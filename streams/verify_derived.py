@@ -1,13 +1,13 @@
 """What views, folds and detection made, against the events that are stored. Reads only.
 
-Detection comes after the sink: what it may still be at is not compared.
+Detection comes after the sink: what it may still be at is left out.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from queries.derivation import LOOKS, WINDOWS, Difference, derived_differences
 from queries.store import BULK_LIMITS, Store
@@ -24,50 +24,61 @@ INCIDENTS: Final = "incidents"
 _PROGRESS: Final = (
     "SELECT log_partition, max(next_offset) FROM backfill_progress WHERE log_topic = {topic:String} GROUP BY 1"
 )
-_RECENT: Final = (
-    "SELECT DISTINCT organization, {what} FROM events"
-    " WHERE fresh AND kind != 'other' AND known_at > now() - {{seconds:UInt32}}"
+_UNDETECTED: Final = (
+    "SELECT DISTINCT organization, {what} FROM events WHERE kind != 'other' AND time_quality = 'ok'"
+    " AND (fresh AND known_at > now() - {{seconds:UInt32}}"
+    " OR NOT fresh AND log_topic = {{topic:String}} AND NOT ({folded}))"
 )
 _MINUTE: Final = "toString(toDateTime(toStartOfMinute(occurred_at), 'UTC'))"
-_WAITING: Final = (
-    "SELECT 1 FROM events WHERE NOT fresh AND kind != 'other' AND time_quality = 'ok' AND log_topic = {{topic:String}}"
-    " AND ({behind}) LIMIT 1"
-)
 
 
-def detection_is_behind(store: Store, topic: str, ends: Mapping[int, int]) -> bool:
-    """Whether older events before these offsets wait to be folded: windows and incidents cannot be compared then."""
-    progress = dict(store.query(_PROGRESS, {"topic": topic}))
+class Undetected(NamedTuple):
+    """What detection may still be at: what is made of it is not compared."""
+
+    minutes: set[tuple[str, str]]
+    """Organization and minute, as windows have it."""
+    applications: set[Application]
+
+
+def read_undetected(store: Store, topic: str) -> Undetected:
+    """Of fresh events that came just now, and of older ones that the backfill has not folded."""
     conditions = []
-    parameters: dict[str, Any] = {"topic": topic}
-    for n, (partition, end) in enumerate(ends.items()):
-        conditions.append(
-            f"log_partition = {{p{n}:UInt16}} AND log_offset >= {{b{n}:UInt64}} AND log_offset < {{e{n}:UInt64}}"
-        )
-        parameters |= {f"p{n}": partition, f"b{n}": progress.get(partition, 0), f"e{n}": end}
-    return bool(store.query(_WAITING.format(behind=" OR ".join(conditions) or "0"), parameters, BULK_LIMITS))
+    parameters: dict[str, Any] = {"topic": topic, "seconds": DETECTION_SECONDS}
+    for n, (partition, offset) in enumerate(store.query(_PROGRESS, {"topic": topic})):
+        conditions.append(f"log_partition = {{p{n}:UInt16}} AND log_offset < {{o{n}:UInt64}}")
+        parameters |= {f"p{n}": partition, f"o{n}": offset}
+    folded = " OR ".join(conditions) or "0"
+
+    def read(what: str) -> set[tuple[str, str]]:
+        found = store.query(_UNDETECTED.format(what=what, folded=folded), parameters, BULK_LIMITS)
+        return {(organization, one) for organization, one in found}
+
+    return Undetected(read(_MINUTE), read("application_id"))
 
 
-def find_differences(store: Store, *, detected: bool, pause_seconds: float) -> Iterator[Difference]:
-    """Of all tables. `detected`: windows and incidents too."""
-    seconds = {"seconds": DETECTION_SECONDS}
-    for found in derived_differences(store, TRUST_STEP, windows=detected, pause_seconds=pause_seconds):
+def find_differences(store: Store, topic: str, undetected: Undetected, *, pause_seconds: float) -> Iterator[Difference]:
+    """Of all tables. `undetected`: as it was before; what has come meanwhile is left out too."""
+    windows: list[Difference] = []
+    for found in derived_differences(store, TRUST_STEP, pause_seconds=pause_seconds):
         if found.table == WINDOWS:
-            recent = set(store.query(_RECENT.format(what=_MINUTE), seconds, BULK_LIMITS))
-            if (found.key["organization"], found.key["window_start"]) in recent:
-                continue
-        yield found
-    if detected:
-        yield from _incidents(store, pause_seconds)
+            windows.append(found)
+        else:
+            yield found
+    if windows:
+        left_out = undetected.minutes | read_undetected(store, topic).minutes
+        for found in windows:
+            if (found.key["organization"], found.key["window_start"]) not in left_out:
+                yield found
+    yield from _incidents(store, topic, undetected, pause_seconds)
 
 
-def _incidents(store: Store, pause_seconds: float) -> Iterator[Difference]:
+def _incidents(store: Store, topic: str, undetected: Undetected, pause_seconds: float) -> Iterator[Difference]:
     applications = touched_applications(store, {})
-    recent = set(store.query(_RECENT.format(what="application_id"), {"seconds": DETECTION_SECONDS}, BULK_LIMITS))
     for application in applications:
-        if application not in recent:
-            for incident, kind in _off(store, application, pause_seconds).items():
-                yield _difference(incident, kind)
+        if application not in undetected.applications:
+            off = _off(store, application, pause_seconds)
+            if off and application not in read_undetected(store, topic).applications:
+                yield from (_difference(incident, kind) for incident, kind in off.items())
     known = set(applications)
     for organization in sorted({organization for organization, _ in applications}):
         for incident, _ in stored_incidents(store, {organization}):

@@ -49,7 +49,7 @@ def test_what_views_and_folds_made_is_compared_with_the_events_and_named_by_key(
     insert(store, story, "the story")
     insert(store, [record_of(event(id="one"), offset=9_000), record_of(event(id="one"), offset=9_001)], "twice")
     fold_windows(store, {})
-    assert list(derived_differences(store, TRUST_STEP, windows=True, pause_seconds=0)) == []
+    assert list(derived_differences(store, TRUST_STEP, pause_seconds=0)) == []
     for (_, table), done in TAMPERED.items():
         ((keys,),) = store.query(
             "SELECT sorting_key FROM system.tables WHERE database = {database:String} AND name = {table:String}",
@@ -58,7 +58,7 @@ def test_what_views_and_folds_made_is_compared_with_the_events_and_named_by_key(
         counted = "WHERE attempts > 0 " if table == "failure_windows" else ""
         ((one,),) = store.query(f"SELECT min(cityHash64({keys})) FROM {table} {counted}")
         store.command(done.format(one=f"cityHash64({keys}) = {one}"))
-    found = list(derived_differences(store, TRUST_STEP, windows=True, pause_seconds=0))
+    found = list(derived_differences(store, TRUST_STEP, pause_seconds=0))
     assert sorted((one.kind, one.table) for one in found) == sorted(TAMPERED)
     assert {one.table: one.columns for one in found if one.kind == "altered"} == {
         "account_updates": ["first_at"],
@@ -84,4 +84,4 @@ def test_a_copy_of_less_trust_that_merges_took_out_of_the_events_is_no_extra(sto
     store.command("OPTIMIZE TABLE events FINAL")
     assert store.query("SELECT count() FROM events") == [(1,)]
     assert store.query("SELECT count() FROM associations FINAL") == [(2,)]
-    assert list(derived_differences(store, TRUST_STEP, windows=False, pause_seconds=0)) == []
+    assert list(derived_differences(store, TRUST_STEP, pause_seconds=0)) == []

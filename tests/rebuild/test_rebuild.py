@@ -92,6 +92,26 @@ async def test_live_events_flow_while_it_runs(kafka: KafkaConnection, topics: To
     assert store.query("SELECT uniqExact(event_id) FROM events") == [(6_000,)]
 
 
+async def test_a_verification_beside_a_busy_sink_finds_nothing(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    records = simulated(3_000)
+    await fill(kafka, topics.events, records[:1_000])
+    await store_everything(kafka, topics, store)
+    running = asyncio.create_task(sink(kafka, topics, store).run())
+    filling = asyncio.create_task(_trickle(kafka, topics, records[1_000:]))
+    reports = []
+    try:
+        while not filling.done():
+            reports.append(await Verification(kafka, store, options(topics), decoders=1, pause_seconds=0.1).run())
+        await filling
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+    assert [report["findings"] for report in reports] == [[]] * len(reports)
+
+
 async def _trickle(kafka: KafkaConnection, topics: Topics, records: list[Record]) -> None:
     for start in range(0, len(records), 100):
         await fill(kafka, topics.events, records[start : start + 100])

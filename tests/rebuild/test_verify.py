@@ -52,7 +52,7 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
     store.command(f"SYSTEM STOP MERGES `{store.database}`.events")  # a merge would mend what is doubled
     store.command(f"INSERT INTO events SELECT * FROM events WHERE {at[2]}")
     store.command(
-        "INSERT INTO events SELECT * REPLACE (generateUUIDv4() AS event_id, 9999999 AS log_offset)"
+        "INSERT INTO events SELECT * REPLACE (generateUUIDv4() AS event_id, 9999999 AS log_offset, 'other' AS kind)"
         f" FROM (SELECT * FROM events WHERE {at[4]})"
     )
 
@@ -60,6 +60,7 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
         "SELECT subject_id FROM account_marks GROUP BY subject_id HAVING count() = 1 ORDER BY subject_id LIMIT 1"
     )
     store.command(f"DELETE FROM account_marks WHERE subject_id = '{account}'")
+
     store.command(
         "DELETE FROM incidents WHERE incident_id = (SELECT min(incident_id) FROM incidents WHERE attempts > 0)"
     )

@@ -61,8 +61,10 @@ def _show(out: Console, result: dict[str, Any]) -> None:
         more = len(result["findings"]) - SHOWN + result["unnamed"]
         if more > 0:
             out.print(f"  … {number(more)} more; --json names {number(len(result['findings']))}")
-    if result["not_compared"]:
-        out.print(f"Not compared, since older events wait to be folded: {', '.join(result['not_compared'])}.")
+    minutes, applications = (result["undetected"][name] for name in ("minutes", "applications"))
+    if minutes or applications:
+        left = f"windows of {counted(minutes, 'minute')} and incidents of {counted(applications, 'application')}"
+        out.print(f"Left out, since detection may still be at them: {left}.")
     if result["dead_lettered"]:
         out.print(f"{counted(len(result['dead_lettered']), 'record')} cannot be read and are dead letters.")
     for item in result["conflicting"][:SHOWN]:
