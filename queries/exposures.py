@@ -16,6 +16,7 @@ from queries.folding import Row, in_force
 from queries.foreign import own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
+from queries.repeats import without_repeats
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from queries.suspects import MAX_SUSPECTS, read_suspects
@@ -192,7 +193,7 @@ def exposures_of(
     for subject, copies in by_subject.items():
         own = [row for row in in_force(copies) if until is None or row["occurred_at"] <= until]
         names = [row["subject_name"] for row in own if row["subject_name"]]
-        for account in fold(own, bindings).accounts:
+        for account in fold(without_repeats(own, bindings), bindings).accounts:
             reason = reason_of(account, at, sla) if (account.application_id, subject) in accounts else ""
             if reason:
                 name = names[-1] if names else subject

@@ -43,8 +43,9 @@ def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = 
 
     Rows of one organization and of any subjects, every copy of theirs; each has its event_id, subject_id and version.
     """
-    vouched = {(row["event_id"], row["subject_id"]) for row in rows if row["version"] > OPEN}
-    doubtful = {(row["event_id"], row["subject_id"]) for row in rows} - vouched
+    doubtful = {(row["event_id"], row["subject_id"]) for row in rows if row["version"] <= OPEN}
+    if doubtful:
+        doubtful -= {(row["event_id"], row["subject_id"]) for row in rows if row["version"] > OPEN}
     if not doubtful or not has_better_ways(store, organization):
         return list(rows)
     owners = dict(_owners(store, organization, sorted({event for event, _ in doubtful}), known))
