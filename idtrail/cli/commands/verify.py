@@ -48,14 +48,18 @@ def _show(out: Console, result: dict[str, Any]) -> None:
     out.print(f"Read {counted(read, 'record')} of the log; {number(waiting)} came later or are not stored yet.")
     if result["sound"]:
         out.print("The store holds each of them once, as the log has it, and nothing else.")
+        out.print("All that was made of them is what they make.")
     else:
         told = ", ".join(f"{number(count)} {kind}" for kind, count in result["found"].items())
         out.print(f"OFF: {told}", style="red")
         _days(out, result["days"])
+        _tables(out, result["tables"])
         for item in result["findings"][:SHOWN]:
-            key = " ".join(f"{name}={value}" for name, value in item["key"].items())
-            line = f"  {item['kind']:<8} {item['place']}  {item['table']}  {item['event_id']}"
-            out.print(f"  {item['kind']:<8} {item['table']}  {key}" if key else line, soft_wrap=True)
+            key = [f"{name}={value}" for name, value in item["key"].items()]
+            place = "" if key else f"{item['place']}  "
+            out.print(f"  {item['kind']:<8} {place}{item['table']}  {item['event_id']}".rstrip(), soft_wrap=True)
+            for told in key:
+                out.print(f"           {told}", style="dim", soft_wrap=True)
             if item["detail"]:
                 out.print(f"           {item['detail']}", style="dim", soft_wrap=True)
         more = len(result["findings"]) - SHOWN + result["unnamed"]
@@ -81,8 +85,20 @@ def _show(out: Console, result: dict[str, Any]) -> None:
 def _days(out: Console, days: list[dict[str, Any]]) -> None:
     kinds = ("missing", "extra", "altered", "doubled")
     rows = table("topic", "partition", "logged on", *kinds, right=("partition", *kinds))
-    for day in days:
-        if any(day[kind] for kind in kinds):
-            counts = [number(day[kind]) if day[kind] else "-" for kind in kinds]
-            rows.add_row("  " + day["topic"], str(day["partition"]), day["day"] or "-", *counts)
+    off = [day for day in days if any(day[kind] for kind in kinds)]
+    for day in off:
+        counts = [number(day[kind]) if day[kind] else "-" for kind in kinds]
+        rows.add_row("  " + day["topic"], str(day["partition"]), day["day"] or "-", *counts)
+    if off:
+        out.print(rows)
+
+
+def _tables(out: Console, tables: list[dict[str, Any]]) -> None:
+    if not tables:
+        return
+    kinds = ("missing", "extra", "altered")
+    rows = table("made of them", "occurred on", *kinds, right=kinds)
+    for line in tables:
+        counts = [number(line[kind]) if line[kind] else "-" for kind in kinds]
+        rows.add_row("  " + line["table"], line["day"] or "-", *counts)
     out.print(rows)
