@@ -261,7 +261,10 @@ Every attempt has a `because`, with the event it points at:
 A change of a person is what an update carries if the update comes within {PROMPT.seconds // 60} minutes and sends an
 attribute that the change set. A failed attempt that was overtaken before it succeeded tells by what (`superseded_by`).
 
-Against the simulator's own record of causes, {{measured}}
+Against the simulator's own record of causes none is wrong, and of those that the events allow 99.9 % are found
+(`tests/replay`, six organizations of 200 people over a month; where envelopes are odd, a change has no time or no
+type). Which of several groups, bound within seconds, somebody who was in them before the log began is pushed for, the
+events do not tell: 3 in 100 attempts of a month that begins with such a roll-out.
 """
 
 _MEASURED: Final = (

@@ -22,7 +22,7 @@ from schemas.parts import Change
 from schemas.times import believed, parse_timestamp
 
 _KNOWN = datetime(2027, 6, 1, tzinfo=UTC)
-_SURROUNDING = frozenset({ASSOCIATION_CHANGE, ACTIVATED, DEACTIVATED, GROUP_DELETED})
+SURROUNDING = frozenset({ASSOCIATION_CHANGE, ACTIVATED, DEACTIVATED, GROUP_DELETED})
 
 LEAVING = Pace(edits=0.05, leaves=0.05, touches=0.2, admin_acts=1)
 """Little happens but that people leave, are taken back, and are deleted."""
@@ -53,7 +53,7 @@ class Played:
 
     def bindings(self) -> Bindings:
         """For everybody: no memberships."""
-        return Bindings(row for row in self.rows if row["event_type"] in _SURROUNDING and not is_membership(row))
+        return Bindings(row for row in self.rows if row["event_type"] in SURROUNDING and not is_membership(row))
 
     def bindings_of_group(self, group: str) -> Bindings:
         return Bindings(
