@@ -32,9 +32,15 @@ def trail(shared_store: Store) -> Trail:
     return Trail(shared_store, uuid4().hex[:24])
 
 
-@pytest.fixture(params=["shared_store", "shared_http_store"], ids=["embedded", "over HTTP"])
-def any_trail(request: pytest.FixtureRequest) -> Trail:
-    """The same on both kinds of store."""
+@pytest.fixture(scope="module", params=["shared_store", "shared_http_store"], ids=["embedded", "over HTTP"])
+def any_shared_store(request: pytest.FixtureRequest) -> Store:
+    """Both kinds."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Store)
-    return Trail(found, uuid4().hex[:24])
+    return found
+
+
+@pytest.fixture
+def any_trail(any_shared_store: Store) -> Trail:
+    """The same on both kinds of store."""
+    return Trail(any_shared_store, uuid4().hex[:24])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -40,7 +41,7 @@ HOSTILE = [
 
 
 def story(trail: Trail) -> dict[str, str]:
-    """One event of each kind; their ids by name."""
+    """One event of each kind; their names by id."""
     records = {
         "create": trail.log(attempt(0, "user_create_provision", initiated_by=ADA)),
         "refused": trail.log(failed(1, details="title: Paradoxical is too long", code="400")),
@@ -55,6 +56,13 @@ def story(trail: Trail) -> dict[str, str]:
     }
     trail.insert(*records.values())
     return {id_of(record): name for name, record in records.items()}
+
+
+@pytest.fixture(scope="module")
+def told(any_shared_store: Store) -> tuple[Trail, dict[str, str]]:
+    """That story once, for tests that only read."""
+    trail = Trail(any_shared_store, uuid4().hex[:24])
+    return trail, story(trail)
 
 
 @pytest.mark.parametrize(
@@ -83,17 +91,15 @@ def story(trail: Trail) -> dict[str, str]:
     ],
 )
 def test_lists_and_counts_hold_to_the_conditions(
-    any_trail: Trail, conditions: Mapping[str, Any], expected: list[str]
+    told: tuple[Trail, dict[str, str]], conditions: Mapping[str, Any], expected: list[str]
 ) -> None:
-    names = story(any_trail)
-    chosen = any_trail.day(**conditions)
-    page = list_events(any_trail.store, chosen, None, 100)
+    trail, names = told
+    chosen = trail.day(**conditions)
+    page = list_events(trail.store, chosen, None, 100)
     assert [names[found] for found in ids(page.items)] == expected
     assert page.next is None
-    assert sum(row["events"] for row in count_by(any_trail.store, chosen, [Dimension.EVENT_TYPE]).items) == len(
-        expected
-    )
-    assert read_statistics(any_trail.store, chosen).events == len(expected)
+    assert sum(row["events"] for row in count_by(trail.store, chosen, [Dimension.EVENT_TYPE]).items) == len(expected)
+    assert read_statistics(trail.store, chosen).events == len(expected)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -215,8 +221,8 @@ def test_counts_by_dimensions(trail: Trail, by: list[Dimension], expected: list[
 
 
 @pytest.mark.parametrize("dimension", list(Dimension))
-def test_every_dimension_counts_every_event(trail: Trail, dimension: Dimension) -> None:
-    story(trail)
+def test_every_dimension_counts_every_event(told: tuple[Trail, dict[str, str]], dimension: Dimension) -> None:
+    trail, _ = told
     assert sum(row["events"] for row in count_by(trail.store, trail.day(), [dimension]).items) == 7
 
 
