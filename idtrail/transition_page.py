@@ -267,18 +267,11 @@ type). Which of several groups, bound within seconds, somebody who was in them b
 events do not tell: 3 in 100 attempts of a month that begins with such a roll-out.
 """
 
-_MEASURED: Final = (
-    "no cause is wrong and all are found but one kind: which of several groups, bound within seconds,\n"
-    "somebody who was in them before the log began is pushed for (about 1 attempt in 150; `tests/replay`)."
-)
-
 
 def transition_page() -> str:
     """The whole page."""
     return (
-        "\n".join([_HEAD, *_confirmed_table(), _NOTES, *_intended_table(), _TAIL.format(measured=_MEASURED)])
-        .replace("\n\n\n", "\n\n")
-        .rstrip()
+        "\n".join([_HEAD, *_confirmed_table(), _NOTES, *_intended_table(), _TAIL]).replace("\n\n\n", "\n\n").rstrip()
         + "\n"
     )
 
