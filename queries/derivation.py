@@ -17,7 +17,7 @@ from queries.store import BULK_LIMITS, Store, as_bytes
 from queries.window_counts import COUNTED, windows_sql
 from schemas.errors import Fatal
 
-EVENTS_AT_ONCE: Final = 1_000_000
+EVENTS_AT_ONCE: Final = 300_000
 """Whose keys are compared by one statement."""
 LOOKS: Final = 6
 """How often a difference is looked at: an insert fills one table after the other."""

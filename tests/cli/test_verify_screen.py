@@ -32,7 +32,7 @@ OFF = SOUND | {
         {"kind": "altered", "table": "events", "place": "idtrail.events[3]@1882", "event_id": "0a1b", "key": {}}
         | {"detail": "outcome, detail"},
         {"kind": "missing", "table": "account_marks", "place": "", "event_id": "", "detail": ""}
-        | {"key": {"organization": ORGANIZATION, "subject_id": "63ec9bba89a64e507ce0a4c2", "application_id": "5fad07"}},
+        | {"key": {"organization": ORGANIZATION, "subject_id": "63ec9bba89a64e507ce0a4c2", "application_id": "[/b]"}},
     ],
     "days": [DAY | NOTHING | {"altered": 1}],
     "tables": [{"table": "account_marks", "day": "", "missing": 1, "extra": 0, "altered": 0}],
@@ -69,7 +69,7 @@ OFF: 1 altered, 1 missing
   missing  account_marks
            organization={ORGANIZATION}
            subject_id=63ec9bba89a64e507ce0a4c2
-           application_id=5fad07
+           application_id=[/b]
 Left out, since detection may still be at them: windows of 2 minutes and
 incidents of 1 application.
 Next: idtrail verify --json · idtrail rebuild"""

@@ -59,7 +59,7 @@ def _show(out: Console, result: dict[str, Any]) -> None:
             place = "" if key else f"{item['place']}  "
             out.print(f"  {item['kind']:<8} {place}{item['table']}  {item['event_id']}".rstrip(), soft_wrap=True)
             for told in key:
-                out.print(f"           {told}", style="dim", soft_wrap=True)
+                out.print(f"           {told}", style="dim", soft_wrap=True, markup=False)
             if item["detail"]:
                 out.print(f"           {item['detail']}", style="dim", soft_wrap=True)
         more = len(result["findings"]) - SHOWN + result["unnamed"]
