@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from idtrail.cli.client import Api
+from idtrail.cli.screen import console
 from idtrail.emitting import now
 from idtrail.serving import Trail, embedded, run_until_stopped
 from idtrail.settings import Settings
@@ -100,7 +101,7 @@ async def _play(settings: Settings, trail: Trail, *, once: bool, show: Show) -> 
     )
     api = Api(settings.model_copy(update={"api_url": trail.url}))
     with contextlib.suppress(SystemExit):  # rich's way of saying that whoever read the output has gone
-        await asyncio.to_thread(show, Console(), outcome, api)
+        await asyncio.to_thread(show, console(), outcome, api)
     if not once:
         await asyncio.Event().wait()
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Final
 
+from idtrail.characters import seen
 from idtrail.lifecycle_lanes import Lane, Lanes, Mark, Stretch, heaped
 from queries.account import ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
 
@@ -24,7 +25,6 @@ MARK: Final = 11
 BRIEF: Final = 2
 """Units: a difference that passed sooner is only how long an attempt takes."""
 TICKS: Final = 8
-_TURNS: Final = frozenset({"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"})
 TOLD: Final = 5
 """What a mark of many tells one by one."""
 
@@ -57,14 +57,9 @@ _STEPS: Final = (
 
 def told(text: str) -> str:
     """Text from outside, for HTML and SVG: escaped, on one line, and unable to turn what stands around it."""
-    plain = "".join("\ufffd" if _unseen(each) else each for each in " ".join(text.split()))
+    plain = seen(" ".join(text.split()))
     turned = any(unicodedata.bidirectional(each) in ("R", "AL", "AN") for each in plain)
     return escape(f"\u2068{plain}\u2069" if turned else plain)
-
-
-def _unseen(character: str) -> bool:
-    """Controls, halves of characters, and what changes the direction of writing."""
-    return unicodedata.category(character) in ("Cc", "Cs") or unicodedata.bidirectional(character) in _TURNS
 
 
 def moment_of(at: datetime) -> str:

@@ -146,7 +146,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
             account.subject_id = one.subject_id
         owns.append(own)
         accounts += found
-        accepted += _accepted(one.bindings, found, inside)
+        accepted += _accepted(one.bindings, found, inside) if own.is_group else []
         members |= inside
     return State(
         asked,
@@ -192,8 +192,10 @@ class _Own:
     def __init__(self) -> None:
         self.standing = Standing(UNKNOWN, None, None)
         self.groups: dict[str, Member] = {}
+        self.is_group = False
 
     def add(self, row: Row) -> None:
+        self.is_group = self.is_group or row["kind"] == "group"
         if row["kind"] != "other" or row["time_quality"] != TimeQuality.OK or row["outcome"] == Outcome.FAILURE:
             return
         act = "activated" if row["event_type"] in _CREATES else act_on_person(row)

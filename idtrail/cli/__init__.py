@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from idtrail.characters import seen
 from schemas.errors import BadUsage, IdtrailError
 
 if TYPE_CHECKING:
@@ -64,5 +65,5 @@ def main() -> None:
 
 
 def _complain(error: IdtrailError, code: int) -> int:
-    typer.echo(f"idtrail: {error}", err=True)
+    typer.echo(f"idtrail: {seen(str(error))}", err=True)
     return code

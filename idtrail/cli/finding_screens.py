@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from idtrail.cli.screen import ago, coloured, counted, cut, moment, next_commands, number, span, table, when
+from idtrail.cli.screen import ago, coloured, command, counted, cut, moment, next_commands, number, span, table, when
 
 Item = dict[str, Any]
 
@@ -88,7 +88,7 @@ def show_finding(out: Console, item: Item, now: datetime) -> None:
     first = item["accounts"][0] if item["accounts"] else None
     commands = [f"idtrail findings {item['id'][:SHORT]} --json"]
     if first:
-        commands.append(f"idtrail lifecycle {first['name'] or first['subject_id']}")
+        commands.append(command("idtrail", "lifecycle", first["name"] or first["subject_id"]))
     out.print(next_commands(*commands), soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from idtrail.cli.blame import blame_lines
-from idtrail.cli.screen import ago, coloured, counted, moment, next_commands, number, span, table, when, why
+from idtrail.cli.screen import ago, coloured, command, counted, moment, next_commands, number, span, table, when, why
 
 Item = dict[str, Any]
 
@@ -116,7 +116,7 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
         for line in _hours(item["hours"]):
             out.print(Text(line, no_wrap=True, overflow="crop"))
     named = next((subject for subject in item["subjects"] if subject["kind"] == "user"), None)
-    commands = [f"idtrail lifecycle {named['name'] or named['subject_id']}"] if named else []
+    commands = [command("idtrail", "lifecycle", named["name"] or named["subject_id"])] if named else []
     commands.append(f"idtrail events --incident {item['incident_id'][:SHORT]} --since {when(item['first_at'])[:10]}")
     if item["ended_by"]:
         commands.append(f"idtrail events {item['ended_by']}")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli.screen import ago, coloured, counted, cut, moment, next_commands, number, span, table, when
+from idtrail.cli.screen import ago, coloured, command, counted, cut, moment, next_commands, number, span, table, when
 from queries.integration_health import MEANINGS, State
 
 Item = dict[str, Any]
@@ -90,9 +90,9 @@ def show_integration(out: Console, item: Item) -> None:
     else:
         out.print("No trouble of its credentials is known.")
     name = app_name(item)
-    commands = [f"idtrail events --app {name} --cause credentials --since {_since(item)}"]
+    commands = [command("idtrail", "events", "--app", name, "--cause", "credentials", "--since", _since(item))]
     if item["stuck"]:
-        commands.append(f"idtrail lifecycle {item['stuck'][0]['name'] or item['stuck'][0]['subject_id']}")
+        commands.append(command("idtrail", "lifecycle", item["stuck"][0]["name"] or item["stuck"][0]["subject_id"]))
     out.print(next_commands(*commands), soft_wrap=True)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from shlex import quote
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli.screen import ago, coloured, counted, moment, next_commands, span, table, when, why
+from idtrail.cli.screen import ago, coloured, command, counted, moment, next_commands, span, table, when, why
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
 from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
 
@@ -62,9 +61,9 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
 def _next(accounts: Sequence[Item], who: str) -> list[str]:
     exposed = next((account for account in accounts if account["exposed"]), None)
     if exposed is None:
-        return ["idtrail failures --since 7d", f"idtrail events --subject {quote(who)} --json"]
+        return ["idtrail failures --since 7d", command("idtrail", "events", "--subject", who, "--json")]
     app = exposed["application"] or exposed["application_id"]
-    return [f"idtrail integrations {quote(app)}", "idtrail exposures"]
+    return [command("idtrail", "integrations", app), "idtrail exposures"]
 
 
 def _tries(account: Item, now: datetime) -> str:

@@ -1,19 +1,24 @@
 """How answers look in a terminal: the answer first, times in UTC with their age, colour that only repeats words.
 
-80 columns suffice; rows are cut, never wrapped. Off a terminal there is no colour.
+80 columns suffice; rows are cut, never wrapped. Off a terminal there is no colour. Names and texts come from outside:
+nothing in them is markup, steers the terminal, or runs in a shell when a command is copied from the screen.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from idtrail.characters import seen
 
 STYLES: Final = {
     "failure": "red",
@@ -26,9 +31,26 @@ STYLES: Final = {
 }
 
 
+class Screen(Console):
+    """A terminal, or what stands for one, that shows text as text whatever it holds."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, emoji=False, markup=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As the inherited one, without the characters by which a name could steer the terminal."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(seen(segment.text), segment.style)
+
+
 def console() -> Console:
     """Standard output."""
-    return Console(highlight=False, emoji=False)
+    return Screen()
+
+
+def command(*words: str) -> str:
+    """A command to copy: each word that a shell would read otherwise is quoted."""
+    return shlex.join(words)
 
 
 def print_json(value: Any) -> None:
@@ -85,9 +107,11 @@ class Rows(Table):
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         """As the inherited one; the last cell is cut instead of wrapped."""
-        last = cells[-1] if isinstance(cells[-1], Text) else Text(str(cells[-1]))
-        last.no_wrap, last.overflow = True, "ellipsis"
-        super().add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells[:-1]), last, **options)
+        texts = [cell.copy() if isinstance(cell, Text) else Text(str(cell)) for cell in cells]
+        for text in texts:
+            text.plain = seen(text.plain)  # here already: what is not seen takes no room, its sign takes some
+        texts[-1].no_wrap, texts[-1].overflow = True, "ellipsis"
+        super().add_row(*texts, **options)
 
 
 def table(*columns: str, right: Iterable[str] = (), indent: int = 2) -> Rows:

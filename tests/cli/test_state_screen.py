@@ -73,18 +73,19 @@ def test_the_state_begins_with_the_answer_and_ends_with_the_next_command() -> No
             "later": 2,
         },
     )
-    assert lines[:4] == [
-        "ines.almeida at 2026-03-19 11:30:00 (24 h ago) · 2 accounts, 1 OPEN that should be closed",
+    assert lines[:5] == [
+        "ines.almeida · 2 accounts, 1 OPEN that should be closed",
+        "at 2026-03-19 11:30:00 (24 h ago)",
         "suspended in the directory since 2026-03-19 11:19:00 (24 h ago)",
         "as known at 2026-03-19 11:10:00 (24 h ago): 2 events of then came later",
         "Nothing that occurred after 2026-03-19 11:10:00 could be known then.",
     ]
-    assert lines[5].split() == ["app", "meant", "confirmed", "since", "(UTC)"]
-    assert lines[6].startswith("  statsig  inactive  active     2026-03-19 11:00:00  OPEN since")
-    assert lines[7].startswith("  slack    inactive  inactive   2026-03-19 11:00:00  suspended by ada")
+    assert lines[6].split() == ["app", "meant", "confirmed", "since", "(UTC)"]
+    assert lines[7].startswith("  statsig  inactive  active     2026-03-19 11:00:00  OPEN since")
+    assert lines[8].startswith("  slack    inactive  inactive   2026-03-19 11:00:00  suspended by ada")
     assert "groups: all staff" in lines
     assert lines[-1] == "Next: idtrail lifecycle ines.almeida"
-    assert all(len(line) <= 80 for line in lines[5:])
+    assert all(len(line) <= 80 for line in lines[6:])
 
 
 NOTE = "75f0 was seen as ines.almeida from 2026-01-01 09:00:00 to 2026-02-01 09:00:00"
@@ -97,8 +98,8 @@ def test_who_else_had_the_name_and_whose_of_several_ids_an_account_is_are_told()
     whole: Item = {"at": when(30).isoformat(), "known_at": None, "blind_since": None, "accounts": [OLDER, NEWER]}
     whole |= {"groups": [], "members": [], "accepted": [], "directory": {"state": "active", "since": None}}
     lines = printed(show_state, {**TWO_IDS, **whole})
-    assert lines[1] == NOTE
-    assert [line.split()[:3] for line in lines[4:6]] == [
+    assert lines[2] == NOTE
+    assert [line.split()[:3] for line in lines[5:7]] == [
         ["statsig", "(63ec)", "inactive"],
         ["statsig", "(74ed)", "active"],
     ]
@@ -146,3 +147,30 @@ def test_a_difference_names_each_account_before_and_after() -> None:
         "slack not known inactive",
         "left: all staff",
     ]
+
+
+def test_a_first_line_that_has_no_room_is_two_and_a_cause_that_is_not_known_is_called_so() -> None:
+    unknown = account("slack", "deleted", "deleted", intended_because={"kind": "unknown", "text": "not told"})
+    answer = {
+        **PERSON,
+        "person": {"names": ["all staff and others"], "subject_id": "63ec", "note": ""},
+        "at": when(30).isoformat(),
+        "known_at": None,
+        "blind_since": None,
+        "accounts": [unknown],
+        "groups": [],
+        "members": [],
+        "accepted": [],
+        "directory": {"state": "unknown", "since": None},
+    }
+    lines = printed(show_state, answer)
+    assert lines[:2] == [
+        "all staff and others · 1 account, none open that should be closed",
+        f"at {when(30):%Y-%m-%d %H:%M:%S} (24 h ago)",
+    ]
+    assert lines[4].endswith("cause unknown")
+    at = when(30).isoformat().replace("+00:00", "Z")
+    assert lines[-1] == (
+        "Next: idtrail lifecycle 'all staff and others'"
+        f" · idtrail state 'all staff and others' --at {at} --known-at {at}"
+    )

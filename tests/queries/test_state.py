@@ -91,6 +91,8 @@ def test_groups_are_those_joined_and_not_left(trail: Trail) -> None:
         ["ines.almeida", "kofi.mensah"],
         ["kofi.mensah"],
     ]
+    another = Person(trail.organization, kofi["id"], [kofi["username"]])
+    assert read_state(trail.store, another, Asked(when(10), None)).accepted == [], "a person has no members"
     differences = compare(members[0], members[2])
     assert [[each.name for each in moved] for moved in (differences.joined, differences.left)] == [
         ["kofi.mensah"],

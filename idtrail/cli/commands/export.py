@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
 from idtrail.cli import Json, app, connect
-from idtrail.cli.screen import console, counted, next_commands, number, print_json
+from idtrail.cli.screen import command, console, counted, next_commands, number, print_json
 from queries.exports.archive import MANIFEST
 from queries.exports.form import Format
 from schemas.errors import BadUsage, UserError
@@ -126,4 +126,6 @@ def show_manifest(out: Console, manifest: dict[str, Any], output: Path) -> None:
     out.print(f"  {manifest['file']}, {number(manifest['bytes'])} bytes, SHA-256 {manifest['sha256']}", soft_wrap=True)
     for note in manifest["notes"]:
         out.print(f"  {note}", soft_wrap=True, markup=False)
-    out.print(next_commands(f"unzip -p {output} {manifest['file']} | head"), soft_wrap=True)
+    read = command("unzip", "-p", str(output), manifest["file"])
+    sums = manifest["format"] == "parquet" or not manifest["rows"]  # nothing that a terminal could show
+    out.print(next_commands(f"{read} | {'sha256sum' if sums else 'head'}"), soft_wrap=True)

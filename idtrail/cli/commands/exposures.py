@@ -12,6 +12,7 @@ from rich.text import Text
 from idtrail.cli import Json, app, connect
 from idtrail.cli.screen import (
     coloured,
+    command,
     console,
     counted,
     cut,
@@ -85,7 +86,7 @@ def show_exposures(out: Console, answer: Item, now: datetime) -> None:
             _rows(out, answer[key], now)
     out.print()
     first = items[0]["person"] if items else None
-    lifecycle = [f"idtrail lifecycle {first}"] if first else []
+    lifecycle = [command("idtrail", "lifecycle", first)] if first else []
     out.print(next_commands(*lifecycle, "idtrail incidents", "idtrail export exposures"), soft_wrap=True)
 
 

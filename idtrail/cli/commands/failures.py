@@ -11,7 +11,19 @@ from rich.console import Console
 
 from idtrail.cli import Json, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incidents
-from idtrail.cli.screen import ago, coloured, console, counted, moment, next_commands, number, print_json, table, why
+from idtrail.cli.screen import (
+    ago,
+    coloured,
+    command,
+    console,
+    counted,
+    moment,
+    next_commands,
+    number,
+    print_json,
+    table,
+    why,
+)
 
 Item = dict[str, Any]
 
@@ -90,5 +102,8 @@ def _show_causes(out: Console, items: list[Item], now: datetime) -> None:
         out.print(f"  {remedy}", soft_wrap=True)
     first = items[0]["application"] or items[0]["application_id"]
     out.print(
-        next_commands(f"idtrail events --outcome failure --app {first}", "idtrail failures --since 7d"), soft_wrap=True
+        next_commands(
+            command("idtrail", "events", "--outcome", "failure", "--app", first), "idtrail failures --since 7d"
+        ),
+        soft_wrap=True,
     )

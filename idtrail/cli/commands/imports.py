@@ -16,7 +16,7 @@ from rich.progress import Progress as Bars
 
 from idtrail.cli import Json, app
 from idtrail.cli.commands.up import say, start
-from idtrail.cli.screen import console, counted, next_commands, number, print_json, table
+from idtrail.cli.screen import command, console, counted, next_commands, number, print_json, table
 from schemas.errors import BadUsage, SpoolFull, UserError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def show_summary(out: Console, summary: Summary) -> None:
         out.print("Accepted events are safe; import the whole file again when you have it (nothing doubles).")
     if summary.dead_lettered:
         bad = next(file for file in summary.files if file.dead_lettered)
-        out.print(next_commands(f"idtrail dead-letters list --source {bad.name}"), soft_wrap=True)
+        out.print(next_commands(command("idtrail", "dead-letters", "list", "--source", bad.name)), soft_wrap=True)
     else:
         out.print(next_commands("idtrail stats", "idtrail failures --since 30d"), soft_wrap=True)
 

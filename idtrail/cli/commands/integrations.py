@@ -10,7 +10,7 @@ import typer
 
 from idtrail.cli import Json, app, connect
 from idtrail.cli.integration_screens import WORDS, show_integration, show_integrations, soon_lines
-from idtrail.cli.screen import console, counted, moment, next_commands, number, print_json
+from idtrail.cli.screen import command, console, counted, moment, next_commands, number, print_json
 from queries.integration_health import UNWELL, State
 
 PATH: Final = "/api/v1/integrations"
@@ -62,7 +62,7 @@ def _show(answer: dict[str, Any]) -> None:
         for line in near:
             out.print(f"  {line}", soft_wrap=True, markup=False)
     first = items[0]
-    commands = [f"idtrail integrations {first['application'] or first['application_id']}"]
+    commands = [command("idtrail", "integrations", first["application"] or first["application_id"])]
     if State(first["state"]) in UNWELL:
         commands.append("idtrail incidents --cause credentials")
     out.print(next_commands(*commands), soft_wrap=True)

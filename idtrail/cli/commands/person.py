@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from idtrail.cli import Json, app, connect
-from idtrail.cli.screen import ago, console, counted, cut, next_commands, print_json, table, when
+from idtrail.cli.screen import ago, command, console, counted, cut, next_commands, print_json, table, when
 
 Item = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _decide(word: str, first: str, second: str, because: str, as_json: bool) -> 
     out = console()
     told = "are one person" if made["linked"] else "are two people"
     out.print(f"{first} and {second} {told}: on the log as event {made['event_id']}", soft_wrap=True, markup=False)
-    out.print(next_commands(f"idtrail person show {first}"), soft_wrap=True)
+    out.print(next_commands(command("idtrail", "person", "show", first)), soft_wrap=True)
 
 
 def show_person(out: Console, answer: Item, now: datetime) -> None:
@@ -102,14 +102,14 @@ def show_person(out: Console, answer: Item, now: datetime) -> None:
         out.print("Not linked:")
     for item in answer["hints"]:
         _show_pair(out, item, _because(item))
-    commands = [f"idtrail lifecycle {person['subject_id']}"]
+    commands = [command("idtrail", "lifecycle", person["subject_id"])]
     undecided = [item for item in answer["hints"] if item["decision"] is None]
     if undecided:
         hint = undecided[0]
-        commands.append(f'idtrail person link {hint["first"]} {hint["second"]} --because "…"')
+        commands.append(f'{command("idtrail", "person", "link", hint["first"], hint["second"])} --because "…"')
     elif answer["links"]:
         item = answer["links"][0]
-        commands.append(f'idtrail person separate {item["first"]} {item["second"]} --because "…"')
+        commands.append(f'{command("idtrail", "person", "separate", item["first"], item["second"])} --because "…"')
     out.print(next_commands(*commands), soft_wrap=True)
 
 

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 from idtrail.cli import Json, app, connect
-from idtrail.cli.screen import ago, coloured, console, counted, cut, next_commands, print_json, table, when, why
+from idtrail.cli.screen import (
+    ago,
+    coloured,
+    command,
+    console,
+    counted,
+    cut,
+    moment,
+    next_commands,
+    print_json,
+    table,
+    when,
+    why,
+)
 from idtrail.lifecycle_lanes import account_name
 from schemas.errors import BadUsage
 
 Item = dict[str, Any]
 SHOWN: Final = 12
 """Groups or members on the screen."""
+RECENT: Final = timedelta(minutes=1)
+"""What was known so shortly ago is what is known."""
 
 Known = Annotated[
     str | None,
@@ -59,7 +75,9 @@ def state(
 def show_state(out: Console, answer: Item, now: datetime) -> None:
     """The screen: who and when, each account, groups or members."""
     who = _who(answer)
-    out.print(f"{who} at {_time(answer['at'], now)} · {_summary(answer['accounts'])}", soft_wrap=True)
+    head, told = f"{who} at {_time(answer['at'], now)}", _summary(answer["accounts"])
+    apart = cell_len(f"{head} · {told}") > out.width
+    out.print(f"{who} · {told}\nat {_time(answer['at'], now)}" if apart else f"{head} · {told}", soft_wrap=True)
     _print_note(out, answer)
     directory = answer["directory"]
     if directory["since"]:
@@ -88,9 +106,12 @@ def show_state(out: Console, answer: Item, now: datetime) -> None:
     for each in answer["accepted"]:
         out.print(f"{each['application']} has {_accepted(each)}, accepted {_time(each['at'], now)}", soft_wrap=True)
     out.print()
-    day = when(answer["at"])[:10]
-    again = [f"idtrail state {who} --at {day} --known-at {day}"] if not answer["known_at"] else []
-    out.print(next_commands(f"idtrail lifecycle {who}", *again), soft_wrap=True)
+    commands = [command("idtrail", "lifecycle", who)]
+    at = moment(answer["at"])
+    if at is not None and not answer["known_at"] and now - at > RECENT:
+        asked = answer["at"].replace("+00:00", "Z")
+        commands.append(command("idtrail", "state", who, "--at", asked, "--known-at", asked))
+    out.print(next_commands(*commands), soft_wrap=True)
 
 
 def show_differences(out: Console, answer: Item, now: datetime) -> None:
@@ -119,7 +140,10 @@ def show_differences(out: Console, answer: Item, now: datetime) -> None:
             out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
     out.print()
     until = when(answer["until"])[:10]
-    out.print(next_commands(f"idtrail lifecycle {who}", f"idtrail state {who} --at {until}"), soft_wrap=True)
+    out.print(
+        next_commands(command("idtrail", "lifecycle", who), command("idtrail", "state", who, "--at", until)),
+        soft_wrap=True,
+    )
 
 
 def _who(answer: Item) -> str:
@@ -160,7 +184,9 @@ def _note(account: Item) -> str:
         failed = why(account["last_cause"], account["last_detail"])
         return f"OPEN since {when(account['closing_since'])}, {tries}{f': {failed}' if failed else ''}"
     because = account["intended_because"]
-    return str(because["text"]) if because else ""
+    if because is None:
+        return ""
+    return "cause unknown" if because.get("kind") == "unknown" else str(because["text"])
 
 
 def _accepted(each: Item) -> str:
