@@ -159,6 +159,7 @@ def test_a_state_is_told_by_what_had_occurred_and_was_known(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(600)
 @settings(max_examples=150, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(stories, st.integers(0, 1 << 30))
 def test_many_states_are_told_by_what_had_occurred_and_was_known(
