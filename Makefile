@@ -23,8 +23,11 @@ demo: ## import real exports, play a simulated organisation, show what failed an
 	echo "installed in $$(( $$(date +%s) - started )) s"
 	@$(BIN)/idtrail demo $(if $(ONCE),--once)
 
+# An environment that forbids bytecode would have every process of the tests compile the libraries anew.
+test soak chaos: export PYTHONDONTWRITEBYTECODE :=
+
 test: venv ## the whole test suite, real Kafka and chDB included
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder
 
 check: venv ## format, lint, types, import directions, generated files up to date
 	$(BIN)/ruff format --check .

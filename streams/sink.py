@@ -33,7 +33,7 @@ from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.chunk import Progress, read_progress, token
-from streams.flight import Fetched, Flight, Loader
+from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
 from streams.rows import Decoded, Produced
@@ -109,7 +109,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._revoked = asyncio.Event()
         self._held = _Assignment()
         self._next: asyncio.Task[list[Flight]] | None = None
-        self._ahead: asyncio.Task[Fetched] | None = None
         self._broken: BaseException | None = None
         self._newest_ms = 0
         self.stored = 0
@@ -208,15 +207,14 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._assigned.set()
 
     def _drop_next(self) -> None:
-        for task in (self._next, self._ahead):
-            if task is not None:
-                task.cancel()
-        self._next = self._ahead = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
     # One flight -------------------------------------------------------------------------------------
 
     async def _step(self) -> None:
-        """Land one flight while the next is being decoded and the one after it fetched. Holds the lock throughout."""
+        """Land one flight while the next is being fetched and decoded. Holds the lock throughout."""
         flights = await self._prepare() if self._next is None else await self._next
         self._next = asyncio.create_task(self._prepare()) if flights and not self._recovers() else None
         for flight in flights:
@@ -226,8 +224,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
 
     async def _prepare(self) -> list[Flight]:
         """Fetch what there is and decode it."""
-        fetched = await (self._gather() if self._ahead is None else self._ahead)
-        self._ahead = asyncio.create_task(self._gather()) if fetched and not self._recovers() else None
+        intents = {place: progress.intent for place, progress in self._held.progress.items() if progress.intent}
+        fetched = await (self._gatherer.gather_again(intents) if intents else self._gatherer.gather())
         if not fetched:
             return []
         self._checkpoint("fetched")
@@ -236,10 +234,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     def _recovers(self) -> bool:
         """Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then."""
         return any(progress.intent for progress in self._held.progress.values())
-
-    async def _gather(self) -> Fetched:
-        intents = {place: progress.intent for place, progress in self._held.progress.items() if progress.intent}
-        return await (self._gatherer.gather_again(intents) if intents else self._gatherer.gather())
 
     async def _land(self, flight: Flight) -> None:
         began = asyncio.get_running_loop().time()
