@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from typing import Any, Final, NamedTuple
@@ -89,16 +89,18 @@ def read_history(
     *,
     timeline: bool = False,
     known_at: datetime | None = None,
+    applications: Collection[str] | None = None,
 ) -> History:
     """A page of at most `limit` steps between two times, by what was known at one. Raises `BadUsage` for a foreign
     cursor.
 
     All ids of the person count, each with accounts of its own: these are told by what was before `since` too, and
     with `timeline` with every change of their states. Every page is folded from the first event to the last, so that
-    what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once.
+    what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once. With
+    `applications`, by id, only their accounts and steps, and those of no application: the directory's.
     """
     people = each_id(person)
-    question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people)))
+    question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people), *(applications or ())))
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:
         since, until, known_at = after.since, after.until, None if after.now == SENTINEL else after.now
@@ -112,6 +114,8 @@ def read_history(
         step.subject_id = own
         if step.occurred_at < since and step.time_quality == TimeQuality.OK:
             continue
+        if applications is not None and step.application_id and step.application_id not in applications:
+            continue
         if after is not None and (step.occurred_at, step.event_id.int) <= (after.at, after.id.int):
             continue
         if len(page) < limit:
@@ -121,7 +125,7 @@ def read_history(
     last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until, known_at or SENTINEL) if more else None
     return History(
         page,
-        _accounts(folds) if after is None else None,
+        _accounts(folds, applications) if after is None else None,
         encode_cursor(last, question) if last is not None else None,
     )
 
@@ -135,12 +139,13 @@ def _together(told: Iterable[Told]) -> Iterator[tuple[str, Row]]:
     return merge(*map(of, told), key=lambda item: place_of(item[1]))
 
 
-def _accounts(folds: Mapping[str, Fold]) -> list[Account]:
+def _accounts(folds: Mapping[str, Fold], applications: Collection[str] | None) -> list[Account]:
     found = []
     for own, folding in folds.items():
         for account in folding.accounts():
-            account.subject_id = own
-            found.append(account)
+            if applications is None or account.application_id in applications:
+                account.subject_id = own
+                found.append(account)
     return sorted(found, key=lambda account: (account.application, account.application_id))  # ids in their order
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
+from queries.applications import find_application
 from queries.incident_details import names_of
 from queries.integration_health import UNWELL, Health, State, fold
 from queries.integration_marks import LIMITS, App, read_marks
@@ -19,8 +19,6 @@ AT_ONCE: Final = 50
 """Integrations whose failures are counted by one statement."""
 MAX_SUBJECTS: Final = 100
 MAX_CANDIDATES: Final = 5
-MAX_NAMES: Final = 1_000
-"""Looked through for one that is near."""
 _RANKS: Final = {state: rank for rank, state in enumerate(State)}
 
 
@@ -145,7 +143,11 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
         raise SeveralIntegrations(name[:64], [application_id for _, application_id, *_ in rows])
     reports = _reports(store, rows, at)
     if not reports:
-        raise NotFound(f"no integration {name[:64]!r}" + (" by then" if rows else _near(store, organization, name)))
+        if not rows:
+            find_application(store, organization, name)
+        raise NotFound(
+            f"{name[:64]!r} has no integration" + (" by then" if rows else ": nothing was provisioned there")
+        )
     (report,) = reports
     troubles = report.health.troubles
     if not troubles:
@@ -155,14 +157,6 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
     rows = store.query(stuck_sql(1, counted=False), values, LIMITS)
     names = names_of(store, report.organization, [subject_id for subject_id, *_ in rows])
     return report, [Stuck(row[0], row[1], names.get(row[0], ""), *row[2:]) for row in rows]
-
-
-def _near(store: Store, organization: str | None, name: str) -> str:
-    """Those that may have been meant."""
-    values = {"limit": MAX_NAMES} | ({} if organization is None else {"organization": organization})
-    names = {row[2].lower(): row[2] for row in store.query(applications_sql(organization, named=False), values)}
-    near = [names[found] for found in get_close_matches(name[:64].lower(), names, MAX_CANDIDATES)]
-    return f"; near: {', '.join(near)}" if near else ""
 
 
 def _reports(store: Store, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[Report]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from queries.account import Account
 from queries.api import finding_models as models
 from queries.api.access import Given, Organization
-from queries.api.parameters import Causes, CursorText, Name, Since, Types, Until, canonical, time_range
+from queries.api.parameters import ApplicationIds, Causes, CursorText, Name, Since, Types, Until, canonical, time_range
 from queries.api.state import KnownAt
 from queries.closings import report
 from queries.exposures import Exposure, list_exposures
@@ -31,6 +31,7 @@ Answer = dict[str, Any]
 
 def attempts(
     organization: Organization,
+    known: ApplicationIds,
     type: Types = None,
     cause: Causes = None,
     application: Name = "",
@@ -85,6 +86,7 @@ def windows(
 def lifecycle(
     context: Given,
     organization: Organization,
+    applications: ApplicationIds,
     person: Annotated[str, Query(min_length=1, max_length=256, description="Id, user name or mail address.")],
     since: Since = "2000-01-01",
     until: Until = None,
@@ -96,7 +98,8 @@ def lifecycle(
     """One person's attempts in every application in order, and where each account stands.
 
     The accounts are told by every event before `until`, those before `since` too. A name means who had it at the end of
-    the range, or as was known at `known_at` if that is earlier; `person.note` tells who else had it.
+    the range, or as was known at `known_at` if that is earlier; `person.note` tells who else had it. With `application`
+    only its attempts and accounts, and what happened in the directory: that set them off.
 
     With `known_at`, by what was known then; 400 for a time in the future.
     409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
@@ -106,7 +109,9 @@ def lifecycle(
     known = None if known_at is None else asked(now, parse_when(known_at, now, "known_at"), now).known_at
     then = min(end, known or end)
     who = find_person(context.store, organization, person, then - MOMENT if then < now else None)
-    found = read_history(context.store, who, begin, end, cursor, limit, timeline=timeline, known_at=known)
+    found = read_history(
+        context.store, who, begin, end, cursor, limit, timeline=timeline, known_at=known, applications=applications
+    )
     return {
         "person": who,
         "accounts": None if found.accounts is None else [_timed(account) for account in found.accounts],

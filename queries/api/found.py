@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from queries import finding as values
 from queries.api.access import Given, Organization
 from queries.api.models import Answer
-from queries.api.parameters import Name, Since, Until, time_range
+from queries.api.parameters import ApplicationIds, Name, Since, Until, time_range
 from queries.finding import EVIDENCE, MASS, Kind
 from queries.findings import NAMED, Asked, find_finding, list_findings, names
 from queries.store import Store
@@ -105,6 +105,7 @@ class FindingDetail(Finding):
 def asked_findings(
     context: Given,
     organization: Organization,
+    known: ApplicationIds,
     since: Since = "30d",
     until: Until = None,
     application: Name = "",

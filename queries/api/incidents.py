@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from queries.api import incident_models as models
 from queries.api.access import Given, Organization
-from queries.api.parameters import MAX_VALUES, Causes, CursorText, Name, Since, Until, time_range
+from queries.api.parameters import MAX_VALUES, ApplicationIds, Causes, CursorText, Name, Since, Until, time_range
 from queries.blame import read_blame
 from queries.incident_details import read_details
 from queries.incidents import Incidents, State, find_incident, incident_object, list_incidents
@@ -23,6 +23,7 @@ SHORTEST_BEGINNING = 4
 def question(
     context: Given,
     organization: Organization,
+    known: ApplicationIds,
     since: Since = "7d",
     until: Until = None,
     failing: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from fastapi import Depends, Query
 
 from queries.api.access import Given, Organization
+from queries.applications import find_application
 from queries.selection import Selection
 from schemas.cause import Cause
 from schemas.errors import BadUsage
@@ -52,6 +53,17 @@ def time_range(since: str, until: str | None, now: datetime) -> Range:
     return Range(begin.astimezone(UTC), end.astimezone(UTC), f"{since} to {until or 'now'}")
 
 
+def application_ids(context: Given, organization: Organization, application: Name = "") -> tuple[str, ...] | None:
+    """The ids that the application asked for has; None: none was asked for. Raises `UnknownApplication`.
+
+    Every route that filters by application depends on it; but for the live feed: there a new one may be waited for.
+    """
+    return find_application(context.store, organization, application) if application else None
+
+
+ApplicationIds = Annotated[tuple[str, ...] | None, Depends(application_ids)]
+
+
 def canonical(types: list[str] | None) -> tuple[str, ...]:
     """Event types by their own names, whichever alias was asked for."""
     return tuple(ALIASES.get(name, name) for name in types or ())
@@ -92,6 +104,7 @@ Filtered = Annotated[Selection, Depends(event_filter)]
 def selection(
     context: Given,
     filtered: Filtered,
+    known: ApplicationIds,
     since: Since = "7d",
     until: Until = None,
     time: Annotated[

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from queries.applications import UnknownApplication
 from queries.incidents import SeveralIncidents
 from queries.integration_reports import SeveralIntegrations
 from queries.people import Ambiguous, Unknown
@@ -75,7 +76,7 @@ def install_problems(app: FastAPI) -> None:
             more["candidates"] = [person._asdict() for person in error.candidates]
         if isinstance(error, SeveralIncidents | SeveralIntegrations):
             more["candidates"] = error.candidates
-        if isinstance(error, Unknown):
+        if isinstance(error, Unknown | UnknownApplication):
             more["near"] = error.near
         challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, Denied) else {}
         return problem(status, str(error), headers=challenge, **more)

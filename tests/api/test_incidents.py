@@ -26,6 +26,7 @@ async def test_incidents_come_in_pages_of_what_was_asked_for(api: httpx.AsyncCli
     own = trail.organization
     ended = {"ended_at": when(9), "ended_by": UUID(int=9)}
     put(trail, row(own, 1, first_at=when(2)), row(own, 2), row(own, 3, cause="conflict", **ended))
+    trail.insert(attempt(0))  # the application is known
     path, mine = "/api/v1/incidents", using()
     page = await get(api, path, mine, limit=2)
     assert numbers(page) == [1, 2]

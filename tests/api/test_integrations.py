@@ -84,6 +84,8 @@ async def test_a_name_of_several_names_them_and_one_of_nobody_is_not_found(
     trail.insert(*(attempt(number, application={"id": f"z{number}", "name": "zoom"}) for number in range(2)))
     answer = await api.get(f"{PATH}/zoom", headers=using())
     assert assert_problem(answer, 409)["candidates"] == ["z0", "z1"]
-    for asked, detail in (("miro", "no integration 'miro'"), ("zom", "no integration 'zom'; near: zoom")):
+    trail.insert(attempt(5, "sso_auth", application={"id": "0oa1", "name": "okta"}))
+    unknown = "no application is known as 'zom'; there are: zoom, okta"
+    for asked, detail in (("zom", unknown), ("okta", "'okta' has no integration: nothing was provisioned there")):
         assert assert_problem(await api.get(f"{PATH}/{asked}", headers=using()), 404)["detail"] == detail
     assert (await get(api, f"{PATH}/z1", using()))["state"] == "healthy"

@@ -43,12 +43,13 @@ def lifecycle(
 ) -> None:
     """Replay a person's lifecycle: every attempt with what set it off, and what each account came to."""
     now = datetime.now(UTC)
-    asked = {"person": person, "since": since, "until": until, "known_at": known_at, "timeline": html is not None}
+    asked = {
+        "person": person, "since": since, "until": until, "application": app_name, "known_at": known_at,
+        "timeline": html is not None,
+    }  # fmt: skip
     answer = whole_lifecycle(connect(), asked)
     if known_at:
         answer["known_at"] = parse_when(known_at, now, "known_at").isoformat()
-    if app_name:
-        keep_application(answer, app_name)
     if html is not None:
         filters = {"Since": "" if since == ALWAYS else since, "Until": until or "", "Application": app_name or ""}
         filters["As known at"] = f"{when(answer['known_at'])} UTC" if known_at else ""
@@ -76,17 +77,6 @@ def whole_lifecycle(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
         answer["items"] += page["items"]
         answer["next"] = page["next"]
     return answer
-
-
-def keep_application(answer: dict[str, Any], wanted: str) -> None:
-    """Of the attempts, those in one application; what happened in the directory stays: it set them off."""
-    named = (wanted.lower(), wanted)
-
-    def is_it(item: dict[str, Any]) -> bool:
-        return bool(item["application"].lower() == named[0] or item["application_id"] == named[1])
-
-    answer["accounts"] = [account for account in answer["accounts"] if is_it(account)]
-    answer["items"] = [item for item in answer["items"] if not item["application_id"] or is_it(item)]
 
 
 def write_report(file: Path, page: str) -> None:

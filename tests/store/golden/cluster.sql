@@ -824,3 +824,26 @@ ENGINE = Distributed('trail', currentDatabase(), 'events_by_subject_coarse_local
 INSERT INTO events_by_subject SELECT * FROM events_by_subject_coarse;
 
 TRUNCATE TABLE events_by_subject_coarse_local ON CLUSTER 'trail';
+
+CREATE TABLE IF NOT EXISTS applications_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    application_id LowCardinality(String),
+    name LowCardinality(String)
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (organization, application_id, name)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS applications_view ON CLUSTER 'trail' TO applications_local AS
+SELECT organization, application_id, application_name AS name
+FROM events_local
+WHERE application_id != '' OR application_name != ''
+GROUP BY organization, application_id, application_name;
+
+CREATE TABLE IF NOT EXISTS applications ON CLUSTER 'trail' AS applications_local
+ENGINE = Distributed('trail', currentDatabase(), 'applications_local', cityHash64(organization, application_id));
+
+INSERT INTO applications
+SELECT organization, application_id, application_name AS name
+FROM events
+WHERE application_id != '' OR application_name != ''
+GROUP BY organization, application_id, application_name;

@@ -758,3 +758,23 @@ EXCHANGE TABLES events_by_subject AND events_by_subject_coarse;
 INSERT INTO events_by_subject SELECT * FROM events_by_subject_coarse;
 
 TRUNCATE TABLE events_by_subject_coarse;
+
+CREATE TABLE IF NOT EXISTS applications (
+    organization LowCardinality(String),
+    application_id LowCardinality(String),
+    name LowCardinality(String)
+) ENGINE = ReplacingMergeTree
+ORDER BY (organization, application_id, name)
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS applications_view TO applications AS
+SELECT organization, application_id, application_name AS name
+FROM events
+WHERE application_id != '' OR application_name != ''
+GROUP BY organization, application_id, application_name;
+
+INSERT INTO applications
+SELECT organization, application_id, application_name AS name
+FROM events
+WHERE application_id != '' OR application_name != ''
+GROUP BY organization, application_id, application_name;

@@ -1,0 +1,48 @@
+"""The applications that events name, by every name that they had: a misspelt one is told, not answered with nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from queries.store import SMALL_LIMITS, Store
+from schemas.errors import NotFound
+
+MAX_NAMES: Final = 1_000
+"""Looked through for one that is near."""
+MAX_NEAR: Final = 3
+TOLD: Final = 8
+"""Names in a sentence."""
+
+_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
+IDS: Final = (
+    f"SELECT DISTINCT application_id FROM applications WHERE {_SCOPE}"
+    " AND (application_id = {application:String} OR lowerUTF8(name) = lowerUTF8({application:String}))"
+    f" ORDER BY application_id LIMIT {MAX_NAMES}"
+)
+NAMES: Final = (
+    f"SELECT DISTINCT if(name = '', application_id, name) AS called FROM applications WHERE {_SCOPE}"
+    f" ORDER BY lowerUTF8(called), called LIMIT {MAX_NAMES}"
+)
+
+
+class UnknownApplication(NotFound):
+    """No event names it; `near` are names like it."""
+
+    def __init__(self, asked: str, names: Sequence[str]) -> None:
+        lower = {name.lower(): name for name in reversed(names)}
+        self.near = [lower[found] for found in get_close_matches(asked[:100].lower(), lower, MAX_NEAR)]
+        told = [*self.near, *(name for name in names if name not in self.near)]
+        more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
+        there_are = f"there are: {', '.join(told[:TOLD])}{more}" if told else "no event names one yet"
+        super().__init__(f"no application is known as {asked[:100]!r}; {there_are}")
+
+
+def find_application(store: Store, organization: str | None, asked: str) -> tuple[str, ...]:
+    """The ids of the applications that have, or had, this id or name. Raises `UnknownApplication`."""
+    scope = {"organization": "*" if organization is None else organization}
+    found = store.query(IDS, {**scope, "application": asked}, SMALL_LIMITS)
+    if not found:
+        raise UnknownApplication(asked, [name for (name,) in store.query(NAMES, scope, SMALL_LIMITS)])
+    return tuple(own for (own,) in found)
