@@ -19,7 +19,6 @@ from queries.histories import read_told
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
 from queries.store import SMALL_LIMITS, Store
-from schemas.errors import BadUsage
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
 
@@ -106,16 +105,6 @@ class Differences(NamedTuple):
     left: list[Member]
     unchanged: int
     """Accounts."""
-
-
-def asked(at: datetime, known_at: datetime | None, now: datetime) -> Asked:
-    """Raises `BadUsage` for what is not yet: nobody knows it."""
-    for name, time in (("at", at), ("known_at", known_at)):
-        if time is not None and time > now:
-            raise BadUsage(
-                f"{name}: {_text(time)} is in the future, it is {_text(now)}: ask for a time at or before that"
-            )
-    return Asked(at, known_at)
 
 
 def blind_since(asked: Asked) -> datetime | None:
@@ -290,7 +279,3 @@ def _parameters(subject: Person, asked: Asked) -> dict[str, Any]:
         "at": to_microseconds(asked.at),
         "known": to_microseconds(asked.known_at or LATEST),
     }
-
-
-def _text(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

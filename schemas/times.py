@@ -112,3 +112,22 @@ def parse_when(text: str, now: datetime, name: str) -> datetime:
     if moment.quality is not TimeQuality.OK:
         raise BadUsage(f"{name}: {text[:40]!r} is neither a time (2026-03-19T14:00:00Z) nor an age (24h, 7d)")
     return moment.at
+
+
+def parse_past(text: str, now: datetime, name: str) -> datetime:
+    """The same of a time that has come: of any other nobody knows anything. Raises `BadUsage`."""
+    at = parse_when(text, now, name)
+    if at > now:
+        raise BadUsage(f"{name}: {_told(at)} is in the future, it is {_told(now)}: ask for a time at or before that")
+    return at
+
+
+def require_order(since: datetime, until: datetime, names: tuple[str, str] = ("since", "until")) -> None:
+    """Raises `BadUsage` for a range that is none, with both times: ages are told apart by them."""
+    if since >= until:
+        mend = "swap them" if since > until else "they are the same"
+        raise BadUsage(f"{names[0]} ({_told(since)}) must be before {names[1]} ({_told(until)}): {mend}")
+
+
+def _told(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -28,6 +28,11 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON (NDJSON for lists) instead of a table.")]
+SINCE: Final = ("--since", "--from")
+UNTIL: Final = ("--until", "--to")
+"""The ends of a range, by the names that all commands have for them: the documentation uses the first ones."""
+Since = Annotated[str, typer.Option(*SINCE, help="From this time on: a time, a date, or an age (24h, 7d).")]
+Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
 
 
 def register_commands() -> None:

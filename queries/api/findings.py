@@ -20,9 +20,7 @@ from queries.findings import MOMENT
 from queries.histories import read_history
 from queries.people import find_person
 from queries.selection import Selection
-from queries.state import asked
-from schemas.errors import BadUsage
-from schemas.times import EARLIEST, LATEST, parse_when
+from schemas.times import EARLIEST, LATEST, parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
@@ -106,7 +104,7 @@ def lifecycle(
     """
     now = context.clock()
     begin, end, _ = time_range(since, until, now)
-    known = None if known_at is None else asked(now, parse_when(known_at, now, "known_at"), now).known_at
+    known = None if known_at is None else parse_past(known_at, now, "known_at")
     then = min(end, known or end)
     who = find_person(context.store, organization, person, then - MOMENT if then < now else None)
     found = read_history(
@@ -149,9 +147,7 @@ def asked_exposures(
 ) -> Exposing:
     """What the parameters ask for. Raises `BadUsage` for a time in the future."""
     now = context.clock()
-    then = None if at is None else parse_when(at, now, "at")
-    if then is not None and then > now:
-        raise BadUsage(f"at: {then:%Y-%m-%dT%H:%M:%SZ} is in the future, it is {now:%Y-%m-%dT%H:%M:%SZ}")
+    then = None if at is None else parse_past(at, now, "at")
     return Exposing(organization, now, then, timedelta(seconds=sla))
 
 

@@ -14,8 +14,7 @@ from queries.api.access import Given, Organization
 from queries.api.models import Answer, Change
 from queries.integration_reports import report_all, report_one
 from queries.integrations import list_integrations
-from schemas.errors import BadUsage
-from schemas.times import parse_when
+from schemas.times import parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
@@ -94,7 +93,4 @@ def integration(
 
 
 def _time(at: str | None, now: datetime) -> datetime:
-    when = parse_when(at, now, "at") if at else now
-    if when > now:
-        raise BadUsage("at: that time has not come yet")
-    return when
+    return parse_past(at, now, "at") if at else now

@@ -18,7 +18,7 @@ from queries.redrive import Redrive, discard, redrive
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.errors import BadUsage, NotFound
 from schemas.letters import Coordinates
-from schemas.times import LATEST, SENTINEL, parse_when
+from schemas.times import LATEST, SENTINEL, parse_when, require_order
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 
@@ -52,8 +52,7 @@ def letter_filter(
     now = context.clock()
     begin = parse_when(since, now, "since") if since else SENTINEL
     end = parse_when(until, now, "until") if until else LATEST
-    if begin >= end:
-        raise BadUsage("since must be before until")
+    require_order(begin, end)
     return LetterFilter(organization, tuple(id or ()), source, reason, state, begin, end, f"{since} to {until}")
 
 

@@ -12,10 +12,9 @@ from queries.api.access import Given, Organization
 from queries.applications import find_application
 from queries.selection import Selection
 from schemas.cause import Cause
-from schemas.errors import BadUsage
 from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
-from schemas.times import EARLIEST, LATEST, parse_when
+from schemas.times import EARLIEST, LATEST, parse_past, parse_when, require_order
 
 AHEAD: Final = timedelta(hours=25)
 """Without `until`, a range reaches this far past now: clocks of producers differ."""
@@ -48,8 +47,9 @@ def time_range(since: str, until: str | None, now: datetime) -> Range:
     """Raises `BadUsage` for a range that is none."""
     begin = parse_when(since, now, "since")
     end = min(parse_when(until, now, "until") if until else now + AHEAD, LATEST)
-    if begin >= end:
-        raise BadUsage("since must be before until")
+    if not until and begin >= end:
+        parse_past(since, now, "since")  # says that it is in the future
+    require_order(begin, end)
     return Range(begin.astimezone(UTC), end.astimezone(UTC), f"{since} to {until or 'now'}")
 
 

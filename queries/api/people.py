@@ -17,7 +17,7 @@ from queries.identities import Strength
 from queries.people import Found, organization_of_ids, read_person
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
-from schemas.times import SENTINEL, parse_when
+from schemas.times import SENTINEL, parse_past
 
 router = APIRouter(prefix="/api/v1/people", tags=["people"])
 
@@ -129,7 +129,7 @@ def person(
     A name means who has it now, or had it `at`; `person.note` tells who else had it. 409 with `candidates` when
     several people have it; 404 with `near` names when nobody does.
     """
-    when = parse_when(at, context.clock(), "at") if at else None
+    when = parse_past(at, context.clock(), "at") if at else None
     return _detail(read_person(context.store, organization, who, when), when)
 
 

@@ -15,9 +15,8 @@ from queries.api.access import Given, Organization
 from queries.api.finding_models import Account, Person
 from queries.api.models import Answer
 from queries.people import find_person
-from queries.state import Asked, State, asked, blind_since, compare, read_state
-from schemas.errors import BadUsage
-from schemas.times import parse_when
+from queries.state import Asked, State, blind_since, compare, read_state
+from schemas.times import parse_past, require_order
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
@@ -120,8 +119,7 @@ def differences(
 ) -> dict[str, Any]:
     """What became different between two times, both as known at one. A name means who had it at `until`."""
     first, second = _asked(context, since, "since", known_at), _asked(context, until, "until", known_at)
-    if first.at >= second.at:
-        raise BadUsage("since must be before until")
+    require_order(first.at, second.at)
     own = find_person(context.store, organization, person, second.at)
     found = compare(read_state(context.store, own, first), read_state(context.store, own, second))
     accounts = [
@@ -139,8 +137,8 @@ def differences(
 
 def _asked(context: Given, at: str, name: str, known_at: str | None) -> Asked:
     now = context.clock()
-    known = None if known_at is None else parse_when(known_at, now, "known_at")
-    return asked(parse_when(at, now, name), known, now)
+    known = None if known_at is None else parse_past(known_at, now, "known_at")
+    return Asked(parse_past(at, now, name), known)
 
 
 def _told(state: State) -> dict[str, Any]:

@@ -55,7 +55,20 @@ NOTHING = UUID(int=7)
         ("GET", "/api/v1/events?since=2026-13-01", 400, "since: '2026-13-01' is neither a time"),
         ("GET", "/api/v1/events?since=0001-01-01", 400, "since: '0001-01-01' is neither a time"),
         ("GET", "/api/v1/events?until=%00", 400, "until: "),
-        ("GET", "/api/v1/events?since=2026-03-19&until=2026-03-18", 400, "since must be before until"),
+        (
+            "GET",
+            "/api/v1/events?since=2026-03-19&until=2026-03-18",
+            400,
+            "since (2026-03-19T00:00:00Z) must be before until (2026-03-18T00:00:00Z): swap them",
+        ),
+        (
+            "GET",
+            "/api/v1/lifecycle?person=nobody&since=2027-02-01",
+            400,
+            "since: 2027-02-01T00:00:00Z is in the future",
+        ),
+        ("GET", "/api/v1/people/nobody?at=2027-02-01", 400, "at: 2027-02-01T00:00:00Z is in the future"),
+        ("GET", "/api/v1/exposures?at=2027-02-01", 400, "at: 2027-02-01T00:00:00Z is in the future"),
         ("GET", "/api/v1/events?cursor=nonsense", 400, "the cursor is not one of ours"),
         ("GET", "/api/v1/counts?by=day&by=hour&by=kind", 400, "count by at most two different dimensions"),
         (

@@ -69,7 +69,12 @@ async def test_a_name_means_who_had_it_at_the_time_that_is_asked_for(
         pytest.param("state", {"at": "2099-01-01"}, "at: 2099-01-01T00:00:00Z is in the future, it is 20", id="at"),
         pytest.param("state", {"known_at": "2099-01-01"}, "known_at: 2099-01-01T00:00:00Z is in", id="known"),
         pytest.param("state", {"at": "?"}, "at: '?' is neither a time", id="no time"),
-        pytest.param("state/diff", {"since": at(2), "until": at(1)}, "since must be before until", id="order"),
+        pytest.param(
+            "state/diff",
+            {"since": at(2), "until": at(1)},
+            "since (2026-03-19T11:02:00Z) must be before until (2026-03-19T11:01:00Z): swap",
+            id="order",
+        ),
     ],
 )
 async def test_times_that_cannot_be_answered_are_refused_in_words(

@@ -1,10 +1,16 @@
-"""What the help of commands costs: nothing that only their work needs is imported for it."""
+"""The help of commands: nothing that only their work needs is imported for it, and one thing has one name."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from idtrail.cli import SINCE, UNTIL, app, register_commands
 from tests.cli.running import ROOT
 
 OF_THE_WORK = {"httpx", "pydantic", "pydantic_settings", "fastapi", "aiokafka", "faust", "textual", "chdb", "pyarrow"}
@@ -21,3 +27,24 @@ def test_the_help_imports_nothing_of_what_commands_work_with() -> None:
     done = subprocess.run([sys.executable, "-c", HELP, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "lifecycle" in done.stdout
     assert not OF_THE_WORK & set(done.stderr.split())
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command, by its words."""
+    yield " ".join(path), command
+    if isinstance(command, TyperGroup):
+        for name, inner in command.commands.items():
+            yield from commands(inner, *path, name)
+
+
+def test_a_range_has_the_same_names_in_every_command() -> None:
+    register_commands()
+    found = {
+        (name, option.name): tuple(option.opts)
+        for name, command in commands(get_command(app))
+        for option in command.params
+        if option.name in ("since", "until")
+    }
+    assert {"lifecycle", "events", "exposures", "findings", "export"} <= {name for name, _ in found}
+    assert {opts for (_, end), opts in found.items() if end == "since"} == {SINCE}
+    assert {opts for (_, end), opts in found.items() if end == "until"} == {UNTIL}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from idtrail.cli.commands.state import show_differences, show_state
+from idtrail.cli.commands.state import show_differences, show_state, state
+from schemas.errors import BadUsage
 from tests.queries.support import when
 from tests.records import NOON
 
@@ -174,3 +177,25 @@ def test_a_first_line_that_has_no_room_is_two_and_a_cause_that_is_not_known_is_c
         "Next: idtrail lifecycle 'all staff and others'"
         f" · idtrail state 'all staff and others' --at {at} --known-at {at}"
     )
+
+
+@pytest.mark.parametrize(
+    ("times", "sentence"),
+    [
+        pytest.param(
+            ("2026-03-02", "2026-03-01"),
+            "the first time of --diff (2026-03-02T00:00:00Z) must be before the second (2026-03-01T00:00:00Z): swap",
+            id="the later first",
+        ),
+        pytest.param(
+            ("2026-03-01", "2099-01-01"), "--diff: 2099-01-01T00:00:00Z is in the future, it is", id="to come"
+        ),
+        pytest.param(("soon", "0s"), "--diff: 'soon' is neither a time", id="no time"),
+    ],
+)
+def test_times_that_make_no_difference_are_refused_by_the_name_of_the_option(
+    monkeypatch: pytest.MonkeyPatch, times: tuple[str, str], sentence: str
+) -> None:
+    monkeypatch.setattr("idtrail.cli.commands.state.connect", lambda: None)
+    with pytest.raises(BadUsage, match=re.escape(sentence)):
+        state("ines.almeida", diff=times)

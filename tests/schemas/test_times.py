@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import BadUsage
 from schemas.times import (
     EARLIEST,
     FUTURE_TOLERANCE,
@@ -17,7 +18,9 @@ from schemas.times import (
     SENTINEL,
     TimeQuality,
     believed,
+    parse_past,
     parse_timestamp,
+    require_order,
     rfc3339,
     to_microseconds,
 )
@@ -116,3 +119,33 @@ def test_a_stamp_far_ahead_of_the_broker_is_in_the_future() -> None:
     assert believed(limit, known_at) == limit
     assert believed(beyond, known_at) == (SENTINEL, beyond.text, Q.FUTURE)
     assert believed(missing, known_at) == missing
+
+
+NOW = datetime(2026, 3, 19, 12, tzinfo=UTC)
+
+
+def test_a_time_that_has_not_come_is_refused_with_the_time_that_it_is() -> None:
+    assert parse_past("2026-03-19T12:00:00Z", NOW, "at") == parse_past("0s", NOW, "at") == NOW
+    with pytest.raises(BadUsage) as caught:
+        parse_past("2026-03-19T12:00:01Z", NOW, "at")
+    assert str(caught.value) == (
+        "at: 2026-03-19T12:00:01Z is in the future, it is 2026-03-19T12:00:00Z: ask for a time at or before that"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "sentence"),
+    [
+        pytest.param(
+            -1, "since (2026-03-19T12:00:00Z) must be before until (2026-03-19T11:00:00Z): swap them", id="no"
+        ),
+        pytest.param(
+            0, "since (2026-03-19T12:00:00Z) must be before until (2026-03-19T12:00:00Z): they are the same", id="empty"
+        ),
+    ],
+)
+def test_a_range_that_is_none_is_refused_with_both_times(hours: int, sentence: str) -> None:
+    require_order(NOW, NOW + timedelta(hours=1))
+    with pytest.raises(BadUsage) as caught:
+        require_order(NOW, NOW + timedelta(hours=hours))
+    assert str(caught.value) == sentence

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.screen import ago, console, counted, cut, next_commands, number, print_json, table, when
 
 letters = typer.Typer(
@@ -31,8 +31,11 @@ Source = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option(help="The reason's short word, such as no_timestamp.", show_default=False)]
 Organization = Annotated[str | None, typer.Option(help="Only this organization's.", show_default=False)]
-Since = Annotated[str | None, typer.Option(help="A time, a date, or an age such as 24h or 7d.", show_default=False)]
-Until = Annotated[str | None, typer.Option(help="Before this time.", show_default=False)]
+Since = Annotated[
+    str | None,
+    typer.Option(*SINCE, help="From this time on: a time, a date, or an age such as 24h or 7d.", show_default=False),
+]
+Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say for each what would happen; change nothing.")]
 
 

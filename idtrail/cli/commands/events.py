@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.blame import blame_lines
 from idtrail.cli.screen import ago, coloured, console, counted, next_commands, print_json, table, when, why
 
@@ -20,8 +20,8 @@ Item = dict[str, Any]
 @app.command()
 def events(
     event_id: Annotated[UUID | None, typer.Argument(help="Show this one whole, with its copies.")] = None,
-    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = "24h",
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    since: Since = "24h",
+    until: Until = None,
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
     outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
     cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import SINCE, Json, Until, app, connect
 from idtrail.cli.screen import command, console, counted, next_commands, number, print_json
 from queries.exports.archive import MANIFEST
 from queries.exports.form import Format
@@ -50,8 +50,10 @@ def export(
     what: Annotated[What, typer.Argument(help="Which list.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The ZIP file to write.", show_default=False)],
     form: Annotated[Format, typer.Option("--format", help="ocsf-… is for events.")] = Format.NDJSON,
-    since: Annotated[str | None, typer.Option(help="From this time on: a time, a date, or an age (7d).")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    since: Annotated[
+        str | None, typer.Option(*SINCE, help="From this time on: a time, a date, or an age (7d).", show_default=False)
+    ] = None,
+    until: Until = None,
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
     outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
     state: Annotated[list[str] | None, typer.Option(help="Of incidents: open, regressed, quiet, resolved.")] = None,

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.screen import (
     coloured,
     command,
@@ -39,9 +39,9 @@ def exposures(
     sla: Annotated[int, typer.Option(min=0, help="Minutes within which nobody need have tried.")] = 60,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most accounts of each kind.")] = 1000,
     report: Annotated[bool, typer.Option("--report", help="Instead: how long closing took, by application.")] = False,
-    since: Annotated[str, typer.Option("--from", help="Of a report: from this time on.")] = "30d",
+    since: Annotated[str, typer.Option(*SINCE, help="Of a report: from this time on.")] = "30d",
     until: Annotated[
-        str | None, typer.Option("--to", help="Of a report: before this time.", show_default=False)
+        str | None, typer.Option(*UNTIL, help="Of a report: before this time.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incidents
 from idtrail.cli.screen import (
     ago,
@@ -32,8 +32,8 @@ MAX_INCIDENTS: Final = 1000
 
 @app.command()
 def failures(
-    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = "24h",
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    since: Since = "24h",
+    until: Until = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Only this application: id or name.")] = None,
     cause: Annotated[str | None, typer.Option(help="Only this cause, such as credentials.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most incidents; with --json, most causes.")] = 50,

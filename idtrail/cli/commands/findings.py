@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import UNTIL, Json, Since, app, connect
 from idtrail.cli.finding_screens import show_finding, show_findings
 from idtrail.cli.screen import console, print_json
 
@@ -21,8 +21,8 @@ def findings(
         str | None,
         typer.Argument(metavar="[ID]", help="Only this one, whole, with the steps back.", show_default=False),
     ] = None,
-    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = "30d",
-    until: Annotated[str | None, typer.Option(help="Begun before this time.", show_default=False)] = None,
+    since: Since = "30d",
+    until: Annotated[str | None, typer.Option(*UNTIL, help="Begun before this time.", show_default=False)] = None,
     app_name: Annotated[
         str | None, typer.Option("--app", help="Only this application: id or name.", show_default=False)
     ] = None,

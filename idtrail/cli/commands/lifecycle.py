@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.screen import console, counted, print_json, when
 from idtrail.lifecycle_page import names, report
@@ -28,8 +28,8 @@ MOST: Final = 100_000
 @app.command()
 def lifecycle(
     person: Annotated[str, typer.Argument(help="Id, user name or mail address.")],
-    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = ALWAYS,
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    since: Since = ALWAYS,
+    until: Until = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Only this application: id or name.")] = None,
     known_at: Annotated[
         str | None,

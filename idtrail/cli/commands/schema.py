@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import SINCE, Json, app, connect
 from idtrail.cli.screen import ago, console, counted, number, print_json, when
 from schemas.errors import BadUsage
 
@@ -51,7 +51,9 @@ def show(event_type: Annotated[str, typer.Argument(help="One of the twelve.")]) 
 
 @schemas.command()
 def drift(
-    since: Annotated[str, typer.Option(help="What came in from this day on: a time, a date, or an age.")] = "30d",
+    since: Annotated[
+        str, typer.Option(*SINCE, help="What came in from this day on: a time, a date, or an age.")
+    ] = "30d",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most findings.")] = 200,
     as_json: Json = False,
 ) -> None:

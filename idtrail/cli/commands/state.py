@@ -26,6 +26,7 @@ from idtrail.cli.screen import (
 )
 from idtrail.lifecycle_lanes import account_name
 from schemas.errors import BadUsage
+from schemas.times import parse_past, require_order
 
 Item = dict[str, Any]
 SHOWN: Final = 12
@@ -61,6 +62,8 @@ def state(
         if at is not None:
             raise BadUsage("--at is for one time, --diff for two: give one of them")
         since, until = diff
+        first, second = (parse_past(text, now, "--diff") for text in diff)
+        require_order(first, second, ("the first time of --diff", "the second"))
         answer = api.get("/api/v1/state/diff", {"person": person, "since": since, "until": until, "known_at": known_at})
         show: Any = show_differences
     else:

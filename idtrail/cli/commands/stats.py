@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.screen import console, counted, next_commands, number, print_json, table, when
 
 
 @app.command()
 def stats(
-    since: Annotated[str, typer.Option(help="From this time on: a time, a date, or an age (24h, 7d).")] = "2000-01-01",
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    since: Since = "2000-01-01",
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
     """Count events by type and outcome, dead letters, and what is not stored yet."""

@@ -11,7 +11,7 @@ import typer
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import SINCE, Json, app, connect
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.screen import console, counted, moment, why
@@ -26,7 +26,9 @@ TODAY: Final = timedelta(hours=12)
 def tail(
     failures: Annotated[bool, typer.Option("--failures", help="Only attempts that failed.")] = False,
     incidents: Annotated[bool, typer.Option("--incidents", help="Incidents, as they begin, change and end.")] = False,
-    since: Annotated[str | None, typer.Option(help="Begin with what was logged since: an age (10m), a time.")] = None,
+    since: Annotated[
+        str | None, typer.Option(*SINCE, help="Begin with what was logged since: an age (10m), a time.")
+    ] = None,
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
     outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
     cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
