@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
-from uuid import UUID
 
-from queries.token_lifetimes import Lifetime, lifetime_of
-from schemas.cause import Cause
-from schemas.outcome import Outcome
+from queries.expiry import Forecast, Observed, forecast_of, observe
+from queries.token_lifetimes import lifetime_of
+from queries.trouble import Attempts, Change, End, Mark, Place, Trouble
 
 SURE: Final = 3
 """Refusals in a row from which on credentials fail; fewer may be a whim of the provider's."""
@@ -59,124 +58,6 @@ MEANINGS: Final[dict[State, str]] = {
 """When each holds; of several the first in the order of `state_of`."""
 
 UNWELL: Final = frozenset({State.FAILING, State.STILL_FAILING, State.DEGRADING, State.REAUTHORISED})
-
-
-class Place(NamedTuple):
-    """An event in the order of all."""
-
-    at: datetime
-    event_id: UUID
-
-
-class Change(NamedTuple):
-    """An event of the integration's configuration."""
-
-    place: Place
-    event_type: str
-    action: str
-    outcome: str
-    cause: str
-    actor: str
-    detail: str
-
-    @property
-    def authorises(self) -> bool:
-        """Whether it was about credentials: a re-authorisation or an activation, whatever came of it."""
-        return self.action in ("reauth", "activate")
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it took effect."""
-        return self.outcome == Outcome.SUCCESS
-
-    @property
-    def refused(self) -> bool:
-        """Whether the credentials that it brought were."""
-        return self.outcome == Outcome.FAILURE and self.cause == Cause.CREDENTIALS
-
-
-class Attempts(NamedTuple):
-    """Attempts on users and groups in a row, all accepted or all refused for their credentials, with no change among
-    them. One alone is its own first and last."""
-
-    first: Place
-    last: Place
-    accepted: bool
-    tries: int = 1
-    detail: str = ""
-    """Of the first, the provider's text."""
-
-
-Mark = Attempts | Change
-
-
-class End(StrEnum):
-    """What ended a trouble."""
-
-    REAUTHORISED = "reauthorised"
-    """An attempt was accepted after a re-authorisation or activation within the trouble."""
-    BY_ITSELF = "by_itself"
-    """An attempt was accepted, and the log holds nothing that explains it."""
-    DELETED = "deleted"
-    """The integration was."""
-
-
-class Trouble(NamedTuple):
-    """A stretch in which credentials were refused: from the first refusal to the first attempt accepted after it."""
-
-    start: Place
-    last: Place
-    """The last refusal."""
-    refusals: int
-    detail: str
-    """Of the first, the provider's text."""
-    authorised: Change | None
-    """What gave the integration the credentials that were refused first, if the log has it."""
-    last_good: Place | None
-    """The last accepted attempt before it."""
-    changes: tuple[Change, ...]
-    """Re-authorisations and activations within it, without the first refusal where that is one."""
-    ended: Place | None
-    end: End | None
-
-    @property
-    def expired(self) -> bool:
-        """Whether it shows how long the credentials lived: they worked once, and the provider says they expired."""
-        if self.authorised is None or self.last_good is None or self.last_good < self.authorised.place:
-            return False
-        return "expir" in self.detail.lower()
-
-
-class Observed(NamedTuple):
-    """How long an application's tokens lived: at least `shortest`, less than `longest`."""
-
-    shortest: timedelta
-    longest: timedelta
-    times: int
-    """Expiries of which it is the last one's."""
-
-
-class Basis(StrEnum):
-    """What a forecast rests on."""
-
-    OBSERVED = "observed"
-    """The application's own tokens expired before, and the log shows at what age."""
-    CATALOGUE = "catalogue"
-    """What the vendor says of all its tokens."""
-
-
-class Forecast(NamedTuple):
-    """When the credentials in use will expire, if they live as long as those before, or as the vendor says."""
-
-    basis: Basis
-    authorised: Change
-    earliest: datetime
-    latest: datetime
-    """The same as the earliest where the lifetime is known to the day."""
-    expiries: int
-    """Observed; 0 where the vendor's word is all there is."""
-    vendor: str
-    source: str
 
 
 class Health(NamedTuple):
@@ -309,33 +190,3 @@ def _in_trouble(trouble: Trouble) -> tuple[State, datetime]:
             return State.REAUTHORISED, tried[-1].place.at
         return State.STILL_FAILING, tried[0].place.at
     return State.DEGRADING if trouble.refusals < SURE else State.FAILING, trouble.start.at
-
-
-def observe(troubles: Iterable[Trouble]) -> Observed | None:
-    """How long the tokens lived that expired last; None where none is known to have expired."""
-    expired = [trouble for trouble in troubles if trouble.expired]
-    if not expired:
-        return None
-    last = expired[-1]
-    assert last.authorised is not None
-    assert last.last_good is not None
-    made = last.authorised.place.at
-    return Observed(last.last_good.at - made, last.start.at - made, len(expired))
-
-
-def forecast_of(
-    authorised: Change, last_good: Place | None, observed: Observed | None, told: Lifetime | None
-) -> Forecast | None:
-    """What the credentials of `authorised` have before them: as observed, else as the vendor says.
-
-    A lifetime that they were accepted beyond is refuted, and no longer believed.
-    """
-    made = authorised.place.at
-    forecasts = []
-    if observed:
-        earliest, latest = made + observed.shortest, made + observed.longest
-        forecasts.append(Forecast(Basis.OBSERVED, authorised, earliest, latest, observed.times, "", ""))
-    if told:
-        expires = made + told.lasts
-        forecasts.append(Forecast(Basis.CATALOGUE, authorised, expires, expires, 0, told.vendor, told.source))
-    return next((one for one in forecasts if last_good is None or last_good.at <= one.latest), None)

@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.integration_health import Attempts, Change, Mark, Place
 from queries.selection import IN_FORCE
 from queries.store import Limits, Store
+from queries.trouble import Attempts, Change, Mark, Place
 from schemas.times import EARLIEST, to_microseconds
 
 APART: Final = timedelta(hours=24)

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from idtrail.integration_page import ORDER, STEPS, integration_page
-from queries.integration_health import MEANINGS, Mark, State, fold
+from queries.integration_health import MEANINGS, State, fold
 from queries.token_lifetimes import CATALOGUE
+from queries.trouble import Mark
 from tests.queries.test_integration_health import DAY, at, bad, change, good, refused
 
 _FAILING: list[Mark] = [bad(1), bad(2), bad(3)]

@@ -9,8 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from queries.api.models import Answer
-from queries.integration_health import Change, Forecast, Place, Trouble
+from queries.expiry import Forecast
 from queries.integration_reports import Report, Stuck
+from queries.trouble import Change, Place, Trouble
 
 
 class Configured(BaseModel):

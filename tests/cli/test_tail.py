@@ -102,7 +102,7 @@ def test_it_is_narrowed_as_the_list_of_events_is() -> None:
         {option for parameter in found.params for option in parameter.opts}
         for found in (get_command(app).commands[name] for name in ("events", "tail"))  # type: ignore[attr-defined]  # because it is a group
     )
-    of_a_list = {"event_id", "--until", "--limit", "--unplaced", "--raw"}
+    of_a_list = {"event_id", "--until", "--to", "--limit", "--unplaced", "--raw"}
     assert events - of_a_list <= tail
 
 

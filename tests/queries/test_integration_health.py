@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.integration_health import (
-    RECENT,
-    SILENCE,
-    Attempts,
-    Basis,
-    Change,
-    End,
-    Mark,
-    Place,
-    State,
-    fold,
-)
+from queries.expiry import Basis
+from queries.integration_health import RECENT, SILENCE, State, fold
 from queries.token_lifetimes import CATALOGUE, lifetime_of
+from queries.trouble import Attempts, Change, End, Mark, Place
 from tests.records import NOON
 
 HOUR, DAY = 60, 24 * 60

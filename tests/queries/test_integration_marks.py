@@ -15,7 +15,7 @@ from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import HOUR, MINUTE
 from producers.simulation.truth import Episode, instant
 from queries import integration_marks
-from queries.integration_health import Attempts, Change, End, Mark, Place, State, fold
+from queries.integration_health import State, fold
 from queries.integration_marks import (
     APART,
     CHANGES_SQL,
@@ -29,6 +29,7 @@ from queries.integration_marks import (
     stretches_of,
 )
 from queries.store import Store
+from queries.trouble import Attempts, Change, End, Mark, Place
 from schemas.envelope import Source, Trust, seal
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, attempt, failed, when
 from tests.records import NOON, Record

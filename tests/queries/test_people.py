@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from queries import people
+from queries import known
 from queries.histories import read_history
 from queries.identities import identify
+from queries.known import MAX_IDS
 from queries.lifecycle import Account, Step
-from queries.people import MAX_IDS, Ambiguous, Unknown, find_person, organization_of_ids, read_person
+from queries.people import Ambiguous, Unknown, find_person, organization_of_ids, read_person
 from queries.store import Store
 from schemas.errors import BadUsage
 from schemas.identity import IdentityDecision, seal_decision
@@ -94,7 +95,7 @@ def test_the_store_tells_what_the_events_alone_tell(any_trail: Trail) -> None:
 def test_of_very_many_events_the_first_and_the_last_of_each_kind_tell(
     story: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people, "MAX_EVENTS", 3)
+    monkeypatch.setattr(known, "MAX_EVENTS", 3)
     found = read_person(story.store, story.organization, "ana.costa")
     assert found.person.subject_ids == (ANA, BEN)
     assert found.known.lives[ANA].first_seen == when(0)
@@ -213,7 +214,7 @@ def test_a_person_is_read_by_key(trail: Trail) -> None:
     looked_up = f"SELECT organization, concat('id:', subject_id), subject_id, occurred_at, event_id FROM ({many})"
     trail.store.command(f"INSERT INTO identifiers (organization, lookup, {columns[14:]}) {looked_up}", own)
     read = {**own, "subjects": [f"{7:024}"], "lookups": [f"id:{7:024}"], "limit": 9}
-    for sql in (people.EVENTS, people.MARKS, people.IDENTIFIERS):
+    for sql in (known.EVENTS, known.MARKS, known.IDENTIFIERS):
         plan = "\n".join(row[0] for row in trail.store.query(f"EXPLAIN indexes = 1 {sql}", read))
         assert re.search(r"Keys:\s+organization\s+(subject_id|lookup)", plan)
         parts = int(re.findall(r"Parts: (\d+)/\d+", plan)[-1])

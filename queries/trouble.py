@@ -1,0 +1,98 @@
+"""What the credentials of an integration went through: what was accepted, refused and changed, and the troubles that it
+makes. Values only; `queries/integration_health.py` folds them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from schemas.cause import Cause
+from schemas.outcome import Outcome
+
+
+class Place(NamedTuple):
+    """An event in the order of all."""
+
+    at: datetime
+    event_id: UUID
+
+
+class Change(NamedTuple):
+    """An event of the integration's configuration."""
+
+    place: Place
+    event_type: str
+    action: str
+    outcome: str
+    cause: str
+    actor: str
+    detail: str
+
+    @property
+    def authorises(self) -> bool:
+        """Whether it was about credentials: a re-authorisation or an activation, whatever came of it."""
+        return self.action in ("reauth", "activate")
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it took effect."""
+        return self.outcome == Outcome.SUCCESS
+
+    @property
+    def refused(self) -> bool:
+        """Whether the credentials that it brought were."""
+        return self.outcome == Outcome.FAILURE and self.cause == Cause.CREDENTIALS
+
+
+class Attempts(NamedTuple):
+    """Attempts on users and groups in a row, all accepted or all refused for their credentials, with no change among
+    them. One alone is its own first and last."""
+
+    first: Place
+    last: Place
+    accepted: bool
+    tries: int = 1
+    detail: str = ""
+    """Of the first, the provider's text."""
+
+
+Mark = Attempts | Change
+
+
+class End(StrEnum):
+    """What ended a trouble."""
+
+    REAUTHORISED = "reauthorised"
+    """An attempt was accepted after a re-authorisation or activation within the trouble."""
+    BY_ITSELF = "by_itself"
+    """An attempt was accepted, and the log holds nothing that explains it."""
+    DELETED = "deleted"
+    """The integration was."""
+
+
+class Trouble(NamedTuple):
+    """A stretch in which credentials were refused: from the first refusal to the first attempt accepted after it."""
+
+    start: Place
+    last: Place
+    """The last refusal."""
+    refusals: int
+    detail: str
+    """Of the first, the provider's text."""
+    authorised: Change | None
+    """What gave the integration the credentials that were refused first, if the log has it."""
+    last_good: Place | None
+    """The last accepted attempt before it."""
+    changes: tuple[Change, ...]
+    """Re-authorisations and activations within it, without the first refusal where that is one."""
+    ended: Place | None
+    end: End | None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it shows how long the credentials lived: they worked once, and the provider says they expired."""
+        if self.authorised is None or self.last_good is None or self.last_good < self.authorised.place:
+            return False
+        return "expir" in self.detail.lower()
