@@ -1,0 +1,38 @@
+"""Lengths of time as rules write them: `90s`, `10m`, `2h`, `7d`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_PATTERN: Final = "^[0-9]{1,6}[smhd]$"
+_WRITTEN: Final = re.compile(_PATTERN, re.ASCII)
+_UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
+
+
+def parse_duration(written: Any) -> timedelta:
+    """Raises `ValueError` for what is none."""
+    if isinstance(written, timedelta):
+        return written
+    text = written if isinstance(written, str) else ""
+    if not _WRITTEN.fullmatch(text):
+        raise ValueError("must be a number with its unit, such as 90s, 10m, 2h or 7d")
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def duration_text(length: timedelta) -> str:
+    """In the largest unit that it is a whole number of."""
+    unit = next((unit for unit, size in _UNITS.items() if length and not length % size), "s")
+    return f"{length // _UNITS[unit]}{unit}"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(duration_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _PATTERN}),
+]
+"""A length of time, read from its text and written as it."""

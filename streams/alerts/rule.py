@@ -1,0 +1,240 @@
+"""A rule as people write it, checked: what means nothing to its kind is refused, what is missing is asked for."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.cause import Cause
+from schemas.events import ALIASES, Kind
+from schemas.outcome import Outcome
+from streams.alerts.duration import Duration
+from streams.alerts.example import Example, Part
+from streams.alerts.seen import TEXT_FACTS
+
+MAX_SOURCE: Final = 2_000
+DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
+MAX_WINDOW: Final = 30 * DAY
+
+
+class Severity(StrEnum):
+    """How urgent an alert is."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class RuleKind(StrEnum):
+    """What has to happen for an alert."""
+
+    MATCH = "match"
+    """Any event that matches."""
+    THRESHOLD = "threshold"
+    """So many events within a window."""
+    DISTINCT = "distinct"
+    """So many different values of a fact within a window."""
+    RATIO = "ratio"
+    """So large a part of the events within a window."""
+    SEQUENCE = "sequence"
+    """One event, then another within a window."""
+    ABSENCE = "absence"
+    """One event, and not the other within a window."""
+    NEW = "new"
+    """A value that a fact did not have before."""
+    SILENCE = "silence"
+    """Nothing more within a window."""
+    MASS = "mass"
+    """Many more people within an hour than usual."""
+
+
+WINDOWED: Final = frozenset(
+    {RuleKind.THRESHOLD, RuleKind.DISTINCT, RuleKind.RATIO, RuleKind.SEQUENCE, RuleKind.ABSENCE, RuleKind.SILENCE}
+)
+PAIRED: Final = frozenset({RuleKind.SEQUENCE, RuleKind.ABSENCE})
+COUNTING: Final = frozenset({RuleKind.THRESHOLD, RuleKind.DISTINCT, RuleKind.MASS})
+COMPARING: Final = frozenset({RuleKind.DISTINCT, RuleKind.NEW})
+
+REQUIRED: Final[dict[str, frozenset[RuleKind]]] = {
+    "window": WINDOWED,
+    "then": PAIRED,
+    "of": COMPARING,
+    "threshold": frozenset({RuleKind.THRESHOLD, RuleKind.DISTINCT}),
+    "ratio": frozenset({RuleKind.RATIO}),
+    "minimum": frozenset({RuleKind.RATIO}),
+}
+"""The kinds that cannot do without a field."""
+ALLOWED: Final[dict[str, frozenset[RuleKind]]] = {
+    **REQUIRED,
+    "threshold": COUNTING,
+    "failed": frozenset({RuleKind.RATIO}),
+    "learn": frozenset({RuleKind.NEW}),
+    "multiple": frozenset({RuleKind.MASS}),
+}
+"""The kinds that a field means something to, of fields that not all use."""
+
+
+def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    repeated = {value for value in values if values.count(value) > 1}
+    if repeated:
+        raise ValueError(f"has {', '.join(sorted(map(str, repeated)))} more than once")
+    return values
+
+
+def _fact(name: str) -> str:
+    if name not in TEXT_FACTS:
+        raise ValueError(f"{name!r} is no fact that is a text: choose of {', '.join(TEXT_FACTS)}")
+    return name
+
+
+TextFact = Annotated[str, AfterValidator(_fact), Field(json_schema_extra={"enum": list(TEXT_FACTS)})]
+"""The name of a fact that is a text."""
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Condition(Part):
+    """Which events are meant: those for which everything given holds, of each list any."""
+
+    type: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
+        (), max_length=100, description="Event types, such as `user_deprovision`; the vendor's other names count too."
+    )
+    kind: Annotated[tuple[Kind, ...], AfterValidator(_no_repeats)] = Field((), description="What they are about.")
+    action: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
+        (), max_length=100, description="What was attempted, such as `create`, `deprovision`, `reauth`."
+    )
+    outcome: Annotated[tuple[Outcome, ...], AfterValidator(_no_repeats)] = Field((), description="What became of it.")
+    cause: Annotated[tuple[Cause, ...], AfterValidator(_no_repeats)] = Field((), description="Why it failed.")
+    where: str = Field("", description="An expression in CEL over `fact` and `event`.", max_length=MAX_SOURCE)
+
+    @field_validator("type", mode="after")
+    @classmethod
+    def _by_own_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(ALIASES.get(name, name) for name in names))
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.type or self.kind or self.action or self.outcome or self.cause or self.where):
+            raise ValueError("says nothing: give at least one of type, kind, action, outcome, cause, where")
+        return self
+
+
+class Rule(Part):
+    """One rule. `window`, `threshold` and the like are set exactly where the kind uses them."""
+
+    id: str = Field(pattern="^[a-z0-9-]{3,64}$", description="Its name for ever: the file's, without `.yaml`.")
+    title: str = Field(
+        min_length=1, max_length=200, description="The alert's; `{subject_name}` and other facts are put in."
+    )
+    severity: Severity = Field(description="How urgent it is.")
+    description: str = Field(min_length=1, description="What it means and why it matters.")
+    remedy: str = Field(min_length=1, description="What to do now.")
+    kind: RuleKind = Field(description="What has to happen for an alert.")
+    match: Condition = Field(description="The events that are counted, or come first.")
+    unless: Condition | None = Field(None, description="Of those, the ones that are left out.")
+    then: Condition | None = Field(None, description="sequence, absence: what comes, or should come, after.")
+    failed: Condition | None = Field(
+        None, description="ratio: which of the matches are failures. By default those whose outcome is `failure`."
+    )
+    until: Condition | None = Field(None, description="What ends the alert, in the same group.")
+    group_by: Annotated[tuple[TextFact, ...], AfterValidator(_no_repeats)] = Field(
+        max_length=5, description="One alert for each of their values; `[]` for one for the organization."
+    )
+    of: TextFact | None = Field(None, description="distinct, new: the fact whose values are compared.")
+    threshold: int | None = Field(
+        None, ge=1, le=1_000_000, description="threshold, distinct: how many; mass: how many at least (10)."
+    )
+    ratio: float | None = Field(None, gt=0, le=1, description="ratio: the part that must have failed.")
+    minimum: int | None = Field(None, ge=1, le=1_000_000, description="ratio: attempts in the window at least.")
+    window: Duration | None = Field(
+        None, ge=timedelta(seconds=1), le=MAX_WINDOW, description="How long it looks back, or waits."
+    )
+    learn: Duration | None = Field(
+        None, ge=timedelta(), le=90 * DAY, description="new: nothing is new so soon after the group's first event (7d)."
+    )
+    multiple: float | None = Field(None, ge=1, le=1_000, description="mass: so many times the usual busiest hour (3).")
+    dedup: Duration = Field(
+        DAY, ge=timedelta(minutes=1), le=MAX_WINDOW, description="What opens again within it is the same alert."
+    )
+    quiet: Duration | None = Field(
+        None,
+        ge=timedelta(minutes=1),
+        le=MAX_WINDOW,
+        description="Without `until`: resolved after so long without another trigger (the window, at least 1h).",
+    )
+    staging: bool = Field(False, strict=True, description="Recorded, and pages nobody.")
+    owner: str = Field("", max_length=200, description="Whose rule it is.")
+    destinations: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
+        (), max_length=20, description="Whom it tells; without any the routing decides."
+    )
+    tests: tuple[Example, ...] = Field((), max_length=200, description="What must come of which events.")
+
+    @field_validator("title", mode="after")
+    @classmethod
+    def _names_facts(cls, title: str) -> str:
+        for name in placeholders(title):
+            if name not in TEXT_FACTS:
+                raise ValueError(f"{{{name}}} is no fact that is a text: choose of {', '.join(TEXT_FACTS)}")
+        return title
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suits_its_kind(cls, given: Any) -> Any:
+        """Before any default is put in: whoever gives a field must mean it."""
+        if not isinstance(given, dict) or given.get("kind") not in set(RuleKind):
+            return given
+        kind = RuleKind(given["kind"])
+        for name, kinds in ALLOWED.items():
+            if given.get(name) is not None and kind not in kinds:
+                raise _about(name, f"is for kind {_either(kinds)}, and this rule is of kind {kind}")
+        for name, kinds in REQUIRED.items():
+            if kind in kinds and given.get(name) is None:
+                raise _about(name, f"is missing: kind {kind} needs it")
+        if given.get("until") is not None and given.get("quiet") is not None:
+            raise _about("quiet", "is for rules without `until`: leave one of them out")
+        return {**_defaults(kind, given), **{name: value for name, value in given.items() if value is not None}}
+
+    @property
+    def resolves_after(self) -> timedelta | None:
+        """How long nothing must have triggered; None where `until` says what ends the alert."""
+        if self.until is not None:
+            return None
+        return self.quiet if self.quiet is not None else max(self.window or HOUR, HOUR)
+
+
+def _about(field: str, message: str) -> PydanticCustomError:
+    """A complaint of the whole that is about one field."""
+    return PydanticCustomError("unsuitable", "{message}", {"message": message, "field": field})
+
+
+def _defaults(kind: RuleKind, given: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    if kind is RuleKind.RATIO:
+        made["failed"] = {"outcome": ["failure"]}
+    if kind is RuleKind.NEW:
+        made["learn"] = "7d"
+    if kind is RuleKind.MASS:
+        made |= {"threshold": 10, "multiple": 3}
+    return made
+
+
+def _either(kinds: frozenset[RuleKind]) -> str:
+    names = [kind for kind in RuleKind if kind in kinds]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def placeholders(title: str) -> Iterator[str]:
+    """The names in braces. Raises `ValueError` for braces that hold no plain name."""
+    for _, name, form, conversion in string.Formatter().parse(title):
+        if name is None:
+            continue
+        if form or conversion or not name.isidentifier():
+            raise ValueError("braces must hold the name of a fact, such as {subject_name}")
+        yield name
