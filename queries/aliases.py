@@ -105,14 +105,19 @@ class Life(NamedTuple):
     """From when to when the log tells of an id."""
 
     subject_id: str
-    person: bool
-    """Whether it can be a person's: groups, applications and administrators are never linked."""
+    subject_type: str
+    """As the events tell it; where they differ, one that is no person's."""
     first_seen: datetime
     last_seen: datetime
     events: int
     ended_at: datetime | None
     """When it was first suspended or deleted, or its last account to be closed, if nothing took it into use since."""
     ended_by: UUID | None
+
+    @property
+    def person(self) -> bool:
+        """Whether it can be a person's: groups, applications and administrators are never linked."""
+        return self.subject_type in PEOPLE
 
 
 class Standing(NamedTuple):
@@ -175,7 +180,7 @@ def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
     ended_at, ended_by = _end(placed) or (None, None)
     return Life(
         subject_id,
-        all(mark.subject_type in PEOPLE for mark in marks),
+        min((mark.subject_type for mark in marks if mark.subject_type not in PEOPLE), default="user"),
         min(mark.first_at for mark in placed),
         max(mark.last_at for mark in placed),
         sum(mark.events for mark in own),

@@ -84,6 +84,11 @@ _NEAR: Final = (
     f" GROUP BY name HAVING {_DISTANCE} <= greatest(2, intDiv(lengthUTF8({{who:String}}), 3))"
     f" ORDER BY {_DISTANCE}, name LIMIT 3"
 )
+_NOT_PEOPLE: Final = {
+    "user_group": "a group: `idtrail state` and `idtrail lifecycle` tell of it",
+    "application": "an application: `idtrail integrations` tells of it",
+    "admin": "an administrator: `idtrail events --actor` tells what they did",
+}
 
 
 def find_person(store: Store, organization: str | None, who: str, at: datetime | None = None) -> Person:
@@ -129,19 +134,32 @@ def read_person(store: Store, organization: str | None, who: str, at: datetime |
     raise Ambiguous(who, [found.person for found in meant])
 
 
-def organization_of_ids(store: Store, organization: str | None, first: str, second: str) -> str:
-    """The one organization that has both ids. Raises `Unknown` for an id that is none, `BadUsage` for no two people."""
-    if first == second:
-        raise BadUsage("these are one id, not two")
+def require_person(found: Found) -> Found:
+    """The same. Raises `NotFound` for a group, an application or an administrator, and says where these are told."""
+    life = found.known.lives.get(found.person.subject_id)
+    if life is None or life.person:
+        return found
+    what = _NOT_PEOPLE.get(life.subject_type, f"of type {life.subject_type}")
+    raise NotFound(f"{found.person.names[0]} ({life.subject_id}) is no person but {what}")
+
+
+def read_two(store: Store, organization: str | None, first: str, second: str) -> tuple[Found, Found]:
+    """Two people of one organization, each by an id or a name. Raises as `read_person` and `require_person` do, and
+    `BadUsage` where these are not two ids of one organization."""
     scope = "*" if organization is None else organization
-    having = [{own for (own,) in store.query(_BY_ID, {"organization": scope, "who": who})} for who in (first, second)]
-    for who, found in zip((first, second), having, strict=True):
-        if not found:
-            raise Unknown(who, [])
-    both = sorted(having[0] & having[1])
+    having = [
+        {own for (own,) in store.query(_BY_ID, {"organization": scope, "who": who})}
+        or {find_person(store, organization, who).organization}
+        for who in (first, second)
+    ]
+    both = having[0] & having[1]
     if len(both) != 1:
         raise BadUsage(f"{first[:100]} and {second[:100]} are not of one organization")
-    return str(both[0])
+    (own,) = both
+    one, other = (require_person(read_person(store, own, who)) for who in (first, second))
+    if one.person.subject_id == other.person.subject_id:
+        raise BadUsage(f"{first[:100]} and {second[:100]} are one id, not two: {one.person.subject_id}")
+    return one, other
 
 
 def _found(known: Known, identity: Identity, organization: str, subject: str, note: str = "") -> Found:

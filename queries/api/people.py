@@ -14,14 +14,14 @@ from queries.api import finding_models
 from queries.api.access import Admin, Given, Organization
 from queries.api.models import Answer
 from queries.identities import Strength
-from queries.people import Found, organization_of_ids, read_person
+from queries.people import Found, read_person, read_two, require_person
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
 from schemas.times import SENTINEL, parse_past
 
 router = APIRouter(prefix="/api/v1/people", tags=["people"])
 
-PersonId = Annotated[str, Field(min_length=1, max_length=256)]
+Who = Annotated[str, Field(min_length=1, max_length=256, description="Id, user name or mail address.")]
 
 
 class SubjectId(BaseModel):
@@ -74,6 +74,12 @@ class Decision(Answer):
     event_id: UUID
 
 
+class Decided(Decision):
+    """The decision, by the ids that it is about."""
+
+    note: str = Field(description="Who else had the names that were given, and when; empty: nobody.")
+
+
 class Link(Answer):
     """Two ids that are one person."""
 
@@ -110,8 +116,8 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    first: PersonId
-    second: PersonId
+    first: Who
+    second: Who
     because: str = Field(min_length=1, max_length=MAX_BECAUSE, description="Kept on the log with the token's name.")
 
 
@@ -127,10 +133,10 @@ def person(
     """Who somebody is: all ids with what links them, and every name and address with when it was in force.
 
     A name means who has it now, or had it `at`; `person.note` tells who else had it. 409 with `candidates` when
-    several people have it; 404 with `near` names when nobody does.
+    several people have it; 404 with `near` names when nobody does, and for what is no person.
     """
     when = parse_past(at, context.clock(), "at") if at else None
-    return _detail(read_person(context.store, organization, who, when), when)
+    return _detail(require_person(read_person(context.store, organization, who, when)), when)
 
 
 def _detail(found: Found, at: datetime | None) -> dict[str, Any]:
@@ -157,27 +163,30 @@ def _placed(at: datetime) -> datetime | None:
     return at if at > SENTINEL else None
 
 
-@router.post("/link", response_model=Decision)
-async def link(context: Given, token: Admin, wanted: Wanted) -> IdentityDecision:
+@router.post("/link", response_model=Decided)
+async def link(context: Given, token: Admin, wanted: Wanted) -> dict[str, Any]:
     """Record that two ids are one person. On return the decision is on the log, and in force when it is stored.
 
-    Decisions by hand stand above any evidence, and of two about the same ids the later one holds.
+    A name means the id of whoever has it now; 409 with `candidates` when several people have it. Decisions by hand
+    stand above any evidence, and of two about the same ids the later one holds.
     """
     return await _decide(context, token, wanted, linked=True)
 
 
-@router.post("/separate", response_model=Decision)
-async def separate(context: Given, token: Admin, wanted: Wanted) -> IdentityDecision:
-    """Record that two ids are two people, whatever they share."""
+@router.post("/separate", response_model=Decided)
+async def separate(context: Given, token: Admin, wanted: Wanted) -> dict[str, Any]:
+    """Record that two ids are two people, whatever they share. Names mean ids as they do to `link`."""
     return await _decide(context, token, wanted, linked=False)
 
 
-async def _decide(context: Given, token: Admin, wanted: Wanted, *, linked: bool) -> IdentityDecision:
+async def _decide(context: Given, token: Admin, wanted: Wanted, *, linked: bool) -> dict[str, Any]:
     scope = None if token.organization == EVERY_ORGANIZATION else token.organization
-    organization = await run_in_threadpool(organization_of_ids, context.store, scope, wanted.first, wanted.second)
+    found = await run_in_threadpool(read_two, context.store, scope, wanted.first, wanted.second)
+    first, second = (each.person for each in found)
     decision = IdentityDecision(
-        wanted.first, wanted.second, linked, context.clock(), token.name, wanted.because, uuid4()
+        first.subject_id, second.subject_id, linked, context.clock(), token.name, wanted.because, uuid4()
     )
-    envelope = seal_decision(organization, decision)
+    envelope = seal_decision(first.organization, decision)
     await context.ingest.emit_sealed(envelope)
-    return decision._replace(event_id=envelope.event_id)
+    note = "; ".join(each.note for each in (first, second) if each.note)
+    return {**decision._asdict(), "event_id": envelope.event_id, "note": note}

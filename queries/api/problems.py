@@ -93,13 +93,23 @@ def install_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def of_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
         wrong = [
-            {"where": ".".join(str(part) for part in found["loc"]), "what": found["msg"]} for found in error.errors()
+            {"where": ".".join(str(part) for part in found["loc"]), "what": _what(found)} for found in error.errors()
         ]
-        return problem(422, "; ".join(f"{item['where']}: {item['what']}" for item in wrong), errors=wrong)
+        told = (f"{item['where'].partition('.')[2] or item['where']}: {item['what']}" for item in wrong)
+        return problem(422, "; ".join(told), errors=wrong)
 
     @app.exception_handler(Exception)
     async def anything_else(request: Request, error: Exception) -> JSONResponse:
         return unexpected(request, error)
+
+
+def _what(found: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in words of ours where pydantic's are about its types."""
+    if found["type"] == "missing":
+        return "is missing"
+    if found["type"] == "string_too_short" and found["ctx"]["min_length"] == 1:
+        return "must not be empty"
+    return str(found["msg"])
 
 
 def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -10,7 +10,7 @@ import pytest
 from schemas.identity import read_identity_decision
 from tests.api.conftest import As
 from tests.api.support import Log, assert_problem
-from tests.queries.people_events import ADDRESS, ANA, BEN, created, deleted, person, used
+from tests.queries.people_events import ADDRESS, ANA, BEN, CLEO, created, deleted, person, used
 from tests.queries.support import Trail
 from tests.records import Record
 
@@ -88,6 +88,7 @@ async def test_a_decision_goes_on_the_log_with_who_made_it_and_why(
     rehired(trail)
     body = {"first": ANA, "second": BEN, "because": "another Ana"}
     made = (await api.post(f"{PATH}/separate", json=body, headers=using("admin"))).json()
+    assert made.pop("note") == ""
     (sealed,) = log.sealed
     assert made == {
         "first": ANA, "second": BEN, "linked": False, "at": "2026-03-19T12:00:00Z", "by": "test",
@@ -101,6 +102,36 @@ async def test_a_decision_goes_on_the_log_with_who_made_it_and_why(
     apart = (await api.get(f"{PATH}/{BEN}", headers=using())).json()
     assert (apart["person"]["subject_ids"], apart["links"]) == ([BEN], [])
     assert [(hint["why"], hint["decision"]) for hint in apart["hints"]] == [("told apart by hand", made)]
+
+
+async def test_names_are_decided_about_as_the_ids_that_have_them_now(
+    api: httpx.AsyncClient, using: As, trail: Trail, log: Log
+) -> None:
+    gone = person(ANA, "desk")
+    trail.insert(used(0, gone), deleted(1, gone), used(2, person(BEN, "desk")), used(3, person(CLEO, "cleo")))
+    body = {"first": "desk", "second": "Cleo", "because": "papers"}
+    made = (await api.post(f"{PATH}/link", json=body, headers=using("admin"))).json()
+    assert (made["first"], made["second"]) == (BEN, CLEO)
+    assert made["note"] == f"{ANA} was seen as desk from 2026-03-19 11:00:00 to 2026-03-19 11:01:00"
+    decision = read_identity_decision(log.sealed[0].value, log.sealed[0].event_id)
+    assert decision is not None
+    assert (decision.first, decision.second) == (BEN, CLEO)
+
+
+async def test_a_name_that_several_have_decides_nothing(
+    api: httpx.AsyncClient, using: As, trail: Trail, log: Log
+) -> None:
+    trail.insert(used(0, person(ANA, "support")), used(1, person(BEN, "support")), used(2, person(CLEO, "cleo")))
+    body = {"first": "cleo", "second": "support", "because": "papers"}
+    several = assert_problem(await api.post(f"{PATH}/link", json=body, headers=using("admin")), 409)
+    assert [item["subject_id"] for item in several["candidates"]] == [ANA, BEN]
+    assert log.sealed == []
+
+
+async def test_a_group_is_no_person(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(used(0, {"id": BEN, "type": "user_group", "username": "data"}))
+    found = assert_problem(await api.get(f"{PATH}/data", headers=using()), 404)
+    assert found["detail"].startswith(f"data ({BEN}) is no person but a group")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from idtrail.cli.commands.person import show_person
+from idtrail.cli.commands.person import link, show_person
 from tests.queries.people_events import ADDRESS, ANA, BEN, CLEO
 from tests.records import NOON
 
@@ -126,3 +126,36 @@ def test_the_screen_of_a_person(name: str, answer: dict[str, Any], capsys: pytes
     told = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) + "\n"
     assert told == SCREENS[name]
     assert all(cell_len(line) <= 80 for line in told.splitlines() if not line.startswith(("Next:", "note:")))
+
+
+@pytest.mark.parametrize(
+    ("asked", "note", "told"),
+    [
+        pytest.param((ANA, BEN), "", f"{ANA} and {BEN} are one person", id="ids"),
+        pytest.param(
+            ("ana.lima", BEN), "x", f"ana.lima ({ANA}) and {BEN} are one person", id="a name, with the id it means"
+        ),
+    ],
+)
+def test_a_decision_tells_the_ids_that_it_is_about(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: tuple[str, str], note: str, told: str
+) -> None:
+    api = Posts({"first": ANA, "second": BEN, "linked": True, "event_id": EVENT, "note": note})
+    monkeypatch.setattr("idtrail.cli.commands.person.connect", lambda: api)
+    link(*asked, "papers")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{told}: on the log as event {EVENT}"
+    assert lines[1:-1] == ([f"note: {note}"] if note else [])
+    assert lines[-1] == f"Next: idtrail person show {ANA}"
+    assert api.bodies == [{"first": asked[0], "second": asked[1], "because": "papers"}]
+
+
+class Posts:
+    """An API that answers the same to every body."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.answer, self.bodies = answer, list[Any]()
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        self.bodies.append(body)
+        return self.answer

@@ -14,9 +14,9 @@ from queries.histories import read_history
 from queries.identities import identify
 from queries.known import MAX_IDS
 from queries.lifecycle import Account, Step
-from queries.people import Ambiguous, Unknown, find_person, organization_of_ids, read_person
+from queries.people import Ambiguous, Unknown, find_person, read_person, read_two, require_person
 from queries.store import Store
-from schemas.errors import BadUsage
+from schemas.errors import BadUsage, NotFound
 from schemas.identity import IdentityDecision, seal_decision
 from tests.queries.people_events import (
     ADDRESS,
@@ -31,7 +31,7 @@ from tests.queries.people_events import (
     suspended,
     used,
 )
-from tests.queries.support import INGEST, SLACK, Trail, attempt, failed, when
+from tests.queries.support import INGEST, SLACK, Trail, at, attempt, failed, when
 from tests.queries.test_events import HOSTILE
 from tests.records import NOON, Record, event
 
@@ -188,11 +188,47 @@ def test_organizations_are_never_mixed(trail: Trail) -> None:
     with pytest.raises(Ambiguous):
         find_person(trail.store, None, "ana.lima")
     with pytest.raises(Unknown):
-        organization_of_ids(trail.store, trail.organization, ANA, BEN)
+        read_two(trail.store, trail.organization, ANA, BEN)
     with pytest.raises(BadUsage, match="not of one organization"):
-        organization_of_ids(trail.store, None, ANA, BEN)
-    with pytest.raises(BadUsage, match="one id"):
-        organization_of_ids(trail.store, None, ANA, ANA)
+        read_two(trail.store, None, ANA, BEN)
+
+
+@pytest.mark.parametrize("first", [pytest.param(ANA, id="an id"), pytest.param("Ana.Lima", id="a name")])
+@pytest.mark.parametrize("second", [pytest.param(BEN, id="an id"), pytest.param("ben@corp.example", id="an address")])
+def test_two_people_are_meant_by_ids_or_names(trail: Trail, first: str, second: str) -> None:
+    trail.insert(created(0, person(ANA, "ana.lima")), created(1, person(BEN, "ben", "ben@corp.example")))
+    meant = read_two(trail.store, trail.organization, first, second)
+    assert [each.person.subject_id for each in meant] == [ANA, BEN]
+    assert {each.person.organization for each in meant} == {trail.organization}
+
+
+def test_a_name_of_two_is_no_one_of_two_people_and_two_names_of_one_are_no_two(trail: Trail) -> None:
+    trail.insert(used(0, person(ANA, "desk", ADDRESS)), used(1, person(BEN, "desk")), used(2, person(CLEO, "cleo")))
+    with pytest.raises(Ambiguous):
+        read_two(trail.store, trail.organization, "cleo", "desk")
+    with pytest.raises(BadUsage, match=f"are one id, not two: {ANA}"):
+        read_two(trail.store, trail.organization, ADDRESS, ANA)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        pytest.param("user_group", "no person but a group: `idtrail state`", id="a group"),
+        pytest.param("application", "no person but an application: `idtrail integrations`", id="an application"),
+        pytest.param("admin", "no person but an administrator: `idtrail events --actor`", id="an administrator"),
+        pytest.param("system", "no person but of type system", id="whatever else"),
+    ],
+)
+def test_what_is_no_person_is_told_as_what_it_is(trail: Trail, kind: str, told: str) -> None:
+    what = {"id": BEN, "type": kind, "username": "data"}
+    trail.insert(
+        used(0, person(ANA, "ana.lima")), event("user_update", timestamp=at(1), resource=what, application=None)
+    )
+    assert require_person(read_person(trail.store, trail.organization, "ana.lima")).person.subject_id == ANA
+    with pytest.raises(NotFound, match=rf"data \({BEN}\) is {told}"):
+        require_person(read_person(trail.store, trail.organization, "data"))
+    with pytest.raises(NotFound, match=told):
+        read_two(trail.store, trail.organization, ANA, BEN)
 
 
 def test_those_who_share_what_many_share_are_not_looked_at(trail: Trail) -> None:

@@ -25,8 +25,8 @@ people = typer.Typer(
 )
 app.add_typer(people, name="person")
 
-First = Annotated[str, typer.Argument(help="An id, as `person show` tells it.")]
-Second = Annotated[str, typer.Argument(help="Another id.")]
+First = Annotated[str, typer.Argument(help="Id, user name or mail address; a name means the id that has it now.")]
+Second = Annotated[str, typer.Argument(help="The other one.")]
 Because = Annotated[str, typer.Option("--because", help="Why: recorded on the log with your token's name.")]
 
 
@@ -66,8 +66,13 @@ def _decide(word: str, first: str, second: str, because: str, as_json: bool) -> 
         return
     out = console()
     told = "are one person" if made["linked"] else "are two people"
-    out.print(f"{first} and {second} {told}: on the log as event {made['event_id']}", soft_wrap=True, markup=False)
-    out.print(next_commands(command("idtrail", "person", "show", first)), soft_wrap=True)
+    who = " and ".join(
+        own if own == asked else f"{asked} ({own})" for asked, own in ((first, made["first"]), (second, made["second"]))
+    )
+    out.print(f"{who} {told}: on the log as event {made['event_id']}", soft_wrap=True)
+    if made["note"]:
+        out.print(f"note: {made['note']}", soft_wrap=True)
+    out.print(next_commands(command("idtrail", "person", "show", made["first"])), soft_wrap=True)
 
 
 def show_person(out: Console, answer: Item, now: datetime) -> None:
