@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from idtrail.cli.screen import ago, counted, moment, number, span, when, why
+from idtrail.cli.screen import ago, counted, later, moment, number, span, when, why
 from idtrail.lifecycle_lanes import account_name, by_urgency, lanes, standing
 from idtrail.lifecycle_picture import moment_of, picture, told
 from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
@@ -68,8 +68,8 @@ def report(
     """
     who, others = names(answer["person"])
     as_of = f"As of {moment_of(until)} UTC: " if until and until < now else ""
-    if answer.get("known_at"):
-        as_of += f"As known at {when(answer['known_at'])} UTC: "
+    if answer["known_at"]:
+        as_of += f"As known at {when(answer['known_at'])} UTC ({later(answer['later'])}): "
     drawn = lanes(answer, min(until or now, now), since)
     groups = grouped(answer["items"])
     by_id = {item["event_id"]: item for item in answer["items"]}

@@ -6,6 +6,7 @@ comes late changes the answer for an earlier time only from the moment at which 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -145,7 +146,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
         _named(store, subject.organization, members),
         accepted,
         events,
-        _later(store, subject, asked) if asked.known_at is not None else 0,
+        count_later(store, subject, asked),
     )
 
 
@@ -220,6 +221,8 @@ _LATER: Final = (
     "SELECT count() FROM (SELECT event_id FROM events_by_subject"
     " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
     " AND occurred_at <= fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
+    " AND (empty({applications:Array(String)}) OR application_id = ''"
+    " OR application_id IN {applications:Array(String)})"
     " GROUP BY event_id HAVING min(known_at) > fromUnixTimestamp64Micro({known:Int64}, 'UTC')) LIMIT 1"
 )
 
@@ -227,6 +230,16 @@ _LATER: Final = (
 def later_sql() -> str:
     """How many events came to be known later."""
     return _LATER
+
+
+def count_later(store: Store, subject: Person, asked: Asked, applications: Sequence[str] = ()) -> int:
+    """How many events up to the time became known only after what was asked for; none where that is all. Of some
+    applications, by id: theirs and the directory's."""
+    if asked.known_at is None:
+        return 0
+    parameters = {**_parameters(subject, asked), "applications": list(applications)}
+    ((number,),) = store.query(later_sql(), parameters, SMALL_LIMITS)
+    return int(number)
 
 
 def _members_at(bindings: Bindings, at: datetime) -> dict[str, datetime]:
@@ -265,11 +278,6 @@ def _named(store: Store, organization: str, members: dict[str, datetime]) -> lis
     names = dict(store.query(_NAMES, {"organization": organization, "subjects": own})) if own else {}
     found = [Member(each, names.get(each, each), members[each]) for each in own]
     return sorted(found, key=lambda member: (member.name.lower(), member.id))
-
-
-def _later(store: Store, subject: Person, asked: Asked) -> int:
-    ((number,),) = store.query(later_sql(), _parameters(subject, asked), SMALL_LIMITS)
-    return int(number)
 
 
 def _parameters(subject: Person, asked: Asked) -> dict[str, Any]:

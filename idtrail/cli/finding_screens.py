@@ -8,7 +8,20 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from idtrail.cli.screen import ago, coloured, command, counted, cut, moment, next_commands, number, span, table, when
+from idtrail.cli.screen import (
+    ago,
+    coloured,
+    command,
+    counted,
+    cut,
+    ending,
+    moment,
+    next_commands,
+    number,
+    span,
+    table,
+    when,
+)
 
 Item = dict[str, Any]
 
@@ -43,7 +56,7 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
     more = f", the latest {number(len(items))} shown (--limit)" if total > len(items) else ""
     out.print(f"{counted(total, 'finding')}{more}{': ' if told else ''}{told}", soft_wrap=True)
     if not items:
-        out.print(f"Nothing of the sort between {when(answer['since'])[:10]} and {when(answer['until'])[:10]}.")
+        out.print(f"Nothing of the sort from {when(answer['since'])[:10]} until {ending(answer['until'], now)}.")
         return
     out.print()
     rows = table("finding", "what", "app", "people", "since (UTC)", "why", right=("people",))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -13,17 +14,30 @@ if TYPE_CHECKING:
     from idtrail.cli.client import Api
 
 LOOK_SECONDS: Final = 0.5
+INTERRUPTED: Final = 130
+"""The exit code of a command that Ctrl-C ended."""
 
 
 def follow(api: Api, job: str, steps: Mapping[str, str]) -> dict[str, Any]:
-    """Until the job has ended: what became of it. Off a terminal no bar is drawn."""
+    """Until the job has ended: what became of it. Off a terminal no bar is drawn.
+
+    Ctrl-C ends the watching alone, and it is said that the job goes on.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        shown = bar.add_task("starting", total=None)
-        while True:
-            state: dict[str, Any] = api.get(f"/api/v1/jobs/{job}")
-            step = steps.get(state["step"], state["step"])
-            bar.update(shown, description=step, completed=state["done"], total=state["total"] or None)
-            if not state["running"]:
-                return state
-            time.sleep(LOOK_SECONDS)
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            shown = bar.add_task("starting", total=None)
+            while True:
+                state: dict[str, Any] = api.get(f"/api/v1/jobs/{job}")
+                step = steps.get(state["step"], state["step"])
+                bar.update(shown, description=step, completed=state["done"], total=state["total"] or None)
+                if not state["running"]:
+                    return state
+                time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"idtrail: the {job} goes on in the serving process: `idtrail {job}` watches it again, "
+            f"DELETE {api.url}/api/v1/jobs/{job} stops it",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli.screen import ago, coloured, command, counted, moment, next_commands, span, table, when, why
+from idtrail.cli.screen import ago, coloured, command, counted, later, moment, next_commands, span, table, when, why
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
 from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
 
@@ -34,8 +34,9 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
         _print(out, [Text(f"{who} · {events}")], (out.width,), indent=0)
         head = Text(others, "dim")
     _print(out, [head], (out.width,), indent=0)
-    if answer.get("known_at"):
-        out.print(f"as known at {when(answer['known_at'])} ({ago(answer['known_at'], now)})")
+    if answer["known_at"]:
+        told = f"as known at {when(answer['known_at'])} ({ago(answer['known_at'], now)}): {later(answer['later'])}"
+        out.print(told, soft_wrap=True)
     if person.get("note"):
         out.print(person["note"], soft_wrap=True, markup=False)
     ids = {account["subject_id"] for account in answer["accounts"]}
@@ -75,24 +76,18 @@ def _tries(account: Item, now: datetime) -> str:
 
 
 def _standing(account: Item, now: datetime) -> tuple[Any, str]:
-    word = standing(account)
+    word, since = standing(account), when(account["confirmed_since"], seconds=False)
     if word == "closed":
-        return coloured(word), f"confirmed {when(account['confirmed_at'], seconds=False)}"
+        return coloured(word), f"confirmed since {since}"
     if word == "OPEN":
-        since = moment(account["closing_since"])
-        confirmed = (
-            f", last confirmed active {when(account['confirmed_at'], seconds=False)}"
-            if account["confirmed"] == "active"
-            else ""
-        )
-        open_for = f" ({span(now - since)})" if since else ""
-        return coloured(
-            word
-        ), f"meant closed since {when(account['closing_since'], seconds=False)}{open_for}{confirmed}"
+        closing = moment(account["closing_since"])
+        active = f", active since {since[:10]}" if account["confirmed"] == "active" else ""
+        open_for = f" ({span(now - closing)})" if closing else ""
+        return coloured(word), f"meant closed {when(account['closing_since'], seconds=False)}{open_for}{active}"
     if word == "absent?":
         return word, f"the provider said 404 at {when(account['last_try'])}: gone, but not confirmed"
     if word == "active":
-        return word, f"confirmed {when(account['confirmed_at'], seconds=False)}"
+        return word, f"confirmed since {since}"
     return word, f"last attempt {when(account['last_try'])}: {account['last_outcome'] or 'none seen'}"
 
 

@@ -74,7 +74,7 @@ def when(text: str | None, *, seconds: bool = True) -> str:
 
 def span(delta: timedelta) -> str:
     """`20 min`, `5 h`, `2 d`."""
-    seconds = int(max(delta, timedelta()).total_seconds())
+    seconds = round(max(delta, timedelta()).total_seconds())  # a time that was asked for as `7d` is 7 d ago
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size * (2 if unit == "d" else 1):
             return f"{seconds // size} {unit}"
@@ -85,6 +85,17 @@ def ago(text: str | None, now: datetime) -> str:
     """How long before `now`."""
     at = moment(text)
     return "-" if at is None else f"{span(now - at)} ago"
+
+
+def later(count: int) -> str:
+    """How many events an answer of the past lacks."""
+    return f"{counted(count, 'event')} became known only later" if count else "nothing became known later"
+
+
+def ending(until: str, now: datetime) -> str:
+    """The day on which a range ends; most end a day past now, since clocks differ."""
+    at = moment(until)
+    return "now" if at is not None and at > now else when(until)[:10]
 
 
 def coloured(word: str, style: str | None = None) -> Text:

@@ -167,6 +167,8 @@ class Lifecycle(BaseModel):
     """One person's events in order, and the accounts; null accounts on pages after the first."""
 
     person: Person
+    known_at: datetime | None = Field(description="Null: by everything that is known.")
+    later: int = Field(description="Events before `until` that were known only after `known_at`.")
     accounts: list[TimedAccount] | None
     items: list[Step]
     next: str | None

@@ -20,6 +20,7 @@ from queries.findings import MOMENT
 from queries.histories import read_history
 from queries.people import find_person
 from queries.selection import Selection
+from queries.state import Asked, count_later
 from schemas.times import EARLIEST, LATEST, parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
@@ -112,6 +113,8 @@ def lifecycle(
     )
     return {
         "person": who,
+        "known_at": known,
+        "later": count_later(context.store, who, Asked(end - MOMENT, known), applications or ()),
         "accounts": None if found.accounts is None else [_timed(account) for account in found.accounts],
         "items": found.steps,
         "next": found.next,

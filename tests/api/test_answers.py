@@ -75,6 +75,7 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
     assert {item["initial"]: item["changes"] for item in told["accounts"]} == {"unknown": [], "absent": []}
     told = await get(api, "/api/v1/lifecycle", mine, person="ines.almeida", timeline=True, known_at="1h")
     assert (told["items"], told["accounts"]) == ([], [])
+    assert (told["known_at"], told["later"]) == ("2026-03-19T11:00:00Z", 5)
     told = await get(api, "/api/v1/lifecycle", mine, person="ines.almeida", timeline=True)
     assert [change["view"] for change in told["accounts"][0]["changes"]] == ["intended", "confirmed"]
     exposures = await get(api, "/api/v1/exposures", mine)

@@ -96,6 +96,16 @@ async def test_a_lifecycle_in_one_application_keeps_what_happened_in_the_directo
     assert steps == [("slack", "create"), ("", "user_suspended"), ("slack", "deprovision")]
 
 
+async def test_what_became_known_later_is_counted_in_that_application(
+    api: httpx.AsyncClient, mine: dict[str, str]
+) -> None:
+    counts = [
+        (await get(api, "/api/v1/lifecycle", mine, **PERSON, **asked))["later"]
+        for asked in ({"known_at": "1h"}, {"known_at": "1h", "application": "slack"}, {"known_at": "0s"}, {})
+    ]
+    assert counts == [5, 3, 0, 0]
+
+
 async def test_pages_of_a_lifecycle_in_one_application_are_the_whole_one(
     api: httpx.AsyncClient, mine: dict[str, str]
 ) -> None:

@@ -31,10 +31,10 @@ def exposure(person: str, reason: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def printed(answer: dict[str, Any]) -> list[str]:
+def printed(answer: dict[str, Any], *, past: bool = False) -> list[str]:
     """The lines."""
     out = Console(file=StringIO(), width=80, highlight=False)
-    show_exposures(out, answer, NOON + timedelta(days=2))
+    show_exposures(out, {"at": when(90).isoformat(), **answer}, NOON + timedelta(days=2), past=past)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue().splitlines()
 
@@ -59,6 +59,25 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
     assert "Left behind by a deleted integration, nobody closes them any more: 1" in lines
     assert lines[-1].startswith("Next: idtrail lifecycle ines.almeida")
     assert all(len(line) <= 80 for line in lines[:-1])
+
+
+def test_of_the_past_it_says_of_when_and_tells_ages_by_that() -> None:
+    lines = printed(
+        {
+            "total": 1,
+            "items": [exposure("ines.almeida", "failing")],
+            "left_behind": [],
+            "reported_absent": [],
+            "complete": True,
+        },
+        past=True,
+    )
+    assert lines[:2] == [
+        "1 account meant to be closed was not confirmed closed; 0 used since",
+        "at 2026-03-19 12:30:00 (47 h ago)",
+    ]
+    assert lines[4].startswith("  ines.almeida  statsig  2026-03-19 11:00  1 h ")
+    assert lines[-1].endswith("idtrail export exposures --at 2026-03-19T12:30:00Z -o exposures.zip")
 
 
 def test_nobody_exposed_is_said_in_one_line() -> None:
@@ -92,7 +111,7 @@ def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> No
         "exceptions_total": 3,
     }
     out = Console(file=StringIO(), width=80, highlight=False)
-    show_report(out, answer)
+    show_report(out, answer, NOON)
     assert isinstance(out.file, StringIO)
     lines = out.file.getvalue().splitlines()
     assert lines[0] == "2026-03-18 to 2026-03-19: 7 of 9 accounts (77 %) closed within 1 h"
@@ -101,3 +120,6 @@ def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> No
     assert lines[7].rstrip().endswith("2 h   closed 2026-03-19 13:00")
     assert lines[8].rstrip().endswith("2 h   absent 2026-03-19 13:00")
     assert all(len(line) <= 80 for line in lines)
+    with out.capture() as again:
+        show_report(out, {**answer, "until": (NOON + timedelta(hours=25)).isoformat()}, NOON)
+    assert again.get().startswith("2026-03-18 to now: ")

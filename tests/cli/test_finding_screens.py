@@ -83,7 +83,17 @@ def test_the_list_says_first_how_many_and_ends_with_3(asked: list[tuple[str, Ite
 
 
 def test_nothing_found_ends_with_0_and_says_where_was_looked(asked: list[tuple[str, Item]]) -> None:
-    assert run("--app", "nothing").splitlines()[0] == "0 findings"
+    assert run("--app", "nothing").splitlines() == [
+        "0 findings",
+        "Nothing of the sort from 2026-03-19 until 2026-03-19.",
+    ]
+
+
+def test_nothing_found_in_a_range_that_goes_on_says_until_now(
+    asked: list[tuple[str, Item]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FOUND, "until", "2099-01-01T00:00:00Z")
+    assert run("--app", "nothing").splitlines()[1] == "Nothing of the sort from 2026-03-19 until now."
 
 
 def test_one_is_told_whole_and_ends_with_0(asked: list[tuple[str, Item]]) -> None:

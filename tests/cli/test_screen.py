@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from rich.text import Text
 
-from idtrail.cli.screen import Screen, command, table
+from idtrail.cli.screen import Screen, command, span, table
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,17 @@ def test_a_name_is_shown_as_text_whatever_it_holds(name: str, shown: str) -> Non
 )
 def test_a_command_can_be_copied_into_a_shell(name: str, told: str) -> None:
     assert command("idtrail", "state", name) == f"idtrail state {told}"
+
+
+@pytest.mark.parametrize(
+    ("delta", "told"),
+    [
+        pytest.param(timedelta(days=7, microseconds=-40_000), "7 d", id="a moment less than it was asked for"),
+        pytest.param(timedelta(days=6, hours=23), "6 d", id="an hour less is less"),
+        pytest.param(timedelta(hours=47), "47 h", id="hours up to two days"),
+        pytest.param(timedelta(seconds=59.4), "59 s", id="seconds"),
+        pytest.param(timedelta(seconds=-3), "0 s", id="clocks differ"),
+    ],
+)
+def test_a_span_is_told_in_its_largest_unit(delta: timedelta, told: str) -> None:
+    assert span(delta) == told

@@ -80,7 +80,7 @@ def test_the_state_begins_with_the_answer_and_ends_with_the_next_command() -> No
         "ines.almeida · 2 accounts, 1 OPEN that should be closed",
         "at 2026-03-19 11:30:00 (24 h ago)",
         "suspended in the directory since 2026-03-19 11:19:00 (24 h ago)",
-        "as known at 2026-03-19 11:10:00 (24 h ago): 2 events of then came later",
+        "as known at 2026-03-19 11:10:00 (24 h ago): 2 events became known only later",
         "Nothing that occurred after 2026-03-19 11:10:00 could be known then.",
     ]
     assert lines[6].split() == ["app", "meant", "confirmed", "since", "(UTC)"]

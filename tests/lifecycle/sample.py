@@ -57,7 +57,8 @@ def answer_of(rows: Iterable[Row], *names: str) -> Item:
     person = {"organization": "corp", "subject_id": "63ec9bba", "names": list(names or ("ines.almeida",))}
     person |= {"subject_ids": ["63ec9bba"], "note": ""}
     return Lifecycle.model_validate(
-        {"person": person, "accounts": accounts, "items": found.steps, "next": None}, from_attributes=True
+        {"person": person, "known_at": None, "later": 0, "accounts": accounts, "items": found.steps, "next": None},
+        from_attributes=True,
     ).model_dump(mode="json")
 
 

@@ -36,7 +36,7 @@ COPY = {
     "redacted": False, "raw": "{}",
 }  # fmt: skip
 WHO = {"organization": "o", "subject_id": "s1", "names": ["ines.almeida"]}
-INES: Item = {"person": WHO, "accounts": [], "items": [], "next": None}
+INES: Item = {"person": WHO, "known_at": None, "later": 0, "accounts": [], "items": [], "next": None}
 
 
 class Clock:

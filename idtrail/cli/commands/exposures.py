@@ -11,11 +11,13 @@ from rich.text import Text
 
 from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.screen import (
+    ago,
     coloured,
     command,
     console,
     counted,
     cut,
+    ending,
     moment,
     next_commands,
     print_json,
@@ -53,7 +55,7 @@ def exposures(
         if as_json:
             print_json(told)
         else:
-            show_report(console(), told)
+            show_report(console(), told, datetime.now(UTC))
         return
     answer = api.get("/api/v1/exposures", {"at": at, "sla": sla * 60, "limit": limit})
     if as_json:
@@ -61,18 +63,21 @@ def exposures(
             Console(stderr=True).print(_CUT, soft_wrap=True)
         print_json([*answer["items"], *answer["left_behind"], *answer["reported_absent"]])
     else:
-        show_exposures(console(), answer, datetime.now(UTC) if at is None else datetime.fromisoformat(answer["at"]))
+        show_exposures(console(), answer, datetime.now(UTC), past=at is not None)
 
 
-def show_exposures(out: Console, answer: Item, now: datetime) -> None:
-    """The screen: how many, the open ones with their causes, then those apart."""
-    items = answer["items"]
+def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = False) -> None:
+    """The screen: how many, the open ones with their causes, then those apart. Of the past, it says of when."""
+    items, at = answer["items"], answer["at"]
     used = sum(1 for item in items if item["used_since"])
-    verb = "is" if answer["total"] == 1 else "are"
+    verb = ("was" if answer["total"] == 1 else "were") if past else ("is" if answer["total"] == 1 else "are")
     out.print(
         f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed; {used} used since",
         soft_wrap=True,
     )
+    if past:
+        out.print(f"at {when(at)} ({ago(at, now)})", soft_wrap=True)
+        now = datetime.fromisoformat(at)
     if not answer["complete"]:
         out.print(_CUT, style="yellow", soft_wrap=True)
     _rows(out, items, now)
@@ -87,16 +92,17 @@ def show_exposures(out: Console, answer: Item, now: datetime) -> None:
     out.print()
     first = items[0]["person"] if items else None
     lifecycle = [command("idtrail", "lifecycle", first)] if first else []
-    out.print(next_commands(*lifecycle, "idtrail incidents", "idtrail export exposures"), soft_wrap=True)
+    export = command("idtrail", "export", "exposures", *(("--at", at.replace("+00:00", "Z")) if past else ()))
+    out.print(next_commands(*lifecycle, "idtrail incidents", f"{export} -o exposures.zip"), soft_wrap=True)
 
 
-def show_report(out: Console, answer: Item) -> None:
+def show_report(out: Console, answer: Item, now: datetime) -> None:
     """The screen of a report: how many kept the SLA, the applications, the exceptions."""
     closings = sum(item["closings"] for item in answer["items"])
     kept = sum(item["within_sla"] for item in answer["items"])
     share = f" ({kept * 100 // closings} %)" if closings else ""
     out.print(
-        f"{when(answer['since'])[:10]} to {when(answer['until'])[:10]}: {kept} of {counted(closings, 'account')}"
+        f"{when(answer['since'])[:10]} to {ending(answer['until'], now)}: {kept} of {counted(closings, 'account')}"
         f"{share} closed within {span(timedelta(seconds=answer['sla_seconds']))}",
         soft_wrap=True,
     )

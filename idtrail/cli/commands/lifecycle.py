@@ -42,14 +42,12 @@ def lifecycle(
     as_json: Json = False,
 ) -> None:
     """Replay a person's lifecycle: every attempt with what set it off, and what each account came to."""
-    now = datetime.now(UTC)
     asked = {
         "person": person, "since": since, "until": until, "application": app_name, "known_at": known_at,
         "timeline": html is not None,
     }  # fmt: skip
     answer = whole_lifecycle(connect(), asked)
-    if known_at:
-        answer["known_at"] = parse_when(known_at, now, "known_at").isoformat()
+    now = datetime.now(UTC)
     if html is not None:
         filters = {"Since": "" if since == ALWAYS else since, "Until": until or "", "Application": app_name or ""}
         filters["As known at"] = f"{when(answer['known_at'])} UTC" if known_at else ""

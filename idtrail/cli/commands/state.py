@@ -17,6 +17,7 @@ from idtrail.cli.screen import (
     console,
     counted,
     cut,
+    later,
     moment,
     next_commands,
     print_json,
@@ -57,12 +58,12 @@ def state(
     as_json: Json = False,
 ) -> None:
     """Show where every account stood at a time, as it was known at a time."""
-    api, out, now = connect(), console(), datetime.now(UTC)
+    api, out = connect(), console()
     if diff is not None:
         if at is not None:
             raise BadUsage("--at is for one time, --diff for two: give one of them")
         since, until = diff
-        first, second = (parse_past(text, now, "--diff") for text in diff)
+        first, second = (parse_past(text, datetime.now(UTC), "--diff") for text in diff)
         require_order(first, second, ("the first time of --diff", "the second"))
         answer = api.get("/api/v1/state/diff", {"person": person, "since": since, "until": until, "known_at": known_at})
         show: Any = show_differences
@@ -72,7 +73,7 @@ def state(
     if as_json:
         print_json(answer)
     else:
-        show(out, answer, now)
+        show(out, answer, datetime.now(UTC))
 
 
 def show_state(out: Console, answer: Item, now: datetime) -> None:
@@ -86,7 +87,7 @@ def show_state(out: Console, answer: Item, now: datetime) -> None:
     if directory["since"]:
         out.print(f"{directory['state']} in the directory since {_time(directory['since'], now)}", soft_wrap=True)
     if answer["known_at"]:
-        out.print(f"as known at {_time(answer['known_at'], now)}{_unknown(answer)}", soft_wrap=True)
+        out.print(f"as known at {_time(answer['known_at'], now)}: {later(answer['later'])}", soft_wrap=True)
     if answer["blind_since"]:
         out.print(f"Nothing that occurred after {when(answer['blind_since'])} could be known then.", soft_wrap=True)
     if answer["accounts"]:
@@ -173,12 +174,6 @@ def _summary(accounts: list[Item]) -> str:
     exposed = sum(1 for account in accounts if account["exposed"])
     told = counted(len(accounts), "account")
     return f"{told}, {exposed} OPEN that should be closed" if exposed else f"{told}, none open that should be closed"
-
-
-def _unknown(answer: Item) -> str:
-    if not answer["later"]:
-        return ": nothing of then came later"
-    return f": {counted(answer['later'], 'event')} of then came later"
 
 
 def _note(account: Item) -> str:
