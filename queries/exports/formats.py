@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Union, get_args, get_origin
@@ -34,9 +34,13 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 """What makes a spreadsheet take a cell for a formula; the last four are their full-width forms."""
 
 
-def columns_of(model: type[BaseModel]) -> pa.Schema:
-    """The columns of a list whose rows are `model`: texts, numbers, times in UTC; what is nested is JSON text."""
-    return pa.schema([pa.field(name, _arrow(field.annotation)) for name, field in model.model_fields.items()])
+def columns_of(model: type[BaseModel], first: Sequence[str] = ()) -> pa.Schema:
+    """The columns of a list whose rows are `model`: texts, numbers, times in UTC; what is nested is JSON text.
+
+    `first` are those that a reader looks for; the others follow in the model's order.
+    """
+    names = dict.fromkeys((*first, *model.model_fields))
+    return pa.schema([pa.field(name, _arrow(model.model_fields[name].annotation)) for name in names])
 
 
 def _arrow(annotation: Any) -> pa.DataType:

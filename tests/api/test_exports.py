@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -10,8 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pyarrow import parquet
 
 from queries.api import exports
+from queries.api.finding_models import Exposure
 from tests.api.conftest import As
 from tests.api.support import assert_problem
 from tests.api.test_answers import get
@@ -75,6 +78,28 @@ async def test_exposures_are_exported_as_of_a_time_and_an_sla(api: httpx.AsyncCl
         assert "at" in manifest["filters"]
         if "at" in asked:
             assert datetime.fromisoformat(manifest["filters"]["at"]) == datetime.fromisoformat(asked["at"])
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+async def test_a_table_of_exposures_begins_with_who_where_since_when_and_why(
+    form: str, api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    trail.insert(attempt(-9, "user_create_provision"), failed(30, "user_deprovision"))
+    asked = {"format": form, "at": at(31), "sla": "60"}
+    manifest, data = opened(await api.get("/api/v1/exports/exposures", headers=using(), params=asked))
+    assert manifest["filters"] == {
+        "organization": trail.organization, "at": "2026-03-19T11:31:00Z", "sla_seconds": 60,
+    }  # fmt: skip
+    if form == "csv":
+        names, row = csv.reader(io.StringIO(data.decode()))
+    else:
+        table = parquet.read_table(io.BytesIO(data))
+        names, row = table.column_names, [str(column[0]) for column in table.columns]
+    assert len(names) == len(set(names)) == len(Exposure.model_fields)
+    assert names[:5] == ["person", "application", "since", "reason", "last_cause"]
+    assert (row[0], row[1], row[2][:10], *row[3:5]) == (
+        "ines.almeida", "statsig", "2026-03-19", "failing", "credentials",
+    )  # fmt: skip
 
 
 async def test_an_empty_list_is_exported_too(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
