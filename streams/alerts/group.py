@@ -1,0 +1,145 @@
+"""One group of one rule as it is followed live: repeats count once, and what comes late finds its place.
+
+What is older than events can be fresh is folded for good; the rest is kept in order, and folded again from there
+when something comes that belongs before its end. Pure: whoever calls tells the time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from streams.alerts.alert import Alert, Fold, alert_of
+from streams.alerts.kinds import Terms
+from streams.alerts.occurrence import Occurrence
+
+MOST_KEPT: Final = 2_000
+"""Occurrences that are kept in order: of a busier group those that come later than these are left out."""
+
+
+class Told(NamedTuple):
+    """An alert as it is to be told now."""
+
+    alert: Alert
+    withdrawn: bool = False
+    """What came late shows that there was no such alert, or that it belongs to an earlier one."""
+
+
+class Group:
+    """The alerts of one group, whatever the order in which its occurrences come."""
+
+    def __init__(
+        self, rule_id: str, organization: str, group: tuple[str, ...], terms: Terms, saved: dict[str, Any] | None = None
+    ) -> None:
+        """`saved`: what `saved()` gave, to go on from there."""
+        self._own = rule_id, organization, group, terms
+        saved = saved or {"folded": None, "until": (0, ""), "kept": [], "told": [], "clock": 0}
+        self._folded: dict[str, Any] | None = saved["folded"]
+        self._until: tuple[int, str] = tuple(saved["until"])
+        """The last one that is folded for good."""
+        self._settled: dict[str, Alert] = {}
+        """Alerts of what was folded for good, until they are told."""
+        self._kept = [Occurrence(*each) for each in saved["kept"]]
+        self._by_id = {each.event_id: each for each in self._kept}
+        self._clock: int = saved["clock"]
+        self._told = {alert.alert_id: alert for alert in map(alert_of, saved["told"])}
+        self._stale = True
+        self._head = Fold(*self._own)
+
+    def take(self, one: Occurrence) -> bool:
+        """An occurrence, in any order. Whether it counted: a repeat does not, nor what comes too late."""
+        if one[:2] <= self._until:
+            return False
+        same = self._by_id.get(one.event_id)
+        if same is not None:
+            if one.version <= same.version:
+                return False
+            self._kept.remove(same)
+            self._stale = True
+        late = bool(self._kept) and one[:2] < self._kept[-1][:2]
+        if late or one.at <= self._clock:
+            self._stale = True
+        insort(self._kept, one)
+        self._by_id[one.event_id] = one
+        if not self._stale:
+            self._head.feed(one)
+        if len(self._kept) > MOST_KEPT:
+            self._settle(MOST_KEPT // 2)
+        return True
+
+    def advance(self, clock: int) -> None:
+        """It is `clock` now; what has not come by then is late."""
+        self._clock = max(self._clock, clock)
+        if not self._stale:
+            self._head.advance(self._clock)
+
+    def settle(self, before: int) -> None:
+        """Fold for good what occurred before: nothing of then is to come any more."""
+        count = bisect_left(self._kept, (before,))
+        if count:
+            self._settle(count)
+
+    def _settle(self, count: int) -> None:
+        fold = Fold(*self._own, self._folded)
+        for one in self._kept[:count]:
+            fold.feed(one)
+            del self._by_id[one.event_id]
+        self._folded = fold.saved()
+        self._settled |= fold.found
+        self._until = self._kept[count - 1][:2]
+        self._kept = self._kept[count:]
+
+    def changes(self) -> list[Told]:
+        """What has changed since this was asked last."""
+        head = self._run()
+        now = self._settled | head.found
+        standing = self._folded["alert"] if self._folded else None
+        if standing is not None:
+            alert = alert_of(standing)
+            now.setdefault(alert.alert_id, alert)
+        changed = [Told(alert) for alert_id, alert in now.items() if self._told.get(alert_id) != alert]
+        changed += [
+            Told(alert, withdrawn=True)
+            for alert_id, alert in self._told.items()
+            if alert_id not in now and alert.triggered_at >= self._until[0]
+        ]
+        self._told, self._settled = now, {}
+        return changed
+
+    def deadline(self) -> int | None:
+        """When time alone changes something next."""
+        return self._run().deadline()
+
+    def idle(self, at: int) -> bool:
+        """Whether it can be forgotten."""
+        return not self._kept and self._run().idle(at)
+
+    def saved(self) -> dict[str, Any]:
+        """Its state, as JSON can hold it."""
+        return {
+            "folded": self._folded,
+            "until": self._until,
+            "kept": [list(each) for each in self._kept],
+            "told": [list(each) for each in self._told.values()],
+            "clock": self._clock,
+        }
+
+    def _run(self) -> Fold:
+        if self._stale:
+            self._head = Fold(*self._own, self._folded)
+            for one in self._kept:
+                self._head.feed(one)
+            self._head.advance(self._clock)
+            self._stale = False
+        return self._head
+
+
+def in_force(occurrences: Iterable[Occurrence]) -> list[Occurrence]:
+    """In order, each event once, by its copy of the largest version."""
+    best: dict[str, Occurrence] = {}
+    for one in occurrences:
+        same = best.get(one.event_id)
+        if same is None or one.version > same.version:
+            best[one.event_id] = one
+    return sorted(best.values())

@@ -1,0 +1,339 @@
+"""The kinds of rules: when what a rule counts becomes a trigger. Defined, each in a sentence, in docs/rules.md.
+
+Each kind is a machine that is fed occurrences in order, and that can be put down as JSON and taken up again.
+All are pure: no clock, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from statistics import median_low
+from typing import Any, Final, NamedTuple, Protocol
+
+from streams.alerts.occurrence import Occurrence, Role
+from streams.alerts.rule import Rule, RuleKind
+
+MICROSECOND: Final = timedelta(microseconds=1)
+HOUR: Final = 3_600_000_000
+DAY: Final = 24 * HOUR
+USUAL_DAYS: Final = 28
+"""Before the day in question: what is usual."""
+LITTLE: Final = 7 * DAY
+"""With a shorter history nothing is usual."""
+MOST_VALUES: Final = 20_000
+"""Values that `new` remembers of a group. What comes when it is full is never new."""
+
+
+class Terms(NamedTuple):
+    """The numbers of a rule. Times are microseconds."""
+
+    kind: RuleKind
+    window: int = 0
+    threshold: int = 0
+    ratio: float = 0.0
+    minimum: int = 0
+    learn: int = 0
+    multiple: float = 0.0
+    dedup: int = DAY
+    quiet: int = HOUR
+    ends: bool = False
+    """Whether an event ends its alerts, and not the quiet after them."""
+
+
+def terms_of(rule: Rule) -> Terms:
+    """The numbers of a rule."""
+    quiet = rule.resolves_after
+    return Terms(
+        rule.kind,
+        HOUR if rule.kind is RuleKind.MASS else _micros(rule.window),
+        rule.threshold or 0,
+        rule.ratio or 0.0,
+        rule.minimum or 0,
+        _micros(rule.learn),
+        rule.multiple or 0.0,
+        _micros(rule.dedup),
+        _micros(quiet),
+        ends=quiet is None,
+    )
+
+
+def _micros(span: timedelta | None) -> int:
+    return 0 if span is None else span // MICROSECOND
+
+
+class Trigger(NamedTuple):
+    """The rule's condition holds."""
+
+    at: int
+    by: Occurrence
+    """The event that made it hold, or that nothing followed."""
+    since: int
+    """When the first event that it rests on can have been."""
+
+
+class Machine(Protocol):
+    """One kind, for one group of one rule."""
+
+    counted: int
+    """The role of the events that count while an alert is open, beside the triggers; 0: only those count."""
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        """The next occurrence in order."""
+
+    def due(self, before: int) -> Iterator[Trigger]:
+        """What time alone has brought by then, in order; each once. Fed with an occurrence, everything before it must
+        have been taken."""
+
+    def deadline(self) -> int | None:
+        """When time alone brings the next trigger."""
+
+    def idle(self, at: int) -> bool:
+        """Whether a new machine would say the same from `at` on."""
+
+    def saved(self) -> Any:
+        """Its state, as JSON can hold it."""
+
+
+def machine(terms: Terms, saved: Any = None) -> Machine:
+    """A machine of the rule's kind: a new one, or the one that was put down."""
+    made: Machine = _MACHINES[terms.kind](terms, saved)
+    return made
+
+
+class _Prompt:
+    """What needs no time of its own."""
+
+    counted = 0
+
+    def due(self, before: int) -> Iterator[Trigger]:
+        return iter(())
+
+    def deadline(self) -> int | None:
+        return None
+
+
+class _Match(_Prompt):
+    """Each."""
+
+    def __init__(self, terms: Terms, saved: Any) -> None:
+        pass
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        return Trigger(one.at, one, one.at) if one.role & Role.MATCH else None
+
+    def idle(self, at: int) -> bool:
+        return True
+
+    def saved(self) -> Any:
+        return None
+
+
+class _Window(_Prompt):
+    """What was within the window that ends with the event."""
+
+    counted = int(Role.MATCH)
+
+    def __init__(self, terms: Terms, saved: Any) -> None:
+        self._terms = terms
+        self._within: deque[tuple[int, str, bool]] = deque()
+        self._values: Counter[str] = Counter()
+        self._failed = 0
+        for at, value, failed in saved or ():
+            self._add(at, value, failed)
+
+    def _add(self, at: int, value: str, failed: bool) -> None:
+        self._within.append((at, value, failed))
+        self._failed += failed
+        if value:
+            self._values[value] += 1
+
+    def _move(self, at: int) -> None:
+        within, values = self._within, self._values
+        while within and within[0][0] <= at - self._terms.window:
+            _, value, failed = within.popleft()
+            self._failed -= failed
+            if value:
+                values[value] -= 1
+                if not values[value]:
+                    del values[value]
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        if not one.role & Role.MATCH:
+            return None
+        self._move(one.at)
+        self._add(one.at, one.value, bool(one.role & Role.FAILED))
+        return Trigger(one.at, one, one.at - self._terms.window + 1) if self._holds(one) else None
+
+    def _holds(self, one: Occurrence) -> bool:
+        return len(self._within) >= self._terms.threshold
+
+    def idle(self, at: int) -> bool:
+        return not self._within or self._within[-1][0] <= at - self._terms.window
+
+    def saved(self) -> Any:
+        return [list(each) for each in self._within]
+
+
+class _Distinct(_Window):
+    """Different values."""
+
+    def _holds(self, one: Occurrence) -> bool:
+        return bool(one.value) and len(self._values) >= self._terms.threshold
+
+
+class _Ratio(_Window):
+    """Failures among attempts."""
+
+    counted = int(Role.FAILED)
+
+    def _holds(self, one: Occurrence) -> bool:
+        attempts = len(self._within)
+        return (
+            bool(one.role & Role.FAILED)
+            and attempts >= self._terms.minimum
+            and self._failed >= self._terms.ratio * attempts
+        )
+
+
+class _Mass(_Window):
+    """Different people within an hour, against the group's own usual."""
+
+    def __init__(self, terms: Terms, saved: Any) -> None:
+        self._begun: int | None = None
+        self._busiest: dict[int, int] = {}
+        if saved is not None:
+            self._begun = saved["begun"]
+            self._busiest = {int(day): most for day, most in saved["busiest"]}
+        super().__init__(terms._replace(window=HOUR), saved and saved["within"])
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        if one.role & Role.MATCH:
+            one = one._replace(value=one.subject)
+        return super().feed(one)
+
+    def _holds(self, one: Occurrence) -> bool:
+        if self._begun is None:
+            self._begun = one.at
+        people, day = len(self._values), one.at // DAY
+        usual = self._usual(one.at, day)
+        self._busiest[day] = max(people, self._busiest.get(day, 0))
+        for old in [each for each in self._busiest if each < day - USUAL_DAYS]:
+            del self._busiest[old]
+        return bool(one.value) and people >= max(self._terms.threshold, self._terms.multiple * usual)
+
+    def _usual(self, at: int, day: int) -> int:
+        """The median of the busiest hours of the days before; 0 while too little is known."""
+        assert self._begun is not None
+        if at - self._begun <= LITTLE:
+            return 0
+        return median_low(self._busiest.get(each, 0) for each in range(max(day - USUAL_DAYS, self._begun // DAY), day))
+
+    def idle(self, at: int) -> bool:
+        return False  # what is usual is never forgotten
+
+    def saved(self) -> Any:
+        return {"begun": self._begun, "busiest": sorted(self._busiest.items()), "within": super().saved()}
+
+
+class _Sequence(_Prompt):
+    """One, and then the other."""
+
+    def __init__(self, terms: Terms, saved: Any) -> None:
+        self._window = terms.window
+        self._last: int | None = saved
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        holds = one.role & Role.THEN and self._last is not None and self._last >= one.at - self._window
+        if one.role & Role.MATCH:
+            self._last = one.at
+        return Trigger(one.at, one, one.at) if holds else None
+
+    def idle(self, at: int) -> bool:
+        return self._last is None or self._last < at - self._window
+
+    def saved(self) -> Any:
+        return self._last
+
+
+class _Absence:
+    """One, and not the other."""
+
+    counted = 0
+
+    def __init__(self, terms: Terms, saved: Any) -> None:
+        self._window = terms.window
+        self._waiting: deque[Occurrence] = deque(Occurrence(*each) for each in saved or ())
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        if one.role & Role.THEN:
+            self._waiting.clear()  # whoever waited longer than the window was due before
+        if one.role & Role.MATCH:
+            self._waiting.append(one)
+        return None
+
+    def due(self, before: int) -> Iterator[Trigger]:
+        while self._waiting and self._waiting[0].at + self._window < before:
+            one = self._waiting.popleft()
+            yield Trigger(one.at + self._window, one, one.at)
+
+    def deadline(self) -> int | None:
+        return self._waiting[0].at + self._window if self._waiting else None
+
+    def idle(self, at: int) -> bool:
+        return not self._waiting
+
+    def saved(self) -> Any:
+        return [list(each) for each in self._waiting]
+
+
+class _Silence(_Absence):
+    """One, and no other of its sort."""
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        if one.role & Role.MATCH:
+            self._waiting.clear()
+            self._waiting.append(one)
+        return None
+
+
+class _New(_Prompt):
+    """The first of its value."""
+
+    def __init__(self, terms: Terms, saved: Any) -> None:
+        self._learn = terms.learn
+        self._begun: int | None = None
+        self._values: set[str] = set()
+        if saved is not None:
+            self._begun, values = saved
+            self._values = set(values)
+
+    def feed(self, one: Occurrence) -> Trigger | None:
+        if not one.role & Role.MATCH:
+            return None
+        if self._begun is None:
+            self._begun = one.at
+        if not one.value or one.value in self._values or len(self._values) >= MOST_VALUES:
+            return None
+        self._values.add(one.value)
+        return Trigger(one.at, one, one.at) if one.at > self._begun + self._learn else None
+
+    def idle(self, at: int) -> bool:
+        return False  # what is known is never forgotten
+
+    def saved(self) -> Any:
+        return [self._begun, sorted(self._values)]
+
+
+_MACHINES: Final[Mapping[RuleKind, Any]] = {
+    RuleKind.MATCH: _Match,
+    RuleKind.THRESHOLD: _Window,
+    RuleKind.DISTINCT: _Distinct,
+    RuleKind.RATIO: _Ratio,
+    RuleKind.SEQUENCE: _Sequence,
+    RuleKind.ABSENCE: _Absence,
+    RuleKind.NEW: _New,
+    RuleKind.SILENCE: _Silence,
+    RuleKind.MASS: _Mass,
+}

@@ -1,0 +1,37 @@
+"""What a rule keeps of an event."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import NamedTuple
+
+
+class Role(IntFlag):
+    """Which of a rule's conditions the event meets."""
+
+    MATCH = 1
+    THEN = 2
+    """What completes a sequence, or spares an absence."""
+    UNTIL = 4
+    """What ends an alert."""
+    FAILED = 8
+    """Of the matches of a ratio, those that count as failures."""
+
+
+class Occurrence(NamedTuple):
+    """An event that meets conditions of one rule. Their order is that of time, then of ids."""
+
+    at: int
+    """When it occurred: microseconds since 1970."""
+    event_id: str
+    """32 hexadecimal digits."""
+    version: int
+    """Of an event's copies the one of the largest version is in force."""
+    role: int
+    value: str = ""
+    """What a rule counts different ones of, or looks out for new ones of."""
+    subject: str = ""
+    application: str = ""
+    cause: str = ""
+    title: str = ""
+    """The alert's title, if this is its last event."""
