@@ -12,7 +12,8 @@
     ├── Fatal                  end the process before offsets move; its supervisor starts it anew
     └── UserError              tell the user: nothing was done
         ├── BadUsage               a wrong argument or setting
-        │   └── BrokerRefuses          Kafka is there and does not let us in: no waiting mends that
+        │   ├── BrokerRefuses          Kafka is there and does not let us in: no waiting mends that
+        │   └── BadRule                an alert rule that cannot be used
         ├── NotFound               no such thing, or none this token may see
         ├── Gone                   a position that the log does not hold any more, or never did
         ├── Denied                 no token, or one without the scope
@@ -23,6 +24,8 @@ they never carry payloads or secrets.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class IdtrailError(Exception):
@@ -80,6 +83,15 @@ class BadUsage(UserError):
 
 class BrokerRefuses(BadUsage):
     """Kafka answers and refuses us: user name, password, rights or certificate. The message names the settings."""
+
+
+class BadRule(BadUsage):
+    """Alert rules that cannot be used."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+        """Each names file, line and field."""
 
 
 class NotFound(UserError):

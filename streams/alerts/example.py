@@ -1,13 +1,28 @@
-"""The tests inside a rule: events in few words, and the alerts that must come of them."""
+"""The tests inside a rule: events in few words, and the alerts that must come of them.
+
+An event in few words becomes a whole Directory Insights record, which is then read as any other: what a test shows is
+what the trail would see.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Literal
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.envelope import Source, Trust, seal, unseal
+from schemas.events import Kind, class_of, parse
+from schemas.times import believed, parse_timestamp
 from streams.alerts.duration import Duration
+from streams.alerts.seen import Seen, seen_of
+
+START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
+"""Of every test's time: a Monday morning."""
+ORGANIZATION: Final = "organization-of-tests"
+SIGN_IN: Final = "sso_auth"
 
 
 class Part(BaseModel):
@@ -21,16 +36,14 @@ class ExampleEvent(Part):
 
     at: Duration = Field(description="How long after 2026-01-05T09:00:00Z, a Monday, it occurs.")
     event_type: str = Field("", description="Its type. Not needed beside `raw`.")
-    subject: str = Field("", description="Whom or what it is about: the id and the name of the person or group.")
+    subject: str = Field("", description="Whom it is about: id and name of the person, or of the group.")
     application: str = Field("", description="The application's id and name.")
     actor: str = Field("", description="Who caused it: an administrator's id and mail address.")
     status: int | None = Field(None, ge=100, le=599, description="The provider's answer; 400 and above is a failure.")
-    success: bool | None = Field(None, description="Overrules what `status` says; true if there is neither.")
+    success: bool | None = Field(None, description="Overrules what `status` says; true where neither is given.")
     detail: str = Field("", description="The provider's text, or the JSON that it answered.")
     changes: tuple[dict[str, Any], ...] = Field((), description="What was set: `field`, `from`, `to`.")
-    raw: dict[str, Any] | None = Field(
-        None, description="A whole Directory Insights record instead; only its time is set by `at`."
-    )
+    raw: dict[str, Any] = Field({}, description="Fields of the record as the vendor writes them, beside or instead.")
 
 
 class ExpectedAlert(Part):
@@ -48,3 +61,57 @@ class Example(Part):
     events: tuple[ExampleEvent, ...] = Field(min_length=1, max_length=1_000, description="In any order.")
     clock: Duration = Field(timedelta(), description="How far time goes on after the last event.")
     alerts: tuple[ExpectedAlert, ...] = Field((), description="Exactly these, in the order in which they open.")
+
+    @property
+    def ends_at(self) -> datetime:
+        """When its time is over."""
+        return START + max(event.at for event in self.events) + self.clock
+
+
+def seen_in(events: Iterable[ExampleEvent]) -> list[Seen]:
+    """The events as rules see them. Raises `RecordError` for a `raw` that can be read by nobody."""
+    seen = (_seen(event, number) for number, event in enumerate(events, 1))
+    return [one for one in seen if one is not None]
+
+
+def record_of(event: ExampleEvent, number: int) -> dict[str, Any]:
+    """The Directory Insights record that an event stands for, `number` telling it from others."""
+    success = event.success if event.success is not None else event.status is None or event.status < 400
+    record: dict[str, Any] = {
+        "id": f"{number:024x}",
+        "event_type": event.event_type,
+        "service": "sso" if event.event_type == SIGN_IN else "directory",
+        "organization": ORGANIZATION,
+        "timestamp": (START + event.at).isoformat().replace("+00:00", "Z"),
+    }
+    if event.event_type == SIGN_IN:
+        record["sso_token_success"] = success
+        record["initiated_by"] = {"id": event.subject, "type": "user", "username": event.subject}
+    else:
+        record["success"] = success
+        if event.actor:
+            record["initiated_by"] = {"id": event.actor, "type": "admin", "email": event.actor}
+        if event.subject:
+            record["resource"] = _resource(event)
+    if event.application:
+        record["application"] = {"id": event.application, "name": event.application}
+    if event.status is not None or event.detail:
+        record["message_chain"] = {"response_code": str(event.status or ""), "message_details": event.detail}
+    if event.changes:
+        record["changes"] = list(event.changes)
+    return {**record, **event.raw}
+
+
+def _resource(event: ExampleEvent) -> dict[str, str]:
+    if class_of(event.event_type).kind is Kind.GROUP or event.event_type.startswith("group_"):
+        return {"id": event.subject, "type": "user_group", "name": event.subject}
+    return {"id": event.subject, "type": "user", "username": event.subject}
+
+
+def _seen(event: ExampleEvent, number: int) -> Seen | None:
+    known_at = START + event.at
+    envelope = seal(orjson.dumps(record_of(event, number)), Source("test", Trust.TENANT_API), known_at)
+    sealed = unseal(envelope.value, envelope.headers, known_at)
+    typed = parse(sealed.value, sealed.event_type)
+    moment = believed(parse_timestamp(typed.timestamp), known_at)
+    return seen_of(sealed, typed, moment, int(known_at.timestamp() * 1000))

@@ -8,17 +8,24 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.cause import Cause
 from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
 from streams.alerts.duration import Duration
 from streams.alerts.example import Example, Part
-from streams.alerts.seen import TEXT_FACTS
+from streams.alerts.expression import MAX_BYTES, checked
+from streams.alerts.seen import FACT_TYPES, TEXT_FACTS
 
-MAX_SOURCE: Final = 2_000
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 MAX_WINDOW: Final = 30 * DAY
@@ -112,12 +119,19 @@ class Condition(Part):
     )
     outcome: Annotated[tuple[Outcome, ...], AfterValidator(_no_repeats)] = Field((), description="What became of it.")
     cause: Annotated[tuple[Cause, ...], AfterValidator(_no_repeats)] = Field((), description="Why it failed.")
-    where: str = Field("", description="An expression in CEL over `fact` and `event`.", max_length=MAX_SOURCE)
+    where: str = Field("", description="An expression in CEL over `fact` and `event`.", max_length=MAX_BYTES)
 
     @field_validator("type", mode="after")
     @classmethod
     def _by_own_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(ALIASES.get(name, name) for name in names))
+
+    @field_validator("where", mode="after")
+    @classmethod
+    def _can_be_asked(cls, source: str) -> str:
+        if source:
+            checked(source, FACT_TYPES)
+        return source
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -184,22 +198,28 @@ class Rule(Part):
                 raise ValueError(f"{{{name}}} is no fact that is a text: choose of {', '.join(TEXT_FACTS)}")
         return title
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _suits_its_kind(cls, given: Any) -> Any:
-        """Before any default is put in: whoever gives a field must mean it."""
-        if not isinstance(given, dict) or given.get("kind") not in set(RuleKind):
-            return given
-        kind = RuleKind(given["kind"])
-        for name, kinds in ALLOWED.items():
-            if given.get(name) is not None and kind not in kinds:
-                raise _about(name, f"is for kind {_either(kinds)}, and this rule is of kind {kind}")
-        for name, kinds in REQUIRED.items():
-            if kind in kinds and given.get(name) is None:
-                raise _about(name, f"is missing: kind {kind} needs it")
-        if given.get("until") is not None and given.get("quiet") is not None:
-            raise _about("quiet", "is for rules without `until`: leave one of them out")
-        return {**_defaults(kind, given), **{name: value for name, value in given.items() if value is not None}}
+    def _suits_its_kind(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Before defaults are put in: whoever gives a field must mean it. Tells what else is wrong too."""
+        kind = given.get("kind") if isinstance(given, dict) else None
+        if kind not in set(RuleKind):
+            return handler(given)
+        written = {name: value for name, value in given.items() if value is not None}
+        wrong = [_error(name, "unsuitable", message) for name, message in _unsuitable(RuleKind(kind), written)]
+        try:
+            made = handler({**_DEFAULTS.get(RuleKind(kind), {}), **written})
+        except ValidationError as error:
+            wrong += [_error(found["loc"], found["type"], found["msg"]) for found in error.errors()]
+            raise ValidationError.from_exception_data(cls.__name__, wrong) from None
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return made
+
+    @property
+    def title_facts(self) -> tuple[str, ...]:
+        """The facts that the title names."""
+        return tuple(dict.fromkeys(placeholders(self.title)))
 
     @property
     def resolves_after(self) -> timedelta | None:
@@ -209,20 +229,27 @@ class Rule(Part):
         return self.quiet if self.quiet is not None else max(self.window or HOUR, HOUR)
 
 
-def _about(field: str, message: str) -> PydanticCustomError:
-    """A complaint of the whole that is about one field."""
-    return PydanticCustomError("unsuitable", "{message}", {"message": message, "field": field})
+_DEFAULTS: Final[dict[RuleKind, dict[str, Any]]] = {
+    RuleKind.RATIO: {"failed": {"outcome": ["failure"]}},
+    RuleKind.NEW: {"learn": "7d"},
+    RuleKind.MASS: {"threshold": 10, "multiple": 3},
+}
 
 
-def _defaults(kind: RuleKind, given: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    if kind is RuleKind.RATIO:
-        made["failed"] = {"outcome": ["failure"]}
-    if kind is RuleKind.NEW:
-        made["learn"] = "7d"
-    if kind is RuleKind.MASS:
-        made |= {"threshold": 10, "multiple": 3}
-    return made
+def _unsuitable(kind: RuleKind, written: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, kinds in ALLOWED.items():
+        if name in written and kind not in kinds:
+            yield name, f"is for kind {_either(kinds)}, and this rule is of kind {kind}"
+    for name, kinds in REQUIRED.items():
+        if kind in kinds and name not in written:
+            yield name, f"is missing: kind {kind} needs it"
+    if "until" in written and "quiet" in written:
+        yield "quiet", "is for rules without `until`: leave one of them out"
+
+
+def _error(place: str | tuple[str | int, ...], kind: str, message: str) -> InitErrorDetails:
+    told = PydanticCustomError(kind, "{message}", {"message": message})
+    return InitErrorDetails(type=told, loc=(place,) if isinstance(place, str) else place, input=None)
 
 
 def _either(kinds: frozenset[RuleKind]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple, get_type_hints
 
 from schemas.drift import drift
@@ -10,10 +11,19 @@ from schemas.events import Event
 from schemas.facts import Facts, facts
 from schemas.signature import NONE, incident_id
 from schemas.times import Moment, TimeQuality, to_microseconds
+from streams.rows import version_of
+
+Value = str | int | bool | tuple[str, ...]
+
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_FIRST_WEEKDAY: Final = 3
+"""1970 began on a Thursday."""
+_HOUR: Final = 3_600_000_000
+_DAY: Final = 24 * _HOUR
 
 
 class Seen(NamedTuple):
-    """One event whose time can be believed."""
+    """One copy of an event whose time can be believed."""
 
     organization: str
     event_id: bytes
@@ -21,6 +31,8 @@ class Seen(NamedTuple):
     """When it occurred, in microseconds since 1970."""
     known_ms: int
     """When the log first had it, by the broker's clock."""
+    version: int
+    """Of an event's copies the one of the largest version is in force."""
     facts: Facts
     incident_id: bytes
     """`schemas.signature.NONE` of what did not fail."""
@@ -29,12 +41,30 @@ class Seen(NamedTuple):
     raw: bytes
 
 
-TEXT_FACTS: Final[tuple[str, ...]] = (
-    *(name for name, kind in get_type_hints(Facts).items() if kind is str),
-    "organization",
-    "incident",
-)
-"""The facts that are texts: what alerts can be grouped by, counted by and named after."""
+def _incident(seen: Seen) -> str:
+    return "" if seen.incident_id == NONE else seen.incident_id.hex()
+
+
+DERIVED: Final[dict[str, tuple[type, Callable[[Seen], Value]]]] = {
+    "organization": (str, lambda seen: seen.organization),
+    "incident": (str, _incident),
+    "drift": (bool, lambda seen: seen.drifted),
+    "hour": (int, lambda seen: seen.at // _HOUR % 24),
+    "weekday": (str, lambda seen: _WEEKDAYS[(seen.at // _DAY + _FIRST_WEEKDAY) % 7]),
+}
+"""Facts beside the event's own, with their types. Hour and weekday are those of UTC."""
+
+FACT_TYPES: Final[dict[str, type]] = {
+    **{
+        name: tuple if kind == tuple[str, ...] else kind  # lists of texts are the only lists
+        for name, kind in get_type_hints(Facts).items()
+    },
+    **{name: kind for name, (kind, _) in DERIVED.items()},
+}
+"""Every fact that a rule can read, with what it is: `str`, `int`, `bool`, or `tuple` for a list of texts."""
+
+TEXT_FACTS: Final[tuple[str, ...]] = tuple(name for name, kind in FACT_TYPES.items() if kind is str)
+"""What alerts can be grouped by, counted by and named after."""
 
 
 def seen_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Seen | None:
@@ -47,6 +77,7 @@ def seen_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Seen
         sealed.event_id,
         to_microseconds(moment.at),
         known_ms,
+        version_of(sealed.trust, known_ms, sealed.fingerprint),
         found,
         incident_id(sealed.organization, event, found),
         bool(drift(event)),
@@ -54,12 +85,10 @@ def seen_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Seen
     )
 
 
-def text_of(seen: Seen, name: str) -> str:
-    """One of `TEXT_FACTS`."""
-    if name == "organization":
-        return seen.organization
-    if name == "incident":
-        return "" if seen.incident_id == NONE else seen.incident_id.hex()
-    value = getattr(seen.facts, name)
-    assert isinstance(value, str)
+def fact_of(seen: Seen, name: str) -> Value:
+    """One of `FACT_TYPES`."""
+    derived = DERIVED.get(name)
+    if derived is not None:
+        return derived[1](seen)
+    value: Value = getattr(seen.facts, name)
     return value

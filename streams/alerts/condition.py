@@ -1,0 +1,96 @@
+"""Conditions, made ready: whether an event meets one. Tables first, the expression last and only if it must."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Final
+
+from schemas.facts import Facts
+from streams.alerts.expression import checked
+from streams.alerts.rule import Condition
+from streams.alerts.seen import DERIVED, FACT_TYPES, Seen
+from streams.alerts.variables import Variables
+
+REMEMBERED: Final = 4_096
+"""Answers of an expression by the facts that it reads. Events differ in few of them."""
+KEY_FACTS: Final = frozenset({"event_type", "kind", "action", "outcome", "cause", "drift"})
+"""Events that are alike in these are wanted by the same rules."""
+
+
+class Where:
+    """An expression of a rule. What it cannot be asked of, such as a field that is missing, does not hold."""
+
+    def __init__(self, source: str, variables: Variables) -> None:
+        self._program, used = checked(source, FACT_TYPES)
+        variables.offer(used)
+        self._variables = variables
+        self._reads_event = bool(used.fields)
+        self._columns = [Facts._fields.index(name) for name in used.facts if name in Facts._fields]
+        self._derived = [DERIVED[name][1] for name in used.facts if name in DERIVED]
+        self._column_values = itemgetter(*self._columns) if self._columns else None
+        self._answers: dict[object, bool | None] = {}
+        self.by_key = used.facts <= KEY_FACTS and not used.fields
+        """Whether it reads nothing but `KEY_FACTS`."""
+        self.errors = 0
+        """How often it could not be asked."""
+
+    def __call__(self, seen: Seen) -> bool:
+        if self._reads_event:
+            answer = self._run(seen)
+        else:
+            key = (
+                self._column_values(seen.facts) if self._column_values else None,
+                tuple([read(seen) for read in self._derived]) if self._derived else None,
+            )
+            try:
+                answer = self._answers[key]
+            except KeyError:
+                if len(self._answers) >= REMEMBERED:
+                    self._answers.clear()
+                answer = self._answers[key] = self._run(seen)
+        if answer is None:
+            self.errors += 1
+            return False
+        return answer
+
+    def _run(self, seen: Seen) -> bool | None:
+        context = self._variables.context(seen, with_event=self._reads_event)
+        try:
+            answer = self._program.execute(context)
+        except Exception:  # whatever the engine says of data that does not suit
+            return None
+        return answer if isinstance(answer, bool) else None
+
+
+class Matcher:
+    """A condition, ready to be asked."""
+
+    def __init__(self, condition: Condition, variables: Variables) -> None:
+        self.types: frozenset[str] | None = frozenset(condition.type) or None
+        """The event types that it can match; None for any."""
+        tables = (
+            (Facts._fields.index(name), frozenset(map(str, given)))
+            for name in ("event_type", "kind", "action", "outcome", "cause")
+            if (given := getattr(condition, "type" if name == "event_type" else name))
+        )
+        self._tables = tuple(tables)
+        self._where = Where(condition.where, variables) if condition.where else None
+
+    def __call__(self, seen: Seen) -> bool:
+        """Whether the event meets it."""
+        return self._is_listed(seen.facts) and (self._where is None or self._where(seen))
+
+    def may_match(self, seen: Seen) -> bool:
+        """Whether any event can meet it that is like this one in `KEY_FACTS`."""
+        return self._is_listed(seen.facts) and (self._where is None or not self._where.by_key or self._where(seen))
+
+    @property
+    def errors(self) -> int:
+        """How often its expression could not be asked."""
+        return 0 if self._where is None else self._where.errors
+
+    def _is_listed(self, facts: Facts) -> bool:
+        for column, listed in self._tables:  # noqa: SIM110  because a plain loop is faster, and every event is asked
+            if facts[column] not in listed:
+                return False
+        return True

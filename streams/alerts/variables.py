@@ -1,0 +1,49 @@
+"""What expressions read, put before the engine: once for an event, and only what some rule reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cel
+
+from schemas.errors import MalformedRecord
+from schemas.jsontext import decode_object
+from streams.alerts.expression import EVENT, FACT, Used
+from streams.alerts.seen import Seen, fact_of
+
+
+class Variables:
+    """Of the last event that was asked about. Shared by the rules that are asked about the same events.
+
+    Not for several threads at once: the engine's contexts are not.
+    """
+
+    def __init__(self) -> None:
+        self._facts: set[str] = set()
+        self._fields: set[str] = set()
+        self._seen: Seen | None = None
+        self._context = cel.Context({})
+        self._has_event = False
+
+    def offer(self, used: Used) -> None:
+        """Have these from now on."""
+        self._facts |= used.facts
+        self._fields |= used.fields
+        self._seen = None
+
+    def context(self, seen: Seen, *, with_event: bool) -> Any:
+        """What the engine runs on. The record is decoded for those who read it only."""
+        if seen is not self._seen:
+            facts = {name: fact_of(seen, name) for name in self._facts}
+            self._context, self._seen, self._has_event = cel.Context({FACT: facts}), seen, False
+        if with_event and not self._has_event:
+            self._context.add_variable(EVENT, self._fields_of(seen))
+            self._has_event = True
+        return self._context
+
+    def _fields_of(self, seen: Seen) -> dict[str, Any]:
+        try:
+            record = decode_object(seen.raw)
+        except MalformedRecord:  # only a copy that was stored without its bytes
+            return {}
+        return {name: record[name] for name in self._fields if name in record}

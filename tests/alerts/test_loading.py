@@ -1,0 +1,122 @@
+"""From files to rules: what is wrong is said with file, line and field."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import BadRule
+from streams.alerts.loading import load_rules, read_rule
+
+GOOD = """\
+id: some-rule
+title: "{subject_name}"
+severity: low
+description: Why.
+remedy: no
+kind: threshold
+threshold: 3
+window: 5m
+match:
+  type: [user_deprovision]
+group_by: []
+owner: 2026-01-05
+tests:
+  - name: one
+    events:
+      - {at: 0m, event_type: user_deprovision}
+    alerts: []
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(BadRule) as caught:
+        read_rule(text, "r.yaml", "some-rule")
+    return list(caught.value.problems)
+
+
+def test_words_mean_what_they_seem_to() -> None:
+    rule = read_rule(GOOD, "r.yaml", "some-rule")
+    assert (rule.remedy, rule.owner) == ("no", "2026-01-05")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        pytest.param("severity: low", "severity: urgent", "3: severity: input should be 'low'", id="no such word"),
+        pytest.param("threshold: 3", "treshold: 3", "7: treshold: is no field of a rule: threshold?", id="misspelt"),
+        pytest.param("[user_deprovision]", "user_deprovision", "10: match.type: input should be", id="no list"),
+        pytest.param("  type:", "  tpye:", "10: match.tpye: is no field of a condition: type?", id="in a condition"),
+        pytest.param("at: 0m, ", "", "16: tests.0.events.0.at: is missing", id="missing in a test"),
+        pytest.param("{at: 0m, e", "{when: 1, at: 0m, e", "16: tests.0.events.0.when: is no field", id="in a test"),
+        pytest.param("some-rule", "other-rule", "1: id: must be 'some-rule', as the file is named", id="another id"),
+        pytest.param("window: 5m", "window: 5", "8: window: must be a number with its unit", id="no unit"),
+        pytest.param(
+            "  type: [user_deprovision]",
+            "  type:\n    - user_deprovision\n  where: >\n    fact.nope",
+            "12: match.where: fact.nope at character 1 is not known",
+            id="an expression",
+        ),
+        pytest.param("owner:", "ratio: 0.5\nowner:", "12: ratio: is for kind ratio", id="of another kind"),
+        pytest.param("owner:", "window: 5m\nowner:", "12: cannot be read as YAML: window is given twice", id="twice"),
+        pytest.param("owner:", "\towner:", "12: cannot be read as YAML: found character", id="a tab"),
+        pytest.param("[]\nowner", "&x []\ndestinations: *x\nowner", "cannot be read as YAML: a rule", id="an alias"),
+        pytest.param("Why.", "!!python/name:os.system", "4: cannot be read as YAML: could not", id="an object"),
+        pytest.param("owner: 2", "--- 2", "cannot be read as YAML: but found another document", id="two documents"),
+        pytest.param("owner", "5", "12: cannot be read as YAML: a field's name is a text", id="a number for a name"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_line_and_field(old: str, new: str, says: str) -> None:
+    assert old in GOOD
+    found = problems(GOOD.replace(old, new, 1))
+    assert any(f"r.yaml:{says}" in each or says in each for each in found), found
+    assert all(each.startswith("r.yaml:") for each in found)
+
+
+def test_all_that_is_wrong_is_said_at_once_in_the_order_of_lines() -> None:
+    text = GOOD.replace("low", "urgent").replace("threshold: 3\n", "").replace("owner:", "ownr:")
+    assert [each.split(": ")[1] for each in problems(text)] == ["threshold", "severity", "ownr"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("- 1", id="a list"),
+        pytest.param("[" * 5_000, id="nested without end"),
+        pytest.param("a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]", id="aliases of aliases"),
+        pytest.param("a: \x00", id="a null character"),
+        pytest.param("a: 1\n" * 3, id="one field again and again"),
+    ],
+)
+def test_what_is_no_rule_is_refused_soon(text: str) -> None:
+    began = time.monotonic()
+    assert all(each.startswith("r.yaml:") for each in problems(text))
+    assert time.monotonic() - began < 5
+
+
+def test_a_folder_gives_its_rules_by_name_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b-rule", "a-rule"):
+        (tmp_path / f"{name}.yaml").write_text(GOOD.replace("some-rule", name))
+    (tmp_path / "notes.txt").write_text("no rule")
+    assert [rule.id for rule in load_rules([tmp_path])] == ["a-rule", "b-rule"]
+    assert [rule.id for rule in load_rules([tmp_path / "b-rule.yaml", tmp_path])] == ["b-rule", "a-rule"]
+
+
+def test_files_that_cannot_be_used_are_all_named(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD.replace("some-rule", "good"))
+    (tmp_path / "bad-words.yaml").write_bytes(b"id: \xff")
+    (tmp_path / "large.yaml").write_text("# " + "x" * 256_000)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "good.yaml").write_text(GOOD.replace("some-rule", "good"))
+    with pytest.raises(BadRule) as caught:
+        load_rules([tmp_path, other, tmp_path / "nowhere.yaml"])
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/bad-words.yaml: is not UTF-8",
+        f"{tmp_path}/large.yaml: is larger than 256,000 bytes",
+        f"{other}/good.yaml: the id 'good' is that of {tmp_path}/good.yaml too",
+        f"{tmp_path}/nowhere.yaml: cannot be read: No such file or directory",
+    ]
