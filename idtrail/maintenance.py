@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -15,6 +14,7 @@ import structlog
 
 from queries.jobs import JobState
 from queries.migrate import Deployment
+from queries.release import RELEASE, upgraded_beneath
 from queries.store import Store
 from schemas.errors import Away, IdtrailError, UserError
 from schemas.kafka import KafkaConnection
@@ -111,7 +111,7 @@ class Maintenance:
             self._deployment,
             self._options,
             decoders=self._decoders,
-            code=importlib.metadata.version("idtrail"),
+            code=RELEASE,
         )
 
     def _start(
@@ -147,7 +147,7 @@ class Maintenance:
             error = str(failed)
         except Exception as failed:
             log.exception("a job failed", job=job)
-            error = f"a defect: {failed!r}"
+            error = upgraded_beneath() or f"a defect: {failed!r}"
         finally:
             if error:
                 log.warning("job ended early", job=job, reason=error)

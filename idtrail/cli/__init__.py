@@ -51,7 +51,12 @@ def connect() -> Api:
     from idtrail.cli.client import Api
     from idtrail.settings import load_settings
 
-    return Api(load_settings())
+    return Api(load_settings(), say)
+
+
+def say(sentence: str) -> None:
+    """Beside what a command prints: on standard error."""
+    typer.echo(f"idtrail: {seen(sentence)}", err=True)
 
 
 def main() -> None:
@@ -70,5 +75,5 @@ def main() -> None:
 
 
 def _complain(error: IdtrailError, code: int) -> int:
-    typer.echo(f"idtrail: {seen(str(error))}", err=True)
+    say(str(error))
     return code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 from weakref import finalize
@@ -12,6 +12,7 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
 from idtrail.settings import Settings
 from idtrail.stack.lock import read_running
+from queries.release import HEADER, RELEASE
 from schemas.errors import BadUsage, Denied, FeedAway, Gone, NotFound, StoreAway, UserError
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -36,7 +37,9 @@ class Api:
     Its connections are closed when it is no longer held.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None] | None = None) -> None:
+        """`say` is told, once, that the trail is of another release."""
+        self._say = say
         url = settings.api_url
         if not url:
             running = read_running(settings.state)
@@ -145,9 +148,18 @@ class Api:
             raise UserError(
                 f"{self.url} does not answer ({error}): is the trail running? `idtrail doctor` tells"
             ) from None
+        self._compare(answer.headers.get(HEADER, RELEASE))
         if answer.is_success:
             return answer
         raise _ERRORS.get(answer.status_code, UserError)(_sentence(answer))
+
+    def _compare(self, release: str) -> None:
+        if release != RELEASE and self._say is not None:
+            self._say(
+                f"the trail at {self.url} runs idtrail {release}, this command is of {RELEASE}: "
+                "restart the trail, or take the command of its release"
+            )
+            self._say = None
 
 
 def _stream_error(answer: httpx.Response) -> FeedAway | UserError:

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from idtrail.cli import say
+
 if TYPE_CHECKING:
     from idtrail.cli.client import Api
 
@@ -35,9 +37,8 @@ def follow(api: Api, job: str, steps: Mapping[str, str]) -> dict[str, Any]:
                     return state
                 time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
-        typer.echo(
-            f"idtrail: the {job} goes on in the serving process: `idtrail {job}` watches it again, "
-            f"DELETE {api.url}/api/v1/jobs/{job} stops it",
-            err=True,
+        say(
+            f"the {job} goes on in the serving process: `idtrail {job}` watches it again, "
+            f"DELETE {api.url}/api/v1/jobs/{job} stops it"
         )
         raise typer.Exit(INTERRUPTED) from None

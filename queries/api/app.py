@@ -30,6 +30,7 @@ from queries.api.bodies import BodyLimit
 from queries.api.context import Context
 from queries.api.models import Problem
 from queries.api.problems import MEDIA_TYPE, install_problems
+from queries.api.released import Released
 from queries.api.strictness import refuse_unknown_parameters
 
 DOCUMENT: Final = "docs/openapi.json"
@@ -86,6 +87,7 @@ def bare_app() -> FastAPI:
     )
     app.add_middleware(BodyLimit)
     app.add_middleware(measuring.Measured)
+    app.add_middleware(Released)
     install_problems(app)
     for router in _PROBED:
         app.include_router(router)

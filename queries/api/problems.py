@@ -18,6 +18,7 @@ from queries.applications import UnknownApplication
 from queries.incidents import SeveralIncidents
 from queries.integration_reports import SeveralIntegrations
 from queries.people import Ambiguous, Unknown
+from queries.release import upgraded_beneath
 from schemas.errors import Away, BadUsage, BrokerRefuses, Denied, Gone, IdtrailError, NotFound, UserError
 
 RETRY_AFTER_SECONDS: Final = 5
@@ -116,4 +117,6 @@ def unexpected(request: Request, error: Exception) -> JSONResponse:
     """A defect: logged whole under an id, told without anything of its inside."""
     number = uuid4().hex[:12]
     log.error("request failed", id=number, path=request.url.path, exc_info=error)
-    return problem(500, f"this is a defect of idtrail; its log has the trace under {number}", id=number)
+    mend = upgraded_beneath()
+    told = f"this is a defect of idtrail; its log has the trace under {number}{f': {mend}' if mend else ''}"
+    return problem(500, told, id=number)

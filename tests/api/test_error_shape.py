@@ -18,6 +18,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from queries.api import problems
+from queries.release import HEADER, RELEASE
 from schemas.errors import BrokerAway, BrokerRefuses, Fatal, IdtrailError, StoreAway, UserError
 from tests.api.conftest import As
 from tests.api.support import Log, StoreThatFails, assert_problem
@@ -141,6 +143,17 @@ async def test_a_store_that_fails_is_told_without_its_inside(
     if status == 500:
         assert found["id"] in found["detail"]
         assert [entry["id"] for entry in logs] == [found["id"]]
+
+
+async def test_answers_tell_the_release_and_a_defect_after_an_upgrade_says_to_restart(
+    api: httpx.AsyncClient, using: As, failing: StoreThatFails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = using("read")
+    assert (await api.get("/healthz")).headers[HEADER] == RELEASE
+    failing.failure = RuntimeError("secret")
+    monkeypatch.setattr(problems, "upgraded_beneath", lambda: "restart it")
+    answer = await api.get("/api/v1/stats", headers=headers)
+    assert assert_problem(answer, 500)["detail"].endswith(": restart it")
 
 
 async def test_health_needs_no_token_and_readiness_says_what_is_away(

@@ -11,7 +11,7 @@ import typer
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from idtrail.cli import SINCE, Json, app, connect
+from idtrail.cli import SINCE, Json, app, connect, say
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.screen import console, counted, moment, why
@@ -56,7 +56,7 @@ def tail(
     out = console()
     widths = Widths.of(out.width) if out.is_terminal else None
     try:
-        for message in follow(connect, parameters, _say, time.sleep):
+        for message in follow(connect, parameters, say, time.sleep):
             if as_json:
                 typer.echo(message.data)
             else:
@@ -65,10 +65,6 @@ def tail(
                 out.file.flush()
     except KeyboardInterrupt:
         return  # how one leaves
-
-
-def _say(sentence: str) -> None:
-    typer.echo(f"idtrail: {sentence}", err=True)
 
 
 class Widths(NamedTuple):

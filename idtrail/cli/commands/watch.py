@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from idtrail.cli import app, connect
+from idtrail.cli import app
 from schemas.errors import BadUsage
 
 
@@ -15,9 +15,11 @@ def watch() -> None:
     """Watch incidents and failures as they come, and the integrations; ? tells the keys."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") in (None, "dumb"):
         raise BadUsage("watch draws on a terminal; for a pipe take `idtrail tail` or `idtrail failures --json`")
+    from idtrail.cli.client import Api
     from idtrail.cli.watch.source import ApiSource
+    from idtrail.settings import load_settings
 
-    source = ApiSource(connect)
+    source = ApiSource(lambda: Api(load_settings()))  # beside its screen nothing may be said
     from idtrail.cli.watch.app import WatchApp  # Textual is slow to import: only this command waits for it
 
     defect = WatchApp(source, lambda: datetime.now(UTC)).run(mouse=False)

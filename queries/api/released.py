@@ -1,0 +1,28 @@
+"""Every answer but that of a defect tells the release that gave it: a client of another one can say so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from queries.release import HEADER, RELEASE
+
+_HEADER: Final = (HEADER.encode(), RELEASE.encode())
+
+
+class Released:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], _HEADER]
+            await send(message)
+
+        await self._app(scope, receive, told if scope["type"] == "http" else send)

@@ -1,0 +1,38 @@
+"""The command line beside a trail of another release: it says so once, and goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from idtrail.cli.client import Api
+from idtrail.settings import Settings
+from queries.release import HEADER, RELEASE
+
+URL = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("headers", "times"),
+    [
+        pytest.param({HEADER: RELEASE}, 0, id="the same"),
+        pytest.param({HEADER: "0.0.1"}, 1, id="another"),
+        pytest.param({}, 0, id="none told"),
+    ],
+)
+def test_a_trail_of_another_release_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, headers: dict[str, str], times: int
+) -> None:
+    monkeypatch.setattr(
+        httpx.Client, "request", lambda self, method, path, **more: httpx.Response(200, headers=headers, json=[])
+    )
+    said: list[str] = []
+    api = Api(Settings(state_dir=tmp_path, api_url=URL, token=SecretStr("idt_x")), said.append)
+    assert (api.get("/api/v1/events"), api.get("/api/v1/stats")) == ([], [])
+    assert said == times * [
+        f"the trail at {URL} runs idtrail 0.0.1, this command is of {RELEASE}: "
+        "restart the trail, or take the command of its release"
+    ]
