@@ -6,7 +6,7 @@ what the trail would see.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -32,7 +32,7 @@ class Part(BaseModel):
 
 
 class ExampleEvent(Part):
-    """One event of a test, in few words or as the whole record."""
+    """One event of a test, or several that are alike, in few words or as a whole record."""
 
     at: Duration = Field(description="How long after 2026-01-05T09:00:00Z, a Monday, it occurs.")
     event_type: str = Field("", description="Its type. Not needed beside `raw`.")
@@ -43,6 +43,8 @@ class ExampleEvent(Part):
     success: bool | None = Field(None, description="Overrules what `status` says; true where neither is given.")
     detail: str = Field("", description="The provider's text, or the JSON that it answered.")
     changes: tuple[dict[str, Any], ...] = Field((), description="What was set: `field`, `from`, `to`.")
+    times: int = Field(1, ge=1, le=1_000, description="So many of them; `{n}` in `subject` and `actor` is the number.")
+    every: Duration = Field(timedelta(minutes=1), description="How long after one another.")
     raw: dict[str, Any] = Field({}, description="Fields of the record as the vendor writes them, beside or instead.")
 
 
@@ -65,13 +67,22 @@ class Example(Part):
     @property
     def ends_at(self) -> datetime:
         """When its time is over."""
-        return START + max(event.at for event in self.events) + self.clock
+        return START + max(event.at + (event.times - 1) * event.every for event in self.events) + self.clock
 
 
 def seen_in(events: Iterable[ExampleEvent]) -> list[Seen]:
     """The events as rules see them. Raises `RecordError` for a `raw` that can be read by nobody."""
-    seen = (_seen(event, number) for number, event in enumerate(events, 1))
+    each = (one for event in events for one in _one_by_one(event))
+    seen = (_seen(event, number) for number, event in enumerate(each, 1))
     return [one for one in seen if one is not None]
+
+
+def _one_by_one(event: ExampleEvent) -> Iterator[ExampleEvent]:
+    for number in range(event.times):
+        subject, actor = (text.replace("{n}", str(number + 1)) for text in (event.subject, event.actor))
+        yield event.model_copy(
+            update={"at": event.at + number * event.every, "subject": subject, "actor": actor, "times": 1}
+        )
 
 
 def record_of(event: ExampleEvent, number: int) -> dict[str, Any]:
