@@ -6,6 +6,7 @@ application refused tells them as well as one that it accepted.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Final
 
@@ -68,17 +69,27 @@ def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
         return ()
     told = {found.subject_id, found.subject_name.lower(), found.subject_email.lower()}
     texts: dict[str, None] = {}
-    for change in event.changes[:MAX_CHANGES]:
-        kind = _SIMPLE.get(change.field or "")
-        if kind is None:
-            continue
-        text = _text(change.field or "", change.to, event)
+    for kind, text in _changed(event):
         # What the subject's own columns tell already is found there.
-        if text and (kind is not IdentifierKind.EXTERNAL or text != found.subject_id):
+        if kind is not IdentifierKind.EXTERNAL or text != found.subject_id:
             shown = text if kind is IdentifierKind.EXTERNAL else text.lower()
             if kind is IdentifierKind.FULL_NAME or shown not in told:
                 texts[f"{kind.value}:{shown[:MAX_NAME]}"] = None
     return tuple(texts)[:MAX_IDENTIFIERS]
+
+
+def full_name(event: Event, shown: str) -> str:
+    """A full name that `event` tells, as it spells it; `shown` is how `identifiers` tells it."""
+    texts = (text for kind, text in _changed(event) if kind is IdentifierKind.FULL_NAME)
+    return next((text[:MAX_NAME] for text in texts if text.lower()[:MAX_NAME] == shown), shown)
+
+
+def _changed(event: Event) -> Iterator[tuple[IdentifierKind, str]]:
+    """The identifiers in changed values, as they are spelt."""
+    for change in (event.changes or ())[:MAX_CHANGES]:
+        kind = _SIMPLE.get(change.field or "")
+        if kind is not None and (text := _text(change.field or "", change.to, event)):
+            yield kind, text
 
 
 def _text(field: str, value: Any, event: Event) -> str:

@@ -15,6 +15,8 @@ from queries.api.access import Admin, Given, Organization
 from queries.api.models import Answer
 from queries.identities import Strength
 from queries.people import Found, read_person, read_two, require_person
+from queries.spellings import read_spellings
+from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
 from schemas.times import SENTINEL, parse_past
@@ -43,6 +45,7 @@ class Alias(BaseModel):
     subject_id: str
     kind: str = Field(description="name, email, employee, external or full_name.")
     value: str = Field(description="In lower case.")
+    spelt: str = Field(description="Of a full name: as its first event spells it; else the same.")
     since: datetime | None
     first_event: UUID
     last_seen: datetime | None
@@ -136,14 +139,15 @@ def person(
     several people have it; 404 with `near` names when nobody does, and for what is no person.
     """
     when = parse_past(at, context.clock(), "at") if at else None
-    return _detail(require_person(read_person(context.store, organization, who, when)), when)
+    return _detail(context.store, require_person(read_person(context.store, organization, who, when)), when)
 
 
-def _detail(found: Found, at: datetime | None) -> dict[str, Any]:
+def _detail(store: Store, found: Found, at: datetime | None) -> dict[str, Any]:
     ids, known = found.identity.subject_ids, found.known
     own = [alias for alias in known.aliases if alias.subject_id in ids and alias.kind != "decided"]
     shown = own if at is None else [alias for alias in own if alias.held(at)]
     shown.sort(key=lambda alias: (alias.since, alias.kind, alias.value))
+    spelt = read_spellings(store, found.person.organization, shown)
     return {
         "person": found.person,
         "at": at,
@@ -152,7 +156,13 @@ def _detail(found: Found, at: datetime | None) -> dict[str, Any]:
             for life in (known.lives[each] for each in ids if each in known.lives)
         ],
         "aliases": [
-            {**alias._asdict(), "since": _placed(alias.since), "last_seen": _placed(alias.last_seen)} for alias in shown
+            {
+                **alias._asdict(),
+                "spelt": spelt.get(alias.first_event, alias.value) if alias.kind == "full_name" else alias.value,
+                "since": _placed(alias.since),
+                "last_seen": _placed(alias.last_seen),
+            }
+            for alias in shown
         ],
         "links": found.identity.links,
         "hints": found.identity.hints,

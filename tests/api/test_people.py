@@ -55,8 +55,8 @@ async def test_the_answer_is_all_that_the_log_tells(api: httpx.AsyncClient, usin
 
     def alias(own: str, kind: str, value: str, first: str, last: str) -> dict[str, Any]:
         return {
-            "subject_id": own, "kind": kind, "value": value, "since": times[first], "first_event": first,
-            "last_seen": times[last], "last_event": last, "until": None, "until_event": None,
+            "subject_id": own, "kind": kind, "value": value, "spelt": value, "since": times[first],
+            "first_event": first, "last_seen": times[last], "last_event": last, "until": None, "until_event": None,
         }  # fmt: skip
 
     assert found["aliases"] == [
@@ -80,6 +80,16 @@ async def test_the_answer_is_all_that_the_log_tells(api: httpx.AsyncClient, usin
     assert (found["hints"], found["at"]) == ([], None)
     then = (await api.get(f"{PATH}/{ANA}", headers=using(), params={"at": "2026-03-19T11:10:00Z"})).json()
     assert {item["subject_id"] for item in then["aliases"]} == {ANA}
+
+
+async def test_a_full_name_is_told_as_it_is_spelt(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(
+        created(0, person(ANA, "ana.lima"), firstname="Ana", lastname="de Lima"),
+        created(20, person(ANA, "ana.lima"), displayName="Ana McLima"),
+    )
+    found = (await api.get(f"{PATH}/ana.lima", headers=using())).json()
+    names = [(alias["value"], alias["spelt"]) for alias in found["aliases"] if alias["kind"] == "full_name"]
+    assert names == [("ana de lima", "Ana de Lima"), ("ana mclima", "Ana McLima")]
 
 
 async def test_a_decision_goes_on_the_log_with_who_made_it_and_why(

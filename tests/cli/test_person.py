@@ -16,7 +16,7 @@ EVENT = "00000000-0000-0000-0000-000000000001"
 
 
 def alias(own: str, kind: str, value: str, since: str, until: str | None = None) -> dict[str, Any]:
-    return {"subject_id": own, "kind": kind, "value": value, "since": since, "until": until}
+    return {"subject_id": own, "kind": kind, "value": value, "spelt": value, "since": since, "until": until}
 
 
 def life(own: str, first: str, last: str, events: int, ended: str | None = None) -> dict[str, Any]:

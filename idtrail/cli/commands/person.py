@@ -129,7 +129,7 @@ def _show_aliases(out: Console, aliases: list[Item], ids: list[Item]) -> None:
         until = when(alias["until"], seconds=False) if alias["until"] else lasting
         own = [f"…{alias['subject_id'][-4:]}"] if many else []
         shown = WORDS.get(alias["kind"], alias["kind"])
-        rows.add_row(f"  {when(alias['since'], seconds=False)}", until, *own, shown, alias["value"])
+        rows.add_row(f"  {when(alias['since'], seconds=False)}", until, *own, shown, alias["spelt"])
     out.print(rows)
     out.print()
 
