@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Final
 
 from schemas.facts import Facts
 from streams.alerts.expression import checked
 from streams.alerts.rule import Condition
-from streams.alerts.seen import DERIVED, FACT_TYPES, Seen
+from streams.alerts.seen import FACT_TYPES, Seen, Value, values_reader
 from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 4_096
@@ -25,10 +24,8 @@ class Where:
         variables.offer(used)
         self._variables = variables
         self._reads_event = bool(used.fields)
-        self._columns = [Facts._fields.index(name) for name in used.facts if name in Facts._fields]
-        self._derived = [DERIVED[name][1] for name in used.facts if name in DERIVED]
-        self._column_values = itemgetter(*self._columns) if self._columns else None
-        self._answers: dict[object, bool | None] = {}
+        self._values = values_reader(sorted(used.facts))
+        self._answers: dict[tuple[Value, ...], bool | None] = {}
         self.by_key = used.facts <= KEY_FACTS and not used.fields
         """Whether it reads nothing but `KEY_FACTS`."""
         self.errors = 0
@@ -38,10 +35,7 @@ class Where:
         if self._reads_event:
             answer = self._run(seen)
         else:
-            key = (
-                self._column_values(seen.facts) if self._column_values else None,
-                tuple([read(seen) for read in self._derived]) if self._derived else None,
-            )
+            key = self._values(seen)
             try:
                 answer = self._answers[key]
             except KeyError:
@@ -83,6 +77,11 @@ class Matcher:
     def may_match(self, seen: Seen) -> bool:
         """Whether any event can meet it that is like this one in `KEY_FACTS`."""
         return self._is_listed(seen.facts) and (self._where is None or not self._where.by_key or self._where(seen))
+
+    @property
+    def by_key(self) -> bool:
+        """Whether all events that are alike in `KEY_FACTS` meet it, or none does."""
+        return self._where is None or self._where.by_key
 
     @property
     def errors(self) -> int:

@@ -1,20 +1,21 @@
-"""The rules that are in force, and which of them an event may concern: found by a table, however many there are."""
+"""The rules that are in force, and which of them an event concerns: found by a table, however many there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple, cast
 
 from schemas.events import Kind
 from streams.alerts.condition import Matcher
 from streams.alerts.kinds import terms_of
 from streams.alerts.occurrence import Occurrence, Role
-from streams.alerts.rule import Condition, Rule
-from streams.alerts.seen import Seen, fact_of
+from streams.alerts.rule import Condition, Rule, title_parts
+from streams.alerts.seen import Seen, reader_of, values_reader
 from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 4_096
-"""Kinds of events. There are some hundred, unless somebody invents event types."""
+"""Sorts of events. There are some hundred, unless somebody invents event types."""
+_MATCH, _THEN, _UNTIL, _FAILED = map(int, (Role.MATCH, Role.THEN, Role.UNTIL, Role.FAILED))
 
 
 class Watched:
@@ -29,55 +30,68 @@ class Watched:
         self._match = Matcher(rule.match, variables)
         self._unless, self._failed = ready(rule.unless), ready(rule.failed)
         self._then, self._until = ready(rule.then), ready(rule.until)
+        parts = (self._match, self._unless, self._failed, self._then, self._until)
+        self._parts = [part for part in parts if part is not None]
+        self._of = reader_of(rule.of) if rule.of is not None else None
+        self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # of texts only
+        self._title, names = title_parts(rule.title)
+        self._title_values = values_reader(names)
 
-    def roles(self, seen: Seen) -> Role:
-        """Which of the rule's conditions the event meets; 0 when it is nothing to the rule."""
-        roles = Role(0)
+    def roles(self, seen: Seen) -> int:
+        """Which of the rule's conditions the event meets, as `Role`s; 0 when it is nothing to the rule."""
+        roles = 0
         if self._match(seen) and not (self._unless is not None and self._unless(seen)):
-            roles |= Role.MATCH
+            roles = _MATCH
             if self._failed is not None and self._failed(seen):
-                roles |= Role.FAILED
+                roles |= _FAILED
         if self._then is not None and self._then(seen):
-            roles |= Role.THEN
+            roles |= _THEN
         if self._until is not None and self._until(seen):
-            roles |= Role.UNTIL
+            roles |= _UNTIL
         return roles
-
-    def occurrence(self, seen: Seen) -> Occurrence | None:
-        """What the rule keeps of the event; None when it is nothing to the rule."""
-        roles = self.roles(seen)
-        if not roles:
-            return None
-        facts, of = seen.facts, self.rule.of
-        return Occurrence(
-            seen.at,
-            seen.event_id.hex(),
-            seen.version,
-            int(roles),
-            str(fact_of(seen, of)) if of is not None else "",
-            facts.subject_id if facts.kind != Kind.INTEGRATION else "",
-            facts.application_id,
-            facts.cause,
-            self.title(seen),
-        )
-
-    def group(self, seen: Seen) -> tuple[str, ...]:
-        """The values of the rule's `group_by`."""
-        return tuple(str(fact_of(seen, name)) for name in self.rule.group_by)
-
-    def title(self, seen: Seen) -> str:
-        """The rule's title for an alert of which this is the last event."""
-        return self.rule.title.format_map({name: fact_of(seen, name) for name in self.rule.title_facts})
 
     def may_concern(self, seen: Seen) -> bool:
         """Whether any event can be something to the rule that is like this one in `condition.KEY_FACTS`."""
         return any(part is not None and part.may_match(seen) for part in (self._match, self._then, self._until))
 
     @property
+    def by_key(self) -> bool:
+        """Whether events that are alike in `condition.KEY_FACTS` have the same roles."""
+        return all(part.by_key for part in self._parts)
+
+    def group(self, seen: Seen) -> tuple[str, ...]:
+        """The values of the rule's `group_by`."""
+        return self._group(seen)
+
+    def occurrence(self, seen: Seen, roles: int) -> Occurrence:
+        """What the rule keeps of an event that has these roles; of one that only ends alerts no more than that."""
+        if roles == _UNTIL:
+            return Occurrence(seen.at, seen.event_id.hex(), seen.version, roles)
+        facts = seen.facts
+        return Occurrence(
+            seen.at,
+            seen.event_id.hex(),
+            seen.version,
+            roles,
+            "" if self._of is None else str(self._of(seen)),
+            "" if facts.kind == Kind.INTEGRATION else facts.subject_id,
+            facts.application_id,
+            facts.cause,
+            self._title.format(*self._title_values(seen)),
+        )
+
+    @property
     def errors(self) -> int:
         """How often an expression of the rule could not be asked of an event, which is no match then."""
-        parts = (self._match, self._unless, self._failed, self._then, self._until)
-        return sum(part.errors for part in parts if part is not None)
+        return sum(part.errors for part in self._parts)
+
+
+class Kept(NamedTuple):
+    """What one rule keeps of an event."""
+
+    watched: Watched
+    group: tuple[str, ...]
+    occurrence: Occurrence
 
 
 class Rules:
@@ -86,7 +100,8 @@ class Rules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         variables = Variables()
         self._watched = {rule.id: Watched(rule, variables) for rule in rules}
-        self._wanted: dict[tuple[str, str, str, str, str, bool], tuple[Watched, ...]] = {}
+        self._wanted: dict[tuple[str, str, str, str, str, bool], tuple[tuple[Watched, int | None], ...]] = {}
+        """By `condition.KEY_FACTS`: the rules, each with the event's roles where those are known by them."""
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -100,13 +115,32 @@ class Rules:
     def __contains__(self, rule_id: object) -> bool:
         return rule_id in self._watched
 
-    def interested(self, seen: Seen) -> tuple[Watched, ...]:
-        """The rules that the event may concern; whether it does, their `roles` tell."""
+    def interested(self, seen: Seen) -> tuple[tuple[Watched, int | None], ...]:
+        """The rules that the event may concern, each with its roles where nothing else has to be asked; none for an
+        event that no rule wants."""
         facts = seen.facts
         key = (facts.event_type, facts.kind, facts.action, facts.outcome, facts.cause, seen.drifted)
         wanted = self._wanted.get(key)
         if wanted is None:
             if len(self._wanted) >= REMEMBERED:
                 self._wanted.clear()
-            wanted = self._wanted[key] = tuple(one for one in self._watched.values() if one.may_concern(seen))
+            wanted = self._wanted[key] = tuple(self._sought(seen))
         return wanted
+
+    def kept(self, seen: Seen) -> list[Kept]:
+        """What the rules keep of the event."""
+        found = []
+        for watched, roles in self.interested(seen):
+            if roles is None:
+                roles = watched.roles(seen)
+            if roles:
+                found.append(Kept(watched, watched.group(seen), watched.occurrence(seen, roles)))
+        return found
+
+    def _sought(self, seen: Seen) -> Iterator[tuple[Watched, int | None]]:
+        for watched in self._watched.values():
+            if not watched.by_key:
+                if watched.may_concern(seen):
+                    yield watched, None
+            elif roles := watched.roles(seen):
+                yield watched, roles

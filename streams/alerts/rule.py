@@ -193,7 +193,7 @@ class Rule(Part):
     @field_validator("title", mode="after")
     @classmethod
     def _names_facts(cls, title: str) -> str:
-        for name in placeholders(title):
+        for name in title_parts(title)[1]:
             if name not in TEXT_FACTS:
                 raise ValueError(f"{{{name}}} is no fact that is a text: choose of {', '.join(TEXT_FACTS)}")
         return title
@@ -215,11 +215,6 @@ class Rule(Part):
         if wrong:
             raise ValidationError.from_exception_data(cls.__name__, wrong)
         return made
-
-    @property
-    def title_facts(self) -> tuple[str, ...]:
-        """The facts that the title names."""
-        return tuple(dict.fromkeys(placeholders(self.title)))
 
     @property
     def resolves_after(self) -> timedelta | None:
@@ -257,11 +252,16 @@ def _either(kinds: frozenset[RuleKind]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def placeholders(title: str) -> Iterator[str]:
-    """The names in braces. Raises `ValueError` for braces that hold no plain name."""
-    for _, name, form, conversion in string.Formatter().parse(title):
+def title_parts(title: str) -> tuple[str, list[str]]:
+    """A title as a format of values in order, and the names of those. Raises `ValueError` for braces that hold no plain
+    name."""
+    made, names = "", []
+    for text, name, form, conversion in string.Formatter().parse(title):
+        made += text.replace("{", "{{").replace("}", "}}")
         if name is None:
             continue
         if form or conversion or not name.isidentifier():
             raise ValueError("braces must hold the name of a fact, such as {subject_name}")
-        yield name
+        made += "{}"
+        names.append(name)
+    return made, names

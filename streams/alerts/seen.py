@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple, get_type_hints
 
 from schemas.drift import drift
@@ -85,10 +86,20 @@ def seen_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Seen
     )
 
 
-def fact_of(seen: Seen, name: str) -> Value:
-    """One of `FACT_TYPES`."""
-    derived = DERIVED.get(name)
-    if derived is not None:
-        return derived[1](seen)
-    value: Value = getattr(seen.facts, name)
-    return value
+def reader_of(name: str) -> Callable[[Seen], Value]:
+    """Reads one of `FACT_TYPES` off an event."""
+    if name in DERIVED:
+        return DERIVED[name][1]
+    column = Facts._fields.index(name)
+    return lambda seen: seen.facts[column]
+
+
+def values_reader(names: Sequence[str]) -> Callable[[Seen], tuple[Value, ...]]:
+    """Reads several at once."""
+    if not names:
+        return lambda seen: ()
+    if DERIVED.keys().isdisjoint(names) and len(names) > 1:
+        columns = itemgetter(*map(Facts._fields.index, names))
+        return lambda seen: columns(seen.facts)
+    readers = [reader_of(name) for name in names]
+    return lambda seen: tuple([read(seen) for read in readers])

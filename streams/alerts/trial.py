@@ -10,10 +10,9 @@ from schemas.times import to_microseconds
 from streams.alerts.alert import NEVER, Alert, Fold
 from streams.alerts.example import Example, ExpectedAlert, seen_in
 from streams.alerts.group import in_force
-from streams.alerts.index import Watched
+from streams.alerts.index import Rules
 from streams.alerts.occurrence import Occurrence
 from streams.alerts.rule import Rule
-from streams.alerts.variables import Variables
 
 
 class Trial(NamedTuple):
@@ -45,17 +44,14 @@ def _trial(rule: Rule, example: Example) -> Trial:
 
 
 def _alerts(rule: Rule, example: Example) -> tuple[ExpectedAlert, ...]:
-    watched = Watched(rule, Variables())
-    groups: dict[tuple[str, ...], list[Occurrence]] = defaultdict(list)
-    organization = ""
+    rules = Rules([rule])
+    groups: dict[tuple[str, tuple[str, ...]], list[Occurrence]] = defaultdict(list)
     for seen in seen_in(example.events):
-        organization = seen.organization
-        occurrence = watched.occurrence(seen)
-        if occurrence is not None:
-            groups[watched.group(seen)].append(occurrence)
+        for kept in rules.kept(seen):
+            groups[seen.organization, kept.group].append(kept.occurrence)
     found: list[Alert] = []
-    for group, occurrences in groups.items():
-        fold = Fold(rule.id, organization, group, watched.terms)
+    for (organization, group), occurrences in groups.items():
+        fold = Fold(rule.id, organization, group, rules[rule.id].terms)
         for one in in_force(occurrences):
             fold.feed(one)
         fold.advance(to_microseconds(example.ends_at))

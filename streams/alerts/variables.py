@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cel
@@ -9,7 +10,7 @@ import cel
 from schemas.errors import MalformedRecord
 from schemas.jsontext import decode_object
 from streams.alerts.expression import EVENT, FACT, Used
-from streams.alerts.seen import Seen, fact_of
+from streams.alerts.seen import Seen, Value, reader_of
 
 
 class Variables:
@@ -19,7 +20,7 @@ class Variables:
     """
 
     def __init__(self) -> None:
-        self._facts: set[str] = set()
+        self._facts: dict[str, Callable[[Seen], Value]] = {}
         self._fields: set[str] = set()
         self._seen: Seen | None = None
         self._context = cel.Context({})
@@ -27,14 +28,14 @@ class Variables:
 
     def offer(self, used: Used) -> None:
         """Have these from now on."""
-        self._facts |= used.facts
+        self._facts |= {name: reader_of(name) for name in used.facts}
         self._fields |= used.fields
         self._seen = None
 
     def context(self, seen: Seen, *, with_event: bool) -> Any:
         """What the engine runs on. The record is decoded for those who read it only."""
         if seen is not self._seen:
-            facts = {name: fact_of(seen, name) for name in self._facts}
+            facts = {name: read(seen) for name, read in self._facts.items()}
             self._context, self._seen, self._has_event = cel.Context({FACT: facts}), seen, False
         if with_event and not self._has_event:
             self._context.add_variable(EVENT, self._fields_of(seen))

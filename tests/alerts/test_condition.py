@@ -12,7 +12,7 @@ from schemas.facts import Facts
 from streams.alerts.condition import Matcher
 from streams.alerts.example import ExampleEvent, seen_in
 from streams.alerts.rule import Condition
-from streams.alerts.seen import FACT_TYPES, Seen, fact_of
+from streams.alerts.seen import FACT_TYPES, Seen, reader_of
 from streams.alerts.variables import Variables
 
 
@@ -108,7 +108,7 @@ def test_a_table_that_refuses_spares_the_expression(monkeypatch: pytest.MonkeyPa
 
 def test_every_fact_has_the_type_it_is_said_to_have() -> None:
     one = seen(changes=[{"field": "title", "to": "x"}])
-    assert {name: type(fact_of(one, name)) for name in FACT_TYPES} == FACT_TYPES
+    assert {name: type(reader_of(name)(one)) for name in FACT_TYPES} == FACT_TYPES
     assert set(Facts._fields) <= set(FACT_TYPES)
 
 

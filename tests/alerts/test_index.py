@@ -32,7 +32,7 @@ def rule(rule_id: str = "some-rule", kind: str = "match", **fields: Any) -> Rule
 
 
 def interested(rules: Rules, one: Seen) -> set[str]:
-    return {watched.rule.id for watched in rules.interested(one)}
+    return {watched.rule.id for watched, _ in rules.interested(one)}
 
 
 def test_no_rule_is_passed_over() -> None:
@@ -40,11 +40,9 @@ def test_no_rule_is_passed_over() -> None:
     rules = Rules(shipped_rules())
     kept = 0
     for one in seen_in(EVENTS):
-        concerned = interested(rules, one)
-        for watched in rules:
-            if watched.occurrence(one) is not None:
-                kept += 1
-                assert watched.rule.id in concerned
+        found = {each.watched.rule.id: each.occurrence.role for each in rules.kept(one)}
+        assert found == {watched.rule.id: roles for watched in rules if (roles := watched.roles(one))}
+        kept += len(found)
     assert kept > len(EVENTS)
 
 
@@ -77,16 +75,17 @@ def test_a_rule_wants_what_is_no_match_too(fields: dict[str, Any]) -> None:
 
 def test_events_that_are_alike_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Seen] = []
-    original = Watched.may_concern
+    original = Watched.roles
 
-    def may_concern(self: Watched, one: Seen) -> bool:
+    def roles(self: Watched, one: Seen) -> int:
         asked.append(one)
         return original(self, one)
 
-    monkeypatch.setattr(Watched, "may_concern", may_concern)
+    monkeypatch.setattr(Watched, "roles", roles)
     rules = Rules([rule()])
     for number in range(50):
-        assert interested(rules, seen(subject=str(number), at=f"{number}m")) == {"some-rule"}
+        (kept,) = rules.kept(seen(subject=str(number), at=f"{number}m"))
+        assert kept.occurrence.subject == str(number)
     assert len(asked) == 1
 
 
@@ -132,22 +131,26 @@ def test_an_event_plays_the_parts_whose_conditions_it_meets(made: Callable[[], W
 def test_what_a_rule_keeps_of_an_event() -> None:
     one = seen()
     found = watched("distinct", of="detail", group_by=["application_id", "organization"])
-    kept = found.occurrence(one)
-    assert kept is not None
+    kept = found.occurrence(one, Role.MATCH)
     assert (kept.at, kept.event_id, kept.version) == (one.at, one.event_id.hex(), one.version)
     assert (kept.value, kept.subject, kept.application, kept.cause) == ("Token expired", "ann", "slack", "credentials")
     assert kept.title == "ann in slack"
     assert found.group(one) == ("slack", one.organization)
 
 
+def test_of_what_only_ends_alerts_no_more_is_kept_than_when_it_was() -> None:
+    one = seen()
+    (kept,) = Rules([rule(match={"type": ["sso_auth"]}, until={"kind": ["user"]})]).kept(one)
+    assert kept.occurrence == (one.at, one.event_id.hex(), one.version, Role.UNTIL, "", "", "", "", "")
+
+
 def test_an_application_is_nobody() -> None:
-    kept = watched(match={"kind": ["integration"]}).occurrence(seen(event_type="idm_integration_reauth"))
-    assert kept is not None
+    kept = watched(match={"kind": ["integration"]}).occurrence(seen(event_type="idm_integration_reauth"), Role.MATCH)
     assert (kept.subject, kept.application) == ("", "slack")
 
 
 def test_expressions_that_cannot_be_asked_are_counted_by_rule() -> None:
     rules = Rules([rule("a-rule", match={"where": "event.nope == 1"}), rule("b-rule")])
     for one in (seen(), seen(at="1m")):
-        assert [watched.roles(one) for watched in rules.interested(one)] == [Role(0), Role.MATCH]
+        assert [each.watched.rule.id for each in rules.kept(one)] == ["b-rule"]
     assert (rules["a-rule"].errors, rules["b-rule"].errors) == (2, 0)
