@@ -20,8 +20,10 @@ WIDE: Final = 100
 GAP: Final = 2
 
 
-def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, everything: bool = False) -> None:
-    """The screen: who, where each account stands, then the steps."""
+def show_lifecycle(
+    out: Console, answer: dict[str, Any], now: datetime, *, everything: bool = False, application: str = ""
+) -> None:
+    """The screen: who, where each account stands, then the steps; of one application, if one was asked for."""
     person, items = answer["person"], answer["items"]
     names = [name for name in person["names"] if name != person["subject_id"]]
     who = names[0] if names else person["subject_id"]
@@ -45,6 +47,8 @@ def show_lifecycle(out: Console, answer: dict[str, Any], now: datetime, *, every
         accounts.add_row(account_name(account, ids), *_standing(account, now))
     if answer["accounts"]:
         out.print(accounts)
+    else:
+        out.print(f"no account known{f' in {application}' if application else ''}", soft_wrap=True)
     out.print()
     rows = lines(items, everything=everything)
     shown = rows if everything else rows[-SHOWN:]

@@ -58,6 +58,12 @@ def test_who_has_long_names_has_a_line_for_them_and_what_was_never_tried_is_said
     assert all(cell_len(line) <= 80 for line in lines)
 
 
+def test_who_has_no_account_is_said_to_have_none(api: type[Answering]) -> None:
+    api.answer |= {"accounts": []}
+    assert "no account known in slack" in run("ines.almeida", "--app", "slack").splitlines()
+    assert "no account known" in run("ines.almeida").splitlines()
+
+
 def test_a_wider_screen_has_the_years_and_the_whole_answers() -> None:
     lines = drawn(answer_of(leaver()), 120)
     assert (
