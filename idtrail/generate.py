@@ -17,6 +17,7 @@ from idtrail.transition_page import transition_page
 from queries.api.app import documents as openapi_files
 from schemas.documentation import documents as event_pages
 from schemas.json_schema import documents as schema_files
+from streams.alerts.json_schema import documents as rule_schema_files
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -50,6 +51,7 @@ GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _metrics_files,
     openapi_files,
     schema_files,
+    rule_schema_files,
     event_pages,
     _cause_files,
     _incident_files,

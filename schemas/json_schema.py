@@ -70,7 +70,7 @@ def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
         "$schema": DIALECT,
         "$id": dataschema(event.canonical),
         "title": event.canonical,
-        **{key: value for key, value in _plain(schema).items() if key != "title"},
+        **{key: value for key, value in plain(schema).items() if key != "title"},
         "required": ["timestamp", "event_type"],
     }
 
@@ -91,14 +91,14 @@ def header_schema() -> dict[str, Any]:
     }
 
 
-def _plain(schema: Any) -> Any:
-    """Without the titles that only repeat the names."""
+def plain(schema: Any) -> Any:
+    """A schema without the titles that only repeat the names."""
     if isinstance(schema, list):
-        return [_plain(item) for item in schema]
+        return [plain(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: {name: _plain(item) for name, item in value.items()} if key in ("properties", "$defs") else _plain(value)
+        key: {name: plain(item) for name, item in value.items()} if key in ("properties", "$defs") else plain(value)
         for key, value in schema.items()
         if key != "title"
     }

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, JsonValue, PlainSerializer, WithJsonSchema
 
 _PATTERN: Final = "^[0-9]{1,6}[smhd]$"
 _WRITTEN: Final = re.compile(_PATTERN, re.ASCII)
@@ -29,6 +29,11 @@ def duration_text(length: timedelta) -> str:
     return f"{length // _UNITS[unit]}{unit}"
 
 
+def as_default(length: timedelta) -> dict[str, JsonValue]:
+    """For the JSON Schema of a field that has this default."""
+    return {"default": duration_text(length)}
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
@@ -36,3 +41,15 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": _PATTERN}),
 ]
 """A length of time, read from its text and written as it."""
+
+
+def within(least: str, most: str) -> AfterValidator:
+    """Lengths of time from `least` to `most`."""
+    shortest, longest = parse_duration(least), parse_duration(most)
+
+    def check(length: timedelta) -> timedelta:
+        if not shortest <= length <= longest:
+            raise ValueError(f"must be from {least} to {most}")
+        return length
+
+    return AfterValidator(check)

@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.envelope import Source, Trust, seal, unseal
 from schemas.events import Kind, class_of, parse
 from schemas.times import believed, parse_timestamp
-from streams.alerts.duration import Duration
+from streams.alerts.duration import Duration, as_default
 from streams.alerts.seen import Seen, seen_of
 
 START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """Of every test's time: a Monday morning."""
 ORGANIZATION: Final = "organization-of-tests"
 SIGN_IN: Final = "sso_auth"
+MINUTE: Final = timedelta(minutes=1)
 
 
 class Part(BaseModel):
@@ -44,7 +45,7 @@ class ExampleEvent(Part):
     detail: str = Field("", description="The provider's text, or the JSON that it answered.")
     changes: tuple[dict[str, Any], ...] = Field((), description="What was set: `field`, `from`, `to`.")
     times: int = Field(1, ge=1, le=1_000, description="So many of them; `{n}` in `subject` and `actor` is the number.")
-    every: Duration = Field(timedelta(minutes=1), description="How long after one another.")
+    every: Duration = Field(MINUTE, json_schema_extra=as_default(MINUTE), description="How long after one another.")
     raw: dict[str, Any] = Field({}, description="Fields of the record as the vendor writes them, beside or instead.")
 
 
@@ -61,7 +62,9 @@ class Example(Part):
 
     name: str = Field(min_length=1, max_length=200, description="What it shows.")
     events: tuple[ExampleEvent, ...] = Field(min_length=1, max_length=1_000, description="In any order.")
-    clock: Duration = Field(timedelta(), description="How far time goes on after the last event.")
+    clock: Duration = Field(
+        timedelta(), json_schema_extra=as_default(timedelta()), description="How far time goes on after the last event."
+    )
     alerts: tuple[ExpectedAlert, ...] = Field((), description="Exactly these, in the order in which they open.")
 
     @property

@@ -21,14 +21,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from schemas.cause import Cause
 from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
-from streams.alerts.duration import Duration
+from streams.alerts.duration import Duration, as_default, within
 from streams.alerts.example import Example, Part
 from streams.alerts.expression import MAX_BYTES, checked
 from streams.alerts.seen import FACT_TYPES, TEXT_FACTS
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
-MAX_WINDOW: Final = 30 * DAY
 
 
 class Severity(StrEnum):
@@ -167,20 +166,20 @@ class Rule(Part):
     )
     ratio: float | None = Field(None, gt=0, le=1, description="ratio: the part that must have failed.")
     minimum: int | None = Field(None, ge=1, le=1_000_000, description="ratio: attempts in the window at least.")
-    window: Duration | None = Field(
-        None, ge=timedelta(seconds=1), le=MAX_WINDOW, description="How long it looks back, or waits."
+    window: Annotated[Duration, within("1s", "30d")] | None = Field(
+        None, description="How long it looks back, or waits."
     )
-    learn: Duration | None = Field(
-        None, ge=timedelta(), le=90 * DAY, description="new: nothing is new so soon after the group's first event (7d)."
+    learn: Annotated[Duration, within("0s", "90d")] | None = Field(
+        None, description="new: nothing is new so soon after the group's first event (7d)."
     )
     multiple: float | None = Field(None, ge=1, le=1_000, description="mass: so many times the usual busiest hour (3).")
-    dedup: Duration = Field(
-        DAY, ge=timedelta(minutes=1), le=MAX_WINDOW, description="What opens again within it is the same alert."
+    dedup: Annotated[Duration, within("1m", "30d")] = Field(
+        DAY,
+        json_schema_extra=as_default(DAY),
+        description="What opens again within it is the same alert.",
     )
-    quiet: Duration | None = Field(
+    quiet: Annotated[Duration, within("1m", "30d")] | None = Field(
         None,
-        ge=timedelta(minutes=1),
-        le=MAX_WINDOW,
         description="Without `until`: resolved after so long without another trigger (the window, at least 1h).",
     )
     staging: bool = Field(False, strict=True, description="Recorded, and pages nobody.")

@@ -1,0 +1,37 @@
+"""The JSON Schema of a rule, made from its model: with it an editor completes and checks what is written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from schemas.json_schema import DIALECT, DIRECTORY, plain
+from streams.alerts.rule import ALLOWED, REQUIRED, Rule, RuleKind
+
+NAME: Final = "rule"
+
+
+def rule_schema() -> dict[str, Any]:
+    """The schema of one rule. Expressions it takes for texts: `idtrail rules check` reads those."""
+    schema = plain(Rule.model_json_schema(mode="validation"))
+    return {
+        "$schema": DIALECT,
+        "$id": "urn:idtrail:rule",
+        "title": "Alert rule",
+        **schema,
+        "allOf": [*map(_of_kind, RuleKind), {"not": {"required": ["until", "quiet"]}}],
+    }
+
+
+def _of_kind(kind: RuleKind) -> dict[str, Any]:
+    needed = [name for name, kinds in REQUIRED.items() if kind in kinds]
+    refused = {name: False for name, kinds in ALLOWED.items() if kind not in kinds}
+    return {
+        "if": {"properties": {"kind": {"const": kind.value}}, "required": ["kind"]},
+        "then": {"required": needed, "properties": refused},
+    }
+
+
+def documents() -> dict[str, str]:
+    """The schema's file by its path."""
+    return {f"{DIRECTORY}/{NAME}.json": json.dumps(rule_schema(), indent=2) + "\n"}
