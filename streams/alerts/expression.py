@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import cel
 
 from streams.alerts.pattern import check_pattern
+from streams.alerts.spelling import meant
 
 MAX_BYTES: Final = 2_000
 MAX_TOKENS: Final = 500
@@ -183,7 +184,7 @@ def _check_call(tokens: list[Token], index: int) -> None:
     if name in MACROS:
         raise ValueError(f"{name}() at character {at} is a loop, and may run for ever: rules have none")
     if name not in FUNCTIONS:
-        raise ValueError(f"{name}() at character {at} is not known; there are {', '.join(sorted(FUNCTIONS))}")
+        raise ValueError(f"{name}() at character {at} is not known; {meant(name, FUNCTIONS)}")
     if name == "matches":
         if len(tokens) < index + 4 or tokens[index + 2].kind != "text" or tokens[index + 3].text != ")":
             raise ValueError(f"matches() at character {at} must have its pattern in quotes")
@@ -202,7 +203,7 @@ def _fact(tokens: list[Token], index: int, known: dict[str, type]) -> str:
     if _text(tokens, index + 1) != "." or not name:
         raise ValueError(f"fact at character {tokens[index].at} must name one of them, such as fact.http_status")
     if name not in known:
-        raise ValueError(f"fact.{name} at character {tokens[index].at} is not known; there are {', '.join(known)}")
+        raise ValueError(f"fact.{name} at character {tokens[index].at} is not known; {meant(name, known)}")
     if _text(tokens, index + 3) in ("==", "!=", "<", "<=", ">", ">=") and index + 4 < len(tokens):
         given = tokens[index + 4]
         if given.kind in ("text", "number") and (given.kind, known[name]) not in (("text", str), ("number", int)):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 from pydantic import ValidationError
@@ -17,9 +16,11 @@ from pydantic_core import ErrorDetails
 from schemas.errors import BadRule
 from streams.alerts.example import Example, ExampleEvent, ExpectedAlert
 from streams.alerts.rule import Condition, Rule
+from streams.alerts.spelling import meant
 
 SUFFIX: Final = ".yaml"
 MAX_BYTES: Final = 256_000
+MAX_DEPTH: Final = 50
 
 Place = tuple[str | int, ...]
 """Where in a document something stands: keys, and numbers in lists."""
@@ -36,6 +37,16 @@ class _Reader(yaml.SafeLoader):
     """YAML whose words mean what they seem to: `no` is a text, and so is a time."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  because that is how the library has it
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As the inherited one, of what is nested in bounds."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"is nested deeper than {MAX_DEPTH}", problem_mark=self.get_mark())
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 for _tag, _pattern, _first in (
@@ -63,14 +74,39 @@ def read_rule(text: str, name: str, rule_id: str | None = None) -> Rule:
     return rule
 
 
+class Examined(NamedTuple):
+    """What files hold."""
+
+    rules: dict[str, Rule]
+    """By the names of their files, in order."""
+    problems: list[str]
+    """What is wrong with the others."""
+
+    def sound(self) -> list[Rule]:
+        """The rules. Raises `BadRule` if anything is wrong."""
+        if self.problems:
+            raise BadRule(self.problems)
+        return list(self.rules.values())
+
+
+def examine(paths: Iterable[Path]) -> Examined:
+    """The rules of files, and of all `*.yaml` in folders, in the order of their names."""
+    return _examine((file, str(file)) for path in paths for file in _files(path))
+
+
+def examine_shipped() -> Examined:
+    """The rules that come with idtrail."""
+    return _examine((file, f"idtrail:{file.name}") for file in _shipped())
+
+
 def load_rules(paths: Iterable[Path]) -> list[Rule]:
-    """The rules of files, and of all `*.yaml` in folders, in the order of their names. Raises `BadRule`."""
-    return _load((file, str(file)) for path in paths for file in _files(path))
+    """The rules of files and folders. Raises `BadRule`."""
+    return examine(paths).sound()
 
 
 def shipped_rules() -> list[Rule]:
     """The rules that come with idtrail."""
-    return _load((file, f"idtrail:{file.name}") for file in _shipped())
+    return examine_shipped().sound()
 
 
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:
@@ -88,22 +124,20 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
 
 
-def _load(files: Iterable[tuple[Traversable, str]]) -> list[Rule]:
-    rules: dict[str, Rule] = {}
+def _examine(files: Iterable[tuple[Traversable, str]]) -> Examined:
+    found = Examined({}, [])
     names: dict[str, str] = {}
-    problems: list[str] = []
     for file, name in files:
         try:
             rule = read_rule(_text(file, name), name, file.name.removesuffix(SUFFIX))
         except BadRule as error:
-            problems += error.problems
+            found.problems.extend(error.problems)
             continue
-        if rule.id in rules and names[rule.id] != name:
-            problems.append(f"{name}: the id {rule.id!r} is that of {names[rule.id]} too")
-        rules[rule.id], names[rule.id] = rule, name
-    if problems:
-        raise BadRule(problems)
-    return list(rules.values())
+        if names.setdefault(rule.id, name) != name:
+            found.problems.append(f"{name}: the id {rule.id!r} is that of {names[rule.id]} too")
+        else:
+            found.rules[name] = rule
+    return found
 
 
 def _text(file: Traversable, name: str) -> str:
@@ -131,8 +165,6 @@ def _document(text: str, name: str, lines: dict[Place, int]) -> Any:
         raise BadRule([f"{name}:{mark.line + 1 if mark else 1}: cannot be read as YAML: {error.problem}"]) from None
     except yaml.YAMLError as error:
         raise BadRule([f"{name}: cannot be read as YAML: {str(error).splitlines()[0]}"]) from None
-    except RecursionError:
-        raise BadRule([f"{name}: is nested too deep"]) from None
 
 
 def _value(reader: yaml.SafeLoader, node: yaml.Node, place: Place, lines: dict[Place, int], met: set[int]) -> Any:
@@ -178,9 +210,19 @@ def _problems(errors: Sequence[ErrorDetails], name: str, lines: dict[Place, int]
     return [f"{name}:{line}: {text}" for line, text in sorted(found, key=lambda one: one[0])]
 
 
+_WORDS: Final = {
+    "missing": "is missing",
+    "model_type": "must be fields with their values",
+    "dict_type": "must be fields with their values",
+    "tuple_type": "must be a list",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+}
+
+
 def _complaint(found: ErrorDetails) -> str:
-    if found["type"] == "missing":
-        return "is missing"
+    if found["type"] in _WORDS:
+        return _WORDS[found["type"]]
     if found["type"] == "extra_forbidden":
         return _unknown(found["loc"])
     message = found["msg"].removeprefix("Value error, ")
@@ -190,8 +232,7 @@ def _complaint(found: ErrorDetails) -> str:
 def _unknown(place: Place) -> str:
     """What it is no field of, with the one that is nearest."""
     holder = _holder(place[:-1])
-    near = difflib.get_close_matches(str(place[-1]), _FIELDS[holder], 1)
-    return f"is no field of {holder}" + (f": {near[0]}?" if near else "")
+    return f"is no field of {holder}; {meant(str(place[-1]), _FIELDS[holder])}"
 
 
 def _holder(place: Place) -> str:

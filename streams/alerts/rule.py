@@ -25,6 +25,7 @@ from streams.alerts.duration import Duration, as_default, within
 from streams.alerts.example import Example, Part
 from streams.alerts.expression import MAX_BYTES, checked
 from streams.alerts.seen import FACT_TYPES, TEXT_FACTS
+from streams.alerts.spelling import meant
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
@@ -97,7 +98,7 @@ def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _fact(name: str) -> str:
     if name not in TEXT_FACTS:
-        raise ValueError(f"{name!r} is no fact that is a text: choose of {', '.join(TEXT_FACTS)}")
+        raise ValueError(f"{name!r} is no fact that is a text; {meant(name, TEXT_FACTS)}")
     return name
 
 
@@ -194,7 +195,7 @@ class Rule(Part):
     def _names_facts(cls, title: str) -> str:
         for name in title_parts(title)[1]:
             if name not in TEXT_FACTS:
-                raise ValueError(f"{{{name}}} is no fact that is a text: choose of {', '.join(TEXT_FACTS)}")
+                raise ValueError(f"{{{name}}} is no fact that is a text; {meant(name, TEXT_FACTS)}")
         return title
 
     @model_validator(mode="wrap")

@@ -10,7 +10,7 @@ from streams.alerts.expression import FUNCTIONS, Used, checked
 from streams.alerts.seen import FACT_TYPES
 
 PROMPT_SECONDS = 0.5
-"""Generous: a slow pattern takes milliseconds, what never ends takes longer."""
+"""Of the processor's time. A slow pattern takes a tenth of it, what never ends takes longer."""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_rules_say_is_taken(source: str) -> None:
         pytest.param(
             " || ".join(["fact.detail.matches('a')"] * 4), "more than 3 patterns", id="many patterns"
         ),
-        pytest.param("fact.nope == 1", "fact.nope at character 1 is not known; there are event_type", id="no fact"),
+        pytest.param("fact.nope == 1", "fact.nope at character 1 is not known; there are account_state", id="no fact"),
         pytest.param("fact['cause'] == 'quota'", "fact at character 1 must name one", id="a fact in brackets"),
         pytest.param("size(fact) > 1", "fact at character 6 must name one", id="all facts"),
         pytest.param("'x' in event", "event at character 8 must name a field", id="the whole record"),
@@ -93,10 +93,10 @@ def test_what_rules_say_is_taken(source: str) -> None:
     ],
 )  # fmt: skip
 def test_what_could_run_for_ever_or_means_nothing_is_refused(source: str, says: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ValueError, match=says):
         checked(source, FACT_TYPES)
-    assert time.monotonic() - began < PROMPT_SECONDS
+    assert time.process_time() - began < PROMPT_SECONDS
 
 
 HEAVIEST = [
@@ -116,12 +116,12 @@ def test_the_heaviest_that_is_taken_ends_soon(source: str) -> None:
 
     expression = checked(source, FACT_TYPES)
     context = cel.Context({"fact": {"drift": True, "detail": "a" * 4_000}, "event": {"x": "a" * 100_000}})
-    began = time.monotonic()
+    began = time.process_time()
     try:
         expression.program.execute(context)
     except KeyError:
         assert expression.used.fields == {"a"}
-    assert time.monotonic() - began < PROMPT_SECONDS
+    assert time.process_time() - began < PROMPT_SECONDS
 
 
 def test_what_an_expression_reads_is_known() -> None:

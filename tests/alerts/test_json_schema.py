@@ -45,7 +45,8 @@ def without(kind: str, field: str) -> dict[str, Any]:
         *(
             pytest.param(written(kind, **{field: ELSEWHERE[field]}), id=f"{kind} with {field}")
             for kind, used in USED.items()
-            for field in ELSEWHERE.keys() - used
+            for field in ELSEWHERE
+            if field not in used
         ),
         *(pytest.param(without("match", field), id=f"without {field}") for field in written()),
         pytest.param(written(nope=1), id="an unknown field"),

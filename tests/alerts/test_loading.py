@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -46,9 +45,9 @@ def test_words_mean_what_they_seem_to() -> None:
     ("old", "new", "says"),
     [
         pytest.param("severity: low", "severity: urgent", "3: severity: input should be 'low'", id="no such word"),
-        pytest.param("threshold: 3", "treshold: 3", "7: treshold: is no field of a rule: threshold?", id="misspelt"),
-        pytest.param("[user_deprovision]", "user_deprovision", "10: match.type: input should be", id="no list"),
-        pytest.param("  type:", "  tpye:", "10: match.tpye: is no field of a condition: type?", id="in a condition"),
+        pytest.param("threshold: 3", "treshold: 3", "7: treshold: is no field of a rule; did you", id="misspelt"),
+        pytest.param("[user_deprovision]", "user_deprovision", "10: match.type: must be a list", id="no list"),
+        pytest.param("  type:", "  tpye:", "10: match.tpye: is no field of a condition; did you", id="in a condition"),
         pytest.param("at: 0m, ", "", "16: tests.0.events.0.at: is missing", id="missing in a test"),
         pytest.param("{at: 0m, e", "{when: 1, at: 0m, e", "16: tests.0.events.0.when: is no field", id="in a test"),
         pytest.param("some-rule", "other-rule", "1: id: must be 'some-rule', as the file is named", id="another id"),
@@ -81,20 +80,22 @@ def test_all_that_is_wrong_is_said_at_once_in_the_order_of_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "says"),
     [
-        pytest.param("", id="nothing"),
-        pytest.param("- 1", id="a list"),
-        pytest.param("[" * 5_000, id="nested without end"),
-        pytest.param("a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]", id="aliases of aliases"),
-        pytest.param("a: \x00", id="a null character"),
-        pytest.param("a: 1\n" * 3, id="one field again and again"),
+        pytest.param("", "r.yaml: is empty", id="nothing"),
+        pytest.param("- 1", "r.yaml:1: must be fields with their values", id="a list"),
+        pytest.param("[" * 5_000, "r.yaml:1: cannot be read as YAML: is nested deeper than 50", id="without end"),
+        pytest.param(
+            "a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]",
+            "r.yaml:1: cannot be read as YAML: a rule repeats itself in full",
+            id="aliases of aliases",
+        ),
+        pytest.param("a: \x00", "r.yaml: cannot be read as YAML: unacceptable character", id="a null character"),
     ],
 )
-def test_what_is_no_rule_is_refused_soon(text: str) -> None:
-    began = time.monotonic()
-    assert all(each.startswith("r.yaml:") for each in problems(text))
-    assert time.monotonic() - began < 5
+def test_what_is_no_rule_is_refused(text: str, says: str) -> None:
+    (problem,) = problems(text)
+    assert problem.startswith(says)
 
 
 def test_a_folder_gives_its_rules_by_name_and_nothing_else(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from streams.alerts.rule import Rule, RuleKind
 from streams.alerts.trial import Trial, trials_of
 
 PACK = shipped_rules()
-UNDOCUMENTED = {"user_unsuspended", "systemuser_delete"}
 TRIALS = [pytest.param(trial, id=f"{rule.id}: {trial.name}") for rule in PACK for trial in trials_of(rule)]
 
 
@@ -29,7 +28,7 @@ def test_a_rule_that_ships_can_be_relied_on(rule: Rule) -> None:
     assert not rule.staging
     conditions = [rule.match, rule.then, rule.until, rule.unless, rule.failed]
     types = {name for condition in conditions if condition is not None for name in condition.type}
-    assert types <= KNOWN_TYPES | UNDOCUMENTED
+    assert types <= KNOWN_TYPES
 
 
 def test_every_kind_has_a_rule_to_copy() -> None:

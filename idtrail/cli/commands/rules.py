@@ -1,0 +1,202 @@
+"""`idtrail rules`: the alert rules, whether they can be used, and what their tests say. Needs no running trail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from idtrail.cli import Json, app
+from idtrail.cli.screen import console, counted, next_commands, print_json, table
+from schemas.errors import BadUsage
+
+if TYPE_CHECKING:
+    from streams.alerts.example import ExpectedAlert
+    from streams.alerts.loading import Examined
+    from streams.alerts.rule import Rule
+    from streams.alerts.trial import Trial
+
+rules = typer.Typer(no_args_is_help=True, help="Alert rules: list them, check them, run their tests.")
+app.add_typer(rules, name="rules")
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Files, or folders of *.yaml; without any, the rules that ship.", show_default=False),
+]
+
+
+@rules.command("list")
+def list_rules(paths: Paths = None, as_json: Json = False) -> None:
+    """List rules, the most urgent first."""
+    found = sorted(_examined(paths).sound(), key=_urgency)
+    if as_json:
+        print_json([_told(rule) for rule in found])
+        return
+    out = console()
+    counts = Counter(rule.severity for rule in found)
+    told = ", ".join(f"{counts[severity]} {severity}" for severity in dict.fromkeys(rule.severity for rule in found))
+    out.print(counted(len(found), "rule") + (f": {told}" if told else ""))
+    rows = table("rule", "severity", "title")
+    for rule in found:
+        rows.add_row("  " + rule.id, rule.severity, ("(staging) " if rule.staging else "") + rule.title)
+    out.print(rows)
+
+
+@rules.command()
+def check(paths: Paths = None, as_json: Json = False) -> None:
+    """Check that rules are valid and their tests pass. Exit code 3 when not."""
+    from streams.alerts.trial import trials_of
+
+    examined = _examined(paths)
+    tried = {name: trials_of(rule) for name, rule in examined.rules.items()}
+    failed = sum(not trial.passed for trials in tried.values() for trial in trials)
+    if as_json:
+        print_json([*_json_of(examined, tried), *({"problem": problem} for problem in examined.problems)])
+    else:
+        show_check(console(), examined, tried)
+    if examined.problems or failed:
+        raise typer.Exit(3)
+
+
+@rules.command("test")
+def try_rule(
+    file: Annotated[Path, typer.Argument(help="A rule's file.")],
+    as_json: Json = False,
+) -> None:
+    """Run a rule's tests: each with what was expected and what came. Exit code 3 when one fails."""
+    from streams.alerts.loading import load_rules
+    from streams.alerts.trial import trials_of
+
+    if not file.is_file():
+        raise BadUsage(f"{file}: no such file")
+    (rule,) = load_rules([file])
+    trials = trials_of(rule)
+    if as_json:
+        print_json([_json_of_trial(trial) for trial in trials])
+    else:
+        show_trials(console(), rule, trials)
+    if not all(trial.passed for trial in trials):
+        raise typer.Exit(3)
+
+
+@rules.command()
+def schema() -> None:
+    """Print the JSON Schema of a rule, for an editor that completes and checks what is written."""
+    from importlib import resources
+
+    typer.echo((resources.files("schemas") / "json" / "rule.json").read_text().rstrip())
+
+
+def show_check(out: Console, examined: Examined, tried: dict[str, list[Trial]]) -> None:
+    """The screen."""
+    trials = [trial for each in tried.values() for trial in each]
+    passed = sum(trial.passed for trial in trials)
+    if examined.problems:
+        out.print(f"{counted(len(examined.problems), 'problem')} in rules that cannot be used", style="red")
+        for problem in examined.problems:
+            out.print(f"  {problem}", soft_wrap=True)
+    tests = (
+        f"all {counted(len(trials), 'test')} pass" if passed == len(trials) else f"{passed} of {len(trials)} tests pass"
+    )
+    valid = f"{counted(len(tried), 'rule')} {'is' if len(tried) == 1 else 'are'} valid"
+    out.print(f"{valid}, {tests if trials else 'none has a test'}")
+    rows = table("rule", "kind", "severity", "tests")
+    for name, rule in examined.rules.items():
+        good = sum(trial.passed for trial in tried[name])
+        count = len(tried[name])
+        told = "none" if not count else f"{good} passed" if good == count else f"{count - good} of {count} FAILED"
+        rows.add_row("  " + rule.id, rule.kind, rule.severity, told)
+    if tried:
+        out.print(rows)
+    for doubt in _doubts(examined.rules.values()):
+        out.print(doubt, soft_wrap=True)
+    wrong = [name for name, each in tried.items() if not all(trial.passed for trial in each)]
+    if wrong:
+        out.print(next_commands(*(f"idtrail rules test {name}" for name in wrong[:3])), soft_wrap=True)
+
+
+def show_trials(out: Console, rule: Rule, trials: Sequence[Trial]) -> None:
+    """The screen."""
+    passed = sum(trial.passed for trial in trials)
+    out.print(f"{rule.id}: {passed} of {counted(len(trials), 'test')} {'passes' if len(trials) == 1 else 'pass'}")
+    for trial in trials:
+        word, style = ("passed", "green") if trial.passed else ("FAILED", "red")
+        out.print(f"  {word}  {trial.name}", soft_wrap=True, style=style)
+        if trial.unreadable:
+            out.print(f"    an event of it can be read by nobody: {trial.unreadable}", soft_wrap=True)
+            continue
+        out.print(f"    expected  {_alerts(trial.expected)}", soft_wrap=True)
+        out.print(f"    came      {_alerts(trial.came)}", soft_wrap=True)
+
+
+def _alerts(alerts: Iterable[ExpectedAlert]) -> str:
+    """`slack, ann: 5 events, open; …`."""
+    return (
+        "; ".join(
+            f"{', '.join(alert.group.values()) or 'all'}: {counted(alert.count, 'event')}, {alert.state}"
+            for alert in alerts
+        )
+        or "no alert"
+    )
+
+
+def _doubts(found: Iterable[Rule]) -> list[str]:
+    """Event types that nobody is known to send: perhaps misspelt, and then the rule never matches."""
+    from schemas.vendor_types import KNOWN_TYPES
+    from streams.alerts.spelling import nearest
+
+    doubts = []
+    for rule in found:
+        conditions = (rule.match, rule.unless, rule.then, rule.failed, rule.until)
+        types = {name for condition in conditions if condition is not None for name in condition.type}
+        for name in sorted(types - KNOWN_TYPES):
+            near = nearest(name, KNOWN_TYPES)
+            doubts.append(f"{rule.id}: {name!r} is no known event type" + (f"; did you mean {near}?" if near else ""))
+    return doubts
+
+
+def _examined(paths: list[Path] | None) -> Examined:
+    from streams.alerts.loading import examine, examine_shipped
+
+    for path in paths or ():
+        if not path.exists():
+            raise BadUsage(f"{path}: no such file or folder")
+    return examine(paths) if paths else examine_shipped()
+
+
+def _urgency(rule: Rule) -> tuple[int, str]:
+    from streams.alerts.rule import Severity
+
+    return -list(Severity).index(rule.severity), rule.id
+
+
+def _told(rule: Rule) -> dict[str, Any]:
+    return rule.model_dump(mode="json", exclude={"tests"}, exclude_none=True)
+
+
+def _json_of(examined: Examined, tried: dict[str, list[Trial]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": name,
+            "id": rule.id,
+            "kind": rule.kind,
+            "severity": rule.severity,
+            "tests": len(tried[name]),
+            "passed": sum(trial.passed for trial in tried[name]),
+        }
+        for name, rule in examined.rules.items()
+    ]
+
+
+def _json_of_trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "name": trial.name,
+        "passed": trial.passed,
+        "expected": [alert.model_dump(mode="json") for alert in trial.expected],
+        "came": [alert.model_dump(mode="json") for alert in trial.came],
+        "unreadable": trial.unreadable,
+    }

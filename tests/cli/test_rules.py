@@ -1,0 +1,135 @@
+"""`idtrail rules`: what people see of rules and their tests, and the exit codes that a pipeline goes by."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streams.alerts.loading import shipped_rules
+from tests.alerts.test_loading import GOOD
+from tests.cli.running import ROOT
+
+TESTED = GOOD.replace(
+    "    alerts: []\n",
+    "    alerts: []\n"
+    "  - name: three\n"
+    "    events:\n"
+    "      - {at: 0m, event_type: user_deprovision, times: 3}\n"
+    "    alerts:\n"
+    "      - {count: 3}\n",
+)
+
+
+def run(*arguments: str | Path, code: int = 0) -> tuple[str, str]:
+    """What a command prints, and what it complains of."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("IDTRAIL_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "idtrail", "rules", *map(str, arguments)],
+        cwd=ROOT,
+        env={**own, "COLUMNS": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One rule, `some-rule`, whose two tests pass."""
+    (tmp_path / "some-rule.yaml").write_text(TESTED)
+    return tmp_path
+
+
+def test_the_rules_that_ship_pass_their_own_check() -> None:
+    shown, _ = run("check")
+    rules = shipped_rules()
+    tests = sum(len(rule.tests) for rule in rules)
+    assert shown.splitlines()[0] == f"{len(rules)} rules are valid, all {tests} tests pass"
+    assert "no known event type" not in shown
+
+
+def test_a_check_lists_each_rule(folder: Path) -> None:
+    shown, _ = run("check", folder)
+    assert [line.split() for line in shown.splitlines()] == [
+        "1 rule is valid, all 2 tests pass".split(),
+        ["rule", "kind", "severity", "tests"],
+        ["some-rule", "threshold", "low", "2", "passed"],
+    ]
+    (told,) = map(json.loads, run("check", folder / "some-rule.yaml", "--json")[0].splitlines())
+    assert told == {
+        "file": f"{folder}/some-rule.yaml",
+        "id": "some-rule",
+        "kind": "threshold",
+        "severity": "low",
+        "tests": 2,
+        "passed": 2,
+    }
+
+
+def test_a_check_ends_with_findings_where_a_rule_cannot_be_used(folder: Path) -> None:
+    (folder / "other-rule.yaml").write_text(GOOD.replace("severity: low", "severity: urgent"))
+    shown, _ = run("check", folder, code=3)
+    assert f"{folder}/other-rule.yaml:3: severity: input should be 'low'" in shown
+    assert "1 rule is valid, all 2 tests pass" in shown
+    *_, problem = map(json.loads, run("check", folder, "--json", code=3)[0].splitlines())
+    assert problem["problem"].startswith(f"{folder}/other-rule.yaml:3: severity:")
+
+
+def test_a_check_ends_with_findings_where_a_test_fails(folder: Path) -> None:
+    file = folder / "some-rule.yaml"
+    file.write_text(TESTED.replace("{count: 3}", "{count: 2}"))
+    shown, _ = run("check", folder, code=3)
+    assert shown.splitlines()[0] == "1 rule is valid, 1 of 2 tests pass"
+    assert "1 of 2 FAILED" in shown
+    assert f"Next: idtrail rules test {file}" in shown
+
+
+def test_an_event_type_that_nobody_sends_is_doubted(folder: Path) -> None:
+    (folder / "some-rule.yaml").write_text(TESTED.replace("[user_deprovision]", "[user_deprovison]").split("tests:")[0])
+    shown, _ = run("check", folder)
+    assert shown.splitlines()[0] == "1 rule is valid, none has a test"
+    assert "some-rule: 'user_deprovison' is no known event type; did you mean user_deprovision?" in shown
+
+
+def test_a_test_shows_what_was_expected_and_what_came(folder: Path) -> None:
+    file = folder / "some-rule.yaml"
+    file.write_text(TESTED.replace("{count: 3}", "{count: 2, state: resolved}"))
+    shown, _ = run("test", file, code=3)
+    assert shown.splitlines() == [
+        "some-rule: 1 of 2 tests pass",
+        "  passed  one",
+        "    expected  no alert",
+        "    came      no alert",
+        "  FAILED  three",
+        "    expected  all: 2 events, resolved",
+        "    came      all: 3 events, open",
+    ]
+    told = [json.loads(line) for line in run("test", file, "--json", code=3)[0].splitlines()]
+    assert [(each["name"], each["passed"]) for each in told] == [("one", True), ("three", False)]
+    assert told[1]["came"] == [{"group": {}, "count": 3, "state": "open"}]
+
+
+@pytest.mark.parametrize("command", ["check", "test", "list"])
+def test_what_is_not_there_is_wrong_use(command: str, tmp_path: Path) -> None:
+    _, complaint = run(command, tmp_path / "nowhere.yaml", code=2)
+    assert complaint.startswith(f"idtrail: {tmp_path}/nowhere.yaml: no such file")
+
+
+def test_a_list_begins_with_the_most_urgent(folder: Path) -> None:
+    lines = run("list")[0].splitlines()
+    assert lines[0].startswith(f"{len(shipped_rules())} rules: 3 critical, ")
+    severities = [line.split()[1] for line in lines[2:]]
+    assert severities == sorted(severities, key=["critical", "high", "medium", "low"].index)
+    (told,) = map(json.loads, run("list", folder, "--json")[0].splitlines())
+    assert (told["id"], told["window"], told["threshold"]) == ("some-rule", "5m", 3)
+
+
+def test_the_schema_is_the_published_one() -> None:
+    assert run("schema")[0] == (ROOT / "schemas/json/rule.json").read_text()
