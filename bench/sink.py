@@ -30,7 +30,7 @@ from producers.simulation import load
 from queries.migrate import Deployment, migrate
 from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
-from schemas.kafka import FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
+from schemas.kafka import ALERTS, FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
 from streams.rows import decode_events
 from streams.sink import Sink, SinkOptions, collect_rarely
 from streams.worker import make_app
@@ -89,7 +89,7 @@ async def fill(connection: KafkaConnection, topic: str, sealed: Sequence[Envelop
 async def topics_of(connection: KafkaConnection, sealed: Sequence[Envelope]) -> tuple[str, str, str]:
     tail = uuid4().hex[:8]
     names = (f"events-{tail}", f"dead-{tail}", f"provisioning-{tail}")
-    specs = [*(TopicSpec(name, FOR_EVER) for name in names), TopicSpec(LETTER_DECISIONS, FOR_EVER)]
+    specs = [TopicSpec(name, FOR_EVER) for name in (*names, LETTER_DECISIONS, ALERTS)]
     await create_topics(connection, PARTITIONS, 1, specs)
     await fill(connection, names[0], sealed)
     return names

@@ -103,6 +103,41 @@ LETTER_DECISIONS_ARROW_SCHEMA: Final = pa.schema(
     ]
 )
 
+ALERT_RECORDS_ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("organization", _TEXT),
+        ("alert_id", pa.binary(16)),
+        ("record", _TEXT),
+        ("rule_id", _TEXT),
+        ("severity", _TEXT),
+        ("cause", _TEXT),
+        ("title", _TEXT),
+        ("detection", _TEXT),
+        ("staging", pa.bool_()),
+        ("opened_at", _MICROS),
+        ("since", _MICROS),
+        ("triggered_at", _MICROS),
+        ("ended_at", _MICROS),
+        ("last_at", _MICROS),
+        ("episodes", pa.uint32()),
+        ("events", pa.uint32()),
+        ("people", pa.uint32()),
+        ("applications", pa.list_(_TEXT)),
+        ("act", _TEXT),
+        ("act_id", _UUID),
+        ("at", _MICROS),
+        ("done_by", _TEXT),
+        ("snoozed_until", _MICROS),
+        ("destination", _TEXT),
+        ("succeeded", pa.bool_()),
+        ("known_at", _MILLIS),
+        ("body", pa.binary()),
+        ("log_topic", _TEXT),
+        ("log_partition", pa.uint16()),
+        ("log_offset", pa.uint64()),
+    ]
+)
+
 FAILURE_WINDOWS_ARROW_SCHEMA: Final = pa.schema(
     [
         ("organization", _TEXT),

@@ -15,9 +15,9 @@ from queries.migrate import Deployment, migrate, migrations, render
 from queries.store import BULK_LIMITS, Store
 from schemas.errors import Fatal
 
-PLACED: Final = ("events", "events_by_subject", "attempts_by_application", "letter_decisions")
+PLACED: Final = ("events", "events_by_subject", "attempts_by_application", "letter_decisions", "alert_records")
 """Tables whose rows each are one record of the log: events first, since inserting them fills the others."""
-WRITTEN: Final = ("events", "dead_letters", "letter_decisions", "failure_windows", "incidents")
+WRITTEN: Final = ("events", "dead_letters", "letter_decisions", "alert_records", "failure_windows", "incidents")
 """The tables that the sink, the agents and the backfill write. Views fill the rest."""
 FOLDED: Final = ("failure_windows", "incidents")
 """Of these what agents and the backfill write: from events, not from records."""

@@ -9,7 +9,12 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA
+from queries.arrow import (
+    ALERT_RECORDS_ARROW_SCHEMA,
+    DEAD_LETTERS_ARROW_SCHEMA,
+    EVENTS_ARROW_SCHEMA,
+    LETTER_DECISIONS_ARROW_SCHEMA,
+)
 from queries.store import BULK_LIMITS, Store
 from schemas.letters import Coordinates
 
@@ -28,7 +33,7 @@ _BY_KEY: Final = (
     " GROUP BY organization, event_id, fingerprint, occurred_at, own_trust"
 )
 _ELSEWHERE: Final = (
-    "SELECT log_topic, log_partition, log_offset, toString(event_id), organization FROM {table} WHERE {outside}"
+    "SELECT log_topic, log_partition, log_offset, {own}, organization FROM {table} WHERE {outside}"
     " ORDER BY log_topic, log_partition, log_offset LIMIT {{limit:UInt32}}"
 )
 _LETTERED: Final = "SELECT position FROM dead_letters WHERE position IN {positions:Array(String)}"
@@ -44,6 +49,9 @@ COPIED: Final[Mapping[str, bool]] = {"events": True, "events_by_subject": True, 
 _BY_TRUST: Final = frozenset({"events_by_subject"})
 """Where the copies of each trust have a row of their own."""
 
+ALERTS: Final = "alert_records"
+"""A row a record too: each is there for itself, at its own place."""
+
 T = TypeVar("T")
 
 
@@ -55,6 +63,7 @@ class Finding(NamedTuple):
     table: str
     place: Coordinates
     event_id: str
+    """Of events; else the letter's or the alert's."""
     organization: str
     known_ms: int
     """When it was logged; 0 where the log has no such record."""
@@ -77,6 +86,7 @@ class Reader:
         self._store = store
         self._schemas = {table: self._schema(table) for table in COPIED}
         self._schemas |= {"dead_letters": DEAD_LETTERS_ARROW_SCHEMA, "letter_decisions": LETTER_DECISIONS_ARROW_SCHEMA}
+        self._schemas[ALERTS] = ALERT_RECORDS_ARROW_SCHEMA
 
     def _schema(self, table: str) -> pa.Schema:
         columns = {name for (name,) in self._store.query(_COLUMNS, {"database": self._store.database, "table": table})}
@@ -94,6 +104,10 @@ class Reader:
     ) -> list[Finding]:
         """The same of dead letters, or of decisions about them. `logged`: those of the stretch."""
         return self._judge(table, logged, topic, partition, first, end).findings
+
+    def compare_alerts(self, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> list[Finding]:
+        """The same of records of alerts."""
+        return self._judge(ALERTS, logged, topic, partition, first, end).findings
 
     def _judge(self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> Compared:
         schema = self._schemas[table]
@@ -129,13 +143,17 @@ class Reader:
             for row, columns in sorted(differing.items())
         ]
         absent = [rows[offset] for offset in rows if offset not in found]
-        missing = (
-            self._missing(table, logged, absent) if table in COPIED else self._missing_letters(table, logged, absent)
-        )
+        missing = self._missing(table, logged, absent)
         findings += [_finding("missing", table, logged, row, "") for row in missing]
         return Compared(len(absent) - len(missing), findings)
 
-    def _missing(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
+    def _missing(self, table: str, logged: pa.Table, absent: Sequence[int]) -> Sequence[int]:
+        """Of the rows whose place is not stored those that nothing stands in for."""
+        if table == ALERTS:
+            return absent
+        return (self._missing_copies if table in COPIED else self._missing_letters)(table, logged, absent)
+
+    def _missing_copies(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
         """Of the rows whose place is not stored those whose copy is stored from no other place either, or only
         from one that ranks below it: the store's merges keep the highest version."""
         missing = []
@@ -172,7 +190,8 @@ class Reader:
                 f" AND log_offset >= {{b{n}:UInt64}} AND log_offset < {{e{n}:UInt64}})"
             )
             parameters |= {f"t{n}": topic, f"p{n}": partition, f"b{n}": begin, f"e{n}": end}
-        sql = _ELSEWHERE.format(table=table, outside=" AND ".join(conditions) or "1")
+        own = "lower(hex(alert_id))" if table == ALERTS else "toString(event_id)"
+        sql = _ELSEWHERE.format(table=table, own=own, outside=" AND ".join(conditions) or "1")
         return [
             Finding("extra", table, Coordinates(*place), event_id, organization, 0, "no such place on the log")
             for *place, event_id, organization in self._store.query(sql, parameters, BULK_LIMITS)
@@ -207,7 +226,7 @@ def _pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 def _shown(field: pa.Field[Any]) -> str:
     """A column in the type of the log's."""
     name = field.name
-    if name in ("event_id", "letter_id"):
+    if name in ("event_id", "letter_id", "act_id"):
         return f"UUIDStringToNum(toString({name})) AS {name}"
     if pa.types.is_timestamp(field.type):
         return f"toUnixTimestamp64{'Micro' if field.type.unit == 'us' else 'Milli'}({name}) AS {name}"
@@ -239,7 +258,9 @@ def _finding(kind: str, table: str, rows: pa.Table, row: int, detail: str, *, un
         kind,
         table,
         Coordinates(value("log_topic"), value("log_partition"), value("log_offset")),
-        str(UUID(bytes=value("event_id" if table in COPIED else "letter_id"))),
+        bytes(value("alert_id")).hex()
+        if table == ALERTS
+        else str(UUID(bytes=value("event_id" if table in COPIED else "letter_id"))),
         value("organization"),
         known_ms,
         detail,

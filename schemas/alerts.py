@@ -6,23 +6,50 @@ say together. All records of an alert have its id as their key, and so are in on
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from schemas.envelope import Header
 from schemas.errors import MalformedRecord
+from schemas.times import LATEST, SENTINEL
 
 MAX_NAMED: Final = 20
 """People and applications that a record names; it counts them all."""
 MAX_TEXT: Final = 2_000
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+def _placed(at: datetime) -> datetime:
+    if not SENTINEL <= at < LATEST:
+        raise ValueError("no time that the store holds")
+    return at.astimezone(UTC)
+
 
 AlertId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Time = Annotated[AwareDatetime, AfterValidator(_placed)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Severity(StrEnum):
+    """How urgent an alert is."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
 
 
 class Detection(StrEnum):
@@ -58,7 +85,7 @@ class Detected(_Record):
 
     record: Literal["detected"] = "detected"
     rule_version: str = Field(description="Of the rule's file: 16 hexadecimal digits of its hash.")
-    severity: str
+    severity: Severity
     title: str
     description: str
     remedy: str
@@ -68,20 +95,26 @@ class Detected(_Record):
     owner: str
     destinations: tuple[str, ...]
     detection: Detection
-    opened_at: AwareDatetime = Field(description="When the condition first held.")
-    since: AwareDatetime = Field(description="When it began to hold last.")
-    triggered_at: AwareDatetime = Field(description="When it held last.")
-    ended_at: AwareDatetime | None
+    opened_at: Time = Field(description="When the condition first held.")
+    since: Time = Field(description="When it began to hold last.")
+    triggered_at: Time = Field(description="When it held last.")
+    ended_at: Time | None = Field(description="When the condition ended; given exactly when it has.")
     ended_by: UUID | None = Field(description="The event that ended it; null where time did.")
-    episodes: int = Field(description="How often it opened.")
-    events: int = Field(description="How many different events it is made of.")
-    first_at: AwareDatetime
+    episodes: Count = Field(description="How often it opened.")
+    events: Count = Field(description="How many different events it is made of.")
+    first_at: Time
     first_event: UUID
-    last_at: AwareDatetime
+    last_at: Time
     last_event: UUID
-    people: int = Field(description="How many different people or groups; counts up to 1,000.")
+    people: Count = Field(description="How many different people or groups; counts up to 1,000.")
     people_named: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
     applications: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
+
+    @model_validator(mode="after")
+    def _ends_when_it_says_so(self) -> Self:
+        if self.detection is (Detection.ENDED if self.ended_at is None else Detection.OPEN):
+            raise ValueError("`ended_at` is that of an alert that has ended")
+        return self
 
 
 class Acted(_Record):
@@ -91,9 +124,15 @@ class Acted(_Record):
     act: Act
     act_id: UUID = Field(description="Repeats of one act have one.")
     by: str = Field(description="The token's name.")
-    at: AwareDatetime
+    at: Time
     text: str = Field("", max_length=MAX_TEXT, description="The note, the reason, or the new owner.")
-    until: AwareDatetime | None = Field(None, description="Of a snooze.")
+    until: Time | None = Field(None, description="Of a snooze, and of nothing else.")
+
+    @model_validator(mode="after")
+    def _only_a_snooze_is_over_by_itself(self) -> Self:
+        if (self.act is Act.SNOOZE) != (self.until is not None):
+            raise ValueError("`until` is that of a snooze")
+        return self
 
 
 class Delivered(_Record):
@@ -102,8 +141,8 @@ class Delivered(_Record):
     record: Literal["delivered"] = "delivered"
     destination: str
     occasion: str = Field(description="What it was told about: `opened`, `reopened` or `ended`, and the episode.")
-    attempt: int
-    at: AwareDatetime
+    attempt: Count
+    at: Time
     succeeded: bool
     detail: str = Field("", max_length=MAX_TEXT, description="Why not, without the destination's address.")
 
@@ -161,38 +200,57 @@ class Standing(NamedTuple):
     snoozed_until: datetime | None
 
 
-def standing(detected: Detected, acts: list[Acted], now: datetime) -> Standing:
+def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standing:
     """Where an alert stands by its last `Detected` and all that was done, in the order of the log.
 
-    What was resolved by hand opens again when the condition holds again after that; so does what was acknowledged,
-    when it opens anew.
+    The last act holds. But what was resolved by hand opens again when the condition holds after that, and what was
+    acknowledged when it opens anew; a snooze holds for its time; and what has ended by itself is resolved, unless
+    somebody opened it again after the end. `queries/alerts.py` has the state as SQL: a test compares the two.
     """
-    owner = next((act.text for act in reversed(acts) if act.act is Act.OWN), detected.owner)
+    owner = _last(acts, Act.OWN)
+    stands = Standing(State.OPEN, detected.since, "", False, detected.owner if owner is None else owner.text, None)
     if detected.detection is Detection.WITHDRAWN:
-        return Standing(State.WITHDRAWN, detected.triggered_at, "", False, owner, None)
-    reopened = detected.episodes > 1
-    if detected.detection is Detection.ENDED:
-        assert detected.ended_at is not None
-        return Standing(State.RESOLVED, detected.ended_at, "", False, owner, None)
-    said = [act for act in acts if act.act in (Act.ACKNOWLEDGE, Act.RESOLVE, Act.REOPEN)]
-    last = said[-1] if said else None
-    snooze = next((act.until for act in reversed(acts) if act.act is Act.SNOOZE), None)
-    snoozed = snooze if snooze is not None and snooze > now else None
-    if last is not None and last.act is Act.RESOLVE:
-        if detected.triggered_at <= last.at:
-            return Standing(State.RESOLVED, last.at, last.by, False, owner, None)
-        reopened = True
-    elif last is not None and last.act is Act.ACKNOWLEDGE and detected.since <= last.at:
-        state = State.SNOOZED if snoozed else State.ACKNOWLEDGED
-        return Standing(state, last.at, last.by, reopened, owner, snoozed)
-    elif last is not None and last.act is Act.REOPEN:
-        reopened = True
-    return Standing(State.SNOOZED if snoozed else State.OPEN, detected.since, "", reopened, owner, snoozed)
+        return stands._replace(state=State.WITHDRAWN, since=detected.triggered_at)
+    reopening, ended = _last(acts, Act.REOPEN), detected.ended_at
+    if ended is not None and (reopening is None or reopening.at <= ended):
+        return stands._replace(state=State.RESOLVED, since=ended)
+    said = _last(acts, Act.ACKNOWLEDGE, Act.RESOLVE, Act.REOPEN, Act.SNOOZE)
+    if said is None:
+        return stands._replace(reopened=detected.episodes > 1)
+    by_hand = stands._replace(since=said.at, by=said.by)
+    if said.act is Act.RESOLVE and detected.triggered_at <= said.at:
+        return by_hand._replace(state=State.RESOLVED)
+    again = detected.episodes > 1 or ended is not None or _last(acts, Act.RESOLVE) is not None
+    stands, by_hand = stands._replace(reopened=again), by_hand._replace(reopened=again)
+    if said.until is not None:
+        if said.until > now:
+            return by_hand._replace(state=State.SNOOZED, snoozed_until=said.until)
+        return stands._replace(since=max(said.until, detected.since))
+    if said.at < detected.since:
+        return stands
+    if said.act is Act.ACKNOWLEDGE:
+        return by_hand._replace(state=State.ACKNOWLEDGED)
+    return by_hand if said.act is Act.REOPEN else stands._replace(since=detected.triggered_at)
+
+
+def _last(acts: Sequence[Acted], *wanted: Act) -> Acted | None:
+    return next((act for act in reversed(acts) if act.act in wanted), None)
+
+
+MEANT_FOR: Final[Mapping[Act, frozenset[State]]] = {
+    Act.ACKNOWLEDGE: frozenset({State.OPEN, State.SNOOZED}),
+    Act.RESOLVE: frozenset({State.OPEN, State.ACKNOWLEDGED, State.SNOOZED}),
+    Act.REOPEN: frozenset({State.ACKNOWLEDGED, State.SNOOZED, State.RESOLVED}),
+    Act.SNOOZE: frozenset({State.OPEN, State.ACKNOWLEDGED, State.SNOOZED}),
+    Act.NOTE: frozenset(State),
+    Act.OWN: frozenset(State),
+}
+"""In which states an act means something."""
 
 
 def utc(micros: int) -> datetime:
     """Microseconds since 1970 as a time."""
-    return _EPOCH + timedelta(microseconds=micros)
+    return SENTINEL + timedelta(microseconds=micros)
 
 
 def dumped(record: AlertRecord) -> dict[str, Any]:

@@ -15,7 +15,7 @@ ALERTS: Final = "idtrail.alerts"
 DEAD_LETTERS: Final = "idtrail.dead-letters"
 LETTER_DECISIONS: Final = "idtrail.letter-decisions"
 
-STORED: Final = (EVENTS, DEAD_LETTERS, LETTER_DECISIONS)
+STORED: Final = (EVENTS, DEAD_LETTERS, LETTER_DECISIONS, ALERTS)
 """What the sink puts into the store."""
 
 FOR_EVER: Final = -1

@@ -17,11 +17,18 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from aiokafka.errors import KafkaError
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
+from queries.arrow import (
+    ALERT_RECORDS_ARROW_SCHEMA,
+    DEAD_LETTERS_ARROW_SCHEMA,
+    EVENTS_ARROW_SCHEMA,
+    LETTER_DECISIONS_ARROW_SCHEMA,
+    batch,
+)
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
+from streams.alert_records import decode_alerts
 from streams.letters import decode_dead_letters
-from streams.rows import LogRecord, Row, cut, decode_events
+from streams.rows import Decoded, LogRecord, Row, cut, decode_events
 from streams.sink import collect_rarely
 from streams.span_reader import SpanReader, Stretch
 
@@ -50,6 +57,7 @@ class Decoding:
 
     connection: KafkaConnection
     events: str
+    alerts: str
     horizon: timedelta
 
 
@@ -57,6 +65,10 @@ def decode(records: Sequence[LogRecord], how: Decoding) -> Read:
     """The rows of records of one partition."""
     if not records:
         return Read([], 0, [])
+    if records[0].topic == how.alerts:
+        alerts = decode_alerts(records)
+        pieces = [Piece("alert_records", "", batch(alerts.rows, ALERT_RECORDS_ARROW_SCHEMA))] if alerts.rows else []
+        return Read(pieces, len(records), _unreadable(records, alerts))
     if records[0].topic != how.events:
         letters = decode_dead_letters(records)
         made: list[tuple[str, Sequence[Row], pa.Schema]] = [
@@ -65,16 +77,20 @@ def decode(records: Sequence[LogRecord], how: Decoding) -> Read:
         ]
         return Read([Piece(table, "", batch(rows, schema)) for table, rows, schema in made if rows], len(records), [])
     whole = decode_events(records, how.horizon)
-    pieces = list(cut(records, whole))
-    rows = [decode_events(piece, how.horizon).rows for piece in pieces] if len(pieces) > 1 else [whole.rows]
-    times = {record.offset: record.timestamp for record in records} if whole.dead else {}
-    unreadable = []
-    for letter in whole.dead:
+    parts = list(cut(records, whole))
+    blocks = [decode_events(part, how.horizon).rows for part in parts] if len(parts) > 1 else [whole.rows]
+    made_of = [Piece("events", str(n), batch(some, EVENTS_ARROW_SCHEMA)) for n, some in enumerate(blocks) if some]
+    return Read(made_of, len(records), _unreadable(records, whole))
+
+
+def _unreadable(records: Sequence[LogRecord], decoded: Decoded) -> list[tuple[int, int, str]]:
+    times = {record.offset: record.timestamp for record in records} if decoded.dead else {}
+    found = []
+    for letter in decoded.dead:
         headers = dict(letter.headers)
         offset = int(headers["idtrail_offset"])
-        unreadable.append((offset, times[offset], headers["idtrail_reason"].decode()))
-    made_of = [Piece("events", str(n), batch(some, EVENTS_ARROW_SCHEMA)) for n, some in enumerate(rows) if some]
-    return Read(made_of, len(records), unreadable)
+        found.append((offset, times[offset], headers["idtrail_reason"].decode()))
+    return found
 
 
 class Decoder:

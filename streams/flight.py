@@ -9,6 +9,7 @@ from datetime import timedelta
 from aiokafka import TopicPartition
 
 from schemas.errors import Fatal
+from streams.alert_records import decode_alerts
 from streams.letters import decode_dead_letters
 from streams.rows import Decoded, LogRecord, cut, decode_events
 
@@ -33,7 +34,9 @@ class Loader:
     """Makes flights of what was fetched."""
 
     events: str
-    """The topic of events; the others hold dead letters and decisions about them."""
+    """The topic of events."""
+    alerts: str
+    """That of alerts; the others hold dead letters and decisions about them."""
     horizon: timedelta
     poison_limit: int
 
@@ -69,6 +72,8 @@ class Loader:
     def _decode(self, topic: str, records: Sequence[LogRecord], unreadable: int) -> Decoded:
         if topic == self.events:
             return decode_events(records, self.horizon, unreadable)
+        if topic == self.alerts:
+            return decode_alerts(records, unreadable)
         return decode_dead_letters(records)
 
     def _stop_if_all_is_poison(self, place: TopicPartition, decoded: Decoded) -> None:

@@ -63,8 +63,8 @@ class Rebuild:
         self._generation = Generation(store, deployment)
         self._rest = Generation(store, deployment, "settle")
         self._options = options
-        self._topics = (*options.topics[:2], options.decisions)
-        self._how = Decoding(connection, options.topics[0], options.horizon)
+        self._topics = options.stored
+        self._how = Decoding(connection, options.topics[0], options.alerts, options.horizon)
         self._decoders = decoders
         self._code = code
         self._checkpoint = checkpoint
@@ -171,7 +171,8 @@ class Rebuild:
 
     async def _refuse_loss(self) -> None:
         reader = await asyncio.to_thread(Reader, self._store)
-        lost = len(await find_outside(self._connection, reader, "events", self._topics[0]))
+        kept = {"events": self._options.topics[0], "alert_records": self._options.alerts}
+        lost = sum([len(await find_outside(self._connection, reader, table, topic)) for table, topic in kept.items()])
         if lost:
             count = f"{lost:,}" if lost < MOST_NAMED else f"{lost:,} or more"
             raise UserError(

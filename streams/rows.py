@@ -67,6 +67,12 @@ class Decoded:
     decisions: list[Row] = field(default_factory=list)
     """About dead letters; rows of their own table."""
 
+    def bury(self, record: LogRecord, error: RecordError) -> None:
+        """Another record that could not be read."""
+        self.dead.append(_dead(record, error))
+        self.unreadable += 1
+        self.most_unreadable = max(self.most_unreadable, self.unreadable)
+
 
 EVENT_COLUMNS: Final = (
     "organization", "event_id", "fingerprint", "version", "occurred_at", "occurred_text", "time_quality",
@@ -88,9 +94,7 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta, unreadable: 
         try:
             value, sealed, event, moment, known_at = read(record)
         except RecordError as error:
-            decoded.dead.append(_dead(record, error))
-            decoded.unreadable += 1
-            decoded.most_unreadable = max(decoded.most_unreadable, decoded.unreadable)
+            decoded.bury(record, error)
             continue
         decoded.unreadable = 0
         fresh = moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
@@ -114,7 +118,7 @@ class Logged(NamedTuple):
 
 def read(record: LogRecord) -> Logged:
     """Raises `RecordError` for one that can never be read."""
-    known_at = _append_time(record.timestamp)
+    known_at = append_time(record.timestamp)
     if record.value is None:
         raise MalformedRecord("the record has no value", reason="no_value")
     sealed = unseal(record.value, record.headers, known_at)
@@ -126,7 +130,8 @@ def _span(records: Sequence[LogRecord]) -> Span:
     return Span(records[0].offset, records[-1].offset)
 
 
-def _append_time(milliseconds: int) -> datetime:
+def append_time(milliseconds: int) -> datetime:
+    """Raises `MalformedRecord` for one that no clock of ours shows."""
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError):

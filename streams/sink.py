@@ -30,7 +30,7 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from broker.refusal import failure, refusal
 from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BrokerRefuses, Fatal
-from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
+from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.chunk import Progress, read_progress, token
 from streams.flight import Flight, Loader
@@ -75,7 +75,13 @@ class SinkOptions:
     """How long a silent worker keeps its partitions: a killed one's move within 10 s."""
     topics: tuple[str, str, str] = (EVENTS, DEAD_LETTERS, PROVISIONING)
     decisions: str = LETTER_DECISIONS
+    alerts: str = ALERTS
     group: str = GROUP
+
+    @property
+    def stored(self) -> tuple[str, str, str, str]:
+        """The topics that the sink puts into the store: events first, then the dead letters."""
+        return self.topics[0], self.topics[1], self.decisions, self.alerts
 
 
 @dataclass(slots=True)
@@ -103,7 +109,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._writer = writer
         self._options = options
         self._checkpoint = checkpoint
-        self._loader = Loader(options.topics[0], options.horizon, options.poison_limit)
+        self._loader = Loader(options.topics[0], options.alerts, options.horizon, options.poison_limit)
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
         self._revoked = asyncio.Event()
@@ -117,7 +123,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     async def run(self) -> None:
         """Consume until cancelled. Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the
         broker refuses us."""
-        events, dead_letters, _ = self._options.topics
         session_ms = self._options.session // timedelta(milliseconds=1)
         self._consumer = AIOKafkaConsumer(
             group_id=self._options.group,
@@ -150,7 +155,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         try:
             await self._admin.start()
             await self._producer.start()
-            self._consumer.subscribe([events, dead_letters, self._options.decisions], listener=self)
+            self._consumer.subscribe(list(self._options.stored), listener=self)
             await self._consumer.start()
             while True:
                 await self._assigned.wait()

@@ -13,11 +13,16 @@ from typing import Any, Final
 import pyarrow as pa
 import structlog
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA
+from queries.arrow import (
+    ALERT_RECORDS_ARROW_SCHEMA,
+    DEAD_LETTERS_ARROW_SCHEMA,
+    EVENTS_ARROW_SCHEMA,
+    LETTER_DECISIONS_ARROW_SCHEMA,
+)
 from queries.contradictions import Contradiction, contradictions
 from queries.derivation import Difference
 from queries.store import Store
-from queries.verification import COPIED, Finding, Reader
+from queries.verification import ALERTS, COPIED, Finding, Reader
 from schemas.kafka import KafkaConnection
 from schemas.letters import Coordinates
 from streams.decoders import Decoding, Read
@@ -169,7 +174,7 @@ class Verification:
         self._connection = connection
         self._store = store
         self._options = options
-        self._topics = (*options.topics[:2], options.decisions)
+        self._topics = options.stored
         self._decoders = decoders
         self._pause_seconds = pause_seconds
         self._report = Report()
@@ -197,7 +202,8 @@ class Verification:
         async def reached(next_offsets: Mapping[Place, int]) -> None:
             self.done = sum(at - begins[place] for place, at in next_offsets.items())
 
-        with Replay(Decoding(self._connection, self._topics[0], self._options.horizon), self._decoders) as replay:
+        how = Decoding(self._connection, self._topics[0], self._options.alerts, self._options.horizon)
+        with Replay(how, self._decoders) as replay:
             await replay.each(begins, ends, handle, reached)
         self.step = "comparing"
         await self._look_outside(reader)
@@ -208,20 +214,20 @@ class Verification:
 
     def _compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
         topic, partition, first, end = stretch
-        if topic != self._topics[0]:
+        alerts = topic == self._options.alerts
+        if topic != self._topics[0] and not alerts:
             self._report.count(topic, partition, NO_DAY, "log", read.records)
             return self._compare_letters(reader, stretch, read)
         findings = self._unreadable(reader, stretch, read)
-        rows = (
-            pa.concat_tables([piece.rows for piece in read.pieces])
-            if read.pieces
-            else EVENTS_ARROW_SCHEMA.empty_table()
-        )
+        schema = ALERT_RECORDS_ARROW_SCHEMA if alerts else EVENTS_ARROW_SCHEMA
+        rows = pa.concat_tables([piece.rows for piece in read.pieces]) if read.pieces else schema.empty_table()
         times: list[Any] = rows["known_at"].cast(pa.int64()).to_pylist()
         days = Counter(map(day_of, times))
         days.update(day_of(known_ms) for _, known_ms, _ in read.unreadable)
         for day, number in days.items():
             self._report.count(topic, partition, day, "log", number)
+        if alerts:
+            return findings + reader.compare_alerts(rows, *stretch)
         for table in COPIED:
             compared = reader.compare(table, rows, topic, partition, first, end)
             findings += compared.findings
@@ -257,8 +263,8 @@ class Verification:
         return findings
 
     async def _look_outside(self, reader: Reader) -> None:
-        for table in COPIED:
-            for finding in await find_outside(self._connection, reader, table, self._topics[0]):
+        for table, topic in {**dict.fromkeys(COPIED, self._topics[0]), ALERTS: self._options.alerts}.items():
+            for finding in await find_outside(self._connection, reader, table, topic):
                 self._report.add(finding)
 
     def _find_conflicts(self) -> None:

@@ -70,7 +70,7 @@ class Worker:
         self._connection = connection
         self._dead_letters = dead_letters
         self._producer: Any = None
-        targets = {"events": events, "dead_letters": dead_letters, "decisions": options.decisions}
+        targets = dict(zip(("events", "dead_letters", "decisions", "alerts"), options.stored, strict=True))
         writer = StoreWriter(store, retry_seconds, **targets)
         self.sink = Sink(connection, writer, options, checkpoint)
         self._options = options

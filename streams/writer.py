@@ -11,10 +11,16 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
+from queries.arrow import (
+    ALERT_RECORDS_ARROW_SCHEMA,
+    DEAD_LETTERS_ARROW_SCHEMA,
+    EVENTS_ARROW_SCHEMA,
+    LETTER_DECISIONS_ARROW_SCHEMA,
+    batch,
+)
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
-from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS
+from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS
 from schemas.metrics import STORE_RETRIES
 from streams.rows import Decoded
 
@@ -36,6 +42,7 @@ class StoreWriter:
         events: str = EVENTS,
         dead_letters: str = DEAD_LETTERS,
         decisions: str = LETTER_DECISIONS,
+        alerts: str = ALERTS,
     ) -> None:
         self._store = store
         self._retry_seconds = retry_seconds
@@ -43,6 +50,7 @@ class StoreWriter:
             events: ("events", EVENTS_ARROW_SCHEMA),
             dead_letters: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),
             decisions: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),  # each tells its letter's line over again
+            alerts: ("alert_records", ALERT_RECORDS_ARROW_SCHEMA),
         }
 
     async def write(self, topic: str, decoded: Decoded, token: str) -> None:

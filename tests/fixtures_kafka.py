@@ -16,7 +16,7 @@ from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
 from idtrail.stack.topics import create_topics
-from schemas.kafka import FOR_EVER, INCIDENTS, LETTER_DECISIONS, TOPICS, KafkaConnection, TopicSpec
+from schemas.kafka import ALERTS, FOR_EVER, INCIDENTS, LETTER_DECISIONS, TOPICS, KafkaConnection, TopicSpec
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,8 @@ class Topics:
     provisioning: str
     group: str
     decisions: str = LETTER_DECISIONS
-    """Shared, and empty, unless a test makes its own."""
+    alerts: str = ALERTS
+    """These two are shared, and empty, unless a test makes its own."""
 
     @property
     def names(self) -> tuple[str, str, str]:
@@ -64,7 +65,7 @@ async def topics(kafka: KafkaConnection) -> Topics:
     tail = uuid4().hex[:8]
     made = Topics(f"events-{tail}", f"dead-letters-{tail}", f"provisioning-{tail}", f"sink-{tail}")
     own = [TopicSpec(name, FOR_EVER) for name in made.names]
-    shared = [topic for topic in TOPICS if topic.name in (INCIDENTS, LETTER_DECISIONS)]
+    shared = [topic for topic in TOPICS if topic.name in (INCIDENTS, LETTER_DECISIONS, ALERTS)]
     await create_topics(kafka, 4, 1, [*own, *shared], patience_seconds=30)
     return made
 

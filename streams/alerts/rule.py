@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from schemas.alerts import Severity
 from schemas.cause import Cause
 from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
@@ -29,15 +30,6 @@ from streams.alerts.spelling import meant
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
-
-
-class Severity(StrEnum):
-    """How urgent an alert is."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
 
 
 class RuleKind(StrEnum):

@@ -37,19 +37,25 @@ def simulated(count: int, seed: int = 7) -> list[Record]:
 
 
 def options(topics: Topics) -> SinkOptions:
-    return SinkOptions(topics=topics.names, decisions=topics.decisions, group=topics.group, session=SESSION)
+    return SinkOptions(
+        topics=topics.names, decisions=topics.decisions, alerts=topics.alerts, group=topics.group, session=SESSION
+    )
 
 
 def sink(kafka: KafkaConnection, topics: Topics, store: Store) -> Sink:
-    targets = {"events": topics.events, "dead_letters": topics.dead_letters, "decisions": topics.decisions}
-    return Sink(kafka, StoreWriter(store, 30, **targets), options(topics))
+    return Sink(kafka, StoreWriter(store, 30, **targets(topics)), options(topics))
+
+
+def targets(topics: Topics) -> dict[str, str]:
+    """What a `StoreWriter` is told of topics."""
+    return dict(zip(("events", "dead_letters", "decisions", "alerts"), options(topics).stored, strict=True))
 
 
 async def store_everything(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
     """By the live path: the sink, then the backfill."""
     running = asyncio.create_task(sink(kafka, topics, store).run())
     try:
-        await until(lambda: running.done() or everything_stored(kafka, topics, topics.decisions))
+        await until(lambda: running.done() or everything_stored(kafka, topics, topics.decisions, topics.alerts))
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

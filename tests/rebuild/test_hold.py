@@ -51,7 +51,7 @@ async def test_sinks_stand_still_while_held_and_go_on_afterwards(
     try:
         await fill(kafka, topics.events, [record_of(event()) for _ in range(20)])
         await until(lambda: sink.stored == 20)
-        async with hold(kafka, topics.group, (*topics.names[:2], topics.decisions), timedelta(seconds=2)) as held:
+        async with hold(kafka, topics.group, options.stored, timedelta(seconds=2)) as held:
             assert sum(offset for (topic, _), offset in held.barrier.items() if topic == topics.events) == 20
             assert sink.partitions() == set()
             await fill(kafka, topics.events, [record_of(event()) for _ in range(10)])

@@ -23,6 +23,7 @@ from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from schemas.letters import Decision, Letter, Verdict
 from streams.rebuild_state import States, Step
 from streams.verify import Verification
+from tests.alerts.records import acted, detected, logged
 from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import contents, options, rebuild, simulated, sink, store_everything
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
@@ -46,10 +47,13 @@ def changed(before: dict[str, list[str]], store: Store) -> set[str]:
 async def test_after_a_rebuild_every_table_is_as_before_row_for_row(
     kafka: KafkaConnection, topics: Topics, store: Store
 ) -> None:
-    topics = replace(topics, decisions=topics.dead_letters.replace("dead-letters", "letter-decisions"))
-    await create_topics(kafka, 4, 1, [TopicSpec(topics.decisions, FOR_EVER, partitions=1)], patience_seconds=30)
+    tail = topics.dead_letters.removeprefix("dead-letters")
+    topics = replace(topics, decisions=f"letter-decisions{tail}", alerts=f"alerts{tail}")
+    specs = [TopicSpec(topics.decisions, FOR_EVER, partitions=1), TopicSpec(topics.alerts, FOR_EVER)]
+    await create_topics(kafka, 4, 1, specs, patience_seconds=30)
     key, value, headers = Decision(LETTER, Verdict.DISCARDED, NOON, "ada", message="test data").record()
     await fill(kafka, topics.decisions, [Record(value, headers, key=key)])
+    await fill(kafka, topics.alerts, [logged(detected()), logged(acted("acknowledge", 5)), Record(b"?", key=b"?")])
     story = [record_of(one.raw) for one in demo(datetime.now(UTC) - timedelta(days=200))]
     await fill(kafka, topics.events, [*story, *simulated(500), record_of(event("nobody_knows_this"))])
     await fill(kafka, topics.events, [Record(b"{}", key=b"?"), Record(None, key=b"?")])

@@ -20,7 +20,7 @@ from streams.sink import Sink
 from streams.verify import Verification
 from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
-from tests.rebuild.support import EMBEDDED, contents, options, rebuild, simulated, store_everything
+from tests.rebuild.support import EMBEDDED, contents, options, rebuild, simulated, store_everything, targets
 from tests.sink.support import fill
 
 pytestmark = pytest.mark.store
@@ -72,7 +72,7 @@ async def test_a_flight_that_lands_in_the_old_tables_is_waited_for(
             await super().write(topic, decoded, token)
 
     await fill(kafka, topics.events, simulated(200))
-    late = Late(old, 30, events=topics.events, dead_letters=topics.dead_letters, decisions=topics.decisions)
+    late = Late(old, 30, **targets(topics))
     sink = Sink(kafka, late, options(topics))
     running = asyncio.create_task(sink.run())
     finishing: asyncio.Task[RebuildState | None] | None = None

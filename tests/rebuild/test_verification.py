@@ -7,12 +7,16 @@ from uuid import UUID
 
 import pytest
 
-from queries.arrow import EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
+from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
 from queries.store import Store
 from queries.verification import Reader
+from schemas.alerts import AlertRecord
+from schemas.kafka import ALERTS
 from schemas.letters import Decision, Letter, Verdict
+from streams.alert_records import decode_alerts
 from streams.letters import decode_dead_letters
 from streams.rows import decode_events
+from tests.alerts.records import ALERT_ID, acted, detected, logged
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
 
 pytestmark = pytest.mark.store
@@ -55,3 +59,21 @@ def test_each_decision_about_a_letter_is_missed(store: Store) -> None:
         ("altered", 0, "decided_by"),
         ("altered", 1, "decided_by"),
     ]
+
+
+def test_each_record_of_an_alert_is_missed(store: Store) -> None:
+    """Also one that says the same as another: each stands on the log for itself."""
+    said: list[AlertRecord] = [detected(), detected(), acted("acknowledge", 5)]
+    records = [logged(one, offset) for offset, one in enumerate(said)]
+    rows = batch(decode_alerts(records).rows, ALERT_RECORDS_ARROW_SCHEMA)
+    store.insert_arrow("alert_records", rows.take([0, 2]), "two of three")
+    reader = Reader(store)
+    (finding,) = reader.compare_alerts(rows, ALERTS, 0, 0, 3)
+    assert (finding.kind, finding.place, finding.event_id) == ("missing", (ALERTS, 0, 1), ALERT_ID)
+    store.insert_arrow("alert_records", rows.take([1]), "the third")
+    assert reader.compare_alerts(rows, ALERTS, 0, 0, 3) == []
+    store.command("ALTER TABLE alert_records UPDATE done_by = 'eve' WHERE act != '' SETTINGS mutations_sync = 2")
+    (altered,) = reader.compare_alerts(rows, ALERTS, 0, 0, 3)
+    assert (altered.kind, altered.place.offset, altered.detail) == ("altered", 2, "done_by")
+    (beyond,) = reader.outside("alert_records", {(ALERTS, 0): (0, 2)}, 10)
+    assert (beyond.place.offset, beyond.event_id, beyond.organization) == (2, ALERT_ID, ORGANIZATION)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from idtrail.stack.topics import create_topics
 from queries.store import Store
 from schemas.errors import UserError
-from schemas.kafka import KafkaConnection
+from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from streams.verify import Verification
+from tests.alerts.records import acted, detected, logged
 from tests.fixtures_kafka import Topics
 from tests.rebuild.support import contents, options, rebuild, simulated, store_everything
 from tests.records import ORGANIZATION, Record, event, record_of
@@ -31,12 +34,15 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
     kafka: KafkaConnection, topics: Topics, store: Store, mended: bool
 ) -> None:
     twice = record_of(event())
+    topics = replace(topics, alerts=topics.events.replace("events", "alerts"))
+    await create_topics(kafka, 4, 1, [TopicSpec(topics.alerts, FOR_EVER, partitions=1)], patience_seconds=30)
     await fill(kafka, topics.events, [*simulated(200), Record(b"{}", key=b"?"), twice, twice])
+    await fill(kafka, topics.alerts, [logged(detected()), Record(b"{}", key=b"?"), logged(acted("acknowledge", 5))])
     await store_everything(kafka, topics, store)
     before = contents(store) if mended else {}
     sound = await verified(kafka, topics, store)
     assert (sound["sound"], sound["findings"]) == (True, [])
-    assert (sum(day["log"] for day in sound["days"]), len(sound["dead_lettered"])) == (204, 1)
+    assert (sum(day["log"] for day in sound["days"]), len(sound["dead_lettered"])) == (208, 2)
 
     places = store.query(
         "SELECT log_partition, log_offset FROM events WHERE kind = 'user' AND outcome = 'success'"
@@ -44,6 +50,7 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
     )
     deleted, altered, doubled, hidden, moved = places
     at = [f"log_partition = {partition} AND log_offset = {offset}" for partition, offset in places]
+    store.command("ALTER TABLE alert_records DELETE WHERE record = 'acted' SETTINGS mutations_sync = 2")
     store.command(f"ALTER TABLE events DELETE WHERE {at[0]} SETTINGS mutations_sync = 2")
     store.command(
         f"ALTER TABLE events UPDATE outcome = 'unknown', detail = 'fine' WHERE {at[1]} SETTINGS mutations_sync = 2"
@@ -76,6 +83,7 @@ async def test_what_was_done_behind_the_stores_back_is_named_and_a_rebuild_mends
         ("altered", "events", place(altered)),
         ("doubled", "events", place(doubled)),
         ("missing", "events_by_subject", place(hidden)),
+        ("missing", "alert_records", f"{topics.alerts}[0]@2"),
         forged,
     } <= named(report)
     assert {found for found in named(report) if found[1] == "events"} == {

@@ -8,8 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA
+from queries.arrow import (
+    ALERT_RECORDS_ARROW_SCHEMA,
+    DEAD_LETTERS_ARROW_SCHEMA,
+    EVENTS_ARROW_SCHEMA,
+    LETTER_DECISIONS_ARROW_SCHEMA,
+)
 from schemas.envelope import Source, Trust
+from streams.alert_records import ALERT_RECORD_COLUMNS
 from streams.letters import DEAD_LETTER_COLUMNS, LETTER_DECISION_COLUMNS, decode_dead_letters
 from streams.rows import EVENT_COLUMNS, Decoded, Row, cut, decode_events
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
@@ -193,6 +199,7 @@ def test_rows_have_the_columns_of_the_arrow_batch_in_its_order() -> None:
     assert tuple(EVENTS_ARROW_SCHEMA.names) == EVENT_COLUMNS
     assert tuple(DEAD_LETTERS_ARROW_SCHEMA.names) == DEAD_LETTER_COLUMNS
     assert tuple(LETTER_DECISIONS_ARROW_SCHEMA.names) == LETTER_DECISION_COLUMNS
+    assert tuple(ALERT_RECORDS_ARROW_SCHEMA.names) == ALERT_RECORD_COLUMNS
 
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_source", "idtrail_organization", "idtrail_received_at", "x"])

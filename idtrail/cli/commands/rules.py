@@ -169,7 +169,7 @@ def _examined(paths: list[Path] | None) -> Examined:
 
 
 def _urgency(rule: Rule) -> tuple[int, str]:
-    from streams.alerts.rule import Severity
+    from schemas.alerts import Severity
 
     return -list(Severity).index(rule.severity), rule.id
 

@@ -847,3 +847,41 @@ SELECT organization, application_id, application_name AS name
 FROM events
 WHERE application_id != '' OR application_name != ''
 GROUP BY organization, application_id, application_name;
+
+CREATE TABLE IF NOT EXISTS alert_records_local ON CLUSTER 'trail' (
+    organization LowCardinality(String),
+    alert_id FixedString(16),
+    record LowCardinality(String),
+    rule_id LowCardinality(String),
+    severity LowCardinality(String),
+    cause LowCardinality(String),
+    title String,
+    detection LowCardinality(String),
+    staging Bool,
+    opened_at DateTime64(6, 'UTC'),
+    since DateTime64(6, 'UTC'),
+    triggered_at DateTime64(6, 'UTC'),
+    ended_at DateTime64(6, 'UTC'),
+    last_at DateTime64(6, 'UTC'),
+    episodes UInt32,
+    events UInt32,
+    people UInt32,
+    applications Array(String),
+    act LowCardinality(String),
+    act_id UUID,
+    at DateTime64(6, 'UTC'),
+    done_by String,
+    snoozed_until DateTime64(6, 'UTC'),
+    destination LowCardinality(String),
+    succeeded Bool,
+    known_at DateTime64(3, 'UTC'),
+    body String CODEC(ZSTD(3)),
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    log_offset UInt64 CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (organization, alert_id, log_topic, log_partition, log_offset)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728;
+
+CREATE TABLE IF NOT EXISTS alert_records ON CLUSTER 'trail' AS alert_records_local
+ENGINE = Distributed('trail', currentDatabase(), 'alert_records_local', cityHash64(alert_id));

@@ -1,0 +1,90 @@
+"""Records of alerts: from the log into the store, each a row; what is none into the dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from aiokafka import TopicPartition
+
+from idtrail.stack.topics import create_topics
+from queries.store import Store
+from schemas.alerts import Act, read_alert_record
+from schemas.errors import Fatal
+from schemas.kafka import ALERTS, FOR_EVER, KafkaConnection, TopicSpec
+from streams.alert_records import ALERT_RECORD_COLUMNS, decode_alerts
+from streams.flight import Loader
+from streams.lag import rewind
+from tests.alerts.records import acted, detected, logged, minute
+from tests.fixtures_kafka import Topics, until
+from tests.rebuild.support import sink
+from tests.records import Record
+from tests.sink.support import everything_stored, fill
+
+ROWS = (
+    "SELECT record, severity, detection, events, act, done_by, toUnixTimestamp64Micro(triggered_at), body, log_offset"
+    " FROM alert_records FINAL ORDER BY log_partition, log_offset"
+)
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+async def test_each_record_is_a_row_and_garbage_a_dead_letter_also_when_read_again(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    topics = replace(topics, alerts=topics.events.replace("events", "alerts"))
+    await create_topics(kafka, 4, 1, [TopicSpec(topics.alerts, FOR_EVER, partitions=1)], patience_seconds=30)
+    first, act = detected(), acted("acknowledge", 5)
+    garbage = Record(b'{"record": "dreamt"}', [("idtrail_organization", b"o")], key=b"?")
+    grown = detected(events=9, triggered_at=minute(20))
+    await fill(kafka, topics.alerts, [logged(first), garbage, logged(act), logged(grown), Record(None, key=b"?")])
+
+    async def store_all() -> None:
+        running = asyncio.create_task(sink(kafka, topics, store).run())
+        try:
+            await until(lambda: running.done() or everything_stored(kafka, topics, topics.alerts))
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    await store_all()
+    rows = store.query(ROWS)
+    assert [row[:6] for row in rows] == [
+        ("detected", "high", "open", 5, "", ""),
+        ("acted", "", "", 0, Act.ACKNOWLEDGE, "ada"),
+        ("detected", "high", "open", 9, "", ""),
+    ]
+    assert [read_alert_record(row[7].encode()) for row in rows] == [first, act, grown]
+    assert rows[2][6] == minute(20).timestamp() * 1_000_000
+    letters = store.query("SELECT organization, reason, position FROM dead_letters FINAL ORDER BY position")
+    assert letters == [
+        ("o", "no_alert_record", f"{topics.alerts}[0]@1"),
+        ("", "no_alert_record", f"{topics.alerts}[0]@4"),
+    ]
+
+    await rewind(kafka, topics.group, [topics.alerts])
+    await store_all()
+    assert store.query(ROWS) == rows
+
+
+def test_an_alert_topic_that_holds_only_garbage_stops_the_sink() -> None:
+    loader = Loader("events", ALERTS, timedelta(hours=24), 3)
+    records = [Record(b"{}", offset=offset, topic=ALERTS) for offset in range(3)]
+    place = TopicPartition(ALERTS, 0)
+    with pytest.raises(Fatal, match=r"3 records in a row of idtrail\.alerts\[0\]"):
+        loader.load({place: records}, {place: 0})
+    good = loader.load({place: [records[0], logged(detected(), 1), records[1]]}, {place: 1})
+    assert good[0][0].decoded.unreadable == 1
+
+
+def test_a_row_of_another_kind_of_record_is_empty_where_it_says_nothing() -> None:
+    record = logged(acted("snooze", 5))
+    (row,) = decode_alerts([record]).rows
+    found = dict(zip(ALERT_RECORD_COLUMNS, row, strict=True))
+    assert (found["severity"], found["ended_at"], found["applications"], found["succeeded"]) == ("", 0, [], False)
+    assert found["snoozed_until"] == minute(35).timestamp() * 1_000_000
+    assert found["body"] == record.value
