@@ -13,6 +13,7 @@ from idtrail.incident_page import incident_page
 from idtrail.incident_picture import picture
 from idtrail.integration_page import integration_page
 from idtrail.measuring import metrics_page
+from idtrail.rule_page import rule_page
 from idtrail.transition_page import transition_page
 from queries.api.app import documents as openapi_files
 from schemas.documentation import documents as event_pages
@@ -46,6 +47,10 @@ def _lifecycle_files() -> dict[str, str]:
     return {"docs/lifecycle.md": transition_page()}
 
 
+def _rule_files() -> dict[str, str]:
+    return {"docs/rules.md": rule_page()}
+
+
 GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _settings_files,
     _metrics_files,
@@ -57,6 +62,7 @@ GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _incident_files,
     _integration_files,
     _lifecycle_files,
+    _rule_files,
 )
 """Each gives texts by their path from the root of the repository."""
 

@@ -36,7 +36,7 @@ class ExampleEvent(Part):
     """One event of a test, or several that are alike, in few words or as a whole record."""
 
     at: Duration = Field(description="How long after 2026-01-05T09:00:00Z, a Monday, it occurs.")
-    event_type: str = Field("", description="Its type. Not needed beside `raw`.")
+    event_type: str = Field("", description="Its type, such as `user_deprovision`.")
     subject: str = Field("", description="Whom it is about: id and name of the person, or of the group.")
     application: str = Field("", description="The application's id and name.")
     actor: str = Field("", description="Who caused it: an administrator's id and mail address.")
@@ -46,7 +46,9 @@ class ExampleEvent(Part):
     changes: tuple[dict[str, Any], ...] = Field((), description="What was set: `field`, `from`, `to`.")
     times: int = Field(1, ge=1, le=1_000, description="So many of them; `{n}` in `subject` and `actor` is the number.")
     every: Duration = Field(MINUTE, json_schema_extra=as_default(MINUTE), description="How long after one another.")
-    raw: dict[str, Any] = Field({}, description="Fields of the record as the vendor writes them, beside or instead.")
+    raw: dict[str, Any] = Field(
+        {}, description="Fields of the record as the vendor writes them; they win over the others."
+    )
 
 
 class ExpectedAlert(Part):

@@ -105,12 +105,18 @@ class Condition(Part):
     type: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
         (), max_length=100, description="Event types, such as `user_deprovision`; the vendor's other names count too."
     )
-    kind: Annotated[tuple[Kind, ...], AfterValidator(_no_repeats)] = Field((), description="What they are about.")
+    kind: Annotated[tuple[Kind, ...], AfterValidator(_no_repeats)] = Field(
+        (), description="What they are about: `integration`, `user`, `group` or `other`."
+    )
     action: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
         (), max_length=100, description="What was attempted, such as `create`, `deprovision`, `reauth`."
     )
-    outcome: Annotated[tuple[Outcome, ...], AfterValidator(_no_repeats)] = Field((), description="What became of it.")
-    cause: Annotated[tuple[Cause, ...], AfterValidator(_no_repeats)] = Field((), description="Why it failed.")
+    outcome: Annotated[tuple[Outcome, ...], AfterValidator(_no_repeats)] = Field(
+        (), description="What became of it: `success`, `failure`, `reported_absent` or `unknown`."
+    )
+    cause: Annotated[tuple[Cause, ...], AfterValidator(_no_repeats)] = Field(
+        (), description="Why it failed, such as `credentials` or `conflict`: see the causes."
+    )
     where: str = Field("", description="An expression in CEL over `fact` and `event`.", max_length=MAX_BYTES)
 
     @field_validator("type", mode="after")

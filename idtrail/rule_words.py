@@ -1,0 +1,93 @@
+"""What the page on alert rules says of each kind and fact, and the example that it begins with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.alerts.rule import RuleKind
+
+EXAMPLE_ID: Final = "rights-refused"
+EXAMPLE: Final = """\
+id: rights-refused
+title: "{application_name} refuses what the integration's owner may not do"
+severity: high
+description: >-
+  The token is valid, but its owner lacks rights: attempts for several people fail, and will go on failing.
+remedy: Give the token's owner the application's administrator role.
+kind: distinct
+match:
+  kind: [user]
+  outcome: [failure]
+  cause: [permission]
+unless:
+  where: fact.subject_name.startsWith('svc-')
+of: subject_id
+threshold: 3
+window: 10m
+until:
+  kind: [user]
+  outcome: [success]
+group_by: [application_id]
+tests:
+  - name: three people within ten minutes, and then it works
+    events:
+      - {at: 0m, event_type: user_create_provision, subject: "p{n}", application: miro, status: 403, times: 4}
+      - {at: 1h, event_type: user_create_provision, subject: p1, application: miro, status: 201}
+    alerts:
+      - {group: {application_id: miro}, count: 4, state: resolved}
+  - name: one person again and again, and accounts of services
+    events:
+      - {at: 0m, event_type: user_create_provision, subject: ann, application: miro, status: 403, times: 9}
+      - {at: 0m, event_type: user_create_provision, subject: "svc-{n}", application: miro, status: 403, times: 9}
+"""
+
+KINDS: Final[dict[RuleKind, str]] = {
+    RuleKind.MATCH: "Every match triggers.",
+    RuleKind.THRESHOLD: "A match triggers if at least `threshold` matches are within the `window` that ends with it.",
+    RuleKind.DISTINCT: "The same, of different values of the fact `of`; empty ones do not count.",
+    RuleKind.RATIO: "A failure triggers if the `window` that ends with it has at least `minimum` matches, and at "
+    "least the part `ratio` of them are failures. Failures are the matches that meet `failed`.",
+    RuleKind.SEQUENCE: "An event that meets `then` triggers if a match was before it, not longer ago than `window`.",
+    RuleKind.ABSENCE: "A match triggers when the `window` after it is over and no event that meets `then` came in it.",
+    RuleKind.NEW: "A match triggers if no earlier one of its group had its value of the fact `of`, and it is later "
+    "than `learn` after the group's first match.",
+    RuleKind.SILENCE: "A match triggers when the `window` after it is over and no other match came in it.",
+    RuleKind.MASS: "A match triggers if the hour that ends with it has matches of at least `threshold` different "
+    "people or groups, and of at least `multiple` times as many as usual. Usual is the median, over the 28 days before "
+    "that day (UTC), of each day's busiest such hour, a day without any counting as 0; a group whose first match is "
+    "not older than seven days has no usual, and `threshold` alone decides.",
+}
+
+FACTS: Final[dict[str, str]] = {
+    "event_type": "The type's own name, whichever alias the record uses.",
+    "kind": "`integration`, `user`, `group` or `other`.",
+    "action": "Of the twelve: `activate`, `update`, `reauth`, `delete`, `create`, `deprovision`, `lookup`. Of an "
+    "`association_change`: `add` or `remove`. Else empty.",
+    "outcome": "`success`, `failure`, `reported_absent` (a 404 on a removal) or `unknown`.",
+    "subject_id": "Whom it is about: the person, the group, or the application.",
+    "subject_type": "`user`, `user_group`, `application`, or as the record says.",
+    "subject_name": "The name of that.",
+    "subject_email": "A person's mail address.",
+    "application_id": "The application that is provisioned into, or signed in to.",
+    "application_name": "Its name.",
+    "integration_id": "The integration's id.",
+    "actor_id": "Who caused it.",
+    "actor_type": "`admin`, `user`, or a service.",
+    "actor_name": "The actor's mail address or name.",
+    "http_status": "The provider's answer; 0 when unknown.",
+    "scim_type": "SCIM's word for the error, such as `uniqueness`.",
+    "cause": "Why it failed, see [causes](causes.md); empty for what did not fail.",
+    "attribute": "The attribute that the application refused, where its answer names one.",
+    "detail": "The provider's text, without secrets and addresses.",
+    "retryable": "Whether trying the same again can succeed.",
+    "account_state": "What the account was to become: `active`, `inactive`, `deleted`; empty when unchanged.",
+    "changed": "Names of what was set; of states with their values: `active: false`, `state: ACTIVATED -> SUSPENDED`.",
+    "flags": "What is odd about the record, such as `no_id` or `success_contradicted`.",
+    "group_id": "The group that was bound to an application or unbound, or that a person was added to or removed from.",
+    "group_name": "Its name.",
+    "organization": "The organization.",
+    "incident": "The [incident](incidents.md) that the failure belongs to; empty for what did not fail.",
+    "drift": "Whether the event [differs](drift.md) from what is known of its type.",
+    "hour": "0 to 23, of UTC.",
+    "weekday": "`monday` to `sunday`, of UTC.",
+}
