@@ -30,6 +30,8 @@ FUNCTIONS: Final = frozenset(
     | {f"get{part}" for part in _TIMES.split()}
 )
 _CONSTANTS: Final = frozenset({"true", "false", "null"})
+_LOOP: Final = "@not_strictly_false"
+"""What the engine makes of `all` and `exists`."""
 FACT: Final = "fact"
 EVENT: Final = "event"
 
@@ -75,6 +77,7 @@ def checked(source: str, known: dict[str, type]) -> Expression:
     their types. Raises `ValueError`."""
     used = check(source, known)
     program = _compiled(source)
+    _compare(program)
     if not used.fields:
         try:
             answer = program.execute({FACT: {name: known[name]() for name in used.facts}})
@@ -86,6 +89,13 @@ def checked(source: str, known: dict[str, type]) -> Expression:
             if not isinstance(answer, bool):
                 raise ValueError("is neither true nor false: compare it with something")
     return Expression(program, used)
+
+
+def _compare(program: Any) -> None:
+    """What the engine read must be what was checked, should its reader ever differ from this one."""
+    named = {name for name in program.functions() if name.isidentifier()}
+    if not {*program.variables()} <= {FACT, EVENT} or not named <= FUNCTIONS or _LOOP in program.functions():
+        raise ValueError("is read otherwise by the engine: write it more plainly")
 
 
 def check(source: str, known: dict[str, type]) -> Used:

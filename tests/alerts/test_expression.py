@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+import cel
 import pytest
 
-from streams.alerts.expression import FUNCTIONS, Used, checked
+from streams.alerts.expression import FUNCTIONS, Used, _compare, checked
 from streams.alerts.seen import FACT_TYPES
 
 PROMPT_SECONDS = 0.5
@@ -112,8 +113,6 @@ HEAVIEST = [
 
 @pytest.mark.parametrize("source", HEAVIEST)
 def test_the_heaviest_that_is_taken_ends_soon(source: str) -> None:
-    import cel
-
     expression = checked(source, FACT_TYPES)
     context = cel.Context({"fact": {"drift": True, "detail": "a" * 4_000}, "event": {"x": "a" * 100_000}})
     began = time.process_time()
@@ -127,6 +126,24 @@ def test_the_heaviest_that_is_taken_ends_soon(source: str) -> None:
 def test_what_an_expression_reads_is_known() -> None:
     used = checked("fact.cause == 'quota' && has(event.service) && event['@version'] == '1'", FACT_TYPES).used
     assert used == Used(frozenset({"cause"}), frozenset({"service", "@version"}))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[1].all(fact, true)",
+        "[1].exists(event, true)",
+        "[1].map(x, x) == [1]",
+        "[1].filter(x, true) == [1]",
+        "fact.changed.exists_one(x, x == 'a')",
+        "foo(1)",
+        "subject",
+    ],
+)
+def test_what_the_engine_reads_otherwise_than_the_check_is_refused(source: str) -> None:
+    """The second net, should a loop get by the first."""
+    with pytest.raises(ValueError, match="read otherwise"):
+        _compare(cel.compile(source))
 
 
 def test_no_function_of_the_language_that_loops_is_let_in() -> None:
