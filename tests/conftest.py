@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests import quick_java
+
 pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_store"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Of several processes the first one prepares what all will use; one alone uses what an earlier run made."""
+    if not hasattr(config, "workerinput"):
+        quick_java.use(config.cache.mkdir("java"), make=bool(config.getoption("numprocesses", None)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

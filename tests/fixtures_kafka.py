@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from idtrail.stack.jars import verified_jars
-from idtrail.stack.jvm import java_executable
-from idtrail.stack.kafka import LocalKafka
 from idtrail.stack.topics import create_topics
 from schemas.kafka import ALERTS, FOR_EVER, INCIDENTS, LETTER_DECISIONS, TOPICS, KafkaConnection, TopicSpec
+from tests.holder import shared
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaConnection]:
-    """A running broker. Its child process belongs to a loop of its own: tests have a loop each."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
+def of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of a run know."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    def run(work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, loop).result(90)
 
-    broker = LocalKafka(
-        tmp_path_factory.mktemp("broker"), java=java_executable("bundled"), jars=verified_jars(), synced=False
-    )
-    run(broker.start())
-    try:
-        yield KafkaConnection(broker.bootstrap)
-    finally:
-        run(broker.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+@pytest.fixture(scope="session")
+def kafka(of_the_run: Path) -> Iterator[KafkaConnection]:
+    """A running broker."""
+    with shared("kafka", of_the_run) as address:
+        yield KafkaConnection(address)
 
 
 @dataclass(frozen=True)
@@ -65,8 +55,8 @@ async def topics(kafka: KafkaConnection) -> Topics:
     tail = uuid4().hex[:8]
     made = Topics(f"events-{tail}", f"dead-letters-{tail}", f"provisioning-{tail}", f"sink-{tail}")
     own = [TopicSpec(name, FOR_EVER) for name in made.names]
-    shared = [topic for topic in TOPICS if topic.name in (INCIDENTS, LETTER_DECISIONS, ALERTS)]
-    await create_topics(kafka, 4, 1, [*own, *shared], patience_seconds=30)
+    common = [topic for topic in TOPICS if topic.name in (INCIDENTS, LETTER_DECISIONS, ALERTS)]
+    await create_topics(kafka, 4, 1, [*own, *common], patience_seconds=30)
     return made
 
 

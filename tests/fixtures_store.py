@@ -11,7 +11,7 @@ import pytest
 
 from queries.migrate import Deployment, migrate
 from queries.store import Store
-from tests.support.clickhouse_http import ClickHouseFront
+from tests.holder import shared
 
 
 @pytest.fixture(scope="session")
@@ -35,16 +35,16 @@ def store(migrated: Store) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseFront]:
-    """An engine in a process of its own, spoken to as one speaks to a ClickHouse server."""
-    with ClickHouseFront(tmp_path_factory.mktemp("front")) as running:
-        yield running
+def front(of_the_run: Path) -> Iterator[str]:
+    """An engine in a process of its own, spoken to as one speaks to a ClickHouse server: its address."""
+    with shared("front", of_the_run) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
-def http_migrated(front: ClickHouseFront) -> Iterator[Store]:
+def http_migrated(front: str) -> Iterator[Store]:
     """The same over HTTP."""
-    with _opened(front.url, Deployment("server")) as opened:
+    with _opened(front, Deployment("server")) as opened:
         yield opened
 
 

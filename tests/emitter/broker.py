@@ -17,6 +17,14 @@ from schemas.kafka import KafkaConnection
 CLUSTER_ID: Final = "MkU3OEVBNTcwNTJENDM2Qk"
 PARTITIONS: Final = 4
 
+AS_THE_TRAIL_S: Final = (
+    "-Xmx384m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "--enable-native-access=ALL-UNNAMED",
+)
+"""How the trail runs its own, but for where it keeps what."""
+
 USER: Final = "idtrail"
 PASSWORD: Final = "right"
 
@@ -106,6 +114,13 @@ class OwnBroker:
                 assert time.monotonic() < deadline, "the broker did not open its port in time"
                 time.sleep(0.05)
 
+    def stop(self) -> None:
+        """End it in order, however long that takes."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.terminate()
+        process.wait()
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
         process, self._process = self._process, None
@@ -129,7 +144,7 @@ class OwnBroker:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(self._java), "-Xmx384m", "-cp", self._class_path, *arguments]
+        return [str(self._java), *AS_THE_TRAIL_S, "-cp", self._class_path, *arguments]
 
 
 def _state(thread: Path) -> str:

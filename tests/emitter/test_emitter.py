@@ -153,7 +153,7 @@ async def test_a_stopped_broker_costs_time_but_neither_records_nor_order(
 async def test_a_broker_killed_in_the_middle_of_a_batch_loses_and_reorders_nothing(
     broker: OwnBroker, topics: Topics, tmp_path: Path
 ) -> None:
-    raws = raw_events(30_000, people=40)
+    raws = raw_events(20_000, people=40)
     async with emitter_on(topics, tmp_path, answer_seconds=GIVEN_UP_SECONDS) as emitter:
         taken = 0
 
@@ -167,13 +167,13 @@ async def test_a_broker_killed_in_the_middle_of_a_batch_loses_and_reorders_nothi
         await until(lambda: taken > 8_000)
         await asyncio.to_thread(broker.kill)
         batch = await task
-        assert batch.logged + batch.spooled == 30_000
+        assert batch.logged + batch.spooled == 20_000
         assert batch.logged
         assert batch.spooled
         broker.start()
         await until(lambda: emitter.status().state == "logging", 60)
     log = await read_log(topics.connection, topics.events)
-    assert len(ids_on(log)) == 30_000
+    assert len(ids_on(log)) == 20_000
     assert by_key(log) == expected_by_key(raws)
 
 
@@ -316,10 +316,10 @@ async def test_a_process_killed_after_its_receipts_has_lost_nothing(topics: Topi
 
 
 async def test_a_process_killed_while_it_drains_repeats_but_loses_nothing(topics: Topics, tmp_path: Path) -> None:
-    raws = raw_events(20_000, people=40)
+    raws = raw_events(10_000, people=40)
     away = Topics(NOWHERE, topics.events, topics.dead_letters)
     async with emitter_on(away, tmp_path, answer_seconds=GIVEN_UP_SECONDS) as emitter:
-        assert (await emitter.emit_many(raws, SOURCE)).spooled == 20_000
+        assert (await emitter.emit_many(raws, SOURCE)).spooled == 10_000
     # It has a receipt for one more record, and is in the middle of the drain.
     more = raw_events(1)
     receipts = await asyncio.to_thread(_killed_after, 1, topics.connection, topics, tmp_path, more)
@@ -327,5 +327,5 @@ async def test_a_process_killed_while_it_drains_repeats_but_loses_nothing(topics
         await until(lambda: emitter.status().state == "logging", 60)
     log = await read_log(topics.connection, topics.events)
     assert {event_id for event_id, _ in receipts} <= set(ids_on(log))
-    assert len(ids_on(log)) == 20_001
+    assert len(ids_on(log)) == 10_001
     assert by_key(log) == expected_by_key(raws + more)

@@ -28,7 +28,6 @@ from tests.failures.test_backfill import ANSWERS
 from tests.fixtures_kafka import Topics, until
 from tests.records import Record, event, record_of
 from tests.sink.support import ROOT, Sinks, ended, everything_stored, fill
-from tests.support.clickhouse_http import ClickHouseFront
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.timeout(240)]
 
@@ -63,13 +62,13 @@ def of_many(count: int, seed: int) -> list[Record]:
 
 @pytest.fixture
 async def workers(
-    kafka: KafkaConnection, topics: Topics, front: ClickHouseFront, http_store: Store, tmp_path: Path
+    kafka: KafkaConnection, topics: Topics, front: str, http_store: Store, tmp_path: Path
 ) -> AsyncIterator[Workers]:
     app_id = topics.group.replace("sink", "detection")
     await create_topics(kafka, 4, 1, [changelog(app_id)], patience_seconds=30)
     arguments = {
         "bootstrap": kafka.bootstrap,
-        "store": front.url,
+        "store": front,
         "database": http_store.database,
         "topics": topics.names,
         "group": topics.group,

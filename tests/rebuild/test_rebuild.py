@@ -28,7 +28,6 @@ from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import contents, options, rebuild, simulated, sink, store_everything
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
 from tests.sink.support import ROOT, ended, everything_stored, fill, sinks
-from tests.support.clickhouse_http import ClickHouseFront
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.soak]
 
@@ -124,12 +123,12 @@ async def _trickle(kafka: KafkaConnection, topics: Topics, records: list[Record]
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_at_any_step_it_goes_on_and_ends_the_same(
-    kafka: KafkaConnection, topics: Topics, http_store: Store, front: ClickHouseFront, tmp_path: Path, point: str
+    kafka: KafkaConnection, topics: Topics, http_store: Store, front: str, tmp_path: Path, point: str
 ) -> None:
     records = simulated(1_500)
     await fill(kafka, topics.events, records[:1_000])
     await store_everything(kafka, topics, http_store)
-    with sinks(kafka, topics, front.url, http_store, tmp_path) as live:
+    with sinks(kafka, topics, front, http_store, tmp_path) as live:
         live.start(flight_rows=200)
         dying = _start(
             kafka, topics, http_store, front, tmp_path, die_at=point, die_after=3 if point == "exchanged" else 1
@@ -151,11 +150,11 @@ async def test_killed_at_any_step_it_goes_on_and_ends_the_same(
 
 
 def _start(
-    kafka: KafkaConnection, topics: Topics, store: Store, front: ClickHouseFront, directory: Path, **more: Any
+    kafka: KafkaConnection, topics: Topics, store: Store, front: str, directory: Path, **more: Any
 ) -> subprocess.Popen[bytes]:
     arguments = {
         "bootstrap": kafka.bootstrap,
-        "store": front.url,
+        "store": front,
         "database": store.database,
         "topics": topics.names,
         "group": topics.group,

@@ -110,13 +110,13 @@ async def test_records_are_stored_and_fresh_ones_forwarded_with_their_place(
 async def test_a_sink_killed_at_any_point_leaves_each_event_once_in_every_table(
     kafka: KafkaConnection,
     topics: Topics,
-    front: ClickHouseFront,
+    front: str,
     http_store: Store,
     tmp_path: Path,
     point: str,
 ) -> None:
     await fill(kafka, topics.events, records(2_000))
-    with sinks(kafka, topics, front.url, http_store, tmp_path) as processes:
+    with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         for after in (1, 2):
             assert await ended(processes.start(die_at=point, die_after=after)) == -signal.SIGKILL
         processes.start()
@@ -125,10 +125,10 @@ async def test_a_sink_killed_at_any_point_leaves_each_event_once_in_every_table(
 
 
 async def test_a_sink_frozen_past_its_session_and_woken_doubles_nothing(
-    kafka: KafkaConnection, topics: Topics, front: ClickHouseFront, http_store: Store, tmp_path: Path
+    kafka: KafkaConnection, topics: Topics, front: str, http_store: Store, tmp_path: Path
 ) -> None:
     await fill(kafka, topics.events, records(6_000))
-    with sinks(kafka, topics, front.url, http_store, tmp_path) as processes:
+    with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         frozen = processes.start(flight_rows=100)
         await until(lambda: _stored_some(http_store, 300), 60)
         frozen.send_signal(signal.SIGSTOP)

@@ -20,7 +20,6 @@ from tests.failures.test_kills import workers as workers  # the fixture
 from tests.fixtures_kafka import Topics, until
 from tests.sink.organisation import confirmed_by_truth, confirmed_in_store, distinct, provisioning, simulate
 from tests.sink.support import Effect, effect, ended, everything_stored, fill, sinks
-from tests.support.clickhouse_http import ClickHouseFront
 
 POINTS = ("fetched", "intended", "inserted", "forwarded", "committed")
 AGENT_POINTS = ("windows", "confirmed", "acknowledged")
@@ -29,11 +28,11 @@ pytestmark = [pytest.mark.kafka, pytest.mark.store]
 
 
 async def test_a_worker_killed_at_every_point_ends_in_the_simulators_truth(
-    kafka: KafkaConnection, topics: Topics, front: ClickHouseFront, http_store: Store, tmp_path: Path
+    kafka: KafkaConnection, topics: Topics, front: str, http_store: Store, tmp_path: Path
 ) -> None:
     records, truth = simulate(5, datetime.now(UTC) - timedelta(days=13), people=25, days=12)
     await fill(kafka, topics.events, records)
-    with sinks(kafka, topics, front.url, http_store, tmp_path) as processes:
+    with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         for point in POINTS:
             assert await ended(processes.start(die_at=point, die_after=2)) == -signal.SIGKILL
         processes.start()

@@ -39,7 +39,7 @@ def any_store(request: pytest.FixtureRequest) -> Store:
 def tableless(request: pytest.FixtureRequest) -> Iterator[Store]:
     """A store for questions that need no table: not migrated, and shared."""
     place = request.getfixturevalue(request.param)
-    url = place.url if isinstance(place, ClickHouseFront) else f"chdb://{place}"
+    url = place if isinstance(place, str) else f"chdb://{place}"
     opened = Store.open(url, database="tableless")
     try:
         yield opened
