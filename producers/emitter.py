@@ -22,10 +22,11 @@ from pydantic import BaseModel
 from producers.delivery import Delivery, Outcome, Status
 from producers.spool import Record, Spool
 from producers.uplink import Place, Uplink
+from schemas.alerts import Acted, seal_record
 from schemas.envelope import Envelope, Source, seal
 from schemas.envelope import dead_letter as seal_dead_letter
 from schemas.errors import MalformedRecord, RecordError, SpoolFull
-from schemas.kafka import DEAD_LETTERS, EVENTS, LETTER_DECISIONS, KafkaConnection
+from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, KafkaConnection
 from schemas.letters import Decision
 
 ANSWER_SECONDS: Final = 4.0
@@ -83,6 +84,7 @@ class Emitter:
         topic: str = EVENTS,
         dead_letters: str = DEAD_LETTERS,
         decisions: str = LETTER_DECISIONS,
+        alerts: str = ALERTS,
         *,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
@@ -94,6 +96,7 @@ class Emitter:
         self._topic = topic
         self._dead_letters = dead_letters
         self._decisions = decisions
+        self._alerts = alerts
         self._delivery = Delivery(connect, spool, clock)
 
     async def __aenter__(self) -> Self:
@@ -178,6 +181,10 @@ class Emitter:
     async def decide(self, decision: Decision) -> Receipt:
         """Put a decision about a dead letter on the log; confirmed like an event."""
         return await self._one(Record(self._decisions, *decision.record()), None)
+
+    async def act(self, acted: Acted) -> Receipt:
+        """Put what somebody did about an alert on the log; confirmed like an event."""
+        return await self._one(Record(self._alerts, *seal_record(acted)), None)
 
     async def _one(self, record: Record, event_id: UUID | None) -> Receipt:
         (outcome,) = await (await self._delivery.accept([record]))

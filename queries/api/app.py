@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from queries.api import (
+    alerts,
     events,
     exports,
     findings,
@@ -45,6 +46,7 @@ _ROUTERS: Final = (
     found.router,
     exports.router,
     incidents.router,
+    alerts.router,
     integrations.router,
     jobs.router,
     letters.router,

@@ -14,6 +14,7 @@ from queries.lag_watch import Place
 from queries.redrive import Logged, Redriven
 from queries.store import Store
 from queries.tokens import Tokens
+from schemas.alerts import Acted
 from schemas.envelope import Source
 from schemas.errors import RecordError
 from schemas.letters import Coordinates
@@ -37,6 +38,7 @@ class Ingest(Redriven, Protocol):
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
     async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> object: ...
+    async def act(self, acted: Acted) -> object: ...
 
 
 class Piece(Protocol):

@@ -14,6 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from queries.alert_acts import Pointless
+from queries.alerts import SeveralAlerts
 from queries.applications import UnknownApplication
 from queries.incidents import SeveralIncidents
 from queries.integration_reports import SeveralIntegrations
@@ -41,6 +43,8 @@ class Forbidden(Denied):
 
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (Ambiguous, 409),
+    (Pointless, 409),
+    (SeveralAlerts, 409),
     (SeveralIncidents, 409),
     (SeveralIntegrations, 409),
     (Gone, 410),
@@ -75,7 +79,7 @@ def install_problems(app: FastAPI) -> None:
         more: dict[str, Any] = {}
         if isinstance(error, Ambiguous):
             more["candidates"] = [person._asdict() for person in error.candidates]
-        if isinstance(error, SeveralIncidents | SeveralIntegrations):
+        if isinstance(error, SeveralAlerts | SeveralIncidents | SeveralIntegrations):
             more["candidates"] = error.candidates
         if isinstance(error, Unknown | UnknownApplication):
             more["near"] = error.near

@@ -17,6 +17,7 @@ from producers.slicer import Record, Slicer
 from queries.feed import Batch, Message, Start
 from queries.jobs import JobState
 from queries.store import Store
+from schemas.alerts import Acted
 from schemas.envelope import Envelope, Header, Source, seal
 from schemas.errors import NotFound, RecordError
 from schemas.letters import Coordinates, Decision
@@ -43,6 +44,7 @@ class Log:
     dead: list[tuple[bytes, Source, str, str]] = field(default_factory=list)
     sealed: list[Envelope] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    acts: list[Acted] = field(default_factory=list)
     records: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     headers: dict[tuple[str, int, int], list[Header]] = field(default_factory=dict)
 
@@ -84,6 +86,11 @@ class Log:
         if self.failure:
             raise self.failure
         self.decisions.append(decision)
+
+    async def act(self, acted: Acted) -> None:
+        if self.failure:
+            raise self.failure
+        self.acts.append(acted)
 
     async def read_lag(self) -> Sequence[Lag]:
         if self.failure:

@@ -7,6 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from queries.alert_statistics import counts_sql as alert_counts_sql
+from queries.alert_statistics import rules_sql, times_sql
+from queries.alerts import Alerts, alerts_sql, beginning_sql
 from queries.blame import accepted_rows_sql, accepted_sql
 from queries.closings import closers_sql
 from queries.counts import Dimension, counts_sql
@@ -40,6 +43,7 @@ FULL = Selection(
 )
 WINDOWS = Selection(VALUE, FULL.since, NOON, event_types=(VALUE,), causes=(VALUE,), application=VALUE)
 INCIDENTS = Incidents(VALUE, FULL.since, NOON, states=(VALUE,), causes=(VALUE,), application=VALUE, subject=VALUE)
+ALERTS = Alerts(VALUE, FULL.since, NOON, states=(VALUE,), severities=(VALUE,), rules=(VALUE,), applications=(VALUE,))
 STATEMENTS = {
     "places": places_sql(FULL, after=True),
     "rows": rows_sql(FULL),
@@ -52,6 +56,11 @@ STATEMENTS = {
     "incident's people": subjects_sql(after=True),
     "incident's texts": texts_sql(FULL),
     "incident's hours": hours_sql(FULL),
+    "alerts": alerts_sql(ALERTS, after=True),
+    "alert": beginning_sql(VALUE),
+    "alerts counted": alert_counts_sql(ALERTS),
+    "alerts' times": times_sql(ALERTS),
+    "alerts by rule": rules_sql(ALERTS),
     "history": history_sql(),
     "batch of a history": batch_sql(),
     "accepted": accepted_sql(same=True),
@@ -78,8 +87,8 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
     sql = " ".join(STATEMENTS[name].split())
     assert VALUE not in sql
     for read in re.findall(
-        r"FROM (?:events|events_by_subject|attempts|associations|subjects|failure_windows|incidents|schema_drift)\b"
-        r"(.{0,90})",
+        r"FROM (?:events|events_by_subject|attempts|associations|subjects|failure_windows|incidents|schema_drift"
+        r"|alert_records)\b(.{0,90})",
         sql,
     ):
         assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read

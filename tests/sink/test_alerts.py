@@ -6,11 +6,15 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 
 from idtrail.stack.topics import create_topics
+from producers.emitter import Emitter
+from producers.spool import Spool
+from queries.alerts import Told, find_alert
 from queries.store import Store
 from schemas.alerts import Act, read_alert_record
 from schemas.errors import Fatal
@@ -18,10 +22,10 @@ from schemas.kafka import ALERTS, FOR_EVER, KafkaConnection, TopicSpec
 from streams.alert_records import ALERT_RECORD_COLUMNS, decode_alerts
 from streams.flight import Loader
 from streams.lag import rewind
-from tests.alerts.records import acted, detected, logged, minute
+from tests.alerts.records import ALERT_ID, acted, detected, logged, minute
 from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import sink
-from tests.records import Record
+from tests.records import NOON, ORGANIZATION, Record
 from tests.sink.support import everything_stored, fill
 
 ROWS = (
@@ -30,28 +34,36 @@ ROWS = (
 )
 
 
+@pytest.fixture
+async def own_topics(kafka: KafkaConnection, topics: Topics) -> Topics:
+    """With alerts that no other test sees."""
+    own = replace(topics, alerts=topics.events.replace("events", "alerts"))
+    await create_topics(kafka, 4, 1, [TopicSpec(own.alerts, FOR_EVER, partitions=1)], patience_seconds=30)
+    return own
+
+
+async def store_all(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
+    running = asyncio.create_task(sink(kafka, topics, store).run())
+    try:
+        await until(lambda: running.done() or everything_stored(kafka, topics, topics.alerts))
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
 @pytest.mark.kafka
 @pytest.mark.store
 async def test_each_record_is_a_row_and_garbage_a_dead_letter_also_when_read_again(
-    kafka: KafkaConnection, topics: Topics, store: Store
+    kafka: KafkaConnection, own_topics: Topics, store: Store
 ) -> None:
-    topics = replace(topics, alerts=topics.events.replace("events", "alerts"))
-    await create_topics(kafka, 4, 1, [TopicSpec(topics.alerts, FOR_EVER, partitions=1)], patience_seconds=30)
+    topics = own_topics
     first, act = detected(), acted("acknowledge", 5)
     garbage = Record(b'{"record": "dreamt"}', [("idtrail_organization", b"o")], key=b"?")
     grown = detected(events=9, triggered_at=minute(20))
     await fill(kafka, topics.alerts, [logged(first), garbage, logged(act), logged(grown), Record(None, key=b"?")])
 
-    async def store_all() -> None:
-        running = asyncio.create_task(sink(kafka, topics, store).run())
-        try:
-            await until(lambda: running.done() or everything_stored(kafka, topics, topics.alerts))
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
-
-    await store_all()
+    await store_all(kafka, topics, store)
     rows = store.query(ROWS)
     assert [row[:6] for row in rows] == [
         ("detected", "high", "open", 5, "", ""),
@@ -67,8 +79,23 @@ async def test_each_record_is_a_row_and_garbage_a_dead_letter_also_when_read_aga
     ]
 
     await rewind(kafka, topics.group, [topics.alerts])
-    await store_all()
+    await store_all(kafka, topics, store)
     assert store.query(ROWS) == rows
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+async def test_an_act_is_logged_when_it_is_confirmed_and_counts_when_it_is_stored(
+    kafka: KafkaConnection, own_topics: Topics, store: Store, tmp_path: Path
+) -> None:
+    await fill(kafka, own_topics.alerts, [logged(detected())])
+    act = acted("acknowledge", 20, text="looking")
+    spool = Spool(tmp_path / "spool.sqlite3")
+    async with Emitter(kafka, spool, lambda: NOON, own_topics.events, alerts=own_topics.alerts) as emitter:
+        receipt = await emitter.act(act)
+    assert (receipt.state, receipt.topic, receipt.offset) == ("logged", own_topics.alerts, 1)
+    await store_all(kafka, own_topics, store)
+    assert find_alert(store, ORGANIZATION, ALERT_ID[:4]) == Told(detected(), [act])
 
 
 def test_an_alert_topic_that_holds_only_garbage_stops_the_sink() -> None:

@@ -1,0 +1,35 @@
+"""What somebody does about an alert, if it means something where the alert stands. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from queries.alerts import Told
+from schemas.alerts import MEANT_FOR, Act, Acted, standing
+from schemas.errors import UserError
+
+
+class Pointless(UserError):
+    """The act means nothing where the alert stands."""
+
+
+def act_on(
+    told: Told, act: Act, by: str, now: datetime, act_id: UUID, *, text: str = "", snooze: timedelta | None = None
+) -> Acted:
+    """The record of it. Raises `Pointless`."""
+    detected = told.detected
+    state = standing(detected, told.acts, now).state
+    if state not in MEANT_FOR[act]:
+        raise Pointless(f"the alert {detected.alert_id[:8]} is {state.value}: there is nothing to {act.value}")
+    return Acted(
+        alert_id=detected.alert_id,
+        organization=detected.organization,
+        rule_id=detected.rule_id,
+        act=act,
+        act_id=act_id,
+        by=by,
+        at=now,
+        text=text,
+        until=None if snooze is None else now + snooze,
+    )

@@ -1,0 +1,87 @@
+"""One alert whole: what happened to it in order, who was told, and the names of whom and what it is about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from queries.alerts import Row, Told
+from queries.incident_details import names_of
+from queries.store import Store
+from schemas.alerts import Delivered, Detected, Detection, read_alert_record
+
+MAX_HISTORY: Final = 1_000
+"""Records of each kind, the latest."""
+_RECORDS: Final = (
+    "SELECT known_at, body FROM alert_records FINAL WHERE organization = {organization:String}"
+    " AND alert_id = toFixedString(unhex({id:String}), 16)"
+    " ORDER BY log_partition DESC, log_offset DESC LIMIT {limit:UInt32} BY record"
+)
+_APPLICATIONS: Final = (
+    "SELECT application_id, max(name) FROM applications WHERE organization = {organization:String}"
+    " AND application_id IN {ids:Array(String)} AND name != '' GROUP BY application_id LIMIT {limit:UInt32}"
+)
+
+
+class AlertDetails(NamedTuple):
+    """What the list leaves out."""
+
+    history: list[Row]
+    """What was found and done, in order."""
+    deliveries: list[Row]
+    """Every try to tell somebody, in order."""
+    names: dict[str, str]
+    """Of the people, groups and applications that it names, those that are known."""
+
+
+def read_alert_details(store: Store, told: Told) -> AlertDetails:
+    """Of one alert."""
+    detected = told.detected
+    organization = detected.organization
+    rows = store.query(_RECORDS, {"organization": organization, "id": detected.alert_id, "limit": MAX_HISTORY})
+    history: list[Row] = []
+    deliveries: list[Row] = []
+    before: Detected | None = None
+    for known_at, body in reversed(rows):
+        record = read_alert_record(body.encode())
+        if isinstance(record, Delivered):
+            deliveries.append(_plain(record, known_at))
+        elif isinstance(record, Detected):
+            history.append(_found(record, before, known_at))
+            before = record
+        else:
+            history.append({**_NOTHING, **_plain(record, known_at), "what": record.act.value})
+    return AlertDetails(history, deliveries, _names(store, detected))
+
+
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys(("by", "text"), "") | dict.fromkeys(("until", "events", "people"))
+
+
+def _plain(record: Any, known_at: datetime) -> Row:
+    fields: Row = record.model_dump(exclude={"alert_id", "organization", "rule_id", "record", "act"})
+    return {**fields, "known_at": known_at}
+
+
+def _found(record: Detected, before: Detected | None, known_at: datetime) -> Row:
+    what, at = what_changed(record, before)
+    return {**_NOTHING, "what": what, "at": at, "events": record.events, "people": record.people, "known_at": known_at}
+
+
+def what_changed(record: Detected, before: Detected | None) -> tuple[str, datetime]:
+    """In a word, and when: a record says what is, not what is new."""
+    if record.detection is Detection.WITHDRAWN:
+        return "withdrawn", record.triggered_at
+    if record.ended_at is not None and (before is None or before.ended_at != record.ended_at):
+        return "ended", record.ended_at
+    if before is None:
+        return "opened", record.opened_at
+    if record.episodes > before.episodes or (before.ended_at is not None and record.ended_at is None):
+        return "opened again", record.since
+    return "grew", record.last_at
+
+
+def _names(store: Store, detected: Detected) -> dict[str, str]:
+    ids = list(detected.applications)
+    asked = {"organization": detected.organization, "ids": ids, "limit": len(ids)}
+    applications = dict(store.query(_APPLICATIONS, asked)) if ids else {}
+    return applications | names_of(store, detected.organization, list(detected.people_named))

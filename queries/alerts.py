@@ -1,0 +1,241 @@
+"""Alerts: folded from their records when they are asked for, in the order of the log; what state they are in.
+
+The state depends on the time it is asked for, so it is told when reading and stored nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
+from queries.store import Store
+from schemas.alerts import Acted, Detected, Severity, State, read_alert_record, standing
+from schemas.errors import NotFound, UserError
+from schemas.times import to_microseconds
+
+Row = dict[str, Any]
+
+MAX_CANDIDATES: Final = 5
+MAX_RECORDS: Final = 100_000
+"""Acts and last detections of the alerts of one page."""
+OVER: Final = (State.RESOLVED, State.WITHDRAWN)
+URGENT_FIRST: Final = tuple(reversed(Severity))
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Which alerts a question is about. Everything that is given must hold; lists mean any of."""
+
+    organization: str | None
+    """None: every organization, for tokens that may see them all."""
+    since: datetime
+    """Alerts that nothing happened to since then are not meant, but for those that go on."""
+    until: datetime
+    """Alerts that opened later are not meant."""
+    asked: str = ""
+    """The range as it was asked for: what a cursor is bound to while the clock goes on."""
+    states: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    """Ids."""
+    staging: bool = False
+    """Also those of rules that are being tried out."""
+
+    def parameters(self, now: datetime) -> dict[str, Any]:
+        """The values of all conditions."""
+        return {
+            "organization": self.organization or "",
+            "begin": to_microseconds(self.since),
+            "end": to_microseconds(self.until),
+            "now": to_microseconds(now),
+            "states": list(self.states),
+            "severities": list(self.severities),
+            "rules": list(self.rules),
+            "applications": list(self.applications),
+        }
+
+
+class Page(NamedTuple):
+    """Some alerts as JSON objects, and the cursor of the next ones; None ends."""
+
+    items: list[Row]
+    next: str | None
+
+
+class Told(NamedTuple):
+    """One alert by its records: the last detection, and every act in the order of the log."""
+
+    detected: Detected
+    acts: list[Acted]
+
+
+_PLACE: Final = "(log_partition, log_offset)"
+_DETECTED: Final = (
+    "rule_id", "severity", "detection", "staging", "opened_at", "since", "triggered_at", "ended_at", "last_at",
+    "events", "applications",
+)  # fmt: skip
+_STATE: Final = (
+    "multiIf(detection = 'withdrawn', 'withdrawn',"
+    " detection = 'ended' AND reopened_at <= ended_at, 'resolved',"
+    " said = 'resolve' AND triggered_at <= said_at, 'resolved',"
+    " said = 'snooze' AND snoozed_until > fromUnixTimestamp64Micro({now:Int64}, 'UTC'), 'snoozed',"
+    " said = 'acknowledge' AND said_at >= since, 'acknowledged', 'open')"
+)
+"""As `schemas.alerts.standing` tells it."""
+_RANK: Final = (
+    f"multiIf(state = 'open', toUInt8(indexOf([{', '.join(repr(each.value) for each in URGENT_FIRST)}], severity)),"
+    " state = 'acknowledged', 5, state = 'snoozed', 6, state = 'resolved', 7, 8)"
+)
+
+
+def folded_sql(organization: str | None) -> str:
+    """A row an alert, with its state `{now}`."""
+    own = "1" if organization is None else "organization = {organization:String}"
+    columns = ", ".join(f"tupleElement(last, {number}) AS {name}" for number, name in enumerate(_DETECTED, 1))
+    return (
+        f"SELECT organization, id, {columns}, tupleElement(deed, 1) AS said, tupleElement(deed, 2) AS said_at,"
+        " tupleElement(deed, 3) AS snoozed_until, acknowledged_at,"
+        f" greatest(triggered_at, last_at, ended_at, acted_at) AS active_at, {_STATE} AS state, {_RANK} AS rank"
+        " FROM (SELECT organization, lower(hex(alert_id)) AS id,"
+        f" argMaxIf(tuple({', '.join(_DETECTED)}), {_PLACE}, record = 'detected') AS last,"
+        f" argMaxIf(tuple(act, at, snoozed_until), {_PLACE},"
+        " act IN ('acknowledge', 'resolve', 'reopen', 'snooze')) AS deed,"
+        f" argMaxIf(at, {_PLACE}, act = 'reopen') AS reopened_at,"
+        " minIf(at, act = 'acknowledge') AS acknowledged_at, maxIf(at, record = 'acted') AS acted_at"
+        f" FROM alert_records WHERE {own} GROUP BY organization, alert_id HAVING countIf(record = 'detected') > 0)"
+    )
+
+
+def chosen_sql(chosen: Alerts) -> str:
+    """The same of those that are meant."""
+    where = [
+        "opened_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')",
+        "(active_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC') OR state NOT IN ('resolved', 'withdrawn'))",
+        "1" if chosen.staging else "NOT staging",
+    ]
+    if chosen.states:
+        where.append("state IN {states:Array(String)}")
+    if chosen.severities:
+        where.append("severity IN {severities:Array(String)}")
+    if chosen.rules:
+        where.append("rule_id IN {rules:Array(String)}")
+    if chosen.applications:
+        where.append("hasAny(applications, {applications:Array(String)})")
+    return f"SELECT * FROM ({folded_sql(chosen.organization)}) WHERE {' AND '.join(where)}"
+
+
+def alerts_sql(chosen: Alerts, *, after: bool) -> str:
+    """What is open, the most urgent first, before what somebody has seen, before what is over; the latest first."""
+    keyset = (
+        " WHERE rank > {after_rank:UInt8} OR rank = {after_rank:UInt8}"
+        " AND (active_at, id) < (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:String})"
+    )
+    return (
+        f"SELECT organization, id, active_at, rank FROM ({chosen_sql(chosen)}){keyset if after else ''}"
+        " ORDER BY rank, active_at DESC, id DESC LIMIT {limit:UInt32}"
+    )
+
+
+_RECORDS: Final = (
+    "SELECT organization, lower(hex(alert_id)) AS id, body FROM alert_records"
+    " WHERE organization IN {organizations:Array(String)}"
+    " AND alert_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
+    " AND record IN ('detected', 'acted')"
+    " ORDER BY log_partition DESC, log_offset DESC LIMIT 1 BY organization, alert_id, record, act_id"
+    " LIMIT {limit:UInt32}"
+)
+"""The last detection of each, and every act once, the last first."""
+
+
+def read_told(store: Store, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Told]:
+    """By organization and id, of those that were detected."""
+    if not keys:
+        return {}
+    rows = store.query(
+        _RECORDS,
+        {
+            "organizations": sorted({organization for organization, _ in keys}),
+            "ids": [own for _, own in keys],
+            "limit": MAX_RECORDS,
+        },
+    )
+    last: dict[tuple[str, str], Detected] = {}
+    acts: dict[tuple[str, str], list[Acted]] = {}
+    for organization, own, body in reversed(rows):
+        record = read_alert_record(body.encode())
+        if isinstance(record, Detected):
+            last[organization, own] = record
+        elif isinstance(record, Acted):
+            acts.setdefault((organization, own), []).append(record)
+    return {key: Told(detected, acts.get(key, [])) for key, detected in last.items()}
+
+
+def list_alerts(store: Store, chosen: Alerts, now: datetime, cursor: str | None = None, limit: int = 100) -> Page:
+    """A page of at most `limit`. The pages after the first keep its `now`, so that no snooze ends between them.
+    Raises `BadUsage` for a foreign cursor."""
+    question = question_of(chosen)
+    after = decode_cursor(cursor, question) if cursor else None
+    place: Row = {}
+    if after is not None:
+        chosen, now = replace(chosen, since=after.since, until=after.until), after.now
+        place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
+    values = chosen.parameters(now) | place | {"limit": limit + 1}
+    rows = store.query_dicts(alerts_sql(chosen, after=after is not None), values)
+    keys = [(row["organization"], row["id"]) for row in rows[:limit]]
+    told = read_told(store, keys)
+    items = [alert_object(told[key], now) for key in keys]
+    if len(rows) <= limit:
+        return Page(items, None)
+    end = rows[limit - 1]
+    last = Cursor(end["active_at"], UUID(end["id"]), chosen.since, chosen.until, now, end["rank"])
+    return Page(items, encode_cursor(last, question))
+
+
+def alert_object(told: Told, now: datetime) -> Row:
+    """An alert as the API tells it."""
+    stands = standing(told.detected, told.acts, now)
+    row = told.detected.model_dump(exclude={"record", "owner"})
+    return {
+        **row,
+        "state": stands.state,
+        "state_since": stands.since,
+        "state_by": stands.by,
+        "reopened": stands.reopened,
+        "owner": stands.owner,
+        "snoozed_until": stands.snoozed_until,
+        "notes": sum(bool(act.text) and act.act != "own" for act in told.acts),
+    }
+
+
+class SeveralAlerts(UserError):
+    """The beginning of an id is that of several."""
+
+    def __init__(self, beginning: str, candidates: list[str]) -> None:
+        super().__init__(f"several alerts begin with {beginning!r}: {', '.join(candidates)}")
+        self.candidates = candidates
+
+
+def beginning_sql(organization: str | None) -> str:
+    """Alerts whose id begins so."""
+    own = "1" if organization is None else "organization = {organization:String}"
+    return (
+        f"SELECT organization, lower(hex(alert_id)) AS id FROM alert_records WHERE {own} AND record = 'detected'"
+        " AND startsWith(id, {beginning:String}) GROUP BY organization, alert_id ORDER BY alert_id, organization"
+        f" LIMIT {MAX_CANDIDATES}"
+    )
+
+
+def find_alert(store: Store, organization: str | None, beginning: str) -> Told:
+    """The one whose id begins so. Raises `NotFound`, also for another organization's, and `SeveralAlerts`."""
+    values = {"beginning": beginning.lower(), "organization": organization or ""}
+    keys = [(owner, own) for owner, own in store.query(beginning_sql(organization), values)]
+    if not keys:
+        raise NotFound(f"no alert {beginning[:32]}")
+    if len(keys) > 1:
+        raise SeveralAlerts(beginning[:32], [own for _, own in keys])
+    return read_told(store, keys)[keys[0]]

@@ -1,0 +1,159 @@
+"""The answers about alerts, and what is sent to act on one, as the API's document shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.alerts import MAX_TEXT, Detection, Severity, State
+
+MAX_SNOOZE_MINUTES = 30 * 24 * 60
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class Alert(BaseModel):
+    """One trouble that a rule found, however many events it makes."""
+
+    alert_id: str = Field(description="32 hexadecimal digits.")
+    organization: str
+    rule_id: str
+    rule_version: str = Field(description="Of the rule's file: 16 hexadecimal digits of its hash.")
+    severity: Severity
+    title: str
+    description: str
+    remedy: str
+    cause: str = Field(description="Of the last event, if it failed.")
+    state: State = Field(
+        description="open: nobody has seen to it; acknowledged: somebody has; snoozed: open again by itself at "
+        "`snoozed_until`; resolved: by hand, or its condition ended; withdrawn: it never held, as came out late."
+    )
+    state_since: datetime
+    state_by: str = Field(description="Who put it into this state: the token's name; empty where nobody did.")
+    reopened: bool = Field(description="It was resolved, and opened again.")
+    snoozed_until: datetime | None
+    owner: str
+    notes: int = Field(description="Acts with a text.")
+    staging: bool = Field(description="Of a rule that is being tried out: nobody is told.")
+    destinations: list[str] = Field(description="Those that the rule names; empty: routing decides.")
+    group: dict[str, str] = Field(description="What the rule groups by, with this alert's values.")
+    detection: Detection = Field(description="How the condition stands, whatever people did.")
+    opened_at: datetime = Field(description="When the condition first held.")
+    since: datetime = Field(description="When it began to hold last.")
+    triggered_at: datetime = Field(description="When it held last.")
+    ended_at: datetime | None = Field(description="When it ended; null while it goes on.")
+    ended_by: UUID | None = Field(description="The event that ended it; null where time did.")
+    episodes: int = Field(description="How often it opened.")
+    events: int = Field(description="Distinct events that it is made of.")
+    first_at: datetime
+    first_event: UUID
+    last_at: datetime
+    last_event: UUID
+    people: int = Field(description="Distinct people or groups; counts up to 1,000.")
+    people_named: list[str] = Field(description="Ids of the first twenty.")
+    applications: list[str] = Field(description="Ids of the first twenty.")
+
+
+class Alerts(BaseModel):
+    """A page: what is open, the most urgent first, then acknowledged, snoozed, resolved, withdrawn; the latest first
+    within each.
+
+    A null `next` ends.
+    """
+
+    items: list[Alert]
+    next: str | None
+
+
+class Happened(BaseModel):
+    """Something that was found, or done."""
+
+    what: str = Field(
+        description="opened, grew, ended, opened again, withdrawn; or acknowledge, resolve, reopen, note, snooze, own."
+    )
+    at: datetime
+    known_at: datetime = Field(description="When it was logged.")
+    by: str = Field(description="Who did it: the token's name; empty where the rule found it.")
+    text: str = Field(description="The note, the reason, or the new owner.")
+    until: datetime | None = Field(description="Of a snooze.")
+    events: int | None = Field(description="As many as were known then; null of what was done.")
+    people: int | None
+
+
+class Delivery(BaseModel):
+    """One try to tell one destination."""
+
+    destination: str
+    occasion: str
+    attempt: int
+    at: datetime
+    known_at: datetime
+    succeeded: bool
+    detail: str = Field(description="Why not.")
+
+
+class AlertDetail(Alert):
+    """One alert whole."""
+
+    history: list[Happened] = Field(description="In order; of what was found, and of what was done, the last 1,000.")
+    deliveries: list[Delivery] = Field(description="In order; the last 1,000.")
+    names: dict[str, str] = Field(description="By id, of the people, groups and applications whose name is known.")
+
+
+class RuleCount(BaseModel):
+    """Alerts of one rule."""
+
+    rule_id: str
+    alerts: int
+    going_on: int = Field(description="Neither resolved nor withdrawn.")
+    events: int
+    acknowledge_seconds: int | None = Field(description="Median from opening to the first acknowledgement.")
+    resolve_seconds: int | None = Field(description="Median from opening to the end, of those that are resolved.")
+
+
+class AlertCounts(BaseModel):
+    """How many alerts there are, and how long people took."""
+
+    alerts: int
+    events: int
+    acknowledge_seconds: int | None = Field(description="Median from opening to the first acknowledgement; null: none.")
+    resolve_seconds: int | None = Field(description="Median from opening to the end, of those that are resolved.")
+    severities: dict[str, int]
+    states: dict[str, int]
+    rules: list[RuleCount] = Field(description="Those with the most alerts, 200 at most.")
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Remark(_Sent):
+    """An act that needs no reason."""
+
+    note: Text = Field("", description="Kept on the log with the token's name.")
+
+
+class Reason(_Sent):
+    """Why an alert is resolved."""
+
+    because: Text = Field(min_length=1, description="Kept on the log with the token's name.")
+
+
+class Note(_Sent):
+    """What is to be remembered of an alert."""
+
+    text: Text = Field(min_length=1, description="Kept on the log with the token's name.")
+
+
+class Snooze(Remark):
+    """For how long an alert can wait."""
+
+    minutes: int = Field(ge=1, le=MAX_SNOOZE_MINUTES)
+
+
+class Owner(_Sent):
+    """Who sees to an alert."""
+
+    owner: str = Field(max_length=256, description="Free text; empty: nobody.")
