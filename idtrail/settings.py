@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     horizon_hours: int = Field(
         24, ge=1, le=144, description="Age up to which events are fresh: seen by live detection, in h."
     )
+    rules_dir: Path | None = Field(
+        None, description="Folder of one's own alert rules, `*.yaml`; those of a shipped rule's id stand in for it."
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Format of log lines on standard error; auto: console on a terminal, else JSON."
     )

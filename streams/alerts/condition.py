@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.events import Kind
 from schemas.facts import Facts
 from streams.alerts.expression import checked
 from streams.alerts.rule import Condition
@@ -61,7 +62,7 @@ class Matcher:
 
     def __init__(self, condition: Condition, variables: Variables) -> None:
         self.types: frozenset[str] | None = frozenset(condition.type) or None
-        """The event types that it can match; None for any."""
+        """The event types that it names; None if it is about provisioning, and what drifts."""
         tables = (
             (Facts._fields.index(name), frozenset(map(str, given)))
             for name in ("event_type", "kind", "action", "outcome", "cause")
@@ -72,11 +73,11 @@ class Matcher:
 
     def __call__(self, seen: Seen) -> bool:
         """Whether the event meets it."""
-        return self._is_listed(seen.facts) and (self._where is None or self._where(seen))
+        return self._is_listed(seen) and (self._where is None or self._where(seen))
 
     def may_match(self, seen: Seen) -> bool:
         """Whether any event can meet it that is like this one in `KEY_FACTS`."""
-        return self._is_listed(seen.facts) and (self._where is None or not self._where.by_key or self._where(seen))
+        return self._is_listed(seen) and (self._where is None or not self._where.by_key or self._where(seen))
 
     @property
     def by_key(self) -> bool:
@@ -88,7 +89,10 @@ class Matcher:
         """How often its expression could not be asked."""
         return 0 if self._where is None else self._where.errors
 
-    def _is_listed(self, facts: Facts) -> bool:
+    def _is_listed(self, seen: Seen) -> bool:
+        facts = seen.facts
+        if self.types is None and facts.kind == Kind.OTHER and not seen.drifted:
+            return False  # it does not get here live, unless another rule names its type
         for column, listed in self._tables:  # noqa: SIM110  because a plain loop is faster, and every event is asked
             if facts[column] not in listed:
                 return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, cast
 
-from schemas.events import Kind
+from schemas.events import EVENT_TYPES, Kind
 from streams.alerts.condition import Matcher
 from streams.alerts.kinds import terms_of
 from streams.alerts.occurrence import Occurrence, Role
@@ -49,6 +49,12 @@ class Watched:
         if self._until is not None and self._until(seen):
             roles |= _UNTIL
         return roles
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The event types that the rule names."""
+        parts = (self._match, self._then, self._until)
+        return frozenset().union(*(part.types or () for part in parts if part is not None))
 
     def may_concern(self, seen: Seen) -> bool:
         """Whether any event can be something to the rule that is like this one in `condition.KEY_FACTS`."""
@@ -114,6 +120,10 @@ class Rules:
 
     def __contains__(self, rule_id: object) -> bool:
         return rule_id in self._watched
+
+    def other_types(self) -> frozenset[str]:
+        """The event types that the rules name beside those of provisioning."""
+        return frozenset().union(*(watched.types for watched in self)) - frozenset(EVENT_TYPES)
 
     def interested(self, seen: Seen) -> tuple[tuple[Watched, int | None], ...]:
         """The rules that the event may concern, each with its roles where nothing else has to be asked; none for an

@@ -88,6 +88,12 @@ class Examined(NamedTuple):
             raise BadRule(self.problems)
         return list(self.rules.values())
 
+    def with_own(self, own: Examined) -> Examined:
+        """Both; one's own rules stand in for these of their ids."""
+        ids = {rule.id for rule in own.rules.values()}
+        kept = {name: rule for name, rule in self.rules.items() if rule.id not in ids}
+        return Examined(kept | own.rules, [*self.problems, *own.problems])
+
 
 def examine(paths: Iterable[Path]) -> Examined:
     """The rules of files, and of all `*.yaml` in folders, in the order of their names."""
@@ -111,8 +117,7 @@ def shipped_rules() -> list[Rule]:
 
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:
     """The shipped rules and one's own; one's own of the same id stands in for the shipped one."""
-    found = {rule.id: rule for rule in shipped_rules()} | {rule.id: rule for rule in own}
-    return list(found.values())
+    return examine_shipped().with_own(Examined({rule.id: rule for rule in own}, [])).sound()
 
 
 def _shipped() -> list[Traversable]:

@@ -103,7 +103,10 @@ class Condition(Part):
     """Which events are meant: those for which everything given holds, of each list any."""
 
     type: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
-        (), max_length=100, description="Event types, such as `user_deprovision`; the vendor's other names count too."
+        (),
+        max_length=100,
+        description="Event types, such as `user_deprovision`; the vendor's other names count too. Without any: the "
+        "twelve of provisioning, and what drifts.",
     )
     kind: Annotated[tuple[Kind, ...], AfterValidator(_no_repeats)] = Field(
         (), description="What they are about: `integration`, `user`, `group` or `other`."
@@ -135,6 +138,8 @@ class Condition(Part):
     def _says_something(self) -> Self:
         if not (self.type or self.kind or self.action or self.outcome or self.cause or self.where):
             raise ValueError("says nothing: give at least one of type, kind, action, outcome, cause, where")
+        if Kind.OTHER in self.kind and not self.type:
+            raise ValueError("is about events beside those of provisioning: name their types, too")
         return self
 
 

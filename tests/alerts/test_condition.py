@@ -61,6 +61,23 @@ def test_a_condition_holds_if_all_of_it_does(condition: dict[str, Any], met: boo
 
 
 @pytest.mark.parametrize(
+    ("condition", "event_type", "met"),
+    [
+        pytest.param({"outcome": ["success"]}, "user_update_provision", True, id="of provisioning"),
+        pytest.param({"outcome": ["success"]}, "sso_auth", False, id="another, whoever else names its type"),
+        pytest.param({"type": ["sso_auth"]}, "sso_auth", True, id="another that is named"),
+        pytest.param({"type": ["sso_auth"], "kind": ["other"]}, "sso_auth", True, id="and its kind"),
+        pytest.param({"where": "fact.drift"}, "invented", True, id="a type that nobody knows"),
+        pytest.param({"where": "fact.event_type == 'sso_auth'"}, "sso_auth", False, id="another that is not listed"),
+    ],
+)
+def test_without_types_it_is_about_provisioning_and_what_drifts(
+    condition: dict[str, Any], event_type: str, met: bool
+) -> None:
+    assert matcher(**condition)(seen(event_type=event_type, status=200, detail="")) is met
+
+
+@pytest.mark.parametrize(
     ("where", "errors"),
     [
         pytest.param("event.client_ip == '203.0.113.7'", 1, id="a field that is missing"),

@@ -149,6 +149,12 @@ def test_an_application_is_nobody() -> None:
     assert (kept.subject, kept.application) == ("", "slack")
 
 
+def test_the_types_that_rules_need_beside_provisioning_are_known() -> None:
+    assert Rules([rule(), rule("b-rule", match={"kind": ["user"]})]).other_types() == set()
+    assert {"sso_auth", "user_suspended", "application_delete"} <= Rules(shipped_rules()).other_types()
+    assert not Rules(shipped_rules()).other_types() & set(EVENT_TYPES)
+
+
 def test_expressions_that_cannot_be_asked_are_counted_by_rule() -> None:
     rules = Rules([rule("a-rule", match={"where": "event.nope == 1"}), rule("b-rule")])
     for one in (seen(), seen(at="1m")):

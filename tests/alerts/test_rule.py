@@ -120,6 +120,7 @@ def test_an_alert_is_resolved_by_itself(fields: dict[str, Any], resolved_after: 
         pytest.param({"severity": "urgent"}, "severity: Input should be 'low'", id="an unknown severity"),
         pytest.param({"match": {}}, "match: Value error, says nothing", id="a condition that says nothing"),
         pytest.param({"match": {"outcome": ["failed"]}}, "match.outcome.0: Input should be", id="no outcome"),
+        pytest.param({"match": {"kind": ["user", "other"]}}, "match: Value error, is about events", id="any other"),
         pytest.param({"match": {"type": []}}, "match: Value error, says nothing", id="an empty list"),
         pytest.param({"group_by": ["http_status"]}, "group_by.0: Value error, 'http_status' is no fact", id="no text"),
         pytest.param({"group_by": ["cause", "cause"]}, "group_by: Value error, has cause more than once", id="twice"),

@@ -25,13 +25,13 @@ TESTED = GOOD.replace(
 )
 
 
-def run(*arguments: str | Path, code: int = 0) -> tuple[str, str]:
+def run(*arguments: str | Path, code: int = 0, rules_dir: Path | None = None) -> tuple[str, str]:
     """What a command prints, and what it complains of."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("IDTRAIL_")}
     done = subprocess.run(
         [sys.executable, "-m", "idtrail", "rules", *map(str, arguments)],
         cwd=ROOT,
-        env={**own, "COLUMNS": "100", "NO_COLOR": "1"},
+        env={**own, "COLUMNS": "100", "NO_COLOR": "1", **({"IDTRAIL_RULES_DIR": str(rules_dir)} if rules_dir else {})},
         capture_output=True,
         text=True,
         timeout=60,
@@ -71,6 +71,16 @@ def test_a_check_lists_each_rule(folder: Path) -> None:
         "tests": 2,
         "passed": 2,
     }
+
+
+def test_ones_own_rules_are_in_force_beside_those_that_ship(folder: Path) -> None:
+    (folder / "rate-limited.yaml").write_text(TESTED.replace("some-rule", "rate-limited"))
+    told = [json.loads(line) for line in run("check", "--json", rules_dir=folder)[0].splitlines()]
+    files = {each["id"]: each["file"] for each in told}
+    assert len(told) == len(files) == len(shipped_rules()) + 1
+    assert files["some-rule"] == f"{folder}/some-rule.yaml"
+    assert files["rate-limited"] == f"{folder}/rate-limited.yaml"
+    assert files["failure-ratio"] == "idtrail:failure-ratio.yaml"
 
 
 def test_a_check_ends_with_findings_where_a_rule_cannot_be_used(folder: Path) -> None:

@@ -25,7 +25,10 @@ app.add_typer(rules, name="rules")
 
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(help="Files, or folders of *.yaml; without any, the rules that ship.", show_default=False),
+    typer.Argument(
+        help="Files, or folders of *.yaml; without any, the rules in force: those that ship, and your own.",
+        show_default=False,
+    ),
 ]
 
 
@@ -160,12 +163,16 @@ def _doubts(found: Iterable[Rule]) -> list[str]:
 
 
 def _examined(paths: list[Path] | None) -> Examined:
+    from idtrail.settings import load_settings
     from streams.alerts.loading import examine, examine_shipped
 
     for path in paths or ():
         if not path.exists():
             raise BadUsage(f"{path}: no such file or folder")
-    return examine(paths) if paths else examine_shipped()
+    if paths:
+        return examine(paths)
+    folder = load_settings().rules_dir
+    return examine_shipped() if folder is None else examine_shipped().with_own(examine([folder.expanduser()]))
 
 
 def _urgency(rule: Rule) -> tuple[int, str]:
