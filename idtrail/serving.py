@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -38,6 +38,8 @@ from queries.store import Store
 from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
+from streams.alerts.index import Rules
+from streams.alerts.loading import load_rules, rules_in_force
 from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record, read_records
@@ -256,17 +258,25 @@ async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
         raise
 
 
+def rules_of(settings: Settings) -> Rules:
+    """The alert rules in force: those that ship, and one's own. Raises `BadRule`."""
+    own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
+    return Rules(rules_in_force(own))
+
+
 async def _work(connection: KafkaConnection, store: Store, settings: Settings) -> None:
     collect_rarely()
     partitions = await count_partitions(connection, PROVISIONING)
     await _refill_if_emptied(connection, store)
+    rules = rules_of(settings)
     await Worker(
         connection,
         store,
-        sink_options(settings),
+        replace(sink_options(settings), also=rules.other_types()),
         retry_seconds=settings.sink_retry_seconds,
         partitions=partitions,
         state_dir=settings.state,
+        rules=rules,
     ).run()
 
 

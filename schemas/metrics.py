@@ -99,6 +99,12 @@ NEWEST_STORED.set(math.nan)  # 0 would be an age of half a century after each st
 WINDOWS_WRITTEN: Final = _counter(
     "idtrail_windows_written_total", "rows", "worker", "Failure windows written, live and by the backfill."
 )
+ALERT_RECORDS: Final = _counter(
+    "idtrail_alert_records_total", "records", "worker", "Alerts told on the log: opened, grown, ended or withdrawn."
+)
+ALERTS_SHED: Final = _gauge(
+    "idtrail_alerts_shed", "events", "worker", "Events left out since the start as their rule follows too many groups."
+)
 BACKFILL_MINUTES: Final = _counter(
     "idtrail_backfill_minutes_total", "minutes", "worker", "Minutes of event time whose windows the backfill made anew."
 )

@@ -8,29 +8,27 @@ whether they arrived, and commits. Faust decodes nothing: values are bytes here.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-import faust
-
 from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA
 from queries.store import Store
-from schemas.envelope import unseal
-from schemas.errors import MalformedRecord, RecordError
-from schemas.events import Kind, parse
+from schemas.errors import RecordError
+from schemas.events import Kind
 from schemas.facts import facts
-from schemas.kafka import FOR_EVER, PROVISIONING, TopicSpec
+from schemas.kafka import PROVISIONING
 from schemas.metrics import WINDOWS_WRITTEN
 from schemas.outcome import Outcome
 from schemas.signature import NONE, incident_id
-from schemas.times import TimeQuality, believed, parse_timestamp, to_microseconds
+from schemas.times import TimeQuality, to_microseconds
+from streams.acknowledging import Acknowledger
 from streams.backfill import UNITS_AT_ONCE, fold_stored
 from streams.copies import Copies
+from streams.forwarded import Forwarded, read_forwarded
 from streams.incident_writer import LiveIncidents
 from streams.interest import Attempt
 from streams.rows import version_of
@@ -56,26 +54,9 @@ class Placed(NamedTuple):
     attempt: Attempt
 
 
-def changelog(app_id: str) -> TopicSpec:
-    """The topic of the agent's table: made by us, like every topic, with as many partitions as its source."""
-    return TopicSpec(f"{app_id}-{TABLE}-changelog", FOR_EVER, "compact")
-
-
-def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed | None:
-    """What a record of `idtrail.provisioning` tells; None when it is about no provisioning.
-
-    Raises `RecordError` for a record that the sink did not write.
-    """
-    try:
-        known_ms = int(headers["idtrail_known_at"])
-        known_at = datetime.fromtimestamp(known_ms / 1000, UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        raise MalformedRecord("the record was not forwarded by the sink", reason="not_forwarded") from None
-    if value is None:
-        raise MalformedRecord("the record has no value", reason="no_value")
-    sealed = unseal(value, list(headers.items()), known_at)
-    event = parse(sealed.value, sealed.event_type, sealed.version)
-    moment = believed(parse_timestamp(event.timestamp), known_at)
+def place(forwarded: Forwarded) -> Placed | None:
+    """What it tells of windows and incidents; None when it is about no provisioning."""
+    sealed, event, moment, known_ms = forwarded
     if event.kind is Kind.OTHER:
         return None
     timed = moment.quality is TimeQuality.OK
@@ -93,41 +74,6 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Placed 
         occurred_us,
     )
     return Placed(unit_of(sealed.organization, occurred_us) if timed else None, copy, known_ms, attempt)
-
-
-class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships no types
-    """A Faust table that is written outside of stream iteration, and keeps the futures of what it sends."""
-
-    logger = logging.getLogger("faust.tables")
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.sent: list[Any] = []
-
-    def entries(self) -> Iterable[bytes]:
-        """Every key."""
-        keys: list[bytes] = list(self.data)
-        return keys
-
-    def entry(self, key: bytes) -> bytes:
-        """One value."""
-        value = self.data[key]
-        assert isinstance(value, bytes)
-        return value
-
-    def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
-        """Here, and soon on the changelog."""
-        self.sent.append(self.send_changelog(partition, key, value))
-        self.data[key] = value
-
-    def delete_entry(self, partition: int, key: bytes) -> None:
-        """Here, and soon on the changelog."""
-        self.sent.append(self.send_changelog(partition, key, None))
-        del self.data[key]
-
-    def drop_entry(self, key: bytes) -> None:
-        """Here only."""
-        del self.data[key]
 
 
 class FailureAgent:
@@ -156,7 +102,7 @@ class FailureAgent:
         self._source = source
         self._checkpoint = checkpoint
         self._incidents = incidents
-        self._pending: list[Any] = []
+        self._acknowledger = Acknowledger()
         self._attempts: list[Attempt] = []
         self._waiting = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -166,10 +112,11 @@ class FailureAgent:
         self._table.on_recover(self._restore)
         self._copies = Copies(self._table, horizon + MARGIN)
         app.agent(topic, name="failure-windows")(self._consume)
-        self._acknowledged: dict[int, int] = {}
-        """By partition the last offset, since the last rebalance."""
-        self.acknowledged = 0
+
+    @property
+    def acknowledged(self) -> int:
         """Events whose windows are stored, since the start."""
+        return self._acknowledger.count
 
     async def run_flushes(self) -> None:
         """Write what has changed soon after it did, at most half of the time. Ends only by an error, which must
@@ -185,7 +132,7 @@ class FailureAgent:
     async def flush(self) -> None:
         """Insert the changed windows, then acknowledge the events that changed them, in their order."""
         async with self._lock:
-            pending, self._pending = self._pending, []
+            pending = self._acknowledger.take()
             attempts, self._attempts = self._attempts, []
             self._waiting.clear()
             windows = self._copies.changed()
@@ -209,20 +156,8 @@ class FailureAgent:
             await asyncio.gather(*sent)
             self._checkpoint("confirmed")
             await self._incidents.take(attempts)
-            for event in pending:
-                self._acknowledge(event)
+            self._acknowledger.acknowledge(pending)
             self._checkpoint("acknowledged")
-
-    def _acknowledge(self, event: Any) -> None:
-        """Once for each offset. After a rebalance Faust hands out what it had fetched, seeks back, and hands
-        it out again; acknowledged twice, offsets are committed one a second, however many wait."""
-        message = event.message
-        if message.offset > self._acknowledged.get(message.partition, -1):
-            self._acknowledged[message.partition] = message.offset
-            event.ack()
-        else:
-            message.acked = True
-        self.acknowledged += 1
 
     def _fold_late(self, late: Sequence[Unit]) -> list[Window]:
         """The store has them: the sink inserts before it forwards."""
@@ -235,7 +170,7 @@ class FailureAgent:
 
     async def _restore(self) -> None:
         """After a restart or a rebalance the table is another one. Faust swallows what is raised here."""
-        self._acknowledged.clear()
+        self._acknowledger.forget()
         self._incidents.forget()
         try:
             held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
@@ -249,7 +184,7 @@ class FailureAgent:
         async for event in stream.noack().events():
             message = event.message
             try:
-                placed = read_forwarded(message.value, dict(message.headers or ()))
+                placed = place(read_forwarded(message.value, dict(message.headers or ())))
             except RecordError as error:
                 await self._dead_letter(message, error)
                 placed = None
@@ -257,7 +192,7 @@ class FailureAgent:
                 if placed.unit is not None:
                     self._copies.take(message.partition, placed.unit, placed.copy, placed.known_ms)
                 self._attempts.append(placed.attempt)
-            self._pending.append(event)
+            self._acknowledger.add(event)
             self._waiting.set()
-            if len(self._pending) >= FLUSH_EVENTS:
+            if len(self._acknowledger) >= FLUSH_EVENTS:
                 await self.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -39,6 +39,8 @@ class Loader:
     """That of alerts; the others hold dead letters and decisions about them."""
     horizon: timedelta
     poison_limit: int
+    also: Collection[str] = ()
+    """Event types that detection wants beside those of provisioning."""
 
     def load(
         self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], unreadable: dict[TopicPartition, int]
@@ -71,7 +73,7 @@ class Loader:
 
     def _decode(self, topic: str, records: Sequence[LogRecord], unreadable: int) -> Decoded:
         if topic == self.events:
-            return decode_events(records, self.horizon, unreadable)
+            return decode_events(records, self.horizon, unreadable, self.also)
         if topic == self.alerts:
             return decode_alerts(records, unreadable)
         return decode_dead_letters(records)

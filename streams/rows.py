@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -83,10 +83,17 @@ EVENT_COLUMNS: Final = (
 """The columns of a row that `decode_events` makes, in order."""
 
 
-def decode_events(records: Sequence[LogRecord], horizon: timedelta, unreadable: int = 0) -> Decoded:
+_TYPE: Final = EVENT_COLUMNS.index("event_type")
+_DRIFT: Final = EVENT_COLUMNS.index("drift")
+
+
+def decode_events(
+    records: Sequence[LogRecord], horizon: timedelta, unreadable: int = 0, also: Collection[str] = ()
+) -> Decoded:
     """Read a chunk of `idtrail.events`.
 
     `horizon` is the age up to which an event is fresh, `unreadable` the run of unreadable records before the chunk.
+    Of fresh events, those of provisioning go on to detection, and `also` those of these types and what drifts.
     """
     decoded = Decoded(_span(records), unreadable=unreadable)
     rows, forward = decoded.rows, decoded.forward
@@ -98,8 +105,9 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta, unreadable: 
             continue
         decoded.unreadable = 0
         fresh = moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
-        rows.append(_row(record, value, sealed, event, moment, fresh))
-        if fresh and event.kind is not Kind.OTHER:
+        row = _row(record, value, sealed, event, moment, fresh)
+        rows.append(row)
+        if fresh and (event.kind is not Kind.OTHER or row[_TYPE] in also or row[_DRIFT]):
             forward.append(_forward(record, value, sealed))
     return decoded
 

@@ -77,6 +77,8 @@ class SinkOptions:
     decisions: str = LETTER_DECISIONS
     alerts: str = ALERTS
     group: str = GROUP
+    also: frozenset[str] = frozenset()
+    """Event types that detection wants beside those of provisioning."""
 
     @property
     def stored(self) -> tuple[str, str, str, str]:
@@ -109,7 +111,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._writer = writer
         self._options = options
         self._checkpoint = checkpoint
-        self._loader = Loader(options.topics[0], options.alerts, options.horizon, options.poison_limit)
+        self._loader = Loader(
+            options.topics[0], options.alerts, options.horizon, options.poison_limit, options.also
+        )
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
         self._revoked = asyncio.Event()

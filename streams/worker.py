@@ -23,16 +23,21 @@ from mode.supervisors import CrashingSupervisor
 from broker.refusal import failure
 from queries.incidents import incident_object
 from queries.store import Store
+from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError
-from schemas.kafka import INCIDENTS, KafkaConnection
+from schemas.kafka import ALERTS, INCIDENTS, KafkaConnection, TopicSpec
+from streams.alerts.agent import TABLE as GROUPS
+from streams.alerts.agent import AlertAgent
+from streams.alerts.index import Rules
 from streams.backfill import Backfill
 from streams.consumer import SteadyConsumer
-from streams.failures import FLUSH_EVENTS, ConfirmedTable, FailureAgent, changelog
+from streams.failures import FLUSH_EVENTS, TABLE, FailureAgent
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
 from streams.lag import Lag, read_lag
 from streams.rows import dead_letter
 from streams.sink import Sink, SinkOptions
+from streams.table import ConfirmedTable, changelog
 from streams.writer import StoreWriter
 
 APP: Final = "idtrail-detection"
@@ -41,8 +46,17 @@ SESSION_SECONDS: Final = 6
 REBALANCE_SECONDS: Final = 300
 """A rebalance waits for the flush in hand, and that for a store that is away."""
 
-WORKER_TOPICS: Final = (changelog(APP),)
-"""What the Faust tables need; made by us, like every topic."""
+ALERTING: Final = "-alerts"
+"""Behind the name of the app, that of the one that runs the rules: a group of its own, so that neither agent waits for
+the other."""
+
+
+def tables_of(app_id: str) -> tuple[TopicSpec, ...]:
+    """What the Faust tables need; made by us, like every topic."""
+    return changelog(app_id, TABLE), changelog(app_id + ALERTING, GROUPS)
+
+
+WORKER_TOPICS: Final = tables_of(APP)
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +73,7 @@ class Worker:
         retry_seconds: float,
         partitions: int,
         state_dir: Path,
+        rules: Rules,
         app_id: str = APP,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
@@ -77,6 +92,7 @@ class Worker:
         self._lag: Sequence[Lag] = ()
         self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
         self._app = make_app(connection, app_id, state_dir)
+        self._alert_app = make_app(connection, app_id + ALERTING, state_dir)
         incidents = IncidentWriter(store, retry_seconds, self._publish)
         self.agent = FailureAgent(
             self._app,
@@ -86,6 +102,16 @@ class Worker:
             retry_seconds=retry_seconds,
             dead_letter=self._dead_letter,
             incidents=LiveIncidents(incidents),
+            source=provisioning,
+            checkpoint=checkpoint,
+        )
+        self.alerts = AlertAgent(
+            self._alert_app,
+            rules,
+            partitions=partitions,
+            horizon=options.horizon,
+            dead_letter=self._dead_letter,
+            publish=self._publish_alerts,
             source=provisioning,
             checkpoint=checkpoint,
         )
@@ -108,13 +134,15 @@ class Worker:
             await self._producer.stop()
 
     async def _run_parts(self) -> None:
-        backfill, sink, agents, flushes = tasks = [
+        tasks = [
             asyncio.create_task(part, name=name)
             for name, part in (
                 ("backfill", self.backfill.run()),
                 ("sink", self.sink.run()),
-                ("agents", self._run_agents()),
-                ("flushes", self._run_flushes()),
+                ("failure agent", _run_agents(self._app)),
+                ("alert agent", _run_agents(self._alert_app)),
+                ("failure flushes", _run_flushes(self._app, self.agent)),
+                ("alert flushes", _run_flushes(self._alert_app, self.alerts)),
             )
         ]
         try:
@@ -124,28 +152,9 @@ class Worker:
                 raise Fatal(f"the worker's {task.get_name()} ended by itself")
         finally:
             # Flushes last: Faust waits for the events in hand, and those for their flush.
-            for task in (backfill, sink, agents, flushes):
+            for task in tasks:
                 task.cancel()
                 await asyncio.wait([task])
-
-    async def _run_agents(self) -> None:
-        app = self._app
-        app.producer.buffer.max_messages = 2 * FLUSH_EVENTS  # by default it stalls, and warns, at 100
-        try:
-            await app.start()
-            await app.wait_until_stopped()
-        finally:
-            await asyncio.shield(app.stop())
-        if app.crash_reason is not None:
-            raise Fatal(f"the failure agent stopped: {app.crash_reason!r}") from app.crash_reason
-
-    async def _run_flushes(self) -> None:
-        try:
-            await self.agent.run_flushes()
-        except Exception as error:
-            # Or its stop would wait for ever for events that nobody acknowledges any more.
-            await self._app.crash(error)
-            raise
 
     async def _own_lag(self) -> Sequence[Lag]:
         """Of the partitions that this worker's sink holds: another's are another's to backfill."""
@@ -166,6 +175,14 @@ class Worker:
         )
         await self._producer.send_and_wait(self._dead_letters, record.value, key=record.key, headers=record.headers)
 
+    async def _publish_alerts(self, alerts: Sequence[Detected]) -> None:
+        """Confirmed before the table of what was told is."""
+        sealed = [seal_record(alert) for alert in alerts]
+        confirmed = [
+            await self._producer.send(ALERTS, value, key=key, headers=headers) for key, value, headers in sealed
+        ]
+        await asyncio.gather(*confirmed)
+
     async def _publish(self, incidents: Sequence[Incident]) -> None:
         """Confirmed before the rows are in the store."""
         now = datetime.now(UTC)
@@ -178,6 +195,26 @@ class Worker:
             for incident in incidents
         ]
         await asyncio.gather(*confirmed)
+
+
+async def _run_agents(app: Any) -> None:
+    app.producer.buffer.max_messages = 2 * FLUSH_EVENTS  # by default it stalls, and warns, at 100
+    try:
+        await app.start()
+        await app.wait_until_stopped()
+    finally:
+        await asyncio.shield(app.stop())
+    if app.crash_reason is not None:
+        raise Fatal(f"an agent of {app.conf.id} stopped: {app.crash_reason!r}") from app.crash_reason
+
+
+async def _run_flushes(app: Any, agent: FailureAgent | AlertAgent) -> None:
+    try:
+        await agent.run_flushes()
+    except Exception as error:
+        # Or its stop would wait for ever for events that nobody acknowledges any more.
+        await app.crash(error)
+        raise
 
 
 def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:

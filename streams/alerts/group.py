@@ -14,7 +14,7 @@ from streams.alerts.alert import Alert, Fold, alert_of
 from streams.alerts.kinds import Terms
 from streams.alerts.occurrence import Occurrence
 
-MOST_KEPT: Final = 2_000
+MOST_KEPT: Final = 1_000
 """Occurrences that are kept in order: of a busier group those that come later than these are left out."""
 
 
@@ -34,11 +34,11 @@ class Group:
     ) -> None:
         """`saved`: what `saved()` gave, to go on from there."""
         self._own = rule_id, organization, group, terms
-        saved = saved or {"folded": None, "until": (0, ""), "kept": [], "told": [], "clock": 0}
+        saved = saved or {"folded": None, "until": (0, ""), "kept": [], "told": [], "settled": [], "clock": 0}
         self._folded: dict[str, Any] | None = saved["folded"]
         self._until: tuple[int, str] = tuple(saved["until"])
         """The last one that is folded for good."""
-        self._settled: dict[str, Alert] = {}
+        self._settled = {alert.alert_id: alert for alert in map(alert_of, saved["settled"])}
         """Alerts of what was folded for good, until they are told."""
         self._kept = [Occurrence(*each) for each in saved["kept"]]
         self._by_id = {each.event_id: each for each in self._kept}
@@ -74,11 +74,12 @@ class Group:
         if not self._stale:
             self._head.advance(self._clock)
 
-    def settle(self, before: int) -> None:
-        """Fold for good what occurred before: nothing of then is to come any more."""
+    def settle(self, before: int) -> bool:
+        """Fold for good what occurred before: nothing of then is to come any more. Whether there was any."""
         count = bisect_left(self._kept, (before,))
         if count:
             self._settle(count)
+        return count > 0
 
     def _settle(self, count: int) -> None:
         fold = Fold(*self._own, self._folded)
@@ -122,6 +123,7 @@ class Group:
             "until": self._until,
             "kept": [list(each) for each in self._kept],
             "told": [list(each) for each in self._told.values()],
+            "settled": [list(each) for each in self._settled.values()],
             "clock": self._clock,
         }
 

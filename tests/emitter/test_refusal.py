@@ -24,6 +24,7 @@ from producers.spool import Spool
 from queries.store import Store
 from schemas.errors import BadUsage, BrokerAway, BrokerRefuses
 from schemas.kafka import EVENTS, FOR_EVER, KafkaConnection, TopicSpec
+from streams.alerts.index import Rules
 from streams.follower import Follower
 from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record
@@ -56,7 +57,9 @@ async def _sink(connection: KafkaConnection, directory: Path) -> None:
 
 async def _work(connection: KafkaConnection, directory: Path) -> None:
     store: Store = None  # type: ignore[assignment]  # because it is not reached
-    worker = Worker(connection, store, SinkOptions(), retry_seconds=1, partitions=1, state_dir=directory)
+    worker = Worker(
+        connection, store, SinkOptions(), retry_seconds=1, partitions=1, state_dir=directory, rules=Rules(())
+    )
     await worker.run()
 
 

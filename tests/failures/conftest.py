@@ -13,9 +13,10 @@ import pytest
 from idtrail.stack.topics import create_topics
 from queries.store import Store
 from schemas.kafka import KafkaConnection
-from streams.failures import changelog
+from streams.alerts.index import Rules
+from streams.alerts.loading import shipped_rules
 from streams.sink import SinkOptions
-from streams.worker import Worker
+from streams.worker import Worker, tables_of
 from tests.fixtures_kafka import Topics
 
 Running = Callable[..., AbstractAsyncContextManager[tuple[Worker, asyncio.Task[None]]]]
@@ -25,7 +26,7 @@ Running = Callable[..., AbstractAsyncContextManager[tuple[Worker, asyncio.Task[N
 async def running(kafka: KafkaConnection, topics: Topics, store: Store, tmp_path: Path) -> Running:
     """`async with running() as (worker, task)`: cancelled and drained at the end."""
     app_id = topics.group.replace("sink", "detection")
-    await create_topics(kafka, 4, 1, [changelog(app_id)], patience_seconds=30)
+    await create_topics(kafka, 4, 1, tables_of(app_id), patience_seconds=30)
 
     @asynccontextmanager
     async def start(**sink: Any) -> AsyncIterator[tuple[Worker, asyncio.Task[None]]]:
@@ -36,6 +37,7 @@ async def running(kafka: KafkaConnection, topics: Topics, store: Store, tmp_path
             retry_seconds=2,
             partitions=4,
             state_dir=tmp_path,
+            rules=Rules(shipped_rules()),
             app_id=app_id,
         )
         task = asyncio.create_task(worker.run())

@@ -18,6 +18,8 @@ from typing import Any
 from idtrail.logs import configure_logs
 from queries.store import Store
 from schemas.kafka import KafkaConnection
+from streams.alerts.index import Rules
+from streams.alerts.loading import shipped_rules
 from streams.sink import SinkOptions
 from streams.worker import Worker
 from tests.sink.process import Doom
@@ -36,6 +38,7 @@ async def main(arguments: dict[str, Any]) -> None:
         retry_seconds=30,
         partitions=4,
         state_dir=Path(arguments["state_dir"]),
+        rules=Rules(shipped_rules()),
         app_id=arguments["app_id"],
         checkpoint=Doom(arguments.get("die_at", ""), arguments.get("die_after", 1)),
     )

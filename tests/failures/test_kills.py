@@ -21,8 +21,8 @@ from idtrail.stack.topics import create_topics
 from queries.store import Store
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
-from streams.failures import changelog
 from streams.lag import read_lag
+from streams.worker import tables_of
 from tests.failures.support import counted, windowed
 from tests.failures.test_backfill import ANSWERS
 from tests.fixtures_kafka import Topics, until
@@ -65,7 +65,7 @@ async def workers(
     kafka: KafkaConnection, topics: Topics, front: str, http_store: Store, tmp_path: Path
 ) -> AsyncIterator[Workers]:
     app_id = topics.group.replace("sink", "detection")
-    await create_topics(kafka, 4, 1, [changelog(app_id)], patience_seconds=30)
+    await create_topics(kafka, 4, 1, tables_of(app_id), patience_seconds=30)
     arguments = {
         "bootstrap": kafka.bootstrap,
         "store": front,

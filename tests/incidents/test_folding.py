@@ -17,7 +17,8 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.runs import copies_sql
 from queries.store import Store
 from schemas.envelope import Source, Trust
-from streams.failures import read_forwarded
+from streams.failures import place
+from streams.forwarded import read_forwarded
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
 from streams.rows import EVENT_COLUMNS, Row, decode_events
@@ -97,7 +98,7 @@ class Trail:
         self.rows += decoded.rows
         self._store.insert_arrow("events", batch(decoded.rows, EVENTS_ARROW_SCHEMA), f"incidents-{next(_tokens)}")
         if seen:
-            placed = [read_forwarded(one.value, dict(one.headers)) for one in decoded.forward]
+            placed = [place(read_forwarded(one.value, dict(one.headers))) for one in decoded.forward]
             await self.live.take([one.attempt for one in placed if one is not None])
 
     def check(self) -> None:

@@ -1,0 +1,52 @@
+"""Rules over events in order: which alerts they make. What a backtest and the tests of a rule run.
+
+Pure. Events are asked once, by the rules that they may concern; each group of each rule is folded by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streams.alerts.alert import Alert, Fold
+from streams.alerts.index import Rules
+from streams.alerts.seen import Seen
+
+
+class Detection:
+    """Fed with events in order, each once, and told the time at the end."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._folds: dict[tuple[str, str, tuple[str, ...]], Fold] = {}
+
+    def feed(self, seen: Seen) -> None:
+        """The next event in order of time and id."""
+        for watched in self._rules.interested(seen):
+            one = watched.occurrence(seen)
+            if one is None:
+                continue
+            own = watched.rule.id, seen.organization, watched.group(seen)
+            fold = self._folds.get(own)
+            if fold is None:
+                fold = self._folds[own] = Fold(*own, watched.terms)
+            fold.feed(one)
+
+    def alerts(self, clock: int) -> list[Alert]:
+        """All that were found, by the time they opened; it is `clock` now."""
+        for fold in self._folds.values():
+            fold.advance(clock)
+        found = [alert for fold in self._folds.values() for alert in fold.found.values()]
+        return sorted(found, key=lambda alert: (alert.opened_at, alert.rule_id, alert.organization, alert.group))
+
+
+def detect(rules: Rules, events: Iterable[Seen], clock: int) -> list[Alert]:
+    """The alerts of events in any order, of which any may be repeated."""
+    best: dict[tuple[str, bytes], Seen] = {}
+    for seen in events:
+        own = seen.organization, seen.event_id
+        if own not in best or seen.version > best[own].version:
+            best[own] = seen
+    detection = Detection(rules)
+    for seen in sorted(best.values(), key=lambda seen: (seen.at, seen.event_id)):
+        detection.feed(seen)
+    return detection.alerts(clock)

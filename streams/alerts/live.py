@@ -1,0 +1,247 @@
+"""Rules over events as they come: the groups that live detection follows, and what it has to tell of them.
+
+Each group is an entry of a table. What is held beside the table is derived from it, and derived anew after a restart
+or a rebalance. No clock: whoever calls tells the time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid4
+
+import orjson
+
+from schemas.alerts import MAX_NAMED, Detected, Detection, utc
+from streams.alerts.alert import NEVER
+from streams.alerts.group import Group, Told
+from streams.alerts.index import Rules
+from streams.alerts.kinds import MICROSECOND
+from streams.alerts.rule import Rule
+from streams.alerts.seen import Seen
+from streams.copies import Table
+
+MOST_GROUPS: Final = 20_000
+"""Of one rule of one organization; what would make more is left out."""
+WRITER_BYTES: Final = 16
+
+Own = tuple[str, str, tuple[str, ...]]
+"""Rule, organization, and the values of what the rule groups by."""
+
+
+class _Followed(NamedTuple):
+    group: Group
+    partition: int
+    keys: list[bytes]
+    """Of its entries: this worker's, and those of earlier ones that are to go."""
+
+
+class Live:
+    """Takes events in, says which alerts changed, forgets what is over."""
+
+    def __init__(self, rules: Rules, table: Table, fresh: timedelta) -> None:
+        """`fresh`: how old events may be when they become known."""
+        self._rules = rules
+        self._versions = {watched.rule.id: version_of(watched.rule) for watched in rules}
+        self._table = table
+        self._fresh = fresh // MICROSECOND
+        self._writer = uuid4().bytes
+        self._followed: dict[Own, _Followed] = {}
+        self._sizes: dict[tuple[str, str], int] = {}
+        """How many groups, by rule and organization."""
+        self._touched: dict[Own, bool] = {}
+        """Groups to look at, and whether their entries must be written whatever is found."""
+        self._deadlines: dict[int, list[tuple[int, Own]]] = {}
+        """By partition, a heap of when to look at a group again."""
+        self._due: dict[Own, int] = {}
+        """When that is, of each."""
+        self._offsets: dict[int, int] = {}
+        """By partition the last offset that was taken."""
+        self._known: dict[int, int] = {}
+        """By partition up to when the log was read, in microseconds."""
+        self.shed = 0
+        """Occurrences that would have begun a group too many, since the start."""
+        self.late = 0
+        """Occurrences that came too late to count, or had come before."""
+
+    def take(self, partition: int, offset: int, seen: Seen) -> None:
+        """An event; nothing is written before `changes`."""
+        self._offsets[partition] = offset
+        self._known[partition] = max(seen.known_ms * 1_000, self._known.get(partition, 0))
+        for watched in self._rules.interested(seen):
+            one = watched.occurrence(seen)
+            if one is None:
+                continue
+            own = watched.rule.id, seen.organization, watched.group(seen)
+            followed = self._followed.get(own) or self._follow(own, partition)
+            if followed is None:
+                self.shed += 1
+            elif followed.group.take(one):
+                self._touched[own] = True
+            else:
+                self.late += 1
+
+    def advance(self, partition: int, clock: int) -> None:
+        """It is `clock` for what this partition holds: microseconds since 1970."""
+        deadlines = self._deadlines.get(partition, [])
+        while deadlines and deadlines[0][0] <= clock:
+            deadline, own = heapq.heappop(deadlines)
+            if self._due.get(own) != deadline:
+                continue
+            del self._due[own]
+            group = self._followed[own].group
+            due = group.deadline()
+            if due is not None and due <= clock:
+                group.advance(clock)
+                self._touched[own] = True
+            else:
+                self._look_again(own, partition, due)
+
+    def changes(self) -> list[Detected]:
+        """The alerts that changed since the last time, as they are now; the entries of their groups are written.
+
+        Whoever tells them must have told them before the entries are confirmed: what is told twice does no harm.
+        """
+        touched, self._touched = self._touched, {}
+        told: list[Detected] = []
+        for own, came in touched.items():
+            followed = self._followed[own]
+            rule, version = self._rules[own[0]].rule, self._versions[own[0]]
+            changed = [detected(rule, version, each) for each in followed.group.changes()]
+            told += changed
+            if came or changed:
+                self._write(own, followed)
+            else:
+                self._look_again(own, followed.partition, followed.group.deadline())
+        return told
+
+    def forget(self) -> None:
+        """Fold for good what nothing can come before any more, and drop the groups that are over."""
+        for own, followed in list(self._followed.items()):
+            before = self._known.get(followed.partition, 0) - self._fresh
+            if own not in self._touched and (followed.group.settle(before) or followed.group.idle(before)):
+                self._write(own, followed)
+
+    def restore(self, held: Collection[int]) -> Iterator[None]:
+        """Derive everything anew from the table, entry by entry: let others run in between.
+
+        Entries of partitions that are not `held` are dropped; of two of one group the one that has read farther counts.
+        """
+        for derived in (self._followed, self._sizes, self._touched, self._deadlines, self._due):
+            derived.clear()
+        self._offsets.clear()
+        self._known.clear()
+        best: dict[Own, tuple[int, bytes]] = {}
+        entries: dict[Own, list[bytes]] = {}
+        for key in self._table.entries():
+            value = orjson.loads(self._table.entry(key))
+            if value["partition"] not in held:
+                self._table.drop_entry(key)
+            else:
+                own = own_of(key)
+                entries.setdefault(own, []).append(key)
+                best[own] = max(best.get(own, (-1, b"")), (value["offset"], key))
+            yield
+        for own, (_, key) in best.items():
+            value = orjson.loads(self._table.entry(key))
+            partition = value["partition"]
+            if self._versions.get(own[0]) != value["version"]:
+                # The rule has gone, or says something else: what it saw means nothing to the new one.
+                for each in entries[own]:
+                    self._table.delete_entry(partition, each)
+            else:
+                group = Group(*own, self._rules[own[0]].terms, value["group"])
+                self._hold(own, _Followed(group, partition, entries[own]))
+                self._touched[own] = False  # what was not told before the stop is told now
+            yield
+
+    def _follow(self, own: Own, partition: int) -> _Followed | None:
+        if self._sizes.get(own[:2], 0) >= MOST_GROUPS:
+            return None
+        return self._hold(own, _Followed(Group(*own, self._rules[own[0]].terms), partition, []))
+
+    def _hold(self, own: Own, followed: _Followed) -> _Followed:
+        self._followed[own] = followed
+        self._sizes[own[:2]] = self._sizes.get(own[:2], 0) + 1
+        return followed
+
+    def _write(self, own: Own, followed: _Followed) -> None:
+        group, partition, keys = followed
+        before = self._known.get(partition, 0) - self._fresh
+        group.settle(before)
+        key = self._writer + orjson.dumps(own)
+        if group.idle(before):
+            gone = list(keys)
+            del self._followed[own]
+            self._due.pop(own, None)
+            self._sizes[own[:2]] -= 1
+        else:
+            value: dict[str, Any] = {
+                "partition": partition,
+                "offset": self._offsets.get(partition, -1),
+                "version": self._versions[own[0]],
+                "group": group.saved(),
+            }
+            self._table.put_entry(partition, key, orjson.dumps(value))
+            gone = [each for each in keys if each != key]
+            keys[:] = [key]
+            self._look_again(own, partition, group.deadline())
+        for each in gone:
+            self._table.delete_entry(partition, each)
+
+    def _look_again(self, own: Own, partition: int, at: int | None) -> None:
+        """At the next deadline; an earlier look that is planned already finds it."""
+        if at is not None and at < self._due.get(own, at + 1):
+            self._due[own] = at
+            heapq.heappush(self._deadlines.setdefault(partition, []), (at, own))
+
+
+def own_of(key: bytes) -> Own:
+    """Whose entry it is."""
+    rule_id, organization, group = orjson.loads(key[WRITER_BYTES:])
+    return rule_id, organization, tuple(group)
+
+
+def version_of(rule: Rule) -> str:
+    """16 hexadecimal digits that change with what the rule says, its tests aside."""
+    return blake2b(rule.model_dump_json(exclude={"tests"}).encode(), digest_size=8).hexdigest()
+
+
+def detected(rule: Rule, version: str, told: Told) -> Detected:
+    """The record of an alert as it is now."""
+    alert = told.alert
+    ended = alert.ended_at != NEVER
+    standing = Detection.WITHDRAWN if told.withdrawn else Detection.ENDED if ended else Detection.OPEN
+    return Detected(
+        alert_id=alert.alert_id,
+        organization=alert.organization,
+        rule_id=rule.id,
+        rule_version=version,
+        severity=rule.severity.value,
+        title=alert.title,
+        description=rule.description,
+        remedy=rule.remedy,
+        cause=alert.cause,
+        group=dict(zip(rule.group_by, alert.group, strict=True)),
+        staging=rule.staging,
+        owner=rule.owner,
+        destinations=rule.destinations,
+        detection=standing,
+        opened_at=utc(alert.opened_at),
+        since=utc(alert.since),
+        triggered_at=utc(alert.triggered_at),
+        ended_at=utc(alert.ended_at) if ended else None,
+        ended_by=UUID(alert.ended_by) if alert.ended_by else None,
+        episodes=alert.episodes,
+        events=alert.events,
+        first_at=utc(alert.first_at),
+        first_event=UUID(alert.first_event),
+        last_at=utc(alert.last_at),
+        last_event=UUID(alert.last_event),
+        people=len(alert.people),
+        people_named=alert.people[:MAX_NAMED],
+        applications=alert.applications[:MAX_NAMED],
+    )

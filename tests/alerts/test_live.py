@@ -1,0 +1,196 @@
+"""Live detection against the same events folded at once: any order, repeats, restarts, other workers, late shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.alerts import Detected, Detection
+from schemas.facts import Facts
+from schemas.signature import NONE
+from streams.alerts.detection import detect
+from streams.alerts.group import Told
+from streams.alerts.index import Rules
+from streams.alerts.live import Live, detected, own_of, version_of
+from streams.alerts.rule import Rule
+from streams.alerts.seen import Seen
+
+MINUTE = 60_000_000
+START = int(datetime(2026, 1, 5, 9, tzinfo=UTC).timestamp()) * 1_000_000
+FRESH = timedelta(hours=24)
+NO_FACTS = Facts(
+    **dict.fromkeys(Facts._fields, "") | {"changed": (), "flags": (), "http_status": 0, "retryable": False}  # type: ignore[arg-type]  # because their types differ
+)
+
+
+FAILED, WORKED = {"outcome": ["failure"]}, {"outcome": ["success"]}
+
+
+def rule(rule_id: str, **more: Any) -> Rule:
+    common = {"severity": "high", "description": "d", "remedy": "r", "title": "{subject_id}", "match": FAILED}
+    return Rule.model_validate({"id": rule_id, **common, **more})
+
+
+RULES = Rules(
+    [
+        rule("each", kind="match", group_by=["subject_id"], quiet="10m"),
+        rule("many", kind="threshold", threshold=3, window="10m", group_by=[]),
+        rule("unanswered", kind="absence", window="20m", then=WORKED, group_by=["subject_id"]),
+        rule("until", kind="match", until=WORKED, group_by=["application_id"]),
+    ]
+)
+
+
+class Entries(dict[bytes, bytes]):
+    """The table, and what it stands for on the changelog."""
+
+    def entries(self) -> Iterable[bytes]:
+        return list(self)
+
+    def entry(self, key: bytes) -> bytes:
+        return self[key]
+
+    def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
+        self[key] = value
+
+    def delete_entry(self, partition: int, key: bytes) -> None:
+        self.pop(key, None)
+
+    def drop_entry(self, key: bytes) -> None:
+        del self[key]
+
+
+def seen(minute: float, number: int, outcome: str, subject: str = "ann", known: float = 0.0) -> Seen:
+    facts = NO_FACTS._replace(
+        event_type="user_update_provision", kind="user", outcome=outcome, subject_id=subject, application_id="slack"
+    )
+    at = START + int(minute * MINUTE)
+    known_ms = (START + int(max(minute, known) * MINUTE)) // 1_000
+    return Seen("acme", UUID(int=number).bytes, at, known_ms, 1, facts, NONE, False, b"{}")
+
+
+events = st.lists(
+    st.builds(
+        seen,
+        st.integers(0, 120),
+        st.integers(0, 30),
+        st.sampled_from(["failure", "failure", "success"]),
+        st.sampled_from(["ann", "bob"]),
+    ),
+    max_size=30,
+    unique_by=lambda one: one.event_id,
+)
+
+
+def standing(told: Iterable[Detected]) -> dict[str, Detected]:
+    """What the topic says in the end, alerts that were none left out."""
+    last = {one.alert_id: one for one in told}
+    return {alert_id: one for alert_id, one in last.items() if one.detection is not Detection.WITHDRAWN}
+
+
+def at_once(all_of_them: list[Seen], clock: int) -> dict[str, Detected]:
+    found = detect(RULES, all_of_them, clock)
+    return {
+        alert.alert_id: detected(RULES[alert.rule_id].rule, version_of(RULES[alert.rule_id].rule), Told(alert))
+        for alert in found
+    }
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_live_ends_in_the_alerts_of_all_events_at_once(data: st.DataObject) -> None:
+    came = data.draw(events)
+    arrivals = data.draw(
+        st.permutations(came + (data.draw(st.lists(st.sampled_from(came), max_size=5)) if came else []))
+    )
+    table, told = Entries(), list[Detected]()
+    live = Live(RULES, table, FRESH)
+    for offset, one in enumerate(arrivals):
+        live.take(0, offset, one)
+        step = data.draw(st.sampled_from(["go on", "tell", "restart", "time"]))
+        if step == "time":
+            live.advance(0, one.at + 15 * MINUTE)
+        if step != "go on":
+            told += live.changes()
+        if step == "restart":
+            live = Live(RULES, table, FRESH)
+            list(live.restore([0]))
+    clock = START + 500 * MINUTE
+    for _ in range(3):  # what time brings may bring more with more time
+        live.advance(0, clock)
+        told += live.changes()
+    assert standing(told) == at_once(came, clock)
+
+
+def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None:
+    table = Entries()
+    frozen = Live(RULES, table, FRESH)
+    frozen.take(0, 0, seen(0, 1, "failure"))
+    frozen.changes()
+    successor = Live(RULES, table, FRESH)
+    list(successor.restore([0]))
+    frozen.take(0, 1, seen(1, 2, "failure"))
+    for offset, number in ((1, 2), (2, 3)):
+        successor.take(0, offset, seen(number - 1, number, "failure"))
+    told = successor.changes()
+    frozen.changes()  # wakes up, and writes what it had
+    third = Live(RULES, table, FRESH)
+    list(third.restore([0]))
+    third.take(0, 3, seen(3, 4, "failure"))
+    [each] = [one for one in third.changes() if one.rule_id == "each"]
+    assert each.events == 4
+    assert next(one for one in told if one.rule_id == "each").events == 3
+
+
+def test_groups_of_other_partitions_are_left_to_others() -> None:
+    table = Entries()
+    live = Live(RULES, table, FRESH)
+    live.take(3, 0, seen(0, 1, "failure"))
+    live.changes()
+    assert table
+    list(live.restore([1]))
+    assert not table
+
+
+def test_a_group_that_is_over_is_forgotten() -> None:
+    table = Entries()
+    live = Live(RULES, table, FRESH)
+    live.take(0, 0, seen(0, 1, "failure"))
+    live.changes()
+    live.advance(0, START + 100 * MINUTE)
+    live.changes()
+    assert {own_of(key)[0] for key in table} == {"each", "many", "unanswered", "until"}
+    live.take(0, 1, seen(4 * 24 * 60, 2, "other"))  # nothing to any rule, but the log has come so far
+    live.forget()
+    live.changes()
+    assert {own_of(key)[0] for key in table} == {"until"}  # which nothing has ended
+
+
+def test_too_many_groups_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.alerts.live.MOST_GROUPS", 2)
+    live = Live(RULES, Entries(), FRESH)
+    for number, subject in enumerate(["ann", "bob", "cy", "dee"]):
+        live.take(0, number, seen(0, number, "failure", subject))
+    told = live.changes()
+    assert {one.group["subject_id"] for one in told if one.rule_id == "each"} == {"ann", "bob"}
+    assert live.shed == 4  # of two rules, two people each
+    assert next(one for one in told if one.rule_id == "until").events == 4
+
+
+def test_a_rule_that_says_something_else_begins_anew() -> None:
+    table = Entries()
+    live = Live(RULES, table, FRESH)
+    live.take(0, 0, seen(0, 1, "failure"))
+    live.changes()
+    changed = rule("many", kind="threshold", threshold=2, window="10m", group_by=[])
+    other = Live(Rules([changed]), table, FRESH)
+    list(other.restore([0]))
+    assert not table
+    other.take(0, 1, seen(1, 2, "failure"))
+    assert other.changes() == []
