@@ -110,7 +110,6 @@ class Worker:
             rules,
             partitions=partitions,
             horizon=options.horizon,
-            dead_letter=self._dead_letter,
             publish=self._publish_alerts,
             source=provisioning,
             checkpoint=checkpoint,
