@@ -111,9 +111,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._writer = writer
         self._options = options
         self._checkpoint = checkpoint
-        self._loader = Loader(
-            options.topics[0], options.alerts, options.horizon, options.poison_limit, options.also
-        )
+        self._loader = Loader(options.topics[0], options.alerts, options.horizon, options.poison_limit, options.also)
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
         self._revoked = asyncio.Event()

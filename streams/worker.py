@@ -25,7 +25,7 @@ from queries.incidents import incident_object
 from queries.store import Store
 from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError
-from schemas.kafka import ALERTS, INCIDENTS, KafkaConnection, TopicSpec
+from schemas.kafka import INCIDENTS, KafkaConnection, TopicSpec
 from streams.alerts.agent import TABLE as GROUPS
 from streams.alerts.agent import AlertAgent
 from streams.alerts.index import Rules
@@ -178,7 +178,8 @@ class Worker:
         """Confirmed before the table of what was told is."""
         sealed = [seal_record(alert) for alert in alerts]
         confirmed = [
-            await self._producer.send(ALERTS, value, key=key, headers=headers) for key, value, headers in sealed
+            await self._producer.send(self._options.alerts, value, key=key, headers=headers)
+            for key, value, headers in sealed
         ]
         await asyncio.gather(*confirmed)
 

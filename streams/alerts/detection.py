@@ -21,11 +21,8 @@ class Detection:
 
     def feed(self, seen: Seen) -> None:
         """The next event in order of time and id."""
-        for watched in self._rules.interested(seen):
-            one = watched.occurrence(seen)
-            if one is None:
-                continue
-            own = watched.rule.id, seen.organization, watched.group(seen)
+        for watched, group, one in self._rules.kept(seen):
+            own = watched.rule.id, seen.organization, group
             fold = self._folds.get(own)
             if fold is None:
                 fold = self._folds[own] = Fold(*own, watched.terms)

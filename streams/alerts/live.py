@@ -71,11 +71,8 @@ class Live:
         """An event; nothing is written before `changes`."""
         self._offsets[partition] = offset
         self._known[partition] = max(seen.known_ms * 1_000, self._known.get(partition, 0))
-        for watched in self._rules.interested(seen):
-            one = watched.occurrence(seen)
-            if one is None:
-                continue
-            own = watched.rule.id, seen.organization, watched.group(seen)
+        for watched, group, one in self._rules.kept(seen):
+            own = watched.rule.id, seen.organization, group
             followed = self._followed.get(own) or self._follow(own, partition)
             if followed is None:
                 self.shed += 1
@@ -220,7 +217,7 @@ def detected(rule: Rule, version: str, told: Told) -> Detected:
         organization=alert.organization,
         rule_id=rule.id,
         rule_version=version,
-        severity=rule.severity.value,
+        severity=rule.severity,
         title=alert.title,
         description=rule.description,
         remedy=rule.remedy,
