@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import NamedTuple
 
 from schemas.errors import RecordError
 from schemas.times import to_microseconds
-from streams.alerts.alert import NEVER, Alert, Fold
+from streams.alerts.alert import NEVER
+from streams.alerts.detection import detect
 from streams.alerts.example import Example, ExpectedAlert, seen_in
-from streams.alerts.group import in_force
 from streams.alerts.index import Rules
-from streams.alerts.occurrence import Occurrence
 from streams.alerts.rule import Rule
 
 
@@ -44,19 +42,7 @@ def _trial(rule: Rule, example: Example) -> Trial:
 
 
 def _alerts(rule: Rule, example: Example) -> tuple[ExpectedAlert, ...]:
-    rules = Rules([rule])
-    groups: dict[tuple[str, tuple[str, ...]], list[Occurrence]] = defaultdict(list)
-    for seen in seen_in(example.events):
-        for kept in rules.kept(seen):
-            groups[seen.organization, kept.group].append(kept.occurrence)
-    found: list[Alert] = []
-    for (organization, group), occurrences in groups.items():
-        fold = Fold(rule.id, organization, group, rules[rule.id].terms)
-        for one in in_force(occurrences):
-            fold.feed(one)
-        fold.advance(to_microseconds(example.ends_at))
-        found += fold.found.values()
-    found.sort(key=lambda alert: (alert.opened_at, alert.group))
+    found = detect(Rules([rule]), seen_in(example.events), to_microseconds(example.ends_at))
     return tuple(
         ExpectedAlert(
             group=dict(zip(rule.group_by, alert.group, strict=True)),
