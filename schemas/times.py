@@ -114,6 +114,14 @@ def parse_when(text: str, now: datetime, name: str) -> datetime:
     return moment.at
 
 
+def parse_span(text: str, name: str) -> timedelta:
+    """How long: `30m`, `4h`, `2d`. Raises `BadUsage`."""
+    found = _AGO.fullmatch(text.strip())
+    if not found or not int(found[1]):
+        raise BadUsage(f"{name}: {text[:40]!r} is no length of time such as 30m, 4h or 2d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
 def parse_past(text: str, now: datetime, name: str) -> datetime:
     """The same of a time that has come: of any other nobody knows anything. Raises `BadUsage`."""
     at = parse_when(text, now, name)

@@ -10,7 +10,21 @@ from rich.console import Console
 from rich.text import Text
 
 from idtrail.cli.blame import blame_lines
-from idtrail.cli.screen import ago, coloured, command, counted, moment, next_commands, number, span, table, when, why
+from idtrail.cli.screen import (
+    age,
+    ago,
+    coloured,
+    command,
+    counted,
+    moment,
+    next_commands,
+    number,
+    print_indented,
+    span,
+    table,
+    when,
+    why,
+)
 
 Item = dict[str, Any]
 
@@ -41,7 +55,7 @@ def show_incidents(out: Console, items: Sequence[Item], now: datetime) -> None:
         for width, cell in zip(widths[:-1], row[:-1], strict=True):
             line.append(f"  {cell:>{width}}")
         out.print(line.append("  ").append_text(coloured(row[-1])))
-        _print_indented(out, Text(item["incident_id"][:SHORT].ljust(names), "dim"), _story(item, now))
+        print_indented(out, Text(item["incident_id"][:SHORT].ljust(names), "dim"), _story(item, now))
 
 
 def _app(item: Item) -> str:
@@ -58,15 +72,10 @@ def _numbers(item: Item, now: datetime) -> list[str]:
     return [
         number(item["attempts"]),
         number(item["people"]) if item["people"] or not item["groups"] else f"{number(item['groups'])} gr.",
-        _age(item["first_at"], now),
-        _age(item["last_at"], now),
+        age(item["first_at"], now),
+        age(item["last_at"], now),
         item["state"],
     ]
-
-
-def _age(text: str, now: datetime) -> str:
-    at = moment(text)
-    return span(now - at) if at else "-"
 
 
 def _story(item: Item, now: datetime) -> str:
@@ -81,16 +90,6 @@ def _story(item: Item, now: datetime) -> str:
 def _lasted(item: Item) -> str:
     since, ended = moment(item["since"]), moment(item["ended_at"])
     return span(ended - since) if since and ended else "-"
-
-
-def _print_indented(out: Console, first: Text, text: str) -> None:
-    """`text` behind `first`, and its further lines below its own beginning: a sentence is never cut."""
-    indent = first.cell_len + 4
-    lines = Text(text).wrap(out, max(out.width - indent, 20))
-    for place, line in enumerate(lines):
-        line.rstrip()
-        head = Text.assemble("  ", first, "  ") if place == 0 else Text(" " * indent)
-        out.print(head.append_text(line), no_wrap=True, overflow="crop")
 
 
 def show_incident(out: Console, item: Item, now: datetime) -> None:
@@ -130,7 +129,7 @@ def _how_it_stands(item: Item, now: datetime) -> list[str]:
     else:
         left = f"{counted(item['affected'], 'is', 'are')} still in trouble"
         lines = [
-            f"since {since} ({_age(item['since'], now)}), last try {ago(item['last_at'], now)}",
+            f"since {since} ({age(item['since'], now)}), last try {ago(item['last_at'], now)}",
             f"{tries}; {left}",
         ]
     if item["episodes"] > 1:

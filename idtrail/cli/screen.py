@@ -25,6 +25,8 @@ STYLES: Final = {
     "open": "yellow",
     "OPEN": "yellow",
     "regressed": "yellow",
+    "critical": "red",
+    "high": "red",
     "closed": "green",
     "resolved": "green",
     "success": "green",
@@ -81,10 +83,15 @@ def span(delta: timedelta) -> str:
     return f"{seconds} s"
 
 
+def age(text: str | None, now: datetime) -> str:
+    """How long it is before `now`."""
+    at = moment(text)
+    return span(now - at) if at else "-"
+
+
 def ago(text: str | None, now: datetime) -> str:
     """How long before `now`."""
-    at = moment(text)
-    return "-" if at is None else f"{span(now - at)} ago"
+    return f"{age(text, now)} ago" if text else "-"
 
 
 def later(count: int) -> str:
@@ -147,6 +154,16 @@ def why(cause: str, detail: str, attribute: str = "") -> str:
     """The cause in words, the provider's text behind it."""
     named = f"{cause} ({attribute})" if attribute else cause
     return f"{named}: {detail}" if cause and detail else named or detail
+
+
+def print_indented(out: Console, first: Text, text: str) -> None:
+    """`text` behind `first`, and its further lines below its own beginning: a sentence is never cut."""
+    indent = first.cell_len + 4
+    lines = Text(text).wrap(out, max(out.width - indent, 20))
+    for place, line in enumerate(lines):
+        line.rstrip()
+        head = Text.assemble("  ", first, "  ") if place == 0 else Text(" " * indent)
+        out.print(head.append_text(line), no_wrap=True, overflow="crop")
 
 
 def next_commands(*commands: str) -> Text:

@@ -1,0 +1,219 @@
+"""Alerts in a terminal: a list of them, one whole, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from idtrail.cli.screen import (
+    age,
+    ago,
+    coloured,
+    command,
+    counted,
+    moment,
+    next_commands,
+    number,
+    print_indented,
+    span,
+    table,
+    when,
+)
+
+Item = dict[str, Any]
+
+SHORT: Final = 8
+"""Digits of an id on the screen: they are enough to ask for it."""
+STATES: Final = ("open", "acknowledged", "snoozed", "resolved", "withdrawn")
+SEVERITIES: Final = ("critical", "high", "medium", "low")
+SHOWN_NAMES: Final = 5
+_DONE: Final = {
+    "acknowledge": "acknowledged",
+    "resolve": "resolved",
+    "reopen": "opened again",
+    "note": "note",
+    "snooze": "snoozed",
+    "own": "owner",
+}
+_WIDEST: Final = len("critical")
+
+
+def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:
+    """Two lines each: how urgent and what it is, with its numbers; its id, since when, and what to do."""
+    heads = ("events", "people", "last", "state")
+    rows = [
+        (number(item["events"]), number(item["people"]), age(item["last_at"], now), item["state"]) for item in items
+    ]
+    widths = [max(len(head), *(len(row[place]) for row in rows)) for place, head in enumerate(heads)]
+    room = max(out.width - 4 - _WIDEST - sum(width + 2 for width in widths), 20)
+    head = [f"{name:>{width}}" for name, width in zip(heads[:-1], widths, strict=False)]
+    out.print(
+        Text(
+            f"  {'severity':{_WIDEST}}  {'alert':{room}}  {'  '.join(head)}  state",
+            "dim",
+            no_wrap=True,
+            overflow="crop",
+        )
+    )
+    for item, row in zip(items, rows, strict=True):
+        title = Text(item["title"])
+        title.truncate(room, overflow="ellipsis", pad=True)
+        urgency = coloured(f"{item['severity']:{_WIDEST}}", _style(item))
+        line = Text.assemble("  ", urgency, "  ", title, no_wrap=True, overflow="crop")
+        for width, cell in zip(widths[:-1], row[:-1], strict=True):
+            line.append(f"  {cell:>{width}}")
+        out.print(line.append("  ").append_text(coloured(row[-1])))
+        print_indented(out, Text(item["alert_id"][:SHORT].ljust(_WIDEST), "dim"), _story(item))
+
+
+def _style(item: Item) -> str | None:
+    return None if item["state"] == "open" else "dim"
+
+
+def _story(item: Item) -> str:
+    since = when(item["state_since"], seconds=False)
+    owner = f" · owner: {item['owner']}" if item["owner"] else ""
+    tried = " · staging, nobody is told" if item["staging"] else ""
+    match item["state"]:
+        case "acknowledged":
+            said = f"by {item['state_by']} {since}"
+        case "snoozed":
+            said = f"until {when(item['snoozed_until'], seconds=False)} by {item['state_by']}"
+        case "resolved":
+            by = f"by {item['state_by']}" if item["state_by"] else "by itself"
+            said = f"{by}, from {when(item['opened_at'], seconds=False)} to {since} ({_lasted(item)})"
+        case "withdrawn":
+            said = "it never held, as came out late"
+        case _:
+            said = f"{'again ' if item['reopened'] else ''}since {since} · remedy: {item['remedy']}"
+    return f"{said}{owner}{tried}"
+
+
+def _lasted(item: Item) -> str:
+    begun, ended = moment(item["opened_at"]), moment(item["state_since"])
+    return span(ended - begun) if begun and ended else "-"
+
+
+def show_alert(out: Console, item: Item, now: datetime) -> None:
+    """The screen of one."""
+    out.print(Text.assemble(coloured(item["severity"], _style(item)), "  ", item["title"]), soft_wrap=True)
+    state = f" {_stands(item, now)}"
+    out.print(coloured(item["state"]).append(state, "default"), soft_wrap=True)
+    whom = counted(item["people"], "person or group", "people and groups")
+    out.print(f"{counted(item['events'], 'event')} of {whom}, the last {ago(item['last_at'], now)}")
+    owner = f"owner {item['owner']}" if item["owner"] else "no owner"
+    tried = " · staging, nobody is told" if item["staging"] else ""
+    out.print(f"rule {item['rule_id']} · {owner}{tried} · {item['alert_id']}", soft_wrap=True)
+    out.print(item["description"])
+    out.print(f"Remedy: {item['remedy']}")
+    for label, ids, count in (
+        ("People", item["people_named"], item["people"]),
+        ("Applications", item["applications"], len(item["applications"])),
+    ):
+        if ids:
+            out.print(f"{label}: {_names(item, ids, count)}")
+    out.print()
+    _show_history(out, item["history"])
+    if item["deliveries"]:
+        out.print()
+        _show_deliveries(out, item["deliveries"])
+    out.print(next_commands(*_next(item)), soft_wrap=True)
+
+
+def _stands(item: Item, now: datetime) -> str:
+    since = f"{when(item['state_since'])} ({age(item['state_since'], now)} ago)"
+    match item["state"]:
+        case "acknowledged":
+            return f"by {item['state_by']} {since}; the condition goes on since {when(item['since'])}"
+        case "snoozed":
+            return f"by {item['state_by']} until {when(item['snoozed_until'])}"
+        case "resolved":
+            by = f"by {item['state_by']}" if item["state_by"] else "by itself"
+            return f"{by} {since}, after {_lasted(item)}"
+        case "withdrawn":
+            return "what came late shows that its condition never held"
+        case _:
+            again = "again " if item["reopened"] else ""
+            return f"{again}since {since}, the condition held last {ago(item['triggered_at'], now)}"
+
+
+def _names(item: Item, ids: Sequence[str], count: int) -> str:
+    shown = ", ".join(item["names"].get(own, own) for own in ids[:SHOWN_NAMES])
+    left = count - min(len(ids), SHOWN_NAMES)
+    return f"{shown} and {number(left)} more" if left > 0 else shown
+
+
+def _show_history(out: Console, history: Sequence[Item]) -> None:
+    rows = table("time (UTC)", "what", "by", "")
+    for place, each in enumerate(history):
+        following = history[place + 1]["what"] if place + 1 < len(history) else ""
+        if each["what"] == following == "grew":
+            continue  # the last one tells how far
+        rows.add_row(f"  {when(each['at'])}", _DONE.get(each["what"], each["what"]), each["by"] or "-", _said(each))
+    out.print(rows)
+
+
+def _said(each: Item) -> str:
+    if each["events"] is not None:
+        return counted(each["events"], "event")
+    until = f"until {when(each['until'], seconds=False)}" if each["until"] else ""
+    text = each["text"] or ("nobody" if each["what"] == "own" else "")
+    return ": ".join(filter(None, (until, text)))
+
+
+def _show_deliveries(out: Console, deliveries: Sequence[Item]) -> None:
+    rows = table("told (UTC)", "destination", "of", "result")
+    for each in deliveries:
+        tries = f" (try {each['attempt']})" if each["attempt"] > 1 else ""
+        result = coloured("delivered", "green") if each["succeeded"] else coloured(f"failed: {each['detail']}", "red")
+        rows.add_row(f"  {when(each['at'])}", each["destination"], each["occasion"], result.append(tries))
+    out.print(rows)
+
+
+def _next(item: Item) -> list[str]:
+    short = item["alert_id"][:SHORT]
+    wanted = {
+        "open": [f"idtrail alerts ack {short}"],
+        "acknowledged": [f'idtrail alerts resolve {short} --because "…"'],
+        "snoozed": [f"idtrail alerts ack {short}"],
+        "resolved": [f"idtrail alerts reopen {short}"],
+    }
+    commands = [*wanted.get(item["state"], []), f"idtrail events {item['last_event']}"]
+    person = next((item["names"][own] for own in item["people_named"] if own in item["names"]), None)
+    return [*commands, command("idtrail", "lifecycle", person)] if person else commands
+
+
+def show_counts(out: Console, found: Item, asked: str) -> None:
+    """How many there are, and how long people took."""
+    parts = [f"{number(found['states'][name])} {name}" for name in STATES if name in found["states"]]
+    parts += [f"{number(found['severities'][name])} {name}" for name in SEVERITIES if name in found["severities"]]
+    events = f" of {counted(found['events'], 'event')}" if found["alerts"] else ""
+    out.print(
+        f"{asked}: {counted(found['alerts'], 'alert')}{events}{': ' if parts else ''}{', '.join(parts)}", soft_wrap=True
+    )
+    if not found["alerts"]:
+        return
+    taken = f"{_span(found['acknowledge_seconds'])} to acknowledge, {_span(found['resolve_seconds'])} to resolve"
+    out.print(f"median: {taken}")
+    out.print()
+    numeric = ("alerts", "go on", "events", "to ack", "to resolve")
+    rows = table("rule", *numeric, right=numeric)
+    for rule in found["rules"]:
+        rows.add_row(
+            f"  {rule['rule_id']}",
+            number(rule["alerts"]),
+            number(rule["going_on"]),
+            number(rule["events"]),
+            _span(rule["acknowledge_seconds"]),
+            _span(rule["resolve_seconds"]),
+        )
+    out.print(rows)
+    out.print(next_commands(f"idtrail alerts --rule {found['rules'][0]['rule_id']}"), soft_wrap=True)
+
+
+def _span(seconds: int | None) -> str:
+    return "-" if seconds is None else span(timedelta(seconds=seconds))
