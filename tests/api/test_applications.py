@@ -28,6 +28,8 @@ FILTERED = {
     "/api/v1/findings": {},
     "/api/v1/findings/abcdef": {},
     "/api/v1/lifecycle": PERSON,
+    "/api/v1/alerts": {},
+    "/api/v1/alerts/stats": {},
     "/api/v1/exports/events": {},
     "/api/v1/exports/incidents": {},
     "/api/v1/exports/findings": {},
