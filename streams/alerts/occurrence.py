@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
+from enum import IntEnum
 from typing import NamedTuple
 
 
-class Role(IntFlag):
-    """Which of a rule's conditions the event meets."""
+class Role(IntEnum):
+    """Which of a rule's conditions the event meets: bits of `Occurrence.role`.
+
+    No `IntFlag`: there every `&` makes an object, which took a third of the time of detection.
+    """
 
     MATCH = 1
     THEN = 2

@@ -98,8 +98,8 @@ def values_reader(names: Sequence[str]) -> Callable[[Seen], tuple[Value, ...]]:
     """Reads several at once."""
     if not names:
         return lambda seen: ()
-    if DERIVED.keys().isdisjoint(names) and len(names) > 1:
+    if DERIVED.keys().isdisjoint(names):
         columns = itemgetter(*map(Facts._fields.index, names))
-        return lambda seen: columns(seen.facts)
+        return (lambda seen: (columns(seen.facts),)) if len(names) == 1 else (lambda seen: columns(seen.facts))
     readers = [reader_of(name) for name in names]
     return lambda seen: tuple([read(seen) for read in readers])
