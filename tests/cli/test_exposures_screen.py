@@ -6,9 +6,11 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from idtrail.cli.commands.exposures import show_exposures, show_report
+from idtrail.cli.commands.exposures import exposures, show_exposures, show_report
+from schemas.errors import BadUsage
 from tests.queries.support import when
 from tests.records import NOON
 
@@ -123,3 +125,16 @@ def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> No
     with out.capture() as again:
         show_report(out, {**answer, "until": (NOON + timedelta(hours=25)).isoformat()}, NOON)
     assert again.get().startswith("2026-03-18 to now: ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        pytest.param({"since": "3d"}, "--since and --until are the range of a --report", id="since"),
+        pytest.param({"until": "3d"}, "--since and --until are the range of a --report", id="until"),
+        pytest.param({"report": True, "at": "3d"}, "--at is for the accounts exposed at one time", id="a report at"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadUsage, match=f"^{told}"):
+        exposures(**asked)

@@ -26,6 +26,7 @@ from idtrail.cli.screen import (
     when,
     why,
 )
+from schemas.errors import BadUsage
 
 Item = dict[str, Any]
 SHOWN: Final = 20
@@ -41,16 +42,23 @@ def exposures(
     sla: Annotated[int, typer.Option(min=0, help="Minutes within which nobody need have tried.")] = 60,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most accounts of each kind.")] = 1000,
     report: Annotated[bool, typer.Option("--report", help="Instead: how long closing took, by application.")] = False,
-    since: Annotated[str, typer.Option(*SINCE, help="Of a report: from this time on.")] = "30d",
+    since: Annotated[
+        str | None,
+        typer.Option(*SINCE, help="Of a report: from this time on; 30d without it.", show_default=False),
+    ] = None,
     until: Annotated[
         str | None, typer.Option(*UNTIL, help="Of a report: before this time.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show who still has an account that should be closed: since when, why, and whether it was used since."""
+    if report and at is not None:
+        raise BadUsage("--at is for the accounts exposed at one time, --report for a range: give one of them")
+    if not report and (since or until):
+        raise BadUsage("--since and --until are the range of a --report; for who was exposed at one time give --at")
     api = connect()
     if report:
-        period = {"since": since, "until": until, "sla": sla * 60, "limit": limit}
+        period = {"since": since or "30d", "until": until, "sla": sla * 60, "limit": limit}
         told = api.get("/api/v1/exposures/report", period)
         if as_json:
             print_json(told)
