@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from queries.matching import conditions
 from queries.selection import Selection
+from schemas.errors import BadUsage
 
 
 class Show(StrEnum):
@@ -20,13 +21,23 @@ class Show(StrEnum):
     FAILURES = "failures"
     """Failed attempts only."""
     INCIDENTS = "incidents"
+    ALERTS = "alerts"
+    """All that happens to alerts: found, done, delivered."""
+
+
+class About(StrEnum):
+    """What a message is about."""
+
+    EVENT = "event"
+    INCIDENT = "incident"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One event or incident, as every reader gets it."""
+    """One event, incident or record of an alert, as every reader gets it."""
 
-    incident: bool
+    about: About
     item: dict[str, Any]
     data: bytes
     """`item` as one line of JSON."""
@@ -49,9 +60,14 @@ class Wanted:
     """What one reader asked for."""
 
     def __init__(self, selection: Selection, show: Collection[Show], known: MutableSet[str]) -> None:
+        """Raises `BadUsage` for alerts with a filter: most of their records have nothing that it could ask for."""
+        if Show.ALERTS in show and conditions(replace(selection, organization=None), known):
+            raise BadUsage("alerts cannot be followed with a filter: leave it out, or follow incidents with it")
         self._event = "event" if Show.EVENTS in show else ""
         self._failure = "failure" if Show.FAILURES in show else self._event
         self._incident = "incident" if Show.INCIDENTS in show else ""
+        self._alert = "alert" if Show.ALERTS in show else ""
+        self._organization = selection.organization
         self._of_event = conditions(selection, known)
         # An incident is of many people, types and actors: those conditions are not asked of it.
         of_many = replace(selection, event_types=(), kinds=(), outcomes=(), subject="", actor="", text="")
@@ -59,7 +75,9 @@ class Wanted:
 
     def name(self, message: Message) -> str:
         """The name that the reader gets the message under; empty: not wanted."""
-        if message.incident:
+        if message.about is About.ALERT:
+            return self._alert if self._organization in (None, message.item["organization"]) else ""
+        if message.about is About.INCIDENT:
             named = {**message.item, "application_name": message.item["application"]}
             return self._incident if all(meets(named) for meets in self._of_incident) else ""
         name = self._failure if message.failed else self._event

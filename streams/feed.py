@@ -17,12 +17,12 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from queries.feed import Batch, Message, Start
 from schemas.errors import BrokerAway, FeedAway, Gone
-from schemas.kafka import EVENTS, INCIDENTS, KafkaConnection
+from schemas.kafka import ALERTS, EVENTS, INCIDENTS, KafkaConnection
 from schemas.times import to_microseconds
 from streams.follower import FETCH_RECORDS, PIECE, Follower, Pace
 from streams.position import Offsets, parse_position
 
-TOPICS: Final = (EVENTS, INCIDENTS)
+TOPICS: Final = (EVENTS, INCIDENTS, ALERTS)
 HEARTBEAT_SECONDS: Final = 15.0
 QUEUE_MESSAGES: Final = 10_000
 """Of one reader: five seconds at 2,000 messages a second."""

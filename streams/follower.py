@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,8 +20,9 @@ from aiokafka.errors import KafkaError
 
 from broker.refusal import failure
 from queries.events import COLUMNS
-from queries.feed import Message
+from queries.feed import About, Message
 from queries.incidents import incident_text
+from schemas.alerts import dumped, read_alert_record
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Kind
 from schemas.facts import facts
@@ -81,11 +82,12 @@ class Repeats:
 
 
 class Follower:
-    """Reads `topics[0]`, the events, and whichever other topics there are, of incidents."""
+    """Reads up to three topics: of events, of incidents, of alerts."""
 
     def __init__(self, connection: KafkaConnection, topics: Sequence[str]) -> None:
         self._connection = connection
         self._topics = tuple(topics)
+        self._about = dict(zip(topics, About, strict=False))
         self._repeats = Repeats()
         self._ahead: dict[TopicPartition, deque[LogRecord]] = {}
         self._next: Offsets = {}
@@ -189,15 +191,16 @@ class Follower:
 
     def _message(self, record: LogRecord) -> Message | None:
         self.position.advance(TopicPartition(record.topic, record.partition), record.offset + 1)
-        incident = record.topic != self._topics[0]
+        about = self._about[record.topic]
         try:
-            item = _incident(record) if incident else self._event(record)
+            item = self._event(record) if about is About.EVENT else _READ[about](record)
         except RecordError:
             return None  # the sink puts it into the dead letters
         if item is None:
             return None
         data = orjson.dumps(item, option=orjson.OPT_UTC_Z)
-        return Message(incident, item, data, self.position.text(), not incident and is_failed_attempt(item))
+        failed = about is About.EVENT and is_failed_attempt(item)
+        return Message(about, item, data, self.position.text(), failed)
 
     def _event(self, record: LogRecord) -> dict[str, Any] | None:
         logged = read(record)
@@ -240,6 +243,16 @@ def _incident(record: LogRecord) -> dict[str, Any] | None:
     if not all(isinstance(item.get(name), str) for name in INCIDENT_FIELDS):
         raise MalformedRecord("the record is no incident", reason="no_incident")
     return item
+
+
+def _alert(record: LogRecord) -> dict[str, Any]:
+    return dumped(read_alert_record(record.value))
+
+
+_READ: Final[Mapping[About, Callable[[LogRecord], dict[str, Any] | None]]] = {
+    About.INCIDENT: _incident,
+    About.ALERT: _alert,
+}
 
 
 def _appended(record: LogRecord) -> int:

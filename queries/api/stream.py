@@ -31,7 +31,7 @@ def wanted(
     filtered: Filtered,
     kinds: Annotated[
         list[Show] | None,
-        Query(max_length=MAX_VALUES, description="events (when absent), failures, incidents; several are allowed."),
+        Query(max_length=MAX_VALUES, description="events (when absent), failures, incidents, alerts; may be repeated."),
     ] = None,
 ) -> Wanted:
     """What the parameters ask to be shown."""
@@ -75,8 +75,8 @@ async def opened(
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "Server-sent events: `event` and `failure` with an event as in /events, `incident`, and at "
-            "the end `dropped` with why and where to go on.",
+            "description": "Server-sent events: `event` and `failure` with an event as in /events, `incident`, `alert` "
+            "with a record of one, and at the end `dropped` with why and where to go on.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }
     },

@@ -9,10 +9,12 @@ import httpx
 import orjson
 import pytest
 
-from queries.feed import Message, Start
+from queries.feed import About, Message, Start
+from schemas.alerts import dumped
 from schemas.errors import BrokerAway, Gone
 from streams.follower import event_item, is_failed_attempt
 from streams.rows import read
+from tests.alerts.records import acted
 from tests.api.conftest import As
 from tests.api.support import Played, assert_problem
 from tests.queries.support import SLACK, Trail, attempt, failed
@@ -30,14 +32,20 @@ def played(trail: Trail, *events: dict[str, Any]) -> list[Message]:
     items = [event_item(read(record)) for record in records]
     written = [orjson.dumps(item, option=orjson.OPT_UTC_Z) for item in items]
     made = enumerate(zip(items, written, strict=True))
-    return [Message(False, item, data, f"1.{n}", is_failed_attempt(item)) for n, (item, data) in made]
+    return [Message(About.EVENT, item, data, f"1.{n}", is_failed_attempt(item)) for n, (item, data) in made]
 
 
 def incident(trail: Trail, **fields: Any) -> Message:
     """An incident at position 1.f."""
     item = {"incident_id": "i1", "organization": trail.organization, "application_id": SLACK["id"]}
     item |= {"application": SLACK["name"], "cause": "credentials", **fields}
-    return Message(True, item, orjson.dumps(item), "1.f")
+    return Message(About.INCIDENT, item, orjson.dumps(item), "1.f")
+
+
+def alerting(trail: Trail) -> Message:
+    """What somebody did about an alert, at position 1.a."""
+    item = dumped(acted("acknowledge", 5, organization=trail.organization))
+    return Message(About.ALERT, item, orjson.dumps(item), "1.a")
 
 
 def told(answer: httpx.Response) -> list[dict[str, str]]:
@@ -73,6 +81,7 @@ async def test_an_event_is_shown_as_the_lists_show_it(
         pytest.param({"kinds": "incidents"}, ["incident"], id="incidents alone"),
         pytest.param({"kinds": ["events", "failures"]}, ["event", "failure", "event"], id="a failure comes once"),
         pytest.param({"kinds": ["incidents", "failures"]}, ["failure", "incident"], id="what is broken"),
+        pytest.param({"kinds": ["alerts", "failures"]}, ["failure", "alert"], id="what needs somebody"),
         pytest.param({"outcome": "failure", "kinds": ["events", "incidents"]}, ["event", "incident"], id="filtered"),
         pytest.param({"cause": "network", "kinds": ["events", "incidents"]}, [], id="of another cause"),
         pytest.param({"application": "slack", "kinds": "incidents"}, ["incident"], id="of that application"),
@@ -84,7 +93,7 @@ async def test_a_reader_gets_what_was_asked_for(
     api: httpx.AsyncClient, using: As, feed: Played, trail: Trail, asked: dict[str, Any], names: list[str]
 ) -> None:
     events = attempt(1, "user_create_provision"), failed(2), attempt(3, "group_update_provision")
-    feed.messages = [*played(trail, *events), incident(trail)]
+    feed.messages = [*played(trail, *events), incident(trail), alerting(trail)]
     messages = told(await api.get(PATH, headers=using(), params=asked))
     assert [message["event"] for message in messages if "event" in message][:-1] == names
 
@@ -102,13 +111,24 @@ async def test_a_person_is_found_by_a_name_that_only_older_events_had(
 async def test_another_organization_is_never_seen(
     api: httpx.AsyncClient, using: As, feed: Played, trail: Trail
 ) -> None:
-    feed.messages = [*played(trail, attempt(1)), incident(trail)]
-    asked = {"kinds": ["events", "incidents"]}
+    feed.messages = [*played(trail, attempt(1)), incident(trail), alerting(trail)]
+    asked = {"kinds": ["events", "incidents", "alerts"]}
     theirs = told(await api.get(PATH, headers=using(organization="another"), params=asked))
     all_of_them = told(await api.get(PATH, headers=using.everywhere(), params=asked))
     assert [message["event"] for message in theirs if "event" in message] == ["dropped"]
-    assert [message["event"] for message in all_of_them if "event" in message] == ["event", "incident", "dropped"]
+    assert [message["event"] for message in all_of_them if "event" in message] == [
+        "event",
+        "incident",
+        "alert",
+        "dropped",
+    ]
     assert_problem(await api.get(PATH, headers=using(), params={"organization": "another"}), 404)
+
+
+async def test_alerts_with_a_filter_are_refused(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    for asked in ({"cause": "network"}, {"subject": "ines"}, {"text": "x"}):
+        answer = await api.get(PATH, headers=using(), params={"kinds": ["events", "alerts"], **asked})
+        assert "cannot be followed with a filter" in assert_problem(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +168,6 @@ async def test_a_feed_that_cannot_begin_is_a_problem(
 
 async def test_wrong_parameters_and_tokens_are_told(api: httpx.AsyncClient, using: As) -> None:
     assert_problem(await api.get(PATH, headers=using(), params={"since": "soon"}), 400)
-    assert_problem(await api.get(PATH, headers=using(), params={"kinds": "alerts"}), 422)
+    assert_problem(await api.get(PATH, headers=using(), params={"kinds": "dreams"}), 422)
     assert_problem(await api.get(PATH), 401)
     assert_problem(await api.get(PATH, headers=using("ingest")), 403)

@@ -15,9 +15,12 @@ from idtrail.cli import app, register_commands
 from idtrail.cli.client import Parameters
 from idtrail.cli.commands.tail import Widths, line
 from idtrail.cli.following import follow
+from schemas.alerts import AlertRecord, dumped
 from schemas.errors import Denied, FeedAway, Gone, IdtrailError
 from streams.follower import event_item
 from streams.rows import read
+from tests.alerts.records import acted, detected
+from tests.alerts.test_records import TOLD
 from tests.records import NOON, event, record_of
 
 NARROW, WIDE = Widths.of(80), Widths.of(140)
@@ -188,3 +191,37 @@ def test_a_time_of_the_other_day_is_a_date() -> None:
     item = shown(event())
     assert line("event", item, NOON + timedelta(hours=13), NARROW).plain.startswith("2026-03-19  ")
     assert line("event", item, datetime(2026, 3, 19, 1, tzinfo=UTC), NARROW).plain.startswith("11:59:30  ")
+
+
+@pytest.mark.parametrize(
+    ("record", "narrow", "whole"),
+    [
+        pytest.param(
+            detected(),
+            "12:10:00    high       alert open     01234567         statsig refuses its cred…",
+            "statsig refuses its credentials · 5 events of 2 people",
+            id="found",
+        ),
+        pytest.param(
+            detected(staging=True, events=1, people=1),
+            "12:10:00    high       staging open   01234567         statsig refuses its cred…",
+            "statsig refuses its credentials · 1 event of 1 person",
+            id="by a rule that is tried out",
+        ),
+        pytest.param(
+            acted("resolve", 20, text="new token"),
+            "12:20:00    -          alert          01234567         resolve by ada: new token",
+            "resolve by ada: new token",
+            id="done",
+        ),
+        pytest.param(
+            TOLD,
+            "12:01:00    -          alert          01234567         on-call: opened 1 not de…",
+            "on-call: opened 1 not delivered: HTTP 503",
+            id="not delivered",
+        ),
+    ],
+)
+def test_an_alert_says_what_happened_to_it(record: AlertRecord, narrow: str, whole: str) -> None:
+    assert line("alert", dumped(record), NOON, NARROW).plain == narrow
+    assert line("alert", dumped(record), NOON, None).plain.endswith(whole)

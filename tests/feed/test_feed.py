@@ -10,11 +10,13 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from queries.feed import Message, Start
+from queries.feed import About, Message, Start
+from schemas.alerts import dumped, seal_record
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, BrokerAway, FeedAway, Gone
 from schemas.kafka import KafkaConnection
 from streams.feed import SLOW, STOPPED
+from tests.alerts.records import detected
 from tests.feed.support import EXPORT, Log, Watching, everything, feed_of, numbered, watching
 from tests.fixtures_kafka import Topics, until
 from tests.records import event
@@ -149,20 +151,24 @@ async def test_an_event_logged_again_is_shown_again_only_if_a_better_copy_says_s
     assert found == [("success", "file:test.json"), ("failure", "connector")]
 
 
-async def test_what_cannot_be_read_stops_nobody_and_incidents_come_beside_events(
+async def test_what_cannot_be_read_stops_nobody_and_incidents_and_alerts_come_beside_events(
     kafka: KafkaConnection, topics: Topics, log: Log, producer: AIOKafkaProducer
 ) -> None:
+    found = detected()
     incident = {"incident_id": "i1", "organization": "o", "application_id": "a", "application": "b", "cause": "c"}
-    async with watching(feed_of(kafka, topics.events, topics.dead_letters)) as watch:
+    async with watching(feed_of(kafka, topics.events, topics.dead_letters, topics.provisioning)) as watch:
         for value in (b"no JSON", None, b"[]"):
             await producer.send_and_wait(topics.events, value, key=b"o|x")
             await producer.send_and_wait(topics.dead_letters, value, key=b"i1")
+            await producer.send_and_wait(topics.provisioning, value, key=b"a1")
         await producer.send_and_wait(topics.dead_letters, b'{"incident_id": "of nobody"}', key=b"i1")
         await producer.send_and_wait(topics.dead_letters, orjson.dumps(incident), key=b"i1")
+        await producer.send_and_wait(topics.provisioning, seal_record(found).value, key=b"a1")
         await log.put(1)
-        await watch.has(2)
-    assert [message.item for message in watch.messages if message.incident] == [incident]
-    assert [message.item["subject_email"] for message in watch.messages if not message.incident] == ["0@example.com"]
+        await watch.has(3)
+    shown = {message.about: message.item for message in watch.messages}
+    assert (shown[About.INCIDENT], shown[About.ALERT]) == (incident, dumped(found))
+    assert shown[About.EVENT]["subject_email"] == "0@example.com"
 
 
 async def test_the_log_is_read_only_while_somebody_reads(kafka: KafkaConnection, topics: Topics) -> None:

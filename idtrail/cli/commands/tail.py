@@ -1,4 +1,4 @@
-"""`idtrail tail`: events, failures and incidents as they come."""
+"""`idtrail tail`: events, failures, incidents and alerts as they come."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from idtrail.cli import SINCE, Json, app, connect, say
+from idtrail.cli.alert_screens import SHORT
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.screen import console, counted, moment, why
 
 Item = dict[str, Any]
+
+Cells = tuple[datetime | None, str, str, str, str]
+"""When, where, what, who, and what is said of it."""
 
 TODAY: Final = timedelta(hours=12)
 """An event so near to now is shown with its time, another one with its date."""
@@ -26,6 +30,7 @@ TODAY: Final = timedelta(hours=12)
 def tail(
     failures: Annotated[bool, typer.Option("--failures", help="Only attempts that failed.")] = False,
     incidents: Annotated[bool, typer.Option("--incidents", help="Incidents, as they begin, change and end.")] = False,
+    alerts: Annotated[bool, typer.Option("--alerts", help="Alerts: what is found, done and delivered.")] = False,
     since: Annotated[
         str | None, typer.Option(*SINCE, help="Begin with what was logged since: an age (10m), a time.")
     ] = None,
@@ -40,7 +45,7 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Show events as they are logged, one line each, until Ctrl-C. A lost connection is taken up where it broke."""
-    kinds = ["failures"] * failures + ["incidents"] * incidents
+    kinds = ["failures"] * failures + ["incidents"] * incidents + ["alerts"] * alerts
     parameters = {
         "kinds": kinds or ["events"],
         "since": since,
@@ -86,8 +91,7 @@ WHEN_WIDTH: Final = 10
 
 def line(name: str, item: Item, now: datetime, widths: Widths | None) -> Text:
     """One message. Without widths, as off a terminal, nothing is cut."""
-    incident = name == "incident"
-    at, app_name, attempt, who, said = _incident(item) if incident else _event(item)
+    at, app_name, attempt, who, said = _CELLS.get(name, _event)(item)
     wide = widths or Widths.of(1000)
     cells = [_fit(_when(at, now), WHEN_WIDTH, cut=False)]
     columns = zip((app_name, attempt, who), wide[:3], strict=True)
@@ -95,21 +99,37 @@ def line(name: str, item: Item, now: datetime, widths: Widths | None) -> Text:
     text = "  ".join([*cells, _printable(said)])
     if widths is not None and cell_len(text) > widths.screen:
         text = set_cell_size(text, widths.screen - 1) + "…"
-    failed = not incident and item["outcome"] == "failure"
+    failed = name not in _CELLS and item["outcome"] == "failure"
     return Text(text.rstrip(), "red" if failed else "")
 
 
-def _event(item: Item) -> tuple[datetime | None, str, str, str, str]:
+def _event(item: Item) -> Cells:
     at = moment(item["occurred_at"]) if item["time_quality"] == "ok" else None
     action = f"{item['kind']} {item['action']}".removeprefix("user ").removeprefix("integration ")
     attempt = item["event_type"] if item["kind"] == "other" else action
     return at, item["application_name"], attempt, item["subject_name"] or item["subject_id"], result(item)
 
 
-def _incident(item: Item) -> tuple[datetime | None, str, str, str, str]:
+def _incident(item: Item) -> Cells:
     said = f"{item['state']} · {why(item['cause'], item['detail'], item['attribute'])}"
     people = counted(item["people"], "person", "people")
     return moment(item["last_at"]), item["application"], "incident", people, said
+
+
+def _alert(item: Item) -> Cells:
+    own = item["alert_id"][:SHORT]
+    if item["record"] == "detected":
+        tried = "staging" if item["staging"] else "alert"
+        said = f"{item['title']} · {counted(item['events'], 'event')} of {counted(item['people'], 'person', 'people')}"
+        return moment(item["triggered_at"]), item["severity"], f"{tried} {item['detection']}", own, said
+    if item["record"] == "acted":
+        said = f"{item['act']} by {item['by']}" + (f": {item['text']}" if item["text"] else "")
+        return moment(item["at"]), "", "alert", own, said
+    result = "delivered" if item["succeeded"] else f"not delivered: {item['detail']}"
+    return moment(item["at"]), "", "alert", own, f"{item['destination']}: {item['occasion']} {result}"
+
+
+_CELLS: Final = {"incident": _incident, "alert": _alert}
 
 
 def _when(at: datetime | None, now: datetime) -> str:
