@@ -18,7 +18,6 @@ from idtrail.cli.screen import (
     moment,
     next_commands,
     number,
-    print_indented,
     span,
     table,
     when,
@@ -67,7 +66,11 @@ def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:
         for width, cell in zip(widths[:-1], row[:-1], strict=True):
             line.append(f"  {cell:>{width}}")
         out.print(line.append("  ").append_text(coloured(row[-1])))
-        print_indented(out, Text(item["alert_id"][:SHORT].ljust(_WIDEST), "dim"), _story(item))
+        out.print(
+            Text.assemble("  ", (item["alert_id"][:SHORT].ljust(_WIDEST), "dim"), "  ", _story(item)),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
 
 
 def _style(item: Item) -> str | None:
