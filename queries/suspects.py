@@ -105,10 +105,12 @@ SELECT application_id, subject_id FROM (
         toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated, max(leaving) AS gone,
         {_version("max(last)")} AS version
     FROM (
-        SELECT application_id, subject_id, last, {_LEAVING} AS leaving FROM ({_THEN if past else _NOW}) {some}
-        UNION ALL
-        SELECT application_id, subject_id, toUInt256(0) AS last, {_LEAVING} AS leaving
-        FROM (SELECT application_id, subject_id FROM account_updates WHERE {_OWN} AND first_at <= {_AT}) {some}
+        SELECT application_id, subject_id, last, {_LEAVING} AS leaving FROM (
+            {_THEN if past else _NOW}
+            UNION ALL
+            SELECT application_id, subject_id, toUInt256(0) AS last FROM account_updates
+            WHERE {_OWN} AND first_at <= {_AT}
+        ) {some}
     )
     GROUP BY application_id, subject_id
 )
