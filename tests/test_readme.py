@@ -56,8 +56,8 @@ def fold(trail: RunningTrail) -> None:
     """Wait until the incidents hold every failure that is stored, and their ends: all of the tour's have ended."""
     deadline = time.monotonic() + FOLD_SECONDS
     while True:
-        failed = sum(cause["tries"] for cause in trail.asked("failures", "--since", "2000-01-01"))
-        found = trail.asked("incidents", "--since", "2000-01-01")
+        failed = sum(cause["tries"] for cause in trail.json("failures", "--since", "2000-01-01"))
+        found = trail.json("incidents", "--since", "2000-01-01")
         folded = sum(incident["attempts"] for incident in found)
         if failed == folded and all(incident["ended_at"] for incident in found):
             return

@@ -8,16 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
-from idtrail.cli import app, register_commands
+from idtrail.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60
+PROCESSES = {"emit", "import", "up"}
+"""Commands that do the work themselves, with logs, signals and a standard input of their own."""
 
 
 @dataclass
@@ -56,40 +60,39 @@ class RunningTrail:
 
     def run(self, *arguments: str, stdin: bytes = b"", code: int = 0) -> str:
         """What a command prints; asserts its exit code."""
-        done = subprocess.run(
-            [sys.executable, "-m", "idtrail", *arguments],
-            input=stdin,
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}"
-        self.said = done.stderr.decode()
-        return done.stdout.decode()
+        run = self._process if arguments[0] in PROCESSES else self._within
+        ended, told, said = run(arguments, stdin)
+        assert ended == code, f"{arguments}: {ended}\n{told.decode()}{said.decode()}"
+        self.said = said.decode()
+        return told.decode()
 
     def json(self, *arguments: str) -> list[Any]:
         """The documents that a command prints with `--json`."""
         return [json.loads(line) for line in self.run(*arguments, "--json").splitlines()]
 
-    def asked(self, *arguments: str) -> list[Any]:
-        """The same as `json()` without a process: what is asked often would mostly wait for Python's start."""
-        before = dict(os.environ)
-        register_commands()
-        try:
-            os.environ.clear()
-            os.environ.update(self.environment)
-            done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-        assert done.exit_code == 0, done.output
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
     def settle(self) -> None:
         """Wait until everything on the log is stored."""
         deadline = time.monotonic() + 60
-        while self.asked("stats")[0]["behind"]:
+        pause = 0.2
+        while self.json("stats")[0]["behind"]:
             assert time.monotonic() < deadline
-            time.sleep(0.2)
+            time.sleep(pause)
+            pause = min(1.5 * pause, 1)  # asking is work for the trail too
+
+    def _process(self, arguments: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
+        command = [sys.executable, "-m", "idtrail", *arguments]
+        done = subprocess.run(
+            command, input=stdin, env=self.environment, cwd=ROOT, capture_output=True, timeout=90, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def _within(self, arguments: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
+        """In this process, from `main` on: most of a command's time is Python's start."""
+        environment = {**dict.fromkeys(os.environ), **self.environment}
+        with pytest.MonkeyPatch.context() as patch, CliRunner().isolation(stdin, environment) as (out, err, _):
+            patch.setattr(sys, "argv", ["idtrail", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return int(ended.value.code or 0), out.getvalue(), err.getvalue()

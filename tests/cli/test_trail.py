@@ -36,7 +36,7 @@ def trail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTrail]:
 def events() -> list[dict[str, Any]]:
     """A small simulated organisation of the last month, odd envelopes included."""
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
-    simulated = Organisation(7, 25, 6, 14, start, oddities=0.05, story=False)
+    simulated = Organisation(7, 12, 3, 10, start, oddities=0.05, story=False)
     return [json.loads(event.raw) for event in simulated]
 
 
@@ -51,7 +51,7 @@ QUESTIONS = [
 
 def answers(trail: RunningTrail) -> list[Any]:
     """What the trail answers, but for where its copies came from and how far the log has grown."""
-    found = [trail.asked(*question) for question in QUESTIONS]
+    found = [trail.json(*question) for question in QUESTIONS]
     for answer in found:
         for item in answer:
             for name in ("log", "behind", "source", "trust", "known_at"):
