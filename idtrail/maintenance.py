@@ -1,10 +1,11 @@
-"""Rebuild and verify as jobs of the serving process, one at a time. What stops one ends the job, not the process."""
+"""Jobs of the serving process, one at a time: rebuild, verify, backtest. What stops one ends it, not the process."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,12 +17,18 @@ from queries.jobs import JobState
 from queries.migrate import Deployment
 from queries.release import RELEASE, upgraded_beneath
 from queries.store import Store
+from schemas.alerts import utc
 from schemas.errors import Away, IdtrailError, UserError
 from schemas.kafka import KafkaConnection
+from streams.alerts.alert import NEVER, Alert
+from streams.alerts.backtest import Backtest, Question
+from streams.alerts.comparison import compare
 from streams.rebuild import Rebuild
 from streams.sink import SinkOptions
 from streams.verify import Verification
 
+MOST_LISTED: Final = 1_000
+"""Alerts of each sort that a backtest names."""
 MOST_DECODERS: Final = 4
 """Processes; the store and the live trail want cores too."""
 AGAIN_SECONDS: Final = 5.0
@@ -91,6 +98,17 @@ class Maintenance:
 
         return self._start("verify", verification.run(), look)
 
+    def start_backtest(
+        self, rules: Sequence[str], against: Sequence[str], organization: str, since: datetime, until: datetime
+    ) -> JobState:
+        """Run rules over what is stored."""
+        backtest = Backtest(self._store, Question(tuple(rules), tuple(against), organization, since, until))
+
+        def look(state: JobState) -> JobState:
+            return replace(state, step="evaluating", done=backtest.done, total=backtest.total)
+
+        return self._start("backtest", _backtested(backtest), look)
+
     def state(self, job: str) -> JobState | None:
         """The last one of this process."""
         return self._states.get(job)
@@ -154,3 +172,40 @@ class Maintenance:
             self._states[job] = replace(
                 look(self._states[job]), running=False, ended_at=self._clock(), error=error, result=result
             )
+
+
+async def _backtested(backtest: Backtest) -> dict[str, Any]:
+    found = await backtest.run()
+    compared = compare(found.alerts, found.against)
+    return {
+        "events": found.events,
+        "alerts": len(found.alerts),
+        "rules": Counter(alert.rule_id for alert in found.alerts),
+        "against": found.before,
+        "same": compared.same,
+        "gained": len(compared.gained),
+        "lost": len(compared.lost),
+        "moved": len(compared.moved),
+        "listed": [
+            *({"change": "gained", **_listed(alert)} for alert in compared.gained[:MOST_LISTED]),
+            *({"change": "lost", **_listed(alert)} for alert in compared.lost[:MOST_LISTED]),
+            *(
+                {"change": "moved", **_listed(moved.after), "before": _listed(moved.before)}
+                for moved in compared.moved[:MOST_LISTED]
+            ),
+        ],
+    }
+
+
+def _listed(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert_id": alert.alert_id,
+        "rule_id": alert.rule_id,
+        "organization": alert.organization,
+        "title": alert.title,
+        "group": alert.group,
+        "opened_at": utc(alert.opened_at),
+        "ended_at": None if alert.ended_at == NEVER else utc(alert.ended_at),
+        "events": alert.events,
+        "people": len(alert.people),
+    }

@@ -1,7 +1,8 @@
-"""Long work on the whole trail that the serving process does when it is asked to: rebuild and verify."""
+"""Long work on the whole trail that the serving process does when it is asked to: rebuild, verify, backtest."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ class JobState:
     """One job, while it runs and afterwards."""
 
     job: str
-    """`rebuild` or `verify`."""
+    """`rebuild`, `verify` or `backtest`."""
     running: bool
     step: str
     done: int
@@ -35,6 +36,14 @@ class Jobs(Protocol):
 
     def start_verify(self) -> JobState:
         """The same."""
+
+    def start_backtest(
+        self, rules: Sequence[str], against: Sequence[str], organization: str, since: datetime, until: datetime
+    ) -> JobState:
+        """Run rules, each the text of its file, over what is stored; without `against`, beside what was told.
+
+        Raises `BadRule`; an organization that is empty stands for all.
+        """
 
     def state(self, job: str) -> JobState | None:
         """The last one of this process; None: none yet."""

@@ -1,4 +1,4 @@
-"""Routes about rebuilding and verifying the store: begun here, done by this process, asked about until they end."""
+"""Routes about long work on the store, rebuild, verify, backtest: begun and done here, asked about until it ends."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ from queries.api.problems import Forbidden
 from queries.jobs import JobState
 from queries.tokens import EVERY_ORGANIZATION
 from schemas.errors import NotFound
+from schemas.times import parse_when, require_order
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["maintenance"])
 
-Job = Literal["rebuild", "verify"]
+Job = Literal["rebuild", "verify", "backtest"]
 
 
 class JobAnswer(BaseModel):
-    """A rebuild or a verification, while it runs and afterwards."""
+    """A job, while it runs and afterwards."""
 
     model_config = ConfigDict(from_attributes=True)
 
     job: Job
     running: bool
     step: str
-    done: int = Field(description="Records of the log so far.")
+    done: int = Field(description="Records of the log, or events, so far.")
     total: int = Field(description="Records to do, as far as is known; more may come meanwhile.")
     started_at: datetime
     ended_at: datetime | None
     error: str = Field(description="Why it ended before it was done; empty: it did not.")
     result: dict[str, Any] = Field(description="What it found, once it is done.")
+
+
+RuleText = Annotated[str, Field(min_length=1, max_length=256_000)]
 
 
 class RebuildOptions(BaseModel):
@@ -41,6 +45,20 @@ class RebuildOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     accept_loss: bool = Field(False, description="Go on although the store has rows that the log does not hold.")
+
+
+class WantedBacktest(BaseModel):
+    """Which rules to run over which time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rules: list[RuleText] = Field(min_length=1, max_length=500, description="Each the YAML of a rule.")
+    against: list[RuleText] = Field(
+        [], max_length=500, description="Rules to hold them against; without any, what live detection told."
+    )
+    organization: str = Field("", max_length=128, description="Only its events; empty: all.")
+    since: str = Field("30d", max_length=64, description="From this time on: RFC 3339, a date, or an age.")
+    until: str | None = Field(None, max_length=64, description="Before this time; now when absent.")
 
 
 def whole(token: Admin) -> None:
@@ -62,6 +80,16 @@ async def start_rebuild(context: Given, allowed: Whole, options: RebuildOptions 
 async def start_verify(context: Given, allowed: Whole) -> JobState:
     """Compare the store with the log, record by record."""
     return context.jobs.start_verify()
+
+
+@router.post("/backtest", status_code=202, response_model=JobAnswer)
+async def start_backtest(context: Given, allowed: Whole, wanted: WantedBacktest) -> JobState:
+    """Run alert rules over what is stored: which alerts they would have made, and how that differs. Pages nobody."""
+    now = context.clock()
+    since = parse_when(wanted.since, now, "since")
+    until = parse_when(wanted.until, now, "until") if wanted.until else now
+    require_order(since, until)
+    return context.jobs.start_backtest(wanted.rules, wanted.against, wanted.organization, since, until)
 
 
 @router.get("/{job}", response_model=JobAnswer)

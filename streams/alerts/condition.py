@@ -24,7 +24,8 @@ class Where:
         self._program, used = checked(source, FACT_TYPES)
         variables.offer(used)
         self._variables = variables
-        self._reads_event = bool(used.fields)
+        self.reads_event = bool(used.fields)
+        """Whether it reads a field of the record itself."""
         self._values = values_reader(sorted(used.facts))
         self._answers: dict[tuple[Value, ...], bool | None] = {}
         self.by_key = used.facts <= KEY_FACTS and not used.fields
@@ -33,7 +34,7 @@ class Where:
         """How often it could not be asked."""
 
     def __call__(self, seen: Seen) -> bool:
-        if self._reads_event:
+        if self.reads_event:
             answer = self._run(seen)
         else:
             key = self._values(seen)
@@ -49,7 +50,7 @@ class Where:
         return answer
 
     def _run(self, seen: Seen) -> bool | None:
-        context = self._variables.context(seen, with_event=self._reads_event)
+        context = self._variables.context(seen, with_event=self.reads_event)
         try:
             answer = self._program.execute(context)
         except Exception:  # whatever the engine says of data that does not suit
@@ -78,6 +79,11 @@ class Matcher:
     def may_match(self, seen: Seen) -> bool:
         """Whether any event can meet it that is like this one in `KEY_FACTS`."""
         return self._is_listed(seen) and (self._where is None or not self._where.by_key or self._where(seen))
+
+    @property
+    def reads_event(self) -> bool:
+        """Whether its expression reads a field of the record itself."""
+        return self._where is not None and self._where.reads_event
 
     @property
     def by_key(self) -> bool:

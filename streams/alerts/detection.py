@@ -12,7 +12,7 @@ from streams.alerts.index import Rules
 from streams.alerts.seen import Seen
 
 
-class Detection:
+class Detector:
     """Fed with events in order, each once, and told the time at the end."""
 
     def __init__(self, rules: Rules) -> None:
@@ -43,7 +43,7 @@ def detect(rules: Rules, events: Iterable[Seen], clock: int) -> list[Alert]:
         own = seen.organization, seen.event_id
         if own not in best or seen.version > best[own].version:
             best[own] = seen
-    detection = Detection(rules)
+    detector = Detector(rules)
     for seen in sorted(best.values(), key=lambda seen: (seen.at, seen.event_id)):
-        detection.feed(seen)
-    return detection.alerts(clock)
+        detector.feed(seen)
+    return detector.alerts(clock)

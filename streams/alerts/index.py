@@ -31,7 +31,8 @@ class Watched:
         self._unless, self._failed = ready(rule.unless), ready(rule.failed)
         self._then, self._until = ready(rule.then), ready(rule.until)
         parts = (self._match, self._unless, self._failed, self._then, self._until)
-        self._parts = [part for part in parts if part is not None]
+        self.parts = [part for part in parts if part is not None]
+        """Its conditions."""
         self._of = reader_of(rule.of) if rule.of is not None else None
         self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # of texts only
         self._title, names = title_parts(rule.title)
@@ -63,7 +64,7 @@ class Watched:
     @property
     def by_key(self) -> bool:
         """Whether events that are alike in `condition.KEY_FACTS` have the same roles."""
-        return all(part.by_key for part in self._parts)
+        return all(part.by_key for part in self.parts)
 
     def group(self, seen: Seen) -> tuple[str, ...]:
         """The values of the rule's `group_by`."""
@@ -89,7 +90,7 @@ class Watched:
     @property
     def errors(self) -> int:
         """How often an expression of the rule could not be asked of an event, which is no match then."""
-        return sum(part.errors for part in self._parts)
+        return sum(part.errors for part in self.parts)
 
 
 class Kept(NamedTuple):
@@ -124,6 +125,11 @@ class Rules:
     def other_types(self) -> frozenset[str]:
         """The event types that the rules name beside those of provisioning."""
         return frozenset().union(*(watched.types for watched in self)) - frozenset(EVENT_TYPES)
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether any rule reads a field of the record itself."""
+        return any(part.reads_event for watched in self for part in watched.parts)
 
     def interested(self, seen: Seen) -> tuple[tuple[Watched, int | None], ...]:
         """The rules that the event may concern, each with its roles where nothing else has to be asked; none for an

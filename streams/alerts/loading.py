@@ -115,6 +115,12 @@ def shipped_rules() -> list[Rule]:
     return examine_shipped().sound()
 
 
+def rule_texts(paths: Iterable[Path] | None = None) -> list[str]:
+    """What the files hold; without any, the shipped ones."""
+    files: list[Traversable] = _shipped() if paths is None else [file for path in paths for file in _files(path)]
+    return [_text(file, file.name) for file in files]
+
+
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:
     """The shipped rules and one's own; one's own of the same id stands in for the shipped one."""
     return examine_shipped().with_own(Examined({rule.id: rule for rule in own}, [])).sound()

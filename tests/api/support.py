@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Event
 from typing import Any, NamedTuple, cast
 
@@ -150,6 +151,11 @@ class Idle:
 
     def start_verify(self) -> JobState:
         return self._start("verify", None)
+
+    def start_backtest(
+        self, rules: Sequence[str], against: Sequence[str], organization: str, since: datetime, until: datetime
+    ) -> JobState:
+        return self._start("backtest", (tuple(rules), tuple(against), organization, since, until))
 
     def _start(self, job: str, how: object) -> JobState:
         self.asked.append((job, how))

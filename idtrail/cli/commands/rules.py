@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app
-from idtrail.cli.screen import console, counted, next_commands, print_json, table
-from schemas.errors import BadUsage
+from idtrail.cli import Json, Since, Until, app, connect
+from idtrail.cli.screen import console, counted, next_commands, number, print_json, table, when
+from schemas.errors import BadUsage, UserError
 
 if TYPE_CHECKING:
     from streams.alerts.example import ExpectedAlert
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 rules = typer.Typer(no_args_is_help=True, help="Alert rules: list them, check them, run their tests.")
 app.add_typer(rules, name="rules")
+
+SHOWN: Final = 20
+"""Alerts that a backtest's screen names."""
 
 Paths = Annotated[
     list[Path] | None,
@@ -84,6 +87,39 @@ def try_rule(
         show_trials(console(), rule, trials)
     if not all(trial.passed for trial in trials):
         raise typer.Exit(3)
+
+
+@rules.command()
+def backtest(
+    files: Paths = None,
+    since: Since = "30d",
+    until: Until = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Rules to hold them against, such as the version before; without any, what was told.",
+            show_default=False,
+        ),
+    ] = None,
+    organization: Annotated[str, typer.Option(help="Only this organization's events.", show_default=False)] = "",
+    as_json: Json = False,
+) -> None:
+    """Run rules over what the trail holds: the alerts they would have made, and how that differs. Pages nobody.
+
+    Needs a running trail, and a token with the scope admin and of every organization.
+    """
+    from idtrail.cli.jobs import follow
+
+    api = connect()
+    wanted = {"since": since, "until": until, "organization": organization}
+    api.post("/api/v1/jobs/backtest", {**wanted, "rules": _texts(files), "against": _texts(against) if against else []})
+    state = follow(api, "backtest", {"evaluating": "running the rules"})
+    if state["error"]:
+        raise UserError(f"the backtest ended early: {state['error']}")
+    if as_json:
+        print_json(state["result"])
+    else:
+        show_backtest(console(), state["result"])
 
 
 @rules.command()
@@ -160,6 +196,39 @@ def _doubts(found: Iterable[Rule]) -> list[str]:
             near = nearest(name, KNOWN_TYPES)
             doubts.append(f"{rule.id}: {name!r} is no known event type" + (f"; did you mean {near}?" if near else ""))
     return doubts
+
+
+def show_backtest(out: Console, result: dict[str, Any]) -> None:
+    """The screen."""
+    out.print(f"{counted(result['alerts'], 'alert')} of {counted(result['events'], 'event')}")
+    rows = table("rule", "alerts", right=("alerts",))
+    for rule_id, count in sorted(result["rules"].items(), key=lambda each: (-each[1], each[0])):
+        rows.add_row("  " + rule_id, number(count))
+    if result["rules"]:
+        out.print(rows)
+    beside = "the rules it is held against" if result["against"] == "rules" else "what was told"
+    told = ", ".join(f"{number(result[change])} {change}" for change in ("gained", "lost", "moved"))
+    out.print(f"Beside {beside}: {told}, {number(result['same'])} the same")
+    changes = table("change", "opened (UTC)", "ended", "events", "alert", right=("events",))
+    for item in result["listed"][:SHOWN]:
+        ended = when(item["ended_at"]) if item["ended_at"] else "open"
+        changes.add_row("  " + item["change"], when(item["opened_at"]), ended, number(item["events"]), item["title"])
+    if result["listed"]:
+        out.print(changes)
+    more = sum(result[change] for change in ("gained", "lost", "moved")) - SHOWN
+    if more > 0:
+        out.print(f"  … {number(more)} more; --json names {number(len(result['listed']))}")
+
+
+def _texts(paths: list[Path] | None) -> list[str]:
+    """What the files hold, each a rule that can be used. Raises `BadRule`."""
+    from streams.alerts.loading import load_rules, rule_texts
+
+    for path in paths or ():
+        if not path.exists():
+            raise BadUsage(f"{path}: no such file or folder")
+    load_rules(paths or ())
+    return rule_texts(paths)
 
 
 def _examined(paths: list[Path] | None) -> Examined:

@@ -1,0 +1,202 @@
+"""Rules over what the store holds: which alerts they would have made, had they been in force.
+
+The same fold as live detection, over the events that it would have had: fresh ones, each by its copy in force. The
+store is read in pieces here; a child process evaluates, so that whoever serves the trail goes on serving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import pyarrow as pa
+
+from queries.fresh import Fresh, disputed, minutes_of, read_fresh, told_of
+from queries.store import Store
+from schemas.alerts import Detected, Detection
+from schemas.errors import Fatal
+from schemas.facts import Facts
+from schemas.times import to_microseconds
+from streams.alerts.alert import NEVER, Alert
+from streams.alerts.detection import Detector
+from streams.alerts.index import Rules
+from streams.alerts.loading import read_rule
+from streams.alerts.seen import Seen
+
+PIECE_EVENTS: Final = 50_000
+"""At most so many are read at once, unless one minute alone holds more."""
+
+_MICROS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be tested. Rules are texts: the child reads them again."""
+
+    rules: tuple[str, ...]
+    against: tuple[str, ...]
+    organization: str
+    """Empty: every one."""
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the rules make of the events, and what those they are held against do."""
+
+    events: int
+    alerts: list[Alert]
+    before: str
+    """What they are held against: `rules` or `told`."""
+    against: list[Alert]
+
+
+class Backtest:
+    """`run()` once; `done` and `total` tell how far it is, in events."""
+
+    def __init__(self, store: Store, question: Question) -> None:
+        """Raises `BadRule` for a text that is none."""
+        self._store = store
+        self._question = question
+        rules = Rules(read_rule(text, "rule") for text in question.rules)
+        against = Rules(read_rule(text, "rule") for text in question.against)
+        self._rule_ids = [watched.rule.id for watched in rules]
+        types = tuple(sorted(rules.other_types() | against.other_types()))
+        since, until = to_microseconds(question.since), to_microseconds(question.until)
+        self._fresh = Fresh(question.organization, types, since, until)
+        self._with_body = rules.reads_events or against.reads_events
+        self.done = self.total = 0
+
+    async def run(self) -> Found:
+        """Raises `StoreAway`, and `Fatal` when the child ends by itself."""
+        context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
+        pipe, theirs = context.Pipe()
+        child = context.Process(target=_serve, args=(theirs, self._question), daemon=True, name="idtrail-backtest")
+        child.start()
+        theirs.close()
+        try:
+            minutes = await asyncio.to_thread(minutes_of, self._store, self._fresh)
+            self.total = sum(count for _, count in minutes)
+            await asyncio.to_thread(pipe.send, await asyncio.to_thread(disputed, self._store, self._fresh))
+            for since, until in pieces(minutes, self._fresh):
+                piece = self._fresh._replace(since=since, until=until)
+                table = await asyncio.to_thread(read_fresh, self._store, piece, with_body=self._with_body)
+                await asyncio.to_thread(pipe.send_bytes, _bytes(table))
+                self.done += table.num_rows
+            await asyncio.to_thread(pipe.send_bytes, b"")
+            alerts, against = await asyncio.to_thread(pipe.recv)
+            if self._question.against:
+                return Found(self.done, alerts, "rules", against)
+            return Found(self.done, alerts, "told", await asyncio.to_thread(self._told))
+        except (EOFError, OSError) as error:
+            raise Fatal("the process that runs the rules ended by itself") from error
+        finally:
+            child.kill()
+            child.join()
+            pipe.close()
+
+    def _told(self) -> list[Alert]:
+        """What live detection told of these rules."""
+        told = told_of(self._store, self._fresh, self._rule_ids)
+        return [_alert_of(each) for each in told if each.detection is not Detection.WITHDRAWN]
+
+
+def pieces(minutes: Sequence[tuple[int, int]], fresh: Fresh) -> Iterator[tuple[int, int]]:
+    """Stretches of time that together are the range, each with few events: whole minutes but for the range's ends."""
+    begin, events = fresh.since, 0
+    for minute, count in minutes:
+        at = minute * _MICROS
+        if events and events + count > PIECE_EVENTS:
+            yield begin, at
+            begin, events = at, 0
+        events += count
+    if events:
+        yield begin, fresh.until
+
+
+def _bytes(table: pa.Table) -> memoryview:
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return memoryview(out.getvalue())
+
+
+def _alert_of(told: Detected) -> Alert:
+    return Alert(
+        told.alert_id,
+        told.rule_id,
+        told.organization,
+        tuple(told.group.values()),
+        0,  # of what was told only the id is known
+        to_microseconds(told.opened_at),
+        to_microseconds(told.triggered_at),
+        to_microseconds(told.first_at),
+        told.first_event.hex,
+        to_microseconds(told.last_at),
+        told.last_event.hex,
+        told.events,
+        told.people_named,
+        told.applications,
+        told.cause,
+        told.title,
+        told.episodes,
+        to_microseconds(told.since),
+        NEVER if told.ended_at is None else to_microseconds(told.ended_at),
+    )
+
+
+def _serve(pipe: Connection, question: Question) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
+    rules, against = (
+        Detector(Rules(read_rule(text, "rule") for text in texts)) for texts in (question.rules, question.against)
+    )
+    best: dict[bytes, int] = pipe.recv()
+    while data := pipe.recv_bytes():
+        with pa.ipc.open_stream(data) as reader:
+            for seen in seen_in(reader.read_all()):
+                if best and best.get(seen.event_id, seen.version) != seen.version:
+                    continue
+                rules.feed(seen)
+                against.feed(seen)
+    clock = to_microseconds(question.until)
+    pipe.send((rules.alerts(clock), against.alerts(clock)))
+
+
+def seen_in(table: pa.Table) -> list[Seen]:
+    """What the rules see in rows of the store, in order."""
+    facts = [_values(table, name) for name in Facts._fields]
+    ids: Any = table["event_id"].combine_chunks()
+    bodies = table["body"].cast(pa.binary()).to_pylist()
+    organizations, times, known, versions, incidents, drifted = (
+        table[name].to_pylist() for name in ("organization", "at", "known_ms", "version", "incident_id", "drifted")
+    )
+    rows = zip(
+        organizations,
+        ids.storage.to_pylist(),
+        times,
+        known,
+        versions,
+        zip(*facts, strict=True),
+        incidents,
+        drifted,
+        bodies,
+        strict=True,
+    )
+    found = [
+        Seen(organization, event_id, at, known_ms, version, Facts._make(told), incident, bool(drifts), body)
+        for organization, event_id, at, known_ms, version, told, incident, drifts, body in rows
+    ]
+    # ClickHouse has its own order of ids.
+    return sorted(found, key=lambda seen: (seen.at, seen.event_id))
+
+
+def _values(table: pa.Table, name: str) -> list[Any]:
+    values: list[Any] = table[name].to_pylist()
+    return [tuple(each) for each in values] if pa.types.is_list(table.schema.field(name).type) else values

@@ -1,0 +1,129 @@
+"""Backtests over a store: the alerts of the shipped rules over a simulated time are those of the events themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from producers.simulation import load
+from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
+from queries.store import Store
+from schemas.alerts import seal_record
+from schemas.envelope import Source, Trust, seal
+from schemas.times import to_microseconds
+from streams.alert_records import decode_alerts
+from streams.alerts.backtest import Backtest, Found, Question, pieces
+from streams.alerts.comparison import compare
+from streams.alerts.detection import detect
+from streams.alerts.group import Told
+from streams.alerts.index import Rules
+from streams.alerts.live import detected
+from streams.alerts.loading import read_rule, rule_texts, shipped_rules
+from streams.alerts.seen import Seen, seen_of
+from streams.rows import decode_events, read
+from tests.records import Record
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+DAYS = 20
+END = START + timedelta(days=DAYS + 2)
+HORIZON = timedelta(hours=24)
+STRICT = """
+id: any-failure
+title: "{subject_name}"
+severity: low
+description: d
+remedy: r
+kind: match
+match: {outcome: [failure], where: 'has(event.changes)'}
+group_by: [application_id]
+"""
+
+
+def logged() -> Iterator[Record]:
+    """Events of a simulated time, each logged a minute after it occurred; some twice, some too late to be fresh."""
+    source = Source("test", Trust.EXPORT)
+    for number, event in enumerate(load(3, 4_000, START, days=DAYS)):
+        sealed = seal(event.raw, source, START)
+        at = datetime.fromisoformat(orjson.loads(event.raw)["timestamp"])
+        late = timedelta(days=3) if number % 50 == 0 else timedelta(minutes=1)
+        record = Record(sealed.value, sealed.headers, number, int((at + late).timestamp() * 1_000), "events")
+        yield record
+        if number % 20 == 0:
+            yield replace(record, offset=100_000 + number, timestamp=record.timestamp + 1)
+
+
+@pytest.fixture
+def events(store: Store) -> list[Seen]:
+    """What live detection would have had; the store has all of it."""
+    records = list(logged())
+    rows = decode_events(records, HORIZON).rows
+    store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), "events")
+    found = []
+    for record in records:
+        _, sealed, event, moment, known_at = read(record)
+        seen = seen_of(sealed, event, moment, record.timestamp)
+        if seen is not None and known_at - moment.at <= HORIZON:
+            found.append(seen)
+    return found
+
+
+async def backtest(store: Store, rules: list[str], against: tuple[str, ...] = ()) -> Found:
+    test = Backtest(store, Question(tuple(rules), against, "", START, END))
+    found = await test.run()
+    assert 0 < found.events <= test.total
+    return found
+
+
+async def test_alerts_are_those_that_the_events_make(
+    store: Store, events: list[Seen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 300)
+    found = await backtest(store, [*rule_texts(), STRICT])
+    rules = Rules([*shipped_rules(), read_rule(STRICT, "strict")])
+    expected = detect(rules, events, to_microseconds(END))
+    assert len({alert.rule_id for alert in expected}) > 3
+    assert found.alerts == expected
+    assert (found.before, found.against) == ("told", [])
+
+
+async def test_rules_are_held_against_others(store: Store, events: list[Seen]) -> None:
+    narrower = STRICT.replace("match: {", "match: {cause: [credentials], ")
+    found = await backtest(store, [STRICT], (narrower,))
+    before, after = (detect(Rules([read_rule(text, "r")]), events, to_microseconds(END)) for text in (narrower, STRICT))
+    assert compare(found.alerts, found.against) == compare(after, before)
+    assert compare(after, before).gained
+
+
+async def test_rules_are_held_against_what_was_told(store: Store, events: list[Seen]) -> None:
+    rules = Rules([read_rule(STRICT, "strict")])
+    first, *others = detect(rules, events, to_microseconds(END))
+    record = detected(rules["any-failure"].rule, "0" * 16, Told(first._replace(events=first.events + 1)))
+    rows = decode_alerts([Record(seal_record(record).value, topic="idtrail.alerts")]).rows
+    store.insert_arrow("alert_records", batch(rows, ALERT_RECORDS_ARROW_SCHEMA), "told")
+    found = await backtest(store, [STRICT])
+    compared = compare(found.alerts, found.against)
+    assert [moved.after.alert_id for moved in compared.moved] == [first.alert_id]
+    assert [alert.alert_id for alert in compared.gained] == [alert.alert_id for alert in others]
+    assert (compared.lost, compared.same) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([(60, 1), (120, 2)], [(0, 999_000_000)], id="all at once"),
+        pytest.param([(60, 2), (120, 2), (180, 1)], [(0, 120_000_000), (120_000_000, 999_000_000)], id="two"),
+        pytest.param([(60, 9), (120, 1)], [(0, 120_000_000), (120_000_000, 999_000_000)], id="a minute of too many"),
+    ],
+)
+def test_pieces_are_the_range(
+    minutes: list[tuple[int, int]], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from queries.fresh import Fresh
+
+    monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 3)
+    assert list(pieces(minutes, Fresh("", (), 0, 999_000_000))) == expected
