@@ -62,19 +62,33 @@ the order of their own time (then of their ids), each once, however often and in
 comes late makes the alerts what they would have been.
 
 - **Opens**: with the first trigger. What triggers while the alert is open belongs to it.
+- **Is undone**: what meets `until` takes back the matches that a sequence or an absence remembers.
 - **Ends**: with the next event that meets `until`, if the rule has one and the event is no trigger itself; else when
   nothing has triggered for as long as `quiet` says (by default the `window`, an hour at least).
 - **Opens again**: if it triggers after its end within the same `dedup` (1d: the same day, UTC; counted from 1970), it
   is the same alert once more. Later it is another alert.
-- **Counts**: the matches from the first that its opening trigger's window covers to the last trigger; of a ratio the
-  failures, of a sequence the events that meet `then`.
+- **Counts**: of threshold, distinct, ratio and mass the matches (of a ratio the failures) from the first that its
+  opening trigger's window covers until it ends; of the other kinds what triggers.
 - **Its id** is made of the rule's id, the organization, the group, and the stretch of `dedup` in which it opened:
   neither the rule's text nor the order of arrival has a part in it, so that a backtest finds the same alerts.
 - **Its title** has the facts of its last event in the place of `{…}`.
 
 Live detection takes fresh events: those that the log had within `IDTRAIL_HORIZON_HOURS` of their own time. A backfill
 pages nobody. An event whose time cannot be believed (none, garbage, or in the future) is stored and shown as ever, but
-is seen by no rule: it belongs into no window.
+is seen by no rule: it belongs into no window. Absence and silence are believed half a minute after their time, when
+everything that came has been read; what shows up later takes the alert back (`withdrawn`).
+
+A rule whose text changes (its tests aside) begins anew with the next start of the worker: what it remembered means
+nothing to the new one. Of a group that is busier than 1,000 matches a day, what comes later than the last 500 is left
+out; of one rule, 20,000 groups of an organization are followed at a time, and what would make more is counted
+(`idtrail_alerts_shed`).
+
+## Against history
+
+`idtrail rules backtest FILE… --since 30d` runs rules over what the trail holds, by the same fold, and tells which alerts
+they would have made; without a file, the shipped ones. It needs the running trail and pages nobody. Beside the
+result stands what differs from what was told then, or with `--against OLD.yaml` from what the rule said before: alerts
+*gained*, *lost*, and *moved* (opened or ended at another time, or made of other events).
 
 """
 
@@ -143,8 +157,6 @@ _LEFT_OUT: Final = """## What rules cannot say
 - **Whether an account is open now**, such as those that a deleted integration left behind. That is worked out from all
   that ever happened to it: [`idtrail exposures`](exposures.md).
 - **Working hours of a place.** `fact.hour` is UTC's, in summer too.
-- **What was undone in between.** A sequence looks at its two events only: somebody whose account is closed, made anew
-  and used within the window has signed in after a closing.
 """
 
 

@@ -238,7 +238,7 @@ class _Mass(_Window):
 
 
 class _Sequence(_Prompt):
-    """One, and then the other."""
+    """One, and then the other; not with what ends the alert in between."""
 
     def __init__(self, terms: Terms, saved: Any) -> None:
         self._window = terms.window
@@ -246,6 +246,8 @@ class _Sequence(_Prompt):
 
     def feed(self, one: Occurrence) -> Trigger | None:
         holds = one.role & Role.THEN and self._last is not None and self._last >= one.at - self._window
+        if one.role & Role.UNTIL:
+            self._last = None
         if one.role & Role.MATCH:
             self._last = one.at
         return Trigger(one.at, one, one.at) if holds else None
@@ -258,7 +260,7 @@ class _Sequence(_Prompt):
 
 
 class _Absence:
-    """One, and not the other."""
+    """One, and not the other, nor what ends the alert."""
 
     counted = 0
 
@@ -267,7 +269,7 @@ class _Absence:
         self._waiting: deque[Occurrence] = deque(Occurrence(*each) for each in saved or ())
 
     def feed(self, one: Occurrence) -> Trigger | None:
-        if one.role & Role.THEN:
+        if one.role & (Role.THEN | Role.UNTIL):
             self._waiting.clear()  # whoever waited longer than the window was due before
         if one.role & Role.MATCH:
             self._waiting.append(one)

@@ -127,7 +127,10 @@ def prompt(terms: Terms, events: Sequence[Occurrence]) -> Iterable[Moment]:
             covers = one.at - terms.window + 1
         elif terms.kind is RuleKind.SEQUENCE:
             earlier = [each for each in events[:place] if each.role & Role.MATCH]
-            holds = bool(one.role & Role.THEN) and any(each.at >= one.at - terms.window for each in earlier)
+            undone = [each for each in events[:place] if each.role & Role.UNTIL]
+            holds = bool(one.role & Role.THEN) and any(
+                each.at >= one.at - terms.window and not any(each[:2] < end[:2] for end in undone) for each in earlier
+            )
         elif terms.kind is RuleKind.NEW:
             known = {each.value for each in matches[:-1]} if is_match else set()
             holds = is_match and one.value not in known | {""} and one.at > matches[0].at + terms.learn
@@ -155,7 +158,7 @@ def deferred(terms: Terms, events: Sequence[Occurrence], clock: int) -> Iterable
     """What nothing followed in time."""
     if terms.kind not in (RuleKind.ABSENCE, RuleKind.SILENCE):
         return
-    follows = Role.THEN if terms.kind is RuleKind.ABSENCE else Role.MATCH
+    follows = Role.THEN | Role.UNTIL if terms.kind is RuleKind.ABSENCE else Role.MATCH
     for place, one in enumerate(events):
         if not one.role & Role.MATCH:
             continue

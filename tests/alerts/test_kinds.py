@@ -151,6 +151,10 @@ MASS = Terms(RuleKind.MASS, window=HOUR, threshold=3, multiple=3)
         pytest.param(SEQUENCE, [at(0, 1), at(10.1, 2, Role.THEN)], 11, 0, id="sequence: too late"),
         pytest.param(SEQUENCE, [at(0, 2, Role.THEN), at(1, 1)], 11, 0, id="sequence: the other way round"),
         pytest.param(SEQUENCE, [at(0, 1, Role.MATCH | Role.THEN)], 11, 0, id="sequence: one event is not two"),
+        pytest.param(
+            SEQUENCE, [at(0, 1), at(1, 2, Role.UNTIL), at(2, 3, Role.THEN)], 11, 0, id="sequence: undone in between"
+        ),
+        pytest.param(ABSENCE, [at(0, 1), at(5, 2, Role.UNTIL)], 99, 0, id="absence: undone in time"),
         pytest.param(ABSENCE, [at(0, 1)], 9, 0, id="absence: there is still time"),
         pytest.param(ABSENCE, [at(0, 1)], 10, 1, id="absence: the time is over"),
         pytest.param(ABSENCE, [at(0, 1), at(10, 2, Role.THEN)], 99, 0, id="absence: at the very end"),

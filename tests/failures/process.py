@@ -31,6 +31,7 @@ async def main(arguments: dict[str, Any]) -> None:
         Store.open(arguments["store"], database=arguments["database"]),
         SinkOptions(
             topics=tuple(arguments["topics"]),
+            alerts=arguments["alerts"],
             group=arguments["group"],
             flight_rows=arguments.get("flight_rows", 20_000),
             horizon=timedelta(hours=arguments.get("horizon_hours", 24)),

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from idtrail.stack.topics import create_topics
 from queries.store import Store
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 from streams.lag import read_lag
-from streams.worker import tables_of
 from tests.failures.support import counted, windowed
 from tests.failures.test_backfill import ANSWERS
+from tests.failures.workers import Workers
 from tests.fixtures_kafka import Topics, until
 from tests.records import Record, event, record_of
-from tests.sink.support import ROOT, Sinks, ended, everything_stored, fill
+from tests.sink.support import ended, everything_stored, fill
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.timeout(240)]
-
-
-class Workers(Sinks):
-    """Whole workers, where the sink's tests run a sink."""
-
-    def start(self, **more: Any) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.failures.process", json.dumps({**self.arguments, **more})]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-        self.running.append(process)
-        return process
 
 
 def of_many(count: int, seed: int) -> list[Record]:
@@ -58,28 +40,6 @@ def of_many(count: int, seed: int) -> list[Record]:
         )
         for _ in range(count)
     ]
-
-
-@pytest.fixture
-async def workers(
-    kafka: KafkaConnection, topics: Topics, front: str, http_store: Store, tmp_path: Path
-) -> AsyncIterator[Workers]:
-    app_id = topics.group.replace("sink", "detection")
-    await create_topics(kafka, 4, 1, tables_of(app_id), patience_seconds=30)
-    arguments = {
-        "bootstrap": kafka.bootstrap,
-        "store": front,
-        "database": http_store.database,
-        "topics": topics.names,
-        "group": topics.group,
-        "app_id": app_id,
-        "state_dir": str(tmp_path),
-    }
-    made = Workers(arguments, tmp_path / "workers.log")
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 async def done_with(kafka: KafkaConnection, topics: Topics) -> bool:

@@ -17,8 +17,9 @@ from schemas.kafka import KafkaConnection
 from streams.incident_writer import IncidentWriter
 from streams.incidents import Incident
 from streams.rows import Row, decode_events
-from tests.failures.test_kills import Workers, done_with, of_many
-from tests.failures.test_kills import workers as workers  # the fixture
+from tests.failures.test_kills import done_with, of_many
+from tests.failures.workers import Workers
+from tests.failures.workers import workers as workers  # the fixture
 from tests.fixtures_kafka import Topics, until
 from tests.incidents.oracle import incidents_of, written
 from tests.records import Record

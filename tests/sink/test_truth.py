@@ -15,8 +15,9 @@ import pytest
 from queries.store import Store
 from schemas.kafka import KafkaConnection
 from tests.failures.support import counted, windowed
-from tests.failures.test_kills import Workers, done_with
-from tests.failures.test_kills import workers as workers  # the fixture
+from tests.failures.test_kills import done_with
+from tests.failures.workers import Workers
+from tests.failures.workers import workers as workers  # the fixture
 from tests.fixtures_kafka import Topics, until
 from tests.sink.organisation import confirmed_by_truth, confirmed_in_store, distinct, provisioning, simulate
 from tests.sink.support import Effect, effect, ended, everything_stored, fill, sinks

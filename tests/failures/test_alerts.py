@@ -1,0 +1,88 @@
+"""Alerts of whole workers: live as in a backtest over what is stored, whoever is killed, repeated or frozen."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from queries.store import Store
+from schemas.errors import BrokerAway
+from schemas.kafka import KafkaConnection
+from streams.alerts.backtest import Backtest, Question
+from streams.alerts.comparison import compare
+from streams.alerts.loading import rule_texts
+from streams.lag import read_lag
+from streams.worker import ALERTING
+from tests.failures.conftest import Running
+from tests.failures.test_kills import of_many
+from tests.failures.workers import Workers
+from tests.fixtures_kafka import Topics, until
+from tests.sink.support import ended, everything_stored, fill
+
+pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.timeout(240)]
+
+
+async def told(kafka: KafkaConnection, topics: Topics) -> bool:
+    """Every event is stored and run through the rules, and every alert is stored."""
+    if not await everything_stored(kafka, topics):
+        return False
+    try:
+        agents = await read_lag(kafka, topics.group.replace("sink", "detection") + ALERTING, [topics.provisioning])
+    except BrokerAway:  # a new group's coordinator takes a moment to be found
+        return False
+    return all(partition.behind == 0 for partition in agents) and await everything_stored(kafka, topics, topics.alerts)
+
+
+async def assert_told_as_tested(store: Store) -> None:
+    """What was told is what a backtest finds."""
+    now = datetime.now(UTC)
+    test = Backtest(store, Question(tuple(rule_texts()), (), "", now - timedelta(hours=1), now))
+    found = await test.run()
+    compared = compare(found.alerts, found.against)
+    assert (compared.gained, compared.lost, compared.moved) == ([], [], [])
+    assert compared.same > 10
+
+
+async def test_what_is_told_is_what_a_backtest_finds(
+    kafka: KafkaConnection, topics: Topics, store: Store, running: Running
+) -> None:
+    async with running():
+        events = of_many(600, 7)
+        await fill(kafka, topics.events, events)
+        await fill(kafka, topics.events, random.Random(1).sample(events, 200))
+        await until(lambda: told(kafka, topics), 60)
+    await assert_told_as_tested(store)
+
+
+async def test_no_alert_is_lost_or_made_twice_by_kills(
+    kafka: KafkaConnection, topics: Topics, http_store: Store, workers: Workers
+) -> None:
+    for round_, point in enumerate(["told", "confirmed"]):
+        doomed = workers.start(die_at=point, die_after=2)
+        await fill(kafka, topics.events, of_many(300, round_))
+        await until(lambda: doomed.poll() is not None, 60)  # noqa: B023  because it is awaited within the round
+    last = workers.start()
+    await until(lambda: told(kafka, topics), 90)
+    await assert_told_as_tested(http_store)
+    last.send_signal(signal.SIGTERM)
+    assert await ended(last) == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_no_alert_is_lost_or_made_twice_in_chaos(
+    kafka: KafkaConnection, topics: Topics, http_store: Store, workers: Workers, seed: int
+) -> None:
+    draw = random.Random(seed)
+    for round_ in range(5):
+        worker = workers.start()
+        await fill(kafka, topics.events, of_many(500, seed * 10 + round_))
+        await asyncio.sleep(1.5 + draw.random() * 4)  # the moment of the kill is the point, not a wait
+        worker.kill()
+    workers.start()
+    await until(lambda: told(kafka, topics), 90)
+    await assert_told_as_tested(http_store)
