@@ -176,9 +176,10 @@ class Maintenance:
 
 async def _backtested(backtest: Backtest) -> dict[str, Any]:
     found = await backtest.run()
-    compared = compare(found.alerts, found.against)
+    compared = compare(found.after, found.against)
     return {
         "events": found.events,
+        "fresh": found.fresh,
         "alerts": len(found.alerts),
         "rules": Counter(alert.rule_id for alert in found.alerts),
         "against": found.before,

@@ -85,10 +85,11 @@ out; of one rule, 20,000 groups of an organization are followed at a time, and w
 
 ## Against history
 
-`idtrail rules backtest FILE… --since 30d` runs rules over what the trail holds, by the same fold, and tells which alerts
-they would have made; without a file, the shipped ones. It needs the running trail and pages nobody. Beside the
-result stands what differs from what was told then, or with `--against OLD.yaml` from what the rule said before: alerts
-*gained*, *lost*, and *moved* (opened or ended at another time, or made of other events).
+`idtrail rules backtest FILE… --since 30d` runs rules over what the trail holds, by the same fold, and tells which
+alerts they would have made; without a file, the rules in force. It needs the running trail and pages nobody. Beside
+the result stands what differs from what live detection told (there only fresh events count, which it had), or with
+`--against OLD.yaml` from what the rule said before: alerts *gained*, *lost*, and *moved* (opened or ended at another
+time, or made of other events).
 
 """
 

@@ -1,7 +1,8 @@
 """Rules over what the store holds: which alerts they would have made, had they been in force.
 
-The same fold as live detection, over the events that it would have had: fresh ones, each by its copy in force. The
-store is read in pieces here; a child process evaluates, so that whoever serves the trail goes on serving.
+The same fold as live detection, over all events, each by its copy in force; over the fresh ones alone where the result
+is held against what live detection told. The store is read in pieces here; a child process evaluates, so that whoever
+serves the trail goes on serving.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from queries.fresh import Fresh, disputed, minutes_of, read_fresh, told_of
+from queries.evidence import Evidence, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
 from schemas.alerts import Detected, Detection
 from schemas.errors import Fatal
@@ -52,9 +53,14 @@ class Found:
     """What the rules make of the events, and what those they are held against do."""
 
     events: int
+    fresh: int
+    """Of these, how many live detection had."""
     alerts: list[Alert]
+    """Of all events."""
     before: str
-    """What they are held against: `rules` or `told`."""
+    """What `after` is held against: `rules` or `told`."""
+    after: list[Alert]
+    """The same; beside what was told, those of fresh events."""
     against: list[Alert]
 
 
@@ -70,7 +76,7 @@ class Backtest:
         self._rule_ids = [watched.rule.id for watched in rules]
         types = tuple(sorted(rules.other_types() | against.other_types()))
         since, until = to_microseconds(question.since), to_microseconds(question.until)
-        self._fresh = Fresh(question.organization, types, since, until)
+        self._evidence = Evidence(question.organization, types, since, until)
         self._with_body = rules.reads_events or against.reads_events
         self.done = self.total = 0
 
@@ -82,19 +88,19 @@ class Backtest:
         child.start()
         theirs.close()
         try:
-            minutes = await asyncio.to_thread(minutes_of, self._store, self._fresh)
+            minutes = await asyncio.to_thread(minutes_of, self._store, self._evidence)
             self.total = sum(count for _, count in minutes)
-            await asyncio.to_thread(pipe.send, await asyncio.to_thread(disputed, self._store, self._fresh))
-            for since, until in pieces(minutes, self._fresh):
-                piece = self._fresh._replace(since=since, until=until)
-                table = await asyncio.to_thread(read_fresh, self._store, piece, with_body=self._with_body)
+            await asyncio.to_thread(pipe.send, await asyncio.to_thread(disputed, self._store, self._evidence))
+            for since, until in pieces(minutes, self._evidence):
+                piece = self._evidence._replace(since=since, until=until)
+                table = await asyncio.to_thread(read_evidence, self._store, piece, with_body=self._with_body)
                 await asyncio.to_thread(pipe.send_bytes, _bytes(table))
                 self.done += table.num_rows
             await asyncio.to_thread(pipe.send_bytes, b"")
-            alerts, against = await asyncio.to_thread(pipe.recv)
+            events, fresh, alerts, others = await asyncio.to_thread(pipe.recv)
             if self._question.against:
-                return Found(self.done, alerts, "rules", against)
-            return Found(self.done, alerts, "told", await asyncio.to_thread(self._told))
+                return Found(events, fresh, alerts, "rules", alerts, others)
+            return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told))
         except (EOFError, OSError) as error:
             raise Fatal("the process that runs the rules ended by itself") from error
         finally:
@@ -104,13 +110,13 @@ class Backtest:
 
     def _told(self) -> list[Alert]:
         """What live detection told of these rules."""
-        told = told_of(self._store, self._fresh, self._rule_ids)
+        told = told_of(self._store, self._evidence, self._rule_ids)
         return [_alert_of(each) for each in told if each.detection is not Detection.WITHDRAWN]
 
 
-def pieces(minutes: Sequence[tuple[int, int]], fresh: Fresh) -> Iterator[tuple[int, int]]:
+def pieces(minutes: Sequence[tuple[int, int]], evidence: Evidence) -> Iterator[tuple[int, int]]:
     """Stretches of time that together are the range, each with few events: whole minutes but for the range's ends."""
-    begin, events = fresh.since, 0
+    begin, events = evidence.since, 0
     for minute, count in minutes:
         at = minute * _MICROS
         if events and events + count > PIECE_EVENTS:
@@ -118,7 +124,7 @@ def pieces(minutes: Sequence[tuple[int, int]], fresh: Fresh) -> Iterator[tuple[i
             begin, events = at, 0
         events += count
     if events:
-        yield begin, fresh.until
+        yield begin, evidence.until
 
 
 def _bytes(table: pa.Table) -> memoryview:
@@ -154,47 +160,39 @@ def _alert_of(told: Detected) -> Alert:
 
 def _serve(pipe: Connection, question: Question) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
-    rules, against = (
-        Detector(Rules(read_rule(text, "rule") for text in texts)) for texts in (question.rules, question.against)
+    rules, others = (
+        Detector(Rules(read_rule(text, "rule") for text in texts))
+        for texts in (question.rules, question.against or question.rules)
     )
     best: dict[bytes, int] = pipe.recv()
+    events = live = 0
     while data := pipe.recv_bytes():
         with pa.ipc.open_stream(data) as reader:
-            for seen in seen_in(reader.read_all()):
+            for seen, fresh in seen_in(reader.read_all()):
                 if best and best.get(seen.event_id, seen.version) != seen.version:
                     continue
+                events, live = events + 1, live + fresh
                 rules.feed(seen)
-                against.feed(seen)
+                if fresh or question.against:
+                    others.feed(seen)
     clock = to_microseconds(question.until)
-    pipe.send((rules.alerts(clock), against.alerts(clock)))
+    pipe.send((events, live, rules.alerts(clock), others.alerts(clock)))
 
 
-def seen_in(table: pa.Table) -> list[Seen]:
-    """What the rules see in rows of the store, in order."""
-    facts = [_values(table, name) for name in Facts._fields]
+def seen_in(table: pa.Table) -> list[tuple[Seen, bool]]:
+    """What the rules see in rows of the store, in order, and whether it was fresh."""
+    names = ("organization", "at", "known_ms", "version", "incident_id", "drifted", "fresh")
+    columns: list[list[Any]] = [table[name].to_pylist() for name in names]
+    organizations, times, known, versions, incidents, drifted, fresh = columns
     ids: Any = table["event_id"].combine_chunks()
+    told = zip(*(_values(table, name) for name in Facts._fields), strict=True)
     bodies = table["body"].cast(pa.binary()).to_pylist()
-    organizations, times, known, versions, incidents, drifted = (
-        table[name].to_pylist() for name in ("organization", "at", "known_ms", "version", "incident_id", "drifted")
-    )
-    rows = zip(
-        organizations,
-        ids.storage.to_pylist(),
-        times,
-        known,
-        versions,
-        zip(*facts, strict=True),
-        incidents,
-        drifted,
-        bodies,
-        strict=True,
-    )
-    found = [
-        Seen(organization, event_id, at, known_ms, version, Facts._make(told), incident, bool(drifts), body)
-        for organization, event_id, at, known_ms, version, told, incident, drifts, body in rows
-    ]
+    seen = map(
+        Seen, organizations, ids.storage.to_pylist(), times, known, versions, map(Facts._make, told), incidents,
+        map(bool, drifted), bodies,
+    )  # fmt: skip
     # ClickHouse has its own order of ids.
-    return sorted(found, key=lambda seen: (seen.at, seen.event_id))
+    return sorted(zip(seen, fresh, strict=True), key=lambda pair: (pair[0].at, pair[0].event_id))
 
 
 def _values(table: pa.Table, name: str) -> list[Any]:

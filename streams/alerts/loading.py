@@ -115,10 +115,24 @@ def shipped_rules() -> list[Rule]:
     return examine_shipped().sound()
 
 
-def rule_texts(paths: Iterable[Path] | None = None) -> list[str]:
-    """What the files hold; without any, the shipped ones."""
-    files: list[Traversable] = _shipped() if paths is None else [file for path in paths for file in _files(path)]
-    return [_text(file, file.name) for file in files]
+def rule_texts(paths: Iterable[Path]) -> list[str]:
+    """What the files of rules hold. Raises `BadRule` for one that cannot be used."""
+    files: list[Traversable] = [file for path in paths for file in _files(path)]
+    return _texts_of(files)
+
+
+def texts_in_force(own: Iterable[Path] = ()) -> list[str]:
+    """What the files of the rules in force hold, as `rules_in_force` has them."""
+    files: dict[str, Traversable] = {file.name: file for file in _shipped()}
+    files |= {file.name: file for path in own for file in _files(path)}
+    return _texts_of(list(files.values()))
+
+
+def _texts_of(files: list[Traversable]) -> list[str]:
+    texts = {file.name: _text(file, file.name) for file in files}
+    for name, text in texts.items():
+        read_rule(text, name, name.removesuffix(SUFFIX))
+    return list(texts.values())
 
 
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:

@@ -22,7 +22,7 @@ from streams.alerts.detection import detect
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
 from streams.alerts.live import detected
-from streams.alerts.loading import read_rule, rule_texts, shipped_rules
+from streams.alerts.loading import read_rule, texts_in_force, shipped_rules
 from streams.alerts.seen import Seen, seen_of
 from streams.rows import decode_events, read
 from tests.records import Record
@@ -57,8 +57,8 @@ def logged() -> Iterator[Record]:
 
 
 @pytest.fixture
-def events(store: Store) -> list[Seen]:
-    """What live detection would have had; the store has all of it."""
+def events(store: Store) -> list[tuple[Seen, bool]]:
+    """What the store has, and whether live detection would have had it."""
     records = list(logged())
     rows = decode_events(records, HORIZON).rows
     store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), "events")
@@ -66,8 +66,8 @@ def events(store: Store) -> list[Seen]:
     for record in records:
         _, sealed, event, moment, known_at = read(record)
         seen = seen_of(sealed, event, moment, record.timestamp)
-        if seen is not None and known_at - moment.at <= HORIZON:
-            found.append(seen)
+        if seen is not None:
+            found.append((seen, known_at - moment.at <= HORIZON))
     return found
 
 
@@ -79,33 +79,37 @@ async def backtest(store: Store, rules: list[str], against: tuple[str, ...] = ()
 
 
 async def test_alerts_are_those_that_the_events_make(
-    store: Store, events: list[Seen], monkeypatch: pytest.MonkeyPatch
+    store: Store, events: list[tuple[Seen, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 300)
-    found = await backtest(store, [*rule_texts(), STRICT])
+    found = await backtest(store, [*texts_in_force(), STRICT])
     rules = Rules([*shipped_rules(), read_rule(STRICT, "strict")])
-    expected = detect(rules, events, to_microseconds(END))
+    expected, live = (
+        detect(rules, [seen for seen, fresh in events if fresh or every], to_microseconds(END))
+        for every in (True, False)
+    )
     assert len({alert.rule_id for alert in expected}) > 3
-    assert found.alerts == expected
-    assert (found.before, found.against) == ("told", [])
+    assert found.alerts == expected != live
+    assert (found.before, found.after, found.against) == ("told", live, [])
 
 
-async def test_rules_are_held_against_others(store: Store, events: list[Seen]) -> None:
+async def test_rules_are_held_against_others(store: Store, events: list[tuple[Seen, bool]]) -> None:
     narrower = STRICT.replace("match: {", "match: {cause: [credentials], ")
     found = await backtest(store, [STRICT], (narrower,))
-    before, after = (detect(Rules([read_rule(text, "r")]), events, to_microseconds(END)) for text in (narrower, STRICT))
-    assert compare(found.alerts, found.against) == compare(after, before)
+    every = [seen for seen, _ in events]
+    before, after = (detect(Rules([read_rule(text, "r")]), every, to_microseconds(END)) for text in (narrower, STRICT))
+    assert compare(found.after, found.against) == compare(after, before)
     assert compare(after, before).gained
 
 
-async def test_rules_are_held_against_what_was_told(store: Store, events: list[Seen]) -> None:
+async def test_rules_are_held_against_what_was_told(store: Store, events: list[tuple[Seen, bool]]) -> None:
     rules = Rules([read_rule(STRICT, "strict")])
-    first, *others = detect(rules, events, to_microseconds(END))
+    first, *others = detect(rules, [seen for seen, fresh in events if fresh], to_microseconds(END))
     record = detected(rules["any-failure"].rule, "0" * 16, Told(first._replace(events=first.events + 1)))
     rows = decode_alerts([Record(seal_record(record).value, topic="idtrail.alerts")]).rows
     store.insert_arrow("alert_records", batch(rows, ALERT_RECORDS_ARROW_SCHEMA), "told")
     found = await backtest(store, [STRICT])
-    compared = compare(found.alerts, found.against)
+    compared = compare(found.after, found.against)
     assert [moved.after.alert_id for moved in compared.moved] == [first.alert_id]
     assert [alert.alert_id for alert in compared.gained] == [alert.alert_id for alert in others]
     assert (compared.lost, compared.same) == ([], 0)
@@ -123,7 +127,7 @@ async def test_rules_are_held_against_what_was_told(store: Store, events: list[S
 def test_pieces_are_the_range(
     minutes: list[tuple[int, int]], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from queries.fresh import Fresh
+    from queries.evidence import Evidence
 
     monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 3)
-    assert list(pieces(minutes, Fresh("", (), 0, 999_000_000))) == expected
+    assert list(pieces(minutes, Evidence("", (), 0, 999_000_000))) == expected

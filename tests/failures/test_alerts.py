@@ -14,7 +14,7 @@ from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 from streams.alerts.backtest import Backtest, Question
 from streams.alerts.comparison import compare
-from streams.alerts.loading import rule_texts
+from streams.alerts.loading import texts_in_force
 from streams.lag import read_lag
 from streams.worker import ALERTING
 from tests.failures.conftest import Running
@@ -40,9 +40,9 @@ async def told(kafka: KafkaConnection, topics: Topics) -> bool:
 async def assert_told_as_tested(store: Store) -> None:
     """What was told is what a backtest finds."""
     now = datetime.now(UTC)
-    test = Backtest(store, Question(tuple(rule_texts()), (), "", now - timedelta(hours=1), now))
+    test = Backtest(store, Question(tuple(texts_in_force()), (), "", now - timedelta(hours=1), now))
     found = await test.run()
-    compared = compare(found.alerts, found.against)
+    compared = compare(found.after, found.against)
     assert (compared.gained, compared.lost, compared.moved) == ([], [], [])
     assert compared.same > 10
 

@@ -208,6 +208,10 @@ def show_backtest(out: Console, result: dict[str, Any]) -> None:
         out.print(rows)
     beside = "the rules it is held against" if result["against"] == "rules" else "what was told"
     told = ", ".join(f"{number(result[change])} {change}" for change in ("gained", "lost", "moved"))
+    if result["against"] == "told" and result["events"] != result["fresh"]:
+        out.print(
+            f"Live detection had {counted(result['fresh'], 'event')} of these; the others came too late to be fresh."
+        )
     out.print(f"Beside {beside}: {told}, {number(result['same'])} the same")
     changes = table("change", "opened (UTC)", "ended", "events", "alert", right=("events",))
     for item in result["listed"][:SHOWN]:
@@ -222,13 +226,16 @@ def show_backtest(out: Console, result: dict[str, Any]) -> None:
 
 def _texts(paths: list[Path] | None) -> list[str]:
     """What the files hold, each a rule that can be used. Raises `BadRule`."""
-    from streams.alerts.loading import load_rules, rule_texts
+    from idtrail.settings import load_settings
+    from streams.alerts.loading import rule_texts, texts_in_force
 
     for path in paths or ():
         if not path.exists():
             raise BadUsage(f"{path}: no such file or folder")
-    load_rules(paths or ())
-    return rule_texts(paths)
+    if paths:
+        return rule_texts(paths)
+    folder = load_settings().rules_dir
+    return texts_in_force([] if folder is None else [folder.expanduser()])
 
 
 def _examined(paths: list[Path] | None) -> Examined:

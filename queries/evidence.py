@@ -1,4 +1,4 @@
-"""What live detection was given: fresh events whose time can be believed, and what it told of them."""
+"""What alert rules see in the store: events whose time can be believed; and what live detection told of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _RANGE: Final = (
     "{column} >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')"
     " AND {column} < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
 )
-_FRESH: Final = (
-    f"{_SCOPE} AND fresh AND time_quality = 'ok' AND {_RANGE.format(column='occurred_at')}"
+_SEEN: Final = (
+    f"{_SCOPE} AND time_quality = 'ok' AND {_RANGE.format(column='occurred_at')}"
     " AND (kind != 'other' OR has({types:Array(String)}, event_type) OR notEmpty(drift))"
 )
 
 
-class Fresh(NamedTuple):
+class Evidence(NamedTuple):
     """Which of them."""
 
     organization: str
@@ -37,41 +37,39 @@ class Fresh(NamedTuple):
         return {**self._asdict(), "types": list(self.types)}
 
 
-def minutes_of(store: Store, fresh: Fresh) -> list[tuple[int, int]]:
+def minutes_of(store: Store, evidence: Evidence) -> list[tuple[int, int]]:
     """How many events each minute has, that has any: the minute in seconds since 1970, and the number."""
     sql = (
-        f"SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, count() FROM events WHERE {_FRESH}"
+        f"SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, count() FROM events WHERE {_SEEN}"
         " GROUP BY minute ORDER BY minute"
     )
-    return store.query(sql, fresh.parameters(), BULK_LIMITS)
+    return store.query(sql, evidence.parameters(), BULK_LIMITS)
 
 
-def disputed(store: Store, fresh: Fresh) -> dict[bytes, int]:
+def disputed(store: Store, evidence: Evidence) -> dict[bytes, int]:
     """Of events whose copies contradict, the version in force."""
-    sql = (
-        f"SELECT event_id, max(version) FROM events WHERE {_FRESH} GROUP BY event_id HAVING uniqExact(fingerprint) > 1"
-    )
-    return {event_id.bytes: version for event_id, version in store.query(sql, fresh.parameters(), BULK_LIMITS)}
+    sql = f"SELECT event_id, max(version) FROM events WHERE {_SEEN} GROUP BY event_id HAVING uniqExact(fingerprint) > 1"
+    return {event_id.bytes: version for event_id, version in store.query(sql, evidence.parameters(), BULK_LIMITS)}
 
 
-def read_fresh(store: Store, fresh: Fresh, *, with_body: bool) -> pa.Table:
+def read_evidence(store: Store, evidence: Evidence, *, with_body: bool) -> pa.Table:
     """Their rows in order, of an event one in each piece, by the names of `Facts` and of `streams.alerts.seen.Seen`."""
     sql = (
         "SELECT organization, event_id, toUnixTimestamp64Micro(occurred_at) AS at,"
-        " toUnixTimestamp64Milli(known_at) AS known_ms, version, incident_id, notEmpty(drift) AS drifted,"
-        f" {'raw' if with_body else repr('')} AS body, {', '.join(Facts._fields)} FROM events WHERE {_FRESH}"
+        " toUnixTimestamp64Milli(known_at) AS known_ms, version, incident_id, notEmpty(drift) AS drifted, fresh,"
+        f" {'raw' if with_body else repr('')} AS body, {', '.join(Facts._fields)} FROM events WHERE {_SEEN}"
         " ORDER BY occurred_at, event_id, version DESC LIMIT 1 BY organization, event_id"
     )
-    return store.query_arrow(sql, fresh.parameters())
+    return store.query_arrow(sql, evidence.parameters())
 
 
-def told_of(store: Store, fresh: Fresh, rule_ids: list[str]) -> list[Detected]:
+def told_of(store: Store, evidence: Evidence, rule_ids: list[str]) -> list[Detected]:
     """What was told last of each alert of these rules that opened in the range."""
     sql = (
         "SELECT argMax(body, (log_partition, log_offset)) FROM alert_records"
         f" WHERE {_SCOPE} AND record = 'detected' AND rule_id IN {{rules:Array(String)}}"
         f" AND {_RANGE.format(column='opened_at')} GROUP BY organization, alert_id"
     )
-    asked: dict[str, Any] = {**fresh.parameters(), "rules": rule_ids}
+    asked: dict[str, Any] = {**evidence.parameters(), "rules": rule_ids}
     records = [read_alert_record(body.encode()) for (body,) in store.query(sql, asked, BULK_LIMITS)]
     return [record for record in records if isinstance(record, Detected)]
