@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from queries.alert_details import read_alert_details, what_changed
 from queries.alert_statistics import count_alerts
-from queries.alerts import Alerts, SeveralAlerts, find_alert, list_alerts
+from queries.alerts import Alerts, SeveralAlerts, chosen_sql, find_alert, list_alerts
 from schemas.alerts import Acted, AlertRecord, Delivered, Detected, State, standing
 from schemas.errors import BadUsage, NotFound
 from tests.alerts.records import acted, detected, minute
@@ -67,7 +67,8 @@ def test_the_state_that_lists_filter_by_is_the_one_that_records_say(trail: Trail
         assert {item["state"] for item in found} == {state}
 
 
-MINUTES = st.integers(0, 90)
+MINUTES = st.sampled_from(range(0, 70, 10))
+"""Few: what matters is which comes first, and what comes at once."""
 DETECTIONS = st.builds(
     lambda kind, since, more, end, episodes: detected(
         detection=kind,
@@ -90,10 +91,9 @@ def test_sql_and_records_tell_the_same_state(trail: Trail, alerts: list[tuple[De
         mine = {"alert_id": own(number)}
         records += [last.model_copy(update=mine), *(each.model_copy(update=mine) for each in acts)]
     put_alerts(fresh, *records)
-    for state in State:
-        told = {number for number, each in enumerate(alerts, 1) if standing(*each, NOW).state is state}
-        asked = day(fresh, until=NOON + timedelta(days=9), states=(state.value,))
-        assert set(numbers(list_alerts(fresh.store, asked, NOW).items)) == told
+    asked = day(fresh, until=NOON + timedelta(days=9))
+    found = fresh.store.query(f"SELECT id, state FROM ({chosen_sql(asked)})", asked.parameters(NOW))
+    assert dict(found) == {own(number): standing(*each, NOW).state for number, each in enumerate(alerts, 1)}
 
 
 _FRESH = iter(range(1_000_000))

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
 from queries.store import Store
 from queries.verification import Reader
 from schemas.errors import UserError
 from schemas.kafka import KafkaConnection
 from streams import verify
+from streams.alert_records import decode_alerts
 from streams.lag import Bounds
 from streams.rows import decode_events
 from streams.verify import find_outside
+from tests.alerts.records import detected, logged
 from tests.fixtures_kafka import Topics
 from tests.rebuild.support import contents, rebuild, simulated, store_everything
 from tests.records import Record, event, record_of
@@ -42,6 +44,17 @@ async def test_a_row_whose_place_is_not_on_the_log_is_not_lost_unasked(
     kafka: KafkaConnection, topics: Topics, store: Store, place: dict[str, Any]
 ) -> None:
     insert(store, record_of(event(), **{"topic": topics.events, **place}))
+    with pytest.raises(UserError, match=r": 1; .*--accept-loss"):
+        await rebuild(kafka, topics, store).run(accept_loss=False)
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+async def test_an_alert_whose_records_the_log_has_lost_is_not_lost_unasked(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    rows = decode_alerts([logged(detected(), topic="another")]).rows
+    store.insert_arrow("alert_records", batch(rows, ALERT_RECORDS_ARROW_SCHEMA), "one")
     with pytest.raises(UserError, match=r": 1; .*--accept-loss"):
         await rebuild(kafka, topics, store).run(accept_loss=False)
 
