@@ -22,7 +22,7 @@ from streams.alerts.detection import detect
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
 from streams.alerts.live import detected
-from streams.alerts.loading import read_rule, texts_in_force, shipped_rules
+from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
 from streams.alerts.seen import Seen, seen_of
 from streams.rows import decode_events, read
 from tests.records import Record
