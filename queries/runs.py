@@ -1,9 +1,9 @@
 """The SQL that reads an application's failures with the success that ended each. Pure.
 
 An attempt is what the copy in force says, of its copies at one application; where that tells no time that can be
-believed, there is none. Parameters: `organizations` and
-`applications`, side by side; `ids` (hexadecimal; with `SOME`); `begin` (microseconds); and the causes that end
-with any success of the integration (`of_all`) or of the same event type (`of_type`).
+believed, there is none. Parameters: the applications (`ours`), each with its organization; `ids` (hexadecimal; with
+`SOME`); `begin` (microseconds); and the causes that end with any success of the integration (`of_all`) or of the same
+event type (`of_type`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from schemas.recovery import SCOPES, Scope
 SOME: Final = "incident_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
 EVERY: Final = "incident_id != toFixedString('', 16)"
 
-_OURS: Final = (
-    "(organization, application_id) IN"
-    " (SELECT arrayJoin(arrayZip({organizations:Array(String)}, {applications:Array(String)})))"
-)
+_OURS: Final = "(organization, application_id) IN {ours:Array(Tuple(String, String))}"
 _PLACED: Final = f"{_OURS} AND time_quality = 'ok'"
 """Copies that may count, if they are in force: one without a time may be in force before them."""
 _LATER: Final = "occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')"
@@ -64,8 +61,7 @@ def run_parameters(
     """The values of all statements here but `begin` and `events`: for applications (organization and id), and with
     `SOME` for these incidents."""
     values: dict[str, object] = {
-        "organizations": [organization for organization, _ in applications],
-        "applications": [application for _, application in applications],
+        "ours": list(applications),
         "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
         "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
     }

@@ -62,8 +62,7 @@ class IncidentWriter:
             return []
         applications = sorted({attempt.application for attempt in attempts})
         parameters: dict[str, object] = {
-            "organizations": [organization for organization, _ in applications],
-            "applications": [application for _, application in applications],
+            "ours": applications,
             "events": sorted({str(UUID(bytes=attempt.event_id)) for attempt in attempts}),
         }
 

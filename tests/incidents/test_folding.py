@@ -335,8 +335,7 @@ def test_the_copies_of_an_event_are_found_without_reading_the_other_events_of_it
         " 12, '0'))), toDateTime64(1.76e9 + number, 6, 'UTC'), 'ok' FROM numbers(40000)"
     )
     parameters = {
-        "organizations": [trail.organization],
-        "applications": ["a1"],
+        "ours": [(trail.organization, "a1")],
         "events": ["00000000-0000-0000-0000-000000000007"],
     }
     plan = "\n".join(line for (line,) in store.query(f"EXPLAIN indexes = 1 {copies_sql()}", parameters))
