@@ -1,0 +1,197 @@
+"""Alerts: from a failure's append to its alert's, at 1,000 provisioning events/s; what 200 rules cost; a backtest.
+
+python -m bench.alerts [EVENTS OF THE BACKTEST]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from bench.sink import fresh_store, records
+from idtrail.stack.jars import verified_jars
+from idtrail.stack.jvm import java_executable
+from idtrail.stack.kafka import LocalKafka
+from idtrail.stack.topics import create_topics
+from producers.simulation import load
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.store import Store
+from schemas.alerts import Detected, read_alert_record
+from schemas.envelope import Envelope, Source, Trust, seal
+from schemas.kafka import ALERTS, EVENTS, TOPICS, KafkaConnection
+from streams.alerts.backtest import Backtest, Question
+from streams.alerts.index import Rules
+from streams.alerts.loading import shipped_rules, texts_in_force
+from streams.alerts.rule import Rule
+from streams.alerts.seen import seen_of
+from streams.forwarded import read_forwarded
+from streams.rows import Produced, decode_events
+from streams.sink import SinkOptions, collect_rarely
+from streams.worker import WORKER_TOPICS, Worker
+
+RATE = 1_000
+SECONDS = 20
+PARTITIONS = 4
+HORIZON = timedelta(hours=24)
+PIECE = 20_000
+
+
+class Logged:
+    """A sealed event as the log would have it."""
+
+    topic, partition, key = EVENTS, 0, None
+
+    def __init__(self, envelope: Envelope, offset: int, known_ms: int) -> None:
+        self.value, self.headers, self.offset, self.timestamp = envelope.value, envelope.headers, offset, known_ms
+
+
+def event(number: int, now: datetime) -> Envelope:
+    """Every 20th is a person's deactivation that fails, each another's; the rest are updates that succeed."""
+    fails = number % 20 == 0
+    raw = {
+        "id": f"{number:024x}",
+        "event_type": "user_deprovision" if fails else "user_update_provision",
+        "organization": "bench",
+        "timestamp": now.isoformat(),
+        "success": not fails,
+        "resource": {"id": f"person-{number}", "type": "user", "username": f"person.{number}"},
+        "application": {"id": "app", "name": "app"},
+        "message_chain": {"response_code": "401" if fails else "200"},
+    }
+    return seal(orjson.dumps(raw), Source("bench", Trust.EXPORT), now)
+
+
+async def latency(connection: KafkaConnection, store: Store, directory: Path) -> None:
+    """By the broker's clock: from the event's append to that of the record that opens its alert."""
+    await create_topics(connection, PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
+    rules = Rules(shipped_rules())
+    options = SinkOptions(horizon=HORIZON, also=rules.other_types())
+    worker = Worker(
+        connection, store, options, retry_seconds=60, partitions=PARTITIONS, state_dir=directory, rules=rules
+    )
+    running = asyncio.create_task(worker.run())
+    consumer = AIOKafkaConsumer(EVENTS, ALERTS, **connection.options(), auto_offset_reset="earliest")
+    appended: dict[str, int] = {}
+    opened: dict[str, int] = {}
+    expected = RATE * SECONDS // 20
+
+    async def read() -> None:
+        async for record in consumer:
+            if record.topic == EVENTS:
+                appended[dict(record.headers)["ce_id"].decode()] = record.timestamp
+            else:
+                told = read_alert_record(record.value)
+                if isinstance(told, Detected) and told.rule_id == "deprovision-failed":
+                    opened.setdefault(str(told.first_event), record.timestamp)
+
+    async with AIOKafkaProducer(**connection.options(), acks="all", linger_ms=5) as producer:
+        await consumer.start()
+        reading = asyncio.create_task(read())
+        try:
+            await asyncio.sleep(10)  # Faust's groups form
+            began, number = time.monotonic(), 0
+            while number < RATE * SECONDS:
+                for _ in range(RATE // 50):
+                    one = event(number, datetime.now(UTC))
+                    await producer.send(EVENTS, one.value, key=one.key, headers=one.headers)
+                    number += 1
+                await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            async with asyncio.timeout(60):
+                while len(opened) < expected:
+                    if running.done():
+                        running.result()
+                    await asyncio.sleep(0.1)
+        finally:
+            reading.cancel()
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            await consumer.stop()
+    waits = sorted(at - appended[event_id] for event_id, at in opened.items())
+    print(
+        f"{RATE:,} events/s for {SECONDS} s: {len(waits):,} alerts, from append to alert"
+        f" p50 {waits[len(waits) // 2]} ms, p99 {waits[len(waits) * 99 // 100]} ms, most {waits[-1]} ms"
+    )
+
+
+def cost() -> None:
+    """Of reading a forwarded event and asking the rules about it."""
+    now = datetime.now(UTC)
+    known_ms = int(now.timestamp() * 1_000)
+    logged = [Logged(one, number, known_ms) for number, one in enumerate(records(PIECE, fresh=True))]
+    forwarded = decode_events(logged, timedelta(days=400)).forward
+    shipped = shipped_rules()
+    many = [
+        rule.model_copy(update={"id": f"{rule.id}-{n}"[-64:]})
+        for n in range(200 // len(shipped) + 1)
+        for rule in shipped
+    ]
+    one, two_hundred = (_asked(forwarded, rules) for rules in ([shipped[3]], many[:200]))
+    print(f"an event with 1 rule {one:.0f} us, with 200 rules {two_hundred:.0f} us: {two_hundred / one:.2f} x")
+
+
+def _asked(forwarded: Sequence[Produced], rules: Sequence[Rule]) -> float:
+    """Microseconds an event, the best of three."""
+    best = float("inf")
+    for _ in range(3):
+        ready = Rules(rules)
+        began = time.process_time()
+        for record in forwarded:
+            seen = seen_of(*read_forwarded(record.value, dict(record.headers)))
+            if seen is not None:
+                ready.kept(seen)
+        best = min(best, time.process_time() - began)
+    return best / len(forwarded) * 1e6
+
+
+async def history(store: Store, count: int) -> None:
+    """The shipped pack over a simulated history."""
+    start = datetime.now(UTC) - timedelta(days=100)
+    source = Source("bench", Trust.EXPORT)
+    events = iter(load(1, count, start, days=90.0))
+    stored = 0
+    while some := list(islice(events, PIECE)):
+        logged = [
+            Logged(seal(one.raw, source, start), stored + n, int(start.timestamp() * 1_000))
+            for n, one in enumerate(some)
+        ]
+        store.insert_arrow("events", batch(decode_events(logged, HORIZON).rows, EVENTS_ARROW_SCHEMA), f"piece-{stored}")
+        stored += len(some)
+    question = Question(tuple(texts_in_force()), (), "", start - timedelta(days=1), datetime.now(UTC))
+    began = time.perf_counter()
+    found = await Backtest(store, question).run()
+    seconds = time.perf_counter() - began
+    print(
+        f"backtest of {len(question.rules)} rules over {found.events:,} of {stored:,} events:"
+        f" {seconds:.1f} s, {found.events / seconds:,.0f}/s, {len(found.alerts):,} alerts"
+    )
+
+
+async def main(count: int) -> None:
+    collect_rarely()
+    cost()
+    with tempfile.TemporaryDirectory() as directory:
+        broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
+        store = fresh_store(Path(directory, "engine"))
+        try:
+            await broker.start()
+            await latency(KafkaConnection(broker.bootstrap), store, Path(directory))
+            store.command("TRUNCATE TABLE events")
+            await history(store, count)
+        finally:
+            store.close()
+            await broker.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
