@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from streams.alerts.alert import Alert, Fold
 from streams.alerts.index import Rules
+from streams.alerts.occurrence import Role
 from streams.alerts.seen import Seen
 
 
@@ -25,6 +26,8 @@ class Detector:
             own = watched.rule.id, seen.organization, group
             fold = self._folds.get(own)
             if fold is None:
+                if one.role == Role.UNTIL:  # in order, so there is nothing that it ends
+                    continue
                 fold = self._folds[own] = Fold(*own, watched.terms)
             fold.feed(one)
 

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from hashlib import blake2b
+from itertools import count
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
@@ -17,9 +18,11 @@ import orjson
 
 from schemas.alerts import MAX_NAMED, Detected, Detection, utc
 from streams.alerts.alert import NEVER
+from streams.alerts.endings import Endings, Own
 from streams.alerts.group import Group, Told
 from streams.alerts.index import Rules
 from streams.alerts.kinds import MICROSECOND
+from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
 from streams.copies import Table
@@ -27,9 +30,6 @@ from streams.copies import Table
 MOST_GROUPS: Final = 20_000
 """Of one rule of one organization; what would make more is left out."""
 WRITER_BYTES: Final = 16
-
-Own = tuple[str, str, tuple[str, ...]]
-"""Rule, organization, and the values of what the rule groups by."""
 
 
 class _Followed(NamedTuple):
@@ -52,6 +52,8 @@ class Live:
         self._followed: dict[Own, _Followed] = {}
         self._sizes: dict[tuple[str, str], int] = {}
         """How many groups, by rule and organization."""
+        self._endings = Endings(table, self._key_of_endings)
+        self._numbers = count()
         self._touched: dict[Own, bool] = {}
         """Groups to look at, and whether their entries must be written whatever is found."""
         self._deadlines: dict[int, list[tuple[int, Own]]] = {}
@@ -73,7 +75,11 @@ class Live:
         self._known[partition] = max(seen.known_ms * 1_000, self._known.get(partition, 0))
         for watched, group, one in self._rules.kept(seen):
             own = watched.rule.id, seen.organization, group
-            followed = self._followed.get(own) or self._follow(own, partition)
+            followed = self._followed.get(own)
+            if followed is None and one.role == Role.UNTIL:
+                self._endings.add(partition, own, one)
+                continue
+            followed = followed or self._follow(own, partition)
             if followed is None:
                 self.shed += 1
             elif followed.group.take(one):
@@ -113,10 +119,12 @@ class Live:
                 self._write(own, followed)
             else:
                 self._look_again(own, followed.partition, followed.group.deadline())
+        self._endings.write(self._known, self._offsets)
         return told
 
     def forget(self) -> None:
         """Fold for good what nothing can come before any more, and drop the groups that are over."""
+        self._endings.forget({partition: known - self._fresh for partition, known in self._known.items()})
         for own, followed in list(self._followed.items()):
             before = self._known.get(followed.partition, 0) - self._fresh
             if own not in self._touched and (followed.group.settle(before) or followed.group.idle(before)):
@@ -131,12 +139,16 @@ class Live:
             derived.clear()
         self._offsets.clear()
         self._known.clear()
+        self._endings.clear()
+        ended: list[tuple[Own, Occurrence]] = []
         best: dict[Own, tuple[int, bytes]] = {}
         entries: dict[Own, list[bytes]] = {}
         for key in self._table.entries():
             value = orjson.loads(self._table.entry(key))
             if value["partition"] not in held:
                 self._table.drop_entry(key)
+            elif "endings" in value:
+                ended += self._endings.restore(key, value)
             else:
                 own = own_of(key)
                 entries.setdefault(own, []).append(key)
@@ -154,11 +166,19 @@ class Live:
                 self._hold(own, _Followed(group, partition, entries[own]))
                 self._touched[own] = False  # what was not told before the stop is told now
             yield
+        for own, one in ended:
+            if own in self._followed:
+                self._followed[own].group.take(one)
+                self._endings.take(own)
+            yield
 
     def _follow(self, own: Own, partition: int) -> _Followed | None:
         if self._sizes.get(own[:2], 0) >= MOST_GROUPS:
             return None
-        return self._hold(own, _Followed(Group(*own, self._rules[own[0]].terms), partition, []))
+        group = Group(*own, self._rules[own[0]].terms)
+        for one in self._endings.take(own):
+            group.take(one)
+        return self._hold(own, _Followed(group, partition, []))
 
     def _hold(self, own: Own, followed: _Followed) -> _Followed:
         self._followed[own] = followed
@@ -188,6 +208,9 @@ class Live:
             self._look_again(own, partition, group.deadline())
         for each in gone:
             self._table.delete_entry(partition, each)
+
+    def _key_of_endings(self, partition: int) -> bytes:
+        return self._writer + orjson.dumps([partition, next(self._numbers)])
 
     def _look_again(self, own: Own, partition: int, at: int | None) -> None:
         """At the next deadline; an earlier look that is planned already finds it."""

@@ -1,0 +1,95 @@
+"""What would have ended alerts that nobody has seen begin: kept in case the beginning comes late.
+
+Nearly every success ends nothing. Each is remembered for as long as something earlier can come, and what came together
+is one entry of the table.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import orjson
+
+from streams.alerts.occurrence import Occurrence
+from streams.copies import Table
+
+Own = tuple[str, str, tuple[str, ...]]
+"""Rule, organization, and the values of what the rule groups by."""
+
+MOST_OF_ONE: Final = 5
+"""The last that came, of one group."""
+MOST: Final = 1_000_000
+"""Groups that any are remembered of; beyond, the first are forgotten."""
+
+
+class Endings:
+    """By group. Not for groups that are followed: those keep their own."""
+
+    def __init__(self, table: Table, key: Callable[[int], bytes]) -> None:
+        """`key` makes a new key for an entry of a partition."""
+        self._table = table
+        self._key = key
+        self._of: dict[Own, list[Occurrence]] = {}
+        self._came: dict[int, list[tuple[Own, Occurrence]]] = {}
+        self._entries: dict[int, deque[tuple[int, bytes]]] = {}
+        """By partition, the entries with up to when the log was read then."""
+
+    def add(self, partition: int, own: Own, one: Occurrence) -> None:
+        """One more; nothing is written before `write`."""
+        if self._remember(own, one):
+            self._came.setdefault(partition, []).append((own, one))
+
+    def take(self, own: Own) -> list[Occurrence]:
+        """Those of a group that is followed from now on."""
+        return self._of.pop(own, [])
+
+    def write(self, known: dict[int, int], offsets: dict[int, int]) -> None:
+        """An entry of what came in each partition. `known`: up to when its log was read."""
+        came, self._came = self._came, {}
+        for partition, some in came.items():
+            at = known.get(partition, 0)
+            value: dict[str, Any] = {
+                "partition": partition,
+                "offset": offsets.get(partition, -1),
+                "known": at,
+                "endings": [[*own, *one[:4]] for own, one in some],
+            }
+            key = self._key(partition)
+            self._table.put_entry(partition, key, orjson.dumps(value))
+            self._entries.setdefault(partition, deque()).append((at, key))
+
+    def forget(self, before: dict[int, int]) -> None:
+        """Nothing earlier than this is to come in each partition: what ended anything then is over."""
+        for partition, entries in self._entries.items():
+            while entries and entries[0][0] < before.get(partition, 0):
+                self._table.delete_entry(partition, entries.popleft()[1])
+        oldest = min(before.values(), default=0)
+        for own in [own for own, some in self._of.items() if some[-1].at < oldest]:
+            del self._of[own]
+
+    def clear(self) -> None:
+        """After a restart or a rebalance the table is another one."""
+        for derived in (self._of, self._came, self._entries):
+            derived.clear()
+
+    def restore(self, key: bytes, value: dict[str, Any]) -> Iterable[tuple[Own, Occurrence]]:
+        """What an entry holds, which is remembered again."""
+        entries = self._entries.setdefault(value["partition"], deque())
+        entries.append((value["known"], key))
+        for rule_id, organization, group, *rest in value["endings"]:
+            own, one = (rule_id, organization, tuple(group)), Occurrence(*rest)
+            self._remember(own, one)
+            yield own, one
+
+    def _remember(self, own: Own, one: Occurrence) -> bool:
+        known = self._of.setdefault(own, [])
+        if any(each.event_id == one.event_id and each.version >= one.version for each in known):
+            return False
+        known.append(one)
+        if len(known) > MOST_OF_ONE:
+            del known[0]
+        if len(self._of) > MOST:
+            del self._of[next(iter(self._of))]
+        return True
