@@ -94,11 +94,21 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path) ->
                 if isinstance(told, Detected) and told.rule_id == "deprovision-failed":
                     opened.setdefault(str(told.first_event), record.timestamp)
 
+    async def seen(alerts: int) -> None:
+        async with asyncio.timeout(90):
+            while len(opened) < alerts:
+                if running.done():
+                    running.result()
+                await asyncio.sleep(0.1)
+
     async with AIOKafkaProducer(**connection.options(), acks="all", linger_ms=5) as producer:
         await consumer.start()
         reading = asyncio.create_task(read())
         try:
-            await asyncio.sleep(10)  # Faust's groups form
+            first = event(RATE * SECONDS, datetime.now(UTC))
+            await producer.send(EVENTS, first.value, key=first.key, headers=first.headers)
+            await seen(1)  # Faust's groups have formed
+            opened.clear()
             began, number = time.monotonic(), 0
             while number < RATE * SECONDS:
                 for _ in range(RATE // 50):
@@ -106,11 +116,7 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path) ->
                     await producer.send(EVENTS, one.value, key=one.key, headers=one.headers)
                     number += 1
                 await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
-            async with asyncio.timeout(60):
-                while len(opened) < expected:
-                    if running.done():
-                        running.result()
-                    await asyncio.sleep(0.1)
+            await seen(expected)
         finally:
             reading.cancel()
             running.cancel()
