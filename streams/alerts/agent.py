@@ -95,7 +95,7 @@ class AlertAgent:
             self._waiting.clear()
             for partition in self._read:
                 self._live.advance(partition, self._time_of(partition))
-            told = self._live.changes()
+            told = self._live.changes(time.monotonic())
             if forget:
                 self._live.forget()
             sent, self._table.sent = self._table.sent, []

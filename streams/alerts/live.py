@@ -29,6 +29,8 @@ from streams.copies import Table
 
 MOST_GROUPS: Final = 20_000
 """Of one rule of one organization; what would make more is left out."""
+PAUSE_SECONDS: Final = 2.0
+"""An alert that grows is told anew at most this often."""
 WRITER_BYTES: Final = 16
 
 
@@ -52,6 +54,8 @@ class Live:
         self._followed: dict[Own, _Followed] = {}
         self._sizes: dict[tuple[str, str], int] = {}
         """How many groups, by rule and organization."""
+        self._told_at: dict[Own, float] = {}
+        """When something was told of a group last."""
         self._endings = Endings(table, self._key_of_endings)
         self._numbers = count()
         self._touched: dict[Own, bool] = {}
@@ -103,18 +107,26 @@ class Live:
             else:
                 self._look_again(own, partition, due)
 
-    def changes(self) -> list[Detected]:
+    def changes(self, now: float) -> list[Detected]:
         """The alerts that changed since the last time, as they are now; the entries of their groups are written.
 
-        Whoever tells them must have told them before the entries are confirmed: what is told twice does no harm.
+        Whoever tells them must have told them before the entries are confirmed: what is told twice does no harm. Of a
+        group that was told of less than `PAUSE_SECONDS` before `now`, seconds of any clock, the next call tells.
         """
         touched, self._touched = self._touched, {}
         told: list[Detected] = []
         for own, came in touched.items():
             followed = self._followed[own]
+            if now - self._told_at.get(own, -PAUSE_SECONDS) < PAUSE_SECONDS:
+                self._touched[own] = False
+                if came:
+                    self._write(own, followed)
+                continue
             rule, version = self._rules[own[0]].rule, self._versions[own[0]]
             changed = [detected(rule, version, each) for each in followed.group.changes()]
             told += changed
+            if changed:
+                self._told_at[own] = now
             if came or changed:
                 self._write(own, followed)
             else:
@@ -135,7 +147,7 @@ class Live:
 
         Entries of partitions that are not `held` are dropped; of two of one group the one that has read farther counts.
         """
-        for derived in (self._followed, self._sizes, self._touched, self._deadlines, self._due):
+        for derived in (self._followed, self._sizes, self._touched, self._deadlines, self._due, self._told_at):
             derived.clear()
         self._offsets.clear()
         self._known.clear()
@@ -193,7 +205,8 @@ class Live:
         if group.idle(before):
             gone = list(keys)
             del self._followed[own]
-            self._due.pop(own, None)
+            for derived in (self._due, self._told_at, self._touched):
+                derived.pop(own, None)
             self._sizes[own[:2]] -= 1
         else:
             value: dict[str, Any] = {

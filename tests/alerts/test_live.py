@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from schemas.signature import NONE
 from streams.alerts.detection import detect
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
-from streams.alerts.live import Live, detected, own_of, version_of
+from streams.alerts.live import PAUSE_SECONDS, Live, detected, own_of, version_of
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
 
@@ -45,6 +46,14 @@ RULES = Rules(
         rule("until", kind="match", until=WORKED, group_by=["application_id"]),
     ]
 )
+
+
+_seconds = count(step=PAUSE_SECONDS)
+
+
+def later() -> float:
+    """So much later that everything is told."""
+    return float(next(_seconds))
 
 
 class Entries(dict[bytes, bytes]):
@@ -117,14 +126,14 @@ def test_live_ends_in_the_alerts_of_all_events_at_once(data: st.DataObject) -> N
         if step == "time":
             live.advance(0, one.at + 15 * MINUTE)
         if step != "go on":
-            told += live.changes()
+            told += live.changes(later())
         if step == "restart":
             live = Live(RULES, table, FRESH)
             list(live.restore([0]))
     clock = START + 500 * MINUTE
     for _ in range(3):  # what time brings may bring more with more time
         live.advance(0, clock)
-        told += live.changes()
+        told += live.changes(later())
     assert standing(told) == at_once(came, clock)
 
 
@@ -132,18 +141,18 @@ def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None
     table = Entries()
     frozen = Live(RULES, table, FRESH)
     frozen.take(0, 0, seen(0, 1, "failure"))
-    frozen.changes()
+    frozen.changes(later())
     successor = Live(RULES, table, FRESH)
     list(successor.restore([0]))
     frozen.take(0, 1, seen(1, 2, "failure"))
     for offset, number in ((1, 2), (2, 3)):
         successor.take(0, offset, seen(number - 1, number, "failure"))
-    told = successor.changes()
-    frozen.changes()  # wakes up, and writes what it had
+    told = successor.changes(later())
+    frozen.changes(later())  # wakes up, and writes what it had
     third = Live(RULES, table, FRESH)
     list(third.restore([0]))
     third.take(0, 3, seen(3, 4, "failure"))
-    [each] = [one for one in third.changes() if one.rule_id == "each"]
+    [each] = [one for one in third.changes(later()) if one.rule_id == "each"]
     assert each.events == 4
     assert next(one for one in told if one.rule_id == "each").events == 3
 
@@ -152,7 +161,7 @@ def test_groups_of_other_partitions_are_left_to_others() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)
     live.take(3, 0, seen(0, 1, "failure"))
-    live.changes()
+    live.changes(later())
     assert table
     list(live.restore([1]))
     assert not table
@@ -162,13 +171,13 @@ def test_a_group_that_is_over_is_forgotten() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)
     live.take(0, 0, seen(0, 1, "failure"))
-    live.changes()
+    live.changes(later())
     live.advance(0, START + 100 * MINUTE)
-    live.changes()
+    live.changes(later())
     assert {own_of(key)[0] for key in table} == {"each", "many", "unanswered", "until"}
     live.take(0, 1, seen(4 * 24 * 60, 2, "other"))  # nothing to any rule, but the log has come so far
     live.forget()
-    live.changes()
+    live.changes(later())
     assert {own_of(key)[0] for key in table} == {"until"}  # which nothing has ended
 
 
@@ -177,7 +186,7 @@ def test_too_many_groups_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     live = Live(RULES, Entries(), FRESH)
     for number, subject in enumerate(["ann", "bob", "cy", "dee"]):
         live.take(0, number, seen(0, number, "failure", subject))
-    told = live.changes()
+    told = live.changes(later())
     assert {one.group["subject_id"] for one in told if one.rule_id == "each"} == {"ann", "bob"}
     assert live.shed == 4  # of two rules, two people each
     assert next(one for one in told if one.rule_id == "until").events == 4
@@ -187,10 +196,33 @@ def test_a_rule_that_says_something_else_begins_anew() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)
     live.take(0, 0, seen(0, 1, "failure"))
-    live.changes()
+    live.changes(later())
     changed = rule("many", kind="threshold", threshold=2, window="10m", group_by=[])
     other = Live(Rules([changed]), table, FRESH)
     list(other.restore([0]))
     assert not table
     other.take(0, 1, seen(1, 2, "failure"))
-    assert other.changes() == []
+    assert other.changes(later()) == []
+
+
+def test_an_alert_that_grows_is_told_now_and_then_and_in_the_end() -> None:
+    table = Entries()
+    live = Live(RULES, table, FRESH)
+    told = []
+    for offset in range(100):
+        live.take(0, offset, seen(0, offset, "failure"))
+        told += [one for one in live.changes(offset / 10) if one.rule_id == "each"]
+    told += [one for one in live.changes(100.0) if one.rule_id == "each"]
+    assert [one.events for one in told] == [1, 21, 41, 61, 81, 100]
+
+
+def test_what_was_not_told_for_the_pause_is_told_by_the_next_worker() -> None:
+    table = Entries()
+    first = Live(RULES, table, FRESH)
+    first.take(0, 0, seen(0, 1, "failure"))
+    first.changes(0.0)
+    first.take(0, 1, seen(1, 2, "failure"))
+    assert first.changes(1.0) == []
+    second = Live(RULES, table, FRESH)
+    list(second.restore([0]))
+    assert {one.events for one in second.changes(0.0) if one.rule_id == "each"} == {2}
