@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +20,7 @@ from idtrail.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60
+T = TypeVar("T")
 PROCESSES = {"emit", "import", "up"}
 """Commands that do the work themselves, with logs, signals and a standard input of their own."""
 
@@ -72,12 +73,20 @@ class RunningTrail:
 
     def settle(self) -> None:
         """Wait until everything on the log is stored."""
+        self._until(lambda: not self.json("stats")[0]["behind"])
+
+    def found(self, *arguments: str) -> list[Any]:
+        """The documents that a command prints, once there are any."""
+        return self._until(lambda: self.json(*arguments))
+
+    def _until(self, answer: Callable[[], T]) -> T:
         deadline = time.monotonic() + 60
         pause = 0.2
-        while self.json("stats")[0]["behind"]:
+        while not (found := answer()):
             assert time.monotonic() < deadline
             time.sleep(pause)
             pause = min(1.5 * pause, 1)  # asking is work for the trail too
+        return found
 
     def _process(self, arguments: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
         command = [sys.executable, "-m", "idtrail", *arguments]

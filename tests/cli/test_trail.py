@@ -299,3 +299,34 @@ def test_an_export_is_written_whole_with_what_proves_it(
     assert "exposures cannot be filtered by since" in trail.said
     told = trail.run("export", "exposures", "--at", "1h", "--sla", "0", "-o", str(file), "--json")
     assert json.loads(told)["filters"]["sla_seconds"] == 0
+
+
+def test_an_alert_is_found_acted_on_and_ended_by_what_ends_its_condition(trail: RunningTrail) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    event = {
+        "event_type": "user_deprovision",
+        "organization": "alerted",
+        "resource": {"id": "u1", "type": "user", "username": "kofi.mensah"},
+        "application": {"id": "a1", "name": "vaultly"},
+    }
+    refused = {"response_code": "401", "response_message": "no", "message_details": "token expired"}
+    tried = {**event, "id": "alerted-1", "timestamp": at.isoformat(), "success": False, "message_chain": refused}
+    trail.run("emit", stdin=json.dumps(tried).encode())
+    asked = ("alerts", "--rule", "deprovision-failed", "--app", "vaultly")
+    trail.settle()
+    (alert,) = trail.found(*asked, "--state", "open")
+    assert alert["title"] == "kofi.mensah could not be closed in vaultly: credentials"
+    own = alert["alert_id"][:8]
+    assert trail.run("alerts", "ack", own, "--note", "mine").startswith(f"{own} is acknowledged: kofi.mensah")
+    trail.found(*asked, "--state", "acknowledged")
+    closed = {**event, "id": "alerted-2", "timestamp": (at + timedelta(minutes=1)).isoformat(), "success": True}
+    trail.run("emit", stdin=json.dumps(closed).encode())
+    trail.found(*asked, "--state", "resolved")
+    (whole,) = trail.json("alerts", "show", own)
+    assert [(each["what"], each["by"], each["text"]) for each in whole["history"]] == [
+        ("opened", "", ""),
+        ("acknowledge", "local", "mine"),
+        ("ended", "", ""),
+    ]
+    trail.run("alerts", "ack", own, code=1)
+    assert "is resolved: there is nothing to acknowledge" in trail.said
