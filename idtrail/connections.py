@@ -1,4 +1,4 @@
-"""Opening what a role needs, from the settings: the store, the sink's options."""
+"""Opening what a role needs, from the settings: the store, the sink's options, whoever tells of alerts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from pathlib import Path
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
+from idtrail.emitting import now
 from idtrail.settings import Settings
 from queries.migrate import Deployment, migrate
 from queries.store import Store
-from schemas.errors import StoreAway
+from schemas.errors import BadUsage, StoreAway
+from schemas.kafka import KafkaConnection
+from streams.alerts.delivery.channel import Channel, open_channel
+from streams.alerts.delivery.courier import Courier
+from streams.alerts.delivery.destinations import Destinations, load_destinations
 from streams.sink import SinkOptions
 
 log = structlog.get_logger(__name__)
@@ -65,3 +70,25 @@ def sink_options(settings: Settings) -> SinkOptions:
         horizon=timedelta(hours=settings.horizon_hours),
         poison_limit=settings.poison_limit,
     )
+
+
+def courier_of(settings: Settings, connection: KafkaConnection) -> Courier | None:
+    """Tells the destinations of the file that is set; None without one. Raises `BadUsage`."""
+    if settings.destinations_file is None:
+        return None
+    destinations = load_destinations(settings.destinations_file)
+    return Courier(connection, destinations, channels_of(settings, destinations))
+
+
+def channels_of(settings: Settings, destinations: Destinations) -> dict[str, Channel]:
+    """By name, of all of them. Raises `BadUsage` with every URL that cannot be used."""
+    channels: dict[str, Channel] = {}
+    problems: list[str] = []
+    for one in destinations:
+        try:
+            channels[one.name] = open_channel(one, private=settings.deliver_private, clock=now)
+        except BadUsage as error:
+            problems.append(f"{settings.destinations_file}: {error}")
+    if problems:
+        raise BadUsage("\n".join(problems))
+    return channels

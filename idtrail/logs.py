@@ -8,10 +8,21 @@ from typing import Final
 
 import structlog
 
-_QUIET: Final = ("faust", "mode", "uvicorn", "httpx", "asyncio", "clickhouse_connect", "botocore", "aiobotocore")
+_QUIET: Final = (
+    "faust",
+    "mode",
+    "uvicorn",
+    "httpx",
+    "asyncio",
+    "clickhouse_connect",
+    "botocore",
+    "aiobotocore",
+    "httpcore",
+)
 """Libraries whose own lines are shown from warnings up."""
-_SILENT: Final = ("aiokafka", "clickhouse_connect.driver")
-"""Libraries that log what they also raise, at every attempt of a retry: ours say it once."""
+_SILENT: Final = ("aiokafka", "clickhouse_connect.driver", "apprise", "urllib3", "requests_oauthlib", "oauthlib")
+"""Libraries that log what they also raise, at every attempt of a retry: ours say it once. Those from Apprise on would
+log the addresses of destinations, which are secrets."""
 
 
 def configure_logs(log_format: str = "auto", level: str = "info") -> None:

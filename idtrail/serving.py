@@ -20,7 +20,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from idtrail.connections import deployment_of, open_store, sink_options
+from idtrail.connections import courier_of, deployment_of, open_store, sink_options
 from idtrail.emitting import now, open_emitter
 from idtrail.maintenance import Maintenance
 from idtrail.measuring import serving_metrics
@@ -277,6 +277,7 @@ async def _work(connection: KafkaConnection, store: Store, settings: Settings) -
         partitions=partitions,
         state_dir=settings.state,
         rules=rules,
+        courier=courier_of(settings, connection),
     ).run()
 
 

@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     rules_dir: Path | None = Field(
         None, description="Folder of one's own alert rules, `*.yaml`; those of a shipped rule's id stand in for it."
     )
+    destinations_file: Path | None = Field(
+        None, description="File of who is told of alerts, TOML (docs/deliveries.md); without one nobody is."
+    )
+    deliver_private: bool = Field(
+        False,
+        description="Whether destinations may be at loopback, link-local, private or reserved addresses.",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Format of log lines on standard error; auto: console on a terminal, else JSON."
     )

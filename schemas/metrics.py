@@ -108,6 +108,13 @@ ALERTS_SHED: Final = _gauge(
 BACKFILL_MINUTES: Final = _counter(
     "idtrail_backfill_minutes_total", "minutes", "worker", "Minutes of event time whose windows the backfill made anew."
 )
+DELIVERIES: Final = _counter(
+    "idtrail_deliveries_total",
+    "messages",
+    "worker",
+    "Messages to destinations, by what came of them: told or failed. A try that is made again counts again.",
+    labels=("result",),
+)
 LAG: Final = _gauge(
     "idtrail_lag_records",
     "records",

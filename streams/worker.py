@@ -28,6 +28,7 @@ from schemas.errors import BrokerRefuses, Fatal, RecordError
 from schemas.kafka import INCIDENTS, KafkaConnection, TopicSpec
 from streams.alerts.agent import TABLE as GROUPS
 from streams.alerts.agent import AlertAgent
+from streams.alerts.delivery.courier import Courier
 from streams.alerts.index import Rules
 from streams.backfill import Backfill
 from streams.consumer import SteadyConsumer
@@ -74,10 +75,12 @@ class Worker:
         partitions: int,
         state_dir: Path,
         rules: Rules,
+        courier: Courier | None = None,
         app_id: str = APP,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`partitions`: how many `idtrail.provisioning` has; Faust's tables must have as many.
+        """`partitions`: how many `idtrail.provisioning` has; Faust's tables must have as many. Without a `courier`
+        nobody is told of alerts.
 
         `checkpoint` is called with the name of each step that is done; tests kill the process there.
         """
@@ -89,6 +92,7 @@ class Worker:
         writer = StoreWriter(store, retry_seconds, **targets)
         self.sink = Sink(connection, writer, options, checkpoint)
         self._options = options
+        self._courier = courier
         self._lag: Sequence[Lag] = ()
         self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
         self._app = make_app(connection, app_id, state_dir)
@@ -136,6 +140,7 @@ class Worker:
         tasks = [
             asyncio.create_task(part, name=name)
             for name, part in (
+                *([("deliveries", self._courier.run())] if self._courier is not None else []),
                 ("backfill", self.backfill.run()),
                 ("sink", self.sink.run()),
                 ("failure agent", _run_agents(self._app)),

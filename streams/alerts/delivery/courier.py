@@ -1,0 +1,243 @@
+"""Tells destinations of alerts, and the log what came of it.
+
+What is still to be told is derived from `idtrail.alerts` alone. All records of an alert are in one partition; whoever
+holds that reads it from its beginning and goes on from there, after a kill as after a rebalance. Each try is confirmed
+on the topic before the next one of its destination: a kill in between tells once more what was told, and a webhook
+knows it by its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from broker.refusal import failure
+from schemas.alerts import AlertRecord, Delivered, read_alert_record, seal_record
+from schemas.errors import BrokerRefuses, Fatal, MalformedRecord
+from schemas.kafka import ALERTS, KafkaConnection
+from schemas.metrics import DELIVERIES
+from streams.alerts.delivery.channel import Channel
+from streams.alerts.delivery.destinations import Destinations
+from streams.alerts.delivery.ledger import Ledger
+from streams.alerts.delivery.plan import Message, make_plan
+
+GROUP: Final = "idtrail-deliveries"
+SESSION_MS: Final = 6_000
+REBALANCE_MS: Final = 60_000
+"""A rebalance waits for the messages on their way."""
+LOOK_MS: Final = 200
+"""How long to wait for records before looking at the time again."""
+MOST_RECORDS: Final = 500
+REST: Final = 9
+"""After planning it rests so many times as long: with ten thousand alerts that wait, others need the loop too."""
+STOP_SECONDS: Final = 10.0
+"""A stop waits so long for the messages on their way; what it cuts off is told again."""
+
+log = structlog.get_logger(__name__)
+
+
+def now_utc() -> datetime:
+    """The clock, unless a test has its own."""
+    return datetime.now(UTC)
+
+
+class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka ships no types
+    """Run with `run()`; ends only by cancellation or by an error that must end the process."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        destinations: Destinations,
+        channels: Mapping[str, Channel],
+        *,
+        topic: str = ALERTS,
+        group: str = GROUP,
+        clock: Callable[[], datetime] = now_utc,
+        checkpoint: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        """`channels` by the destinations' names. `checkpoint` is called with the name of each step that is done; tests
+        kill the process there."""
+        self._connection = connection
+        self._destinations = destinations
+        self._channels = channels
+        self._topic = topic
+        self._group = group
+        self._clock = clock
+        self._checkpoint = checkpoint
+        self._ledgers: dict[int, Ledger] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        """Of the partitions that have not been read yet up to where they ended when they were assigned."""
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._reported: set[str] = set()
+        self._wake: datetime | None = None
+        self._changed = True
+        self._rested = 0.0
+        self._assigned = self._reading = False
+        """Partitions are ours; and they are being read from their beginning on."""
+        self._assignments = 0
+
+    async def run(self) -> None:
+        """Deliver until cancelled. Raises `Fatal`, or `BrokerRefuses` when the broker refuses us."""
+        self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._connection.options())
+        self._consumer = AIOKafkaConsumer(
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 12,
+            rebalance_timeout_ms=REBALANCE_MS,
+            isolation_level="read_committed",
+            **self._connection.options(),
+        )
+        try:
+            await self._producer.start()
+            self._consumer.subscribe([self._topic], listener=self)
+            await self._consumer.start()
+            while True:
+                await self._step()
+        except KafkaError as error:
+            if isinstance(refused := await failure(self._connection, error), BrokerRefuses):
+                raise refused from error
+            raise Fatal(f"the deliveries lost their partitions or their broker: {error!r}") from error
+        finally:
+            await self._settle(STOP_SECONDS)
+            for task in self._sending.values():
+                task.cancel()
+            await asyncio.gather(*self._sending.values(), return_exceptions=True)
+            await self._consumer.stop()
+            await self._producer.stop()
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Wait for the messages on their way, so that whoever gets the partitions reads what became of them."""
+        self._reading = self._assigned = False
+        self._ledgers = {}
+        await self._settle(REBALANCE_MS / 2_000)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Have `run` read each partition from its beginning."""
+        self._assigned = True
+        self._assignments += 1
+
+    async def _begin(self) -> None:
+        number, places = self._assignments, list(self._consumer.assignment())
+        beginnings = await self._consumer.beginning_offsets(places) if places else {}
+        ends = await self._consumer.end_offsets(places) if places else {}
+        if not self._assigned or number != self._assignments:
+            return  # they are others' by now
+        # Without an await from here on: what is read next is the beginning of these partitions.
+        for place in places:
+            self._consumer.seek(place, beginnings[place])
+        self._ends = dict(ends)
+        self._ledgers = {place.partition: Ledger() for place in places}
+        self._reading = self._changed = True
+        log.info("deliveries assigned", partitions=len(places))
+
+    async def _step(self) -> None:
+        reading = self._reading
+        fetched = await self._consumer.getmany(timeout_ms=LOOK_MS, max_records=MOST_RECORDS)
+        if not (reading and self._reading):
+            if self._assigned:
+                await self._begin()
+            return
+        for place, records in fetched.items():
+            for record in records:
+                self._take(self._ledgers[place.partition], record)
+        for name, task in list(self._sending.items()):
+            if task.done():
+                del self._sending[name]
+                task.result()
+                self._changed = True
+        if await self._behind():
+            return
+        now, began = self._clock(), time.monotonic()
+        if began >= self._rested and (self._changed or (self._wake is not None and now >= self._wake)):
+            self._changed = False
+            await self._act(now)
+            self._rested = time.monotonic() + REST * (time.monotonic() - began)
+
+    def _take(self, ledger: Ledger, record: Any) -> None:
+        try:
+            found = read_alert_record(record.value)
+        except MalformedRecord:
+            return  # the sink makes a dead letter of it
+        ledger.take(found, datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        self._changed = self._changed or not isinstance(found, Delivered)  # that of our own is known
+
+    async def _behind(self) -> bool:
+        """Whether a partition has not been read whole: what it says may be out of date."""
+        for place, end in list(self._ends.items()):
+            try:
+                if await self._consumer.position(place) < end:
+                    return True
+            except IllegalStateError:  # a rebalance took it away
+                return True
+            self._ends.pop(place, None)
+        return False
+
+    async def _act(self, now: datetime) -> None:
+        for ledger in self._ledgers.values():
+            ledger.forget(now)
+        plan = make_plan(self._ledgers, self._destinations, now, self._sending.keys())
+        self._wake = plan.wake
+        for report in plan.reports:
+            about = f"{report.alert_id} {report.detection} {report.episodes}"
+            if about not in self._reported:
+                self._reported.add(about)
+                await self._publish([report])
+        rounds: dict[str, list[Message]] = {}
+        for message in plan.messages:
+            rounds.setdefault(message.destination, []).append(message)
+        for name, messages in rounds.items():
+            self._sending[name] = asyncio.create_task(self._send(name, messages))
+
+    async def _send(self, name: str, messages: Sequence[Message]) -> None:
+        """One after the other, until one is not taken."""
+        for message in messages:
+            problem = await self._channels[name].tell(message)
+            self._checkpoint("told")
+            at = self._clock()
+            records = [
+                (
+                    item.partition,
+                    Delivered(
+                        alert_id=item.alert.alert_id,
+                        organization=item.alert.organization,
+                        rule_id=item.alert.rule_id,
+                        destination=name,
+                        occasion=item.occasion.name,
+                        attempt=item.attempt,
+                        at=at,
+                        succeeded=not problem,
+                        detail=problem,
+                    ),
+                )
+                for item in message.items
+            ]
+            await self._publish([record for _, record in records])
+            self._checkpoint("recorded")
+            DELIVERIES.labels("failed" if problem else "told").inc()
+            for partition, record in records:
+                if partition in self._ledgers:
+                    self._ledgers[partition].take(record, at)
+            if problem:
+                log.warning("a destination was not told", destination=name, alerts=len(records), reason=problem)
+                return
+
+    async def _publish(self, records: Sequence[AlertRecord]) -> None:
+        """Returns when all of them are confirmed."""
+        confirmed = []
+        for key, value, headers in map(seal_record, records):
+            confirmed.append(await self._producer.send(self._topic, value, key=key, headers=headers))
+        await asyncio.gather(*confirmed)
+
+    async def _settle(self, seconds: float) -> None:
+        """Wait for what is on its way; its error, if it has one, is raised by the next step."""
+        if self._sending:
+            await asyncio.wait(self._sending.values(), timeout=seconds)

@@ -1,0 +1,88 @@
+"""What one partition of `idtrail.alerts` says of deliveries: its alerts, and how its destinations answered. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from schemas.alerts import AlertRecord, Delivered, Detected, Detection
+from schemas.times import SENTINEL
+from streams.alerts.delivery.destinations import DELIVERY_FAILING
+from streams.alerts.delivery.story import Story
+
+HOUR: Final = timedelta(hours=1)
+FORGET_AFTER: Final = timedelta(days=30)
+"""What is over, and of which nothing was said for so long, is not held any more."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """How a destination has answered."""
+
+    succeeded: datetime = SENTINEL
+    """When it last took something."""
+    failed: set[datetime] = field(default_factory=set)
+    """The tries since then."""
+    sent: set[datetime] = field(default_factory=set)
+    """When it took something, within about the last hour."""
+
+    def take(self, record: Delivered) -> None:
+        """One try; several records of one try are one."""
+        if not record.succeeded:
+            if record.at > self.succeeded:
+                self.failed.add(record.at)
+            return
+        if record.at > self.succeeded:
+            self.succeeded = record.at
+            self.failed = {at for at in self.failed if at > record.at}
+            self.sent = {at for at in self.sent if at > record.at - HOUR}
+        if record.at > self.succeeded - HOUR:
+            self.sent.add(record.at)
+
+    def and_those(self, other: Answers) -> Answers:
+        """Of two partitions."""
+        succeeded = max(self.succeeded, other.succeeded)
+        failed = {at for at in self.failed | other.failed if at > succeeded}
+        return Answers(succeeded, failed, self.sent | other.sent)
+
+
+class Ledger:
+    """The records of a partition, taken in order; it may be told what it told the log, before it reads that."""
+
+    def __init__(self) -> None:
+        self.stories: dict[str, Story] = {}
+        self.watched: set[str] = set()
+        """Alerts of which there may be something to tell."""
+        self.reported: set[str] = set()
+        """Alerts about destinations that could not be reached, which have not ended."""
+        self.answers: dict[str, Answers] = defaultdict(Answers)
+        self._looked: datetime = SENTINEL
+
+    def take(self, record: AlertRecord, at: datetime) -> None:
+        """A record, appended at `at`."""
+        story = self.stories.setdefault(record.alert_id, Story())
+        story.take(record, at)
+        self.watched.add(record.alert_id)
+        if isinstance(record, Delivered):
+            self.answers[record.destination].take(record)
+        elif isinstance(record, Detected) and record.rule_id == DELIVERY_FAILING:
+            keep = self.reported.add if record.detection is Detection.OPEN else self.reported.discard
+            keep(record.alert_id)
+
+    def forget(self, now: datetime) -> None:
+        """Let go of what has been over for long; looks once an hour."""
+        if now - self._looked < HOUR:
+            return
+        self._looked = now
+        old = [
+            alert_id
+            for alert_id, story in self.stories.items()
+            if alert_id not in self.watched
+            and story.known is not None
+            and now - story.known > FORGET_AFTER
+            and story.over(now)
+        ]
+        for alert_id in old:
+            del self.stories[alert_id]

@@ -1,0 +1,231 @@
+"""Whom to tell what now, from what the log says and the time. Pure: the same log and time give the same plan.
+
+Nothing of it is held anywhere but on the log, so a restart goes on where the last process was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import reduce
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from schemas.alerts import Detected, Detection, Severity
+from streams.alerts.delivery.destinations import DELIVERY_FAILING, Destination, Destinations
+from streams.alerts.delivery.ledger import HOUR, Answers, Ledger
+from streams.alerts.delivery.story import Occasion, Story, Tries
+
+GATHER: Final = timedelta(seconds=5)
+"""People are told this long after the first of what is new, with all that came meanwhile."""
+FIRST_WAIT: Final = timedelta(seconds=5)
+LONGEST_WAIT: Final = timedelta(hours=1)
+JITTER: Final = 0.5
+"""A wait is longer by up to this part of it."""
+GIVE_UP: Final = timedelta(hours=24)
+FAILING_AFTER: Final = timedelta(minutes=15)
+"""A destination that has taken nothing for so long is itself an alert."""
+ROUND: Final = 100
+"""Most messages of one destination in one plan: what people do meanwhile is seen in the next."""
+
+_VERSION: Final = "0" * 16
+
+
+class Item(NamedTuple):
+    """One occasion that one destination is to be told of."""
+
+    partition: int
+    alert: Detected
+    occasion: Occasion
+    attempt: int
+
+
+class Message(NamedTuple):
+    """What goes to a destination in one piece."""
+
+    destination: str
+    items: tuple[Item, ...]
+    full_until: datetime | None
+    """With it the destination has had as many as it takes within an hour; there will be no other before this time."""
+
+
+class Plan(NamedTuple):
+    """What to do."""
+
+    messages: list[Message]
+    reports: list[Detected]
+    """Alerts about destinations."""
+    wake: datetime | None
+    """When to plan again, if nothing comes before."""
+
+
+class _Due(NamedTuple):
+    at: datetime
+    item: Item
+
+
+def make_plan(
+    ledgers: Mapping[int, Ledger], destinations: Destinations, now: datetime, busy: Collection[str] = ()
+) -> Plan:
+    """By partition, what the log says; destinations that are `busy` are told nothing more."""
+    due: dict[str, list[_Due]] = {destination.name: [] for destination in destinations}
+    asleep = False
+    for partition, ledger in ledgers.items():
+        for alert_id in list(ledger.watched):
+            story = ledger.stories[alert_id]
+            found = list(_pending(partition, story, destinations, now))
+            for name, one in found:
+                due[name].append(one)
+            if not found:
+                if story.snoozed(now):
+                    asleep = True
+                else:
+                    ledger.watched.discard(alert_id)
+    messages: list[Message] = []
+    reports: list[Detected] = []
+    wakes = [now + GATHER] if asleep else []
+    for destination in destinations:
+        answers = reduce(Answers.and_those, (led.answers[destination.name] for led in ledgers.values()), Answers())
+        reports += _reports(ledgers.values(), destination, answers, due[destination.name], now)
+        if destination.name not in busy and due[destination.name]:
+            found_now, wake = _messages(destination, answers, due[destination.name], now)
+            messages += found_now
+            wakes.append(wake)
+            if answers.failed and now < min(answers.failed) + FAILING_AFTER:
+                wakes.append(min(answers.failed) + FAILING_AFTER)
+    return Plan(messages, reports, min(wakes, default=None))
+
+
+def wait_after(count: int, seed: str) -> timedelta:
+    """How long to wait after so many failed tries: longer each time, and not the same for all who wait."""
+    base = min(FIRST_WAIT * (1 << min(count - 1, 20)), LONGEST_WAIT)
+    drawn = int.from_bytes(blake2b(f"{seed} {count}".encode(), digest_size=4).digest()) / 2**32
+    return base * (1 + JITTER * drawn)
+
+
+def _pending(partition: int, story: Story, destinations: Destinations, now: datetime) -> Iterable[tuple[str, _Due]]:
+    """What is still to be told of one alert, to whom and when."""
+    alert = story.detected
+    if alert is None or not (occasions := story.occasions(now)):
+        return
+    for destination in destinations.of(alert):
+        opening_told = False
+        for occasion in occasions:
+            tries = story.told.get((destination.name, occasion.name)) if story.told else None
+            if tries is not None and tries.succeeded:
+                opening_told = True
+                continue
+            if not (occasion.known or tries) or (occasion.kind == "ended" and not opening_told):
+                continue
+            at = _when(destination, occasion, tries, now)
+            if at is not None:
+                opening_told = True  # or will be, before its end
+                yield destination.name, _Due(at, Item(partition, alert, occasion, tries.number + 1 if tries else 1))
+
+
+def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now: datetime) -> datetime | None:
+    """When a destination is to be told next; None for never."""
+    if tries is not None:
+        if now >= tries.first + GIVE_UP:
+            return None
+        return destination.released(tries.last + wait_after(tries.number, f"{destination.name} {tries.last}"))
+    at = destination.released(occasion.begin)
+    if not occasion.stands and now >= at + GIVE_UP:
+        return None  # nobody was there to tell it, and it is over
+    return at if at > now or destination.released(now) == now else destination.released(now)
+
+
+def _messages(
+    destination: Destination, answers: Answers, due: list[_Due], now: datetime
+) -> tuple[list[Message], datetime]:
+    ready = now
+    if answers.failed:
+        last, count = max(answers.failed), len(answers.failed)
+        ready = last + wait_after(count, f"{destination.name} {last}")
+    sent = sorted(at for at in answers.sent if at > now - HOUR)
+    room = ROUND if destination.per_hour is None else destination.per_hour - len(sent)
+    if room <= 0:
+        ready = max(ready, sent[-(destination.per_hour or 1)] + HOUR)
+    elif not destination.is_webhook and not answers.failed:
+        ready = max(
+            ready, min(one.at for one in due) + (GATHER if all(one.item.attempt == 1 for one in due) else timedelta())
+        )
+    now_due = sorted((one.item for one in due if one.at <= now), key=_order)
+    if ready > now or not now_due:
+        return [], max(ready, min(one.at for one in due))
+    if not destination.is_webhook:
+        full = destination.per_hour is not None and room == 1
+        return [Message(destination.name, tuple(now_due), (sent[0] if sent else now) + HOUR if full else None)], now
+    # One that does not answer is asked with one message whether it does again.
+    most = 1 if answers.failed else min(room, ROUND)
+    return [Message(destination.name, (item,), None) for item in now_due[:most]], now
+
+
+def _order(item: Item) -> tuple[int, datetime, str, bool]:
+    """What was never tried goes first, so that one message that is refused holds up no other."""
+    return item.attempt, item.occasion.begin, item.alert.alert_id, item.occasion.kind == "ended"
+
+
+def _reports(
+    ledgers: Iterable[Ledger], destination: Destination, answers: Answers, due: list[_Due], now: datetime
+) -> Iterable[Detected]:
+    """That a destination fails, an alert for each organization whose alerts wait; and that it does no more."""
+    if answers.failed and now - min(answers.failed) >= FAILING_AFTER:
+        waiting: dict[str, list[Item]] = {}
+        for one in due:
+            if one.item.attempt > 1:
+                waiting.setdefault(one.item.alert.organization, []).append(one.item)
+        for organization, items in waiting.items():
+            report = _failing(organization, destination, min(answers.failed), items, now)
+            if not any(report.alert_id in ledger.stories for ledger in ledgers):
+                yield report
+    if not answers.failed:
+        for ledger in ledgers:
+            for alert_id in ledger.reported:
+                found = ledger.stories[alert_id].detected
+                if (
+                    found is not None
+                    and found.group.get("destination") == destination.name
+                    and found.detection is Detection.OPEN
+                    and answers.succeeded > found.triggered_at
+                ):
+                    yield found.model_copy(update={"detection": Detection.ENDED, "ended_at": answers.succeeded})
+
+
+def _failing(
+    organization: str, destination: Destination, since: datetime, items: list[Item], now: datetime
+) -> Detected:
+    """One a day and destination, the same whoever finds it."""
+    about = f"{DELIVERY_FAILING}\n{organization}\n{destination.name}\n{since.date()}"
+    first, last = items[0].alert, items[-1].alert
+    return Detected(
+        alert_id=blake2b(about.encode(), digest_size=16).hexdigest(),
+        organization=organization,
+        rule_id=DELIVERY_FAILING,
+        rule_version=_VERSION,
+        severity=Severity.CRITICAL,
+        title=f"The destination {destination.name} cannot be told of alerts",
+        description="It has taken nothing for a quarter of an hour. What it is not told within 24 hours is given up.",
+        remedy="Read the tries of its alerts (idtrail alerts show), mend what they name, then run "
+        f"idtrail destinations test {destination.name}.",
+        cause="",
+        group={"destination": destination.name},
+        staging=False,
+        owner="",
+        destinations=(),
+        detection=Detection.OPEN,
+        opened_at=since,
+        since=since,
+        triggered_at=now,
+        ended_at=None,
+        ended_by=None,
+        episodes=1,
+        events=len(items),
+        first_at=since,
+        first_event=first.first_event,
+        last_at=now,
+        last_event=last.last_event,
+        people=0,
+        people_named=(),
+        applications=(),
+    )

@@ -1,0 +1,143 @@
+"""What the records of one alert say that is to be told, and what has been. Pure.
+
+An alert opens once for every episode of its condition, and anew whenever somebody resolved it, snoozed it or opened
+it again: each of these openings is told to a destination once, and its end where the opening was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from schemas.alerts import Act, Acted, AlertRecord, Delivered, Detected, State, standing
+
+_TURNS: Final = frozenset({Act.RESOLVE, Act.SNOOZE, Act.REOPEN})
+
+
+class Tries(NamedTuple):
+    """What came of telling one destination one thing."""
+
+    number: int
+    first: datetime
+    last: datetime
+    succeeded: bool
+
+
+class Opening(NamedTuple):
+    """One of the times at which an alert opened."""
+
+    episode: int
+    """Of the condition."""
+    turn: int
+    """How often people had resolved it, snoozed it or opened it again by then."""
+
+    def __str__(self) -> str:
+        return f"{self.episode}.{self.turn}" if self.turn else str(self.episode)
+
+
+class Occasion(NamedTuple):
+    """Something to tell of an alert."""
+
+    name: str
+    """As the log has it: `opened 1`, `reopened 2`, `ended 2`, and with the turn `reopened 2.1`."""
+    begin: datetime
+    """When it became known."""
+    stands: bool
+    """The alert is still open."""
+    known: bool = True
+    """A record showed it; else it concerns those only whom it was tried to tell."""
+
+    @property
+    def kind(self) -> str:
+        """`opened`, `reopened` or `ended`."""
+        return self.name.partition(" ")[0]
+
+
+class Story:
+    """The records of one alert, taken in the order of the log; what was taken before changes nothing."""
+
+    __slots__ = ("_acts", "_found_at", "_ids", "_opened", "_turns", "detected", "known", "told")
+
+    def __init__(self) -> None:
+        self.detected: Detected | None = None
+        """What its rule says now."""
+        self.known: datetime | None = None
+        """When its last record was appended."""
+        self.told: dict[tuple[str, str], Tries] = {}
+        """By destination and occasion."""
+        self._acts: list[Acted] = []
+        self._found_at: datetime | None = None
+        self._ids: set[UUID] = set()
+        self._turns = 0
+        self._opened: tuple[Opening, datetime] | None = None
+
+    def take(self, record: AlertRecord, at: datetime) -> None:
+        """A record, appended at `at`."""
+        self.known = at
+        if isinstance(record, Delivered):
+            self._take_try(record)
+            return
+        if isinstance(record, Detected):
+            self.detected, self._found_at = record, at
+        elif record.act_id not in self._ids:
+            self._ids.add(record.act_id)
+            self._acts.append(record)
+            self._turns += record.act in _TURNS
+        if self.detected is not None and self._opens(self.detected, at):
+            opening = self._opening(self.detected)
+            if self._opened is None or self._opened[0] != opening:
+                self._opened = opening, at
+
+    def occasions(self, now: datetime) -> list[Occasion]:
+        """What is to be known, told or not, first things first.
+
+        Nothing of an alert that is staging, withdrawn, snoozed or acknowledged, or that somebody resolved.
+        """
+        found = self.detected
+        if found is None or found.staging:
+            return []
+        stands = standing(found, self._acts, now)
+        opening = self._opening(found)
+        known = self._opened is not None and self._opened[0] == opening
+        begin = self._opened[1] if known and self._opened is not None else stands.since
+        opened = Occasion(
+            f"{'reopened' if opening > (1, 0) else 'opened'} {opening}", begin, stands.state is State.OPEN
+        )
+        if stands.state is State.OPEN:
+            return [opened]
+        if stands.state is not State.RESOLVED or stands.by:
+            return []
+        opened = opened._replace(known=known)
+        return [opened, Occasion(f"ended {opening}", self._found_at or begin, False)]
+
+    def snoozed(self, now: datetime) -> bool:
+        """It will be open again without any record."""
+        return self.detected is not None and standing(self.detected, self._acts, now).state is State.SNOOZED
+
+    def over(self, now: datetime) -> bool:
+        """It is resolved or withdrawn."""
+        if self.detected is None:
+            return False
+        return standing(self.detected, self._acts, now).state in (State.RESOLVED, State.WITHDRAWN)
+
+    def _opening(self, found: Detected) -> Opening:
+        return Opening(found.episodes, self._turns)
+
+    def _opens(self, found: Detected, at: datetime) -> bool:
+        """Whether it is open now, or was between its last two records."""
+        stands = standing(found, self._acts, at)
+        if stands.state is State.OPEN:
+            return True
+        turned = [act.at for act in self._acts if act.act in _TURNS]
+        return stands.state is State.RESOLVED and not stands.by and (not turned or max(turned) < found.since)
+
+    def _take_try(self, record: Delivered) -> None:
+        key = record.destination, record.occasion
+        before = self.told.get(key, Tries(0, record.at, record.at, False))
+        self.told[key] = Tries(
+            max(before.number, record.attempt),
+            min(before.first, record.at),
+            max(before.last, record.at),
+            before.succeeded or record.succeeded,
+        )

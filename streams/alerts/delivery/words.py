@@ -1,0 +1,100 @@
+"""What a message says: a text for people, JSON for programs. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+
+from schemas.alerts import dumped
+from streams.alerts.delivery.plan import Item, Message
+
+MOST_SHOWN: Final = 20
+"""Occasions that one text tells of; it counts them all."""
+MOST_LETTERS: Final = 300
+TEST_TITLE: Final = "idtrail: a test message"
+
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_CALLS: Final = re.compile(r"@(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
+
+
+def title_of(message: Message) -> str:
+    """Of the text for people, in one line."""
+    items = message.items
+    if len(items) == 1:
+        return _line(items[0])
+    urgent = max((item.alert.severity for item in items), key=_RANK.index)
+    return f"{len(items)} alerts, the most urgent {urgent}"
+
+
+def text_of(message: Message) -> str:
+    """For people."""
+    shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
+    parts = [_block(item) for item in shown[:MOST_SHOWN]]
+    if len(shown) > MOST_SHOWN:
+        parts.append(f"... and {len(shown) - MOST_SHOWN} more: idtrail alerts list")
+    if message.full_until is not None:
+        parts.append(
+            f"This was the last message that this destination takes within an hour: what else comes before "
+            f"{_clock(message.full_until)} is told then, in one message."
+        )
+    return "\n\n".join(parts)
+
+
+def body_of(destination: str, item: Item, now: datetime) -> bytes:
+    """For programs: one occasion."""
+    alert = dumped(item.alert)
+    del alert["record"], alert["destinations"], alert["staging"]
+    return orjson.dumps(
+        {
+            "type": f"alert.{item.occasion.kind}",
+            "timestamp": now,
+            "data": {"destination": destination, "occasion": item.occasion.name, **alert},
+        }
+    )
+
+
+def message_id(destination: str, item: Item) -> str:
+    """Of what a program is told: the same however often it is told it."""
+    told = f"{destination}\n{item.alert.organization}\n{item.alert.alert_id}\n{item.occasion.name}"
+    return f"msg_{blake2b(told.encode(), digest_size=16).hexdigest()}"
+
+
+def plain(text: str) -> str:
+    """What others have written, so that it neither calls people nor hides anything: names are anybody's to choose."""
+    shown = _CALLS.sub("@ ", _UNSEEN.sub(" ", text).replace("<", "(").replace(">", ")"))
+    return shown if len(shown) <= MOST_LETTERS else shown[: MOST_LETTERS - 1] + "…"
+
+
+_RANK: Final[list[Any]] = ["low", "medium", "high", "critical"]
+
+
+def _line(item: Item) -> str:
+    what = {"opened": "", "reopened": "open again: ", "ended": "over: "}[item.occasion.kind]
+    return f"{item.alert.severity.upper()} {what}{plain(item.alert.title)}"
+
+
+def _block(item: Item) -> str:
+    alert = item.alert
+    ended = item.occasion.kind == "ended"
+    when = alert.ended_at if ended and alert.ended_at is not None else alert.since
+    facts = [f"{'ended' if ended else 'since'} {_clock(when)}", _counted(alert.events, "event")]
+    if alert.people:
+        facts.append(f"people or groups: {alert.people}")
+    if alert.cause:
+        facts.append(f"cause {plain(alert.cause)}")
+    lines = [_line(item), " · ".join(facts)]
+    if not ended:
+        lines += [plain(alert.description), plain(alert.remedy)]
+    return "\n".join([*(line for line in lines if line), f"idtrail alerts show {alert.alert_id[:8]}"])
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")

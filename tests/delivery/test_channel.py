@@ -1,0 +1,202 @@
+"""What goes out: signed, to the checked address only, and what is said when it does not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from idtrail.emitting import now
+from schemas.errors import BadUsage
+from streams.alerts.delivery import address
+from streams.alerts.delivery.address import NOWHERE, PRIVATE, of_the_internet
+from streams.alerts.delivery.channel import Channel, open_channel, signed
+from streams.alerts.delivery.plan import Message
+from streams.alerts.delivery.words import message_id, text_of, title_of
+from tests.alerts.records import minute
+from tests.delivery.log import HOOK, PEOPLE, SECRET, Partition, destinations
+from tests.delivery.receiver import receiving
+
+
+def message(to: str = HOOK, count: int = 1, **fields: Any) -> Message:
+    log = Partition(destinations(one=to))
+    for number in range(count):
+        log.found(0, number, **fields)
+    return log.plan(1).messages[0]
+
+
+def hook(port: int, host: str = "127.0.0.1") -> str:
+    return f'url = "webhook+http://{host}:{port}/T0K3N?a=b"\nsecret = "{SECRET}"\n'
+
+
+def channel(table: str, *, private: bool = True) -> Channel:
+    return open_channel(destinations(one=table)["one"], private=private, clock=now)
+
+
+def test_the_signature_is_that_of_the_published_example() -> None:
+    """Of the specification of Standard Webhooks."""
+    headers = signed(
+        b64decode("plJ3nmyCDGBKInavdOK15jsl"),
+        "msg_loFOjxBNrRLzqYUf",
+        datetime.fromtimestamp(1731705121, UTC),
+        b'{"event_type":"ping","data":{"success":true}}',
+    )
+    assert headers["webhook-signature"] == "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
+
+
+async def test_a_webhook_is_told_one_occasion_signed() -> None:
+    async with receiving() as receiver:
+        assert await channel(hook(receiver.port)).tell(message()) == ""
+    ((first, headers, body),) = receiver.requests
+    assert first == "POST /T0K3N?a=b HTTP/1.1"
+    assert headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert headers["webhook-id"] == message_id("one", message().items[0])
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    key = b64decode(SECRET.removeprefix("whsec_"))
+    assert signed(key, headers["webhook-id"], at, body)["webhook-signature"] == headers["webhook-signature"]
+    told = receiver.body(0)
+    assert told["type"] == "alert.opened"
+    assert told["data"]["title"] == "statsig refuses its credentials"
+    assert not {"staging", "destinations", "record"} & told["data"].keys()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param("200 OK", "", id="taken"),
+        pytest.param("500 Oops", "it answers 500", id="failed"),
+        pytest.param("404 T0K3N", "it answers 404", id="unknown"),
+        pytest.param(
+            "302 Found\r\nLocation: http://169.254.169.254/",
+            "it answers 302 with another address: redirects are not followed",
+            id="a redirect",
+        ),
+        pytest.param("nonsense", "the connection broke", id="no HTTP"),
+    ],
+)
+async def test_what_a_webhook_answers(answer: str, said: str) -> None:
+    async with receiving(answer=answer) as receiver:
+        assert await channel(hook(receiver.port)).tell(message()) == said
+        assert len(receiver.requests) == 1
+
+
+async def test_a_webhook_that_is_away_or_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with receiving() as receiver:
+        pass
+    assert await channel(hook(receiver.port)).tell(message()) == "it cannot be connected to"
+    assert await channel(hook(receiver.port, "nowhere.invalid")).tell(message()) == NOWHERE
+    monkeypatch.setattr("streams.alerts.delivery.channel.ANSWER_SECONDS", 0.2)
+    writers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    said = await channel(hook(silent.sockets[0].getsockname()[1])).tell(message())
+    assert said.startswith("no answer within")
+    silent.close()
+    for writer in writers:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("127.0.0.1", False), ("127.8.8.8", False), ("0.1.2.3", False), ("10.1.2.3", False), ("172.16.0.1", False),
+        ("192.168.1.1", False), ("169.254.169.254", False), ("100.64.0.1", False), ("224.0.0.1", False),
+        ("255.255.255.255", False), ("::1", False), ("::", False), ("fe80::1", False), ("fe80::1%eth0", False),
+        ("fc00::1", False), ("ff02::1", False), ("::ffff:127.0.0.1", False), ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False), ("8.8.8.8", True), ("2606:4700::1111", True), ("::ffff:8.8.8.8", True),
+    ],
+)  # fmt: skip
+def test_which_addresses_are_of_the_internet(host: str, allowed: bool) -> None:
+    assert of_the_internet(host) is allowed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "127.1"])
+async def test_no_private_host_is_connected_to(host: str) -> None:
+    async with receiving() as receiver:
+        assert await channel(hook(receiver.port, host), private=False).tell(message()) in (PRIVATE, NOWHERE)
+        assert receiver.requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::1]"])
+async def test_apprise_is_not_let_to_a_private_host(host: str) -> None:
+    async with receiving() as receiver:
+        one = channel(f'url = "json://{host}:{receiver.port}/"', private=False)
+        assert await one.tell(message(PEOPLE)) == PRIVATE
+        assert receiver.requests == []
+
+
+async def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def both(host: str, port: int) -> list[str]:
+        return ["8.8.8.8", "10.0.0.1"]
+
+    monkeypatch.setattr(address, "_addresses", both)
+    assert await channel(hook(80, "both.example"), private=False).tell(message()) == PRIVATE
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that leads elsewhere by the second look is looked up once."""
+    looks: list[str] = []
+    real = socket.getaddrinfo
+
+    def rebinding(host: Any, *more: Any, **how: Any) -> Any:
+        if host == "rebound.example":
+            looks.append(host)
+            return real("127.0.0.1" if len(looks) == 1 else "127.0.0.2", *more, **how)
+        return real(host, *more, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    async with receiving() as receiver:
+        assert await channel(hook(receiver.port, "rebound.example")).tell(message()) == ""
+    assert looks == ["rebound.example"]
+    assert receiver.requests[0][1]["host"] == f"rebound.example:{receiver.port}"
+
+
+async def test_people_are_told_by_apprise_without_following_redirects() -> None:
+    async with receiving() as receiver:
+        one = channel(f'url = "json://127.0.0.1:{receiver.port}/T0K3N?redirect=yes"')
+        assert await one.tell(message(PEOPLE, 25)) == ""
+        told = receiver.body(0)
+        assert told["title"] == "25 alerts, the most urgent high"
+        assert told["message"].count("idtrail alerts show") == 20
+        assert "and 5 more" in told["message"]
+        receiver.answer = f"307 Moved\r\nLocation: http://127.0.0.1:{receiver.port}/elsewhere"
+        assert await one.tell(message(PEOPLE)) == "it did not take the message"
+        assert len(receiver.requests) == 2
+
+
+def test_a_url_that_apprise_does_not_know_is_refused_without_showing_it() -> None:
+    with pytest.raises(BadUsage, match=r"^one\.url: Apprise knows no such URL of scheme slack: it may lack") as told:
+        channel('url = "slack://T0K3N"')
+    assert "T0K3N" not in str(told.value)
+    with pytest.raises(BadUsage, match=r"^one\.url: is no webhook's"):
+        channel(f'url = "webhook+https://:80/T0K3N"\nsecret = "{SECRET}"')
+
+
+def test_what_others_wrote_calls_nobody_and_hides_nothing() -> None:
+    one = message(PEOPLE, title="<!channel> @here\x1b[2K\u202eevil " + "x" * 500, remedy="<http://evil|click>")
+    assert title_of(one).startswith("HIGH (!channel) @ here [2K evil xxx")
+    assert len(title_of(one)) < 320
+    assert "<" not in text_of(one)
+    assert "\x1b" not in text_of(one)
+
+
+def test_the_last_message_of_an_hour_says_so() -> None:
+    assert "13:05 UTC is told then" in text_of(message(PEOPLE)._replace(full_until=minute(65)))
+
+
+def test_a_text_for_people() -> None:
+    assert text_of(message(PEOPLE)) == (
+        "HIGH statsig refuses its credentials\n"
+        "since 2026-03-19 12:00 UTC · 5 events · people or groups: 2 · cause credentials\n"
+        "Nothing reaches the application.\n"
+        "Re-authorise it.\n"
+        "idtrail alerts show 00000000"
+    )
+
+
+def test_a_key_of_the_example_is_what_b64_says() -> None:
+    key = destinations(one=HOOK)["one"].key()
+    assert b64encode(key).decode() == SECRET.removeprefix("whsec_")

@@ -1,0 +1,306 @@
+"""Whom to tell what, and when: tables of cases over the records of alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.alerts.delivery.destinations import DELIVERY_FAILING
+from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, wait_after
+from streams.alerts.delivery.words import message_id
+from tests.alerts.records import minute
+from tests.delivery.log import HOOK, PEOPLE, Partition, destinations
+
+DAY = 24 * 60
+
+
+def occasions(*steps: Callable[[Partition], object]) -> list[str]:
+    """What a webhook is told after each of the steps, and an hour after the last."""
+    log, said = Partition(), []
+    for step in steps:
+        step(log)
+        at = (log.records[-1][1] - minute(0)) / timedelta(minutes=1)
+        said += log.tell(at)
+    return [told.removeprefix("hook: ") for told in said + log.tell(at + 60)]
+
+
+def grown(at: float, **fields: Any) -> Callable[[Partition], object]:
+    return lambda log: log.found(at, since=minute(0), triggered_at=minute(at), last_at=minute(at), events=9, **fields)
+
+
+def opened(log: Partition) -> object:
+    return log.found(0)
+
+
+def again(at: float, episode: int = 2) -> Callable[[Partition], object]:
+    return lambda log: log.found(at, episodes=episode)
+
+
+def ended(at: float, **fields: Any) -> Callable[[Partition], object]:
+    return lambda log: log.ended(at, **fields)
+
+
+def did(act: str, at: float, **fields: Any) -> Callable[[Partition], object]:
+    return lambda log: log.did(act, at, **fields)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        pytest.param([opened], ["opened 1"], id="opened"),
+        pytest.param([opened, grown(5), grown(9)], ["opened 1"], id="what grows is told once"),
+        pytest.param([opened, opened], ["opened 1"], id="what is detected twice is told once"),
+        pytest.param([opened, ended(5)], ["opened 1", "ended 1"], id="ended"),
+        pytest.param([opened, ended(5), again(9)], ["opened 1", "ended 1", "reopened 2"], id="reopened"),
+        pytest.param([opened, ended(5), again(9), ended(12, episodes=2)],
+                     ["opened 1", "ended 1", "reopened 2", "ended 2"], id="ended again"),
+        pytest.param([lambda log: log.ended(1)], ["opened 1", "ended 1"], id="opened and ended in one record"),
+        pytest.param([lambda log: log.found(0, staging=True), ended(5, staging=True)], [], id="staging"),
+        pytest.param([lambda log: log.found(0, detection="withdrawn")], [], id="withdrawn"),
+        pytest.param([opened, did("acknowledge", 1), grown(5)], ["opened 1"], id="acked and grown"),
+        pytest.param([opened, did("acknowledge", 1), ended(5)], ["opened 1", "ended 1"], id="acked, over"),
+        pytest.param([opened, did("acknowledge", 1), again(9)], ["opened 1", "reopened 2"], id="acked, reopened"),
+        pytest.param([opened, did("snooze", 1), did("note", 2)], ["opened 1", "reopened 1.1"], id="snooze over"),
+        pytest.param([opened, did("snooze", 1), ended(5)], ["opened 1"], id="over, snoozed"),
+        pytest.param([opened, did("resolve", 1), ended(5)], ["opened 1"], id="resolved by hand"),
+        pytest.param([opened, did("resolve", 1), grown(5)], ["opened 1", "reopened 1.1"], id="held after that"),
+        pytest.param([opened, did("resolve", 1), grown(5), ended(9)],
+                     ["opened 1", "reopened 1.1", "ended 1.1"], id="resolved, held after, ended"),
+        pytest.param([opened, ended(5), did("reopen", 6)], ["opened 1", "ended 1", "reopened 1.1"], id="by hand"),
+        pytest.param([opened, did("note", 1), did("own", 2)], ["opened 1"], id="notes and owners say nothing"),
+    ],
+)  # fmt: skip
+def test_each_occasion_is_told_once(steps: list[Callable[[Partition], object]], said: list[str]) -> None:
+    assert occasions(*steps) == said
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        pytest.param("acknowledge", [], id="acknowledged"),
+        pytest.param("resolve", [], id="resolved"),
+        pytest.param("snooze", [], id="snoozed"),
+        pytest.param("note", ["hook: opened 1"], id="noted"),
+    ],
+)
+def test_what_somebody_deals_with_before_it_was_told_is_not_told(act: str, said: list[str]) -> None:
+    log = Partition()
+    log.found(0)
+    log.did(act, 1)
+    assert log.tell(2) == said
+
+
+def test_an_act_that_is_logged_twice_counts_once() -> None:
+    log = Partition()
+    log.found(0)
+    log.tell(0)
+    log.did("snooze", 1)
+    log.append(log.records[-1][0], minute(2))
+    assert log.tell(40) == ["hook: reopened 1.1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        pytest.param({}, ["all", "apps", "urgent"], id="by filters"),
+        pytest.param({"severity": "low"}, ["all", "apps"], id="by severity"),
+        pytest.param({"applications": ()}, ["all", "urgent"], id="by application"),
+        pytest.param({"rule_id": "mass-deletion"}, ["all", "apps", "rules", "urgent"], id="by rule"),
+        pytest.param({"destinations": ("rules",)}, ["rules"], id="named by the rule"),
+        pytest.param({"destinations": ("rules", "nobody")}, ["rules"], id="one of the named is unknown"),
+        pytest.param({"destinations": ("nobody",)}, ["all", "apps", "urgent"], id="all of the named are unknown"),
+    ],
+)
+def test_routing(fields: dict[str, Any], said: list[str]) -> None:
+    log = Partition(
+        destinations(
+            all=HOOK,
+            urgent=HOOK + 'severities = ["high", "critical"]',
+            apps=HOOK + 'apps = ["5fad07f2b9f5414721b3d797"]',
+            rules=HOOK + 'rules = ["mass-deletion"]',
+        )
+    )
+    log.found(0, **fields)
+    assert sorted(log.tell(0)) == [f"{name}: opened 1" for name in said]
+
+
+def test_people_are_told_in_one_message_what_is_due_together() -> None:
+    log = Partition(destinations(people=PEOPLE, hook=HOOK))
+    for number in range(3):
+        log.found(number / 60, number)
+    assert log.tell(0.05) == ["hook: opened 1"] * 3
+    assert log.tell(0.07) == []
+    assert log.plan(0.07).wake == minute(5 / 60)
+    log.found(4 / 60, 7)
+    assert [len(message.items) for message in log.plan(5 / 60).messages if message.destination == "people"] == [4]
+
+
+def test_quiet_hours_hold_back_and_end_in_one_message() -> None:
+    # Noon in UTC is 13:00 in Vienna.
+    quiet = 'quiet_hours = {begin = "13:00", end = "15:30", zone = "Europe/Vienna"}'
+    log = Partition(destinations(people=PEOPLE + quiet))
+    log.found(1, 1)
+    log.found(80, 2)
+    log.ended(100, 1, since=minute(1))
+    assert log.tell(149) == []
+    assert log.plan(149).wake == minute(150) + timedelta(seconds=5)
+    assert log.tell(151) == ["people: opened 1, opened 1, ended 1"]
+
+
+def test_a_retry_does_not_fall_into_quiet_hours() -> None:
+    log = Partition(destinations(hook=HOOK + 'quiet_hours = {begin = "12:01", end = "13:00", zone = "UTC"}'))
+    log.found(0)
+    assert log.tell(0.99, succeeded=False) == ["hook: opened 1"]
+    assert log.tell(30) == []
+    assert log.tell(60) == ["hook: opened 1"]
+
+
+def test_the_rate_limit_holds_back_what_is_then_told_as_one() -> None:
+    log = Partition(destinations(people=PEOPLE + "per_hour = 2"))
+    said = []
+    for number in range(10):
+        log.found(number, number)
+        said += log.tell(number + 0.5)
+    assert said == ["people: opened 1"] * 2
+    assert log.tell(60.4) == []
+    assert log.plan(59).wake == minute(60.5)
+    plan = log.plan(60.5)
+    assert [len(message.items) for message in plan.messages] == [8]
+    assert plan.messages[0].full_until == minute(61.5)
+
+
+def test_a_webhook_with_a_rate_limit_is_told_the_rest_one_by_one() -> None:
+    log = Partition(destinations(hook=HOOK + "per_hour = 2"))
+    for number in range(5):
+        log.found(0, number)
+    assert [len(log.tell(at)) for at in (0, 59, 60.1, 119, 120.2, 180)] == [2, 0, 2, 0, 1, 0]
+
+
+def test_retries_wait_longer_each_time_and_give_up_after_a_day() -> None:
+    log = Partition()
+    log.found(0)
+    at, tries = 0.0, []
+    while log.tell(at, succeeded=False):
+        tries.append(at)
+        wake = log.plan(at).wake
+        if wake is None:
+            break
+        at = (wake - minute(0)) / timedelta(minutes=1)
+        while not log.plan(at).messages and (wake := log.plan(at).wake) is not None and at <= DAY + 120:
+            at = (wake - minute(0)) / timedelta(minutes=1)
+    waits = [later - sooner for sooner, later in pairwise(tries)]
+    assert waits[0] * 60 == pytest.approx(5, rel=0.51)
+    assert all(later > sooner for sooner, later in pairwise(waits[:9]))
+    assert 60 <= max(waits) <= 90
+    assert DAY - 90 < tries[-1] < DAY
+    assert 20 < len(tries) < 40
+    assert log.tell(DAY + 1) == []
+
+
+def test_what_is_given_up_is_an_alert_at_another_destination_and_ends_when_it_answers() -> None:
+    log = Partition(destinations(dead=HOOK + 'severities = ["high"]', other=HOOK + 'severities = ["low"]'))
+    log.found(0)
+    log.tell(0, succeeded=False)
+    for at in (1, 5, 14):
+        log.tell(at, succeeded=False)
+    assert log.plan(14.9).reports == []
+    (report,) = log.plan(15).reports
+    assert (report.rule_id, report.group, report.severity) == (DELIVERY_FAILING, {"destination": "dead"}, "critical")
+    assert log.plan(16).reports[0].alert_id == report.alert_id
+    log.append(report, minute(15))
+    assert log.plan(16).reports == []
+    assert sorted(log.tell(20)) == ["dead: opened 1", "other: opened 1"]
+    (over,) = log.plan(21).reports
+    assert (over.alert_id, over.detection, over.ended_at) == (report.alert_id, "ended", minute(20))
+    log.append(over, minute(21))
+    assert log.tell(21) == ["other: ended 1"]
+    assert log.plan(22).reports == []
+
+
+def test_a_message_that_is_refused_holds_up_no_other() -> None:
+    log = Partition()
+    log.found(0, 1)
+    (first,) = log.plan(0).messages
+    log.tried(first, 0, succeeded=False)
+    log.found(0.01, 2)
+    plan = log.plan(0.5)
+    assert [message.items[0].alert.alert_id[-1] for message in plan.messages] == ["2"]  # one asks whether it answers
+    log.tried(plan.messages[0], 0.5)
+    assert [message.items[0].alert.alert_id[-1] for message in log.plan(0.6).messages] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("stands", "said"),
+    [pytest.param(True, ["hook: opened 1"], id="still open"), pytest.param(False, [], id="over since")],
+)
+def test_what_nobody_was_there_to_tell_for_a_day_is_told_while_it_stands(stands: bool, said: list[str]) -> None:
+    log = Partition()
+    log.found(0)
+    if not stands:
+        log.ended(5)
+    assert log.tell(3 * DAY) == said
+
+
+def test_a_busy_destination_gets_nothing_more() -> None:
+    log = Partition(destinations(one=HOOK, two=HOOK))
+    log.found(0)
+    assert [message.destination for message in log.plan(1, busy=("one",)).messages] == ["two"]
+
+
+def test_an_id_is_of_the_occasion_and_the_destination() -> None:
+    log = Partition(destinations(one=HOOK, two=HOOK))
+    log.found(0)
+    ids = [message_id(message.destination, message.items[0]) for message in log.plan(0).messages]
+    assert len(set(ids)) == 2
+    log.tell(0, succeeded=False)
+    grown(1)(log)
+    assert [message_id(message.destination, message.items[0]) for message in log.plan(1).messages] == ids
+
+
+@given(st.integers(1, 60), st.text(max_size=20))
+def test_waits_grow_within_bounds_and_are_the_same_each_time(count: int, seed: str) -> None:
+    base = min(FIRST_WAIT * 2 ** min(count - 1, 12), LONGEST_WAIT)
+    assert base <= wait_after(count, seed) <= base * (1 + JITTER)
+    assert wait_after(count, seed) == wait_after(count, seed)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["found", "ended", "acknowledge", "resolve", "reopen", "snooze", "tell", "fail"]),
+        st.integers(0, 2),
+        st.integers(1, 40),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_nothing_is_told_twice_and_a_restart_changes_no_plan(steps: list[tuple[str, int, int]]) -> None:
+    """Every plan here begins from the log alone; what was told is in no later one."""
+    log = Partition(destinations(hook=HOOK, people=PEOPLE + "per_hour = 3"))
+    at, episodes = 0.0, {0: 1, 1: 1, 2: 1}
+    for step, number, later in steps:
+        at += later
+        if step == "found":
+            log.found(at, number, episodes=episodes[number])
+        elif step == "ended":
+            log.ended(at, number, since=minute(at), episodes=episodes[number])
+            episodes[number] += 1
+        elif step in ("tell", "fail"):
+            log.tell(at, succeeded=step == "tell")
+        else:
+            log.did(step, at, number)
+        assert log.plan(at) == log.plan(at)
+    log.tell(at + 1)
+    done = [
+        (record.destination, record.alert_id, record.occasion)
+        for record, _ in log.records
+        if record.record == "delivered" and record.succeeded
+    ]
+    assert len(done) == len(set(done))
