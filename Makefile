@@ -48,8 +48,8 @@ lock: venv ## resolve the dependencies again: versions and hashes, no addresses
 	$(BIN)/uv pip compile $(LOCK_ARGS) --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/idtrail jars --lock
 
-soak: venv ## everything long: 200,000 events under kills and freezes; many minutes
-	$(BIN)/python -m pytest -m soak
+soak: venv ## everything long: 200,000 events under kills and freezes, properties tried often; many minutes
+	$(BIN)/python -m pytest -m "soak or hypothesis" --hypothesis-profile=thorough
 
 chaos: venv ## of those, the ones with faults at random
 	$(BIN)/python -m pytest -m soak -k chaos

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
+from hypothesis import settings
 
 from tests import quick_java
 
 pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_store"]
 
 
+# How many examples a property is tried with: each run draws others. `make soak` tries the second.
+settings.register_profile("ordinary", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.load_profile("ordinary")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Of several processes the first one prepares what all will use; one alone uses what an earlier run made."""
     if not hasattr(config, "workerinput"):
         quick_java.use(config.cache.mkdir("java"), make=bool(config.getoption("numprocesses", None)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays to the end: the collector of garbage need never look at it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,6 @@ import fsspec
 import orjson
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from moto.server import ThreadedMotoServer
 
 from producers.buckets import list_objects
 from producers.files import FileSummary
@@ -43,6 +42,8 @@ class GsInMemory(MemoryFileSystem):  # type: ignore[misc]  # because fsspec ship
 
 @pytest.fixture(scope="module")
 def s3_server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer  # half a second that only this file's process has to spend
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

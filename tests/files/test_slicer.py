@@ -259,20 +259,20 @@ def test_elements_too_large_to_decode_come_out_the_same(
         assert told(cut(*blocks_of(opening + between.join(raws) + closing, seed))) == raws
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=3 * settings().max_examples)
 @given(soup, st.integers())
 def test_no_bytes_raise_and_no_cut_into_blocks_changes_the_answer(stream: bytes, seed: int) -> None:
     assert cut(*blocks_of(stream, seed)) == cut(stream)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(soup, max_size=4).map(b"\n".join), st.integers())
 def test_where_limits_are_crossed_no_cut_changes_the_answer_either(stream: bytes, seed: int) -> None:
     with small_limits():
         assert cut(*blocks_of(stream, seed)) == cut(stream)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(soup, st.integers())
 def test_only_separators_are_passed_over_in_silence(stream: bytes, seed: int) -> None:
     at = 0
