@@ -11,12 +11,21 @@ from queries.store import Store
 from schemas.alerts import Delivered, Detected, Detection, read_alert_record
 
 MAX_HISTORY: Final = 1_000
-"""Records of each kind, the latest."""
+"""Of what was found and of what was done, each, and of deliveries: the latest."""
+_OWN: Final = "organization = {organization:String} AND alert_id = toFixedString(unhex({id:String}), 16)"
+_TOLD_APART: Final = (
+    "SELECT log_partition, log_offset FROM (SELECT log_partition, log_offset,"
+    " concat(detection, toString(ended_at), toString(episodes)) AS stands, lagInFrame(stands) OVER records AS before,"
+    f" row_number() OVER records AS number, count() OVER () AS all FROM alert_records WHERE {_OWN}"
+    " AND record = 'detected' WINDOW records AS (ORDER BY log_partition, log_offset"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) WHERE stands != before OR number = all"
+)
 _RECORDS: Final = (
-    "SELECT known_at, body FROM alert_records FINAL WHERE organization = {organization:String}"
-    " AND alert_id = toFixedString(unhex({id:String}), 16)"
+    f"SELECT known_at, body FROM alert_records FINAL WHERE {_OWN}"
+    f" AND (record != 'detected' OR (log_partition, log_offset) GLOBAL IN ({_TOLD_APART}))"
     " ORDER BY log_partition DESC, log_offset DESC LIMIT {limit:UInt32} BY record"
 )
+"""Of what was found only what changed how the alert stands, and the last: one that grows is told every two seconds."""
 _APPLICATIONS: Final = (
     "SELECT application_id, max(name) FROM applications WHERE organization = {organization:String}"
     " AND application_id IN {ids:Array(String)} AND name != '' GROUP BY application_id LIMIT {limit:UInt32}"
@@ -27,7 +36,7 @@ class AlertDetails(NamedTuple):
     """What the list leaves out."""
 
     history: list[Row]
-    """What was found and done, in order."""
+    """What was found and done, in order; of growth only the last."""
     deliveries: list[Row]
     """Every try to tell somebody, in order."""
     names: dict[str, str]

@@ -77,7 +77,7 @@ class Told(NamedTuple):
 _PLACE: Final = "(log_partition, log_offset)"
 _DETECTED: Final = (
     "rule_id", "severity", "detection", "staging", "opened_at", "since", "triggered_at", "ended_at", "last_at",
-    "events", "applications",
+    "events", "applications", "log_offset",
 )  # fmt: skip
 _STATE: Final = (
     "multiIf(detection = 'withdrawn', 'withdrawn',"
@@ -136,7 +136,8 @@ def alerts_sql(chosen: Alerts, *, after: bool) -> str:
         " AND (active_at, id) < (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:String})"
     )
     return (
-        f"SELECT organization, id, active_at, rank FROM ({chosen_sql(chosen)}){keyset if after else ''}"
+        "SELECT organization, id, active_at, rank, log_offset AS last_offset"
+        f" FROM ({chosen_sql(chosen)}){keyset if after else ''}"
         " ORDER BY rank, active_at DESC, id DESC LIMIT {limit:UInt32}"
     )
 
@@ -145,22 +146,24 @@ _RECORDS: Final = (
     "SELECT organization, lower(hex(alert_id)) AS id, body FROM alert_records"
     " WHERE organization IN {organizations:Array(String)}"
     " AND alert_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
-    " AND record IN ('detected', 'acted')"
+    " AND (record = 'acted' OR record = 'detected' AND log_offset IN {offsets:Array(UInt64)})"
     " ORDER BY log_partition DESC, log_offset DESC LIMIT 1 BY organization, alert_id, record, act_id"
     " LIMIT {limit:UInt32}"
 )
-"""The last detection of each, and every act once, the last first."""
+"""The last detection of each, and every act once, the last first. `offsets` are those of the last detections: an alert
+that grows all day has thousands, whose bodies need not be read."""
 
 
-def read_told(store: Store, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Told]:
-    """By organization and id, of those that were detected."""
-    if not keys:
+def read_told(store: Store, found: Sequence[Row]) -> dict[tuple[str, str], Told]:
+    """By organization and id, of rows that tell both, and `last_offset`, the place of the last detection."""
+    if not found:
         return {}
     rows = store.query(
         _RECORDS,
         {
-            "organizations": sorted({organization for organization, _ in keys}),
-            "ids": [own for _, own in keys],
+            "organizations": sorted({row["organization"] for row in found}),
+            "ids": [row["id"] for row in found],
+            "offsets": [row["last_offset"] for row in found],
             "limit": MAX_RECORDS,
         },
     )
@@ -187,7 +190,7 @@ def list_alerts(store: Store, chosen: Alerts, now: datetime, cursor: str | None 
     values = chosen.parameters(now) | place | {"limit": limit + 1}
     rows = store.query_dicts(alerts_sql(chosen, after=after is not None), values)
     keys = [(row["organization"], row["id"]) for row in rows[:limit]]
-    told = read_told(store, keys)
+    told = read_told(store, rows[:limit])
     items = [alert_object(told[key], now) for key in keys]
     if len(rows) <= limit:
         return Page(items, None)
@@ -224,8 +227,9 @@ def beginning_sql(organization: str | None) -> str:
     """Alerts whose id begins so."""
     own = "1" if organization is None else "organization = {organization:String}"
     return (
-        f"SELECT organization, lower(hex(alert_id)) AS id FROM alert_records WHERE {own} AND record = 'detected'"
-        " AND startsWith(id, {beginning:String}) GROUP BY organization, alert_id ORDER BY alert_id, organization"
+        f"SELECT organization, lower(hex(alert_id)) AS id, argMax(log_offset, {_PLACE}) AS last_offset"
+        f" FROM alert_records WHERE {own} AND record = 'detected' AND startsWith(id, {{beginning:String}})"
+        " GROUP BY organization, alert_id ORDER BY alert_id, organization"
         f" LIMIT {MAX_CANDIDATES}"
     )
 
@@ -233,9 +237,10 @@ def beginning_sql(organization: str | None) -> str:
 def find_alert(store: Store, organization: str | None, beginning: str) -> Told:
     """The one whose id begins so. Raises `NotFound`, also for another organization's, and `SeveralAlerts`."""
     values = {"beginning": beginning.lower(), "organization": organization or ""}
-    keys = [(owner, own) for owner, own in store.query(beginning_sql(organization), values)]
-    if not keys:
+    rows = store.query_dicts(beginning_sql(organization), values)
+    if not rows:
         raise NotFound(f"no alert {beginning[:32]}")
-    if len(keys) > 1:
-        raise SeveralAlerts(beginning[:32], [own for _, own in keys])
-    return read_told(store, keys)[keys[0]]
+    if len(rows) > 1:
+        raise SeveralAlerts(beginning[:32], [row["id"] for row in rows])
+    (told,) = read_told(store, rows).values()
+    return told

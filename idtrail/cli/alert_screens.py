@@ -152,10 +152,7 @@ def _names(item: Item, ids: Sequence[str], count: int) -> str:
 
 def _show_history(out: Console, history: Sequence[Item]) -> None:
     rows = table("time (UTC)", "what", "by", "")
-    for place, each in enumerate(history):
-        following = history[place + 1]["what"] if place + 1 < len(history) else ""
-        if each["what"] == following == "grew":
-            continue  # the last one tells how far
+    for each in history:
         rows.add_row(f"  {when(each['at'])}", _DONE.get(each["what"], each["what"]), each["by"] or "-", _said(each))
     out.print(rows)
 

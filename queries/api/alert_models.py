@@ -97,7 +97,9 @@ class Delivery(BaseModel):
 class AlertDetail(Alert):
     """One alert whole."""
 
-    history: list[Happened] = Field(description="In order; of what was found, and of what was done, the last 1,000.")
+    history: list[Happened] = Field(
+        description="In order. Of growth only the last; of what was found and of what was done the last 1,000."
+    )
     deliveries: list[Delivery] = Field(description="In order; the last 1,000.")
     names: dict[str, str] = Field(description="By id, of the people, groups and applications whose name is known.")
 

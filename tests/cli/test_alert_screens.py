@@ -91,7 +91,6 @@ def test_a_list_says_how_urgent_what_and_what_to_do() -> None:
 def test_one_says_where_it_stands_what_to_do_what_happened_and_who_was_told() -> None:
     history = [
         happened("opened", 0, events=1),
-        happened("grew", 2, events=3),
         happened("grew", 10, events=5),
         happened("snooze", 12, by="ada", text="deploy", until=minute(40).isoformat()),
         happened("own", 13, by="ada"),

@@ -209,17 +209,17 @@ def test_one_whole_tells_its_history_deliveries_and_names(trail: Trail) -> None:
         told,
         told.model_copy(update={"attempt": 2, "succeeded": True, "detail": ""}),
         act(1, "acknowledge", 5, text="looking"),
-        alert(1, events=5),
+        *(alert(1, events=2 + number) for number in range(4)),
         alert(1, events=5, detection="ended", ended_at=minute(30), ended_by=UUID(int=7)),
-        alert(1, events=6, episodes=2, since=minute(50), triggered_at=minute(50)),
+        *(alert(1, events=each, episodes=2, since=minute(50), last_at=minute(each)) for each in (6, 51, 52)),
     )
     found = read_alert_details(trail.store, find_alert(trail.store, trail.organization, own(1)))
     assert [(each["what"], each["at"], each["by"], each["text"], each["events"]) for each in found.history] == [
         ("opened", NOON, "", "", 1),
         ("acknowledge", minute(5), "ada", "looking", None),
-        ("grew", minute(10), "", "", 5),
         ("ended", minute(30), "", "", 5),
         ("opened again", minute(50), "", "", 6),
+        ("grew", minute(52), "", "", 52),
     ]
     assert [(each["attempt"], each["succeeded"], each["detail"]) for each in found.deliveries] == [
         (1, False, "HTTP 503"),
