@@ -277,7 +277,7 @@ def test_the_answer_comes_first_and_the_next_command_last(asked: list[tuple[str,
     assert lines[0] == "01234567 is acknowledged, owner identity team: statsig refuses its credentials"
 
 
-@pytest.mark.parametrize("wait", ["soon", "", "0h", "-4h", "30s", "2026-03-19"])
+@pytest.mark.parametrize("wait", ["soon", "", "0h", "-4h", "30s", "31d", "2026-03-19"])
 def test_a_snooze_says_how_long(asked: list[tuple[str, Item]], wait: str) -> None:
     done = CliRunner().invoke(app, ["alerts", "snooze", "0123", f"--for={wait}"])
     assert isinstance(done.exception, BadUsage)

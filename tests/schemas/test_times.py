@@ -19,6 +19,7 @@ from schemas.times import (
     TimeQuality,
     believed,
     parse_past,
+    parse_span,
     parse_timestamp,
     require_order,
     rfc3339,
@@ -149,3 +150,22 @@ def test_a_range_that_is_none_is_refused_with_both_times(hours: int, sentence: s
     with pytest.raises(BadUsage) as caught:
         require_order(NOW, NOW + timedelta(hours=hours))
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("30m", timedelta(minutes=30)),
+        (" 4 h ", timedelta(hours=4)),
+        ("2d", timedelta(days=2)),
+        ("1w", timedelta(weeks=1)),
+    ],
+)
+def test_a_length_of_time_is_a_number_and_a_unit(text: str, span: timedelta) -> None:
+    assert parse_span(text, "--for") == span
+
+
+@pytest.mark.parametrize("text", ["", "4", "h", "0h", "-4h", "4.5h", "4y", "2026-03-19", "9999999d"])
+def test_what_is_no_length_of_time_is_told(text: str) -> None:
+    with pytest.raises(BadUsage, match=r"--for: .* is no length of time such as 30m, 4h or 2d"):
+        parse_span(text, "--for")

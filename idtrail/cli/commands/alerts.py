@@ -16,6 +16,7 @@ from schemas.times import parse_span
 Item = dict[str, Any]
 
 PATH: Final = "/api/v1/alerts"
+LONGEST_SNOOZE: Final = timedelta(days=30)
 
 alerts = typer.Typer(help="What needs somebody: which alerts are open, one whole, and what is done about it.")
 app.add_typer(alerts, name="alerts", invoke_without_command=True)
@@ -141,10 +142,10 @@ def snooze(
     as_json: Json = False,
 ) -> None:
     """Let it wait: it is open again after that, unless its condition has ended."""
-    minutes = parse_span(wait, "--for") // timedelta(minutes=1)
-    if not minutes:
-        raise BadUsage(f"--for: {wait!r} is less than a minute")
-    _act(alert_id, "snooze", {"minutes": minutes, "note": note}, as_json)
+    span = parse_span(wait, "--for")
+    if not timedelta(minutes=1) <= span <= LONGEST_SNOOZE:
+        raise BadUsage(f"--for: an alert can wait a minute at least and 30 days at most, not {wait}")
+    _act(alert_id, "snooze", {"minutes": span // timedelta(minutes=1), "note": note}, as_json)
 
 
 @alerts.command("own")
