@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from idtrail.emitting import now
 from schemas.errors import BadUsage
@@ -152,6 +160,57 @@ async def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: 
         assert await channel(hook(receiver.port, "rebound.example")).tell(message()) == ""
     assert looks == ["rebound.example"]
     assert receiver.requests[0][1]["host"] == f"rebound.example:{receiver.port}"
+
+
+def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
+    """Of a receiver, for this name, and the file of who certified it: itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(made.public_bytes(Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, file
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("hooks.example", "", id="its own"),
+        pytest.param("other.example", "its certificate is not trusted", id="another's"),
+    ],
+)
+async def test_the_certificate_is_that_of_the_name_though_the_address_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, said: str
+) -> None:
+    async def here(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    context, file = certificate(tmp_path, name)
+    monkeypatch.setattr(address, "_addresses", here)
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **how: ssl.create_default_context(cafile=file))
+    async with receiving(tls=context) as receiver:
+        one = channel(hook(receiver.port, "hooks.example").replace("+http:", "+https:"))
+        assert await one.tell(message()) == said
+        assert len(receiver.requests) == (not said)
+
+
+async def test_a_webhook_at_an_address_of_version_six() -> None:
+    try:
+        async with receiving(host="::1") as receiver:
+            assert await channel(hook(receiver.port, "[::1]")).tell(message()) == ""
+    except OSError:
+        pytest.skip("this machine has no ::1")
+    assert receiver.requests[0][1]["host"] == f"[::1]:{receiver.port}"
 
 
 async def test_people_are_told_by_apprise_without_following_redirects() -> None:

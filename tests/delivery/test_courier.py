@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -38,9 +39,9 @@ PARTITIONS = 4
 BEGIN = datetime.now(UTC)
 
 
-def hastening() -> datetime:
-    """A clock that is twenty times as fast as others, so that nobody waits."""
-    return BEGIN + 20 * (datetime.now(UTC) - BEGIN)
+def hastening(times: int = 20) -> datetime:
+    """A clock that is faster than others, so that nobody waits."""
+    return BEGIN + times * (datetime.now(UTC) - BEGIN)
 
 
 @dataclass
@@ -64,11 +65,13 @@ class Place:
         self.file.write_text("\n".join(tables))
 
     @asynccontextmanager
-    async def courier(self) -> AsyncIterator[asyncio.Task[None]]:
+    async def courier(self, times: int = 20) -> AsyncIterator[asyncio.Task[None]]:
         found = load_destinations(self.file)
         channels = channels_of(Settings(destinations_file=self.file, deliver_private=True), found)
         task = asyncio.create_task(
-            Courier(self.kafka, found, channels, topic=self.topic, group=self.group, clock=hastening).run()
+            Courier(
+                self.kafka, found, channels, topic=self.topic, group=self.group, clock=partial(hastening, times)
+            ).run()
         )
         try:
             yield task
@@ -206,6 +209,22 @@ async def test_couriers_share_the_alerts_and_take_over_from_each_other(place: Pl
                 assert not second.done()
         assert len(receiver.requests) == 80
         assert one_id_each(receiver)
+
+
+async def test_a_destination_that_is_away_is_an_alert_at_the_other_until_it_answers(place: Place) -> None:
+    async with receiving() as away, receiving() as other:
+        await away.stop()
+        place.write(away=hook(away), other=hook(other))
+        await place.append(opened([1]))
+        async with place.courier(times=300):
+            await until(lambda: len(other.told()) >= 2, 60)
+            ((_, first), (report, second)) = other.told()
+            assert (first, second) == ("opened 1", "opened 1")
+            assert other.body(1)["data"]["group"] == {"destination": "away"}
+            await away.start()
+            await until(lambda: (report, "ended 1") in other.told(), 60)
+        assert away.told() == [(alert_id(1), "opened 1")]
+        assert len(other.told()) == 3
 
 
 async def test_no_secret_is_in_logs_or_records(place: Place, tmp_path: Path) -> None:

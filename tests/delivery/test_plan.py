@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.alerts.delivery.destinations import DELIVERY_FAILING
-from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, wait_after
+from streams.alerts.delivery.ledger import Ledger
+from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, make_plan, wait_after
 from streams.alerts.delivery.words import message_id
 from tests.alerts.records import minute
-from tests.delivery.log import HOOK, PEOPLE, Partition, destinations
+from tests.delivery.log import HOOK, PEOPLE, Partition, destinations, told
 
 DAY = 24 * 60
 
@@ -245,6 +246,14 @@ def test_what_nobody_was_there_to_tell_for_a_day_is_told_while_it_stands(stands:
     if not stands:
         log.ended(5)
     assert log.tell(3 * DAY) == said
+
+
+def test_a_broker_whose_clock_is_ahead_delays_nothing() -> None:
+    log = Partition()
+    log.found(0)
+    ledger = Ledger()
+    ledger.take(log.records[0][0], minute(10))
+    assert [told(message) for message in make_plan({0: ledger}, log.to, minute(0)).messages] == ["hook: opened 1"]
 
 
 def test_a_busy_destination_gets_nothing_more() -> None:

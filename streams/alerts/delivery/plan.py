@@ -129,7 +129,7 @@ def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now
         if now >= tries.first + GIVE_UP:
             return None
         return destination.released(tries.last + wait_after(tries.number, f"{destination.name} {tries.last}"))
-    at = destination.released(occasion.begin)
+    at = destination.released(min(occasion.begin, now))  # the broker's clock may be ahead of ours
     if not occasion.stands and now >= at + GIVE_UP:
         return None  # nobody was there to tell it, and it is over
     return at if at > now or destination.released(now) == now else destination.released(now)
