@@ -65,15 +65,15 @@ def answers(trail: Trail) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("change", COPIES)
-def test_a_copy_of_less_trust_changes_no_answer(trail: Trail, change: Change, first: bool) -> None:
+def test_a_copy_of_less_trust_changes_no_answer(trail: Trail, change: Change) -> None:
     raw = failed(0, "user_deprovision")
     trail.insert(raw)
     alone = answers(trail)
-    trail.insert(trail.log(change(raw), INGEST, NOON - timedelta(minutes=5) if first else NOON + timedelta(minutes=5)))
-    assert answers(trail) == alone
     assert alone["exposures"]
+    for known in (5, -5):  # after the one in force, and then before it too
+        trail.insert(trail.log(change(raw), INGEST, NOON + timedelta(minutes=known)))
+        assert answers(trail) == alone
 
 
 @pytest.mark.parametrize("change", COPIES)

@@ -253,7 +253,7 @@ def granules(text: str) -> list[tuple[int, int]]:
 
 def test_a_lifecycle_reads_one_persons_granules_of_one_table(trail: Trail) -> None:
     people = [{"id": f"{number:024x}", "username": f"u{number}"} for number in range(300)]
-    trail.insert(*[attempt(n / 100, resource=people[n % 300]) for n in range(30_000)])
+    trail.insert(*[attempt(n / 100, resource=people[n % 300]) for n in range(10_000)])
     values = {"known": 2**52, "limit": 10, "organization": trail.organization, "subjects": [people[7]["id"]]}
     found = plan(trail.store, history_sql(), values)
     assert set(re.findall(r"ReadFromMergeTree \((?:\w+\.)?(\w+)\)", found)) == {"events_by_subject"}

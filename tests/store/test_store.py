@@ -320,18 +320,17 @@ def granules(store: Store, sql: str) -> tuple[int, int]:
 
 
 def test_a_persons_history_and_a_day_read_few_granules(store: Store) -> None:
-    records = [
-        record_of(
-            event(
-                timestamp=f"2026-03-{1 + number % 19:02}T{number % 24:02}:00:00Z",
-                resource={"id": f"{number % 500:024x}", "type": "user"},
-            ),
-            offset=number,
-        )
-        for number in range(60_000)
-    ]
-    insert(store, records, "t1")
-    where = "organization = '641b3db57090821c0b2f8183'"
+    (like_these,) = some_records(1)
+    insert(store, [like_these], "t1")
+    store.command(
+        "INSERT INTO events SELECT * EXCEPT (number) REPLACE ("
+        " toUUID(concat('00000000-0000-0000-0000-', leftPad(toString(number), 12, '0'))) AS event_id,"
+        " leftPad(lower(hex(toUInt16(number % 500))), 24, '0') AS subject_id,"
+        " toDateTime64('2026-03-01 00:00:00', 6, 'UTC') + toIntervalDay(number % 19) + toIntervalHour(number % 24)"
+        " AS occurred_at) FROM events CROSS JOIN (SELECT number FROM numbers(60000)) AS numbers"
+    )
+    assert counts(store)["events_by_subject"] == 60_001
+    where = f"organization = '{ORGANIZATION}'"
     read, total = granules(store, f"SELECT * FROM events_by_subject WHERE {where} AND subject_id = '{7:024x}'")
     assert total >= 7
     assert read <= 2
