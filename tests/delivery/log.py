@@ -58,12 +58,15 @@ class Partition:
     def did(self, act: str, at: float, number: int = 1, **fields: Any) -> None:
         self.append(acted(act, at, alert_id=alert_id(number), **fields), minute(at))
 
-    def plan(self, at: float, busy: tuple[str, ...] = ()) -> Plan:
+    def ledger(self, at: float) -> Ledger:
         ledger = Ledger()
         for record, appended in self.records:
             if appended <= minute(at):
                 ledger.take(record, appended)
-        return make_plan({0: ledger}, self.to, minute(at), busy)
+        return ledger
+
+    def plan(self, at: float, busy: tuple[str, ...] = ()) -> Plan:
+        return make_plan({0: self.ledger(at)}, self.to, minute(at), busy)
 
     def tried(self, message: Message, at: float, succeeded: bool = True) -> None:
         for item in message.items:

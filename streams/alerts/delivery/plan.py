@@ -69,7 +69,7 @@ def make_plan(
 ) -> Plan:
     """By partition, what the log says; destinations that are `busy` are told nothing more."""
     due: dict[str, list[_Due]] = {destination.name: [] for destination in destinations}
-    asleep = False
+    wakes: list[datetime] = []
     for partition, ledger in ledgers.items():
         for alert_id in list(ledger.watched):
             story = ledger.stories[alert_id]
@@ -77,13 +77,13 @@ def make_plan(
             for name, one in found:
                 due[name].append(one)
             if not found:
-                if story.snoozed(now):
-                    asleep = True
-                else:
+                until = story.snoozed_until(now)
+                if until is None:
                     ledger.watched.discard(alert_id)
+                else:
+                    wakes.append(until)
     messages: list[Message] = []
     reports: list[Detected] = []
-    wakes = [now + GATHER] if asleep else []
     for destination in destinations:
         answers = reduce(Answers.and_those, (led.answers[destination.name] for led in ledgers.values()), Answers())
         reports += _reports(ledgers.values(), destination, answers, due[destination.name], now)
@@ -109,18 +109,24 @@ def _pending(partition: int, story: Story, destinations: Destinations, now: date
     if alert is None or not (occasions := story.occasions(now)):
         return
     for destination in destinations.of(alert):
-        opening_told = False
+        opening: datetime | None = None
+        """When it may be told of the end: once it was told of the opening, or with it."""
         for occasion in occasions:
             tries = story.told.get((destination.name, occasion.name)) if story.told else None
             if tries is not None and tries.succeeded:
-                opening_told = True
+                opening = tries.last
                 continue
-            if not (occasion.known or tries) or (occasion.kind == "ended" and not opening_told):
+            if not (occasion.known or tries):
                 continue
             at = _when(destination, occasion, tries, now)
-            if at is not None:
-                opening_told = True  # or will be, before its end
-                yield destination.name, _Due(at, Item(partition, alert, occasion, tries.number + 1 if tries else 1))
+            if occasion.kind == "ended" and at is not None:
+                at = None if opening is None else max(at, opening)
+            if at is None:
+                continue
+            yield destination.name, _Due(at, Item(partition, alert, occasion, tries.number + 1 if tries else 1))
+            if destination.is_webhook:
+                break  # one thing after the other
+            opening = at
 
 
 def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now: datetime) -> datetime | None:
@@ -154,6 +160,7 @@ def _messages(
     if ready > now or not now_due:
         return [], max(ready, min(one.at for one in due))
     if not destination.is_webhook:
+        now_due.sort(key=lambda item: _order(item)[1:])
         full = destination.per_hour is not None and room == 1
         return [Message(destination.name, tuple(now_due), (sent[0] if sent else now) + HOUR if full else None)], now
     # One that does not answer is asked with one message whether it does again.

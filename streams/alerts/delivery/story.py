@@ -111,9 +111,9 @@ class Story:
         opened = opened._replace(known=known)
         return [opened, Occasion(f"ended {opening}", self._found_at or begin, False)]
 
-    def snoozed(self, now: datetime) -> bool:
-        """It will be open again without any record."""
-        return self.detected is not None and standing(self.detected, self._acts, now).state is State.SNOOZED
+    def snoozed_until(self, now: datetime) -> datetime | None:
+        """When it will be open again without any record."""
+        return None if self.detected is None else standing(self.detected, self._acts, now).snoozed_until
 
     def over(self, now: datetime) -> bool:
         """It is resolved or withdrawn."""
