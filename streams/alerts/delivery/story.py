@@ -55,7 +55,7 @@ class Occasion(NamedTuple):
 
 
 class Story:
-    """The records of one alert, taken in the order of the log. An act or a try that was taken before changes nothing."""
+    """The records of one alert, taken in the order of the log; an act or a try is taken once."""
 
     __slots__ = ("_acts", "_found_at", "_ids", "_opened", "_turns", "detected", "known", "told")
 
