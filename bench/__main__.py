@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bench import emitter, feed, rebuild, sink
+from bench import alerts, emitter, feed, rebuild, sink
 from idtrail.logs import configure_logs
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -24,6 +24,7 @@ async def main() -> None:
     await sink.main(200_000)
     await rebuild.main(200_000)
     await feed.main(feed.Load())
+    await alerts.main(1_000_000)
 
 
 if __name__ == "__main__":
