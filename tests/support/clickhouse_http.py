@@ -131,8 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if given.get("database"):
                 connection.query(f"USE `{given['database']}`")
-            for name, value in settings.items():
-                connection.query(f"SET {name} = '{value}'")
+            if settings:
+                connection.query("SET " + ", ".join(f"{name} = '{value}'" for name, value in settings.items()))
             answer = self._execute(connection, query, body, encoding, parameters, given)
         except Exception as error:
             connection.close()  # its settings, and what is left of its result, must not reach the next one
@@ -140,8 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
             code = re.search(r"Code: (\d+)", text)
             self._answer(500, text.encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "0"})
             return
-        for name in settings:
-            connection.query(f"SET {name} = DEFAULT")
+        if settings:
+            connection.query("SET " + ", ".join(f"{name} = DEFAULT" for name in settings))
         with self.pool_lock:
             self.pool.append(connection)
         self._answer(200, answer)
