@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from idtrail.stack.topics import create_topics
 from schemas.kafka import ALERTS, FOR_EVER, INCIDENTS, LETTER_DECISIONS, TOPICS, KafkaConnection, TopicSpec
@@ -50,14 +51,24 @@ class Topics:
 
 
 @pytest.fixture
-async def topics(kafka: KafkaConnection) -> Topics:
-    """Four partitions each, named for this test alone."""
+async def topics(kafka: KafkaConnection) -> AsyncIterator[Topics]:
+    """Four partitions each, named for this test alone.
+
+    At its end they are deleted, with all others whose names have the same tail: every client that begins asks the
+    broker for all topics there are, and with hundreds of them that takes most of its time.
+    """
     tail = uuid4().hex[:8]
     made = Topics(f"events-{tail}", f"dead-letters-{tail}", f"provisioning-{tail}", f"sink-{tail}")
     own = [TopicSpec(name, FOR_EVER) for name in made.names]
     common = [topic for topic in TOPICS if topic.name in (INCIDENTS, LETTER_DECISIONS, ALERTS)]
     await create_topics(kafka, 4, 1, [*own, *common], patience_seconds=30)
-    return made
+    yield made
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    try:
+        await admin.delete_topics([name for name in await admin.list_topics() if tail in name])
+    finally:
+        await admin.close()
 
 
 @pytest.fixture
@@ -69,11 +80,11 @@ async def producer(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaProducer]:
 
 async def until(condition: Callable[[], bool | Coroutine[Any, Any, bool]], seconds: float = 30) -> None:
     """Wait for a condition, at most `seconds`. It is asked less often the longer it takes: most ask a broker."""
-    pause = 0.02
+    pause = 0.05
     async with asyncio.timeout(seconds):
         while True:
             answer = condition()
             if await answer if isinstance(answer, Coroutine) else answer:
                 return
             await asyncio.sleep(pause)
-            pause = min(1.1 * pause, 0.2)
+            pause = min(1.2 * pause, 0.3)
