@@ -9,8 +9,9 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from streams.alerts.kinds import Terms, Trigger, machine
+from streams.alerts.kinds import Trigger, machine
 from streams.alerts.occurrence import Occurrence, Role
+from streams.alerts.terms import Terms
 
 NEVER: Final = 0
 MOST_NAMED: Final = 1_000

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from streams.alerts.alert import Alert, Fold, alert_of
-from streams.alerts.kinds import Terms
 from streams.alerts.occurrence import Occurrence
+from streams.alerts.terms import Terms
 
 MOST_KEPT: Final = 1_000
 """Occurrences that are kept in order: of a busier group those that come later than these are left out."""

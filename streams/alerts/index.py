@@ -7,10 +7,10 @@ from typing import Final, NamedTuple, cast
 
 from schemas.events import EVENT_TYPES, Kind
 from streams.alerts.condition import Matcher
-from streams.alerts.kinds import terms_of
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Condition, Rule, title_parts
 from streams.alerts.seen import Seen, reader_of, values_reader
+from streams.alerts.terms import terms_of
 from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 4_096

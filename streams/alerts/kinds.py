@@ -8,59 +8,19 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from statistics import median_low
 from typing import Any, Final, NamedTuple, Protocol
 
 from streams.alerts.occurrence import Occurrence, Role
-from streams.alerts.rule import Rule, RuleKind
+from streams.alerts.rule import RuleKind
+from streams.alerts.terms import DAY, HOUR, Terms
 
-MICROSECOND: Final = timedelta(microseconds=1)
-HOUR: Final = 3_600_000_000
-DAY: Final = 24 * HOUR
 USUAL_DAYS: Final = 28
 """Before the day in question: what is usual."""
 LITTLE: Final = 7 * DAY
 """With a shorter history nothing is usual."""
 MOST_VALUES: Final = 20_000
 """Values that `new` remembers of a group. What comes when it is full is never new."""
-
-
-class Terms(NamedTuple):
-    """The numbers of a rule. Times are microseconds."""
-
-    kind: RuleKind
-    window: int = 0
-    threshold: int = 0
-    ratio: float = 0.0
-    minimum: int = 0
-    learn: int = 0
-    multiple: float = 0.0
-    dedup: int = DAY
-    quiet: int = HOUR
-    ends: bool = False
-    """Whether an event ends its alerts, and not the quiet after them."""
-
-
-def terms_of(rule: Rule) -> Terms:
-    """The numbers of a rule."""
-    quiet = rule.resolves_after
-    return Terms(
-        rule.kind,
-        HOUR if rule.kind is RuleKind.MASS else _micros(rule.window),
-        rule.threshold or 0,
-        rule.ratio or 0.0,
-        rule.minimum or 0,
-        _micros(rule.learn),
-        rule.multiple or 0.0,
-        _micros(rule.dedup),
-        _micros(quiet),
-        ends=quiet is None,
-    )
-
-
-def _micros(span: timedelta | None) -> int:
-    return 0 if span is None else span // MICROSECOND
 
 
 class Trigger(NamedTuple):
@@ -219,8 +179,7 @@ class _Mass(_Window):
         people, day = len(self._values), one.at // DAY
         usual = self._usual(one.at, day)
         self._busiest[day] = max(people, self._busiest.get(day, 0))
-        for old in [each for each in self._busiest if each < day - USUAL_DAYS]:
-            del self._busiest[old]
+        self._busiest = {each: most for each, most in self._busiest.items() if each >= day - USUAL_DAYS}
         return bool(one.value) and people >= max(self._terms.threshold, self._terms.multiple * usual)
 
     def _usual(self, at: int, day: int) -> int:

@@ -21,10 +21,10 @@ from streams.alerts.alert import NEVER
 from streams.alerts.endings import Endings, Own
 from streams.alerts.group import Group, Told
 from streams.alerts.index import Rules
-from streams.alerts.kinds import MICROSECOND
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
+from streams.alerts.terms import MICROSECOND
 from streams.copies import Table
 
 MOST_GROUPS: Final = 20_000

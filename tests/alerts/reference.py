@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from statistics import median_low
 from typing import Any, NamedTuple
 
-from streams.alerts.kinds import Terms
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import RuleKind
+from streams.alerts.terms import Terms
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR

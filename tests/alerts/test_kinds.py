@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from streams.alerts.alert import Alert, Fold, alert_id
 from streams.alerts.group import Group, Told, in_force
-from streams.alerts.kinds import DAY, HOUR, Terms
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import RuleKind
+from streams.alerts.terms import DAY, HOUR, Terms
 from tests.alerts.reference import Expected, expected_alerts
 
 MINUTE = HOUR // 60
