@@ -60,7 +60,7 @@ async def test_what_comes_after_a_worker_was_killed_is_in_the_windows_of_another
     workers.start()
     await fill(kafka, topics.events, of_many(400, 1))
     await until(lambda: done_with(kafka, topics), 60)
-    await until(lambda: len(re.findall(r'"partitions": ?[45]\b', workers.said())) >= 2, 60)  # half of the nine each
+    await until(lambda: len(re.findall(r'"partitions": ?[67]\b', workers.said())) >= 2, 60)  # half of the thirteen each
     first.kill()
     begin = time.perf_counter()
     await fill(kafka, topics.events, of_many(400, 2))
