@@ -14,9 +14,18 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from faust.transport.drivers.aiokafka import Consumer
+from mode.threads import WorkerThread
 
 LONGEST_FETCH_SECONDS: Final = 0.2
 """So long may a seek have to wait for a fetch that finds nothing."""
+
+
+class _Thread(WorkerThread):  # type: ignore[misc]  # because mode ships no types
+    """The consumer's own. It keeps no process: where the app is stopped in the middle of its start, nobody ends it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.daemon = True
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no types
@@ -31,6 +40,11 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
         self._seeks = 0
         self._seeks_at_fetch = 0
         self._resumed = asyncio.Event()
+
+    def _new_consumer_thread(self) -> Any:
+        thread = super()._new_consumer_thread()
+        thread.Worker = _Thread
+        return thread
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109  because Faust calls it so
         """Records by partition, up to the next seek: from there on they come again."""
