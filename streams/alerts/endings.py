@@ -18,8 +18,8 @@ from streams.copies import Table
 Own = tuple[str, str, tuple[str, ...]]
 """Rule, organization, and the values of what the rule groups by."""
 
-MOST_OF_ONE: Final = 5
-"""The last that came, of one group."""
+MOST_OF_ONE: Final = 500
+"""The last that came, of one group: as many as a group that is followed keeps at least."""
 MOST: Final = 1_000_000
 """Groups that any are remembered of; beyond, the first are forgotten."""
 
@@ -31,7 +31,8 @@ class Endings:
         """`key` makes a new key for an entry of a partition."""
         self._table = table
         self._key = key
-        self._of: dict[Own, list[Occurrence]] = {}
+        self._of: dict[Own, dict[str, Occurrence]] = {}
+        """By group and event, in the order they came."""
         self._came: dict[int, list[tuple[Own, Occurrence]]] = {}
         self._entries: dict[int, deque[tuple[int, bytes]]] = {}
         """By partition, the entries with up to when the log was read then."""
@@ -43,7 +44,7 @@ class Endings:
 
     def take(self, own: Own) -> list[Occurrence]:
         """Those of a group that is followed from now on."""
-        return self._of.pop(own, [])
+        return list(self._of.pop(own, {}).values())
 
     def write(self, known: dict[int, int], offsets: dict[int, int]) -> None:
         """An entry of what came in each partition. `known`: up to when its log was read."""
@@ -66,8 +67,11 @@ class Endings:
             while entries and entries[0][0] < before.get(partition, 0):
                 self._table.delete_entry(partition, entries.popleft()[1])
         oldest = min(before.values(), default=0)
-        for own in [own for own, some in self._of.items() if some[-1].at < oldest]:
-            del self._of[own]
+        for own, some in list(self._of.items()):
+            for event_id in [event_id for event_id, one in some.items() if one.at < oldest]:
+                del some[event_id]
+            if not some:
+                del self._of[own]
 
     def clear(self) -> None:
         """After a restart or a rebalance the table is another one."""
@@ -84,12 +88,13 @@ class Endings:
             yield own, one
 
     def _remember(self, own: Own, one: Occurrence) -> bool:
-        known = self._of.setdefault(own, [])
-        if any(each.event_id == one.event_id and each.version >= one.version for each in known):
+        known = self._of.setdefault(own, {})
+        same = known.get(one.event_id)
+        if same is not None and same.version >= one.version:
             return False
-        known.append(one)
+        known[one.event_id] = one
         if len(known) > MOST_OF_ONE:
-            del known[0]
+            del known[next(iter(known))]
         if len(self._of) > MOST:
             del self._of[next(iter(self._of))]
         return True

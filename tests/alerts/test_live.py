@@ -226,3 +226,23 @@ def test_what_was_not_told_for_the_pause_is_told_by_the_next_worker() -> None:
     second = Live(RULES, table, FRESH)
     list(second.restore([0]))
     assert {one.events for one in second.changes(0.0) if one.rule_id == "each"} == {2}
+
+
+def test_many_endings_that_came_before_their_beginnings_are_all_remembered() -> None:
+    table = Entries()
+    live = Live(RULES, table, FRESH)
+    came = [seen(2 * minute + 1, 100 + minute, "success") for minute in range(50)]
+    came += [seen(2 * minute, minute, "failure") for minute in range(50)]
+    told = []
+    for offset, one in enumerate(came):
+        live.take(0, offset, one)
+        if offset == 60:  # in the midst of the beginnings
+            told += live.changes(later())
+            live = Live(RULES, table, FRESH)
+            list(live.restore([0]))
+    clock = START + 500 * MINUTE
+    for _ in range(3):
+        live.advance(0, clock)
+        told += live.changes(later())
+    assert standing(told) == at_once(came, clock)
+    assert next(one for one in standing(told).values() if one.rule_id == "until").episodes == 50
