@@ -1,6 +1,6 @@
 """Alerts: from a failure's append to its alert's, at 1,000 provisioning events/s; what 200 rules cost; a backtest.
 
-python -m bench.alerts [EVENTS OF THE BACKTEST]
+python -m bench.alerts [EVENTS OF THE BACKTEST] [EVENTS_PER_SECOND]
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def event(number: int, now: datetime) -> Envelope:
     return seal(orjson.dumps(raw), Source("bench", Trust.EXPORT), now)
 
 
-async def latency(connection: KafkaConnection, store: Store, directory: Path) -> None:
+async def latency(connection: KafkaConnection, store: Store, directory: Path, rate: int) -> None:
     """By the broker's clock: from the event's append to that of the record that opens its alert."""
     await create_topics(connection, PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
     rules = Rules(shipped_rules())
@@ -84,7 +84,7 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path) ->
     consumer = AIOKafkaConsumer(EVENTS, ALERTS, **connection.options(), auto_offset_reset="earliest")
     appended: dict[str, int] = {}
     opened: dict[str, int] = {}
-    expected = RATE * SECONDS // 20
+    expected = rate * SECONDS // 20
 
     async def read() -> None:
         async for record in consumer:
@@ -106,12 +106,12 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path) ->
         await consumer.start()
         reading = asyncio.create_task(read())
         try:
-            first = event(RATE * SECONDS, datetime.now(UTC))
+            first = event(rate * SECONDS, datetime.now(UTC))
             await producer.send(EVENTS, first.value, key=first.key, headers=first.headers)
             await seen(1)  # Faust's groups have formed
             opened.clear()
             context = multiprocessing.get_context("spawn")  # what makes the load is no part of what is measured
-            loading = context.Process(target=_emit, args=(connection.bootstrap,), daemon=True)
+            loading = context.Process(target=_emit, args=(connection.bootstrap, rate), daemon=True)
             loading.start()
             await asyncio.to_thread(loading.join)
             await seen(expected)
@@ -123,24 +123,24 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path) ->
             await consumer.stop()
     waits = sorted(at - appended[event_id] for event_id, at in opened.items())
     print(
-        f"{RATE:,} events/s for {SECONDS} s: {len(waits):,} alerts, from append to alert"
+        f"{rate:,} events/s for {SECONDS} s: {len(waits):,} alerts, from append to alert"
         f" p50 {waits[len(waits) // 2]} ms, p99 {waits[len(waits) * 99 // 100]} ms, most {waits[-1]} ms"
     )
 
 
-def _emit(bootstrap: str) -> None:
-    asyncio.run(_emit_all(bootstrap))
+def _emit(bootstrap: str, rate: int) -> None:
+    asyncio.run(_emit_all(bootstrap, rate))
 
 
-async def _emit_all(bootstrap: str) -> None:
+async def _emit_all(bootstrap: str, rate: int) -> None:
     now = datetime.now(UTC)
-    events = [event(number, now) for number in range(RATE * SECONDS)]
+    events = [event(number, now) for number in range(rate * SECONDS)]
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5) as producer:
         began = time.monotonic()
         for number, one in enumerate(events):
             await producer.send(EVENTS, one.value, key=one.key, headers=one.headers)
             if number % 20 == 0:
-                await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
+                await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
         await producer.flush()
 
 
@@ -195,7 +195,7 @@ async def history(store: Store, count: int) -> None:
     )
 
 
-async def main(count: int) -> None:
+async def main(count: int, rate: int = RATE) -> None:
     collect_rarely()
     cost()
     with tempfile.TemporaryDirectory() as directory:
@@ -203,7 +203,7 @@ async def main(count: int) -> None:
         store = fresh_store(Path(directory, "engine"))
         try:
             await broker.start()
-            await latency(KafkaConnection(broker.bootstrap), store, Path(directory))
+            await latency(KafkaConnection(broker.bootstrap), store, Path(directory), rate)
             store.command("TRUNCATE TABLE events")
             await history(store, count)
         finally:
@@ -212,4 +212,4 @@ async def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    asyncio.run(main(*(int(text) for text in sys.argv[1:] or ["1000000"])))

@@ -34,6 +34,7 @@ class Group:
     ) -> None:
         """`saved`: what `saved()` gave, to go on from there."""
         self._own = rule_id, organization, group, terms
+        self._stale = saved is not None
         saved = saved or {"folded": None, "until": (0, ""), "kept": [], "told": [], "settled": [], "clock": 0}
         self._folded: dict[str, Any] | None = saved["folded"]
         self._until: tuple[int, str] = tuple(saved["until"])
@@ -44,7 +45,6 @@ class Group:
         self._by_id = {each.event_id: each for each in self._kept}
         self._clock: int = saved["clock"]
         self._told = {alert.alert_id: alert for alert in map(alert_of, saved["told"])}
-        self._stale = True
         self._head = Fold(*self._own)
 
     def take(self, one: Occurrence) -> bool:
