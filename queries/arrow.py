@@ -193,3 +193,17 @@ def batch(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def bytes_of(table: pa.Table) -> memoryview:
+    """A table as a pipe can carry it."""
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return memoryview(out.getvalue())
+
+
+def table_of(data: bytes) -> pa.Table:
+    """The table that `bytes_of` made these of."""
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_all()

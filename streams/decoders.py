@@ -23,6 +23,8 @@ from queries.arrow import (
     EVENTS_ARROW_SCHEMA,
     LETTER_DECISIONS_ARROW_SCHEMA,
     batch,
+    bytes_of,
+    table_of,
 )
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
@@ -123,7 +125,7 @@ class Decoder:
             if isinstance(told, BaseException):
                 raise told
             part, names, records, unreadable = told
-            pieces = [Piece(table, name, _table(self._pipe.recv_bytes())) for table, name in names]
+            pieces = [Piece(table, name, table_of(self._pipe.recv_bytes())) for table, name in names]
             return part, Read(pieces, records, unreadable)
         except (EOFError, OSError) as error:
             raise Fatal("a decoding process ended by itself") from error
@@ -134,11 +136,6 @@ class Decoder:
         self._process.join()
         self._process.close()
         self._pipe.close()
-
-
-def _table(data: bytes) -> pa.Table:
-    with pa.ipc.open_stream(data) as reader:
-        return reader.read_all()
 
 
 def _serve(pipe: Connection, how: Decoding) -> None:
@@ -171,11 +168,4 @@ async def _serve_stretches(pipe: Any, how: Decoding) -> None:
 def _send(pipe: Any, part: Stretch, read: Read) -> None:
     pipe.send((part, [(piece.table, piece.name) for piece in read.pieces], read.records, read.unreadable))
     for piece in read.pieces:
-        pipe.send_bytes(_bytes(piece.rows))
-
-
-def _bytes(rows: pa.Table) -> memoryview:
-    out = pa.BufferOutputStream()
-    with pa.ipc.new_stream(out, rows.schema) as writer:
-        writer.write_table(rows)
-    return memoryview(out.getvalue())
+        pipe.send_bytes(bytes_of(piece.rows))

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from queries.arrow import bytes_of, table_of
 from queries.evidence import Evidence, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
 from schemas.alerts import Detected, Detection
@@ -94,7 +95,7 @@ class Backtest:
             for since, until in pieces(minutes, self._evidence):
                 piece = self._evidence._replace(since=since, until=until)
                 table = await asyncio.to_thread(read_evidence, self._store, piece, with_body=self._with_body)
-                await asyncio.to_thread(pipe.send_bytes, _bytes(table))
+                await asyncio.to_thread(pipe.send_bytes, bytes_of(table))
                 self.done += table.num_rows
             await asyncio.to_thread(pipe.send_bytes, b"")
             events, fresh, alerts, others = await asyncio.to_thread(pipe.recv)
@@ -125,13 +126,6 @@ def pieces(minutes: Sequence[tuple[int, int]], evidence: Evidence) -> Iterator[t
         events += count
     if events:
         yield begin, evidence.until
-
-
-def _bytes(table: pa.Table) -> memoryview:
-    out = pa.BufferOutputStream()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return memoryview(out.getvalue())
 
 
 def _alert_of(told: Detected) -> Alert:
@@ -167,14 +161,13 @@ def _serve(pipe: Connection, question: Question) -> None:
     best: dict[bytes, int] = pipe.recv()
     events = live = 0
     while data := pipe.recv_bytes():
-        with pa.ipc.open_stream(data) as reader:
-            for seen, fresh in seen_in(reader.read_all()):
-                if best and best.get(seen.event_id, seen.version) != seen.version:
-                    continue
-                events, live = events + 1, live + fresh
-                rules.feed(seen)
-                if fresh or question.against:
-                    others.feed(seen)
+        for seen, fresh in seen_in(table_of(data)):
+            if best and best.get(seen.event_id, seen.version) != seen.version:
+                continue
+            events, live = events + 1, live + fresh
+            rules.feed(seen)
+            if fresh or question.against:
+                others.feed(seen)
     clock = to_microseconds(question.until)
     pipe.send((events, live, rules.alerts(clock), others.alerts(clock)))
 

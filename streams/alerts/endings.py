@@ -46,14 +46,13 @@ class Endings:
         """Those of a group that is followed from now on."""
         return list(self._of.pop(own, {}).values())
 
-    def write(self, known: dict[int, int], offsets: dict[int, int]) -> None:
+    def write(self, known: dict[int, int]) -> None:
         """An entry of what came in each partition. `known`: up to when its log was read."""
         came, self._came = self._came, {}
         for partition, some in came.items():
             at = known.get(partition, 0)
             value: dict[str, Any] = {
                 "partition": partition,
-                "offset": offsets.get(partition, -1),
                 "known": at,
                 "endings": [[*own, *one[:4]] for own, one in some],
             }

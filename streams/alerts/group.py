@@ -7,7 +7,6 @@ when something comes that belongs before its end. Pure: whoever calls tells the 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from streams.alerts.alert import Alert, Fold, alert_of
@@ -135,13 +134,3 @@ class Group:
             self._head.advance(self._clock)
             self._stale = False
         return self._head
-
-
-def in_force(occurrences: Iterable[Occurrence]) -> list[Occurrence]:
-    """In order, each event once, by its copy of the largest version."""
-    best: dict[str, Occurrence] = {}
-    for one in occurrences:
-        same = best.get(one.event_id)
-        if same is None or one.version > same.version:
-            best[one.event_id] = one
-    return sorted(best.values())

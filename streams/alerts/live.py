@@ -70,8 +70,6 @@ class Live:
         """By partition up to when the log was read, in microseconds."""
         self.shed = 0
         """Occurrences that would have begun a group too many, since the start."""
-        self.late = 0
-        """Occurrences that came too late to count, or had come before."""
 
     def take(self, partition: int, offset: int, seen: Seen) -> None:
         """An event; nothing is written before `changes`."""
@@ -88,8 +86,6 @@ class Live:
                 self.shed += 1
             elif followed.group.take(one):
                 self._touched[own] = True
-            else:
-                self.late += 1
 
     def advance(self, partition: int, clock: int) -> None:
         """It is `clock` for what this partition holds: microseconds since 1970."""
@@ -131,7 +127,7 @@ class Live:
                 self._write(own, followed)
             else:
                 self._look_again(own, followed.partition, followed.group.deadline())
-        self._endings.write(self._known, self._offsets)
+        self._endings.write(self._known)
         return told
 
     def forget(self) -> None:

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.alerts.alert import Alert, Fold, alert_id
-from streams.alerts.group import Group, Told, in_force
+from streams.alerts.group import Group, Told
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import RuleKind
 from streams.alerts.terms import DAY, HOUR, Terms
-from tests.alerts.reference import Expected, expected_alerts
+from tests.alerts.reference import Expected, expected_alerts, in_order
 
 MINUTE = HOUR // 60
 START = 20_458 * DAY
@@ -67,7 +67,7 @@ def shown(alerts: Sequence[Alert]) -> list[Expected]:
 
 def folded(terms: Terms, events: Sequence[Occurrence], clock: int) -> list[Alert]:
     fold = Fold(*OWN, terms)
-    for one in in_force(events):
+    for one in in_order(events):
         fold.feed(one)
     fold.advance(max(clock, max((one.at for one in events), default=0)))
     return list(fold.found.values())
