@@ -73,6 +73,11 @@ class Group:
         if not self._stale:
             self._head.advance(self._clock)
 
+    @property
+    def kept(self) -> tuple[Occurrence, ...]:
+        """What is not folded for good."""
+        return tuple(self._kept)
+
     def settle(self, before: int) -> bool:
         """Fold for good what occurred before: nothing of then is to come any more. Whether there was any."""
         count = bisect_left(self._kept, (before,))

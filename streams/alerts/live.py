@@ -20,6 +20,7 @@ from schemas.alerts import MAX_NAMED, Detected, Detection, utc
 from streams.alerts.alert import NEVER
 from streams.alerts.endings import Endings, Own
 from streams.alerts.group import Group, Told
+from streams.alerts.in_force import InForce
 from streams.alerts.index import Rules
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Rule
@@ -57,6 +58,7 @@ class Live:
         self._told_at: dict[Own, float] = {}
         """When something was told of a group last."""
         self._endings = Endings(table, self._key_of_endings)
+        self._in_force = InForce()
         self._numbers = count()
         self._touched: dict[Own, bool] = {}
         """Groups to look at, and whether their entries must be written whatever is found."""
@@ -75,10 +77,15 @@ class Live:
         """An event; nothing is written before `changes`."""
         self._offsets[partition] = offset
         self._known[partition] = max(seen.known_ms * 1_000, self._known.get(partition, 0))
-        for watched, group, one in self._rules.kept(seen):
-            own = watched.rule.id, seen.organization, group
+        kept = {(watched.rule.id, seen.organization, group): one for watched, group, one in self._rules.kept(seen)}
+        event = seen.organization, seen.event_id.hex()
+        left = self._in_force.take(event, seen.version, seen.known_ms * 1_000, kept)
+        if left is None:
+            return
+        nothing = Occurrence(seen.at, event[1], seen.version, 0)
+        for own, one in (*kept.items(), *((own, nothing) for own in left)):
             followed = self._followed.get(own)
-            if followed is None and one.role == Role.UNTIL:
+            if followed is None and one.role in (0, Role.UNTIL):
                 self._endings.add(partition, own, one)
                 continue
             followed = followed or self._follow(own, partition)
@@ -132,7 +139,9 @@ class Live:
 
     def forget(self) -> None:
         """Fold for good what nothing can come before any more, and drop the groups that are over."""
-        self._endings.forget({partition: known - self._fresh for partition, known in self._known.items()})
+        befores = {partition: known - self._fresh for partition, known in self._known.items()}
+        self._endings.forget(befores)
+        self._in_force.forget(min(befores.values(), default=0))
         for own, followed in list(self._followed.items()):
             before = self._known.get(followed.partition, 0) - self._fresh
             if own not in self._touched and (followed.group.settle(before) or followed.group.idle(before)):
@@ -148,6 +157,7 @@ class Live:
         self._offsets.clear()
         self._known.clear()
         self._endings.clear()
+        self._in_force.clear()
         ended: list[tuple[Own, Occurrence]] = []
         best: dict[Own, tuple[int, bytes]] = {}
         entries: dict[Own, list[bytes]] = {}
@@ -171,10 +181,13 @@ class Live:
                     self._table.delete_entry(partition, each)
             else:
                 group = Group(*own, self._rules[own[0]].terms, value["group"])
+                for one in group.kept:
+                    self._in_force.restore((own[1], one.event_id), one.version, one.at, own)
                 self._hold(own, _Followed(group, partition, entries[own]))
                 self._touched[own] = False  # what was not told before the stop is told now
             yield
         for own, one in ended:
+            self._in_force.restore((own[1], one.event_id), one.version, one.at, own)
             if own in self._followed:
                 self._followed[own].group.take(one)
                 self._endings.take(own)

@@ -29,13 +29,20 @@ class Moment(NamedTuple):
 
 
 class Expected(NamedTuple):
+    """Every field of an alert but its id and whose it is."""
+
     bucket: int
     opened_at: int
     triggered_at: int
+    first_at: int
     first_event: str
+    last_at: int
     last_event: str
     events: int
-    people: frozenset[str]
+    people: tuple[str, ...]
+    applications: tuple[str, ...]
+    cause: str
+    title: str
     episodes: int
     since: int
     ended_at: int
@@ -93,15 +100,25 @@ def shown(alert: dict[str, Any]) -> Expected:
         alert["bucket"],
         alert["opened_at"],
         alert["triggered_at"],
+        events[0].at,
         events[0].event_id,
+        events[-1].at,
         events[-1].event_id,
         len(events),
-        frozenset(one.subject for one in events if one.subject),
+        first_seen(one.subject for one in events),
+        first_seen(one.application for one in events),
+        ["", *(one.cause for one in events if one.cause)][-1],
+        events[-1].title,
         alert["episodes"],
         alert["since"],
         alert["ended_at"],
         alert["ended_by"],
     )
+
+
+def first_seen(values: Iterable[str]) -> tuple[str, ...]:
+    """Each once, in order: the first thousand."""
+    return tuple(dict.fromkeys(value for value in values if value))[:1_000]
 
 
 def prompt(terms: Terms, events: Sequence[Occurrence]) -> Iterable[Moment]:

@@ -47,6 +47,8 @@ def occurrences(spread: int) -> st.SearchStrategy[list[Occurrence]]:
         role=st.sampled_from([1, 1, 1, 9, 9, 2, 4, 3, 5, 7]),
         value=st.sampled_from(["", "a", "b", "c", "d"]),
         subject=st.sampled_from(["", "ann", "bob", "cy", "dee", "eve"]),
+        application=st.sampled_from(["", "slack", "miro"]),
+        cause=st.sampled_from(["", "credentials", "conflict"]),
         title=st.sampled_from(["x", "y"]),
     )
     # Copies of one event that are of one version are the same.
@@ -57,12 +59,9 @@ def occurrences(spread: int) -> st.SearchStrategy[list[Occurrence]]:
 
 def shown(alerts: Sequence[Alert]) -> list[Expected]:
     return [
-        Expected(
-            alert.bucket, alert.opened_at, alert.triggered_at, alert.first_event, alert.last_event, alert.events,
-            frozenset(alert.people), alert.episodes, alert.since, alert.ended_at, alert.ended_by,
-        )
+        Expected(*(getattr(alert, name) for name in Expected._fields))
         for alert in sorted(alerts, key=lambda alert: alert.opened_at)
-    ]  # fmt: skip
+    ]
 
 
 def folded(terms: Terms, events: Sequence[Occurrence], clock: int) -> list[Alert]:

@@ -17,6 +17,7 @@ from schemas.facts import Facts
 from schemas.signature import NONE
 from streams.alerts.detection import detect
 from streams.alerts.group import Told
+from streams.alerts.in_force import InForce
 from streams.alerts.index import Rules
 from streams.alerts.live import PAUSE_SECONDS, Live, detected, own_of, version_of
 from streams.alerts.rule import Rule
@@ -75,13 +76,13 @@ class Entries(dict[bytes, bytes]):
         del self[key]
 
 
-def seen(minute: float, number: int, outcome: str, subject: str = "ann", known: float = 0.0) -> Seen:
+def seen(minute: float, number: int, outcome: str, subject: str = "ann", known: float = 0.0, version: int = 1) -> Seen:
     facts = NO_FACTS._replace(
         event_type="user_update_provision", kind="user", outcome=outcome, subject_id=subject, application_id="slack"
     )
     at = START + int(minute * MINUTE)
     known_ms = (START + int(max(minute, known) * MINUTE)) // 1_000
-    return Seen("acme", UUID(int=number).bytes, at, known_ms, 1, facts, NONE, False, b"{}")
+    return Seen("acme", UUID(int=number).bytes, at, known_ms, version, facts, NONE, False, b"{}")
 
 
 events = st.lists(
@@ -91,9 +92,10 @@ events = st.lists(
         st.integers(0, 30),
         st.sampled_from(["failure", "failure", "success"]),
         st.sampled_from(["ann", "bob"]),
+        version=st.integers(1, 3),
     ),
     max_size=30,
-    unique_by=lambda one: one.event_id,
+    unique_by=lambda one: (one.event_id, one.version),
 )
 
 
@@ -135,6 +137,48 @@ def test_live_ends_in_the_alerts_of_all_events_at_once(data: st.DataObject) -> N
         live.advance(0, clock)
         told += live.changes(later())
     assert standing(told) == at_once(came, clock)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(
+    ("first", "second", "alerts"),
+    [
+        pytest.param(seen(0, 1, "failure"), seen(0, 1, "failure", "bob", version=2), {"bob"}, id="somebody else's"),
+        pytest.param(seen(0, 1, "failure"), seen(0, 1, "success", version=2), set(), id="no failure"),
+        pytest.param(seen(0, 1, "failure"), seen(0, 1, "unknown", version=2), set(), id="nothing to any rule"),
+        pytest.param(seen(0, 1, "failure", version=2), seen(0, 1, "failure", "bob"), {"ann"}, id="believed less"),
+        pytest.param(seen(0, 1, "success", version=2), seen(0, 1, "failure"), set(), id="believed less, no success"),
+    ],
+)
+def test_what_a_copy_that_is_believed_more_says_counts(
+    first: Seen, second: Seen, alerts: set[str], restarts: bool
+) -> None:
+    table, told = Entries(), list[Detected]()
+    live = Live(RULES, table, FRESH)
+    for offset, one in enumerate((first, second)):
+        live.take(0, offset, one)
+        told += live.changes(later())
+        if restarts:
+            live = Live(RULES, table, FRESH)
+            list(live.restore([0]))
+    for _ in range(2):  # the first finds what the restart left open
+        live.advance(0, START + 500 * MINUTE)
+        told += live.changes(later())
+    assert standing(told) == at_once([first, second], START + 500 * MINUTE)
+    assert {one.group["subject_id"] for one in standing(told).values() if one.rule_id == "each"} == alerts
+
+
+def test_copies_are_remembered_while_others_can_come_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = InForce()
+    own = "each", "acme", ("ann",)
+    for number in range(3):
+        held.take(("acme", str(number)), 1, number, [own])
+    held.forget(2)
+    assert held.take(("acme", "1"), 1, 2, [own]) == ()
+    assert held.take(("acme", "2"), 1, 2, [own]) is None
+    monkeypatch.setattr("streams.alerts.in_force.MOST", 2)
+    held.take(("acme", "3"), 1, 3, [own])
+    assert held.take(("acme", "2"), 1, 3, [own]) == ()  # the first that came was forgotten
 
 
 def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None:
