@@ -18,6 +18,7 @@ from streams.alerts import expression, pattern
 from streams.alerts.duration import duration_text
 from streams.alerts.example import Example, ExampleEvent, ExpectedAlert
 from streams.alerts.loading import read_rule, shipped_rules
+from streams.alerts.lookout.lookout import CONCERNS
 from streams.alerts.rule import Condition, Rule, RuleKind
 from streams.alerts.seen import FACT_TYPES
 from streams.alerts.trial import trials_of
@@ -148,12 +149,19 @@ An event in few words becomes a whole Directory Insights record, which is read a
 
 """
 
+_WITHOUT: Final = """## Alerts without a rule
+
+Rules see what arrives. What no event says, such as that none comes any more, one worker of the group measures now and
+then, and tells as an [alert](alerts.md#without-a-rule) like any other: opened once, ended by itself, delivered, and
+kept. These are in force at once. They are no files, have no staging and no backtest, and no rule may have their ids; a
+destination can be limited to them, or to others, by its `rules`.
+
+"""
+
 _LEFT_OUT: Final = """## What rules cannot say
 
 - **A token that is about to expire.** No event tells how long it lives; [`idtrail integrations`](integrations.md) works
   that out from how long earlier ones lived, or from what the vendor says.
-- **That the pipeline itself is blind**: a source that is silent, a sink that is behind, dead letters that rise. Rules
-  see what arrives. `idtrail stats`, `idtrail doctor` and the [metrics](metrics.md) tell of the rest.
 - **Copies of one event that conflict.** Rules see the copy in force; `idtrail events ID` shows them all.
 - **Whether an account is open now**, such as those that a deleted integration left behind. That is worked out from all
   that ever happened to it: [`idtrail exposures`](exposures.md).
@@ -166,7 +174,8 @@ def rule_page() -> str:
     texts = (
         _HEAD, EXAMPLE, _AFTER_EXAMPLE, _played(), "```\n\n",
         _lines(_fields()), _CONDITIONS, _lines(_table_of(Condition)), _WHERE, _lines(_facts()), _lines(_kinds()),
-        _ALERTS, _TESTS, _lines(_tests()), _lines(_shipped()), _LEFT_OUT,
+        _ALERTS, _TESTS, _lines(_tests()), _lines(_shipped()), _WITHOUT,
+        _lines(_concerns()), _LEFT_OUT,
     )  # fmt: skip
     return "".join(texts)
 
@@ -257,4 +266,12 @@ def _shipped() -> Iterator[str]:
     order = list(Severity)
     for rule in sorted(shipped_rules(), key=lambda rule: (-order.index(rule.severity), rule.id)):
         yield f"| `{rule.id}` | {rule.severity} | {rule.kind} | {rule.description} |"
+    yield ""
+
+
+def _concerns() -> Iterator[str]:
+    yield "| alert | severity | opens when | ends when | why |"
+    yield "|---|---|---|---|---|"
+    for one in CONCERNS:
+        yield f"| `{one.rule_id}` | {one.severity} | {one.opens} | {one.ends} | {one.description} |"
     yield ""

@@ -49,6 +49,10 @@ class Habit(NamedTuple):
         """How long it may be silent."""
         return max(SHORTEST_SILENCE, TIMES_USUAL * self.usual_gap, BEYOND_REPEATED * self.repeated_gap)
 
+    def broken(self, now: datetime) -> bool:
+        """It usually talks, and has not for longer than it ever does."""
+        return self.talks >= FEWEST_TALKS and self.days >= FEWEST_DAYS and now - self.last > self.patience()
+
 
 class LetterRate(NamedTuple):
     """Dead letters of one organization ("" for those of none that is known)."""
@@ -60,6 +64,10 @@ class LetterRate(NamedTuple):
     """The first of these."""
     usual: float
     """In an hour of the days before."""
+
+    def rising(self) -> bool:
+        """Far more than usual."""
+        return self.lately >= max(FEWEST_LETTERS, TIMES_LETTERS * self.usual)
 
 
 def silent_sources(habits: Iterable[Habit], now: datetime) -> list[Blind]:
@@ -74,7 +82,7 @@ def silent_sources(habits: Iterable[Habit], now: datetime) -> list[Blind]:
                 f"its silences are usually shorter than {_span(habit.patience())}: is what sends them running?",
             )
             for habit in habits
-            if habit.talks >= FEWEST_TALKS and habit.days >= FEWEST_DAYS and now - habit.last > habit.patience()
+            if habit.broken(now)
         ),
         key=lambda blind: blind.since,
     )
@@ -91,7 +99,7 @@ def rising_letters(rates: Iterable[LetterRate]) -> list[Blind]:
             f"hour, usually {rate.usual:.1f}: `idtrail dead-letters stats` says why",
         )
         for rate in rates
-        if rate.lately >= max(FEWEST_LETTERS, TIMES_LETTERS * rate.usual)
+        if rate.rising()
     ]
 
 

@@ -32,6 +32,7 @@ _LETTERS: Final = (
     " minIf(known_at, known_at >= fromUnixTimestamp64Milli({hour_ago:Int64}, 'UTC')) AS since,"
     " count() - lately AS before"
     f" FROM dead_letters FINAL WHERE {_SCOPE} AND known_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
+    " AND ({files:Bool} OR NOT startsWith(source, 'file:'))"
     " GROUP BY organization HAVING lately > 0 ORDER BY lately DESC LIMIT {limit:UInt32}"
 )
 _NEWEST: Final = (
@@ -57,11 +58,11 @@ def read_habits(store: Store, organization: str | None, now: datetime) -> list[H
     ]
 
 
-def read_letter_rates(store: Store, organization: str | None, now: datetime) -> list[LetterRate]:
-    """Of the organizations with dead letters in the last hour."""
+def read_letter_rates(store: Store, organization: str | None, now: datetime, *, files: bool = True) -> list[LetterRate]:
+    """Of the organizations with dead letters in the last hour; without `files` but for those of imports."""
     begin = now - timedelta(days=LETTER_DAYS)
     hour_ago = {"hour_ago": _milliseconds(now - timedelta(hours=1))}
-    rows = store.query_dicts(_LETTERS, {**_parameters(organization, begin), **hour_ago})
+    rows = store.query_dicts(_LETTERS, {**_parameters(organization, begin), **hour_ago, "files": files})
     hours = LETTER_DAYS * 24 - 1
     return [LetterRate(row["organization"], row["lately"], row["since"], row["before"] / hours) for row in rows]
 

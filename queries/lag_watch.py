@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -60,13 +61,17 @@ class LagWatch:
         self._stuck_after = stuck_after
         self._behind_after = behind_after
         self._seen: dict[tuple[str, int], _Seen] = {}
+        self._ends: deque[tuple[datetime, dict[tuple[str, int], int]]] = deque()
+        """Where the partitions ended: at the last look that is old enough to judge by, and at those since."""
         self._behind_since: datetime | None = None
         self._waiting = 0
+        self._late: bool | None = None
         self._looked_at: datetime | None = None
 
     def look(self, at: datetime, places: Iterable[Place]) -> None:
         """Remember how far each partition is."""
         seen: dict[tuple[str, int], _Seen] = {}
+        places = list(places)
         self._looked_at = at
         self._waiting = 0
         for place in places:
@@ -81,10 +86,20 @@ class LagWatch:
             else:
                 seen[key] = _Seen(before.stored, before.since, before.end_then, place.end, at)
         self._seen = seen
+        self._ends.append((at, {(place.topic, place.partition): place.end for place in places}))
+        while len(self._ends) > 1 and at - self._ends[1][0] >= self._stuck_after:
+            self._ends.popleft()
+        then, ends = self._ends[0]
         if not self._waiting:
+            self._late = False
+        elif at - then >= self._stuck_after:
+            self._late = any(place.stored < ends.get((place.topic, place.partition), 0) for place in places)
+        else:
+            self._late = None
+        if self._late is False:
             self._behind_since = None
-        elif self._behind_since is None:
-            self._behind_since = at
+        elif self._late and self._behind_since is None:
+            self._behind_since = then
 
     def stalls(self) -> list[Stall]:
         """The partitions whose records wait without anything being stored; the longest first.
@@ -98,8 +113,15 @@ class LagWatch:
         ]
         return sorted(found, key=lambda stall: (stall.since, stall.topic, stall.partition))
 
+    def late(self) -> bool | None:
+        """Whether something has waited for as long as a stall takes; None while the looks are too few to tell."""
+        return self._late
+
     def behind(self) -> tuple[datetime, int] | None:
-        """Since when something has always been waiting, and how much is; None while that is no news."""
+        """Since when the sink has always been late, and how much waits; None while that is no news.
+
+        What has come just now says nothing: on a busy log something always waits, for a moment.
+        """
         if self._behind_since is None or self._looked_at is None:
             return None
         if self._looked_at - self._behind_since < self._behind_after:

@@ -103,9 +103,9 @@ class Detected(_Record):
     episodes: Count = Field(description="How often it opened.")
     events: Count = Field(description="How many different events it is made of.")
     first_at: Time
-    first_event: UUID
+    first_event: UUID | None = Field(description="Null where no event tells of it.")
     last_at: Time
-    last_event: UUID
+    last_event: UUID | None = Field(description="Null where no event tells of it.")
     people: Count = Field(description="How many different people or groups; counts up to 1,000.")
     people_named: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
     applications: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")

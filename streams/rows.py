@@ -104,12 +104,17 @@ def decode_events(
             decoded.bury(record, error)
             continue
         decoded.unreadable = 0
-        fresh = moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
+        fresh = is_fresh(moment, known_at, horizon)
         row = _row(record, value, sealed, event, moment, fresh)
         rows.append(row)
         if fresh and (event.kind is not Kind.OTHER or row[_TYPE] in also or row[_DRIFT]):
             forward.append(_forward(record, value, sealed))
     return decoded
+
+
+def is_fresh(moment: Moment, known_at: datetime, horizon: timedelta) -> bool:
+    """Whether the log had it soon after it happened; else it is a backfill's. Without a time nobody knows."""
+    return moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
 
 
 class Logged(NamedTuple):

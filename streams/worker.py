@@ -30,6 +30,7 @@ from streams.alerts.agent import TABLE as GROUPS
 from streams.alerts.agent import AlertAgent
 from streams.alerts.delivery.courier import Courier
 from streams.alerts.index import Rules
+from streams.alerts.lookout.lookout import Lookout
 from streams.backfill import Backfill
 from streams.consumer import SteadyConsumer
 from streams.failures import FLUSH_EVENTS, TABLE, FailureAgent
@@ -119,6 +120,13 @@ class Worker:
             checkpoint=checkpoint,
         )
         self.backfill = Backfill(store, self._own_lag, incidents, events)
+        self.lookout = Lookout(
+            connection,
+            store,
+            options,
+            leads=lambda: (events, 0) in self.sink.partitions(),
+            publish=self._publish_alerts,
+        )
 
     async def run(self) -> None:
         """Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the broker refuses us.
@@ -141,6 +149,7 @@ class Worker:
             asyncio.create_task(part, name=name)
             for name, part in (
                 *([("deliveries", self._courier.run())] if self._courier is not None else []),
+                ("lookout", self.lookout.run()),
                 ("backfill", self.backfill.run()),
                 ("sink", self.sink.run()),
                 ("failure agent", _run_agents(self._app)),

@@ -107,7 +107,8 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
     state = f" {_stands(item, now)}"
     out.print(coloured(item["state"]).append(state, "default"), soft_wrap=True)
     whom = counted(item["people"], "person or group", "people and groups")
-    out.print(f"{counted(item['events'], 'event')} of {whom}, the last {ago(item['last_at'], now)}")
+    if item["events"]:
+        out.print(f"{counted(item['events'], 'event')} of {whom}, the last {ago(item['last_at'], now)}")
     owner = f"owner {item['owner']}" if item["owner"] else "no owner"
     tried = " · staging, nobody is told" if item["staging"] else ""
     out.print(f"rule {item['rule_id']} · {owner}{tried} · {item['alert_id']}", soft_wrap=True)
@@ -141,7 +142,8 @@ def _stands(item: Item, now: datetime) -> str:
             return "what came late shows that its condition never held"
         case _:
             again = "again " if item["reopened"] else ""
-            return f"{again}since {since}, the condition held last {ago(item['triggered_at'], now)}"
+            held = f", the condition held last {ago(item['triggered_at'], now)}"
+            return f"{again}since {since}{held if item['triggered_at'] != item['since'] else ''}"
 
 
 def _names(item: Item, ids: Sequence[str], count: int) -> str:
@@ -159,7 +161,7 @@ def _show_history(out: Console, history: Sequence[Item]) -> None:
 
 def _said(each: Item) -> str:
     if each["events"] is not None:
-        return counted(each["events"], "event")
+        return counted(each["events"], "event") if each["events"] else ""
     until = f"until {when(each['until'], seconds=False)}" if each["until"] else ""
     text = each["text"] or ("nobody" if each["what"] == "own" else "")
     return ": ".join(filter(None, (until, text)))
@@ -182,7 +184,9 @@ def _next(item: Item) -> list[str]:
         "snoozed": [f"idtrail alerts ack {short}"],
         "resolved": [f"idtrail alerts reopen {short}"],
     }
-    commands = [*wanted.get(item["state"], []), f"idtrail events {item['last_event']}"]
+    commands = wanted.get(item["state"], [])
+    if item["last_event"]:
+        commands.append(f"idtrail events {item['last_event']}")
     person = next((item["names"][own] for own in item["people_named"] if own in item["names"]), None)
     return [*commands, command("idtrail", "lifecycle", person)] if person else commands
 

@@ -48,9 +48,9 @@ class Alert(BaseModel):
     episodes: int = Field(description="How often it opened.")
     events: int = Field(description="Distinct events that it is made of.")
     first_at: datetime
-    first_event: UUID
+    first_event: UUID | None = Field(description="Null where no event tells of it: a source that is silent.")
     last_at: datetime
-    last_event: UUID
+    last_event: UUID | None = Field(description="Null where no event tells of it.")
     people: int = Field(description="Distinct people or groups; counts up to 1,000.")
     people_named: list[str] = Field(description="Ids of the first twenty.")
     applications: list[str] = Field(description="Ids of the first twenty.")

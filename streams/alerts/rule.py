@@ -32,6 +32,12 @@ DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 
 
+TOLD_WITHOUT: Final = frozenset(
+    {"delivery-failing", "pipeline-behind", "pipeline-source-silent", "pipeline-dead-letters"}
+)
+"""Ids of alerts that no rule finds: no rule may have them."""
+
+
 class RuleKind(StrEnum):
     """What has to happen for an alert."""
 
@@ -192,6 +198,13 @@ class Rule(Part):
         (), max_length=20, description="Whom it tells; without any the routing decides."
     )
     tests: tuple[Example, ...] = Field((), max_length=200, description="What must come of which events.")
+
+    @field_validator("id", mode="after")
+    @classmethod
+    def _is_free(cls, own: str) -> str:
+        if own in TOLD_WITHOUT:
+            raise ValueError(f"{own!r} is that of alerts that need no rule: give it another")
+        return own
 
     @field_validator("title", mode="after")
     @classmethod

@@ -120,6 +120,31 @@ def test_one_says_where_it_stands_what_to_do_what_happened_and_who_was_told() ->
     ]
 
 
+def test_one_of_which_no_event_tells() -> None:
+    nothing = {
+        "events": 0,
+        "first_event": None,
+        "last_event": None,
+        "people": 0,
+        "people_named": (),
+        "applications": (),
+    }
+    found = detected(
+        rule_id="pipeline-source-silent", title="No event comes any more", triggered_at=minute(0), **nothing
+    )
+    assert drawn(show_alert, whole(alert(found), happened("opened", 0, events=0, people=0)), NOW) == [
+        "high  No event comes any more",
+        "open since 2026-03-19 12:00:00 (1 h ago)",
+        f"rule pipeline-source-silent · no owner · {ALERT_ID}",
+        "Nothing reaches the application.",
+        "Remedy: Re-authorise it.",
+        "",
+        "  time (UTC)           what    by",
+        "  2026-03-19 12:00:00  opened  -",
+        "Next: idtrail alerts ack 01234567",
+    ]
+
+
 @pytest.mark.parametrize(
     ("item", "stands", "next_one"),
     [

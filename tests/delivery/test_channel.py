@@ -256,6 +256,11 @@ def test_a_text_for_people() -> None:
     )
 
 
+def test_a_text_about_something_of_which_no_event_tells() -> None:
+    facts = text_of(message(PEOPLE, events=0, first_event=None, last_event=None, people=0, cause="")).splitlines()[1]
+    assert facts == "since 2026-03-19 12:00 UTC"
+
+
 def test_a_key_of_the_example_is_what_b64_says() -> None:
     key = destinations(one=HOOK)["one"].key()
     assert b64encode(key).decode() == SECRET.removeprefix("whsec_")

@@ -74,3 +74,26 @@ def test_a_sink_that_never_catches_up_is_behind_from_when_it_last_had() -> None:
     assert watch.behind() == (NOON, 100)
     watch.look(NOON + timedelta(seconds=601), [Place("events", 0, 9, 9)])
     assert watch.behind() is None
+
+
+def test_a_busy_sink_that_stores_within_the_minute_is_never_behind() -> None:
+    looks = [(second, 1000 + 50 * second, 990 + 50 * second) for second in range(0, 1200, 30)]
+    watch = _watched(*looks)
+    assert watch.late() is False
+    assert watch.behind() is None
+
+
+@pytest.mark.parametrize(
+    ("looks", "late"),
+    [
+        pytest.param([], None, id="never looked at"),
+        pytest.param([(0, 10, 10)], False, id="nothing waits"),
+        pytest.param([(0, 10, 5)], None, id="a first look at what waits"),
+        pytest.param([(0, 10, 5), (30, 10, 5)], None, id="half a minute"),
+        pytest.param([(0, 10, 5), (30, 90, 8), (60, 99, 9)], True, id="of a minute ago some waits"),
+        pytest.param([(0, 10, 5), (30, 90, 8), (60, 99, 10)], False, id="of a minute ago none waits"),
+        pytest.param([(0, 10, 5), (60, 99, 9), (90, 99, 99)], False, id="caught up"),
+    ],
+)
+def test_late_is_what_has_waited_for_a_minute(looks: list[tuple[int, int, int]], late: bool | None) -> None:
+    assert _watched(*looks).late() is late

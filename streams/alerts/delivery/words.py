@@ -81,7 +81,9 @@ def _block(item: Item) -> str:
     alert = item.alert
     ended = item.occasion.kind == "ended"
     when = alert.ended_at if ended and alert.ended_at is not None else alert.since
-    facts = [f"{'ended' if ended else 'since'} {_clock(when)}", _counted(alert.events, "event")]
+    facts = [f"{'ended' if ended else 'since'} {_clock(when)}"]
+    if alert.events:
+        facts.append(_counted(alert.events, "event"))
     if alert.people:
         facts.append(f"people or groups: {alert.people}")
     if alert.cause:

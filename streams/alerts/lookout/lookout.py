@@ -1,0 +1,137 @@
+"""Looks at the trail as a whole now and then, and tells what stands as alerts.
+
+One worker of the group looks: whoever holds the first partition of the events. What was told is on the log, so a
+restart or another worker goes on from there and pages nobody twice. A look that fails tells nothing, and ends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import structlog
+
+from queries.habits import read_habits, read_letter_rates
+from queries.lag_watch import LagWatch
+from queries.store import Store
+from schemas.alerts import Detected
+from schemas.errors import Away, UserError
+from schemas.kafka import KafkaConnection
+from schemas.metrics import ALERT_RECORDS
+from streams.alerts.lookout.backlog import live_waits
+from streams.alerts.lookout.memory import Memory
+from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, late, rises, silences
+from streams.alerts.lookout.sighting import Concern, Key, Sighting, changes
+from streams.lag import read_lag
+from streams.sink import SinkOptions
+
+TICK_SECONDS: Final = 30.0
+"""Between two looks at the lag, and before the first."""
+LETTER_SECONDS: Final = 60.0
+HABIT_SECONDS: Final = 300.0
+"""Habits are two weeks of events; nothing is silent before a quarter of an hour."""
+
+CONCERNS: Final = (BEHIND, SILENT, LETTERS)
+"""All that is looked out for."""
+
+Told = Mapping[Key, Detected]
+Publish = Callable[[Sequence[Detected]], Awaitable[None]]
+"""Returns when the topic has confirmed all of them."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Watch(NamedTuple):
+    concern: Concern
+    seconds: float
+    look: Callable[[Told, datetime], Awaitable[Sequence[Sighting] | None]]
+    """All that stands; None where that is not known."""
+
+
+class Lookout:
+    """`run()` until cancelled. Raises what ends a worker."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        store: Store,
+        options: SinkOptions,
+        *,
+        leads: Callable[[], bool],
+        publish: Publish,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
+        """`leads`: whether it is on this worker to look."""
+        self._connection = connection
+        self._store = store
+        self._options = options
+        self._leads = leads
+        self._publish = publish
+        self._clock = clock
+        self.tick_seconds = tick_seconds
+        self._lag = LagWatch()
+        self._store_turn = asyncio.Lock()
+        self._watches = (
+            _Watch(BEHIND, 0, self._late),
+            _Watch(LETTERS, LETTER_SECONDS, self._rises),
+            _Watch(SILENT, HABIT_SECONDS, self._silences),
+        )
+        self._memory = Memory(connection, options.alerts, [watch.concern.rule_id for watch in self._watches])
+
+    async def run(self) -> None:
+        """Each concern by itself: a store that hangs must not keep anybody from telling that."""
+        tasks = [asyncio.create_task(self._repeat(watch)) for watch in self._watches]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _repeat(self, watch: _Watch) -> None:
+        due = 0.0
+        while True:
+            await asyncio.sleep(self.tick_seconds)
+            if not self._leads():
+                due = 0.0
+                if watch.concern is BEHIND:
+                    self._lag = LagWatch()  # what was seen before says nothing about later
+            elif time.monotonic() >= due:
+                due = time.monotonic() + watch.seconds
+                try:
+                    await self._look(watch)
+                except (Away, UserError) as error:
+                    log.warning("the lookout does not know", of=watch.concern.rule_id, reason=str(error))
+
+    async def _look(self, watch: _Watch) -> None:
+        told = await self._memory.told(watch.concern.rule_id)
+        now = self._clock()
+        seen = await watch.look(told, now)
+        if seen is None or not self._leads():
+            return
+        records = changes(watch.concern, told, seen, now)
+        if records:
+            await self._publish(records)
+            ALERT_RECORDS.inc(len(records))
+
+    async def _late(self, told: Told, now: datetime) -> Sequence[Sighting] | None:
+        lag = await read_lag(self._connection, self._options.group, self._options.stored)
+        self._lag.look(now, lag)
+        live = False
+        if self._lag.behind() is not None:
+            events = [place for place in lag if place.topic == self._options.topics[0]]
+            live = await live_waits(self._connection, events, self._options.horizon)
+        return late(self._lag, now, live=live)
+
+    async def _rises(self, told: Told, now: datetime) -> Sequence[Sighting]:
+        async with self._store_turn:
+            return rises(await asyncio.to_thread(read_letter_rates, self._store, None, now, files=False))
+
+    async def _silences(self, told: Told, now: datetime) -> Sequence[Sighting]:
+        async with self._store_turn:
+            habits = await asyncio.to_thread(read_habits, self._store, None, now)
+        return silences(habits, told.values(), now)

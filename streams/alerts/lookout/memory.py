@@ -1,0 +1,76 @@
+"""What was told of some rules, as `idtrail.alerts` has it: read whole once, then what is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from broker.refusal import failure
+from schemas.alerts import Detected, read_alert_record
+from schemas.errors import MalformedRecord
+from schemas.kafka import KafkaConnection
+from streams.alerts.lookout.sighting import Key, key_of
+from streams.lag import read_bounds
+from streams.rows import LogRecord
+from streams.span_reader import SpanReader, Stretch
+
+PIECE: Final = 1_000
+"""Records after which others have the loop."""
+
+
+class Memory:
+    """The store may be away, and what is told of that must not depend on it: so the log is read."""
+
+    def __init__(self, connection: KafkaConnection, topic: str, rule_ids: Collection[str]) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._marks = [f'"rule_id":"{rule_id}"'.encode() for rule_id in rule_ids]
+        self.last: dict[str, dict[Key, Detected]] = {rule_id: {} for rule_id in rule_ids}
+        """By rule, of each group the last record of its last alert, as far as was read."""
+        self._at: dict[tuple[str, int], int] = {}
+        self._lock = asyncio.Lock()
+
+    async def told(self, rule_id: str) -> Mapping[Key, Detected]:
+        """Of one rule, as the log has it now. Raises `BrokerAway`, `BrokerRefuses`."""
+        async with self._lock:
+            try:
+                await self._read_on()
+            except (KafkaError, OSError) as error:
+                raise await failure(self._connection, error) from error
+        return dict(self.last[rule_id])
+
+    async def _read_on(self) -> None:
+        bounds = await read_bounds(self._connection, [self._topic])
+        new = [
+            Stretch(*place, begin, bound.end)
+            for place, bound in sorted(bounds.items())
+            if (begin := self._at.get(place, bound.begin)) < bound.end
+        ]
+        if not new:
+            return
+        async with SpanReader(self._connection) as reader:
+            for stretch in new:
+                async for part, records in reader.parts(stretch):
+                    for first in range(0, len(records), PIECE):
+                        self.take(records[first : first + PIECE])
+                        await asyncio.sleep(0)
+                    self._at[stretch.topic, stretch.partition] = part.end
+
+    def take(self, records: Iterable[LogRecord]) -> None:
+        """Records of one partition, in order."""
+        for record in records:
+            value = bytes(record.value or b"")
+            if not any(mark in value for mark in self._marks):
+                continue
+            try:
+                found = read_alert_record(value)
+            except MalformedRecord:
+                continue  # the sink makes a dead letter of it
+            if isinstance(found, Detected) and found.rule_id in self.last:
+                told, key = self.last[found.rule_id], key_of(found)
+                # Those of other days are in other partitions.
+                if key not in told or found.opened_at >= told[key].opened_at:
+                    told[key] = found

@@ -1,0 +1,98 @@
+"""Whether the trail itself is blind: a sink that is behind, a source that is silent, dead letters that rise. Pure.
+
+Measured as `idtrail doctor` measures it (queries/blindness.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from queries.blindness import Habit, LetterRate, silent_sources, sink_behind
+from queries.lag_watch import LagWatch
+from schemas.alerts import Detected, Severity
+from streams.alerts.lookout.sighting import Concern, Sighting, going_on
+
+BEHIND: Final = Concern(
+    "pipeline-behind",
+    Severity.CRITICAL,
+    "records of a partition have waited for a minute without any being stored; or for ten minutes what is stored was "
+    "more than a minute old, and not only with what a backfill brought",
+    "nothing has waited for a minute",
+    "What happens is on the log, and not stored: answers lack it, and rules do not see it.",
+    "Read the worker's log, and see that the store answers (idtrail doctor). If the sink gets on and is only slow, "
+    "start more workers.",
+)
+SILENT: Final = Concern(
+    "pipeline-source-silent",
+    Severity.HIGH,
+    "a source has been silent for longer than it ever is",
+    "it sends something again",
+    "A source that usually sends events has sent none for longer than it ever does. What happens there meanwhile is "
+    "seen by no rule.",
+    "See whether what sends its events still runs, and whether its token is still valid.",
+)
+LETTERS: Final = Concern(
+    "pipeline-dead-letters",
+    Severity.HIGH,
+    "in the last hour at least ten records that came otherwise than in a file could not be read, and three times the "
+    "hourly mean of the last 7 days",
+    "they are fewer again",
+    "Far more records than usual cannot be read. They are kept byte for byte, but no answer and no rule knows what "
+    "they say.",
+    "Read why with idtrail dead-letters stats, mend what sends them, then redrive them (idtrail dead-letters redrive).",
+)
+
+
+def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None:
+    """Whether the sink is behind; None while that is not known, or what waits is a backfill's. `live`: something that
+    just happened waits."""
+    blind = sink_behind(watch, now)
+    if watch.stalls() or (blind and live):
+        since = min(each.since for each in blind)
+        title = "Nothing is stored" if watch.stalls() else "The sink does not catch up with the log"
+        return [Sighting("", {}, title, since, found=_sentence(blind[0].text))]
+    return [] if watch.late() is False else None
+
+
+def silences(habits: Iterable[Habit], told: Iterable[Detected], now: datetime) -> list[Sighting]:
+    """The sources that are silent: those whose habit says so, and those that were told and have sent nothing since.
+
+    A habit is forgotten after some days without an event; the silence is not over by that.
+    """
+    by_source = {(habit.organization, habit.source): habit for habit in habits}
+    found = [_silence(habit, now) for habit in by_source.values() if habit.broken(now)]
+    keys = {sighting.key for sighting in found}
+    for alert in going_on(told):
+        source = alert.group["source"]
+        habit = by_source.get((alert.organization, source))
+        again = Sighting(alert.organization, alert.group, alert.title, alert.first_at)
+        if again.key not in keys and (habit is None or habit.last <= alert.first_at):
+            found.append(again)
+    return found
+
+
+def _silence(habit: Habit, now: datetime) -> Sighting:
+    (blind,) = silent_sources([habit], now)
+    title = f"No event comes from {habit.source} any more"
+    return Sighting(habit.organization, {"source": habit.source}, title, habit.last, _sentence(blind.text))
+
+
+def rises(rates: Iterable[LetterRate]) -> list[Sighting]:
+    """The organizations whose records cannot be read far more often than usual."""
+    return [
+        Sighting(
+            rate.organization,
+            {},
+            "Records cannot be read, far more than usual",
+            rate.since,
+            f"{rate.lately:,} in the last hour, usually {rate.usual:.1f}.",
+        )
+        for rate in rates
+        if rate.rising()
+    ]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"

@@ -1,0 +1,133 @@
+"""What is seen of the trail as a whole, and the alerts that it makes: opened once, left alone while it lasts, ended
+with it. Pure.
+
+No event says that none comes any more. So these alerts are no rules': what stands is measured now and then, and held
+against what was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from schemas.alerts import MAX_NAMED, Detected, Detection, Severity
+from schemas.times import to_microseconds
+from streams.alerts.alert import alert_id
+
+DAY_MICROS: Final = 86_400_000_000
+"""What opens again on the day (UTC) of its first opening is the same alert, as with a rule's `dedup`."""
+_VERSION: Final = "0" * 16
+
+Key = tuple[str, tuple[str, ...]]
+"""Organization, and the values of the group."""
+
+
+class Concern(NamedTuple):
+    """One thing that is looked out for: the alert's words, and when it is one."""
+
+    rule_id: str
+    severity: Severity
+    opens: str
+    """When it opens, for the documentation."""
+    ends: str
+    description: str
+    remedy: str
+
+
+class Sighting(NamedTuple):
+    """It stands, at the time of the look."""
+
+    organization: str
+    group: Mapping[str, str]
+    title: str
+    began: datetime
+    """What it is about: often long before anybody can know that."""
+    found: str = ""
+    """A sentence of what was found, put behind the description when the alert opens."""
+    event: UUID | None = None
+    """The event that it is about, where one tells of it."""
+    events: int = 0
+    people: tuple[str, ...] = ()
+    """Ids of all."""
+    applications: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """What makes it another alert."""
+        return self.organization, tuple(self.group.values())
+
+
+def key_of(alert: Detected) -> Key:
+    """As of a sighting."""
+    return alert.organization, tuple(alert.group.values())
+
+
+def changes(concern: Concern, told: Mapping[Key, Detected], seen: Sequence[Sighting], now: datetime) -> list[Detected]:
+    """What is to be told, where `seen` is all that stands and `told` what was told last of each.
+
+    What was seen before and is told says nothing new, whoever looks, and however often.
+    """
+    standing = {sighting.key: sighting for sighting in seen}
+    records = [
+        record
+        for key, sighting in standing.items()
+        if (record := _told(concern, told.get(key), sighting, now)) is not None
+    ]
+    for key, alert in told.items():
+        if alert.detection is Detection.OPEN and key not in standing:
+            records.append(alert.model_copy(update={"detection": Detection.ENDED, "ended_at": now}))
+    return records
+
+
+def going_on(told: Iterable[Detected]) -> list[Detected]:
+    """Those that are open."""
+    return [alert for alert in told if alert.detection is Detection.OPEN]
+
+
+def _told(concern: Concern, known: Detected | None, sighting: Sighting, now: datetime) -> Detected | None:
+    content = _content(sighting)
+    if known is not None and known.detection is Detection.OPEN:
+        same = all(getattr(known, name) == value for name, value in content.items())
+        return None if same else known.model_copy(update={**content, "last_at": now})
+    bucket = to_microseconds(now) // DAY_MICROS
+    own = alert_id(concern.rule_id, *sighting.key, bucket)
+    again = known if known is not None and known.alert_id == own else None
+    return Detected(
+        alert_id=own,
+        organization=sighting.organization,
+        rule_id=concern.rule_id,
+        rule_version=_VERSION,
+        severity=concern.severity,
+        description=" ".join(filter(None, (concern.description, sighting.found))),
+        remedy=concern.remedy,
+        cause="",
+        group=dict(sighting.group),
+        staging=False,
+        owner="",
+        destinations=(),
+        detection=Detection.OPEN,
+        opened_at=now if again is None else again.opened_at,
+        since=now,
+        triggered_at=now,
+        ended_at=None,
+        ended_by=None,
+        episodes=1 if again is None else again.episodes + 1,
+        first_at=sighting.began,
+        last_at=now,
+        **content,
+    )
+
+
+def _content(sighting: Sighting) -> dict[str, Any]:
+    """What can be another while it stands."""
+    return {
+        "title": sighting.title,
+        "events": sighting.events,
+        "first_event": sighting.event,
+        "last_event": sighting.event,
+        "people": len(sighting.people),
+        "people_named": sighting.people[:MAX_NAMED],
+        "applications": sighting.applications[:MAX_NAMED],
+    }
