@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 
 class Acknowledger:
-    """Holds events until their work is done."""
+    """Holds events until all of several parts have done their work on them."""
 
-    def __init__(self) -> None:
-        self._pending: list[Any] = []
+    def __init__(self, parts: int) -> None:
+        self._pending: deque[Any] = deque()
+        self._done = [0] * parts
         self._acknowledged: dict[int, int] = {}
         """By partition the last offset, since the last rebalance."""
         self.count = 0
@@ -18,26 +20,31 @@ class Acknowledger:
     def __len__(self) -> int:
         return len(self._pending)
 
+    @property
+    def added(self) -> int:
+        """Events added since the start."""
+        return self.count + len(self._pending)
+
     def add(self, event: Any) -> None:
         """One more that waits."""
         self._pending.append(event)
 
-    def take(self) -> list[Any]:
-        """All that wait, to be worked off together."""
-        pending, self._pending = self._pending, []
-        return pending
+    def done(self, part: int, added: int) -> None:
+        """This part has done its work on the first `added` events; those that every part has are acknowledged."""
+        self._done[part] = added
+        while self.count < min(self._done):
+            self._acknowledge(self._pending.popleft())
+            self.count += 1
 
-    def acknowledge(self, events: list[Any]) -> None:
-        """Their work is done. After a rebalance Faust hands out what it had fetched, seeks back, and hands it out
-        again; acknowledged twice, offsets are committed one a second, however many wait."""
-        for event in events:
-            message = event.message
-            if message.offset > self._acknowledged.get(message.partition, -1):
-                self._acknowledged[message.partition] = message.offset
-                event.ack()
-            else:
-                message.acked = True
-        self.count += len(events)
+    def _acknowledge(self, event: Any) -> None:
+        # After a rebalance Faust hands out what it had fetched, seeks back, and hands it out again; acknowledged twice,
+        # offsets are committed one a second, however many wait.
+        message = event.message
+        if message.offset > self._acknowledged.get(message.partition, -1):
+            self._acknowledged[message.partition] = message.offset
+            event.ack()
+        else:
+            message.acked = True
 
     def forget(self) -> None:
         """After a restart or a rebalance offsets may come again."""

@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
 from contextlib import aclosing
 from typing import Any, Final
 
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode.threads import WorkerThread
 
 LONGEST_FETCH_SECONDS: Final = 0.2
 """So long may a seek have to wait for a fetch that finds nothing."""
+LEAVE_SECONDS: Final = 10.0
+"""So long may leaving the group take; whoever is gone without a word is missed a session later."""
 
 
 class _Thread(WorkerThread):  # type: ignore[misc]  # because mode ships no types
@@ -26,6 +28,26 @@ class _Thread(WorkerThread):  # type: ignore[misc]  # because mode ships no type
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.daemon = True
+
+
+class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # because faust ships no types
+    """Ends whatever aiokafka is at: when it does not, Faust's stop waits a minute for it."""
+
+    Worker = _Thread
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group and close the connections."""
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await super().on_thread_stop()
+        except TimeoutError:
+            await self._consumer._client.close()
+        except asyncio.CancelledError:
+            # Closing, aiokafka cancels a fetch that waits for its next try, and takes that for its own end.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            await self._consumer._client.close()
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no types
@@ -42,9 +64,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
         self._resumed = asyncio.Event()
 
     def _new_consumer_thread(self) -> Any:
-        thread = super()._new_consumer_thread()
-        thread.Worker = _Thread
-        return thread
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109  because Faust calls it so
         """Records by partition, up to the next seek: from there on they come again."""

@@ -9,7 +9,9 @@ from typing import NamedTuple
 from schemas.envelope import Sealed, unseal
 from schemas.errors import MalformedRecord
 from schemas.events import Event, parse
-from schemas.times import Moment, believed, parse_timestamp
+from schemas.facts import Facts, facts
+from schemas.signature import NONE, incident_id
+from schemas.times import Moment, TimeQuality, believed, parse_timestamp
 
 
 class Forwarded(NamedTuple):
@@ -21,6 +23,21 @@ class Forwarded(NamedTuple):
     """When it occurred, as the log can believe it."""
     known_ms: int
     """When `idtrail.events` had it."""
+    facts: Facts
+    incident_id: bytes
+    """`schemas.signature.NONE` of what did not fail, and of what happened nobody knows when."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether its time can be believed: if not, it belongs into no window."""
+        return self.moment.quality is TimeQuality.OK
+
+
+def forwarded_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Forwarded:
+    """What detection makes of an event that the sink has read."""
+    found = facts(event)
+    incident = incident_id(sealed.organization, event, found) if moment.quality is TimeQuality.OK else NONE
+    return Forwarded(sealed, event, moment, known_ms, found, incident)
 
 
 def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Forwarded:
@@ -34,4 +51,4 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Forward
         raise MalformedRecord("the record has no value", reason="no_value")
     sealed = unseal(value, list(headers.items()), known_at)
     event = parse(sealed.value, sealed.event_type, sealed.version)
-    return Forwarded(sealed, event, believed(parse_timestamp(event.timestamp), known_at), known_ms)
+    return forwarded_of(sealed, event, believed(parse_timestamp(event.timestamp), known_at), known_ms)

@@ -1,4 +1,4 @@
-"""What runs on the log, in one event loop: the sink, the Faust agents, the backfill.
+"""What runs on the log, in one event loop: the sink, the Faust agent, the backfill.
 
 The first of them that fails ends `run()` with its error, and with it the process: nothing of a worker
 goes on without the rest.
@@ -26,14 +26,16 @@ from queries.store import Store
 from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError
 from schemas.kafka import INCIDENTS, KafkaConnection, TopicSpec
-from streams.alerts.agent import TABLE as GROUPS
-from streams.alerts.agent import AlertAgent
+from streams.agent import FLUSH_EVENTS, DetectionAgent
 from streams.alerts.delivery.courier import Courier
+from streams.alerts.fresh import TABLE as GROUPS
+from streams.alerts.fresh import AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.lookout.lookout import Lookout
 from streams.backfill import Backfill
 from streams.consumer import SteadyConsumer
-from streams.failures import FLUSH_EVENTS, TABLE, FailureAgent
+from streams.failures import TABLE as COPIES
+from streams.failures import FailureDetection
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
 from streams.lag import Lag, read_lag
@@ -48,14 +50,10 @@ SESSION_SECONDS: Final = 6
 REBALANCE_SECONDS: Final = 300
 """A rebalance waits for the flush in hand, and that for a store that is away."""
 
-ALERTING: Final = "-alerts"
-"""Behind the name of the app, that of the one that runs the rules: a group of its own, so that neither agent waits for
-the other."""
-
 
 def tables_of(app_id: str) -> tuple[TopicSpec, ...]:
     """What the Faust tables need; made by us, like every topic."""
-    return changelog(app_id, TABLE), changelog(app_id + ALERTING, GROUPS)
+    return changelog(app_id, COPIES), changelog(app_id, GROUPS)
 
 
 WORKER_TOPICS: Final = tables_of(APP)
@@ -97,25 +95,20 @@ class Worker:
         self._lag: Sequence[Lag] = ()
         self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
         self._app = make_app(connection, app_id, state_dir)
-        self._alert_app = make_app(connection, app_id + ALERTING, state_dir)
         incidents = IncidentWriter(store, retry_seconds, self._publish)
-        self.agent = FailureAgent(
-            self._app,
+        failures = FailureDetection(
             store,
-            partitions=partitions,
             horizon=options.horizon,
             retry_seconds=retry_seconds,
-            dead_letter=self._dead_letter,
             incidents=LiveIncidents(incidents),
-            source=provisioning,
             checkpoint=checkpoint,
         )
-        self.alerts = AlertAgent(
-            self._alert_app,
-            rules,
+        alerts = AlertDetection(rules, horizon=options.horizon, publish=self._publish_alerts, checkpoint=checkpoint)
+        self.agent = DetectionAgent(
+            self._app,
+            [failures, alerts],
             partitions=partitions,
-            horizon=options.horizon,
-            publish=self._publish_alerts,
+            dead_letter=self._dead_letter,
             source=provisioning,
             checkpoint=checkpoint,
         )
@@ -152,10 +145,8 @@ class Worker:
                 ("lookout", self.lookout.run()),
                 ("backfill", self.backfill.run()),
                 ("sink", self.sink.run()),
-                ("failure agent", _run_agents(self._app)),
-                ("alert agent", _run_agents(self._alert_app)),
-                ("failure flushes", _run_flushes(self._app, self.agent)),
-                ("alert flushes", _run_flushes(self._alert_app, self.alerts)),
+                ("agent", _run_agent(self._app)),
+                ("flushes", _run_flushes(self._app, self.agent)),
             )
         ]
         try:
@@ -211,7 +202,7 @@ class Worker:
         await asyncio.gather(*confirmed)
 
 
-async def _run_agents(app: Any) -> None:
+async def _run_agent(app: Any) -> None:
     app.producer.buffer.max_messages = 2 * FLUSH_EVENTS  # by default it stalls, and warns, at 100
     try:
         await app.start()
@@ -219,10 +210,10 @@ async def _run_agents(app: Any) -> None:
     finally:
         await asyncio.shield(app.stop())
     if app.crash_reason is not None:
-        raise Fatal(f"an agent of {app.conf.id} stopped: {app.crash_reason!r}") from app.crash_reason
+        raise Fatal(f"the agent stopped: {app.crash_reason!r}") from app.crash_reason
 
 
-async def _run_flushes(app: Any, agent: FailureAgent | AlertAgent) -> None:
+async def _run_flushes(app: Any, agent: DetectionAgent) -> None:
     try:
         await agent.run_flushes()
     except Exception as error:

@@ -18,6 +18,7 @@ from schemas.events import Kind, class_of, parse
 from schemas.times import believed, parse_timestamp
 from streams.alerts.duration import Duration, as_default
 from streams.alerts.seen import Seen, seen_of
+from streams.forwarded import forwarded_of
 
 START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """Of every test's time: a Monday morning."""
@@ -130,4 +131,4 @@ def _seen(event: ExampleEvent, number: int) -> Seen | None:
     sealed = unseal(envelope.value, envelope.headers, known_at)
     typed = parse(sealed.value, sealed.event_type)
     moment = believed(parse_timestamp(typed.timestamp), known_at)
-    return seen_of(sealed, typed, moment, int(known_at.timestamp() * 1000))
+    return seen_of(forwarded_of(sealed, typed, moment, int(known_at.timestamp() * 1000)))

@@ -7,11 +7,10 @@ from operator import itemgetter
 from typing import Final, NamedTuple, get_type_hints
 
 from schemas.drift import drift
-from schemas.envelope import Sealed
-from schemas.events import Event
-from schemas.facts import Facts, facts
-from schemas.signature import NONE, incident_id
-from schemas.times import Moment, TimeQuality, to_microseconds
+from schemas.facts import Facts
+from schemas.signature import NONE
+from schemas.times import to_microseconds
+from streams.forwarded import Forwarded
 from streams.rows import version_of
 
 Value = str | int | bool | tuple[str, ...]
@@ -68,11 +67,11 @@ TEXT_FACTS: Final[tuple[str, ...]] = tuple(name for name, kind in FACT_TYPES.ite
 """What alerts can be grouped by, counted by and named after."""
 
 
-def seen_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Seen | None:
+def seen_of(forwarded: Forwarded) -> Seen | None:
     """None where its time cannot be believed: it belongs into no window."""
-    if moment.quality is not TimeQuality.OK:
+    if not forwarded.timed:
         return None
-    found = facts(event)
+    sealed, event, moment, known_ms, found, incident = forwarded
     return Seen(
         sealed.organization,
         sealed.event_id,
@@ -80,7 +79,7 @@ def seen_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Seen
         known_ms,
         version_of(sealed.trust, known_ms, sealed.fingerprint),
         found,
-        incident_id(sealed.organization, event, found),
+        incident,
         bool(drift(event)),
         sealed.value,
     )

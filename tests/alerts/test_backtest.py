@@ -24,6 +24,7 @@ from streams.alerts.index import Rules
 from streams.alerts.live import detected
 from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
 from streams.alerts.seen import Seen, seen_of
+from streams.forwarded import forwarded_of
 from streams.rows import decode_events, read
 from tests.records import Record
 
@@ -65,7 +66,7 @@ def events(store: Store) -> list[tuple[Seen, bool]]:
     found = []
     for record in records:
         _, sealed, event, moment, known_at = read(record)
-        seen = seen_of(sealed, event, moment, record.timestamp)
+        seen = seen_of(forwarded_of(sealed, event, moment, record.timestamp))
         if seen is not None:
             found.append((seen, known_at - moment.at <= HORIZON))
     return found

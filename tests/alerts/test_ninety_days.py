@@ -14,16 +14,16 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.store import Store
 from schemas.alerts import Detected, Detection, seal_record
 from schemas.times import TimeQuality, to_microseconds
-from streams.alerts.agent import LATENESS, MARGIN
 from streams.alerts.alert import Alert
 from streams.alerts.backtest import Backtest, Question
+from streams.alerts.fresh import LATENESS, MARGIN
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
 from streams.alerts.live import Live, detected, version_of
 from streams.alerts.loading import shipped_rules, texts_in_force
 from streams.alerts.seen import Seen, seen_of
 from streams.alerts.terms import HOUR, MICROSECOND, terms_of
-from streams.forwarded import read_forwarded
+from streams.forwarded import forwarded_of, read_forwarded
 from streams.rows import decode_events, read
 from tests.alerts.ninety_days import END, START, Arrivals, ninety_days
 from tests.alerts.plain_rules import facts_of, occurrences_of
@@ -62,7 +62,7 @@ def referred(records: list[Record], *, fresh: bool) -> Found:
     is_fresh: dict[bytes, bool] = {}
     for record in records:
         _, sealed, event, moment, known_at = read(record)
-        seen = seen_of(sealed, event, moment, record.timestamp)
+        seen = seen_of(forwarded_of(sealed, event, moment, record.timestamp))
         assert (seen is None) is (moment.quality is not TimeQuality.OK)
         if seen is not None and (seen.event_id not in best or seen.version > best[seen.event_id].version):
             best[seen.event_id], is_fresh[seen.event_id] = seen, known_at - moment.at <= HORIZON
@@ -119,7 +119,7 @@ def lived(records: list[Record], seed: int) -> list[bytes]:
             live.forget()
         clock = now
         partition = partitions.setdefault(produced.key, len(partitions))
-        seen = seen_of(*forwarded)
+        seen = seen_of(forwarded)
         if seen is not None:
             live.take(partition, offsets[partition], seen)
         offsets[partition] += 1

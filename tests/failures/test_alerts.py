@@ -17,7 +17,6 @@ from streams.alerts.backtest import Backtest, Question
 from streams.alerts.comparison import Comparison, compare
 from streams.alerts.loading import texts_in_force
 from streams.lag import read_lag
-from streams.worker import ALERTING
 from tests.failures.conftest import Running
 from tests.failures.test_kills import of_many
 from tests.failures.workers import Workers
@@ -32,7 +31,7 @@ async def told(kafka: KafkaConnection, topics: Topics) -> bool:
     if not await everything_stored(kafka, topics):
         return False
     try:
-        agents = await read_lag(kafka, topics.group.replace("sink", "detection") + ALERTING, [topics.provisioning])
+        agents = await read_lag(kafka, topics.group.replace("sink", "detection"), [topics.provisioning])
     except BrokerAway:  # a new group's coordinator takes a moment to be found
         return False
     return all(partition.behind == 0 for partition in agents) and await everything_stored(kafka, topics, topics.alerts)
@@ -72,7 +71,7 @@ async def test_what_is_told_is_what_a_backtest_finds(
 async def test_no_alert_is_lost_or_made_twice_by_kills(
     kafka: KafkaConnection, topics: Topics, http_store: Store, workers: Workers
 ) -> None:
-    for round_, point in enumerate(["told", "confirmed"]):
+    for round_, point in enumerate(["told", "groups"]):
         doomed = workers.start(die_at=point, die_after=2)
         await fill(kafka, topics.events, of_many(300, round_))
         await until(lambda: doomed.poll() is not None, 60)  # noqa: B023  because it is awaited within the round

@@ -148,3 +148,36 @@ async def test_a_fetch_keeps_to_the_partitions_that_were_active_when_it_began(
 
 def test_its_own_lines_are_as_quiet_as_the_rest_of_fausts() -> None:
     assert SteadyConsumer.logger.name.startswith("faust.")
+
+
+class Stopping:
+    """An aiokafka consumer that ends as `how` says, with the client that it should have closed."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.closed = False
+        self._client = SimpleNamespace(close=self._close)
+
+    async def _close(self) -> None:
+        self.closed = True
+
+    async def stop(self) -> None:
+        if self.how == "takes a fetch's end for its own":
+            raise asyncio.CancelledError
+        if self.how == "waits for its group for ever":
+            await asyncio.Event().wait()
+        await self._client.close()
+
+
+@pytest.mark.parametrize("how", ["ends", "takes a fetch's end for its own", "waits for its group for ever"])
+async def test_the_thread_ends_however_its_consumer_does(
+    consumer: SteadyConsumer, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("streams.consumer.LEAVE_SECONDS", 0.05)
+    thread = consumer._new_consumer_thread()
+    thread._consumer = stopping = Stopping(how)
+    try:
+        await thread.on_thread_stop()
+    finally:
+        thread.thread_loop.close()
+    assert stopping.closed

@@ -179,7 +179,7 @@ async def test_an_agent_that_fails_ends_the_worker(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("streams.failures.read_forwarded", fail)
+    monkeypatch.setattr("streams.agent.read_forwarded", fail)
     async with running() as (_, task):
         await fill(kafka, topics.events, just_now(50))
         await asyncio.wait([task], timeout=30)

@@ -23,7 +23,7 @@ from tests.sink.organisation import confirmed_by_truth, confirmed_in_store, dist
 from tests.sink.support import Effect, effect, ended, everything_stored, fill, sinks
 
 POINTS = ("fetched", "intended", "inserted", "forwarded", "committed")
-AGENT_POINTS = ("windows", "confirmed", "acknowledged")
+AGENT_POINTS = ("windows", "copies", "incidents", "told", "groups", "acknowledged")
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
 

@@ -1,0 +1,148 @@
+"""The Faust agent that reads fresh provisioning events, once for all that is detected in them.
+
+An event is acknowledged when every part has stored what follows from it and its table entries are confirmed on their
+changelog: Faust by itself sends changelog records without looking whether they arrived, and commits. Faust decodes
+nothing: values are bytes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+from schemas.errors import RecordError
+from schemas.kafka import PROVISIONING
+from streams.acknowledging import Acknowledger
+from streams.forwarded import Forwarded, read_forwarded
+
+FLUSH_EVENTS: Final = 5_000
+RESTORE_STEP: Final = 500
+Check = Callable[[str], None]
+"""Called with the name of each step that is done; tests kill the process there."""
+
+
+class Part(Protocol):
+    """What is folded from the events, in a table of its own."""
+
+    @property
+    def flush_seconds(self) -> float:
+        """How soon to flush after the first event that waits."""
+
+    @property
+    def tick_seconds(self) -> float | None:
+        """How soon to flush where nothing comes; None: never."""
+
+    def attach(self, app: Any, partitions: int, source: str) -> Any:
+        """Make the table, of as many partitions as the topic has that events are read from."""
+
+    def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
+        """An event; nothing is written before the flush."""
+
+    async def flush(self) -> None:
+        """Returns when what follows from all that was taken is stored and confirmed. Never run twice at a time."""
+
+    def restore(self, held: Collection[int]) -> Iterator[None]:
+        """Derive everything anew from the table, which is another one: let others run in between."""
+
+
+class _Lane:
+    """The flushes of a part."""
+
+    def __init__(self, number: int, part: Part) -> None:
+        self.number = number
+        self.part = part
+        self.waiting = asyncio.Event()
+        self.lock = asyncio.Lock()
+
+
+class DetectionAgent:
+    """Attaches the agent and the tables of its parts to a Faust app; `run_flushes` must run beside the app."""
+
+    def __init__(
+        self,
+        app: Any,
+        parts: Sequence[Part],
+        *,
+        partitions: int,
+        dead_letter: Callable[[Any, RecordError], Awaitable[None]],
+        source: str = PROVISIONING,
+        checkpoint: Check = lambda point: None,
+    ) -> None:
+        """`dead_letter` returns when the message is confirmed to be among the dead letters."""
+        self._app = app
+        self._source = source
+        self._dead_letter = dead_letter
+        self._checkpoint = checkpoint
+        self._acknowledger = Acknowledger(len(parts))
+        self._lanes = [_Lane(number, part) for number, part in enumerate(parts)]
+        topic = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        tables = [part.attach(app, partitions, source) for part in parts]
+        tables[0].on_recover(self._restore)  # is called when all of them are there
+        app.agent(topic, name="detection")(self._consume)
+
+    @property
+    def acknowledged(self) -> int:
+        """Events that every part has worked off, since the start."""
+        return self._acknowledger.count
+
+    async def run_flushes(self) -> None:
+        """Write what has changed soon after it did, each part at most half of the time. Ends only by an error, which
+        must end the process."""
+        flushes = [asyncio.create_task(self._run_flushes(lane)) for lane in self._lanes]
+        try:
+            await asyncio.gather(*flushes)
+        finally:
+            for flush in flushes:
+                flush.cancel()
+
+    async def _run_flushes(self, lane: _Lane) -> None:
+        took = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(lane.part.tick_seconds):
+                    await lane.waiting.wait()
+                await asyncio.sleep(max(lane.part.flush_seconds, took))
+            except TimeoutError:
+                pass
+            began = time.monotonic()
+            await self._flush(lane)
+            took = time.monotonic() - began
+
+    async def _flush(self, lane: _Lane) -> None:
+        async with lane.lock:
+            added = self._acknowledger.added
+            lane.waiting.clear()
+            await lane.part.flush()
+            self._acknowledger.done(lane.number, added)
+            self._checkpoint("acknowledged")
+
+    async def _restore(self) -> None:
+        """After a restart or a rebalance. Faust swallows what is raised here."""
+        self._acknowledger.forget()
+        try:
+            held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
+            for lane in self._lanes:
+                for number, _ in enumerate(lane.part.restore(held)):
+                    if number % RESTORE_STEP == 0:
+                        await asyncio.sleep(0)
+                lane.waiting.set()
+        except Exception as error:
+            await self._app.crash(error)
+
+    async def _consume(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            try:
+                forwarded = read_forwarded(message.value, dict(message.headers or ()))
+            except RecordError as error:
+                await self._dead_letter(message, error)
+            else:
+                for lane in self._lanes:
+                    lane.part.take(message.partition, message.offset, forwarded)
+            self._acknowledger.add(event)
+            for lane in self._lanes:
+                lane.waiting.set()
+            if len(self._acknowledger) >= FLUSH_EVENTS:
+                await asyncio.gather(*(self._flush(lane) for lane in self._lanes))

@@ -1,0 +1,111 @@
+"""The rules, run over fresh events as they come.
+
+What they find is confirmed on `idtrail.alerts` before the table's entries are, and these before the events are
+acknowledged: a kill in between tells an alert twice, in the same words, never not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from schemas.alerts import Detected
+from schemas.metrics import ALERT_RECORDS, ALERTS_SHED
+from streams.agent import Check
+from streams.alerts.index import Rules
+from streams.alerts.live import Live
+from streams.alerts.seen import seen_of
+from streams.forwarded import Forwarded
+
+TABLE: Final = "groups"
+FORGET_SECONDS: Final = 60.0
+LATENESS: Final = timedelta(seconds=30)
+"""So long the absence of an event is not believed: what shows it may be on its way."""
+MARGIN: Final = timedelta(hours=1)
+"""Events are waited for this much longer than they are fresh: partitions of the log are not read in step."""
+_MICROS: Final = 1_000_000
+
+Publish = Callable[[Sequence[Detected]], Awaitable[None]]
+"""Returns when the topic has confirmed all of them."""
+
+
+class AlertDetection:
+    """A part of the agent: alerts."""
+
+    flush_seconds = 0.1
+    tick_seconds = 1.0
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        horizon: timedelta,
+        publish: Publish,
+        clock: Callable[[], float] = time.time,
+        checkpoint: Check = lambda point: None,
+    ) -> None:
+        self._rules = rules
+        self._fresh = horizon + MARGIN
+        self._publish = publish
+        self._clock = clock
+        self._checkpoint = checkpoint
+        self._app: Any = None
+        self._table: Any = None
+        self._source = ""
+        self._live: Live
+        self._forgot = time.monotonic()
+        self._read: dict[int, tuple[int, int]] = {}
+        """By partition the last offset that came, and when the log had its event, in microseconds."""
+
+    def attach(self, app: Any, partitions: int, source: str) -> Any:
+        """Make the table."""
+        self._app, self._source = app, source
+        self._table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
+        self._live = Live(self._rules, self._table, self._fresh)
+        return self._table
+
+    def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
+        """An event; nothing is written before the flush."""
+        known = max(forwarded.known_ms * 1_000, self._read.get(partition, (0, 0))[1])
+        self._read[partition] = offset, known
+        seen = seen_of(forwarded)
+        if seen is not None:
+            self._live.take(partition, offset, seen)
+
+    async def flush(self) -> None:
+        """Tell the alerts that changed, also by time alone, and confirm their entries."""
+        for partition in self._read:
+            self._live.advance(partition, self._time_of(partition))
+        now = time.monotonic()
+        told = self._live.changes(now)
+        if now - self._forgot >= FORGET_SECONDS:
+            self._live.forget()
+            self._forgot = now
+        sent, self._table.sent = self._table.sent, []
+        if told:
+            await self._publish(told)
+            ALERT_RECORDS.inc(len(told))
+        self._checkpoint("told")
+        await asyncio.gather(*sent)
+        self._checkpoint("groups")
+        ALERTS_SHED.set(self._live.shed)
+
+    def _time_of(self, partition: int) -> int:
+        """Up to when everything has come, as far as can be known."""
+        offset, known = self._read[partition]
+        consumer, behind = self._app.consumer, False
+        for place in consumer.assignment():
+            if (place.topic, place.partition) == (self._source, partition):
+                done = max(offset, consumer._committed_offset.get(place) or -1)
+                behind = (consumer.highwater(place) or 0) > done + 1
+        now = int(self._clock() * _MICROS)
+        return (known if behind else max(known, now)) - LATENESS // timedelta(microseconds=1)
+
+    def restore(self, held: Collection[int]) -> Iterator[None]:
+        """Derive everything anew from the table."""
+        self._read.clear()
+        yield from self._live.restore(held)
+        self._read.update(dict.fromkeys(held, (-1, 0)))
