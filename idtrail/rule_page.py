@@ -151,10 +151,11 @@ An event in few words becomes a whole Directory Insights record, which is read a
 
 _WITHOUT: Final = """## Alerts without a rule
 
-Rules see what arrives. What no event says, such as that none comes any more, one worker of the group measures now and
-then, and tells as an [alert](alerts.md#without-a-rule) like any other: opened once, ended by itself, delivered, and
-kept. These are in force at once. They are no files, have no staging and no backtest, and no rule may have their ids; a
-destination can be limited to them, or to others, by its `rules`.
+Rules see what arrives. What no event says, such as that none comes any more, or what became of all that came before,
+one worker of the group measures now and then, and tells as an [alert](alerts.md#without-a-rule) like any other: opened
+once, ended by itself, delivered, and kept. These are in force at once. They are no files, have no staging and no
+backtest, and no rule may have their ids; a destination can be limited to them, or to others, by
+its `rules`.
 
 """
 
@@ -163,8 +164,6 @@ _LEFT_OUT: Final = """## What rules cannot say
 - **A token that is about to expire.** No event tells how long it lives; [`idtrail integrations`](integrations.md) works
   that out from how long earlier ones lived, or from what the vendor says.
 - **Copies of one event that conflict.** Rules see the copy in force; `idtrail events ID` shows them all.
-- **Whether an account is open now**, such as those that a deleted integration left behind. That is worked out from all
-  that ever happened to it: [`idtrail exposures`](exposures.md).
 - **Working hours of a place.** `fact.hour` is UTC's, in summer too.
 """
 

@@ -5,7 +5,7 @@ Cheap statements find who may be exposed, and never too few; what is told of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -132,9 +132,15 @@ _SIGN_INS: Final = (
 
 
 def list_exposures(
-    store: Store, organization: str | None, now: datetime, at: datetime | None = None, sla: timedelta = SLA
+    store: Store,
+    organization: str | None,
+    now: datetime,
+    at: datetime | None = None,
+    sla: timedelta = SLA,
+    applications: Collection[str] | None = None,
 ) -> Exposures:
-    """Every account that should be closed and is not confirmed closed, now or at a time in the past."""
+    """Every account that should be closed and is not confirmed closed, now or at a time in the past; with
+    `applications`, in these alone."""
     time = at or now
     found: list[Exposure] = []
     complete = True
@@ -142,6 +148,8 @@ def list_exposures(
         bindings = read_bindings(store, owner, LATEST if at is None else at + _TICK)
         accounts = read_suspects(store, owner, bindings, at)
         complete = complete and len(accounts) < MAX_SUSPECTS
+        if applications is not None:
+            accounts = {account for account in accounts if account[0] in applications}
         for rows in _events(store, owner, accounts):
             found += exposures_of(own_rows(store, owner, rows), accounts, bindings, time, sla, until=at)
     used = _used(store, found, time)

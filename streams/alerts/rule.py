@@ -33,7 +33,13 @@ HOUR: Final = timedelta(hours=1)
 
 
 TOLD_WITHOUT: Final = frozenset(
-    {"delivery-failing", "pipeline-behind", "pipeline-source-silent", "pipeline-dead-letters"}
+    {
+        "accounts-left-open",
+        "delivery-failing",
+        "pipeline-behind",
+        "pipeline-dead-letters",
+        "pipeline-source-silent",
+    }
 )
 """Ids of alerts that no rule finds: no rule may have them."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -22,6 +23,7 @@ from schemas.errors import Away, UserError
 from schemas.kafka import KafkaConnection
 from schemas.metrics import ALERT_RECORDS
 from streams.alerts.lookout.backlog import live_waits
+from streams.alerts.lookout.left_open import LEFT_OPEN, LeftOpen
 from streams.alerts.lookout.memory import Memory
 from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, late, rises, silences
 from streams.alerts.lookout.sighting import Concern, Key, Sighting, changes
@@ -31,11 +33,15 @@ from streams.sink import SinkOptions
 TICK_SECONDS: Final = 30.0
 """Between two looks at the lag, and before the first."""
 LETTER_SECONDS: Final = 60.0
+DELETION_SECONDS: Final = 60.0
 HABIT_SECONDS: Final = 300.0
 """Habits are two weeks of events; nothing is silent before a quarter of an hour."""
 
-CONCERNS: Final = (BEHIND, SILENT, LETTERS)
+CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN)
 """All that is looked out for."""
+
+STOP_SECONDS: Final = 5.0
+"""A stop waits so long for a look."""
 
 Told = Mapping[Key, Detected]
 Publish = Callable[[Sequence[Detected]], Awaitable[None]]
@@ -75,10 +81,12 @@ class Lookout:
         self.tick_seconds = tick_seconds
         self._lag = LagWatch()
         self._store_turn = asyncio.Lock()
+        self._deletions = LeftOpen(store, options.horizon)
         self._watches = (
             _Watch(BEHIND, 0, self._late),
             _Watch(LETTERS, LETTER_SECONDS, self._rises),
             _Watch(SILENT, HABIT_SECONDS, self._silences),
+            _Watch(LEFT_OPEN, DELETION_SECONDS, self._left_open),
         )
         self._memory = Memory(connection, options.alerts, [watch.concern.rule_id for watch in self._watches])
 
@@ -103,7 +111,7 @@ class Lookout:
             elif time.monotonic() >= due:
                 due = time.monotonic() + watch.seconds
                 try:
-                    await self._look(watch)
+                    await _to_its_end(self._look(watch))
                 except (Away, UserError) as error:
                     log.warning("the lookout does not know", of=watch.concern.rule_id, reason=str(error))
 
@@ -135,3 +143,19 @@ class Lookout:
         async with self._store_turn:
             habits = await asyncio.to_thread(read_habits, self._store, None, now)
         return silences(habits, told.values(), now)
+
+    async def _left_open(self, told: Told, now: datetime) -> Sequence[Sighting] | None:
+        async with self._store_turn:
+            return await asyncio.to_thread(self._deletions.look, list(told.values()), now)
+
+
+async def _to_its_end(look: Coroutine[Any, Any, None]) -> None:
+    """Cancelled, it finishes first: aiokafka leaves a connection open that it was just making."""
+    looking = asyncio.create_task(look)
+    try:
+        await asyncio.shield(looking)
+    except asyncio.CancelledError:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.gather(looking, return_exceptions=True)
+        raise
