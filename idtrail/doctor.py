@@ -10,13 +10,14 @@ from typing import NamedTuple
 import httpx
 
 from idtrail.cli.client import Api
-from idtrail.cli.integration_screens import SOON, app_name, soon
+from idtrail.cli.integration_screens import app_name, soon
 from idtrail.cli.screen import counted, moment, when
 from idtrail.settings import Settings
 from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.lock import read_running
 from idtrail.stack.topics import examine_topics
+from queries.expiry import SOON
 from queries.integration_health import UNWELL, State
 from queries.store import Store
 from schemas.errors import Away, IdtrailError, UserError

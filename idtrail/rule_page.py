@@ -161,8 +161,6 @@ its `rules`.
 
 _LEFT_OUT: Final = """## What rules cannot say
 
-- **A token that is about to expire.** No event tells how long it lives; [`idtrail integrations`](integrations.md) works
-  that out from how long earlier ones lived, or from what the vendor says.
 - **Copies of one event that conflict.** Rules see the copy in force; `idtrail events ID` shows them all.
 - **Working hours of a place.** `fact.hour` is UTC's, in summer too.
 """

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from queries.token_lifetimes import Lifetime
 from queries.trouble import Change, Place, Trouble
+
+SOON: Final = timedelta(days=30)
+"""So long before credentials expire somebody should see to it."""
 
 
 class Observed(NamedTuple):

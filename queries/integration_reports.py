@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -159,13 +159,27 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
     return report, [Stuck(row[0], row[1], names.get(row[0], ""), *row[2:]) for row in rows]
 
 
-def _reports(store: Store, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[Report]:
-    names = {(organization, application_id): name for organization, application_id, name, _ in rows}
-    healths = {
+def read_healths(store: Store, at: datetime, limit: int) -> list[tuple[App, str, Health]]:
+    """The integrations of every organization with their names, without what failed and who is stuck."""
+    names = _names(store.query(applications_sql(None, named=False), {"limit": limit}))
+    return [(app, names[app], health) for app, health in _healths(store, names, at).items()]
+
+
+def _names(rows: Sequence[tuple[Any, ...]]) -> dict[App, str]:
+    return {(organization, application_id): name for organization, application_id, name, _ in rows}
+
+
+def _healths(store: Store, names: Mapping[App, str], at: datetime) -> dict[App, Health]:
+    return {
         app: fold(marks, names[app], at)
-        for start in range(0, len(rows), AT_ONCE)
-        for app, marks in read_marks(store, list(names)[start : start + AT_ONCE], at).items()
+        for some in _some(list(names))
+        for app, marks in read_marks(store, some, at).items()
     }
+
+
+def _reports(store: Store, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[Report]:
+    names = _names(rows)
+    healths = _healths(store, names, at)
     failures = _failures(store, healths, at)
     stuck = _stuck(store, healths, at)
     return [

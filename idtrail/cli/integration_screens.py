@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from idtrail.cli.screen import ago, coloured, command, counted, cut, moment, next_commands, number, span, table, when
+from queries.expiry import SOON
 from queries.integration_health import MEANINGS, State
 
 Item = dict[str, Any]
@@ -33,7 +34,6 @@ _ACTS: Final = {
     "idm_integration_delete": "deleted",
 }
 _ENDS: Final = {"reauthorised": "re-authorisation", "by_itself": "nothing in the log", "deleted": "deletion"}
-SOON: Final = timedelta(days=30)
 SHOWN_TROUBLES: Final = 20
 SHOWN_STUCK: Final = 10
 

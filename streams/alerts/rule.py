@@ -39,6 +39,7 @@ TOLD_WITHOUT: Final = frozenset(
         "pipeline-behind",
         "pipeline-dead-letters",
         "pipeline-source-silent",
+        "token-near-expiry",
     }
 )
 """Ids of alerts that no rule finds: no rule may have them."""

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from queries.habits import read_habits, read_letter_rates
+from queries.integration_reports import read_healths
 from queries.lag_watch import LagWatch
 from queries.store import Store
 from schemas.alerts import Detected
@@ -23,6 +24,7 @@ from schemas.errors import Away, UserError
 from schemas.kafka import KafkaConnection
 from schemas.metrics import ALERT_RECORDS
 from streams.alerts.lookout.backlog import live_waits
+from streams.alerts.lookout.expiring import EXPIRING, expiring
 from streams.alerts.lookout.left_open import LEFT_OPEN, LeftOpen
 from streams.alerts.lookout.memory import Memory
 from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, late, rises, silences
@@ -37,9 +39,11 @@ DELETION_SECONDS: Final = 60.0
 HABIT_SECONDS: Final = 300.0
 """Habits are two weeks of events; nothing is silent before a quarter of an hour."""
 
-CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN)
+CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING)
 """All that is looked out for."""
 
+EXPIRY_SECONDS: Final = 3_600.0
+MOST_INTEGRATIONS: Final = 10_000
 STOP_SECONDS: Final = 5.0
 """A stop waits so long for a look."""
 
@@ -87,6 +91,7 @@ class Lookout:
             _Watch(LETTERS, LETTER_SECONDS, self._rises),
             _Watch(SILENT, HABIT_SECONDS, self._silences),
             _Watch(LEFT_OPEN, DELETION_SECONDS, self._left_open),
+            _Watch(EXPIRING, EXPIRY_SECONDS, self._expiring),
         )
         self._memory = Memory(connection, options.alerts, [watch.concern.rule_id for watch in self._watches])
 
@@ -147,6 +152,11 @@ class Lookout:
     async def _left_open(self, told: Told, now: datetime) -> Sequence[Sighting] | None:
         async with self._store_turn:
             return await asyncio.to_thread(self._deletions.look, list(told.values()), now)
+
+    async def _expiring(self, told: Told, now: datetime) -> Sequence[Sighting]:
+        async with self._store_turn:
+            healths = await asyncio.to_thread(read_healths, self._store, now, MOST_INTEGRATIONS)
+        return expiring(healths, told.values(), now)
 
 
 async def _to_its_end(look: Coroutine[Any, Any, None]) -> None:

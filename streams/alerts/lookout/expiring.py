@@ -1,0 +1,75 @@
+"""Credentials that will expire soon, if they live as long as those before them, or as their vendor says. Pure.
+
+No event tells when a token expires: `queries/expiry.py` works it out, and says what it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from queries.expiry import SOON, Basis, Forecast
+from queries.integration_health import UNWELL, Health
+from queries.integration_marks import App
+from schemas.alerts import Detected, Severity
+from streams.alerts.lookout.sighting import Concern, Sighting, going_on
+
+EXPIRING: Final = Concern(
+    "token-near-expiry",
+    Severity.MEDIUM,
+    "the credentials of an integration [should have expired](integrations.md#when-they-expire) in "
+    f"{SOON.days} days at the latest",
+    "it is re-authorised, activated anew or deleted, or its credentials are accepted beyond their time",
+    "When the integration's token has expired nothing is created, changed or closed in the application: whoever leaves "
+    "then stays in. The trail is told of no expiry: this is worked out from when the token was entered.",
+    "Make a new token in the application and re-authorise the integration with it.",
+)
+
+
+def expiring(healths: Iterable[tuple[App, str, Health]], told: Iterable[Detected], now: datetime) -> list[Sighting]:
+    """An integration each. What was told stands until these credentials are gone or outlive their time: once they are
+    refused there is no forecast any more, and still they are to be renewed."""
+    known = {(alert.organization, alert.group["application_id"]): alert for alert in going_on(told)}
+    return [
+        sighting
+        for app, name, health in healths
+        if (sighting := _near(app, name, health, now) or _still(app, known.get(app), health)) is not None
+    ]
+
+
+def _near(app: App, name: str, health: Health, now: datetime) -> Sighting | None:
+    forecast = health.forecast
+    # Of a range that is wide the beginning says little: it begins with the last attempt before a long silence.
+    if forecast is None or not forecast.latest - SOON <= now < forecast.latest:
+        return None
+    given = forecast.authorised.place
+    return Sighting(
+        app[0],
+        {"application_id": app[1]},
+        f"The credentials of {name or app[1]} should expire by {forecast.latest:%Y-%m-%d}",
+        given.at,
+        _why(forecast),
+        event=given.event_id,
+        events=1,
+        applications=(app[1],),
+    )
+
+
+def _still(app: App, known: Detected | None, health: Health) -> Sighting | None:
+    if known is None or health.authorised is None or health.authorised.place.event_id != known.first_event:
+        return None
+    if health.forecast is None and health.state not in UNWELL:
+        return None
+    return Sighting(
+        app[0], known.group, known.title, known.first_at, event=known.first_event, events=1, applications=(app[1],)
+    )
+
+
+def _why(forecast: Forecast) -> str:
+    made = forecast.authorised.place.at
+    given = f"They were entered on {made:%Y-%m-%d}"
+    if forecast.basis is Basis.CATALOGUE:
+        return f"{given}, and {forecast.vendor} says that its tokens live {(forecast.earliest - made).days} days."
+    shortest, longest = ((end - made).days for end in (forecast.earliest, forecast.latest))
+    return f"{given}; those before them were accepted when {shortest} days old, and refused as expired at {longest}."
