@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Condition, Rule
 from streams.alerts.seen import Seen
+from streams.alerts.terms import terms_of
+from tests.alerts.reference import Expected, expected_alerts
 
 Facts = dict[str, Any]
+Found = dict[tuple[str, str, tuple[str, ...], int], Expected]
+"""By rule, organization, group and stretch of `dedup`: what an alert's id is made of."""
 
 SUSPENDED: Final = {
     "state: ACTIVATED -> SUSPENDED",
@@ -29,6 +33,17 @@ WHERE: Final[dict[tuple[str, str], Callable[[Facts], bool]]] = {
     ),
 }
 """What the expressions say, by rule and condition."""
+
+
+def expected_of(rules: Iterable[Rule], events: Iterable[Seen], clock: int) -> Found:
+    """The alerts of events, of which each comes once."""
+    told = [(seen, facts_of(seen)) for seen in events]
+    found: Found = {}
+    for rule in rules:
+        for (organization, *group), occurrences in occurrences_of(rule, told).items():
+            for alert in expected_alerts(terms_of(rule), occurrences, clock):
+                found[rule.id, organization, tuple(group), alert.bucket] = alert
+    return found
 
 
 def facts_of(seen: Seen) -> Facts:

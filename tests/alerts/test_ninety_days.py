@@ -22,12 +22,12 @@ from streams.alerts.index import Rules
 from streams.alerts.live import Live, detected, version_of
 from streams.alerts.loading import shipped_rules, texts_in_force
 from streams.alerts.seen import Seen, seen_of
-from streams.alerts.terms import HOUR, MICROSECOND, terms_of
+from streams.alerts.terms import HOUR, MICROSECOND
 from streams.forwarded import forwarded_of, read_forwarded
 from streams.rows import decode_events, read
 from tests.alerts.ninety_days import END, START, Arrivals, ninety_days
-from tests.alerts.plain_rules import facts_of, occurrences_of
-from tests.alerts.reference import Expected, expected_alerts
+from tests.alerts.plain_rules import Found, expected_of
+from tests.alerts.reference import Expected
 from tests.alerts.test_live import Entries
 from tests.records import Record
 
@@ -35,8 +35,6 @@ HORIZON = timedelta(hours=24)
 PACK = shipped_rules()
 CLOCK = to_microseconds(END)
 LATE = LATENESS // MICROSECOND
-Found = dict[tuple[str, str, tuple[str, ...], int], Expected]
-"""By rule, organization, group and stretch of `dedup`: what an alert's id is made of."""
 
 
 class Size(NamedTuple):
@@ -66,13 +64,7 @@ def referred(records: list[Record], *, fresh: bool) -> Found:
         assert (seen is None) is (moment.quality is not TimeQuality.OK)
         if seen is not None and (seen.event_id not in best or seen.version > best[seen.event_id].version):
             best[seen.event_id], is_fresh[seen.event_id] = seen, known_at - moment.at <= HORIZON
-    events = [(seen, facts_of(seen)) for own, seen in best.items() if is_fresh[own] or not fresh]
-    found: Found = {}
-    for rule in PACK:
-        for (organization, *group), occurrences in occurrences_of(rule, events).items():
-            for alert in expected_alerts(terms_of(rule), occurrences, CLOCK):
-                found[rule.id, organization, tuple(group), alert.bucket] = alert
-    return found
+    return expected_of(PACK, (seen for own, seen in best.items() if is_fresh[own] or not fresh), CLOCK)
 
 
 async def backtested(store: Store, records: list[Record]) -> tuple[list[Alert], list[Alert]]:

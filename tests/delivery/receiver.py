@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ class Receiver:
     port: int = 0
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     """First line, headers in small letters, and body."""
+    answers: list[tuple[datetime, str]] = field(default_factory=list)
+    """When each of them came, and what it was answered."""
     tls: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
     _server: asyncio.Server | None = None
@@ -51,8 +54,10 @@ class Receiver:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
             body = await reader.readexactly(int(headers.get("content-length", "0")))
+            answer = self.answer
             self.requests.append((head[0], self._as_sent(head), body))
-            writer.write(f"HTTP/1.1 {self.answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            self.answers.append((datetime.now(UTC), answer))
+            writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -1,7 +1,8 @@
 """A worker in a process of its own, to be killed, frozen and woken.
 
 python -m tests.failures.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
-                                   "app_id": …, "state_dir": …, "die_at": "windows", "die_after": 2}'
+                                   "app_id": …, "state_dir": …, "die_at": "windows", "die_after": 2,
+                                   "destinations": …}'
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from idtrail.connections import courier_of
 from idtrail.logs import configure_logs
+from idtrail.settings import Settings
 from queries.store import Store
 from schemas.kafka import KafkaConnection
 from streams.alerts.index import Rules
@@ -26,8 +29,10 @@ from tests.sink.process import Doom
 
 
 async def main(arguments: dict[str, Any]) -> None:
+    connection = KafkaConnection(arguments["bootstrap"])
+    file = arguments.get("destinations")
     worker = Worker(
-        KafkaConnection(arguments["bootstrap"]),
+        connection,
         Store.open(arguments["store"], database=arguments["database"]),
         SinkOptions(
             topics=tuple(arguments["topics"]),
@@ -40,6 +45,7 @@ async def main(arguments: dict[str, Any]) -> None:
         partitions=4,
         state_dir=Path(arguments["state_dir"]),
         rules=Rules(shipped_rules()),
+        courier=courier_of(Settings(destinations_file=file, deliver_private=True), connection),
         app_id=arguments["app_id"],
         checkpoint=Doom(arguments.get("die_at", ""), arguments.get("die_after", 1)),
     )

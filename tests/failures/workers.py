@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,19 @@ from tests.fixtures_kafka import Topics
 from tests.sink.support import ROOT, Sinks
 
 
+@dataclass
 class Workers(Sinks):
     """Whole workers, where the sink's tests run a sink."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    """Beside this process's own."""
 
     def start(self, **more: Any) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.failures.process", json.dumps({**self.arguments, **more})]
         with self.log.open("ab") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
         self.running.append(process)
         return process
 
