@@ -18,14 +18,13 @@ from queries.store import Store
 from schemas.events import Kind
 from schemas.metrics import WINDOWS_WRITTEN
 from schemas.outcome import Outcome
-from schemas.times import to_microseconds
+from schemas.signature import NONE
 from streams.agent import Check
 from streams.backfill import UNITS_AT_ONCE, fold_stored
 from streams.copies import Copies
 from streams.forwarded import Forwarded
 from streams.incident_writer import LiveIncidents
 from streams.interest import Attempt
-from streams.rows import version_of
 from streams.windows import Copy, Unit, Window, copy_of, in_inserts, unit_of
 from streams.writer import insert_patiently
 
@@ -46,22 +45,21 @@ class Placed(NamedTuple):
 
 def place(forwarded: Forwarded) -> Placed | None:
     """What it tells of windows and incidents; None when it is about no provisioning."""
-    sealed, event, moment, known_ms, found, incident = forwarded
-    if event.kind is Kind.OTHER:
+    organization, event_id, fingerprint, version, known_ms, found, _ = forwarded
+    facts = found.facts
+    if facts.kind == Kind.OTHER:
         return None
-    occurred_us = to_microseconds(moment.at)
-    version = version_of(sealed.trust, known_ms, sealed.fingerprint)
-    copy = copy_of(found, sealed.event_id, sealed.fingerprint, version, occurred_us)
+    copy = copy_of(facts, event_id, fingerprint, version, found.at)
     attempt = Attempt(
-        sealed.event_id,
-        (sealed.organization, found.application_id),
-        incident,
-        found.kind,
-        found.subject_id,
-        forwarded.timed and found.outcome == Outcome.SUCCESS,
-        occurred_us,
+        event_id,
+        (organization, facts.application_id),
+        found.incident_id if found.timed else NONE,
+        facts.kind,
+        facts.subject_id,
+        found.timed and facts.outcome == Outcome.SUCCESS,
+        found.at,
     )
-    return Placed(unit_of(sealed.organization, occurred_us) if forwarded.timed else None, copy, known_ms, attempt)
+    return Placed(unit_of(organization, found.at) if found.timed else None, copy, known_ms, attempt)
 
 
 class FailureDetection:

@@ -1,54 +1,117 @@
-"""Records of `idtrail.provisioning`, read: events that the sink has stored and passed on to detection."""
+"""Records of `idtrail.provisioning`: events that the sink has stored and passed on to detection, with what it found.
+
+What the sink worked out of an event goes with it in a header, so that detection does not work it out again. A record
+whose header is of another release than the reader is worked out anew.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple, get_type_hints
 
-from schemas.envelope import Sealed, unseal
+import orjson
+
+from schemas.drift import drift
+from schemas.envelope import Header, unseal, version_of
 from schemas.errors import MalformedRecord
 from schemas.events import Event, parse
 from schemas.facts import Facts, facts
-from schemas.signature import NONE, incident_id
-from schemas.times import Moment, TimeQuality, believed, parse_timestamp
+from schemas.signature import incident_id
+from schemas.times import Moment, TimeQuality, believed, parse_timestamp, to_microseconds
+
+KNOWN_AT: Final = "idtrail_known_at"
+FOUND: Final = "idtrail_found"
+
+
+class Found(NamedTuple):
+    """What is worked out of an event, once for the store and for detection."""
+
+    at: int
+    """When it occurred, as the log can believe it: microseconds since 1970, 0 where `timed` is not so."""
+    timed: bool
+    """Whether its time can be believed: if not, it belongs into no window."""
+    incident_id: bytes
+    """`schemas.signature.NONE` of what did not fail."""
+    drift: tuple[str, ...]
+    """How it differs from what is known of its type: see `schemas.drift`."""
+    facts: Facts
 
 
 class Forwarded(NamedTuple):
-    """One of them."""
+    """One of the records, read."""
 
-    sealed: Sealed
-    event: Event
-    moment: Moment
-    """When it occurred, as the log can believe it."""
+    organization: str
+    event_id: bytes
+    fingerprint: bytes
+    version: int
+    """Of an event's copies the one of the largest version is in force."""
     known_ms: int
     """When `idtrail.events` had it."""
-    facts: Facts
-    incident_id: bytes
-    """`schemas.signature.NONE` of what did not fail, and of what happened nobody knows when."""
-
-    @property
-    def timed(self) -> bool:
-        """Whether its time can be believed: if not, it belongs into no window."""
-        return self.moment.quality is TimeQuality.OK
+    found: Found
+    raw: bytes
 
 
-def forwarded_of(sealed: Sealed, event: Event, moment: Moment, known_ms: int) -> Forwarded:
-    """What detection makes of an event that the sink has read."""
-    found = facts(event)
-    incident = incident_id(sealed.organization, event, found) if moment.quality is TimeQuality.OK else NONE
-    return Forwarded(sealed, event, moment, known_ms, found, incident)
+def found_in(organization: str, event: Event, moment: Moment) -> Found:
+    """Everything that is worked out of an event."""
+    told = facts(event)
+    return Found(
+        to_microseconds(moment.at),
+        moment.quality is TimeQuality.OK,
+        incident_id(organization, event, told),
+        tuple([finding.text() for finding in drift(event)]),
+        told,
+    )
+
+
+_SHAPE: Final = blake2b(repr(get_type_hints(Facts)).encode(), digest_size=8).hexdigest()
+"""Of the header; another release's facts may be others."""
+_TYPES: Final = (
+    *(str, int, bool, str, list),
+    *(list if kind == tuple[str, ...] else kind for kind in get_type_hints(Facts).values()),
+)
+_LISTS: Final = tuple(at for at, kind in enumerate(_TYPES) if kind is list)
+
+
+def headers_of(known_ms: int, found: Found) -> list[Header]:
+    """What the sink puts on the record beside the event's own headers and its place."""
+    headers: list[Header] = [(KNOWN_AT, str(known_ms).encode())]
+    at, timed, incident, drifted, told = found
+    with suppress(TypeError):  # half a character, which JSON cannot tell: such an event is worked out anew
+        headers.append((FOUND, orjson.dumps([_SHAPE, at, timed, incident.hex(), drifted, *told])))
+    return headers
 
 
 def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Forwarded:
     """Raises `RecordError` for a record that the sink did not write."""
     try:
-        known_ms = int(headers["idtrail_known_at"])
+        known_ms = int(headers[KNOWN_AT])
         known_at = datetime.fromtimestamp(known_ms / 1000, UTC)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         raise MalformedRecord("the record was not forwarded by the sink", reason="not_forwarded") from None
     if value is None:
         raise MalformedRecord("the record has no value", reason="no_value")
     sealed = unseal(value, list(headers.items()), known_at)
-    event = parse(sealed.value, sealed.event_type, sealed.version)
-    return forwarded_of(sealed, event, believed(parse_timestamp(event.timestamp), known_at), known_ms)
+    found = _read(headers.get(FOUND))
+    if found is None:
+        event = parse(sealed.value, sealed.event_type, sealed.version)
+        found = found_in(sealed.organization, event, believed(parse_timestamp(event.timestamp), known_at))
+    version = version_of(sealed.trust, known_ms, sealed.fingerprint)
+    return Forwarded(sealed.organization, sealed.event_id, sealed.fingerprint, version, known_ms, found, sealed.value)
+
+
+def _read(header: bytes | None) -> Found | None:
+    """What the sink found; None where nothing of this release is there."""
+    try:
+        told: Any = orjson.loads(header or b"null")
+        if type(told) is not list or tuple(map(type, told)) != _TYPES or told[0] != _SHAPE:
+            return None
+        for at in _LISTS:
+            if not all(type(text) is str for text in told[at]):
+                return None
+            told[at] = tuple(told[at])
+        return Found(told[1], told[2], bytes.fromhex(told[3]), told[4], Facts._make(told[5:]))
+    except ValueError:
+        return None

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from schemas.drift import drift
-from schemas.envelope import TRUST_STEP, Header, Sealed, unseal
+from schemas.envelope import Header, Sealed, unseal, version_of
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Event, Kind, parse
-from schemas.facts import Facts, facts
+from schemas.facts import Facts
 from schemas.identifiers import identifiers
 from schemas.redaction import redact
-from schemas.signature import incident_id
 from schemas.times import SENTINEL, Moment, TimeQuality, believed, parse_timestamp, to_microseconds
 from streams.chunk import MAX_MONTHS, Span, cut_at_months
+from streams.forwarded import Found, found_in, headers_of
 
 Row = tuple[object, ...]
 
@@ -83,10 +82,6 @@ EVENT_COLUMNS: Final = (
 """The columns of a row that `decode_events` makes, in order."""
 
 
-_TYPE: Final = EVENT_COLUMNS.index("event_type")
-_DRIFT: Final = EVENT_COLUMNS.index("drift")
-
-
 def decode_events(
     records: Sequence[LogRecord], horizon: timedelta, unreadable: int = 0, also: Collection[str] = ()
 ) -> Decoded:
@@ -104,11 +99,11 @@ def decode_events(
             decoded.bury(record, error)
             continue
         decoded.unreadable = 0
+        found = found_in(sealed.organization, event, moment)
         fresh = is_fresh(moment, known_at, horizon)
-        row = _row(record, value, sealed, event, moment, fresh)
-        rows.append(row)
-        if fresh and (event.kind is not Kind.OTHER or row[_TYPE] in also or row[_DRIFT]):
-            forward.append(_forward(record, value, sealed))
+        rows.append(_row(record, value, sealed, event, moment, found, fresh))
+        if fresh and (event.kind is not Kind.OTHER or found.facts.event_type in also or found.drift):
+            forward.append(_forward(record, value, sealed.organization, found))
     return decoded
 
 
@@ -152,22 +147,15 @@ def append_time(milliseconds: int) -> datetime:
         raise MalformedRecord("the record's append time is out of range", reason="bad_append_time") from None
 
 
-def version_of(trust: int, known_ms: int, fingerprint: bytes) -> int:
-    """Of an event's copies the one of the largest version is in force: trust, then the earliest append.
-
-    Copies of one millisecond are told apart by their content, so that no merge has to choose by chance.
-    """
-    return trust * TRUST_STEP - known_ms * 1000 + int.from_bytes(fingerprint[:2]) % 1000
-
-
-def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: Moment, fresh: bool) -> Row:
-    found = facts(event)
+def _row(
+    record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: Moment, found: Found, fresh: bool
+) -> Row:
     return (
         sealed.organization,
         sealed.event_id,
         sealed.fingerprint,
         version_of(sealed.trust, record.timestamp, sealed.fingerprint),
-        (moment.at - SENTINEL) // MICROSECOND,
+        found.at,
         moment.text,
         moment.quality.value,
         record.timestamp,
@@ -182,20 +170,20 @@ def _row(record: LogRecord, value: bytes, sealed: Sealed, event: Event, moment: 
         record.topic,
         record.partition,
         record.offset,
-        *found,
-        incident_id(sealed.organization, event, found),
-        [finding.text() for finding in drift(event)],
+        *found.facts,
+        found.incident_id,
+        found.drift,
         sealed.version or 0,
-        identifiers(event, found),
+        identifiers(event, found.facts),
     )
 
 
-def _forward(record: LogRecord, value: bytes, sealed: Sealed) -> Produced:
+def _forward(record: LogRecord, value: bytes, organization: str, found: Found) -> Produced:
     origin = [
         *_place(record.topic, record.partition, record.offset),
-        ("idtrail_known_at", str(record.timestamp).encode()),
+        *headers_of(record.timestamp, found),
     ]
-    return Produced(sealed.organization.encode(), value, [*record.headers, *origin])
+    return Produced(organization.encode(), value, [*record.headers, *origin])
 
 
 def _place(topic: str, partition: int, offset: int) -> list[Header]:

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from schemas.envelope import Header, Source, Trust, seal
+from streams.alerts.seen import Seen, seen_of
+from streams.forwarded import KNOWN_AT, read_forwarded
 
 ORGANIZATION = "641b3db57090821c0b2f8183"
 STATSIG = {"id": "5fad07f2b9f5414721b3d797", "name": "statsig"}
@@ -70,3 +72,8 @@ def record_of(
     sealed = seal(value, source or Source("file:test.json", Trust.EXPORT), NOON)
     stamp = int(known_at.timestamp() * 1000)
     return Record(sealed.value, sealed.headers, offset, stamp, key=sealed.key, **rest)
+
+
+def seen_in(record: Record) -> Seen | None:
+    """What rules see of a record of `idtrail.events`."""
+    return seen_of(read_forwarded(record.value, {**dict(record.headers), KNOWN_AT: str(record.timestamp).encode()}))

@@ -13,12 +13,11 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.envelope import Source, Trust, seal, unseal
-from schemas.events import Kind, class_of, parse
-from schemas.times import believed, parse_timestamp
+from schemas.envelope import Source, Trust, seal
+from schemas.events import Kind, class_of
 from streams.alerts.duration import Duration, as_default
 from streams.alerts.seen import Seen, seen_of
-from streams.forwarded import forwarded_of
+from streams.forwarded import KNOWN_AT, read_forwarded
 
 START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """Of every test's time: a Monday morning."""
@@ -128,7 +127,5 @@ def _resource(event: ExampleEvent) -> dict[str, str]:
 def _seen(event: ExampleEvent, number: int) -> Seen | None:
     known_at = START + event.at
     envelope = seal(orjson.dumps(record_of(event, number)), Source("test", Trust.TENANT_API), known_at)
-    sealed = unseal(envelope.value, envelope.headers, known_at)
-    typed = parse(sealed.value, sealed.event_type)
-    moment = believed(parse_timestamp(typed.timestamp), known_at)
-    return seen_of(forwarded_of(sealed, typed, moment, int(known_at.timestamp() * 1000)))
+    known_ms = int(known_at.timestamp() * 1000)
+    return seen_of(read_forwarded(envelope.value, {**dict(envelope.headers), KNOWN_AT: str(known_ms).encode()}))

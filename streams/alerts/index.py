@@ -33,6 +33,7 @@ class Watched:
         parts = (self._match, self._unless, self._failed, self._then, self._until)
         self.parts = [part for part in parts if part is not None]
         """Its conditions."""
+        self.group_by = tuple(rule.group_by)
         self._of = reader_of(rule.of) if rule.of is not None else None
         self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # of texts only
         self._title, names = title_parts(rule.title)
@@ -71,9 +72,7 @@ class Watched:
         return self._group(seen)
 
     def occurrence(self, seen: Seen, roles: int) -> Occurrence:
-        """What the rule keeps of an event that has these roles; of one that only ends alerts no more than that."""
-        if roles == _UNTIL:
-            return Occurrence(seen.at, seen.event_id.hex(), seen.version, roles)
+        """What the rule keeps of an event that has these roles, if it does not only end alerts."""
         facts = seen.facts
         return Occurrence(
             seen.at,
@@ -145,12 +144,23 @@ class Rules:
 
     def kept(self, seen: Seen) -> list[Kept]:
         """What the rules keep of the event."""
-        found = []
-        for watched, roles in self.interested(seen):
+        found: list[Kept] = []
+        wanted = self.interested(seen)
+        if not wanted:
+            return found
+        # Most of what most rules keep of an event is alike.
+        ending = Occurrence(seen.at, seen.event_id.hex(), seen.version, _UNTIL)
+        groups: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for watched, roles in wanted:
             if roles is None:
                 roles = watched.roles(seen)
             if roles:
-                found.append(Kept(watched, watched.group(seen), watched.occurrence(seen, roles)))
+                by = watched.group_by
+                group = groups.get(by)
+                if group is None:
+                    group = groups[by] = watched.group(seen)
+                one = ending if roles == _UNTIL else watched.occurrence(seen, roles)
+                found.append(Kept(watched, group, one))
         return found
 
     def _sought(self, seen: Seen) -> Iterator[tuple[Watched, int | None]]:

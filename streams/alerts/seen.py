@@ -6,12 +6,9 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple, get_type_hints
 
-from schemas.drift import drift
 from schemas.facts import Facts
 from schemas.signature import NONE
-from schemas.times import to_microseconds
 from streams.forwarded import Forwarded
-from streams.rows import version_of
 
 Value = str | int | bool | tuple[str, ...]
 
@@ -69,19 +66,11 @@ TEXT_FACTS: Final[tuple[str, ...]] = tuple(name for name, kind in FACT_TYPES.ite
 
 def seen_of(forwarded: Forwarded) -> Seen | None:
     """None where its time cannot be believed: it belongs into no window."""
-    if not forwarded.timed:
+    organization, event_id, _, version, known_ms, found, raw = forwarded
+    if not found.timed:
         return None
-    sealed, event, moment, known_ms, found, incident = forwarded
     return Seen(
-        sealed.organization,
-        sealed.event_id,
-        to_microseconds(moment.at),
-        known_ms,
-        version_of(sealed.trust, known_ms, sealed.fingerprint),
-        found,
-        incident,
-        bool(drift(event)),
-        sealed.value,
+        organization, event_id, found.at, known_ms, version, found.facts, found.incident_id, bool(found.drift), raw
     )
 
 

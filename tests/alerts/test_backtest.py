@@ -23,10 +23,9 @@ from streams.alerts.group import Told
 from streams.alerts.index import Rules
 from streams.alerts.live import detected
 from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
-from streams.alerts.seen import Seen, seen_of
-from streams.forwarded import forwarded_of
+from streams.alerts.seen import Seen
 from streams.rows import decode_events, read
-from tests.records import Record
+from tests.records import Record, seen_in
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 20
@@ -65,8 +64,8 @@ def events(store: Store) -> list[tuple[Seen, bool]]:
     store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), "events")
     found = []
     for record in records:
-        _, sealed, event, moment, known_at = read(record)
-        seen = seen_of(forwarded_of(sealed, event, moment, record.timestamp))
+        *_, moment, known_at = read(record)
+        seen = seen_in(record)
         if seen is not None:
             found.append((seen, known_at - moment.at <= HORIZON))
     return found

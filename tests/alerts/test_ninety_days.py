@@ -23,13 +23,13 @@ from streams.alerts.live import Live, detected, version_of
 from streams.alerts.loading import shipped_rules, texts_in_force
 from streams.alerts.seen import Seen, seen_of
 from streams.alerts.terms import HOUR, MICROSECOND
-from streams.forwarded import forwarded_of, read_forwarded
+from streams.forwarded import read_forwarded
 from streams.rows import decode_events, read
 from tests.alerts.ninety_days import END, START, Arrivals, ninety_days
 from tests.alerts.plain_rules import Found, expected_of
 from tests.alerts.reference import Expected
 from tests.alerts.test_live import Entries
-from tests.records import Record
+from tests.records import Record, seen_in
 
 HORIZON = timedelta(hours=24)
 PACK = shipped_rules()
@@ -59,8 +59,8 @@ def referred(records: list[Record], *, fresh: bool) -> Found:
     best: dict[bytes, Seen] = {}
     is_fresh: dict[bytes, bool] = {}
     for record in records:
-        _, sealed, event, moment, known_at = read(record)
-        seen = seen_of(forwarded_of(sealed, event, moment, record.timestamp))
+        *_, moment, known_at = read(record)
+        seen = seen_in(record)
         assert (seen is None) is (moment.quality is not TimeQuality.OK)
         if seen is not None and (seen.event_id not in best or seen.version > best[seen.event_id].version):
             best[seen.event_id], is_fresh[seen.event_id] = seen, known_at - moment.at <= HORIZON

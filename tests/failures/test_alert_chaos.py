@@ -26,10 +26,8 @@ from schemas.alerts import MAX_NAMED, AlertRecord, Delivered, Detected, State, r
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection
 from schemas.times import to_microseconds
 from streams.alerts.loading import shipped_rules
-from streams.alerts.seen import Seen, seen_of
+from streams.alerts.seen import Seen
 from streams.alerts.terms import MICROSECOND
-from streams.forwarded import forwarded_of
-from streams.rows import read
 from streams.worker import APP, WORKER_TOPICS
 from tests.alerts.plain_rules import Found, expected_of
 from tests.alerts.reference import Expected
@@ -38,7 +36,7 @@ from tests.delivery.test_courier import Place, hook, one_id_each
 from tests.delivery.zone import NAME, after_the_change, spring
 from tests.failures.workers import Workers
 from tests.fixtures_kafka import until
-from tests.records import Record, event, record_of
+from tests.records import Record, event, record_of, seen_in
 from tests.stack.children import broker_process, local_kafka
 
 SECONDS = 110
@@ -127,8 +125,7 @@ def expected(records: list[Record]) -> Found:
     """By the reference."""
     events: dict[bytes, Seen] = {}
     for record in records:
-        _, sealed, typed, moment, _ = read(record)
-        seen = seen_of(forwarded_of(sealed, typed, moment, record.timestamp))
+        seen = seen_in(record)
         assert seen is not None
         events[seen.event_id] = seen
     found = expected_of(PACK.values(), events.values(), to_microseconds(datetime.now(UTC)))
