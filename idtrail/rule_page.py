@@ -90,7 +90,8 @@ out; of one rule, 20,000 groups of an organization are followed at a time, and w
 alerts they would have made; without a file, the rules in force. It needs the running trail and pages nobody. Beside
 the result stands what differs from what live detection told (there only fresh events count, which it had), or with
 `--against OLD.yaml` from what the rule said before: alerts *gained*, *lost*, and *moved* (opened or ended at another
-time, or made of other events).
+time, or made of other events). An event counts as fresh here if the copy that is in force came fresh: what a webhook
+told in time and an export brings again a week later does not, and its alerts are shown as lost.
 
 """
 

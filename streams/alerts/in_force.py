@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from streams.alerts.endings import Own
 
-MOST: Final = 200_000
-"""Events that are remembered, the last that came: some 60 MB. Of earlier ones each group knows its own copies only."""
+MOST: Final = 100_000
+"""Events that are remembered, the last that came: some 50 MB. Of earlier ones each group knows its own copies only."""
 
 Event = tuple[str, str]
 """Organization, and the event's id in hexadecimal digits."""

@@ -81,7 +81,8 @@ class Arrivals:
         if draw.random() < 0.02:  # with a time that is yet to come, and can be believed or not
             ahead = timedelta(hours=draw.choice([3, 100]))
             stamp = (event.at + ahead).isoformat().replace("+00:00", "Z")
-            self._append(known + _SECOND, orjson.dumps({**orjson.loads(raw), "timestamp": stamp}), trust)
+            other = orjson.dumps({**orjson.loads(raw), "timestamp": stamp})
+            self._append(known + draw.choice([-1, 1]) * _SECOND / 10, other, draw.choice(list(Trust)))
 
         if draw.random() < 0.02:  # before, by a webhook that tells less of it
             less = {name: value for name, value in orjson.loads(raw).items() if name not in ("resource", "changes")}
