@@ -53,12 +53,13 @@ def disputed(store: Store, evidence: Evidence) -> dict[bytes, int]:
 
 
 def read_evidence(store: Store, evidence: Evidence, *, with_body: bool) -> pa.Table:
-    """Their rows in order, of an event one in each piece, by the names of `Facts` and of `streams.alerts.seen.Seen`."""
+    """Their rows, of an event's copies of one time the better one, by the names of `Facts` and of
+    `streams.alerts.seen.Seen`."""
     sql = (
         "SELECT organization, event_id, toUnixTimestamp64Micro(occurred_at) AS at,"
         " toUnixTimestamp64Milli(known_at) AS known_ms, version, incident_id, notEmpty(drift) AS drifted, fresh,"
         f" {'raw' if with_body else repr('')} AS body, {', '.join(Facts._fields)} FROM events WHERE {_SEEN}"
-        " ORDER BY occurred_at, event_id, version DESC LIMIT 1 BY organization, event_id"
+        " ORDER BY occurred_at, event_id, version DESC LIMIT 1 BY organization, event_id, occurred_at"
     )
     return store.query_arrow(sql, evidence.parameters())
 

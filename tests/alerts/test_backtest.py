@@ -25,7 +25,8 @@ from streams.alerts.live import detected
 from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
 from streams.alerts.seen import Seen
 from streams.rows import decode_events, read
-from tests.records import Record, seen_in
+from tests.records import Record, record_of, seen_in
+from tests.records import event as provisioned
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 20
@@ -91,6 +92,20 @@ async def test_alerts_are_those_that_the_events_make(
     assert len({alert.rule_id for alert in expected}) > 3
     assert found.alerts == expected != live
     assert (found.before, found.after, found.against) == ("told", live, [])
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 5), (5, 2)])
+async def test_of_an_events_copies_the_one_in_force_counts_when_it_says_it_occurred(
+    store: Store, first: int, second: int
+) -> None:
+    told = provisioned("user_deprovision", success=False, changes=[])
+    copies = [
+        record_of({**told, "timestamp": f"2026-03-{day:02}T09:00:00Z"}, source=Source("test", trust), offset=day)
+        for day, trust in ((first, Trust.EXPORT), (second, Trust.TENANT_API))
+    ]
+    store.insert_arrow("events", batch(decode_events(copies, HORIZON).rows, EVENTS_ARROW_SCHEMA), "events")
+    found = await backtest(store, [STRICT])
+    assert [alert.opened_at for alert in found.alerts] == [to_microseconds(datetime(2026, 3, second, 9, tzinfo=UTC))]
 
 
 async def test_rules_are_held_against_others(store: Store, events: list[tuple[Seen, bool]]) -> None:
