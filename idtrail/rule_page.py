@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from idtrail.cli.commands.rules import show_trials
 from idtrail.cli.screen import Screen
 from idtrail.rule_words import EXAMPLE, EXAMPLE_ID, FACTS, KINDS
+from idtrail.sigma_words import sigma_section
 from schemas.alerts import Severity
 from streams.alerts import expression, pattern
 from streams.alerts.duration import duration_text
@@ -134,6 +135,7 @@ has(event.client_ip) && !event.client_ip.startsWith('10.')
 ```
 
 {_LIMITS}
+- `type(event.code) == string` asks what a value is: {", ".join(f"`{name}`" for name in sorted(expression.TYPES))}.
 - A text in quotes takes `\\` as usual; `r'…'` takes it as it is. There are no comments and no quotes of three.
 
 ### Facts
@@ -172,8 +174,8 @@ def rule_page() -> str:
     texts = (
         _HEAD, EXAMPLE, _AFTER_EXAMPLE, _played(), "```\n\n",
         _lines(_fields()), _CONDITIONS, _lines(_table_of(Condition)), _WHERE, _lines(_facts()), _lines(_kinds()),
-        _ALERTS, _TESTS, _lines(_tests()), _lines(_shipped()), _WITHOUT,
-        _lines(_concerns()), _LEFT_OUT,
+        _ALERTS, _TESTS, _lines(_tests()), _lines(_shipped()), _WITHOUT, _lines(_concerns()),
+        _lines(sigma_section()), "\n", _LEFT_OUT,
     )  # fmt: skip
     return "".join(texts)
 

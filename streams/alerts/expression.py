@@ -26,10 +26,12 @@ MACROS: Final = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _TEXT_METHODS: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
 _TIMES: Final = "FullYear Month Date DayOfMonth DayOfWeek DayOfYear Hours Minutes Seconds Milliseconds"
 FUNCTIONS: Final = frozenset(
-    {"has", "size", "int", "double", "string", "bool", "timestamp", "duration", *_TEXT_METHODS}
+    {"has", "size", "type", "int", "double", "string", "bool", "timestamp", "duration", *_TEXT_METHODS}
     | {f"get{part}" for part in _TIMES.split()}
 )
 _CONSTANTS: Final = frozenset({"true", "false", "null"})
+TYPES: Final = frozenset({"string", "int", "uint", "double", "bool", "null_type", "list", "map"})
+"""What `type(…)` is compared with."""
 _LOOP: Final = "@not_strictly_false"
 """What the engine makes of `all` and `exists`."""
 FACT: Final = "fact"
@@ -94,7 +96,7 @@ def checked(source: str, known: dict[str, type]) -> Expression:
 def _compare(program: Any) -> None:
     """What the engine read must be what was checked, should its reader ever differ from this one."""
     named = {name for name in program.functions() if name.isidentifier()}
-    if not {*program.variables()} <= {FACT, EVENT} or not named <= FUNCTIONS or _LOOP in program.functions():
+    if not {*program.variables()} <= {FACT, EVENT} | TYPES or not named <= FUNCTIONS or _LOOP in program.functions():
         raise ValueError("is read otherwise by the engine: write it more plainly")
 
 
@@ -119,7 +121,7 @@ def check(source: str, known: dict[str, type]) -> Used:
             facts.add(_fact(tokens, index, known))
         elif token.text == EVENT:
             fields.add(_field(tokens, index))
-        elif token.text != "in" and token.text not in _CONSTANTS:
+        elif token.text != "in" and token.text not in _CONSTANTS | TYPES:
             raise ValueError(
                 f"{token.text!r} at character {token.at} is not known: write fact.… or event.…, and texts in quotes"
             )

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import BadRule
+from streams.alerts.document import Document, Place, file_text, read_document
 from streams.alerts.example import Example, ExampleEvent, ExpectedAlert
 from streams.alerts.rule import Condition, Rule
 from streams.alerts.spelling import meant
 
 SUFFIX: Final = ".yaml"
-MAX_BYTES: Final = 256_000
-MAX_DEPTH: Final = 50
-
-Place = tuple[str | int, ...]
-"""Where in a document something stands: keys, and numbers in lists."""
 
 _FIELDS: Final = {
     name: frozenset(model.model_fields) for name, model in (
@@ -33,44 +27,20 @@ _FIELDS: Final = {
 }  # fmt: skip
 
 
-class _Reader(yaml.SafeLoader):
-    """YAML whose words mean what they seem to: `no` is a text, and so is a time."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  because that is how the library has it
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As the inherited one, of what is nested in bounds."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"is nested deeper than {MAX_DEPTH}", problem_mark=self.get_mark())
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
-for _tag, _pattern, _first in (
-    ("null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("bool", r"^(?:true|false)$", ["t", "f"]),
-    ("int", r"^-?(?:0|[1-9][0-9]*)$", list("-0123456789")),
-    ("float", r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$", list("-0123456789")),
-):
-    _Reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-
-
 def read_rule(text: str, name: str, rule_id: str | None = None) -> Rule:
     """The rule that `text` holds; `name` is its file's for messages, `rule_id` the one it must have.
 
     Raises `BadRule` with all that is wrong with it.
     """
-    lines: dict[Place, int] = {}
-    document = _document(text, name, lines)
+    document = read_document(text, name)
     try:
-        rule = Rule.model_validate(document)
+        rule = Rule.model_validate(document.value)
     except ValidationError as error:
-        raise BadRule(_problems(error.errors(), name, lines)) from None
+        raise BadRule(_problems(error.errors(), name, document)) from None
     if rule_id is not None and rule.id != rule_id:
-        raise BadRule([f"{name}:{lines[('id',)]}: id: must be {rule_id!r}, as the file is named {rule_id}{SUFFIX}"])
+        raise BadRule(
+            [f"{name}:{document.line(('id',))}: id: must be {rule_id!r}, as the file is named {rule_id}{SUFFIX}"]
+        )
     return rule
 
 
@@ -129,7 +99,7 @@ def texts_in_force(own: Iterable[Path] = ()) -> list[str]:
 
 
 def _texts_of(files: list[Traversable]) -> list[str]:
-    texts = {file.name: _text(file, file.name) for file in files}
+    texts = {file.name: file_text(file, file.name) for file in files}
     for name, text in texts.items():
         read_rule(text, name, name.removesuffix(SUFFIX))
     return list(texts.values())
@@ -154,7 +124,7 @@ def _examine(files: Iterable[tuple[Traversable, str]]) -> Examined:
     names: dict[str, str] = {}
     for file, name in files:
         try:
-            rule = read_rule(_text(file, name), name, file.name.removesuffix(SUFFIX))
+            rule = read_rule(file_text(file, name), name, file.name.removesuffix(SUFFIX))
         except BadRule as error:
             found.problems.extend(error.problems)
             continue
@@ -165,73 +135,17 @@ def _examine(files: Iterable[tuple[Traversable, str]]) -> Examined:
     return found
 
 
-def _text(file: Traversable, name: str) -> str:
-    try:
-        content = file.read_bytes()
-        if len(content) > MAX_BYTES:
-            raise BadRule([f"{name}: is larger than {MAX_BYTES:,} bytes"])
-        return content.decode()
-    except UnicodeDecodeError:
-        raise BadRule([f"{name}: is not UTF-8"]) from None
-    except OSError as error:
-        raise BadRule([f"{name}: cannot be read: {error.strerror}"]) from None
-
-
-def _document(text: str, name: str, lines: dict[Place, int]) -> Any:
-    """What the YAML says; `lines` learns where."""
-    try:
-        reader = _Reader(text)
-        node = reader.get_single_node()
-        if node is None:
-            raise BadRule([f"{name}: is empty"])
-        return _value(reader, node, (), lines, set())
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise BadRule([f"{name}:{mark.line + 1 if mark else 1}: cannot be read as YAML: {error.problem}"]) from None
-    except yaml.YAMLError as error:
-        raise BadRule([f"{name}: cannot be read as YAML: {str(error).splitlines()[0]}"]) from None
-
-
-def _value(reader: yaml.SafeLoader, node: yaml.Node, place: Place, lines: dict[Place, int], met: set[int]) -> Any:
-    lines.setdefault(place, node.start_mark.line + 1)
-    if id(node) in met:
-        # Some aliases of aliases make a document without end.
-        raise _trouble("a rule repeats itself in full: aliases (*name) are not allowed", node)
-    met.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = reader.construct_object(key_node)
-            if not isinstance(key, str):
-                raise _trouble("a field's name is a text", key_node)
-            if key in found:
-                raise _trouble(f"{key} is given twice", key_node)
-            inner = (*place, key)
-            lines[inner] = key_node.start_mark.line + 1
-            found[key] = _value(reader, value_node, inner, lines, met)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(reader, each, (*place, index), lines, met) for index, each in enumerate(node.value)]
-    return reader.construct_object(node)
-
-
-def _trouble(message: str, node: yaml.Node) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark)
-
-
-def _problems(errors: Sequence[ErrorDetails], name: str, lines: dict[Place, int]) -> list[str]:
+def _problems(errors: Sequence[ErrorDetails], name: str, document: Document) -> list[str]:
     """`file.yaml:12: match.outcome.0: …`, in the order of their lines."""
     found = []
     for error in errors:
-        place = near = error["loc"]
+        place = error["loc"]
         if error["type"] == "too_short" and any(
             len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in errors
         ):
             continue  # what is wrong in it is told
-        while near not in lines:
-            near = near[:-1]
         shown = ".".join(map(str, place))
-        found.append((lines[near], f"{shown + ': ' if shown else ''}{_complaint(error)}"))
+        found.append((document.line(place), f"{shown + ': ' if shown else ''}{_complaint(error)}"))
     return [f"{name}:{line}: {text}" for line, text in sorted(found, key=lambda one: one[0])]
 
 

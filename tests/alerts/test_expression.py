@@ -25,6 +25,10 @@ PROMPT_SECONDS = 0.5
         pytest.param("fact.detail.matches('(?i)token (is )?expired')", id="a pattern"),
         pytest.param(r"fact.detail.matches(r'^v[0-9]{1,3}\.')", id="a pattern in a raw text"),
         pytest.param("has(event.client_ip) && event.client_ip.startsWith('203.')", id="a field of the record"),
+        pytest.param("type(event.code) == string && type(event.x) in [int, uint, double, bool]", id="what it is"),
+        pytest.param(
+            "type(event.x) == map || type(event.x) == list || type(event.x) == null_type", id="what has parts"
+        ),
         pytest.param("event['@version'] == '1'", id="a field that is no name"),
         pytest.param("size(fact.changed) > 3 ? fact.actor_type == 'admin' : false", id="a choice"),
         pytest.param("event.changes[0].to != null", id="deep in the record"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,11 +12,12 @@ from streams.alerts.expression import checked
 from streams.alerts.loading import read_rule, shipped_rules
 from streams.alerts.rule import Condition, Rule, RuleKind
 from streams.alerts.seen import FACT_TYPES
+from streams.alerts.sigma.conversion import converted
 from streams.alerts.trial import trials_of
 from tests.cli.running import ROOT
 
 GUIDE = (ROOT / "docs/rules.md").read_text()
-(EXAMPLE,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+EXAMPLE, SIGMA, IMPORTED = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 (EXPRESSIONS,) = re.findall(r"\n```\n(fact.*?)```", GUIDE, re.DOTALL)
 
 
@@ -29,6 +31,31 @@ def test_the_example_runs_and_does_what_is_said_of_it() -> None:
 
 def test_the_example_is_no_rule_that_ships() -> None:
     assert "rights-refused" not in {rule.id for rule in shipped_rules()}
+
+
+def test_the_sigma_is_imported_as_it_says_and_finds_what_it_is_about() -> None:
+    found = converted({"guide.yml": SIGMA})
+    assert (list(found.rules.values()), found.refused) == ([IMPORTED], [])
+    failing = {"at": "0m", "event_type": "user_deprovision", "application": "miro", "status": 403, "times": 5}
+    text = IMPORTED + "tests: " + json.dumps(
+        [
+            {
+                "name": "five of an administrator, of another case",
+                "events": [{**failing, "raw": {"initiated_by": {"id": "a", "type": "ADMIN", "email": "ada@a.test"}}}],
+                "alerts": [{"group": {"application_id": "miro"}, "count": 5}],
+            },
+            {
+                "name": "five of a service account, five without an actor, and four",
+                "events": [
+                    {**failing, "raw": {"initiated_by": {"id": "s", "type": "admin", "email": "SVC-1@a.test"}}},
+                    failing,
+                    {**failing, "times": 4, "actor": "ada@a.test"},
+                ],
+            },
+        ]
+    )  # fmt: skip
+    trials = trials_of(read_rule(text, "guide.yaml"))
+    assert [trial.passed for trial in trials] == [True, True], trials
 
 
 @pytest.mark.parametrize("source", EXPRESSIONS.splitlines())

@@ -1,0 +1,137 @@
+"""What a Sigma rule asks of an event, as a tree whose leaves know where in the file they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from sigma.conditions import (
+    ConditionAND,
+    ConditionIdentifier,
+    ConditionNOT,
+    ConditionOR,
+    ConditionSelector,
+    SigmaCondition,
+)
+from sigma.exceptions import SigmaError
+from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections
+from sigma.types import SigmaExpansion, SigmaType
+
+from streams.alerts.document import Place
+
+MAX_CONDITION: Final = 2_000
+CONDITION: Place = ("detection", "condition")
+
+
+class Refused(ValueError):
+    """Sigma that our rules cannot say exactly. The message follows the place."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class Has(NamedTuple):
+    """Whether a field has any of these values."""
+
+    field: str
+    values: tuple[SigmaType, ...]
+    place: Place
+
+
+class All(NamedTuple):
+    """All of these hold."""
+
+    parts: tuple[Node, ...]
+
+
+class AnyOf(NamedTuple):
+    """One of these holds, or more."""
+
+    parts: tuple[Node, ...]
+
+
+class Not(NamedTuple):
+    """This does not hold."""
+
+    part: Node
+
+
+Node = Has | All | AnyOf | Not
+
+
+def tree_of(detections: SigmaDetections, written: Mapping[str, Any]) -> Node:
+    """What the conditions ask, any of them; `written` is the detection as the file has it. Raises `Refused`."""
+    return _any_of([_condition(text, detections, written) for text in detections.condition])
+
+
+def _condition(text: object, detections: SigmaDetections, written: Mapping[str, Any]) -> Node:
+    if not isinstance(text, str) or len(text) > MAX_CONDITION:
+        raise Refused(CONDITION, f"must be a text of {MAX_CONDITION:,} characters at most")
+    try:
+        return _node(SigmaCondition(text, detections).parse(postprocess=False), detections, written)
+    except SigmaError as error:
+        raise Refused(CONDITION, str(error)) from None
+    except RecursionError:
+        raise Refused(CONDITION, "is nested too deep") from None
+
+
+def _node(parsed: Any, detections: SigmaDetections, written: Mapping[str, Any]) -> Node:
+    if isinstance(parsed, ConditionIdentifier):
+        name = parsed.identifier
+        if name not in detections.detections:
+            raise Refused(CONDITION, f"{name!r} is no detection of the rule")
+        return _detection(detections.detections[name], written[name], ("detection", name))
+    if isinstance(parsed, ConditionSelector):
+        named = parsed.resolve_referenced_detections(detections)
+        if not named:
+            raise Refused(CONDITION, f"{parsed.pattern!r} is no detection of the rule")
+        return _joined(parsed.cond_class, [_node(each, detections, written) for each in named])
+    parts = [_node(each, detections, written) for each in parsed.args]
+    return Not(parts[0]) if isinstance(parsed, ConditionNOT) else _joined(type(parsed), parts)
+
+
+def _joined(how: type, parts: list[Node]) -> Node:
+    if how is ConditionAND:
+        return parts[0] if len(parts) == 1 else All(tuple(parts))
+    assert how is ConditionOR
+    return _any_of(parts)
+
+
+def _any_of(parts: list[Node]) -> Node:
+    """What is asked of one field becomes one: it needs fewer patterns."""
+    found: dict[str | int, Node] = {}
+    for part in parts:
+        for each in part.parts if isinstance(part, AnyOf) else (part,):
+            known = found.get(each.field) if isinstance(each, Has) else None
+            if isinstance(each, Has) and isinstance(known, Has):
+                each = known._replace(values=known.values + each.values)
+            found[each.field if isinstance(each, Has) else id(each)] = each
+    return next(iter(found.values())) if len(found) == 1 else AnyOf(tuple(found.values()))
+
+
+def _detection(detection: SigmaDetection, written: Any, place: Place) -> Node:
+    assert detection.item_linking is not None
+    return _joined(detection.item_linking, list(_items(detection, written, place)))
+
+
+def _items(detection: SigmaDetection, written: Any, place: Place) -> Iterator[Node]:
+    """Each as the file has it: fields with their values, or a list of such."""
+    inner: Iterator[str | int] = iter(written if isinstance(written, dict) else range(len(detection.detection_items)))
+    for item, key in zip(detection.detection_items, inner, strict=True):
+        if isinstance(item, SigmaDetectionItem):
+            yield _item(item, (*place, key) if isinstance(written, dict) else place)
+        else:
+            yield _detection(item, written[key], (*place, key))
+
+
+def _item(item: SigmaDetectionItem, place: Place) -> Node:
+    if item.field is None:
+        raise Refused(place, "looks for words anywhere in the record: name the field")
+    if not item.value:
+        raise Refused(place, "has no value")
+    # A value that a modifier makes several of (windash) is any of them, whatever joins the values.
+    values = [tuple(each.values) if isinstance(each, SigmaExpansion) else (each,) for each in item.value]
+    tests: list[Node] = [Has(item.field, each, place) for each in values]
+    found = _joined(item.value_linking, tests)
+    return Not(found) if item.negated else found
