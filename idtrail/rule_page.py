@@ -164,7 +164,7 @@ its `rules`.
 
 _LEFT_OUT: Final = """## What rules cannot say
 
-- **Copies of one event that conflict.** Rules see the copy in force; `idtrail events ID` shows them all.
+- **What another copy of an event says.** Rules see the copy in force; `idtrail events ID` shows them all.
 - **Working hours of a place.** `fact.hour` is UTC's, in summer too.
 """
 

@@ -4,6 +4,7 @@ questions, not a million."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +12,7 @@ from queries.events import MAX_COPIES, relation_of
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store, as_bytes
 from schemas.normal_form import Relation
+from schemas.times import SENTINEL, to_microseconds
 
 EVENTS_AT_ONCE: Final = 1_000_000
 """Whose copies are counted in one statement."""
@@ -23,14 +25,23 @@ _SEVERAL: Final = (
     "SELECT organization, toString(event_id) FROM events WHERE cityHash64(event_id) % {shards:UInt32} = {shard:UInt32}"
     " GROUP BY organization, event_id HAVING uniqExact(fingerprint) > 1 ORDER BY organization, event_id"
 )
+_SINCE: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
+# By the id alone, of which the organization is a part: with both it takes four times as long.
+_LATELY: Final = (
+    "SELECT organization, toString(event_id), (uniqExact(fingerprint), max(version)) AS copies, any(subject_id),"
+    " any(application_id)"
+    f" FROM events WHERE {_SINCE} AND event_id GLOBAL IN (SELECT event_id FROM events WHERE {_SINCE}"
+    " GROUP BY event_id HAVING min(fingerprint) != max(fingerprint)) GROUP BY organization, event_id"
+    " ORDER BY max(known_at) DESC, event_id LIMIT {limit:UInt32}"
+)
 _SIZES: Final = (
-    "SELECT toString(event_id), sum(length(raw)) FROM events WHERE event_id IN {ids:Array(UUID)}"
+    f"SELECT toString(event_id), sum(length(raw)) FROM events WHERE event_id IN {{ids:Array(UUID)}} AND {_SINCE}"
     " GROUP BY event_id ORDER BY event_id"
 )
 # In force first, as `queries.events` shows one.
 _COPIES: Final = (
     "SELECT organization, toString(event_id) AS id, raw, log_topic, log_partition, log_offset FROM ("
-    "SELECT * FROM events WHERE event_id IN {ids:Array(UUID)}"
+    f"SELECT * FROM events WHERE event_id IN {{ids:Array(UUID)}} AND {_SINCE}"
     f" ORDER BY organization, event_id, {IN_FORCE} DESC, log_offset LIMIT 1 BY organization, event_id, fingerprint)"
     f" ORDER BY organization, event_id, {IN_FORCE} DESC, log_offset LIMIT {MAX_COPIES} BY organization, event_id"
 )
@@ -47,6 +58,17 @@ class Contradiction(NamedTuple):
     """The places of the copies that say otherwise than the one in force."""
 
 
+class Several(NamedTuple):
+    """An event with copies that differ."""
+
+    organization: str
+    event_id: str
+    copies: tuple[int, int]
+    """How many, and the version of the one in force: with both the same, so is what is said of them."""
+    subject_id: str
+    application_id: str
+
+
 def contradictions(store: Store) -> Iterator[Contradiction]:
     """Events with a copy that says otherwise than the one in force, by organization and id within parts of the store.
 
@@ -56,10 +78,22 @@ def contradictions(store: Store) -> Iterator[Contradiction]:
     shards = count // EVENTS_AT_ONCE + 1
     for shard in range(shards):
         several = store.query(_SEVERAL, {"shards": shards, "shard": shard}, BULK_LIMITS)
-        for start in range(0, len(several), READ_AT_ONCE):
-            ids = sorted({event_id for _, event_id in several[start : start + READ_AT_ONCE]})
-            for some in _within_bytes(store.query(_SIZES, {"ids": ids}, BULK_LIMITS)):
-                yield from _judged(store.query(_COPIES, {"ids": some}, BULK_LIMITS))
+        yield from contradictions_among(store, [event_id for _, event_id in several])
+
+
+def contradictions_among(store: Store, event_ids: Sequence[str], since: datetime = SENTINEL) -> Iterator[Contradiction]:
+    """Of events with these ids; with `since`, by their copies that occurred since then alone."""
+    for start in range(0, len(event_ids), READ_AT_ONCE):
+        ids = sorted(set(event_ids[start : start + READ_AT_ONCE]))
+        asked = {"since": to_microseconds(since)}
+        for some in _within_bytes(store.query(_SIZES, {**asked, "ids": ids}, BULK_LIMITS)):
+            yield from _judged(store.query(_COPIES, {**asked, "ids": some}, BULK_LIMITS))
+
+
+def several_copies(store: Store, since: datetime, limit: int) -> list[Several]:
+    """Events that occurred since then and have copies that differ, whether they contradict or not; what became known
+    last comes first."""
+    return [Several(*row) for row in store.query(_LATELY, {"since": to_microseconds(since), "limit": limit})]
 
 
 def _within_bytes(sizes: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:

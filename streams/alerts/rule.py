@@ -35,6 +35,7 @@ HOUR: Final = timedelta(hours=1)
 TOLD_WITHOUT: Final = frozenset(
     {
         "accounts-left-open",
+        "conflicting-copies",
         "delivery-failing",
         "pipeline-behind",
         "pipeline-dead-letters",

@@ -11,7 +11,7 @@ import pytest
 from schemas.alerts import Detected, Detection, Severity, State, standing
 from schemas.kafka import KafkaConnection
 from streams.alerts.lookout.memory import Memory
-from streams.alerts.lookout.sighting import Concern, Sighting, changes, key_of
+from streams.alerts.lookout.sighting import Concern, Sighting, changes, key_of, still
 from tests.alerts.records import acted, detected, logged, minute
 from tests.records import NOON
 
@@ -86,6 +86,13 @@ def test_more_people_are_told_without_opening_anew() -> None:
     (grown,) = log.look(minute(5), sighting(people=tuple(f"p{number}" for number in range(30))))
     assert (grown.people, len(grown.people_named), grown.episodes, grown.since) == (30, 20, 1, NOON)
     assert grown.last_at == minute(5)
+
+
+def test_what_stands_without_news_tells_nothing() -> None:
+    log = Log()
+    (opened,) = log.look(NOON, sighting(people=tuple(f"p{number}" for number in range(30)), events=30))
+    assert log.look(minute(5), still(opened)) == []
+    assert briefly(log.look(minute(6))) == [("jumpcloud", Detection.ENDED, 1)]
 
 
 @pytest.mark.parametrize(

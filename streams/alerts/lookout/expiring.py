@@ -13,7 +13,7 @@ from queries.expiry import SOON, Basis, Forecast
 from queries.integration_health import UNWELL, Health
 from queries.integration_marks import App
 from schemas.alerts import Detected, Severity
-from streams.alerts.lookout.sighting import Concern, Sighting, going_on
+from streams.alerts.lookout.sighting import Concern, Sighting, going_on, still
 
 EXPIRING: Final = Concern(
     "token-near-expiry",
@@ -34,7 +34,7 @@ def expiring(healths: Iterable[tuple[App, str, Health]], told: Iterable[Detected
     return [
         sighting
         for app, name, health in healths
-        if (sighting := _near(app, name, health, now) or _still(app, known.get(app), health)) is not None
+        if (sighting := _near(app, name, health, now) or _still(known.get(app), health)) is not None
     ]
 
 
@@ -56,14 +56,12 @@ def _near(app: App, name: str, health: Health, now: datetime) -> Sighting | None
     )
 
 
-def _still(app: App, known: Detected | None, health: Health) -> Sighting | None:
+def _still(known: Detected | None, health: Health) -> Sighting | None:
     if known is None or health.authorised is None or health.authorised.place.event_id != known.first_event:
         return None
     if health.forecast is None and health.state not in UNWELL:
         return None
-    return Sighting(
-        app[0], known.group, known.title, known.first_at, event=known.first_event, events=1, applications=(app[1],)
-    )
+    return still(known)
 
 
 def _why(forecast: Forecast) -> str:

@@ -24,6 +24,7 @@ from schemas.errors import Away, UserError
 from schemas.kafka import KafkaConnection
 from schemas.metrics import ALERT_RECORDS
 from streams.alerts.lookout.backlog import live_waits
+from streams.alerts.lookout.contradicting import CONFLICTING, Contradicting
 from streams.alerts.lookout.expiring import EXPIRING, expiring
 from streams.alerts.lookout.left_open import LEFT_OPEN, LeftOpen
 from streams.alerts.lookout.memory import Memory
@@ -39,10 +40,11 @@ DELETION_SECONDS: Final = 60.0
 HABIT_SECONDS: Final = 300.0
 """Habits are two weeks of events; nothing is silent before a quarter of an hour."""
 
-CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING)
+CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
 """All that is looked out for."""
 
-EXPIRY_SECONDS: Final = 3_600.0
+COPY_SECONDS: Final = 300.0
+EXPIRY_SECONDS: Final = 900.0
 MOST_INTEGRATIONS: Final = 10_000
 STOP_SECONDS: Final = 5.0
 """A stop waits so long for a look."""
@@ -86,12 +88,14 @@ class Lookout:
         self._lag = LagWatch()
         self._store_turn = asyncio.Lock()
         self._deletions = LeftOpen(store, options.horizon)
+        self._copies = Contradicting(store, options.horizon)
         self._watches = (
             _Watch(BEHIND, 0, self._late),
             _Watch(LETTERS, LETTER_SECONDS, self._rises),
             _Watch(SILENT, HABIT_SECONDS, self._silences),
             _Watch(LEFT_OPEN, DELETION_SECONDS, self._left_open),
             _Watch(EXPIRING, EXPIRY_SECONDS, self._expiring),
+            _Watch(CONFLICTING, COPY_SECONDS, self._conflicts),
         )
         self._memory = Memory(connection, options.alerts, [watch.concern.rule_id for watch in self._watches])
 
@@ -102,8 +106,9 @@ class Lookout:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+                if not task.cancelling():  # a second time would cut its look off
+                    task.cancel()
+            await asyncio.wait(tasks)
 
     async def _repeat(self, watch: _Watch) -> None:
         due = 0.0
@@ -157,6 +162,10 @@ class Lookout:
         async with self._store_turn:
             healths = await asyncio.to_thread(read_healths, self._store, now, MOST_INTEGRATIONS)
         return expiring(healths, told.values(), now)
+
+    async def _conflicts(self, told: Told, now: datetime) -> Sequence[Sighting]:
+        async with self._store_turn:
+            return await asyncio.to_thread(self._copies.look, list(told.values()), now)
 
 
 async def _to_its_end(look: Coroutine[Any, Any, None]) -> None:

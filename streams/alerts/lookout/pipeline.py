@@ -12,7 +12,7 @@ from typing import Final
 from queries.blindness import Habit, LetterRate, silent_sources, sink_behind
 from queries.lag_watch import LagWatch
 from schemas.alerts import Detected, Severity
-from streams.alerts.lookout.sighting import Concern, Sighting, going_on
+from streams.alerts.lookout.sighting import Concern, Sighting, going_on, key_of, still
 
 BEHIND: Final = Concern(
     "pipeline-behind",
@@ -67,9 +67,8 @@ def silences(habits: Iterable[Habit], told: Iterable[Detected], now: datetime) -
     for alert in going_on(told):
         source = alert.group["source"]
         habit = by_source.get((alert.organization, source))
-        again = Sighting(alert.organization, alert.group, alert.title, alert.first_at)
-        if again.key not in keys and (habit is None or habit.last <= alert.first_at):
-            found.append(again)
+        if key_of(alert) not in keys and (habit is None or habit.last <= alert.first_at):
+            found.append(still(alert))
     return found
 
 

@@ -52,6 +52,8 @@ class Sighting(NamedTuple):
     people: tuple[str, ...] = ()
     """Ids of all."""
     applications: tuple[str, ...] = ()
+    as_told: bool = False
+    """It is told of, and nothing new is known."""
 
     @property
     def key(self) -> Key:
@@ -81,6 +83,11 @@ def changes(concern: Concern, told: Mapping[Key, Detected], seen: Sequence[Sight
     return records
 
 
+def still(alert: Detected) -> Sighting:
+    """What an alert that is open was opened for stands."""
+    return Sighting(alert.organization, alert.group, alert.title, alert.first_at, as_told=True)
+
+
 def going_on(told: Iterable[Detected]) -> list[Detected]:
     """Those that are open."""
     return [alert for alert in told if alert.detection is Detection.OPEN]
@@ -89,7 +96,7 @@ def going_on(told: Iterable[Detected]) -> list[Detected]:
 def _told(concern: Concern, known: Detected | None, sighting: Sighting, now: datetime) -> Detected | None:
     content = _content(sighting)
     if known is not None and known.detection is Detection.OPEN:
-        same = all(getattr(known, name) == value for name, value in content.items())
+        same = sighting.as_told or all(getattr(known, name) == value for name, value in content.items())
         return None if same else known.model_copy(update={**content, "last_at": now})
     bucket = to_microseconds(now) // DAY_MICROS
     own = alert_id(concern.rule_id, *sighting.key, bucket)
