@@ -301,6 +301,10 @@ def test_what_is_asked(detection: str, asks: str) -> None:
         pytest.param("name: any", "name: any\nname: any", "3: cannot be read as YAML: name is given twice", id="twice"),
         pytest.param("name: any", f"description: {'x' * 5000}", "description: string should have", id="too long"),
         pytest.param("logsource:\n  product: jumpcloud", "logsource: 5", "3: logsource: ", id="no source"),
+        pytest.param(
+            "  condition: selection", "  x_a:\n    a: 1\n  x_b:\n    a|re: '\\d'\n  condition: selection and 1 of x_*",
+            r"12: detection.x_b.a|re: has a pattern with \d", id="the second of a field's values",
+        ),
         pytest.param("  selection:", "  selection: 5\n  x:", "6: detection.selection: looks for", id="a number"),
     ],
 )  # fmt: skip
@@ -446,8 +450,9 @@ def test_a_correlation_that_is_refused_does_not_set_its_rules_free() -> None:
 def test_correlations_follow_rules_of_other_files_by_id_or_name() -> None:
     own = "929a690e-bef0-4204-a928-ef5e620d6fcc"
     rule = RULE.replace("name: any", f"id: {own}")
-    found = converted({"a.yml": COUNT.replace("- any", f"- {own}"), "b.yml": rule})
-    assert (list(found.rules), found.refused) == (["sigma-many"], [])
+    for written in (own, own.upper()):
+        found = converted({"a.yml": COUNT.replace("- any", f"- {written}"), "b.yml": rule})
+        assert (list(found.rules), found.refused) == (["sigma-many"], [])
 
 
 def test_names_and_ids_are_of_one_rule() -> None:

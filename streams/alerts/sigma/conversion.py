@@ -16,7 +16,7 @@ from streams.alerts.loading import read_rule
 from streams.alerts.rule import RuleKind
 from streams.alerts.sigma.correlation import CORRELATION, Followed, correlated
 from streams.alerts.sigma.question import Question, question_of
-from streams.alerts.sigma.reading import Read, Source, read, sources
+from streams.alerts.sigma.reading import Read, Source, called, read, sources
 from streams.alerts.sigma.tree import CONDITION, Refused, tree_of
 from streams.alerts.sigma.writing import rule_text
 
@@ -89,7 +89,7 @@ class _Collection:
         except Refused as error:
             self._refused.append(source.problem(error.place, str(error)))
             written = source.document.value
-            self._named |= {str(written[key]): None for key in ("id", "name") if key in written}
+            self._named |= {called(written[key]): None for key in ("id", "name") if key in written}
             return
         self._all.append(found)
         self._named |= dict.fromkeys(found.names, found)
@@ -103,7 +103,7 @@ class _Collection:
         found = []
         for index, reference in enumerate(rule.rules or ()):
             place: Place = (*CORRELATION, "rules", index)
-            name = reference.reference
+            name = called(reference.reference)
             if name not in self._named:
                 raise Refused(place, f"{name!r} is in none of the files")
             one = self._named[name]

@@ -18,6 +18,7 @@ from streams.alerts.duration import duration_text
 from streams.alerts.rule import RuleKind
 from streams.alerts.sigma.field import EVENT_TYPE, Field, fact_of
 from streams.alerts.sigma.question import Question, any_of
+from streams.alerts.sigma.reading import called
 from streams.alerts.sigma.tree import Refused
 
 MAX_WINDOW: Final = timedelta(days=30)
@@ -63,8 +64,8 @@ def _path(rule: SigmaCorrelationRule, name: str, followed: Sequence[Followed]) -
     alias = rule.aliases.aliases.get(name)
     if alias is None:
         return name
-    fields = {reference.reference: field for reference, field in alias.mapping.items()}
-    meant = {field for each in followed for called, field in fields.items() if called in each.names}
+    fields = {called(reference.reference): field for reference, field in alias.mapping.items()}
+    meant = {field for each in followed for one, field in fields.items() if one in each.names}
     if len(meant) != 1 or not all(each.names & fields.keys() for each in followed):
         raise Refused(
             (*CORRELATION, "aliases", name), "must mean the same field in all rules: ours group all events by one fact"

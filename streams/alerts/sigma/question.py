@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sigma.types import SigmaCasedString, SigmaString
+from sigma.types import SigmaString
 
 from schemas.events import ALIASES
 from streams.alerts.document import Place
@@ -65,15 +65,16 @@ def _laid_out(parts: Iterable[str]) -> str:
 
 def any_of(questions: list[Question]) -> Question:
     """What any of them means; no type is in two of them."""
-    types = tuple(dict.fromkeys(name for each in questions for name in each.types))
+    types = [name for each in questions for name in each.types]
+    where = _each_of_its_types([(each.types, each.where) for each in questions])
+    unless = _each_of_its_types([(each.types, each.unless) for each in questions if each.unless])
+    return Question(tuple(types), where, unless)
 
-    def one_of(which: str) -> tuple[str, ...]:
-        return tuple(either([[_fact_is(list(each.types)), *getattr(each, which)] for each in questions]))
 
-    where = one_of("where") if any(each.where for each in questions) else ()
-    left = [each for each in questions if each.unless]
-    unless = either([[_fact_is(list(each.types)), *each.unless] for each in left]) if left else ()
-    return Question(types, where, tuple(unless))
+def _each_of_its_types(asked: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> tuple[str, ...]:
+    if not any(parts for _, parts in asked):
+        return ()
+    return tuple(either([[_fact_is(list(types)), *parts] for types, parts in asked]))
 
 
 def question_of(tree: Node, place: Place) -> Question:
@@ -124,12 +125,13 @@ def _fact_is(types: list[str]) -> str:
 
 def _named(test: Has) -> list[str] | None:
     """The event types that a test names one by one; None if it does not."""
-    if test.field != EVENT_TYPE or not all(type(each) in (SigmaString, SigmaCasedString) for each in test.values):
+    if test.field != EVENT_TYPE:
         return None
     names = []
-    for value in test.values:
-        assert isinstance(value, SigmaString)
-        wildcard = wildcard_of(value, test.place)
+    for value, place in test.values:
+        if not isinstance(value, SigmaString):
+            return None
+        wildcard = wildcard_of(value, place)
         if not (wildcard.begins and wildcard.ends) or not wildcard.plain:
             return None
         # As all of the vendor's are: the list of types goes by case.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import yaml
 from sigma.correlations import SigmaCorrelationRule
@@ -35,6 +36,14 @@ _PLACES: Final[tuple[tuple[type[SigmaError], Place], ...]] = (
 )
 
 
+def called(name: object) -> str:
+    """An id or a name, an id always spelt the same."""
+    try:
+        return str(UUID(str(name)))
+    except ValueError:
+        return str(name)
+
+
 class Source(NamedTuple):
     """One document of a file."""
 
@@ -54,7 +63,7 @@ class Source(NamedTuple):
             return frozenset()
         rules, condition = correlation.get("rules"), correlation.get("condition")
         names = re.findall(r"\w+", condition) if isinstance(condition, str) else []
-        return frozenset([*names, *map(str, rules if isinstance(rules, list) else [rules])])
+        return frozenset(map(called, [*names, *(rules if isinstance(rules, list) else [rules])]))
 
 
 class Read(NamedTuple):
@@ -66,7 +75,7 @@ class Read(NamedTuple):
     @property
     def names(self) -> frozenset[str]:
         """What others may call it."""
-        return frozenset(str(each) for each in (self.sigma.id, self.sigma.name) if each is not None)
+        return frozenset(called(each) for each in (self.sigma.id, self.sigma.name) if each is not None)
 
 
 def sources(text: str, file: str) -> list[Source]:

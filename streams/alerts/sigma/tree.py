@@ -31,12 +31,18 @@ class Refused(ValueError):
         self.place = place
 
 
+class Value(NamedTuple):
+    """A value, with its modifiers applied, and where it stands."""
+
+    sigma: SigmaType
+    place: Place
+
+
 class Has(NamedTuple):
     """Whether a field has any of these values."""
 
     field: str
-    values: tuple[SigmaType, ...]
-    place: Place
+    values: tuple[Value, ...]
 
 
 class All(NamedTuple):
@@ -131,7 +137,7 @@ def _item(item: SigmaDetectionItem, place: Place) -> Node:
     if not item.value:
         raise Refused(place, "has no value")
     # A value that a modifier makes several of (windash) is any of them, whatever joins the values.
-    values = [tuple(each.values) if isinstance(each, SigmaExpansion) else (each,) for each in item.value]
-    tests: list[Node] = [Has(item.field, each, place) for each in values]
+    values = [each.values if isinstance(each, SigmaExpansion) else [each] for each in item.value]
+    tests: list[Node] = [Has(item.field, tuple(Value(one, place) for one in each)) for each in values]
     found = _joined(item.value_linking, tests)
     return Not(found) if item.negated else found

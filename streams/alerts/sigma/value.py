@@ -24,14 +24,13 @@ from sigma.types import (
     SigmaRegularExpression,
     SigmaRegularExpressionFlag,
     SigmaString,
-    SigmaType,
 )
 
 from streams.alerts.document import Place
 from streams.alerts.pattern import check_pattern
 from streams.alerts.sigma.field import Field
 from streams.alerts.sigma.text import IGNORE_CASE, Wildcard, patterns_of, quoted, wildcard_of
-from streams.alerts.sigma.tree import Has, Refused
+from streams.alerts.sigma.tree import Has, Refused, Value
 
 EXACT_NUMBERS: Final = 2**53
 """From here on numbers are compared by less than all their digits."""
@@ -74,7 +73,7 @@ def either(ways: list[list[str]]) -> list[str]:
 
 def asked(test: Has) -> list[str]:
     """Expressions that all hold exactly if the field has one of the values. Raises `Refused`."""
-    values = _Values(test)
+    values = _Values(Field(test.field, test.values[0].place))
     for value in test.values:
         values.add(value)
     return either(values.ways())
@@ -83,9 +82,10 @@ def asked(test: Has) -> list[str]:
 class _Values:
     """The values of one field, by how an expression asks for them."""
 
-    def __init__(self, test: Has) -> None:
-        self._place: Place = test.place
-        self._field = Field(test.field, test.place)
+    def __init__(self, field: Field) -> None:
+        self._field = field
+        self._place: Place = ()
+        """Where the value stands that is added."""
         self._others: list[list[str]] = []
         self._equal: dict[str, None] = {}
         self._wildcards: list[Wildcard] = []
@@ -103,11 +103,12 @@ class _Values:
             SigmaCompareExpression: self._comparison,
         }
 
-    def add(self, value: SigmaType) -> None:
-        take: Any = self._takes.get(type(value))
+    def add(self, value: Value) -> None:
+        self._place = value.place
+        take: Any = self._takes.get(type(value.sigma))
         if take is None:
             raise Refused(self._place, "has a modifier that expressions have nothing for")
-        take(value)
+        take(value.sigma)
 
     def ways(self) -> list[list[str]]:
         there, read = self._field.there, self._field.read
