@@ -28,11 +28,11 @@ _SEVERAL: Final = (
 _SINCE: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
 # By the id alone, of which the organization is a part: with both it takes four times as long.
 _LATELY: Final = (
-    "SELECT organization, toString(event_id), (uniqExact(fingerprint), max(version)) AS copies, any(subject_id),"
-    " any(application_id)"
+    "SELECT organization, toString(event_id), (uniqExact(fingerprint), max(version)) AS copies, max(known_at) AS known,"
+    " argMax(subject_id, version), argMax(application_id, version)"
     f" FROM events WHERE {_SINCE} AND event_id GLOBAL IN (SELECT event_id FROM events WHERE {_SINCE}"
     " GROUP BY event_id HAVING min(fingerprint) != max(fingerprint)) GROUP BY organization, event_id"
-    " ORDER BY max(known_at) DESC, event_id LIMIT {limit:UInt32}"
+    " ORDER BY known DESC, event_id LIMIT {limit:UInt32}"
 )
 _SIZES: Final = (
     f"SELECT toString(event_id), sum(length(raw)) FROM events WHERE event_id IN {{ids:Array(UUID)}} AND {_SINCE}"
@@ -65,6 +65,8 @@ class Several(NamedTuple):
     event_id: str
     copies: tuple[int, int]
     """How many, and the version of the one in force: with both the same, so is what is said of them."""
+    known_at: datetime
+    """When the last of them came."""
     subject_id: str
     application_id: str
 

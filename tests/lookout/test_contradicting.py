@@ -74,7 +74,7 @@ def test_one_alert_an_organization_as_long_as_any_of_the_last_day_contradict(any
     assert look([], when(1)) == []
     any_trail.insert(*copies(any_trail, {}, {"success": False}))
     (opened,) = look([], when(5))
-    assert (opened.events, opened.detection) == (1, Detection.OPEN)
+    assert (opened.events, opened.detection, opened.first_at) == (1, Detection.OPEN, NOON)
     assert look([opened], when(6)) == []
     any_trail.insert(*copies(any_trail, {}, {"success": False}, minutes=60, event_id="e2"))
     (grown,) = look([opened], when(65))
@@ -117,7 +117,7 @@ def test_what_is_too_much_for_one_look_is_judged_at_the_next(any_trail: Trail, m
 
 
 def several(number: int) -> Several:
-    return Several("acme", f"{number:032x}", (2, 1), f"p{number}", "app")
+    return Several("acme", f"{number:032x}", (2, 1), minute(-number), f"p{number}", "app")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def several(number: int) -> Several:
     ],
 )
 def test_what_was_told_ends_only_when_all_was_looked_at(count: int, whole: bool, stands: bool) -> None:
-    (opened,) = changes(CONFLICTING, {}, conflicts([several(n) for n in range(3)], [], NOON, whole=True), NOON)
-    found = conflicts([several(n) for n in range(count)], [opened], minute(5), whole=whole)
+    (opened,) = changes(CONFLICTING, {}, conflicts([several(n) for n in range(3)], [], whole=True), NOON)
+    found = conflicts([several(n) for n in range(count)], [opened], whole=whole)
     made = changes(CONFLICTING, {key_of(opened): opened}, found, minute(5))
     assert [record.detection for record in made] == ([] if stands else [Detection.ENDED])

@@ -94,7 +94,7 @@ def test_what_was_told_stands_for_as_long_as_accounts_are_open_and_ends_with_the
     assert (ended.alert_id, ended.detection, ended.ended_at) == (opened.alert_id, Detection.ENDED, later)
 
 
-def test_accounts_are_folded_again_only_for_another_deletion_or_after_half_an_hour(
+def test_accounts_are_folded_again_only_for_another_deletion_or_after_ten_minutes(
     any_trail: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asker = LeftOpen(any_trail.store, DAY)

@@ -27,7 +27,7 @@ CONFLICTING: Final = Concern(
 MOST: Final = 50_000
 """Events with several copies that are kept an eye on."""
 JUDGED_AT_ONCE: Final = 2_000
-"""Copies are compared in Python, some thousand in a second: what is left is judged at the next look."""
+"""Copies are compared in Python, ten thousand in a second: what is left is judged at the next look."""
 
 Key = tuple[str, str]
 """Organization and event id."""
@@ -54,17 +54,17 @@ class Contradicting:
         self._judged |= {key: (several[key].copies, key in bad) for key in some}
         whole = len(new) == len(some) and len(several) < MOST
         worse = [each for key, each in several.items() if key in self._judged and self._judged[key][1]]
-        return conflicts(worse, told, now, whole=whole)
+        return conflicts(worse, told, whole=whole)
 
 
-def conflicts(events: Sequence[Several], told: Iterable[Detected], now: datetime, *, whole: bool) -> list[Sighting]:
+def conflicts(events: Sequence[Several], told: Iterable[Detected], *, whole: bool) -> list[Sighting]:
     """An organization each. What was told is not taken back while others contradict, or while not `whole` all were
     looked at; of a day that moves on, it counts the most. Pure."""
     by_organization: dict[str, list[Several]] = defaultdict(list)
     for each in events:
         by_organization[each.organization].append(each)
     known = {alert.organization: alert for alert in going_on(told)}
-    found = {own: _seen(own, theirs, now) for own, theirs in by_organization.items()}
+    found = {own: _seen(own, theirs) for own, theirs in by_organization.items()}
     return [
         sighting
         for own in sorted(known.keys() | found.keys())
@@ -78,12 +78,12 @@ def _larger(seen: Sighting | None, known: Detected | None, *, whole: bool) -> Si
     return None if seen is None and whole else still(known)
 
 
-def _seen(organization: str, events: Sequence[Several], now: datetime) -> Sighting:
+def _seen(organization: str, events: Sequence[Several]) -> Sighting:
     return Sighting(
         organization,
         {},
         "Copies of one event contradict each other",
-        now,
+        min(each.known_at for each in events),
         event=UUID(events[0].event_id),
         events=len(events),
         people=tuple(sorted({each.subject_id for each in events if each.subject_id})),

@@ -27,7 +27,7 @@ LEFT_OPEN: Final = Concern(
 )
 SETTLED: Final = timedelta(minutes=1)
 """Deletions close accounts too, and these events come beside theirs."""
-AGAIN_SECONDS: Final = 1_800.0
+AGAIN_SECONDS: Final = 600.0
 """Between two questions about the same deletions: each folds every account of the application."""
 
 App = tuple[str, str]

@@ -39,15 +39,14 @@ LETTER_SECONDS: Final = 60.0
 DELETION_SECONDS: Final = 60.0
 HABIT_SECONDS: Final = 300.0
 """Habits are two weeks of events; nothing is silent before a quarter of an hour."""
-
-CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
-"""All that is looked out for."""
-
 COPY_SECONDS: Final = 300.0
 EXPIRY_SECONDS: Final = 900.0
 MOST_INTEGRATIONS: Final = 10_000
 STOP_SECONDS: Final = 5.0
 """A stop waits so long for a look."""
+
+CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
+"""All that is looked out for."""
 
 Told = Mapping[Key, Detected]
 Publish = Callable[[Sequence[Detected]], Awaitable[None]]
@@ -85,10 +84,8 @@ class Lookout:
         self._publish = publish
         self._clock = clock
         self.tick_seconds = tick_seconds
-        self._lag = LagWatch()
         self._store_turn = asyncio.Lock()
-        self._deletions = LeftOpen(store, options.horizon)
-        self._copies = Contradicting(store, options.horizon)
+        self._forget()
         self._watches = (
             _Watch(BEHIND, 0, self._late),
             _Watch(LETTERS, LETTER_SECONDS, self._rises),
@@ -116,14 +113,19 @@ class Lookout:
             await asyncio.sleep(self.tick_seconds)
             if not self._leads():
                 due = 0.0
-                if watch.concern is BEHIND:
-                    self._lag = LagWatch()  # what was seen before says nothing about later
+                self._forget()
             elif time.monotonic() >= due:
                 due = time.monotonic() + watch.seconds
                 try:
                     await _to_its_end(self._look(watch))
                 except (Away, UserError) as error:
                     log.warning("the lookout does not know", of=watch.concern.rule_id, reason=str(error))
+
+    def _forget(self) -> None:
+        """Another looks now: what was seen before says nothing about later."""
+        self._lag = LagWatch()
+        self._deletions = LeftOpen(self._store, self._options.horizon)
+        self._copies = Contradicting(self._store, self._options.horizon)
 
     async def _look(self, watch: _Watch) -> None:
         told = await self._memory.told(watch.concern.rule_id)
