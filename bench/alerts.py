@@ -20,6 +20,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench.sink import fresh_store, records
+from idtrail.serving import LOCAL_PARTITIONS
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
@@ -42,7 +43,6 @@ from streams.worker import WORKER_TOPICS, Worker
 
 RATE = 1_000
 SECONDS = 20
-PARTITIONS = 4
 HORIZON = timedelta(hours=24)
 PIECE = 20_000
 
@@ -74,11 +74,11 @@ def event(number: int, now: datetime) -> Envelope:
 
 async def latency(connection: KafkaConnection, store: Store, directory: Path, rate: int) -> None:
     """By the broker's clock: from the event's append to that of the record that opens its alert."""
-    await create_topics(connection, PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
+    await create_topics(connection, LOCAL_PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
     rules = Rules(shipped_rules())
     options = SinkOptions(horizon=HORIZON, also=rules.other_types())
     worker = Worker(
-        connection, store, options, retry_seconds=60, partitions=PARTITIONS, state_dir=directory, rules=rules
+        connection, store, options, retry_seconds=60, partitions=LOCAL_PARTITIONS, state_dir=directory, rules=rules
     )
     running = asyncio.create_task(worker.run())
 
@@ -117,7 +117,7 @@ async def _waits(connection: KafkaConnection) -> list[int]:
     appended: dict[str, int] = {}
     opened: dict[str, int] = {}
     try:
-        places = [TopicPartition(topic, each) for topic in (EVENTS, ALERTS) for each in range(PARTITIONS)]
+        places = [TopicPartition(topic, each) for topic in (EVENTS, ALERTS) for each in range(LOCAL_PARTITIONS)]
         consumer.assign(places)
         await consumer.seek_to_beginning()
         ends = await consumer.end_offsets(places)

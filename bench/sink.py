@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 
+from idtrail.serving import LOCAL_PARTITIONS
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
@@ -36,7 +37,6 @@ from streams.sink import Sink, SinkOptions, collect_rarely
 from streams.worker import make_app
 from streams.writer import StoreWriter
 
-PARTITIONS = 4
 ROUNDS = 2
 HORIZON = timedelta(hours=24)
 
@@ -90,7 +90,7 @@ async def topics_of(connection: KafkaConnection, sealed: Sequence[Envelope]) -> 
     tail = uuid4().hex[:8]
     names = (f"events-{tail}", f"dead-{tail}", f"provisioning-{tail}")
     specs = [TopicSpec(name, FOR_EVER) for name in (*names, LETTER_DECISIONS, ALERTS)]
-    await create_topics(connection, PARTITIONS, 1, specs)
+    await create_topics(connection, LOCAL_PARTITIONS, 1, specs)
     await fill(connection, names[0], sealed)
     return names
 
@@ -208,7 +208,7 @@ async def main(count: int) -> None:
         try:
             stale, fresh = records(count, fresh=False), records(count, fresh=True)
             size = sum(len(envelope.value) for envelope in stale) // count
-            print(f"{count:,} simulated events of {size} bytes, {PARTITIONS} partitions, best of {ROUNDS}")
+            print(f"{count:,} simulated events of {size} bytes, {LOCAL_PARTITIONS} partitions, best of {ROUNDS}")
             best: dict[str, float] = {}
             for _ in range(ROUNDS):
                 for name, seconds in (

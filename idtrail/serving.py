@@ -46,7 +46,8 @@ from streams.log_reader import read_record, read_records
 from streams.sink import GROUP, collect_rarely
 from streams.worker import WORKER_TOPICS, Worker
 
-LOCAL_PARTITIONS: Final = 4
+LOCAL_PARTITIONS: Final = 1
+"""Of the topics of the embedded stack. One process reads them all: each more is one more insert, through every view."""
 STOP_SECONDS: Final = 30.0
 STUCK_MILLISECONDS: Final = 120_000
 
