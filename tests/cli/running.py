@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,8 +61,10 @@ class RunningTrail:
 
     def run(self, *arguments: str, stdin: bytes = b"", code: int = 0) -> str:
         """What a command prints; asserts its exit code."""
-        run = self._process if arguments[0] in PROCESSES else self._within
-        ended, told, said = run(arguments, stdin)
+        if arguments[0] in PROCESSES:
+            ended, told, said = self._process(arguments, stdin)
+        else:
+            ended, told, said = within(arguments, self.environment, stdin)
         assert ended == code, f"{arguments}: {ended}\n{told.decode()}{said.decode()}"
         self.said = said.decode()
         return told.decode()
@@ -95,13 +97,22 @@ class RunningTrail:
         )
         return done.returncode, done.stdout, done.stderr
 
-    def _within(self, arguments: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
-        """In this process, from `main` on: most of a command's time is Python's start."""
-        environment = {**dict.fromkeys(os.environ), **self.environment}
-        with pytest.MonkeyPatch.context() as patch, CliRunner().isolation(stdin, environment) as (out, err, _):
-            patch.setattr(sys, "argv", ["idtrail", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                main()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+def within(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """A command in this process, from `main` on, with the exit code and what it prints on either stream: most of a
+    command's time is Python's start. `environment` is all that it sees."""
+    alone = {**dict.fromkeys(os.environ), **environment}
+    with pytest.MonkeyPatch.context() as patch, CliRunner().isolation(stdin, alone) as (out, err, _):
+        patch.setattr(sys, "argv", ["idtrail", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def stateless(*arguments: str, columns: int = 100, **settings: str) -> tuple[int, str, str]:
+    """A command that needs no trail, with these settings only."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("IDTRAIL_")}
+    code, out, err = within(arguments, {**own, **settings, "COLUMNS": str(columns), "NO_COLOR": "1"})
+    return code, out.decode(), err.decode()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,27 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import ROOT
+from tests.cli.running import stateless
 from tests.delivery.log import HOOK, PEOPLE, SECRET
 
 
 def run(*arguments: str, file: Path | None = None, code: int = 0, **more: str) -> tuple[str, str]:
     """What a command prints, and what it complains of."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("IDTRAIL_")}
-    if file is not None:
-        own["IDTRAIL_DESTINATIONS_FILE"] = str(file)
-    done = subprocess.run(
-        [sys.executable, "-m", "idtrail", "destinations", *arguments],
-        cwd=ROOT,
-        env={**own, **more, "COLUMNS": "110", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    assert "T0K3N" not in done.stdout + done.stderr
-    assert SECRET not in done.stdout + done.stderr
-    return done.stdout, done.stderr
+    own = {} if file is None else {"IDTRAIL_DESTINATIONS_FILE": str(file)}
+    ended, out, err = stateless("destinations", *arguments, columns=110, **own, **more)
+    assert ended == code, (out, err)
+    assert "T0K3N" not in out + err
+    assert SECRET not in out + err
+    return out, err
 
 
 @pytest.fixture

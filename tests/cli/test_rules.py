@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from streams.alerts.loading import shipped_rules
 from tests.alerts.test_loading import GOOD
-from tests.cli.running import ROOT
+from tests.cli.running import ROOT, stateless
 
 TESTED = GOOD.replace(
     "    alerts: []\n",
@@ -27,17 +24,10 @@ TESTED = GOOD.replace(
 
 def run(*arguments: str | Path, code: int = 0, rules_dir: Path | None = None) -> tuple[str, str]:
     """What a command prints, and what it complains of."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("IDTRAIL_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "idtrail", "rules", *map(str, arguments)],
-        cwd=ROOT,
-        env={**own, "COLUMNS": "100", "NO_COLOR": "1", **({"IDTRAIL_RULES_DIR": str(rules_dir)} if rules_dir else {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    return done.stdout, done.stderr
+    own = {} if rules_dir is None else {"IDTRAIL_RULES_DIR": str(rules_dir)}
+    ended, out, err = stateless("rules", *map(str, arguments), **own)
+    assert ended == code, (out, err)
+    return out, err
 
 
 @pytest.fixture
