@@ -111,8 +111,8 @@ def within(arguments: Sequence[str], environment: Mapping[str, str], stdin: byte
         return int(ended.value.code or 0), out.getvalue(), err.getvalue()
 
 
-def stateless(*arguments: str, columns: int = 100, **settings: str) -> tuple[int, str, str]:
-    """A command that needs no trail, with these settings only."""
+def stateless(arguments: Sequence[str], settings: Mapping[str, str], columns: int = 100) -> tuple[int, str, str]:
+    """A command that needs no trail, with these settings only: its exit code, and what it prints on either stream."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("IDTRAIL_")}
     code, out, err = within(arguments, {**own, **settings, "COLUMNS": str(columns), "NO_COLOR": "1"})
     return code, out.decode(), err.decode()

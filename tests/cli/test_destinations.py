@@ -17,7 +17,7 @@ from tests.delivery.log import HOOK, PEOPLE, SECRET
 def run(*arguments: str, file: Path | None = None, code: int = 0, **more: str) -> tuple[str, str]:
     """What a command prints, and what it complains of."""
     own = {} if file is None else {"IDTRAIL_DESTINATIONS_FILE": str(file)}
-    ended, out, err = stateless("destinations", *arguments, columns=110, **own, **more)
+    ended, out, err = stateless(["destinations", *arguments], {**own, **more}, columns=110)
     assert ended == code, (out, err)
     assert "T0K3N" not in out + err
     assert SECRET not in out + err

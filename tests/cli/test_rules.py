@@ -25,7 +25,7 @@ TESTED = GOOD.replace(
 def run(*arguments: str | Path, code: int = 0, rules_dir: Path | None = None) -> tuple[str, str]:
     """What a command prints, and what it complains of."""
     own = {} if rules_dir is None else {"IDTRAIL_RULES_DIR": str(rules_dir)}
-    ended, out, err = stateless("rules", *map(str, arguments), **own)
+    ended, out, err = stateless(["rules", *map(str, arguments)], own)
     assert ended == code, (out, err)
     return out, err
 
