@@ -15,10 +15,10 @@ from schemas.kafka import KafkaConnection
 from streams.alerts.lookout.sighting import Key, key_of
 from streams.lag import read_bounds
 from streams.rows import LogRecord
-from streams.span_reader import SpanReader, Stretch
+from streams.span_reader import SpanReader, stretches
 
-PIECE: Final = 1_000
-"""Records after which others have the loop."""
+PIECE: Final = 500
+"""Records that are read at once: then others have the loop."""
 
 
 class Memory:
@@ -44,20 +44,16 @@ class Memory:
 
     async def _read_on(self) -> None:
         bounds = await read_bounds(self._connection, [self._topic])
-        new = [
-            Stretch(*place, begin, bound.end)
-            for place, bound in sorted(bounds.items())
-            if (begin := self._at.get(place, bound.begin)) < bound.end
-        ]
+        new = {place: bound for place, bound in bounds.items() if self._at.get(place, bound.begin) < bound.end}
         if not new:
             return
+        begin = {place: self._at.get(place, bound.begin) for place, bound in new.items()}
         async with SpanReader(self._connection) as reader:
-            for stretch in new:
+            for stretch in stretches(begin, {place: bound.end for place, bound in new.items()}, PIECE):
                 async for part, records in reader.parts(stretch):
-                    for first in range(0, len(records), PIECE):
-                        self.take(records[first : first + PIECE])
-                        await asyncio.sleep(0)
+                    self.take(records)
                     self._at[stretch.topic, stretch.partition] = part.end
+                await asyncio.sleep(0)
 
     def take(self, records: Iterable[LogRecord]) -> None:
         """Records of one partition, in order."""
