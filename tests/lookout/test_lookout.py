@@ -40,13 +40,17 @@ HOUR = timedelta(hours=1)
 
 
 class Clock:
-    """A time that goes on by `step` with every look."""
+    """An hour after it was first asked, a time that goes on by `step` with every look."""
 
     def __init__(self, at: datetime = NOON, step: timedelta = timedelta()) -> None:
         self.at = at
         self.step = step
+        self.began = False
 
     def __call__(self) -> datetime:
+        if not self.began:
+            self.began = True
+            return self.at - HOUR
         self.at += self.step
         return self.at
 

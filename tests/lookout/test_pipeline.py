@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from tests.alerts.records import minute
 from tests.records import NOON
 
 DAY = timedelta(days=1)
+LONG_AGO = NOON - DAY
 
 
 def watched(*looks: tuple[float, int, int]) -> LagWatch:
@@ -67,9 +68,10 @@ def habit(silent: timedelta, **known: Any) -> Habit:
 
 
 def told(last: timedelta) -> list[Detected]:
-    return changes(SILENT, {}, silences([habit(last)], [], NOON), NOON)
+    return changes(SILENT, {}, silences([habit(last)], [], NOON, LONG_AGO), NOON)
 
 
+@pytest.mark.parametrize("since", [pytest.param(LONG_AGO, id="as ever"), pytest.param(NOON, id="after a restart")])
 @pytest.mark.parametrize(
     ("now", "seen"),
     [
@@ -80,9 +82,11 @@ def told(last: timedelta) -> list[Detected]:
         pytest.param([habit(timedelta(minutes=2), days=2)], [], id="it talks again, without a habit"),
     ],
 )
-def test_a_silence_that_was_told_ends_with_the_next_event_alone(now: list[Habit], seen: list[str]) -> None:
+def test_a_silence_that_was_told_ends_with_the_next_event_alone(
+    now: list[Habit], seen: list[str], since: datetime
+) -> None:
     before = told(timedelta(hours=1))
-    found = silences(now, before, NOON)
+    found = silences(now, before, NOON, since)
     assert [sighting.group["source"] for sighting in found] == seen
     known = {(alert.organization, tuple(alert.group.values())): alert for alert in before}
     assert len(changes(SILENT, known, found, NOON)) == (0 if seen else 1)
@@ -97,7 +101,12 @@ def test_a_silence_that_was_told_ends_with_the_next_event_alone(now: list[Habit]
     ],
 )
 def test_nobody_is_told_of_a_silence_without_a_habit(habits: list[Habit]) -> None:
-    assert silences(habits, [], NOON) == []
+    assert silences(habits, [], NOON, LONG_AGO) == []
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(14, False), (15, True)])
+def test_a_trail_that_was_away_itself_gives_its_sources_a_quarter_of_an_hour(minutes: float, told: bool) -> None:
+    assert bool(silences([habit(timedelta(hours=9))], [], NOON, minute(-minutes))) is told
 
 
 def test_a_silence_says_since_when_and_how_that_differs() -> None:

@@ -123,6 +123,7 @@ class Lookout:
 
     def _forget(self) -> None:
         """Another looks now: what was seen before says nothing about later."""
+        self._since = self._clock()
         self._lag = LagWatch()
         self._deletions = LeftOpen(self._store, self._options.horizon)
         self._copies = Contradicting(self._store, self._options.horizon)
@@ -154,7 +155,7 @@ class Lookout:
     async def _silences(self, told: Told, now: datetime) -> Sequence[Sighting]:
         async with self._store_turn:
             habits = await asyncio.to_thread(read_habits, self._store, None, now)
-        return silences(habits, told.values(), now)
+        return silences(habits, told.values(), now, self._since)
 
     async def _left_open(self, told: Told, now: datetime) -> Sequence[Sighting] | None:
         async with self._store_turn:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from queries.blindness import Habit, LetterRate, silent_sources, sink_behind
+from queries.blindness import SHORTEST_SILENCE, Habit, LetterRate, silent_sources, sink_behind
 from queries.lag_watch import LagWatch
 from schemas.alerts import Detected, Severity
 from streams.alerts.lookout.sighting import Concern, Sighting, going_on, key_of, still
@@ -56,13 +56,17 @@ def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None
     return [] if watch.late() is False else None
 
 
-def silences(habits: Iterable[Habit], told: Iterable[Detected], now: datetime) -> list[Sighting]:
+def silences(
+    habits: Iterable[Habit], told: Iterable[Detected], now: datetime, looking_since: datetime
+) -> list[Sighting]:
     """The sources that are silent: those whose habit says so, and those that were told and have sent nothing since.
 
-    A habit is forgotten after some days without an event; the silence is not over by that.
+    A habit is forgotten after some days without an event; the silence is not over by that. And where the trail itself
+    was away, its sources get a while to talk to it again.
     """
     by_source = {(habit.organization, habit.source): habit for habit in habits}
-    found = [_silence(habit, now) for habit in by_source.values() if habit.broken(now)]
+    listened = now - looking_since >= SHORTEST_SILENCE
+    found = [_silence(habit, now) for habit in by_source.values() if listened and habit.broken(now)]
     keys = {sighting.key for sighting in found}
     for alert in going_on(told):
         source = alert.group["source"]
