@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -119,7 +120,7 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
         ("ce_source", _encode(source.name)),
         ("content-type", b"application/json"),
         ("idtrail_organization", _encode(organization)),
-        ("idtrail_received_at", received_at.astimezone(UTC).isoformat(timespec="microseconds").encode()),
+        ("idtrail_received_at", _instant(received_at)),
         ("idtrail_fingerprint", fingerprint.hex().encode()),
         ("idtrail_digest", hashlib.sha256(value).hexdigest().encode()),
         ("idtrail_trust", source.trust.name.lower().encode()),
@@ -160,6 +161,12 @@ def _key(event: Event, who: str) -> str:
     if event.kind is Kind.INTEGRATION and event.application is not None and event.application.id:
         return event.application.id[:MAX_ID]
     return who
+
+
+@lru_cache(maxsize=16)
+def _instant(at: datetime) -> bytes:
+    """What comes together has one."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").encode()
 
 
 def _encode(text: str) -> bytes:
