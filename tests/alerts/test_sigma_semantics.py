@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import re2  # type: ignore[import-untyped]  # because it ships no types
 import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -127,6 +128,20 @@ def test_an_imported_rule_matches_exactly_what_its_sigma_means(
     assume(text)
     for raw in records:
         assert matches(text, raw) is meets(detection, record_of(event(raw), 1)), (text, raw)
+
+
+PIECES = r"a b A ö - . * + ? {2} {1,2} [ ] ^ $ ( ) (?: | \. \- \[ & ~ [a-c] [^a] []a] (?i) \/ { } , \\ *? --".split()
+SUBJECTS = ["", "a", "A", "ab", "b\n", "a\nb", "ö", "Ö", "-", "a-b", ".", "aab", "[", "\\", "{2}", "a{", "a/b", "true"]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join))
+def test_a_pattern_means_the_same_to_the_engine_as_to_the_one_that_sigma_is_checked_by(pattern: str) -> None:
+    detection = {"t": {"event_type": "sso_auth"}, "x": {"service|re": pattern}, "condition": "t and x"}
+    _, text = refused_or_rule(detection)
+    if text:
+        found = re2.compile(pattern)
+        for subject in SUBJECTS:
+            assert matches(text, {"service": subject}) is (found.search(subject) is not None), (pattern, subject)
 
 
 def test_that_holds_for_most_and_both_answers_come() -> None:

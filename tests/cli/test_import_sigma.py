@@ -37,6 +37,14 @@ def test_rules_are_printed_and_what_is_refused_is_told_beside_them(sigma: Path) 
     assert told.splitlines() == [f"{sigma.parent}/{REFUSED}", "idtrail: 1 rule, 1 refused"]
 
 
+def test_a_pattern_that_is_none_is_told_in_one_line_too(sigma: Path) -> None:
+    """The library that reads patterns would add its own."""
+    sigma.write_text(GOOD.replace("user_deprovision", "user_deprovision, a|re: '(?=x)'"))
+    _, told = run("import-sigma", sigma, code=3)
+    says = "detection.closed.a|re: Regular expression '(?=x)' is invalid: invalid perl operator: (?="
+    assert told.splitlines() == [f"{sigma}:4: {says}", "idtrail: 0 rules, 1 refused"]
+
+
 def test_several_are_printed_as_documents(sigma: Path) -> None:
     sigma.write_text(f"{GOOD}---\n{GOOD.replace('Closed', 'Again')}")
     printed, told = run("import-sigma", sigma)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import re2  # type: ignore[import-untyped]  # because it ships no types
 import yaml
 from sigma.correlations import SigmaCorrelationRule
 from sigma.exceptions import (
@@ -17,12 +18,15 @@ from sigma.exceptions import (
     SigmaLogsourceError,
     SigmaTitleError,
 )
+from sigma.policy import SigmaPolicy
+from sigma.policy.regex_engine import RegexEngine, RegexPattern
 from sigma.rule import SigmaDetectionItem, SigmaRule
 
 from schemas.errors import BadRule
 from streams.alerts.document import Document, Place, read_documents
 from streams.alerts.sigma.tree import Refused
 
+_FLAGS: Final = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 PRODUCT: Final = "jumpcloud"
 SERVICES: Final = ("directory_insights", "directory-insights")
 _MEANT: Final = ("detection", "correlation")
@@ -34,6 +38,26 @@ _PLACES: Final[tuple[tuple[type[SigmaError], Place], ...]] = (
     (SigmaLogsourceError, ("logsource",)),
     (SigmaCorrelationRuleError, ("correlation",)),
 )
+
+
+class _Quiet(RegexEngine):
+    """As pySigma's own, which writes to standard error what it does not take."""
+
+    error = re2.error
+
+    def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
+        """Raises `error`."""
+        options = re2.Options()
+        options.log_errors = False
+        letters = "".join(letter for flag, letter in _FLAGS if flags & flag)
+        try:
+            made: RegexPattern = re2.compile(f"(?{letters}){pattern}" if letters else pattern, options)
+        except re2.error as error:
+            raise re2.error(error.args[0].decode()) from None
+        return made
+
+
+POLICY: Final = SigmaPolicy(regex_engine=_Quiet())
 
 
 def called(name: object) -> str:
@@ -53,8 +77,8 @@ class Source(NamedTuple):
     def problem(self, place: Place, message: str) -> str:
         """`file.yml:12: detection.selection.field: …`."""
         shown = ".".join(map(str, place))
-        told = " ".join(message.split())
-        return f"{self.file}:{self.document.line(place)}: {shown + ': ' if shown else ''}{told}"
+        told = " ".join(f"{shown + ': ' if shown else ''}{message}".split())
+        return f"{self.file}:{self.document.line(place)}: {told}"
 
     def silenced(self) -> frozenset[str]:
         """The names of the rules that do not alert by themselves, because this follows them; it may be refused."""
@@ -109,7 +133,7 @@ def read(source: Source) -> Read:
     if "correlation" in written:
         made = SigmaCorrelationRule
     try:
-        sigma = made.from_dict(written)
+        sigma = made.from_dict(written, policy=POLICY)
     except SigmaError as error:
         place = next((place for kind, place in _PLACES if isinstance(error, kind)), _unreadable(written))
         raise Refused(place, str(error)) from None
@@ -134,7 +158,7 @@ def _unreadable(written: dict[str, Any]) -> Place:
         for at, fields in enumerate(asked if isinstance(asked, list) else [asked]):
             for key, value in fields.items() if isinstance(fields, dict) else ():
                 try:
-                    SigmaDetectionItem.from_mapping(key, value)
+                    SigmaDetectionItem.from_mapping(key, value, policy=POLICY)
                 except SigmaError:
                     return ("detection", name, *((at,) if isinstance(asked, list) else ()), key)
     return ("detection",)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from ipaddress import IPv4Network
 from typing import Any, Final
 
-from sigma.policy import default_policy
+import re2  # type: ignore[import-untyped]  # because it ships no types
 from sigma.types import (
     CompareOperators,
     SigmaBool,
@@ -179,7 +179,7 @@ class _Values:
             check_pattern(pattern)
         except ValueError as error:
             raise Refused(self._place, str(error)) from None
-        ready = default_policy.regex_engine.compile(pattern)
+        ready = re2.compile(pattern)
         for word in _WORDS:
             if ready.search(word):
                 self._equal[word] = None
