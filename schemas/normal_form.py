@@ -80,9 +80,7 @@ def _clean_object(value: dict[str, Any]) -> dict[str, Any]:
         elif kind is list:
             if not item:
                 continue
-            item = [
-                (_clean_object(element) or None) if type(element) is dict else _clean(element) for element in item
-            ]
+            item = [(_clean_object(element) or None) if type(element) is dict else _clean(element) for element in item]
         elif item is None:
             continue
         elif kind is float and item.is_integer() and abs(item) < 2**53:

@@ -1,7 +1,7 @@
 """What would have ended alerts that nobody has seen begin: kept in case the beginning comes late.
 
 Nearly every success ends nothing. Each is remembered for as long as something earlier can come, and what came together
-is one entry of the table.
+is in few entries of the table.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ MOST_OF_ONE: Final = 500
 """The last that came, of one group: as many as a group that is followed keeps at least."""
 MOST: Final = 1_000_000
 """Groups that any are remembered of; beyond, the first are forgotten."""
+ENTRY_ENDINGS: Final = 500
+"""In one entry, some 70 KB: what came together after a pause is more than Kafka takes in one record."""
 
 
 class Endings:
@@ -47,18 +49,19 @@ class Endings:
         return list(self._of.pop(own, {}).values())
 
     def write(self, known: dict[int, int]) -> None:
-        """An entry of what came in each partition. `known`: up to when its log was read."""
+        """Entries of what came in each partition. `known`: up to when its log was read."""
         came, self._came = self._came, {}
         for partition, some in came.items():
             at = known.get(partition, 0)
-            value: dict[str, Any] = {
-                "partition": partition,
-                "known": at,
-                "endings": [[*own, *one[:4]] for own, one in some],
-            }
-            key = self._key(partition)
-            self._table.put_entry(partition, key, orjson.dumps(value))
-            self._entries.setdefault(partition, deque()).append((at, key))
+            for start in range(0, len(some), ENTRY_ENDINGS):
+                value: dict[str, Any] = {
+                    "partition": partition,
+                    "known": at,
+                    "endings": [[*own, *one[:4]] for own, one in some[start : start + ENTRY_ENDINGS]],
+                }
+                key = self._key(partition)
+                self._table.put_entry(partition, key, orjson.dumps(value))
+                self._entries.setdefault(partition, deque()).append((at, key))
 
     def forget(self, before: dict[int, int]) -> None:
         """Nothing earlier than this is to come in each partition: what ended anything then is over."""

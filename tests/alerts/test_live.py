@@ -290,3 +290,18 @@ def test_many_endings_that_came_before_their_beginnings_are_all_remembered() -> 
         told += live.changes(later())
     assert standing(told) == at_once(came, clock)
     assert next(one for one in standing(told).values() if one.rule_id == "until").episodes == 50
+
+
+def test_what_came_together_after_a_pause_fits_into_records_and_is_all_remembered() -> None:
+    table = Entries()
+    rules = Rules([rule(f"until-{number}", kind="match", until=WORKED, group_by=["subject_id"]) for number in range(4)])
+    live = Live(rules, table, FRESH)
+    for number in range(5_000):
+        live.take(0, number, seen(1, number, "success", f"{number:024x}"))
+    live.changes(later())
+    assert max(map(len, table.values())) < 500_000  # Kafka takes a million
+    again = Live(rules, table, FRESH)
+    list(again.restore([0]))
+    for number in (0, 4_999):
+        again.take(0, 5_000 + number, seen(0, 5_000 + number, "failure", f"{number:024x}"))
+    assert [one.detection for one in again.changes(later())] == [Detection.ENDED] * 8
