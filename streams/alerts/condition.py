@@ -13,8 +13,8 @@ from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 4_096
 """Answers of an expression by the facts that it reads. Events differ in few of them."""
-KEY_FACTS: Final = frozenset({"event_type", "kind", "action", "outcome", "cause", "drift"})
-"""Events that are alike in these are wanted by the same rules."""
+KEY_FACTS: Final = ("event_type", "kind", "action", "outcome", "cause", "drift", "organization", "application_id")
+"""Events that are alike in these are wanted by the same rules: facts that have few values, and that rules ask for."""
 
 
 class Where:
@@ -28,7 +28,7 @@ class Where:
         """Whether it reads a field of the record itself."""
         self._values = values_reader(sorted(used.facts))
         self._answers: dict[tuple[Value, ...], bool | None] = {}
-        self.by_key = used.facts <= KEY_FACTS and not used.fields
+        self.by_key = used.facts <= set(KEY_FACTS) and not used.fields
         """Whether it reads nothing but `KEY_FACTS`."""
         self.errors = 0
         """How often it could not be asked."""

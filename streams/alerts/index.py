@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, cast
 
 from schemas.events import EVENT_TYPES, Kind
-from streams.alerts.condition import Matcher
+from streams.alerts.condition import KEY_FACTS, Matcher
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Condition, Rule, title_parts
-from streams.alerts.seen import Seen, reader_of, values_reader
+from streams.alerts.seen import Seen, Value, reader_of, values_reader
 from streams.alerts.terms import terms_of
 from streams.alerts.variables import Variables
 
-REMEMBERED: Final = 4_096
-"""Sorts of events. There are some hundred, unless somebody invents event types."""
+REMEMBERED: Final = 50_000
+"""Sorts of events. There are some dozen for each application, unless somebody invents event types."""
+_key = values_reader(KEY_FACTS)
 _MATCH, _THEN, _UNTIL, _FAILED = map(int, (Role.MATCH, Role.THEN, Role.UNTIL, Role.FAILED))
 
 
@@ -106,7 +107,7 @@ class Rules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         variables = Variables()
         self._watched = {rule.id: Watched(rule, variables) for rule in rules}
-        self._wanted: dict[tuple[str, str, str, str, str, bool], tuple[tuple[Watched, int | None], ...]] = {}
+        self._wanted: dict[tuple[Value, ...], tuple[tuple[Watched, int | None], ...]] = {}
         """By `condition.KEY_FACTS`: the rules, each with the event's roles where those are known by them."""
 
     def __len__(self) -> int:
@@ -133,8 +134,7 @@ class Rules:
     def interested(self, seen: Seen) -> tuple[tuple[Watched, int | None], ...]:
         """The rules that the event may concern, each with its roles where nothing else has to be asked; none for an
         event that no rule wants."""
-        facts = seen.facts
-        key = (facts.event_type, facts.kind, facts.action, facts.outcome, facts.cause, seen.drifted)
+        key = _key(seen)
         wanted = self._wanted.get(key)
         if wanted is None:
             if len(self._wanted) >= REMEMBERED:

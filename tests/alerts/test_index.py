@@ -56,6 +56,8 @@ def test_no_rule_is_passed_over() -> None:
         pytest.param({"where": "fact.http_status == 404"}, True, id="an expression is not asked yet"),
         pytest.param({"where": "fact.drift"}, False, id="but of what the index is made of"),
         pytest.param({"where": "fact.action == 'deprovision' && fact.kind == 'user'"}, True, id="and holds"),
+        pytest.param({"where": "fact.application_id == 'another'"}, False, id="another application"),
+        pytest.param({"where": "fact.organization == 'another'"}, False, id="another organization"),
     ],
 )
 def test_a_rule_is_asked_for_only_if_it_can_match(condition: dict[str, Any], wanted: bool) -> None:
@@ -71,6 +73,12 @@ def test_a_rule_is_asked_for_only_if_it_can_match(condition: dict[str, Any], wan
 )
 def test_a_rule_wants_what_is_no_match_too(fields: dict[str, Any]) -> None:
     assert interested(Rules([rule(match={"type": ["sso_auth"]}, **fields)]), seen()) == {"some-rule"}
+
+
+def test_a_rule_about_one_application_keeps_nothing_of_another() -> None:
+    rules = Rules([rule(match={"where": "fact.application_id == 'slack'"})])
+    found = [len(rules.kept(seen(application=name))) for name in ("zoom", "slack", "zoom", "slack")]
+    assert found == [0, 1, 0, 1]
 
 
 def test_events_that_are_alike_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
