@@ -1,21 +1,16 @@
-"""One idempotent Kafka producer: flies records in order and says, for each, whether all replicas have it.
-
-Batches are built here instead of by `AIOKafkaProducer.send`, which spends three quarters of its time on
-a future per record and on hashing the same keys again; `bench/emitter.py` has the figures.
-"""
+"""One idempotent Kafka producer: flies records in order and says, for each, whether all replicas have it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
-from aiokafka.partitioner import murmur2
 
+from broker.batches import batch_of, partition_of
 from broker.refusal import failure, reason_of
 from producers.spool import Record
 from schemas.errors import BrokerAway
@@ -39,12 +34,6 @@ class Flight(NamedTuple):
     """None: not confirmed. It may or may not be on the log."""
     trouble: str
     """Why some are not confirmed; empty when all are."""
-
-
-@lru_cache(maxsize=65_536)
-def _hashed(key: bytes) -> int:
-    """The hash that every Kafka client gives a key; in Python it costs more than all the rest of a send."""
-    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 class Uplink:
@@ -126,7 +115,7 @@ class Uplink:
                 trouble = reason_of(error)
                 missing.add(topic)
             else:
-                lanes.setdefault((topic, _hashed(key) % count), []).append(index)
+                lanes.setdefault((topic, partition_of(key, count)), []).append(index)
         return lanes, trouble
 
     async def _count(self, topic: str) -> int:
@@ -146,16 +135,10 @@ class Uplink:
         records: Sequence[Record],
         places: list[Place | None],
     ) -> None:
+        flown = [records[index] for index in lane]
         start = 0
         while start < len(lane):
-            batch = self._producer.create_batch()
-            end = start
-            while end < len(lane):
-                _, key, value, headers = records[lane[end]]
-                if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                    break
-                end += 1
-            batch.close()
+            batch, end = batch_of(self._producer, flown, start)
             sent = await self._producer.send_batch(batch, topic, partition=partition)
             sent.add_done_callback(_looked_at)
             # Shielded: an answer that comes after we gave up must still be looked at.

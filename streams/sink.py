@@ -2,8 +2,8 @@
 
 Its own consumer, its own group, offsets committed by hand. For each flight of chunks, under one lock:
 
-    fetch, decode -> commit the intent -> insert under the chunk's token -> confirm dead letters and
-    forwards -> commit the end
+    fetch, decode -> commit the intent -> of each chunk: insert under its token, send dead letters and
+    forwards -> confirm these -> commit the end
 
 A worker that takes a partition over finds an unfinished intent in the committed metadata, fetches those
 very offsets and inserts the same rows under the same token. The rebalance listener takes the same lock
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -27,6 +27,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, KafkaError
 
+from broker.batches import send_all
 from broker.refusal import failure, refusal
 from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BrokerRefuses, Fatal
@@ -36,7 +37,7 @@ from streams.chunk import Progress, read_progress, token
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
-from streams.rows import Decoded, Produced
+from streams.rows import Decoded
 
 GROUP: Final = "idtrail-sink"
 REBALANCE_TIMEOUT_MS: Final = 300_000
@@ -253,16 +254,16 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             {chunk.place: (chunk.decoded.span.first, intents[chunk.place].metadata()) for chunk in flight}
         )
         self._checkpoint("intended")
+        _, dead_letters, provisioning = self._options.topics
+        sent: list[asyncio.Future[Any]] = []
         for chunk in flight:
             place = chunk.place
             name = token(progress[place].epoch, place.topic, place.partition, chunk.decoded.span)
             await self._writer.write(place.topic, chunk.decoded, name)
-        self._checkpoint("inserted")
-        _, dead_letters, provisioning = self._options.topics
-        sent: list[asyncio.Future[Any]] = []
-        for chunk in flight:
-            sent += await self._send(dead_letters, chunk.decoded.dead)
-            sent += await self._send(provisioning, chunk.decoded.forward)
+            self._checkpoint("inserted")
+            # Detection need not wait for the inserts of the other chunks.
+            sent += await send_all(self._producer, dead_letters, chunk.decoded.dead)
+            sent += await send_all(self._producer, provisioning, chunk.decoded.forward)
         # Every one is looked at: an error of any ends the process before the offsets move.
         await asyncio.gather(*sent)
         self._checkpoint("forwarded")
@@ -291,9 +292,3 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     async def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
         """Fenced by the group's generation: a worker that has lost a partition cannot pass here."""
         await self._consumer.commit(offsets)
-
-    async def _send(self, topic: str, records: Sequence[Produced]) -> list[asyncio.Future[Any]]:
-        return [
-            await self._producer.send(topic, value=record.value, key=record.key, headers=record.headers)
-            for record in records
-        ]
