@@ -100,8 +100,10 @@ _CONDITIONS: Final = """## Conditions
 
 `match`, `unless`, `then`, `failed` and `until` are conditions. All that is given must hold; of a list any one. Give the
 lists where you can, and leave `where` what they cannot say: rules are found by the lists in a table, so that hundreds
-cost little, and the expression is run last. What is not of provisioning, such as sign-ins, is seen only by a condition
-that lists its type.
+cost little, and the expression is run last. An expression that asks for nothing but `fact.application_id`,
+`fact.organization` and what the lists are about is found by that table too: hundreds of rules about one application
+each cost events of the others nothing. What is not of provisioning, such as sign-ins, is seen only by a condition that
+lists its type.
 
 """
 
