@@ -82,8 +82,9 @@ everything that came has been read; what shows up later takes the alert back (`w
 
 A rule whose text changes (its tests aside) begins anew with the next start of the worker: what it remembered means
 nothing to the new one. Of a group that is busier than 1,000 matches a day, what comes later than the last 500 is left
-out; of one rule, 20,000 groups of an organization are followed at a time, and what would make more is counted
-(`idtrail_alerts_shed`).
+out. A window holds the last 10,000 matches; more than 10,000 that wait for what should follow are not remembered. Of
+one rule, 20,000 groups of an organization are followed at a time: what would make more is left out, which the worker's
+log tells with the rule's id, and the metric `idtrail_alerts_shed` counts.
 
 ## Against history
 
@@ -113,7 +114,7 @@ _LIMITS: Final = "\n".join(
         "There are `== != < <= > >= && || ! ?: in + - * / %`, lists, and the functions "
         f"{', '.join(f'`{name}`' for name in sorted(expression.FUNCTIONS))}.",
         "An expression that cannot be asked of an event, mostly because a field is missing, does not match: ask "
-        "`has(…)` first. How often that happens is counted.",
+        "`has(…)` first. How often that happens, the metric `idtrail_expression_errors` tells.",
         f"Nothing in it can run for long. Loops ({', '.join(f'`{name}`' for name in sorted(expression.MACROS))}) are "
         f"refused, and so is what is longer than {expression.MAX_BYTES:,} bytes or {expression.MAX_TOKENS} words and "
         f"signs, or nested deeper than {expression.MAX_DEPTH} brackets.",

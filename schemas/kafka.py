@@ -31,7 +31,12 @@ class TopicSpec:
     cleanup_policy: str = "delete"
     partitions: int = 0
     """0: as many as the deployment gives every topic."""
+    record_bytes: int = 0
+    """0: as many as the broker takes by itself, a million by default."""
 
+
+LARGEST_RECORD: Final = 8 * 1024 * 1024
+"""Bytes of a record of those topics that take larger ones than others."""
 
 TOPICS: Final = (
     TopicSpec(EVENTS, FOR_EVER),  # the truth: never compacted

@@ -105,6 +105,13 @@ ALERT_RECORDS: Final = _counter(
 ALERTS_SHED: Final = _gauge(
     "idtrail_alerts_shed", "events", "worker", "Events left out since the start as their rule follows too many groups."
 )
+EXPRESSION_ERRORS: Final = _gauge(
+    "idtrail_expression_errors",
+    "events",
+    "worker",
+    "Events that an expression of the rule could not be asked of since the start, such as for want of a field.",
+    labels=("rule",),
+)
 BACKFILL_MINUTES: Final = _counter(
     "idtrail_backfill_minutes_total", "minutes", "worker", "Minutes of event time whose windows the backfill made anew."
 )

@@ -8,12 +8,12 @@ from typing import Any
 
 import faust
 
-from schemas.kafka import FOR_EVER, TopicSpec
+from schemas.kafka import FOR_EVER, LARGEST_RECORD, TopicSpec
 
 
 def changelog(app_id: str, table: str) -> TopicSpec:
     """The topic of a table: made by us, like every topic, with as many partitions as its source."""
-    return TopicSpec(f"{app_id}-{table}-changelog", FOR_EVER, "compact")
+    return TopicSpec(f"{app_id}-{table}-changelog", FOR_EVER, "compact", record_bytes=LARGEST_RECORD)
 
 
 class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships no types

@@ -25,7 +25,7 @@ from queries.incidents import incident_object
 from queries.store import Store
 from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError
-from schemas.kafka import INCIDENTS, KafkaConnection, TopicSpec
+from schemas.kafka import INCIDENTS, LARGEST_RECORD, KafkaConnection, TopicSpec
 from streams.agent import FLUSH_EVENTS, DetectionAgent
 from streams.alerts.delivery.courier import Courier
 from streams.alerts.fresh import TABLE as GROUPS
@@ -243,6 +243,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         consumer_auto_offset_reset="earliest",
         producer_linger=0.02,  # or every table entry is a request of its own
         producer_compression_type="lz4",
+        producer_max_request_size=LARGEST_RECORD,
         topic_allow_declare=False,  # topics are ours to make
         topic_disable_leader=True,
         web_enabled=False,

@@ -14,6 +14,7 @@ LOOKED_AT: Final = (
     "retention.bytes",
     "message.timestamp.type",
     "min.insync.replicas",
+    "max.message.bytes",
 )
 """The settings that are asked of the broker."""
 
@@ -73,6 +74,10 @@ def judge(topic: TopicSpec, found: Mapping[str, str], replicas: int) -> list[Obj
             "the time at which an event became known would be whatever its producer says",
             # Of the others' times no answer depends on.
             breaks=topic.name == EVENTS,
+        )
+    if int(found.get("max.message.bytes", topic.record_bytes)) < topic.record_bytes:
+        object_to(
+            "max.message.bytes", str(topic.record_bytes), "a busy group of an alert rule ends the worker", breaks=False
         )
     least = int(found.get("min.insync.replicas", "1"))
     if replicas > 1 and least < 2:

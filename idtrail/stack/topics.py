@@ -117,6 +117,8 @@ def _configuration(topic: TopicSpec, replication: int) -> dict[str, str]:
         # The broker's clock is the only one that a producer cannot forge.
         "message.timestamp.type": "LogAppendTime",
     }
+    if topic.record_bytes:
+        configuration["max.message.bytes"] = str(topic.record_bytes)
     if replication > 1:
         configuration["min.insync.replicas"] = "2"
     return configuration

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from streams.alerts.kinds import Trigger, machine
 from streams.alerts.occurrence import Occurrence, Role
+from streams.alerts.rule import MOST_WITHIN
 from streams.alerts.terms import Terms
 
 NEVER: Final = 0
@@ -85,7 +86,9 @@ class Fold:
             self._trigger(trigger)
         elif one.role & self._machine.counted:
             if self._open is None:
-                self._pending.append(one)
+                self._pending.append(one._replace(value="", title=""))  # which are the trigger's
+                if len(self._pending) > MOST_WITHIN:
+                    del self._pending[0]
             else:
                 self._keep(_grown(self._open, one))
         if trigger is None and one.role & Role.UNTIL and self._open is not None:

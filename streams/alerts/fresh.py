@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+import structlog
+
 from schemas.alerts import Detected
-from schemas.metrics import ALERT_RECORDS, ALERTS_SHED
+from schemas.metrics import ALERT_RECORDS, ALERTS_SHED, EXPRESSION_ERRORS
 from streams.agent import Check
 from streams.alerts.index import Rules
 from streams.alerts.live import Live
@@ -27,6 +30,8 @@ LATENESS: Final = timedelta(seconds=30)
 MARGIN: Final = timedelta(hours=1)
 """Events are waited for this much longer than they are fresh: partitions of the log are not read in step."""
 _MICROS: Final = 1_000_000
+
+log = structlog.get_logger(__name__)
 
 Publish = Callable[[Sequence[Detected]], Awaitable[None]]
 """Returns when the topic has confirmed all of them."""
@@ -56,6 +61,7 @@ class AlertDetection:
         self._table: Any = None
         self._source = ""
         self._live: Live
+        self._left_out = Counter[str]()
         self._forgot = time.monotonic()
         self._read: dict[int, tuple[int, int]] = {}
         """By partition the last offset that came, and when the log had its event, in microseconds."""
@@ -84,6 +90,7 @@ class AlertDetection:
         if now - self._forgot >= FORGET_SECONDS:
             self._live.forget()
             self._forgot = now
+            self._tell_what_is_left_out()
         sent, self._table.sent = self._table.sent, []
         if told:
             await self._publish(told)
@@ -91,7 +98,19 @@ class AlertDetection:
         self._checkpoint("told")
         await asyncio.gather(*sent)
         self._checkpoint("groups")
-        ALERTS_SHED.set(self._live.shed)
+        ALERTS_SHED.set(self._live.shed.total())
+
+    def _tell_what_is_left_out(self) -> None:
+        left_out, self._left_out = self._left_out, Counter(self._live.shed)
+        for rule_id, events in (self._left_out - left_out).items():
+            log.warning(
+                "events are left out: the rule follows too many groups; match less, or group by what has fewer values",
+                rule=rule_id,
+                events=events,
+            )
+        for watched in self._rules:
+            if watched.errors:
+                EXPRESSION_ERRORS.labels(watched.rule.id).set(watched.errors)
 
     def _time_of(self, partition: int) -> int:
         """Up to when everything has come, as far as can be known."""

@@ -12,7 +12,7 @@ from statistics import median_low
 from typing import Any, Final, NamedTuple, Protocol
 
 from streams.alerts.occurrence import Occurrence, Role
-from streams.alerts.rule import RuleKind
+from streams.alerts.rule import MOST_WITHIN, RuleKind
 from streams.alerts.terms import DAY, HOUR, Terms
 
 USUAL_DAYS: Final = 28
@@ -111,7 +111,7 @@ class _Window(_Prompt):
 
     def _move(self, at: int) -> None:
         within, values = self._within, self._values
-        while within and within[0][0] <= at - self._terms.window:
+        while within and (within[0][0] <= at - self._terms.window or len(within) >= MOST_WITHIN):
             _, value, failed = within.popleft()
             self._failed -= failed
             if value:
@@ -180,7 +180,7 @@ class _Mass(_Window):
         usual = self._usual(one.at, day)
         self._busiest[day] = max(people, self._busiest.get(day, 0))
         self._busiest = {each: most for each, most in self._busiest.items() if each >= day - USUAL_DAYS}
-        return bool(one.value) and people >= max(self._terms.threshold, self._terms.multiple * usual)
+        return bool(one.value) and people >= min(max(self._terms.threshold, self._terms.multiple * usual), MOST_WITHIN)
 
     def _usual(self, at: int, day: int) -> int:
         """The median of the busiest hours of the days before; 0 while too little is known."""
@@ -230,7 +230,7 @@ class _Absence:
     def feed(self, one: Occurrence) -> Trigger | None:
         if one.role & (Role.THEN | Role.UNTIL):
             self._waiting.clear()  # whoever waited longer than the window was due before
-        if one.role & Role.MATCH:
+        if one.role & Role.MATCH and len(self._waiting) < MOST_WITHIN:
             self._waiting.append(one)
         return None
 

@@ -7,16 +7,18 @@ or a rebalance. No clock: whoever calls tells the time.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from hashlib import blake2b
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
 
 from schemas.alerts import MAX_NAMED, Detected, Detection, utc
+from schemas.kafka import LARGEST_RECORD
 from streams.alerts.alert import NEVER
 from streams.alerts.endings import Endings, Own
 from streams.alerts.group import Group, Told
@@ -30,6 +32,8 @@ from streams.copies import Table
 
 MOST_GROUPS: Final = 20_000
 """Of one rule of one organization; what would make more is left out."""
+LARGEST_ENTRY: Final = LARGEST_RECORD - 64 * 1024
+"""Bytes. A group that needs more is left out, and begins anew."""
 PAUSE_SECONDS: Final = 2.0
 """An alert that grows is told anew at most this often."""
 WRITER_BYTES: Final = 16
@@ -70,8 +74,8 @@ class Live:
         """By partition the last offset that was taken."""
         self._known: dict[int, int] = {}
         """By partition up to when the log was read, in microseconds."""
-        self.shed = 0
-        """Occurrences that would have begun a group too many, since the start."""
+        self.shed = Counter[str]()
+        """By rule, since the start: occurrences of groups that were too many, or too large."""
 
     def take(self, partition: int, offset: int, seen: Seen) -> None:
         """An event; nothing is written before `changes`."""
@@ -90,7 +94,7 @@ class Live:
                 continue
             followed = followed or self._follow(own, partition)
             if followed is None:
-                self.shed += 1
+                self.shed[own[0]] += 1
             elif followed.group.take(one):
                 self._touched[own] = True
 
@@ -211,25 +215,29 @@ class Live:
         before = self._known.get(partition, 0) - self._fresh
         group.settle(before)
         key = self._writer + orjson.dumps(own)
-        if group.idle(before):
+        entry = b"" if group.idle(before) else self._entry(own, followed)
+        if len(entry) > LARGEST_ENTRY:
+            self.shed[own[0]] += len(group.kept)
+            entry = b""
+        if not entry:
             gone = list(keys)
             del self._followed[own]
             for derived in (self._due, self._told_at, self._touched):
                 derived.pop(own, None)
             self._sizes[own[:2]] -= 1
         else:
-            value: dict[str, Any] = {
-                "partition": partition,
-                "offset": self._offsets.get(partition, -1),
-                "version": self._versions[own[0]],
-                "group": group.saved(),
-            }
-            self._table.put_entry(partition, key, orjson.dumps(value))
+            self._table.put_entry(partition, key, entry)
             gone = [each for each in keys if each != key]
             keys[:] = [key]
             self._look_again(own, partition, group.deadline())
         for each in gone:
             self._table.delete_entry(partition, each)
+
+    def _entry(self, own: Own, followed: _Followed) -> bytes:
+        offset, version = self._offsets.get(followed.partition, -1), self._versions[own[0]]
+        return orjson.dumps(
+            {"partition": followed.partition, "offset": offset, "version": version, "group": followed.group.saved()}
+        )
 
     def _key_of_endings(self, partition: int) -> bytes:
         return self._writer + orjson.dumps([partition, next(self._numbers)])

@@ -30,7 +30,8 @@ from streams.alerts.spelling import meant
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
-
+MOST_WITHIN: Final = 10_000
+"""Matches that a window holds, the last that came: what a group remembers has to fit into a record of Kafka."""
 
 TOLD_WITHOUT: Final = frozenset(
     {
@@ -180,10 +181,10 @@ class Rule(Part):
     )
     of: TextFact | None = Field(None, description="distinct, new: the fact whose values are compared.")
     threshold: int | None = Field(
-        None, ge=1, le=1_000_000, description="threshold, distinct: how many; mass: how many at least (10)."
+        None, ge=1, le=MOST_WITHIN, description="threshold, distinct: how many; mass: how many at least (10)."
     )
     ratio: float | None = Field(None, gt=0, le=1, description="ratio: the part that must have failed.")
-    minimum: int | None = Field(None, ge=1, le=1_000_000, description="ratio: attempts in the window at least.")
+    minimum: int | None = Field(None, ge=1, le=MOST_WITHIN, description="ratio: attempts in the window at least.")
     window: Annotated[Duration, within("1s", "30d")] | None = Field(
         None, description="How long it looks back, or waits."
     )

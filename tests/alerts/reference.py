@@ -16,6 +16,8 @@ from streams.alerts.terms import Terms
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
+MOST = 10_000
+"""Matches that a window holds, the last; and that wait for what should follow, the first."""
 WINDOWED = {RuleKind.THRESHOLD, RuleKind.DISTINCT, RuleKind.RATIO, RuleKind.MASS}
 
 
@@ -75,6 +77,7 @@ def expected_alerts(terms: Terms, occurrences: Iterable[Occurrence], clock: int)
             alert["triggered_at"] = moment.at
         elif counts:
             (uncounted if alert is None else alert["events"]).append(moment.event)
+            uncounted = uncounted[-MOST:]
         if not moment.triggers and moment.event.role & Role.UNTIL and not moment.later and alert is not None:
             alert.update(ended_at=moment.at, ended_by=moment.event.event_id)
     end_of_quiet(terms, found, clock)
@@ -126,7 +129,7 @@ def prompt(terms: Terms, events: Sequence[Occurrence]) -> Iterable[Moment]:
     for place, one in enumerate(events):
         before = events[: place + 1]
         matches = [each for each in before if each.role & Role.MATCH]
-        within = [each for each in matches if each.at > one.at - terms.window]
+        within = [each for each in matches if each.at > one.at - terms.window][-MOST:]
         is_match = bool(one.role & Role.MATCH)
         holds, covers = False, one.at
         if terms.kind is RuleKind.MATCH:
@@ -158,7 +161,8 @@ def prompt(terms: Terms, events: Sequence[Occurrence]) -> Iterable[Moment]:
 
 
 def busy(matches: Sequence[Occurrence], one: Occurrence) -> set[str]:
-    return {each.subject for each in matches if one.at - HOUR < each.at and each[:2] <= one[:2]} - {""}
+    within = [each for each in matches if one.at - HOUR < each.at and each[:2] <= one[:2]]
+    return {each.subject for each in within[-MOST:]} - {""}
 
 
 def needed(terms: Terms, matches: Sequence[Occurrence], one: Occurrence) -> float:
@@ -168,7 +172,7 @@ def needed(terms: Terms, matches: Sequence[Occurrence], one: Occurrence) -> floa
     usual = []
     for each_day in range(max(day - 28, matches[0].at // DAY), day):
         usual.append(max((len(busy(matches, each)) for each in matches if each.at // DAY == each_day), default=0))
-    return max(terms.threshold, terms.multiple * median_low(usual))
+    return min(max(terms.threshold, terms.multiple * median_low(usual)), MOST)
 
 
 def deferred(terms: Terms, events: Sequence[Occurrence], clock: int) -> Iterable[Moment]:
@@ -176,9 +180,14 @@ def deferred(terms: Terms, events: Sequence[Occurrence], clock: int) -> Iterable
     if terms.kind not in (RuleKind.ABSENCE, RuleKind.SILENCE):
         return
     follows = Role.THEN | Role.UNTIL if terms.kind is RuleKind.ABSENCE else Role.MATCH
+    waiting: list[Occurrence] = []
     for place, one in enumerate(events):
-        if not one.role & Role.MATCH:
+        waiting = [each for each in waiting if each.at + terms.window >= one.at]
+        if one.role & follows:
+            waiting = []
+        if not one.role & Role.MATCH or len(waiting) == MOST:
             continue
+        waiting.append(one)
         end = one.at + terms.window
         answered = any(each.role & follows and each.at <= end for each in events[place + 1 :])
         # Something later shows as well as a clock that the time is over.

@@ -38,7 +38,7 @@ def terms_of(kind: RuleKind) -> st.SearchStrategy[Terms]:
     )
 
 
-def occurrences(spread: int) -> st.SearchStrategy[list[Occurrence]]:
+def occurrences(spread: int, least: int = 0) -> st.SearchStrategy[list[Occurrence]]:
     one = st.builds(
         Occurrence,
         at=st.integers(0, spread).map(lambda steps: START + steps * MINUTE),
@@ -52,9 +52,14 @@ def occurrences(spread: int) -> st.SearchStrategy[list[Occurrence]]:
         title=st.sampled_from(["x", "y"]),
     )
     # Copies of one event that are of one version are the same.
-    return st.lists(one, max_size=40).map(
+    return st.lists(one, min_size=least, max_size=40).map(
         lambda found: list({(each.event_id, each.version): each for each in found}.values())
     )
+
+
+def few_or_many(spread: int) -> st.SearchStrategy[list[Occurrence]]:
+    """Lists that are drawn without a least length have some five."""
+    return st.sampled_from([0, 20]).flatmap(lambda least: occurrences(spread, least))
 
 
 def shown(alerts: Sequence[Alert]) -> list[Expected]:
@@ -81,7 +86,7 @@ SPREAD = 90
 @settings(max_examples=60, deadline=None)
 def test_alerts_are_those_that_the_definitions_give(kind: RuleKind, data: st.DataObject) -> None:
     terms = data.draw(terms_of(kind))
-    events = data.draw(occurrences(SPREADS.get(kind, SPREAD)))
+    events = data.draw(few_or_many(SPREADS.get(kind, SPREAD)))
     clock = max((one.at for one in events), default=START) + data.draw(st.sampled_from([0, 10, 120])) * MINUTE
     assert shown(folded(terms, events, clock)) == expected_alerts(terms, events, clock)
 
@@ -91,7 +96,7 @@ def test_alerts_are_those_that_the_definitions_give(kind: RuleKind, data: st.Dat
 @settings(max_examples=60, deadline=None)
 def test_any_order_repeats_and_restarts_end_in_the_same_alerts(kind: RuleKind, data: st.DataObject) -> None:
     terms = data.draw(terms_of(kind))
-    events = data.draw(occurrences(SPREADS.get(kind, SPREAD)))
+    events = data.draw(few_or_many(SPREADS.get(kind, SPREAD)))
     arrivals = data.draw(
         st.permutations(events + data.draw(st.lists(st.sampled_from(events), max_size=5)) if events else [])
     )
@@ -107,6 +112,46 @@ def test_any_order_repeats_and_restarts_end_in_the_same_alerts(kind: RuleKind, d
     group.advance(clock)
     keep(told, group.changes())
     assert shown(list(told.values())) == expected_alerts(terms, events, clock)
+
+
+@pytest.mark.parametrize(
+    "kind", [RuleKind.THRESHOLD, RuleKind.DISTINCT, RuleKind.RATIO, RuleKind.ABSENCE, RuleKind.MASS]
+)
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_of_more_than_a_window_holds_the_definitions_still_give_the_alerts(kind: RuleKind, data: st.DataObject) -> None:
+    terms = data.draw(terms_of(kind))
+    events = data.draw(occurrences(20, least=20))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "streams.alerts.kinds.MOST_WITHIN",
+            "streams.alerts.alert.MOST_WITHIN",
+            "tests.alerts.reference.MOST",
+        ):
+            patch.setattr(name, 4)
+        assert shown(folded(terms, events, START + HOUR)) == expected_alerts(terms, events, START + HOUR)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        pytest.param(Terms(RuleKind.THRESHOLD, window=DAY, threshold=10_000), id="threshold"),
+        pytest.param(Terms(RuleKind.DISTINCT, window=DAY, threshold=10_000), id="distinct"),
+        pytest.param(Terms(RuleKind.RATIO, window=DAY, ratio=1.0, minimum=10_000), id="ratio"),
+        pytest.param(Terms(RuleKind.ABSENCE, window=DAY), id="absence"),
+        pytest.param(Terms(RuleKind.MASS, threshold=10_000, multiple=3), id="mass"),
+        pytest.param(Terms(RuleKind.NEW), id="new"),
+    ],
+)
+def test_what_a_group_remembers_fits_into_a_record_however_busy_it_is(terms: Terms) -> None:
+    group = Group(*OWN, terms)
+    for number in range(21_000):
+        own = f"{number:024x}"
+        failed = Role.MATCH | Role.FAILED if number % 2 else Role.MATCH
+        group.take(
+            at(number / 1_000, number, failed, value=own, subject=own, application="slack", title=f"{own} failed")
+        )
+    assert len(orjson.dumps(group.saved())) < 4_000_000
 
 
 def keep(told: dict[str, Alert], changes: Sequence[Told]) -> None:

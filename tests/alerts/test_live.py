@@ -232,8 +232,22 @@ def test_too_many_groups_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         live.take(0, number, seen(0, number, "failure", subject))
     told = live.changes(later())
     assert {one.group["subject_id"] for one in told if one.rule_id == "each"} == {"ann", "bob"}
-    assert live.shed == 4  # of two rules, two people each
+    assert live.shed == {"each": 2, "unanswered": 2}
     assert next(one for one in told if one.rule_id == "until").events == 4
+
+
+def test_a_group_that_does_not_fit_into_a_record_is_left_out_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.alerts.live.LARGEST_ENTRY", 4_000)
+    table = Entries()
+    live = Live(Rules([rule("each", kind="match", group_by=[])]), table, FRESH)
+    counted = []
+    for number in range(60):
+        live.take(0, number, seen(0, number, "failure"))
+        counted += [one.events for one in live.changes(later())]
+    assert max(map(len, table.values()), default=0) <= 4_000
+    assert live.shed["each"] > 20
+    assert counted[:3] == [1, 2, 3]
+    assert counted.count(1) > 1
 
 
 def test_a_rule_that_says_something_else_begins_anew() -> None:

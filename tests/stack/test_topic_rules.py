@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from idtrail.stack.topic_rules import judge
-from schemas.kafka import DAY_MS, DEAD_LETTERS, EVENTS, FOR_EVER, LETTER_DECISIONS, PROVISIONING, TOPICS, TopicSpec
+from schemas.kafka import (
+    DAY_MS,
+    DEAD_LETTERS,
+    EVENTS,
+    FOR_EVER,
+    LARGEST_RECORD,
+    LETTER_DECISIONS,
+    PROVISIONING,
+    TOPICS,
+    TopicSpec,
+)
 
-CHANGELOG = TopicSpec("idtrail-detection-changelog", FOR_EVER, "compact")
+CHANGELOG = TopicSpec("idtrail-detection-changelog", FOR_EVER, "compact", record_bytes=LARGEST_RECORD)
 SPECS = {topic.name: topic for topic in (*TOPICS, CHANGELOG)}
 
 
@@ -18,6 +28,7 @@ def _as_made(topic: TopicSpec) -> dict[str, str]:
         "retention.bytes": "-1",
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": "2",
+        "max.message.bytes": str(topic.record_bytes or 1_048_588),
     }
 
 
@@ -41,6 +52,9 @@ def test_a_topic_that_we_made_is_as_it_should_be(topic: TopicSpec) -> None:
             PROVISIONING, "message.timestamp.type", "CreateTime", "LogAppendTime", False, id="not the truth's"
         ),
         pytest.param(DEAD_LETTERS, "retention.ms", str(DAY_MS), str(90 * DAY_MS), False, id="dead letters kept a day"),
+        pytest.param(
+            CHANGELOG.name, "max.message.bytes", "1048588", str(LARGEST_RECORD), False, id="too small for a busy group"
+        ),
         pytest.param(EVENTS, "min.insync.replicas", "1", "2", False, id="one disk is enough"),
         pytest.param(EVENTS, "min.insync.replicas", "4", "at most 3", False, id="more copies than replicas"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -10,9 +11,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
 
+from idtrail.stack.kafka import MAX_MESSAGE_BYTES
 from idtrail.stack.topics import _configuration, _until_listed, create_topics, examine_topics
 from schemas.errors import BadUsage, BrokerAway, Fatal
-from schemas.kafka import DAY_MS, FOR_EVER, TOPICS, KafkaConnection, TopicSpec
+from schemas.kafka import DAY_MS, FOR_EVER, LARGEST_RECORD, TOPICS, KafkaConnection, TopicSpec
+from streams.alerts.live import LARGEST_ENTRY
+from streams.worker import WORKER_TOPICS, make_app
 
 
 @pytest.fixture
@@ -124,3 +128,10 @@ def test_the_truth_is_kept_for_ever_and_never_compacted() -> None:
     configuration = _configuration(TOPICS[0], 1)
     assert configuration["retention.ms"] == str(FOR_EVER)
     assert configuration["cleanup.policy"] == "delete"
+
+
+def test_what_a_group_of_a_rule_remembers_is_taken_by_worker_and_topic(tmp_path: Path) -> None:
+    (_, groups) = WORKER_TOPICS
+    assert _configuration(groups, 1)["max.message.bytes"] == str(LARGEST_RECORD)
+    assert make_app(KafkaConnection("127.0.0.1:9"), "an-app", tmp_path).conf.producer_max_request_size == LARGEST_RECORD
+    assert LARGEST_ENTRY < LARGEST_RECORD < MAX_MESSAGE_BYTES
