@@ -12,6 +12,7 @@ import httpx
 from idtrail.cli.client import Api
 from idtrail.cli.integration_screens import app_name, soon
 from idtrail.cli.screen import counted, moment, when
+from idtrail.connections import channels_of
 from idtrail.settings import Settings
 from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
@@ -22,6 +23,8 @@ from queries.integration_health import UNWELL, State
 from queries.store import Store
 from schemas.errors import Away, IdtrailError, UserError
 from schemas.kafka import STORED, TOPICS, KafkaConnection
+from streams.alerts.delivery.destinations import load_destinations
+from streams.alerts.loading import load_rules, rules_in_force
 from streams.lag import read_lag
 from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS
@@ -38,6 +41,9 @@ class Finding(NamedTuple):
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Every check that these settings call for, in an order in which a failure explains the later ones."""
     yield Finding("settings", True, "valid")
+    yield await _check("rules", lambda: _rules(settings))
+    if settings.destinations_file is not None:
+        yield await _check("destinations", lambda: _destinations(settings))
     running = read_running(settings.state) if settings.embedded_kafka else None
     if settings.embedded_kafka:
         yield await _check("java", lambda: str(java_executable(settings.java)))
@@ -67,6 +73,18 @@ async def _check(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, True, await asyncio.to_thread(look))
     except IdtrailError as error:
         return Finding(name, False, str(error))
+
+
+def _rules(settings: Settings) -> str:
+    own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
+    told = f", {len(own)} of them in {settings.rules_dir}" if settings.rules_dir is not None else ""
+    return f"{counted(len(rules_in_force(own)), 'alert rule')}{told}"
+
+
+def _destinations(settings: Settings) -> str:
+    assert settings.destinations_file is not None, "asked before"
+    found = load_destinations(settings.destinations_file)
+    return f"{counted(len(channels_of(settings, found)), 'destination')} (`idtrail destinations check`)"
 
 
 async def _broker(connection: KafkaConnection) -> Finding:

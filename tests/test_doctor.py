@@ -13,6 +13,8 @@ from idtrail.settings import Settings
 from idtrail.stack.topic_rules import Objection
 from schemas.errors import BrokerRefuses, Denied
 from schemas.kafka import KafkaConnection
+from tests.alerts.test_loading import GOOD
+from tests.delivery.log import HOOK
 
 BREACH = Objection("idtrail.events", "retention.ms", "1000", "-1", "it would be gone", breaks=True)
 UNWISE = Objection("idtrail.alerts", "min.insync.replicas", "1", "2", "a single disk", breaks=False)
@@ -37,6 +39,43 @@ async def test_topics_fail_only_for_what_breaks_a_promise(
 
     monkeypatch.setattr(doctor, "examine_topics", examine_topics)
     assert await doctor._topics(KafkaConnection("kafka:9092")) == doctor.Finding("topics", good, text)
+
+
+@pytest.mark.parametrize(
+    ("rules", "destinations", "good", "texts"),
+    [
+        pytest.param("", "", [True, False], ["alert rules, 0 of them in ", "it names no destination"], id="empty"),
+        pytest.param(
+            GOOD,
+            HOOK,
+            [True, True],
+            ["alert rules, 1 of them in ", "1 destination (`idtrail destinations check`)"],
+            id="usable",
+        ),
+        pytest.param(
+            GOOD.replace("low", "urgent"),
+            "[one]",
+            [False, False],
+            ["some-rule.yaml:3: severity: input should be 'low'", "one.url: field required"],
+            id="wrong",
+        ),
+    ],
+)
+async def test_rules_and_destinations_that_a_worker_would_not_start_with_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rules: str, destinations: str, good: list[bool], texts: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    if rules:
+        (tmp_path / "rules" / "some-rule.yaml").write_text(rules)
+    (tmp_path / "destinations.toml").write_text(f"[hook]\n{destinations}" if destinations == HOOK else destinations)
+    settings = Settings(
+        state_dir=tmp_path, rules_dir=tmp_path / "rules", destinations_file=tmp_path / "destinations.toml"
+    )
+    found = {finding.name: finding async for finding in doctor.examine(settings)}
+    assert [found[name].good for name in ("rules", "destinations")] == good
+    assert texts[0] in found["rules"].text
+    assert texts[1] in found["destinations"].text
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,13 @@ Place = tuple[str | int, ...]
 """Where in a document something stands: keys, and numbers in lists."""
 
 
+_REMEDIES: Final = {
+    "mapping values are not allowed here": ": put a text with a colon in quotes",
+    "found character '\\t' that cannot start any token": ": indent with spaces",
+}
+"""To what the library says."""
+
+
 class Document(NamedTuple):
     """What a document says, and where."""
 
@@ -98,7 +105,8 @@ def _troubles_of(name: str) -> Iterator[None]:
         yield
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise BadRule([f"{name}:{mark.line + 1 if mark else 1}: cannot be read as YAML: {error.problem}"]) from None
+        said = f"{error.problem}{_REMEDIES.get(str(error.problem), '')}"
+        raise BadRule([f"{name}:{mark.line + 1 if mark else 1}: cannot be read as YAML: {said}"]) from None
     except yaml.YAMLError as error:
         raise BadRule([f"{name}: cannot be read as YAML: {str(error).splitlines()[0]}"]) from None
 

@@ -6,7 +6,7 @@ what the trail would see.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -73,6 +73,15 @@ class Example(Part):
     def ends_at(self) -> datetime:
         """When its time is over."""
         return START + max(event.at + (event.times - 1) * event.every for event in self.events) + self.clock
+
+    def grouped_otherwise(self, group_by: Sequence[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The places of alerts that a rule of these groups never makes, and what they must be."""
+        for number, alert in enumerate(self.alerts):
+            if alert.group.keys() != set(group_by):
+                told = (
+                    f"must have {', '.join(group_by)}, as `group_by` says" if group_by else "is for rules with groups"
+                )
+                yield ("alerts", number, "group"), told
 
 
 def seen_in(events: Iterable[ExampleEvent]) -> list[Seen]:

@@ -30,6 +30,8 @@ FUNCTIONS: Final = frozenset(
     | {f"get{part}" for part in _TIMES.split()}
 )
 _CONSTANTS: Final = frozenset({"true", "false", "null"})
+_INSTEAD: Final = {"and": "&&", "or": "||", "not": "!", "true": "true", "false": "false", "none": "null"}
+"""Of words of other languages."""
 TYPES: Final = frozenset({"string", "int", "uint", "double", "bool", "null_type", "list", "map"})
 """What `type(…)` is compared with."""
 _LOOP: Final = "@not_strictly_false"
@@ -122,9 +124,8 @@ def check(source: str, known: dict[str, type]) -> Used:
         elif token.text == EVENT:
             fields.add(_field(tokens, index))
         elif token.text != "in" and token.text not in _CONSTANTS | TYPES:
-            raise ValueError(
-                f"{token.text!r} at character {token.at} is not known: write fact.… or event.…, and texts in quotes"
-            )
+            instead = _INSTEAD.get(token.text.lower(), "fact.… or event.…, and texts in quotes")
+            raise ValueError(f"{token.text!r} at character {token.at} is not known: write {instead}")
     return Used(frozenset(facts), frozenset(fields))
 
 
@@ -150,7 +151,8 @@ def _tokens(source: str) -> list[Token]:
     while at < len(source):
         found = _TOKEN.match(source, at)
         if found is None:
-            raise ValueError(f"{source[at]!r} at character {at + 1} has no place in an expression")
+            instead = ": equal is ==" if source[at] == "=" else ""
+            raise ValueError(f"{source[at]!r} at character {at + 1} has no place in an expression{instead}")
         if found.lastgroup != "space":
             tokens.append(Token(found.lastgroup or "", found[0], at + 1))
         at = found.end()

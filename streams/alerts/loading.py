@@ -18,6 +18,8 @@ from streams.alerts.rule import Condition, Rule
 from streams.alerts.spelling import meant
 
 SUFFIX: Final = ".yaml"
+Named = tuple[Traversable, str]
+"""A file, and its name for messages."""
 
 _FIELDS: Final = {
     name: frozenset(model.model_fields) for name, model in (
@@ -85,24 +87,22 @@ def shipped_rules() -> list[Rule]:
     return examine_shipped().sound()
 
 
-def rule_texts(paths: Iterable[Path]) -> list[str]:
-    """What the files of rules hold. Raises `BadRule` for one that cannot be used."""
-    files: list[Traversable] = [file for path in paths for file in _files(path)]
-    return _texts_of(files)
+def rule_texts(paths: Iterable[Path], *, named: bool = True) -> list[str]:
+    """What the files of rules hold. Raises `BadRule` for one that cannot be used; without `named` a file need not be
+    named after its rule, as that of an earlier version is not."""
+    return _texts_of([(file, str(file)) for path in paths for file in _files(path)], named=named)
 
 
 def texts_in_force(own: Iterable[Path] = ()) -> list[str]:
     """What the files of the rules in force hold, as `rules_in_force` has them."""
-    files: dict[str, Traversable] = {file.name: file for file in _shipped()}
-    files |= {file.name: file for path in own for file in _files(path)}
+    files: dict[str, Named] = {file.name: (file, f"idtrail:{file.name}") for file in _shipped()}
+    files |= {file.name: (file, str(file)) for path in own for file in _files(path)}
     return _texts_of(list(files.values()))
 
 
-def _texts_of(files: list[Traversable]) -> list[str]:
-    texts = {file.name: file_text(file, file.name) for file in files}
-    for name, text in texts.items():
-        read_rule(text, name, name.removesuffix(SUFFIX))
-    return list(texts.values())
+def _texts_of(files: Sequence[Named], *, named: bool = True) -> list[str]:
+    _examine(files, named=named).sound()
+    return [file_text(file, name) for file, name in files]
 
 
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:
@@ -116,15 +116,19 @@ def _shipped() -> list[Traversable]:
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    """With those whose names end wrongly, so that no rule is passed over unseen."""
+    return sorted([*path.glob(f"*{SUFFIX}"), *path.glob("*.yml")]) if path.is_dir() else [path]
 
 
-def _examine(files: Iterable[tuple[Traversable, str]]) -> Examined:
+def _examine(files: Iterable[Named], *, named: bool = True) -> Examined:
     found = Examined({}, [])
     names: dict[str, str] = {}
     for file, name in files:
+        if named and not file.name.endswith(SUFFIX):
+            found.problems.append(f"{name}: a rule's file is named after its id, and ends with {SUFFIX}")
+            continue
         try:
-            rule = read_rule(file_text(file, name), name, file.name.removesuffix(SUFFIX))
+            rule = read_rule(file_text(file, name), name, file.name.removesuffix(SUFFIX) if named else None)
         except BadRule as error:
             found.problems.extend(error.problems)
             continue

@@ -237,6 +237,9 @@ class Rule(Part):
         except ValidationError as error:
             wrong += [_error(found["loc"], found["type"], found["msg"]) for found in error.errors()]
             raise ValidationError.from_exception_data(cls.__name__, wrong) from None
+        for number, test in enumerate(made.tests):
+            places = test.grouped_otherwise(made.group_by)
+            wrong += [_error(("tests", number, *place), "grouped", message) for place, message in places]
         if wrong:
             raise ValidationError.from_exception_data(cls.__name__, wrong)
         return made

@@ -13,6 +13,6 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near}?" if near else f"there are {', '.join(names)}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one that looks most alike, if any does."""
-    return next(iter(difflib.get_close_matches(name, sorted(known), 1)), None)
+def nearest(name: str, known: Iterable[str], least: float = 0.6) -> str | None:
+    """The one that looks most alike, if any does: by `least`, up to 1."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), 1, least)), None)

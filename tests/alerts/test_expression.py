@@ -75,6 +75,8 @@ def test_what_rules_say_is_taken(source: str) -> None:
         pytest.param("fact['cause'] == 'quota'", "fact at character 1 must name one", id="a fact in brackets"),
         pytest.param("size(fact) > 1", "fact at character 6 must name one", id="all facts"),
         pytest.param("'x' in event", "event at character 8 must name a field", id="the whole record"),
+        pytest.param("fact.http_status = 401", "'=' at character 18 has no place .*: equal is ==", id="one sign"),
+        pytest.param("fact.drift and true", "'and' at character 12 is not known: write &&", id="a word for a sign"),
         pytest.param("subject_id == 'x'", "'subject_id' at character 1 is not known: write fact.", id="no variable"),
         pytest.param("fact.http_status == '401'", "fact.http_status at character 1 is a number", id="number in quotes"),
         pytest.param("fact.cause == 401", "fact.cause at character 1 is a text", id="a text without quotes"),

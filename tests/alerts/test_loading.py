@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BadRule
-from streams.alerts.loading import load_rules, read_rule
+from streams.alerts.loading import load_rules, read_rule, rule_texts
 
 GOOD = """\
 id: some-rule
@@ -64,6 +64,8 @@ def test_words_mean_what_they_seem_to() -> None:
         pytest.param("[]\nowner", "&x []\ndestinations: *x\nowner", "cannot be read as YAML: a rule", id="an alias"),
         pytest.param("Why.", "!!python/name:os.system", "4: cannot be read as YAML: could not", id="an object"),
         pytest.param("owner: 2", "--- 2", "cannot be read as YAML: but found another document", id="two documents"),
+        pytest.param("Why.", "a: b", "4: cannot be read as YAML: mapping values are not", id="a colon"),
+        pytest.param("Why.", "a: b", ": put a text with a colon in quotes", id="and what to do"),
         pytest.param("owner", "5", "12: cannot be read as YAML: a field's name is a text", id="a number for a name"),
     ],
 )  # fmt: skip
@@ -104,6 +106,39 @@ def test_a_folder_gives_its_rules_by_name_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "notes.txt").write_text("no rule")
     assert [rule.id for rule in load_rules([tmp_path])] == ["a-rule", "b-rule"]
     assert [rule.id for rule in load_rules([tmp_path / "b-rule.yaml", tmp_path])] == ["b-rule", "a-rule"]
+
+
+@pytest.mark.parametrize(
+    ("group_by", "group", "says"),
+    [
+        pytest.param("[]", "{subject_id: ann}", "is for rules with groups", id="without groups"),
+        pytest.param("[subject_id]", "{subject: ann}", "must have subject_id, as `group_by` says", id="another name"),
+        pytest.param("[subject_id, cause]", "{cause: x}", "must have subject_id, cause, as", id="not all"),
+    ],
+)
+def test_a_test_expects_alerts_of_the_rules_own_groups(group_by: str, group: str, says: str) -> None:
+    text = GOOD.replace("group_by: []", f"group_by: {group_by}")
+    text = text.replace("alerts: []", f"alerts:\n      - count: 1\n        group: {group}")
+    (problem,) = problems(text)
+    assert problem.startswith(f"r.yaml:19: tests.0.alerts.0.group: {says}")
+
+
+def test_a_file_whose_name_ends_otherwise_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "some-rule.yml").write_text(GOOD)
+    for path in (tmp_path, tmp_path / "some-rule.yml"):
+        with pytest.raises(BadRule, match=r"some-rule\.yml: a rule's file is named after its id, and ends with \.yaml"):
+            load_rules([path])
+
+
+def test_texts_are_of_rules_that_can_be_used_each_of_its_own_id(tmp_path: Path) -> None:
+    (tmp_path / "some-rule.yaml").write_text(GOOD)
+    (tmp_path / "before.yaml").write_text(GOOD)
+    assert rule_texts([tmp_path / "some-rule.yaml"]) == [GOOD]
+    assert rule_texts([tmp_path / "before.yaml"], named=False) == [GOOD]
+    with pytest.raises(BadRule, match=r"before\.yaml:1: id: must be 'before'"):
+        rule_texts([tmp_path / "before.yaml"])
+    with pytest.raises(BadRule, match=r"is that of .* too"):
+        rule_texts([tmp_path], named=False)
 
 
 def test_files_that_cannot_be_used_are_all_named(tmp_path: Path) -> None:

@@ -98,6 +98,29 @@ def test_an_event_type_that_nobody_sends_is_doubted(folder: Path) -> None:
     assert "some-rule: 'user_deprovison' is no known event type; did you mean user_deprovision?" in shown
 
 
+def test_an_action_that_there_is_not_and_a_misspelt_type_of_a_test_are_doubted(folder: Path) -> None:
+    text = TESTED.replace("[user_deprovision]", "[user_deprovision]\n  action: [add, deprovison]")
+    (folder / "some-rule.yaml").write_text(
+        text.replace("event_type: user_deprovision}", "event_type: user_deprovisoin}")
+    )
+    shown, _ = run("check", folder, code=3)
+    assert "some-rule: 'deprovison' is no known action; did you mean deprovision?" in shown
+    assert "some-rule: 'user_deprovisoin' is no known event type; did you mean user_deprovision?" in shown
+    assert "'add'" not in shown
+
+
+def test_a_rule_without_tests_says_so(folder: Path) -> None:
+    (folder / "some-rule.yaml").write_text(TESTED.split("tests:")[0])
+    assert run("test", folder / "some-rule.yaml")[0] == "some-rule has no test\n"
+
+
+@pytest.mark.parametrize("command", ["check", "list", "backtest"])
+def test_a_folder_without_rules_is_wrong_use(command: str, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    _, complaint = run(command, tmp_path / "none", code=2)
+    assert complaint == f"idtrail: {tmp_path}/none: no rule is in it: their files are named *.yaml\n"
+
+
 def test_a_test_shows_what_was_expected_and_what_came(folder: Path) -> None:
     file = folder / "some-rule.yaml"
     file.write_text(TESTED.replace("{count: 3}", "{count: 2, state: resolved}"))

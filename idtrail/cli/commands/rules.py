@@ -97,7 +97,8 @@ def backtest(
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Rules to hold them against, such as the version before; without any, what was told.",
+            help="Rules to hold them against, such as the version before, whatever its file is named; without any, "
+            "what was told.",
             show_default=False,
         ),
     ] = None,
@@ -110,9 +111,10 @@ def backtest(
     """
     from idtrail.cli.jobs import follow
 
+    old = _texts(against, named=False) if against else []
+    wanted = {"since": since, "until": until, "organization": organization, "rules": _texts(files), "against": old}
     api = connect()
-    wanted = {"since": since, "until": until, "organization": organization}
-    api.post("/api/v1/jobs/backtest", {**wanted, "rules": _texts(files), "against": _texts(against) if against else []})
+    api.post("/api/v1/jobs/backtest", wanted)
     state = follow(api, "backtest", {"evaluating": "running the rules"})
     if state["error"]:
         raise UserError(f"the backtest ended early: {state['error']}")
@@ -132,6 +134,8 @@ def schema() -> None:
 
 def show_check(out: Console, examined: Examined, tried: dict[str, list[Trial]]) -> None:
     """The screen."""
+    from streams.alerts.doubts import doubts_about
+
     trials = [trial for each in tried.values() for trial in each]
     passed = sum(trial.passed for trial in trials)
     if examined.problems:
@@ -151,8 +155,9 @@ def show_check(out: Console, examined: Examined, tried: dict[str, list[Trial]]) 
         rows.add_row("  " + rule.id, rule.kind, rule.severity, told)
     if tried:
         out.print(rows)
-    for doubt in _doubts(examined.rules.values()):
-        out.print(doubt, soft_wrap=True)
+    for rule in examined.rules.values():
+        for doubt in doubts_about(rule):
+            out.print(f"{rule.id}: {doubt}", soft_wrap=True)
     wrong = [name for name, each in tried.items() if not all(trial.passed for trial in each)]
     if wrong:
         out.print(next_commands(*(f"idtrail rules test {name}" for name in wrong[:3])), soft_wrap=True)
@@ -161,6 +166,9 @@ def show_check(out: Console, examined: Examined, tried: dict[str, list[Trial]]) 
 def show_trials(out: Console, rule: Rule, trials: Sequence[Trial]) -> None:
     """The screen."""
     passed = sum(trial.passed for trial in trials)
+    if not trials:
+        out.print(f"{rule.id} has no test")
+        return
     out.print(f"{rule.id}: {passed} of {counted(len(trials), 'test')} {'passes' if len(trials) == 1 else 'pass'}")
     for trial in trials:
         word, style = ("passed", "green") if trial.passed else ("FAILED", "red")
@@ -181,21 +189,6 @@ def _alerts(alerts: Iterable[ExpectedAlert]) -> str:
         )
         or "no alert"
     )
-
-
-def _doubts(found: Iterable[Rule]) -> list[str]:
-    """Event types that nobody is known to send: perhaps misspelt, and then the rule never matches."""
-    from schemas.vendor_types import KNOWN_TYPES
-    from streams.alerts.spelling import nearest
-
-    doubts = []
-    for rule in found:
-        conditions = (rule.match, rule.unless, rule.then, rule.failed, rule.until)
-        types = {name for condition in conditions if condition is not None for name in condition.type}
-        for name in sorted(types - KNOWN_TYPES):
-            near = nearest(name, KNOWN_TYPES)
-            doubts.append(f"{rule.id}: {name!r} is no known event type" + (f"; did you mean {near}?" if near else ""))
-    return doubts
 
 
 def show_backtest(out: Console, result: dict[str, Any]) -> None:
@@ -224,16 +217,23 @@ def show_backtest(out: Console, result: dict[str, Any]) -> None:
         out.print(f"  … {number(more)} more; --json names {number(len(result['listed']))}")
 
 
-def _texts(paths: list[Path] | None) -> list[str]:
+def _all_there(paths: Iterable[Path] | None) -> None:
+    """Raises `BadUsage` for what is not, and for a folder without rules: a check of nothing finds nothing wrong."""
+    for path in paths or ():
+        if not path.exists():
+            raise BadUsage(f"{path}: no such file or folder")
+        if path.is_dir() and not (any(path.glob("*.yaml")) or any(path.glob("*.yml"))):
+            raise BadUsage(f"{path}: no rule is in it: their files are named *.yaml")
+
+
+def _texts(paths: list[Path] | None, *, named: bool = True) -> list[str]:
     """What the files hold, each a rule that can be used. Raises `BadRule`."""
     from idtrail.settings import load_settings
     from streams.alerts.loading import rule_texts, texts_in_force
 
-    for path in paths or ():
-        if not path.exists():
-            raise BadUsage(f"{path}: no such file or folder")
+    _all_there(paths)
     if paths:
-        return rule_texts(paths)
+        return rule_texts(paths, named=named)
     folder = load_settings().rules_dir
     return texts_in_force([] if folder is None else [folder.expanduser()])
 
@@ -242,9 +242,7 @@ def _examined(paths: list[Path] | None) -> Examined:
     from idtrail.settings import load_settings
     from streams.alerts.loading import examine, examine_shipped
 
-    for path in paths or ():
-        if not path.exists():
-            raise BadUsage(f"{path}: no such file or folder")
+    _all_there(paths)
     if paths:
         return examine(paths)
     folder = load_settings().rules_dir
