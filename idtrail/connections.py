@@ -86,7 +86,9 @@ def channels_of(settings: Settings, destinations: Destinations) -> dict[str, Cha
     problems: list[str] = []
     for one in destinations:
         try:
-            channels[one.name] = open_channel(one, private=settings.deliver_private, clock=now)
+            channels[one.name] = open_channel(
+                one, private=settings.deliver_private, clock=now, api_url=settings.api_url
+            )
         except BadUsage as error:
             problems.append(f"{settings.destinations_file}: {error}")
     if problems:

@@ -82,7 +82,11 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port on which `idtrail worker` serves its metrics; 0 serves none."
     )
-    api_url: str = Field("", description="Where the CLI finds the API; empty: the running embedded stack.")
+    api_url: str = Field(
+        "",
+        description="Where the API is: the CLI finds it there, and what is delivered links to its alerts; empty: the "
+        "running embedded stack, and no links.",
+    )
     token: SecretStr = Field(
         SecretStr(""), description="Token the CLI shows to the API; empty: the one in the state directory."
     )

@@ -124,7 +124,7 @@ def _examine(files: Iterable[Named], *, named: bool = True) -> Examined:
     found = Examined({}, [])
     names: dict[str, str] = {}
     for file, name in files:
-        if named and not file.name.endswith(SUFFIX):
+        if named and not file.name.endswith(SUFFIX) and file.is_file():
             found.problems.append(f"{name}: a rule's file is named after its id, and ends with {SUFFIX}")
             continue
         try:

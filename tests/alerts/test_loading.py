@@ -149,10 +149,11 @@ def test_files_that_cannot_be_used_are_all_named(tmp_path: Path) -> None:
     other.mkdir()
     (other / "good.yaml").write_text(GOOD.replace("some-rule", "good"))
     with pytest.raises(BadRule) as caught:
-        load_rules([tmp_path, other, tmp_path / "nowhere.yaml"])
+        load_rules([tmp_path, other, tmp_path / "nowhere.yaml", tmp_path / "no-folder"])
     assert str(caught.value).splitlines() == [
         f"{tmp_path}/bad-words.yaml: is not UTF-8",
         f"{tmp_path}/large.yaml: is larger than 256,000 bytes",
         f"{other}/good.yaml: the id 'good' is that of {tmp_path}/good.yaml too",
         f"{tmp_path}/nowhere.yaml: cannot be read: No such file or directory",
+        f"{tmp_path}/no-folder: cannot be read: No such file or directory",
     ]

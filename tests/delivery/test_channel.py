@@ -256,6 +256,26 @@ def test_a_text_for_people() -> None:
     )
 
 
+LINK = f"https://trail.example/api/v1/alerts/{message().items[0].alert.alert_id}"
+
+
+@pytest.mark.parametrize(
+    ("api_url", "link"),
+    [
+        pytest.param("https://trail.example/", LINK, id="of the API"),
+        pytest.param("https://trail.example", LINK, id="without a slash"),
+        pytest.param("", None, id="nobody said where it is"),
+    ],
+)
+async def test_what_is_told_links_to_the_alert(api_url: str, link: str | None) -> None:
+    async with receiving() as receiver:
+        for table, whom in ((hook(receiver.port), HOOK), (f'url = "json://127.0.0.1:{receiver.port}"', PEOPLE)):
+            one = destinations(one=table)["one"]
+            assert await open_channel(one, private=True, clock=now, api_url=api_url).tell(message(whom)) == ""
+        assert receiver.body(0)["data"]["link"] == link
+        assert receiver.body(1)["message"].splitlines()[-1] == (link or "idtrail alerts show 00000000")
+
+
 def test_a_text_about_something_of_which_no_event_tells() -> None:
     facts = text_of(message(PEOPLE, events=0, first_event=None, last_event=None, people=0, cause="")).splitlines()[1]
     assert facts == "since 2026-03-19 12:00 UTC"

@@ -38,14 +38,17 @@ class Channel(Protocol):
         """Send a message about nothing; as `tell`."""
 
 
-def open_channel(destination: Destination, *, private: bool, clock: Callable[[], datetime]) -> Channel:
-    """The channel of a destination; `private`: addresses that are not of the internet are allowed.
+def open_channel(
+    destination: Destination, *, private: bool, clock: Callable[[], datetime], api_url: str = ""
+) -> Channel:
+    """The channel of a destination; `private`: addresses that are not of the internet are allowed. `api_url`: where the
+    alerts are that it links to; empty for no links.
 
     Raises `BadUsage` when its URL cannot be used.
     """
     if destination.is_webhook:
-        return _Webhook(destination, private, clock)
-    return _Apprise(destination, private)
+        return _Webhook(destination, private, clock, api_url)
+    return _Apprise(destination, private, api_url)
 
 
 def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str]:
@@ -61,7 +64,8 @@ def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str
 
 
 class _Webhook:
-    def __init__(self, destination: Destination, private: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(self, destination: Destination, private: bool, clock: Callable[[], datetime], api_url: str) -> None:
+        self._api_url = api_url
         self._name, self._key, self._private, self._clock = destination.name, destination.key(), private, clock
         try:
             self._url = httpx.URL(destination.url.get_secret_value().partition("+")[2])
@@ -74,7 +78,7 @@ class _Webhook:
     async def tell(self, message: Message) -> str:
         (item,) = message.items
         now = self._clock()
-        return await self._post(message_id(self._name, item), now, body_of(self._name, item, now))
+        return await self._post(message_id(self._name, item), now, body_of(self._name, item, now, self._api_url))
 
     async def test(self, title: str, text: str) -> str:
         now = self._clock()
@@ -118,8 +122,8 @@ class _Webhook:
 
 
 class _Apprise:
-    def __init__(self, destination: Destination, private: bool) -> None:
-        self._private = private
+    def __init__(self, destination: Destination, private: bool, api_url: str) -> None:
+        self._private, self._api_url = private, api_url
         asset = apprise.AppriseAsset(
             app_id="idtrail",
             app_desc="idtrail",
@@ -141,7 +145,7 @@ class _Apprise:
         self._service: Any = found
 
     async def tell(self, message: Message) -> str:
-        return await self.test(title_of(message), text_of(message))
+        return await self.test(title_of(message), text_of(message, self._api_url))
 
     async def test(self, title: str, text: str) -> str:
         try:

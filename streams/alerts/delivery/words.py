@@ -30,10 +30,10 @@ def title_of(message: Message) -> str:
     return f"{len(items)} alerts, the most urgent {urgent}"
 
 
-def text_of(message: Message) -> str:
+def text_of(message: Message, api_url: str = "") -> str:
     """For people."""
     shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
-    parts = [_block(item) for item in shown[:MOST_SHOWN]]
+    parts = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
     if len(shown) > MOST_SHOWN:
         parts.append(f"... and {len(shown) - MOST_SHOWN} more: idtrail alerts list")
     if message.full_until is not None:
@@ -44,7 +44,7 @@ def text_of(message: Message) -> str:
     return "\n\n".join(parts)
 
 
-def body_of(destination: str, item: Item, now: datetime) -> bytes:
+def body_of(destination: str, item: Item, now: datetime, api_url: str = "") -> bytes:
     """For programs: one occasion."""
     alert = dumped(item.alert)
     del alert["record"], alert["destinations"], alert["staging"]
@@ -52,9 +52,19 @@ def body_of(destination: str, item: Item, now: datetime) -> bytes:
         {
             "type": f"alert.{item.occasion.kind}",
             "timestamp": now,
-            "data": {"destination": destination, "occasion": item.occasion.name, **alert},
+            "data": {
+                "destination": destination,
+                "occasion": item.occasion.name,
+                "link": link_of(item, api_url) or None,
+                **alert,
+            },
         }
     )
+
+
+def link_of(item: Item, api_url: str) -> str:
+    """Where the alert is, as it stands when somebody looks; empty where nobody said where the API is."""
+    return f"{api_url.rstrip('/')}/api/v1/alerts/{item.alert.alert_id}" if api_url else ""
 
 
 def message_id(destination: str, item: Item) -> str:
@@ -77,7 +87,7 @@ def _line(item: Item) -> str:
     return f"{item.alert.severity.upper()} {what}{plain(item.alert.title)}"
 
 
-def _block(item: Item) -> str:
+def _block(item: Item, api_url: str) -> str:
     alert = item.alert
     ended = item.occasion.kind == "ended"
     when = alert.ended_at if ended and alert.ended_at is not None else alert.since
@@ -91,7 +101,8 @@ def _block(item: Item) -> str:
     lines = [_line(item), " · ".join(facts)]
     if not ended:
         lines += [plain(alert.description), plain(alert.remedy)]
-    return "\n".join([*(line for line in lines if line), f"idtrail alerts show {alert.alert_id[:8]}"])
+    lines += [f"idtrail alerts show {alert.alert_id[:8]}", link_of(item, api_url)]
+    return "\n".join(line for line in lines if line)
 
 
 def _counted(count: int, noun: str) -> str:
