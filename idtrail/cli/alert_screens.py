@@ -30,7 +30,7 @@ SHORT: Final = 8
 STATES: Final = ("open", "acknowledged", "snoozed", "resolved", "withdrawn")
 SEVERITIES: Final = ("critical", "high", "medium", "low")
 SHOWN_NAMES: Final = 5
-_DONE: Final = {
+DONE: Final = {
     "acknowledge": "acknowledged",
     "resolve": "resolved",
     "reopen": "opened again",
@@ -38,6 +38,7 @@ _DONE: Final = {
     "snooze": "snoozed",
     "own": "owner",
 }
+"""What somebody did, as history and feed tell it."""
 _WIDEST: Final = len("critical")
 
 
@@ -155,7 +156,7 @@ def _names(item: Item, ids: Sequence[str], count: int) -> str:
 def _show_history(out: Console, history: Sequence[Item]) -> None:
     rows = table("time (UTC)", "what", "by", "")
     for each in history:
-        rows.add_row(f"  {when(each['at'])}", _DONE.get(each["what"], each["what"]), each["by"] or "-", _said(each))
+        rows.add_row(f"  {when(each['at'])}", DONE.get(each["what"], each["what"]), each["by"] or "-", _said(each))
     out.print(rows)
 
 

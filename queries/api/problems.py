@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -108,12 +109,18 @@ def install_problems(app: FastAPI) -> None:
         return unexpected(request, error)
 
 
+_HEXADECIMAL: Final = re.compile(r"\^\[0-9a-fA-F\]\{([0-9,]+)\}")
+"""Patterns of ids."""
+
+
 def _what(found: Mapping[str, Any]) -> str:
     """What is wrong with a value, in words of ours where pydantic's are about its types."""
     if found["type"] == "missing":
         return "is missing"
     if found["type"] == "string_too_short" and found["ctx"]["min_length"] == 1:
         return "must not be empty"
+    if found["type"] == "string_pattern_mismatch" and (ids := _HEXADECIMAL.match(found["ctx"]["pattern"])):
+        return f"must be an id, or its beginning: {ids[1].replace(',', ' to ')} hexadecimal digits"
     return str(found["msg"])
 
 

@@ -53,6 +53,7 @@ NOTHING = UUID(int=7)
         ("GET", "/api/v1/lifecycle", 422, "person: is missing"),
         ("GET", "/api/v1/lifecycle?person=", 422, "person: must not be empty"),
         ("GET", "/api/v1/people/", 422, "who: must not be empty"),
+        ("GET", "/api/v1/alerts/zzz", 422, "alert_id: must be an id, or its beginning: 4 to 32 hexadecimal digits"),
         ("GET", "/api/v1/lifecycle?person=nobody", 404, "nobody is known as 'nobody'"),
         ("GET", "/api/v1/events?since=yesterday", 400, "since: 'yesterday' is neither a time"),
         ("GET", "/api/v1/events?since=2026-13-01", 400, "since: '2026-13-01' is neither a time"),

@@ -210,8 +210,8 @@ def test_a_time_of_the_other_day_is_a_date() -> None:
         ),
         pytest.param(
             acted("resolve", 20, text="new token"),
-            "12:20:00    -          alert          01234567         resolve by ada: new token",
-            "resolve by ada: new token",
+            "12:20:00    -          alert          01234567         resolved by ada: new tok…",
+            "resolved by ada: new token",
             id="done",
         ),
         pytest.param(

@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from idtrail.cli import SINCE, Json, app, connect, say
-from idtrail.cli.alert_screens import SHORT
+from idtrail.cli.alert_screens import DONE, SHORT
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.screen import console, counted, moment, why
@@ -123,7 +123,7 @@ def _alert(item: Item) -> Cells:
         said = f"{item['title']} · {counted(item['events'], 'event')} of {counted(item['people'], 'person', 'people')}"
         return moment(item["triggered_at"]), item["severity"], f"{tried} {item['detection']}", own, said
     if item["record"] == "acted":
-        said = f"{item['act']} by {item['by']}" + (f": {item['text']}" if item["text"] else "")
+        said = f"{DONE[item['act']]} by {item['by']}" + (f": {item['text']}" if item["text"] else "")
         return moment(item["at"]), "", "alert", own, said
     result = "delivered" if item["succeeded"] else f"not delivered: {item['detail']}"
     return moment(item["at"]), "", "alert", own, f"{item['destination']}: {item['occasion']} {result}"
