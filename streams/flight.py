@@ -45,12 +45,14 @@ class Loader:
     def load(
         self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], unreadable: dict[TopicPartition, int]
     ) -> list[Flight]:
-        """Flights that are to land one after the other, nearly always one.
+        """Flights that are to land one after the other, nearly always one; in each the events first, because detection
+        waits for them.
 
         `unreadable` holds for each partition the run of unreadable records before these, and in the end the one after
         them. Raises `Fatal` for too long a run.
         """
-        pieces = [self._chunks(place, records, unreadable) for place, records in fetched.items()]
+        order = sorted(fetched, key=lambda place: place.topic != self.events)
+        pieces = [self._chunks(place, fetched[place], unreadable) for place in order]
         deepest = max(map(len, pieces), default=0)
         return [[chunks[depth] for chunks in pieces if depth < len(chunks)] for depth in range(deepest)]
 

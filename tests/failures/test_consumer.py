@@ -181,3 +181,58 @@ async def test_the_thread_ends_however_its_consumer_does(
     finally:
         thread.thread_loop.close()
     assert stopping.closed
+
+
+async def room() -> str:
+    return "handed on"
+
+
+async def test_a_record_that_the_agent_has_room_for_is_handed_on_without_a_wait(consumer: SteadyConsumer) -> None:
+    before = asyncio.all_tasks()
+    handing = consumer.wait_first(room(), asyncio.Event().wait())
+    with pytest.raises(StopIteration) as ended:
+        handing.send(None)
+    assert (ended.value.value.results, ended.value.value.stopped) == (["handed on"], False)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_record_waits_for_room_and_is_handed_on_then(consumer: SteadyConsumer) -> None:
+    full = asyncio.Event()
+
+    async def hand_on() -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            await full.wait()
+        return "handed on"
+
+    handing = asyncio.ensure_future(consumer.wait_first(hand_on(), asyncio.Event().wait()))
+    await settled()
+    assert not handing.done()
+    full.set()
+    assert (await handing).results == ["handed on"]
+
+
+async def test_a_record_that_waits_for_room_is_let_go_of_when_the_flow_ends(consumer: SteadyConsumer) -> None:
+    suspended, ended = asyncio.Event(), []
+
+    async def hand_on() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("let go")
+
+    handing = asyncio.ensure_future(consumer.wait_first(hand_on(), suspended.wait()))
+    await settled()
+    suspended.set()
+    await handing
+    await settled()
+    assert ended == ["let go"]
+
+
+async def test_a_record_that_cannot_be_handed_on_says_so(consumer: SteadyConsumer) -> None:
+    async def hand_on() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError("a defect")
+
+    with pytest.raises(ZeroDivisionError, match="a defect"):
+        await consumer.wait_first(hand_on(), asyncio.Event().wait())

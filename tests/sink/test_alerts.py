@@ -25,7 +25,7 @@ from streams.lag import rewind
 from tests.alerts.records import ALERT_ID, acted, detected, logged, minute
 from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import sink
-from tests.records import NOON, ORGANIZATION, Record
+from tests.records import NOON, ORGANIZATION, Record, event, record_of
 from tests.sink.support import everything_stored, fill
 
 ROWS = (
@@ -106,6 +106,14 @@ def test_an_alert_topic_that_holds_only_garbage_stops_the_sink() -> None:
         loader.load({place: records}, {place: 0})
     good = loader.load({place: [records[0], logged(detected(), 1), records[1]]}, {place: 1})
     assert good[0][0].decoded.unreadable == 1
+
+
+def test_events_are_stored_before_alerts_for_detection_waits_for_them() -> None:
+    loader = Loader("idtrail.events", ALERTS, timedelta(hours=24), 3)
+    alerts, events = TopicPartition(ALERTS, 0), TopicPartition("idtrail.events", 1)
+    fetched = {alerts: [logged(detected())], events: [record_of(event())]}
+    (flight,) = loader.load(fetched, {alerts: 0, events: 0})
+    assert [chunk.place for chunk in flight] == [events, alerts]
 
 
 def test_a_row_of_another_kind_of_record_is_empty_where_it_says_nothing() -> None:
