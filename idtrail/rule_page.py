@@ -82,9 +82,10 @@ everything that came has been read; what shows up later takes the alert back (`w
 
 A rule whose text changes (its tests aside) begins anew with the next start of the worker: what it remembered means
 nothing to the new one. Of a group that is busier than 1,000 matches a day, what comes later than the last 500 is left
-out. A window holds the last 10,000 matches; more than 10,000 that wait for what should follow are not remembered. Of
-one rule, 20,000 groups of an organization are followed at a time: what would make more is left out, which the worker's
-log tells with the rule's id, and the metric `idtrail_alerts_shed` counts.
+out. A window holds the last 10,000 matches; more than 10,000 that wait for what should follow are not remembered, and
+of a group in which `new` knows 20,000 values nothing is new any more. Of one rule, 20,000 groups of an organization are
+followed at a time: what would make more is left out, which the worker's log tells with the rule's id, and the metric
+`idtrail_alerts_shed` counts.
 
 ## Against history
 

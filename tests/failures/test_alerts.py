@@ -15,12 +15,14 @@ from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 from streams.alerts.backtest import Backtest, Question
 from streams.alerts.comparison import Comparison, compare
+from streams.alerts.fresh import AlertDetection
 from streams.alerts.loading import texts_in_force
 from streams.lag import read_lag
 from tests.failures.conftest import Running
 from tests.failures.test_kills import of_many
 from tests.failures.workers import Workers
 from tests.fixtures_kafka import Topics, until
+from tests.records import event, record_of
 from tests.sink.support import ended, everything_stored, fill
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.timeout(240)]
@@ -66,6 +68,25 @@ async def test_what_is_told_is_what_a_backtest_finds(
         await fill(kafka, topics.events, random.Random(1).sample(events, 200))
         await until(lambda: told(kafka, topics), 60)
         await assert_told_as_tested(store)
+
+
+async def test_a_worker_that_finds_thousands_of_successes_waiting_goes_on(
+    kafka: KafkaConnection, topics: Topics, store: Store, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AlertDetection, "flush_seconds", 3.0)  # or a fast machine never has many together
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    came = [
+        record_of(
+            event(timestamp=at.isoformat(), success=True, resource={"id": f"u{number:0200}", "type": "user"}),
+            known_at=at,
+        )
+        for number in range(12_000)
+    ]
+    await fill(kafka, topics.events, [*came, *of_many(300, 7)])
+    async with running() as (_, task):
+        await until(lambda: told(kafka, topics), 90)
+        await assert_told_as_tested(store)
+        assert not task.done()
 
 
 async def test_no_alert_is_lost_or_made_twice_by_kills(
