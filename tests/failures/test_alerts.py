@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import signal
 import time
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,20 @@ async def test_no_alert_is_lost_or_made_twice_by_kills(
     await assert_told_as_tested(http_store)
     last.send_signal(signal.SIGTERM)
     assert await ended(last) == 0
+
+
+async def test_what_a_killed_workers_groups_remember_counts_at_the_one_that_takes_over(
+    kafka: KafkaConnection, topics: Topics, http_store: Store, workers: Workers
+) -> None:
+    first = workers.start()
+    workers.start()
+    await fill(kafka, topics.events, of_many(400, 1))
+    await until(lambda: told(kafka, topics), 60)
+    await until(lambda: len(re.findall(r'"partitions": ?[67]\b', workers.said())) >= 2, 60)  # half of the thirteen each
+    first.kill()
+    await fill(kafka, topics.events, of_many(400, 2))
+    await until(lambda: told(kafka, topics), 90)
+    await assert_told_as_tested(http_store)
 
 
 @pytest.mark.soak
