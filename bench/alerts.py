@@ -164,7 +164,7 @@ async def cost(connection: KafkaConnection, directory: Path) -> None:
     ]
     forwarded = decode_events(logged, HORIZON).forward
     shipped = shipped_rules()
-    general = cycle(rule for rule in shipped if not rule.match.where)
+    general = cycle(shipped)
     own = [_about(one, f"own-{number}") for number, one in enumerate(islice(general, RULES - len(shipped)))]
     packs = {"one rule": [shipped[3]], "shipped": shipped, "200": [*shipped, *own], "200 that all want all": _copies()}
     micros = {name: await _fold(connection, directory, rules, forwarded) for name, rules in packs.items()}
@@ -174,8 +174,11 @@ async def cost(connection: KafkaConnection, directory: Path) -> None:
 
 def _about(rule: Rule, application: str) -> Rule:
     """The same, of one application only."""
-    match = rule.match.model_copy(update={"where": f"fact.application_id == '{application}'"})
-    return rule.model_copy(update={"id": application, "match": match})
+    where = {"where": f"fact.application_id == '{application}'"}
+    parts = {name: part for name in ("match", "then", "until") if (part := getattr(rule, name)) is not None}
+    return rule.model_copy(
+        update={"id": application} | {name: part.model_copy(update=where) for name, part in parts.items()}
+    )
 
 
 def _copies() -> list[Rule]:
