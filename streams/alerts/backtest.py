@@ -154,10 +154,9 @@ def _alert_of(told: Detected) -> Alert:
 
 def _serve(pipe: Connection, question: Question) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
-    rules, others = (
-        Detector(Rules(read_rule(text, "rule") for text in texts))
-        for texts in (question.rules, question.against or question.rules)
-    )
+    rules = Rules(read_rule(text, "rule") for text in question.rules)
+    against = Rules(read_rule(text, "rule") for text in question.against) if question.against else None
+    after, before = Detector(rules), Detector(against or rules)
     best: dict[bytes, int] = pipe.recv()
     events = live = 0
     while data := pipe.recv_bytes():
@@ -165,11 +164,14 @@ def _serve(pipe: Connection, question: Question) -> None:
             if best and best.get(seen.event_id, seen.version) != seen.version:
                 continue
             events, live = events + 1, live + fresh
-            rules.feed(seen)
-            if fresh or question.against:
-                others.feed(seen)
+            kept = rules.kept(seen)
+            after.take(seen.organization, kept)
+            if against is not None:
+                before.feed(seen)
+            elif fresh:
+                before.take(seen.organization, kept)
     clock = to_microseconds(question.until)
-    pipe.send((events, live, rules.alerts(clock), others.alerts(clock)))
+    pipe.send((events, live, after.alerts(clock), before.alerts(clock)))
 
 
 def seen_in(table: pa.Table) -> list[tuple[Seen, bool]]:

@@ -13,7 +13,7 @@ from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 4_096
 """Answers of an expression by the facts that it reads. Events differ in few of them."""
-KEY_FACTS: Final = ("event_type", "kind", "action", "outcome", "cause", "drift", "organization", "application_id")
+KEY_FACTS: Final = ("event_type", "kind", "action", "outcome", "cause", "application_id", "drift", "organization")
 """Events that are alike in these are wanted by the same rules: facts that have few values, and that rules ask for."""
 
 

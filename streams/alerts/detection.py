@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streams.alerts.alert import Alert, Fold
-from streams.alerts.index import Rules
+from streams.alerts.index import Kept, Rules
 from streams.alerts.occurrence import Role
 from streams.alerts.seen import Seen
 
@@ -22,8 +22,12 @@ class Detector:
 
     def feed(self, seen: Seen) -> None:
         """The next event in order of time and id."""
-        for watched, group, one in self._rules.kept(seen):
-            own = watched.rule.id, seen.organization, group
+        self.take(seen.organization, self._rules.kept(seen))
+
+    def take(self, organization: str, kept: Iterable[Kept]) -> None:
+        """What its rules keep of the next event."""
+        for watched, group, one in kept:
+            own = watched.rule.id, organization, group
             fold = self._folds.get(own)
             if fold is None:
                 if one.role == Role.UNTIL:  # in order, so there is nothing that it ends

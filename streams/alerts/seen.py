@@ -83,11 +83,16 @@ def reader_of(name: str) -> Callable[[Seen], Value]:
 
 
 def values_reader(names: Sequence[str]) -> Callable[[Seen], tuple[Value, ...]]:
-    """Reads several at once."""
-    if not names:
-        return lambda seen: ()
-    if DERIVED.keys().isdisjoint(names):
-        columns = itemgetter(*map(Facts._fields.index, names))
-        return (lambda seen: (columns(seen.facts),)) if len(names) == 1 else (lambda seen: columns(seen.facts))
-    readers = [reader_of(name) for name in names]
-    return lambda seen: tuple([read(seen) for read in readers])
+    """Reads several at once; fastest where the event's own facts come first."""
+    if len(names) == 1:
+        only = reader_of(names[0])
+        return lambda seen: (only(seen),)
+    own = [name for name in names if name not in DERIVED]
+    if len(own) < 2 or list(names[: len(own)]) != own:
+        readers = [reader_of(name) for name in names]
+        return lambda seen: tuple([read(seen) for read in readers])
+    columns = itemgetter(*map(Facts._fields.index, own))
+    derived = [reader_of(name) for name in names[len(own) :]]
+    if not derived:
+        return lambda seen: columns(seen.facts)
+    return lambda seen: (*columns(seen.facts), *[read(seen) for read in derived])
