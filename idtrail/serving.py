@@ -20,7 +20,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from idtrail.connections import courier_of, deployment_of, open_store, sink_options
+from idtrail.connections import courier_of, deployment_of, open_store, sink_options, usable_rules
 from idtrail.emitting import now, open_emitter
 from idtrail.maintenance import Maintenance
 from idtrail.measuring import serving_metrics
@@ -39,7 +39,6 @@ from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules
-from streams.alerts.loading import load_rules, rules_in_force
 from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record, read_records
@@ -79,13 +78,14 @@ async def run_until_stopped(*parts: Part) -> None:
 
 async def run_worker(settings: Settings) -> None:
     """`idtrail worker`: the sink and the Faust agents against an outside Kafka and ClickHouse."""
+    rules = usable_rules(settings)
     connection = settings.kafka()
     await create_topics(connection, settings.kafka_partitions, settings.kafka_replication, (*TOPICS, *WORKER_TOPICS))
     store = await open_store(settings)
     try:
         log.info("working", kafka=connection.bootstrap)
         with serving_metrics(settings):
-            await run_until_stopped(_work(connection, store, settings))
+            await run_until_stopped(_work(connection, store, settings, rules))
     finally:
         store.close()
 
@@ -130,6 +130,7 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
             "this starts the embedded stack, but the settings name an outside Kafka or ClickHouse: unset "
             "IDTRAIL_KAFKA_BOOTSTRAP and IDTRAIL_CLICKHOUSE_URL, or use `idtrail worker` and `idtrail api`"
         )
+    rules = usable_rules(settings)
     async with AsyncExitStack() as stack:
         state = stack.enter_context(StateDirectory(settings.state))
         sock = stack.enter_context(listening(settings))
@@ -153,7 +154,7 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         parts = (
             serve(app_of(settings, connection, store, emitter, feed, jobs), sock, feed),
             jobs.run(),
-            _work(connection, store, settings),
+            _work(connection, store, settings, rules),
             broker.died(),
         )
         yield Trail(connection, store, emitter, url_of(sock), token, parts)
@@ -259,17 +260,10 @@ async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
         raise
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The alert rules in force: those that ship, and one's own. Raises `BadRule`."""
-    own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
-    return Rules(rules_in_force(own))
-
-
-async def _work(connection: KafkaConnection, store: Store, settings: Settings) -> None:
+async def _work(connection: KafkaConnection, store: Store, settings: Settings, rules: Rules) -> None:
     collect_rarely()
     partitions = await count_partitions(connection, PROVISIONING)
     await _refill_if_emptied(connection, store)
-    rules = rules_of(settings)
     await Worker(
         connection,
         store,
