@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.events import PROVISIONING_EVENTS
+from schemas.cause import Cause
+from schemas.events import PROVISIONING_EVENTS, Kind
+from schemas.outcome import Outcome
 from schemas.vendor_types import KNOWN_TYPES
+from streams.alerts.expression import compared
 from streams.alerts.rule import Rule
+from streams.alerts.seen import WEEKDAYS
 from streams.alerts.spelling import nearest
 
 ACTIONS: Final = frozenset({"add", "remove", *(event.action for event in PROVISIONING_EVENTS)})
+VALUES: Final[dict[str, frozenset[str]]] = {
+    "kind": frozenset(Kind),
+    "action": ACTIONS | {""},
+    "outcome": frozenset(Outcome),
+    "cause": frozenset(Cause) | {""},
+    "account_state": frozenset({"", "active", "inactive", "deleted"}),
+    "weekday": frozenset(WEEKDAYS),
+}
+"""What a fact can be, of those that cannot be anything."""
 ALIKE: Final = 0.9
 """A test may show what becomes of a type that nobody knows: doubted are those that are as much like a known one."""
 
@@ -23,6 +36,11 @@ def doubts_about(rule: Rule) -> Iterator[str]:
         yield _doubt(name, "event type", nearest(name, KNOWN_TYPES))
     for name in sorted({name for condition in conditions for name in condition.action} - ACTIONS):
         yield _doubt(name, "action", nearest(name, ACTIONS))
+    sources = [condition.where for condition in conditions if condition.where]
+    for fact, value in sorted({each for source in sources for each in compared(source)}):
+        if fact in VALUES and value not in VALUES[fact]:
+            near = nearest(value, VALUES[fact])
+            yield f"fact.{fact} is never {value!r}" + (f"; did you mean {near}?" if near else "")
     for name in sorted({event.event_type for test in rule.tests for event in test.events} - types - KNOWN_TYPES):
         if near := nearest(name, KNOWN_TYPES, ALIKE):
             yield _doubt(name, "event type", near)

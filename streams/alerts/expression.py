@@ -7,6 +7,8 @@ deep. So everything is bounded before it is compiled: length, nesting, functions
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 import cel
@@ -127,6 +129,19 @@ def check(source: str, known: dict[str, type]) -> Used:
             instead = _INSTEAD.get(token.text.lower(), "fact.… or event.…, and texts in quotes")
             raise ValueError(f"{token.text!r} at character {token.at} is not known: write {instead}")
     return Used(frozenset(facts), frozenset(fields))
+
+
+def compared(source: str) -> Iterator[tuple[str, str]]:
+    """The facts of a checked source with the texts that each is compared with."""
+    tokens = _tokens(source)
+    for index, token in enumerate(tokens):
+        if (token.kind, token.text) != ("name", FACT) or _text(tokens, index - 1) == ".":
+            continue
+        name, sign = _text(tokens, index + 2), _text(tokens, index + 3)
+        given: Iterable[Token] = tokens[index + 4 : index + 5] if sign in ("==", "!=") else ()
+        if sign == "in":
+            given = takewhile(lambda one: one.text != "]", tokens[index + 4 :])
+        yield from ((name, one.text.lstrip("rR")[1:-1]) for one in given if one.kind == "text")
 
 
 def _compiled(source: str) -> Any:

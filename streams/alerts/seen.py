@@ -12,7 +12,7 @@ from streams.forwarded import Forwarded
 
 Value = str | int | bool | tuple[str, ...]
 
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FIRST_WEEKDAY: Final = 3
 """1970 began on a Thursday."""
 _HOUR: Final = 3_600_000_000
@@ -47,7 +47,7 @@ DERIVED: Final[dict[str, tuple[type, Callable[[Seen], Value]]]] = {
     "incident": (str, _incident),
     "drift": (bool, lambda seen: seen.drifted),
     "hour": (int, lambda seen: seen.at // _HOUR % 24),
-    "weekday": (str, lambda seen: _WEEKDAYS[(seen.at // _DAY + _FIRST_WEEKDAY) % 7]),
+    "weekday": (str, lambda seen: WEEKDAYS[(seen.at // _DAY + _FIRST_WEEKDAY) % 7]),
 }
 """Facts beside the event's own, with their types. Hour and weekday are those of UTC."""
 

@@ -109,6 +109,17 @@ def test_an_action_that_there_is_not_and_a_misspelt_type_of_a_test_are_doubted(f
     assert "'add'" not in shown
 
 
+def test_a_value_that_a_fact_never_has_is_doubted(folder: Path) -> None:
+    where = "fact.cause in ['quota', 'credential'] || fact.weekday != 'Monday' || fact.subject_name == r'any'"
+    text = TESTED.replace("[user_deprovision]", f"[user_deprovision]\n  where: {where}")
+    (folder / "some-rule.yaml").write_text(text)
+    doubts = [line for line in run("check", folder)[0].splitlines() if "never" in line]
+    assert doubts == [
+        "some-rule: fact.cause is never 'credential'; did you mean credentials?",
+        "some-rule: fact.weekday is never 'Monday'; did you mean monday?",
+    ]
+
+
 def test_a_rule_without_tests_says_so(folder: Path) -> None:
     (folder / "some-rule.yaml").write_text(TESTED.split("tests:")[0])
     assert run("test", folder / "some-rule.yaml")[0] == "some-rule has no test\n"
