@@ -18,6 +18,8 @@ from streams.acknowledging import Acknowledger
 from streams.forwarded import Forwarded, read_forwarded
 
 FLUSH_EVENTS: Final = 5_000
+PRESSED_SECONDS: Final = 0.01
+"""Between two flushes while too many events wait."""
 RESTORE_STEP: Final = 500
 Check = Callable[[str], None]
 """Called with the name of each step that is done; tests kill the process there."""
@@ -40,8 +42,9 @@ class Part(Protocol):
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
         """An event; nothing is written before the flush."""
 
-    async def flush(self) -> None:
-        """Returns when what follows from all that was taken is stored and confirmed. Never run twice at a time."""
+    async def flush(self) -> bool:
+        """Whether what follows from all that was taken is stored and confirmed now; if not, this is run again soon.
+        Never run twice at a time."""
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
         """Derive everything anew from the table, which is another one: let others run in between."""
@@ -114,9 +117,11 @@ class DetectionAgent:
         async with lane.lock:
             added = self._acknowledger.added
             lane.waiting.clear()
-            await lane.part.flush()
-            self._acknowledger.done(lane.number, added)
-            self._checkpoint("acknowledged")
+            if await lane.part.flush():
+                self._acknowledger.done(lane.number, added)
+                self._checkpoint("acknowledged")
+            else:
+                lane.waiting.set()
 
     async def _restore(self) -> None:
         """After a restart or a rebalance. Faust swallows what is raised here."""
@@ -144,5 +149,6 @@ class DetectionAgent:
             self._acknowledger.add(event)
             for lane in self._lanes:
                 lane.waiting.set()
-            if len(self._acknowledger) >= FLUSH_EVENTS:
+            while len(self._acknowledger) >= FLUSH_EVENTS:
                 await asyncio.gather(*(self._flush(lane) for lane in self._lanes))
+                await asyncio.sleep(PRESSED_SECONDS)

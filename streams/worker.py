@@ -126,7 +126,9 @@ class Worker:
 
         Cancelled, it finishes what it holds.
         """
-        self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._connection.options())
+        self._producer = AIOKafkaProducer(
+            acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD, **self._connection.options()
+        )
         try:
             await self._producer.start()
             await self._run_parts()

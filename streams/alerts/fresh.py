@@ -25,6 +25,9 @@ from streams.forwarded import Forwarded
 
 TABLE: Final = "groups"
 FORGET_SECONDS: Final = 60.0
+WRITE_BYTES: Final = 1_000_000
+"""A second, of entries: that of a busy group is a megabyte, and changes with every event. What was told and is not yet
+written is told again after a kill."""
 LATENESS: Final = timedelta(seconds=30)
 """So long the absence of an event is not believed: what shows it may be on its way."""
 MARGIN: Final = timedelta(hours=1)
@@ -63,6 +66,7 @@ class AlertDetection:
         self._live: Live
         self._left_out = Counter[str]()
         self._forgot = time.monotonic()
+        self._write_at = 0.0
         self._read: dict[int, tuple[int, int]] = {}
         """By partition the last offset that came, and when the log had its event, in microseconds."""
 
@@ -81,24 +85,28 @@ class AlertDetection:
         if seen is not None:
             self._live.take(partition, offset, seen)
 
-    async def flush(self) -> None:
-        """Tell the alerts that changed, also by time alone, and confirm their entries."""
+    async def flush(self) -> bool:
+        """Tell the alerts that changed, also by time alone, and confirm their entries, if it is time for that."""
         for partition in self._read:
             self._live.advance(partition, self._time_of(partition))
-        now = time.monotonic()
-        told = self._live.changes(now)
-        if now - self._forgot >= FORGET_SECONDS:
-            self._live.forget()
-            self._forgot = now
-            self._tell_what_is_left_out()
-        sent, self._table.sent = self._table.sent, []
+        told = self._live.changes(time.monotonic())
         if told:
             await self._publish(told)
             ALERT_RECORDS.inc(len(told))
         self._checkpoint("told")
+        now = time.monotonic()
+        if now < self._write_at:
+            return False
+        if now - self._forgot >= FORGET_SECONDS:
+            self._live.forget()
+            self._forgot = now
+            self._tell_what_is_left_out()
+        self._write_at = now + self._live.write() / WRITE_BYTES
+        sent, self._table.sent = self._table.sent, []
         await asyncio.gather(*sent)
         self._checkpoint("groups")
         ALERTS_SHED.set(self._live.shed.total())
+        return True
 
     def _tell_what_is_left_out(self) -> None:
         left_out, self._left_out = self._left_out, Counter(self._live.shed)

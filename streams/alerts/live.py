@@ -66,6 +66,8 @@ class Live:
         self._numbers = count()
         self._touched: dict[Own, bool] = {}
         """Groups to look at, and whether their entries must be written whatever is found."""
+        self._unwritten: dict[Own, None] = {}
+        """Groups whose entries are to be written, in their order."""
         self._deadlines: dict[int, list[tuple[int, Own]]] = {}
         """By partition, a heap of when to look at a group again."""
         self._due: dict[Own, int] = {}
@@ -78,7 +80,7 @@ class Live:
         """By rule, since the start: occurrences of groups that were too many, or too large."""
 
     def take(self, partition: int, offset: int, seen: Seen) -> None:
-        """An event; nothing is written before `changes`."""
+        """An event; nothing is written before `write`."""
         self._offsets[partition] = offset
         self._known[partition] = max(seen.known_ms * 1_000, self._known.get(partition, 0))
         kept = {(watched.rule.id, seen.organization, group): one for watched, group, one in self._rules.kept(seen)}
@@ -115,10 +117,9 @@ class Live:
                 self._look_again(own, partition, due)
 
     def changes(self, now: float) -> list[Detected]:
-        """The alerts that changed since the last time, as they are now; the entries of their groups are written.
+        """The alerts that changed since the last time, as they are now.
 
-        Whoever tells them must have told them before the entries are confirmed: what is told twice does no harm. Of a
-        group that was told of less than `PAUSE_SECONDS` before `now`, seconds of any clock, the next call tells.
+        Of a group that was told of less than `PAUSE_SECONDS` before `now`, seconds of any clock, a later call tells.
         """
         touched, self._touched = self._touched, {}
         told: list[Detected] = []
@@ -127,7 +128,7 @@ class Live:
             if now - self._told_at.get(own, -PAUSE_SECONDS) < PAUSE_SECONDS:
                 self._touched[own] = False
                 if came:
-                    self._write(own, followed)
+                    self._unwritten[own] = None
                 continue
             rule, version = self._rules[own[0]].rule, self._versions[own[0]]
             changed = [detected(rule, version, each) for each in followed.group.changes()]
@@ -135,11 +136,20 @@ class Live:
             if changed:
                 self._told_at[own] = now
             if came or changed:
-                self._write(own, followed)
-            else:
-                self._look_again(own, followed.partition, followed.group.deadline())
-        self._endings.write(self._known)
+                self._unwritten[own] = None
+            self._look_again(own, followed.partition, followed.group.deadline())
         return told
+
+    def write(self) -> int:
+        """Write the entries of what changed; how many bytes.
+
+        What changed must have been told before: what is told twice does no harm, and what an entry says was told is
+        told to nobody again. What came meanwhile may be in the entries already.
+        """
+        unwritten, self._unwritten = self._unwritten, {}
+        size = sum(self._write(own, self._followed[own]) for own in unwritten if own in self._followed)
+        self._endings.write(self._known)
+        return size
 
     def forget(self) -> None:
         """Fold for good what nothing can come before any more, and drop the groups that are over."""
@@ -156,8 +166,9 @@ class Live:
 
         Entries of partitions that are not `held` are dropped; of two of one group the one that has read farther counts.
         """
-        for derived in (self._followed, self._sizes, self._touched, self._deadlines, self._due, self._told_at):
+        for derived in (self._followed, self._sizes, self._touched, self._unwritten, self._deadlines, self._due):
             derived.clear()
+        self._told_at.clear()
         self._offsets.clear()
         self._known.clear()
         self._endings.clear()
@@ -210,7 +221,7 @@ class Live:
         self._sizes[own[:2]] = self._sizes.get(own[:2], 0) + 1
         return followed
 
-    def _write(self, own: Own, followed: _Followed) -> None:
+    def _write(self, own: Own, followed: _Followed) -> int:
         group, partition, keys = followed
         before = self._known.get(partition, 0) - self._fresh
         group.settle(before)
@@ -222,7 +233,7 @@ class Live:
         if not entry:
             gone = list(keys)
             del self._followed[own]
-            for derived in (self._due, self._told_at, self._touched):
+            for derived in (self._due, self._told_at, self._touched, self._unwritten):
                 derived.pop(own, None)
             self._sizes[own[:2]] -= 1
         else:
@@ -232,6 +243,7 @@ class Live:
             self._look_again(own, partition, group.deadline())
         for each in gone:
             self._table.delete_entry(partition, each)
+        return len(entry)
 
     def _entry(self, own: Own, followed: _Followed) -> bytes:
         offset, version = self._offsets.get(followed.partition, -1), self._versions[own[0]]

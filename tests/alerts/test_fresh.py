@@ -1,60 +1,68 @@
-"""What the worker says of rules that ask too much, and of expressions that cannot be asked."""
+"""When alerts are told, and when what they rest on is written."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from schemas.alerts import Detected
-from schemas.metrics import ALERTS_SHED, EXPRESSION_ERRORS
 from streams.alerts.fresh import AlertDetection
 from streams.alerts.index import Rules
-from tests.alerts.test_live import Entries, rule, seen
+from streams.alerts.loading import shipped_rules
+from streams.forwarded import KNOWN_AT, read_forwarded
+from tests.alerts.test_live import Entries
+from tests.records import event, record_of
 
 
-class _Table(Entries):
-    sent: Sequence[Any] = ()
+class Table(Entries):
+    """Remembers what was sent, as Faust's does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Any] = []
+
+    def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
+        super().put_entry(partition, key, value)
+        self.sent.append(asyncio.sleep(0))
 
 
-async def _nobody(told: Sequence[Detected]) -> None:
-    pass
+def failed(number: int) -> Any:
+    record = record_of(
+        event("user_deprovision", success=False, message_chain={"response_code": "401"}, resource={"id": str(number)})
+    )
+    return read_forwarded(record.value, {**dict(record.headers), KNOWN_AT: str(record.timestamp).encode()})
 
 
-def detection(rules: Rules) -> AlertDetection:
-    made = AlertDetection(rules, horizon=timedelta(hours=24), publish=_nobody)
-    app = SimpleNamespace(Table=lambda *_, **__: _Table(), consumer=SimpleNamespace(assignment=tuple))
-    made.attach(app, 1, "idtrail.provisioning")
-    return made
-
-
-async def test_a_rule_of_too_many_groups_is_named_once_a_minute_while_events_are_left_out(
+async def test_alerts_are_told_at_once_and_entries_written_no_faster_than_the_log_can_bear(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.alerts.live.MOST_GROUPS", 2)
-    monkeypatch.setattr("streams.alerts.fresh.FORGET_SECONDS", 0.0)
-    monkeypatch.setattr("streams.alerts.fresh.seen_of", lambda forwarded: forwarded)
-    part = detection(Rules([rule("each", kind="match", group_by=["subject_id"])]))
-    with capture_logs() as logs:
-        for number in range(5):
-            part.take(0, number, seen(0, number, "failure", f"p{number}"))  # type: ignore[arg-type]  # as it is seen
-        await part.flush()
-        await part.flush()
-    [line] = logs
-    assert (line["log_level"], line["rule"], line["events"]) == ("warning", "each", 3)
-    assert "too many groups" in line["event"]
-    assert ALERTS_SHED._value.get() == 3
+    told: list[Detected] = []
 
+    async def publish(alerts: Sequence[Detected]) -> None:
+        told.extend(alerts)
+        steps.append(f"told, {len(table)} entries")
 
-async def test_what_an_expression_could_not_be_asked_of_is_counted_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.alerts.fresh.FORGET_SECONDS", 0.0)
-    monkeypatch.setattr("streams.alerts.fresh.seen_of", lambda forwarded: forwarded)
-    where = {"outcome": ["failure"], "where": "event.client_ip == 'x'"}
-    part = detection(Rules([rule("asks", kind="match", group_by=[], match=where)]))
-    part.take(0, 0, seen(0, 1, "failure"))  # type: ignore[arg-type]  # as it is seen
-    await part.flush()
-    assert EXPRESSION_ERRORS.labels("asks")._value.get() == 1
+    steps: list[str] = []
+    table = Table()
+    app = SimpleNamespace(Table=lambda *_, **__: table, consumer=SimpleNamespace(assignment=set))
+    detection = AlertDetection(Rules(shipped_rules()), horizon=timedelta(hours=24), publish=publish)
+    detection.attach(app, 1, "provisioning")
+
+    monkeypatch.setattr("streams.alerts.fresh.WRITE_BYTES", 10)  # a second: the first entries take minutes
+    detection.take(0, 0, failed(1))
+    assert await detection.flush()
+    assert steps[0] == "told, 0 entries"  # told first
+    written = {key: orjson.loads(value) for key, value in table.items()}
+    assert written
+
+    detection.take(0, 1, failed(2))
+    before = len(told)
+    assert not await detection.flush()
+    assert len(told) > before
+    assert {key: orjson.loads(value) for key, value in table.items()} == written

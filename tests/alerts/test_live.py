@@ -99,6 +99,13 @@ events = st.lists(
 )
 
 
+def flushed(live: Live, now: float) -> list[Detected]:
+    """What is told, as it is then written."""
+    told = live.changes(now)
+    live.write()
+    return told
+
+
 def standing(told: Iterable[Detected]) -> dict[str, Detected]:
     """What the topic says in the end, alerts that were none left out."""
     last = {one.alert_id: one for one in told}
@@ -122,20 +129,27 @@ def test_live_ends_in_the_alerts_of_all_events_at_once(data: st.DataObject) -> N
     )
     table, told = Entries(), list[Detected]()
     live = Live(RULES, table, FRESH)
+    unacknowledged: list[tuple[int, Seen]] = []
     for offset, one in enumerate(arrivals):
         live.take(0, offset, one)
-        step = data.draw(st.sampled_from(["go on", "tell", "restart", "time"]))
+        unacknowledged.append((offset, one))
+        step = data.draw(st.sampled_from(["go on", "tell", "write", "kill", "time"]))
         if step == "time":
             live.advance(0, one.at + 15 * MINUTE)
-        if step != "go on":
+        if step in ("tell", "time"):
             told += live.changes(later())
-        if step == "restart":
+        elif step == "write":
+            told += flushed(live, later())
+            unacknowledged.clear()
+        elif step == "kill":
             live = Live(RULES, table, FRESH)
             list(live.restore([0]))
+            for again in unacknowledged:
+                live.take(0, *again)
     clock = START + 500 * MINUTE
     for _ in range(3):  # what time brings may bring more with more time
         live.advance(0, clock)
-        told += live.changes(later())
+        told += flushed(live, later())
     assert standing(told) == at_once(came, clock)
 
 
@@ -157,13 +171,13 @@ def test_what_a_copy_that_is_believed_more_says_counts(
     live = Live(RULES, table, FRESH)
     for offset, one in enumerate((first, second)):
         live.take(0, offset, one)
-        told += live.changes(later())
+        told += flushed(live, later())
         if restarts:
             live = Live(RULES, table, FRESH)
             list(live.restore([0]))
     for _ in range(2):  # the first finds what the restart left open
         live.advance(0, START + 500 * MINUTE)
-        told += live.changes(later())
+        told += flushed(live, later())
     assert standing(told) == at_once([first, second], START + 500 * MINUTE)
     assert {one.group["subject_id"] for one in standing(told).values() if one.rule_id == "each"} == alerts
 
@@ -185,18 +199,18 @@ def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None
     table = Entries()
     frozen = Live(RULES, table, FRESH)
     frozen.take(0, 0, seen(0, 1, "failure"))
-    frozen.changes(later())
+    flushed(frozen, later())
     successor = Live(RULES, table, FRESH)
     list(successor.restore([0]))
     frozen.take(0, 1, seen(1, 2, "failure"))
     for offset, number in ((1, 2), (2, 3)):
         successor.take(0, offset, seen(number - 1, number, "failure"))
-    told = successor.changes(later())
-    frozen.changes(later())  # wakes up, and writes what it had
+    told = flushed(successor, later())
+    flushed(frozen, later())  # wakes up, and writes what it had
     third = Live(RULES, table, FRESH)
     list(third.restore([0]))
     third.take(0, 3, seen(3, 4, "failure"))
-    [each] = [one for one in third.changes(later()) if one.rule_id == "each"]
+    [each] = [one for one in flushed(third, later()) if one.rule_id == "each"]
     assert each.events == 4
     assert next(one for one in told if one.rule_id == "each").events == 3
 
@@ -205,7 +219,7 @@ def test_groups_of_other_partitions_are_left_to_others() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)
     live.take(3, 0, seen(0, 1, "failure"))
-    live.changes(later())
+    flushed(live, later())
     assert table
     list(live.restore([1]))
     assert not table
@@ -215,13 +229,13 @@ def test_a_group_that_is_over_is_forgotten() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)
     live.take(0, 0, seen(0, 1, "failure"))
-    live.changes(later())
+    flushed(live, later())
     live.advance(0, START + 100 * MINUTE)
-    live.changes(later())
+    flushed(live, later())
     assert {own_of(key)[0] for key in table} == {"each", "many", "unanswered", "until"}
     live.take(0, 1, seen(4 * 24 * 60, 2, "other"))  # nothing to any rule, but the log has come so far
     live.forget()
-    live.changes(later())
+    flushed(live, later())
     assert {own_of(key)[0] for key in table} == {"until"}  # which nothing has ended
 
 
@@ -230,7 +244,7 @@ def test_too_many_groups_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     live = Live(RULES, Entries(), FRESH)
     for number, subject in enumerate(["ann", "bob", "cy", "dee"]):
         live.take(0, number, seen(0, number, "failure", subject))
-    told = live.changes(later())
+    told = flushed(live, later())
     assert {one.group["subject_id"] for one in told if one.rule_id == "each"} == {"ann", "bob"}
     assert live.shed == {"each": 2, "unanswered": 2}
     assert next(one for one in told if one.rule_id == "until").events == 4
@@ -243,7 +257,7 @@ def test_a_group_that_does_not_fit_into_a_record_is_left_out_and_begins_anew(mon
     counted = []
     for number in range(60):
         live.take(0, number, seen(0, number, "failure"))
-        counted += [one.events for one in live.changes(later())]
+        counted += [one.events for one in flushed(live, later())]
     assert max(map(len, table.values()), default=0) <= 4_000
     assert live.shed["each"] > 20
     assert counted[:3] == [1, 2, 3]
@@ -254,13 +268,13 @@ def test_a_rule_that_says_something_else_begins_anew() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)
     live.take(0, 0, seen(0, 1, "failure"))
-    live.changes(later())
+    flushed(live, later())
     changed = rule("many", kind="threshold", threshold=2, window="10m", group_by=[])
     other = Live(Rules([changed]), table, FRESH)
     list(other.restore([0]))
     assert not table
     other.take(0, 1, seen(1, 2, "failure"))
-    assert other.changes(later()) == []
+    assert flushed(other, later()) == []
 
 
 def test_an_alert_that_grows_is_told_now_and_then_and_in_the_end() -> None:
@@ -269,8 +283,8 @@ def test_an_alert_that_grows_is_told_now_and_then_and_in_the_end() -> None:
     told = []
     for offset in range(100):
         live.take(0, offset, seen(0, offset, "failure"))
-        told += [one for one in live.changes(offset / 10) if one.rule_id == "each"]
-    told += [one for one in live.changes(100.0) if one.rule_id == "each"]
+        told += [one for one in flushed(live, offset / 10) if one.rule_id == "each"]
+    told += [one for one in flushed(live, 100.0) if one.rule_id == "each"]
     assert [one.events for one in told] == [1, 21, 41, 61, 81, 100]
 
 
@@ -278,12 +292,12 @@ def test_what_was_not_told_for_the_pause_is_told_by_the_next_worker() -> None:
     table = Entries()
     first = Live(RULES, table, FRESH)
     first.take(0, 0, seen(0, 1, "failure"))
-    first.changes(0.0)
+    flushed(first, 0.0)
     first.take(0, 1, seen(1, 2, "failure"))
-    assert first.changes(1.0) == []
+    assert flushed(first, 1.0) == []
     second = Live(RULES, table, FRESH)
     list(second.restore([0]))
-    assert {one.events for one in second.changes(0.0) if one.rule_id == "each"} == {2}
+    assert {one.events for one in flushed(second, 0.0) if one.rule_id == "each"} == {2}
 
 
 def test_many_endings_that_came_before_their_beginnings_are_all_remembered() -> None:
@@ -295,13 +309,13 @@ def test_many_endings_that_came_before_their_beginnings_are_all_remembered() -> 
     for offset, one in enumerate(came):
         live.take(0, offset, one)
         if offset == 60:  # in the midst of the beginnings
-            told += live.changes(later())
+            told += flushed(live, later())
             live = Live(RULES, table, FRESH)
             list(live.restore([0]))
     clock = START + 500 * MINUTE
     for _ in range(3):
         live.advance(0, clock)
-        told += live.changes(later())
+        told += flushed(live, later())
     assert standing(told) == at_once(came, clock)
     assert next(one for one in standing(told).values() if one.rule_id == "until").episodes == 50
 
@@ -312,10 +326,10 @@ def test_what_came_together_after_a_pause_fits_into_records_and_is_all_remembere
     live = Live(rules, table, FRESH)
     for number in range(5_000):
         live.take(0, number, seen(1, number, "success", f"{number:024x}"))
-    live.changes(later())
+    flushed(live, later())
     assert max(map(len, table.values())) < 500_000  # Kafka takes a million
     again = Live(rules, table, FRESH)
     list(again.restore([0]))
     for number in (0, 4_999):
         again.take(0, 5_000 + number, seen(0, 5_000 + number, "failure", f"{number:024x}"))
-    assert [one.detection for one in again.changes(later())] == [Detection.ENDED] * 8
+    assert [one.detection for one in flushed(again, later())] == [Detection.ENDED] * 8

@@ -102,6 +102,7 @@ def lived(records: list[Record], seed: int) -> list[bytes]:
         for partition in offsets:
             live.advance(partition, now - LATE)
         told.extend(live.changes(now / 1e6))
+        live.write()
 
     for produced in forward:
         forwarded = read_forwarded(produced.value, dict(produced.headers))
