@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from streams.flight import Fetched
 
 FLIGHT_BYTES: Final = 64 * 1024 * 1024
 POLL_MS: Final = 200
+BUSY_MS: Final = 20
+"""How soon it is noticed that the flight before has landed."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,15 +34,15 @@ class Gatherer:
         self._most_rows = most_rows
         self._flush_seconds = flush.total_seconds()
 
-    async def gather(self) -> Fetched:
-        """What came within the flush time of the first record, a flight's worth at most; empty after a while
-        without any."""
+    async def gather(self, busy: Callable[[], bool] = lambda: False) -> Fetched:
+        """What came within the flush time of the first record, and for as long as `busy`, when it could not land; a
+        flight's worth at most; empty after a while without any."""
         gathered: Fetched = {}
         rows = size = 0
         deadline: float | None = None
         now = asyncio.get_running_loop().time
         while rows < self._most_rows and size < FLIGHT_BYTES:
-            wait = POLL_MS if deadline is None else max(0, int((deadline - now()) * 1000))
+            wait = POLL_MS if deadline is None else max(BUSY_MS if busy() else 0, int((deadline - now()) * 1000))
             batch = await self._fetch(timeout_ms=wait, max_records=self._most_rows - rows)
             for place, records in batch.items():
                 gathered.setdefault(place, []).extend(records)
@@ -50,7 +52,7 @@ class Gatherer:
                 break
             if deadline is None:
                 deadline = now() + self._flush_seconds
-            elif now() >= deadline:
+            elif now() >= deadline and not busy():
                 break
         return gathered
 

@@ -118,6 +118,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._revoked = asyncio.Event()
         self._held = _Assignment()
         self._next: asyncio.Task[list[Flight]] | None = None
+        self._lands = False
         self._broken: BaseException | None = None
         self._newest_ms = 0
         self.stored = 0
@@ -225,15 +226,20 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         """Land one flight while the next is being fetched and decoded. Holds the lock throughout."""
         flights = await self._prepare() if self._next is None else await self._next
         self._next = asyncio.create_task(self._prepare()) if flights and not self._recovers() else None
-        for flight in flights:
-            await self._land(flight)
+        self._lands = True
+        try:
+            for flight in flights:
+                await self._land(flight)
+        finally:
+            self._lands = False
         if self._next is not None:
             await asyncio.wait([self._next])
 
     async def _prepare(self) -> list[Flight]:
         """Fetch what there is and decode it."""
         intents = {place: progress.intent for place, progress in self._held.progress.items() if progress.intent}
-        fetched = await (self._gatherer.gather_again(intents) if intents else self._gatherer.gather())
+        gatherer = self._gatherer
+        fetched = await (gatherer.gather_again(intents) if intents else gatherer.gather(lambda: self._lands))
         if not fetched:
             return []
         self._checkpoint("fetched")
