@@ -36,6 +36,8 @@ class _Thread(WorkerThread):  # type: ignore[misc]  # because mode ships no type
 class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # because faust ships no types
     """Ends whatever aiokafka is at: when it does not, Faust's stop waits a minute for it."""
 
+    logger = logging.getLogger("faust.consumer")
+    """As quiet as the rest of Faust's; mode would name one after this module."""
     Worker = _Thread
 
     async def on_thread_stop(self) -> None:
@@ -57,7 +59,6 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
     """Fetches and seeks one after the other, and forgets what was fetched before a seek."""
 
     logger = logging.getLogger("faust.consumer")
-    """As quiet as the rest of Faust's; mode would replace one that it has made itself."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

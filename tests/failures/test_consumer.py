@@ -169,6 +169,12 @@ class Stopping:
         await self._client.close()
 
 
+async def test_consumer_and_thread_say_no_more_than_faust_does(consumer: SteadyConsumer) -> None:
+    thread = consumer._new_consumer_thread()
+    thread.thread_loop.close()
+    assert {made.log.logger.name.partition(".")[0] for made in (consumer, thread)} == {"faust"}
+
+
 @pytest.mark.parametrize("how", ["ends", "takes a fetch's end for its own", "waits for its group for ever"])
 async def test_the_thread_ends_however_its_consumer_does(
     consumer: SteadyConsumer, monkeypatch: pytest.MonkeyPatch, how: str
