@@ -87,23 +87,16 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path, ra
     )
     running = asyncio.create_task(worker.run())
 
-    async def detected(events: int) -> None:
-        async with asyncio.timeout(90):
-            while worker.agent.acknowledged < events:
-                if running.done():
-                    running.result()
-                await asyncio.sleep(0.1)
-
     try:
         async with AIOKafkaProducer(**connection.options(), acks="all") as producer:
             first = event(rate * SECONDS, datetime.now(UTC))
             await producer.send_and_wait(EVENTS, first.value, key=first.key, headers=first.headers)
-        await detected(1)  # Faust's group has formed
+        await _acknowledged(worker.agent, running, 1)  # Faust's group has formed
         context = multiprocessing.get_context("spawn")  # what makes the load is no part of what is measured
         loading = context.Process(target=_emit, args=(connection.bootstrap, rate), daemon=True)
         loading.start()
         await asyncio.to_thread(loading.join)
-        await detected(1 + rate * SECONDS)
+        await _acknowledged(worker.agent, running, 1 + rate * SECONDS)
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -204,8 +197,10 @@ async def _fold(
     async def bury(message: Any, error: RecordError) -> None:
         raise error
 
-    detection = AlertDetection(Rules(rules), horizon=HORIZON, publish=publish)
-    agent = DetectionAgent(app, [detection], partitions=LOCAL_PARTITIONS, dead_letter=bury, source=source)
+    detection = AlertDetection(
+        app, Rules(rules), partitions=LOCAL_PARTITIONS, horizon=HORIZON, publish=publish, source=source
+    )
+    agent = DetectionAgent(app, [detection], dead_letter=bury, source=source)
     app.producer.buffer.max_messages = 2 * FLUSH_EVENTS
     await app.start()
     flushing = asyncio.create_task(agent.run_flushes())
@@ -219,11 +214,13 @@ async def _fold(
         flushing.cancel()
 
 
-async def _acknowledged(agent: DetectionAgent, flushing: asyncio.Task[None], events: int) -> None:
-    while agent.acknowledged < events:
-        await asyncio.wait([flushing], timeout=0.01)
-        if flushing.done():
-            flushing.result()
+async def _acknowledged(agent: DetectionAgent, running: asyncio.Task[None], events: int) -> None:
+    """Raises what ends the task that it runs in."""
+    async with asyncio.timeout(90):
+        while agent.acknowledged < events:
+            await asyncio.wait([running], timeout=0.01)
+            if running.done():
+                running.result()
 
 
 async def history(store: Store, count: int) -> None:

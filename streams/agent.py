@@ -29,15 +29,16 @@ class Part(Protocol):
     """What is folded from the events, in a table of its own."""
 
     @property
+    def table(self) -> Any:
+        """Faust's, of as many partitions as the topic has that events are read from."""
+
+    @property
     def flush_seconds(self) -> float:
         """How soon to flush after the first event that waits."""
 
     @property
     def tick_seconds(self) -> float | None:
         """How soon to flush where nothing comes; None: never."""
-
-    def attach(self, app: Any, partitions: int, source: str) -> Any:
-        """Make the table, of as many partitions as the topic has that events are read from."""
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
         """An event; nothing is written before the flush."""
@@ -61,14 +62,13 @@ class _Lane:
 
 
 class DetectionAgent:
-    """Attaches the agent and the tables of its parts to a Faust app; `run_flushes` must run beside the app."""
+    """Attaches itself to the Faust app of its parts' tables; `run_flushes` must run beside the app."""
 
     def __init__(
         self,
         app: Any,
         parts: Sequence[Part],
         *,
-        partitions: int,
         dead_letter: Callable[[Any, RecordError], Awaitable[None]],
         source: str = PROVISIONING,
         checkpoint: Check = lambda point: None,
@@ -81,8 +81,7 @@ class DetectionAgent:
         self._acknowledger = Acknowledger(len(parts))
         self._lanes = [_Lane(number, part) for number, part in enumerate(parts)]
         topic = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        tables = [part.attach(app, partitions, source) for part in parts]
-        tables[0].on_recover(self._restore)  # is called when all of them are there
+        parts[0].table.on_recover(self._restore)  # is called when the tables of all are there
         app.agent(topic, name="detection")(self._consume)
 
     @property

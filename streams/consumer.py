@@ -45,9 +45,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # because 
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await super().on_thread_stop()
-        except TimeoutError:
-            await self._consumer._client.close()
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError):
             # Closing, aiokafka cancels a fetch that waits for its next try, and takes that for its own end.
             task = asyncio.current_task()
             if task is not None and task.cancelling():

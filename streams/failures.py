@@ -70,27 +70,22 @@ class FailureDetection:
 
     def __init__(
         self,
+        app: Any,
         store: Store,
         *,
+        partitions: int,
         horizon: timedelta,
         retry_seconds: float,
         incidents: LiveIncidents,
         checkpoint: Check = lambda point: None,
     ) -> None:
         self._store = store
-        self._keep = horizon + MARGIN
         self._retry_seconds = retry_seconds
         self._incidents = incidents
         self._checkpoint = checkpoint
         self._attempts: list[Attempt] = []
-        self._table: Any = None
-        self._copies: Copies
-
-    def attach(self, app: Any, partitions: int, source: str) -> Any:
-        """Make the table."""
-        self._table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
-        self._copies = Copies(self._table, self._keep)
-        return self._table
+        self.table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
+        self._copies = Copies(self.table, horizon + MARGIN)
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
         """An event; nothing is written before the flush."""
@@ -104,7 +99,7 @@ class FailureDetection:
         """Insert the changed windows, confirm their copies, fold the changed incidents."""
         attempts, self._attempts = self._attempts, []
         windows = self._copies.changed()
-        sent, self._table.sent = self._table.sent, []
+        sent, self.table.sent = self.table.sent, []
         late = self._copies.late()
         if late:
             windows += await asyncio.to_thread(self._fold_late, late)

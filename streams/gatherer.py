@@ -34,7 +34,7 @@ class Gatherer:
         self._most_rows = most_rows
         self._flush_seconds = flush.total_seconds()
 
-    async def gather(self, busy: Callable[[], bool] = lambda: False) -> Fetched:
+    async def gather(self, busy: Callable[[], bool]) -> Fetched:
         """What came within the flush time of the first record, and for as long as `busy`, when it could not land; a
         flight's worth at most; empty after a while without any."""
         gathered: Fetched = {}

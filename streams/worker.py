@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
+from broker.batches import send_all
 from broker.refusal import failure
 from queries.incidents import incident_object
 from queries.store import Store
@@ -39,7 +40,7 @@ from streams.failures import FailureDetection
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
 from streams.lag import Lag, read_lag
-from streams.rows import dead_letter
+from streams.rows import Produced, dead_letter
 from streams.sink import Sink, SinkOptions
 from streams.table import ConfirmedTable, changelog
 from streams.writer import StoreWriter
@@ -97,17 +98,26 @@ class Worker:
         self._app = make_app(connection, app_id, state_dir)
         incidents = IncidentWriter(store, retry_seconds, self._publish)
         failures = FailureDetection(
+            self._app,
             store,
+            partitions=partitions,
             horizon=options.horizon,
             retry_seconds=retry_seconds,
             incidents=LiveIncidents(incidents),
             checkpoint=checkpoint,
         )
-        alerts = AlertDetection(rules, horizon=options.horizon, publish=self._publish_alerts, checkpoint=checkpoint)
+        alerts = AlertDetection(
+            self._app,
+            rules,
+            partitions=partitions,
+            horizon=options.horizon,
+            publish=self._publish_alerts,
+            source=provisioning,
+            checkpoint=checkpoint,
+        )
         self.agent = DetectionAgent(
             self._app,
             [failures, alerts],
-            partitions=partitions,
             dead_letter=self._dead_letter,
             source=provisioning,
             checkpoint=checkpoint,
@@ -183,25 +193,17 @@ class Worker:
 
     async def _publish_alerts(self, alerts: Sequence[Detected]) -> None:
         """Confirmed before the table of what was told is."""
-        sealed = [seal_record(alert) for alert in alerts]
-        confirmed = [
-            await self._producer.send(self._options.alerts, value, key=key, headers=headers)
-            for key, value, headers in sealed
-        ]
-        await asyncio.gather(*confirmed)
+        records = [Produced(*seal_record(alert)) for alert in alerts]
+        await asyncio.gather(*await send_all(self._producer, self._options.alerts, records))
 
     async def _publish(self, incidents: Sequence[Incident]) -> None:
         """Confirmed before the rows are in the store."""
         now = datetime.now(UTC)
-        confirmed = [
-            await self._producer.send(
-                INCIDENTS,
-                orjson.dumps(incident_object(incident._asdict(), now)),
-                key=incident.incident_id.hex().encode(),
-            )
+        records = [
+            Produced(incident.incident_id.hex().encode(), orjson.dumps(incident_object(incident._asdict(), now)), [])
             for incident in incidents
         ]
-        await asyncio.gather(*confirmed)
+        await asyncio.gather(*await send_all(self._producer, INCIDENTS, records))
 
 
 async def _run_agent(app: Any) -> None:

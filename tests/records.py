@@ -11,7 +11,7 @@ import orjson
 
 from schemas.envelope import Header, Source, Trust, seal
 from streams.alerts.seen import Seen, seen_of
-from streams.forwarded import KNOWN_AT, read_forwarded
+from streams.forwarded import KNOWN_AT, Forwarded, read_forwarded
 
 ORGANIZATION = "641b3db57090821c0b2f8183"
 STATSIG = {"id": "5fad07f2b9f5414721b3d797", "name": "statsig"}
@@ -74,6 +74,11 @@ def record_of(
     return Record(sealed.value, sealed.headers, offset, stamp, key=sealed.key, **rest)
 
 
+def forwarded_of(record: Record) -> Forwarded:
+    """What detection reads of a record of `idtrail.events`, worked out anew."""
+    return read_forwarded(record.value, {**dict(record.headers), KNOWN_AT: str(record.timestamp).encode()})
+
+
 def seen_in(record: Record) -> Seen | None:
-    """What rules see of a record of `idtrail.events`."""
-    return seen_of(read_forwarded(record.value, {**dict(record.headers), KNOWN_AT: str(record.timestamp).encode()}))
+    """What rules see of it."""
+    return seen_of(forwarded_of(record))

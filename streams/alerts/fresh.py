@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from schemas.alerts import Detected
+from schemas.kafka import PROVISIONING
 from schemas.metrics import ALERT_RECORDS, ALERTS_SHED, EXPRESSION_ERRORS
 from streams.agent import Check
 from streams.alerts.index import Rules
@@ -48,34 +49,29 @@ class AlertDetection:
 
     def __init__(
         self,
+        app: Any,
         rules: Rules,
         *,
+        partitions: int,
         horizon: timedelta,
         publish: Publish,
+        source: str = PROVISIONING,
         clock: Callable[[], float] = time.time,
         checkpoint: Check = lambda point: None,
     ) -> None:
         self._rules = rules
-        self._fresh = horizon + MARGIN
         self._publish = publish
         self._clock = clock
         self._checkpoint = checkpoint
-        self._app: Any = None
-        self._table: Any = None
-        self._source = ""
-        self._live: Live
+        self._app = app
+        self._source = source
+        self.table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
+        self._live = Live(rules, self.table, horizon + MARGIN)
         self._left_out = Counter[str]()
         self._forgot = time.monotonic()
         self._write_at = 0.0
         self._read: dict[int, tuple[int, int]] = {}
         """By partition the last offset that came, and when the log had its event, in microseconds."""
-
-    def attach(self, app: Any, partitions: int, source: str) -> Any:
-        """Make the table."""
-        self._app, self._source = app, source
-        self._table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
-        self._live = Live(self._rules, self._table, self._fresh)
-        return self._table
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
         """An event; nothing is written before the flush."""
@@ -102,7 +98,7 @@ class AlertDetection:
             self._forgot = now
             self._tell_what_is_left_out()
         self._write_at = now + self._live.write() / WRITE_BYTES
-        sent, self._table.sent = self._table.sent, []
+        sent, self.table.sent = self.table.sent, []
         await asyncio.gather(*sent)
         self._checkpoint("groups")
         ALERTS_SHED.set(self._live.shed.total())

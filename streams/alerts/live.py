@@ -10,22 +10,20 @@ import heapq
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import timedelta
-from hashlib import blake2b
 from itertools import count
 from typing import Final, NamedTuple
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 
-from schemas.alerts import MAX_NAMED, Detected, Detection, utc
+from schemas.alerts import Detected
 from schemas.kafka import LARGEST_RECORD
-from streams.alerts.alert import NEVER
 from streams.alerts.endings import Endings, Own
-from streams.alerts.group import Group, Told
+from streams.alerts.group import Group
 from streams.alerts.in_force import InForce
 from streams.alerts.index import Rules
 from streams.alerts.occurrence import Occurrence, Role
-from streams.alerts.rule import Rule
+from streams.alerts.record import detected, version_of
 from streams.alerts.seen import Seen
 from streams.alerts.terms import MICROSECOND
 from streams.copies import Table
@@ -265,45 +263,3 @@ def own_of(key: bytes) -> Own:
     """Whose entry it is."""
     rule_id, organization, group = orjson.loads(key[WRITER_BYTES:])
     return rule_id, organization, tuple(group)
-
-
-def version_of(rule: Rule) -> str:
-    """16 hexadecimal digits that change with what the rule says, its tests aside."""
-    return blake2b(rule.model_dump_json(exclude={"tests"}).encode(), digest_size=8).hexdigest()
-
-
-def detected(rule: Rule, version: str, told: Told) -> Detected:
-    """The record of an alert as it is now."""
-    alert = told.alert
-    ended = alert.ended_at != NEVER
-    standing = Detection.WITHDRAWN if told.withdrawn else Detection.ENDED if ended else Detection.OPEN
-    return Detected(
-        alert_id=alert.alert_id,
-        organization=alert.organization,
-        rule_id=rule.id,
-        rule_version=version,
-        severity=rule.severity,
-        title=alert.title,
-        description=rule.description,
-        remedy=rule.remedy,
-        cause=alert.cause,
-        group=dict(zip(rule.group_by, alert.group, strict=True)),
-        staging=rule.staging,
-        owner=rule.owner,
-        destinations=rule.destinations,
-        detection=standing,
-        opened_at=utc(alert.opened_at),
-        since=utc(alert.since),
-        triggered_at=utc(alert.triggered_at),
-        ended_at=utc(alert.ended_at) if ended else None,
-        ended_by=UUID(alert.ended_by) if alert.ended_by else None,
-        episodes=alert.episodes,
-        events=alert.events,
-        first_at=utc(alert.first_at),
-        first_event=UUID(alert.first_event),
-        last_at=utc(alert.last_at),
-        last_event=UUID(alert.last_event),
-        people=len(alert.people),
-        people_named=alert.people[:MAX_NAMED],
-        applications=alert.applications[:MAX_NAMED],
-    )

@@ -21,8 +21,8 @@ from streams.alerts.comparison import compare
 from streams.alerts.detection import detect
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
-from streams.alerts.live import detected
 from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
+from streams.alerts.record import detected
 from streams.alerts.seen import Seen
 from streams.rows import decode_events, read
 from tests.records import Record, record_of, seen_in

@@ -15,9 +15,9 @@ from schemas.alerts import Detected
 from streams.alerts.fresh import AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules
-from streams.forwarded import KNOWN_AT, read_forwarded
+from streams.forwarded import Forwarded
 from tests.alerts.test_live import Entries
-from tests.records import event, record_of
+from tests.records import event, forwarded_of, record_of
 
 
 class Table(Entries):
@@ -32,11 +32,11 @@ class Table(Entries):
         self.sent.append(asyncio.sleep(0))
 
 
-def failed(number: int) -> Any:
+def failed(number: int) -> Forwarded:
     record = record_of(
         event("user_deprovision", success=False, message_chain={"response_code": "401"}, resource={"id": str(number)})
     )
-    return read_forwarded(record.value, {**dict(record.headers), KNOWN_AT: str(record.timestamp).encode()})
+    return forwarded_of(record)
 
 
 async def test_alerts_are_told_at_once_and_entries_written_no_faster_than_the_log_can_bear(
@@ -51,8 +51,8 @@ async def test_alerts_are_told_at_once_and_entries_written_no_faster_than_the_lo
     steps: list[str] = []
     table = Table()
     app = SimpleNamespace(Table=lambda *_, **__: table, consumer=SimpleNamespace(assignment=set))
-    detection = AlertDetection(Rules(shipped_rules()), horizon=timedelta(hours=24), publish=publish)
-    detection.attach(app, 1, "provisioning")
+    rules = Rules(shipped_rules())
+    detection = AlertDetection(app, rules, partitions=1, horizon=timedelta(hours=24), publish=publish)
 
     monkeypatch.setattr("streams.alerts.fresh.WRITE_BYTES", 10)  # a second: the first entries take minutes
     detection.take(0, 0, failed(1))

@@ -19,7 +19,8 @@ from streams.alerts.detection import detect
 from streams.alerts.group import Told
 from streams.alerts.in_force import InForce
 from streams.alerts.index import Rules
-from streams.alerts.live import PAUSE_SECONDS, Live, detected, own_of, version_of
+from streams.alerts.live import PAUSE_SECONDS, Live, own_of
+from streams.alerts.record import detected, version_of
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
 

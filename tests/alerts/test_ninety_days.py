@@ -19,8 +19,9 @@ from streams.alerts.backtest import Backtest, Question
 from streams.alerts.fresh import LATENESS, MARGIN
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
-from streams.alerts.live import Live, detected, version_of
+from streams.alerts.live import Live
 from streams.alerts.loading import shipped_rules, texts_in_force
+from streams.alerts.record import detected, version_of
 from streams.alerts.seen import Seen, seen_of
 from streams.alerts.terms import HOUR, MICROSECOND
 from streams.forwarded import read_forwarded

@@ -53,6 +53,11 @@ async def done_with(kafka: KafkaConnection, topics: Topics) -> bool:
     return all(partition.behind == 0 for partition in agents)
 
 
+def shared_out(workers: Workers) -> bool:
+    """Each of two has half of the thirteen partitions."""
+    return len(re.findall(r'"partitions": ?[67]\b', workers.said())) >= 2
+
+
 async def test_what_comes_after_a_worker_was_killed_is_in_the_windows_of_another(
     kafka: KafkaConnection, topics: Topics, http_store: Store, workers: Workers
 ) -> None:
@@ -60,7 +65,7 @@ async def test_what_comes_after_a_worker_was_killed_is_in_the_windows_of_another
     workers.start()
     await fill(kafka, topics.events, of_many(400, 1))
     await until(lambda: done_with(kafka, topics), 60)
-    await until(lambda: len(re.findall(r'"partitions": ?[67]\b', workers.said())) >= 2, 60)  # half of the thirteen each
+    await until(lambda: shared_out(workers), 60)
     first.kill()
     begin = time.perf_counter()
     await fill(kafka, topics.events, of_many(400, 2))
