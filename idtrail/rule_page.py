@@ -18,6 +18,7 @@ from schemas.alerts import Severity
 from streams.alerts import expression, pattern
 from streams.alerts.duration import duration_text
 from streams.alerts.example import Example, ExampleEvent, ExpectedAlert
+from streams.alerts.excerpt import ENTRY, MOST
 from streams.alerts.loading import read_rule, shipped_rules
 from streams.alerts.lookout.lookout import CONCERNS
 from streams.alerts.rule import Condition, Rule, RuleKind
@@ -118,7 +119,10 @@ _LIMITS: Final = "\n".join(
         "`has(…)` first. How often that happens, the metric `idtrail_expression_errors` tells.",
         f"Nothing in it can run for long. Loops ({', '.join(f'`{name}`' for name in sorted(expression.MACROS))}) are "
         f"refused, and so is what is longer than {expression.MAX_BYTES:,} bytes or {expression.MAX_TOKENS} words and "
-        f"signs, or nested deeper than {expression.MAX_DEPTH} brackets.",
+        f"signs, has more than {expression.MAX_PLUSES} pluses, or is nested deeper than {expression.MAX_DEPTH} "
+        "brackets.",
+        f"Of a huge field of the record it sees the beginning: {MOST:,} characters, of which each value in a list or "
+        f"an object takes {ENTRY} beside its own and its name's. Facts are never that long.",
         f"Patterns of `matches` stand in quotes. At most {expression.MAX_PATTERNS} are allowed, of "
         f"{pattern.MAX_LENGTH} characters each, which repeat at most {pattern.MAX_REPEATS} times (`{{n}}`, multiplied "
         "where nested). `\\w`, `\\d` and the like are refused because they are slow: write `[0-9]`.",

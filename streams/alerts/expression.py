@@ -19,8 +19,8 @@ from streams.alerts.spelling import meant
 MAX_BYTES: Final = 2_000
 MAX_TOKENS: Final = 500
 MAX_DEPTH: Final = 50
-MAX_PLUSES: Final = 20
-"""Texts of an event can be long, and every sum of two copies both."""
+MAX_PLUSES: Final = 5
+"""Every sum of two texts or lists copies both."""
 MAX_PATTERNS: Final = 3
 """The engine compiles them whenever it runs."""
 

@@ -9,6 +9,7 @@ import cel
 
 from schemas.errors import MalformedRecord
 from schemas.jsontext import decode_object
+from streams.alerts.excerpt import excerpt
 from streams.alerts.expression import EVENT, FACT, Used
 from streams.alerts.seen import Seen, Value, reader_of
 
@@ -47,4 +48,4 @@ class Variables:
             record = decode_object(seen.raw)
         except MalformedRecord:  # only a copy that was stored without its bytes
             return {}
-        return {name: record[name] for name in self._fields if name in record}
+        return {name: excerpt(record[name]) for name in self._fields if name in record}
