@@ -1,13 +1,8 @@
-"""Processes that read stretches of the log and make Arrow tables of them: decoding in Python fills one core each.
-
-A child ends when its pipe does, and that ends with its parent, however the parent ends.
-"""
+"""Processes that read stretches of the log and make Arrow tables of them: decoding in Python fills one core each."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,9 +24,9 @@ from queries.arrow import (
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
 from streams.alert_records import decode_alerts
+from streams.child import Child
 from streams.letters import decode_dead_letters
 from streams.rows import Decoded, LogRecord, Row, cut, decode_events
-from streams.sink import collect_rarely
 from streams.span_reader import SpanReader, Stretch
 
 
@@ -102,16 +97,12 @@ class Decoder:
     """
 
     def __init__(self, how: Decoding) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, how), daemon=True, name="idtrail-decoder")
-        self._process.start()
-        theirs.close()
+        self._child = Child(_serve, how, "idtrail-decoder")
 
     def start(self, stretch: Stretch) -> None:
         """Have it begin; returns at once."""
         try:
-            self._pipe.send(stretch)
+            self._child.pipe.send(stretch)
         except OSError as error:
             raise Fatal("a decoding process ended by itself") from error
 
@@ -119,28 +110,23 @@ class Decoder:
         """The next part of the stretch; None ends it. Blocks: for a thread. Raises `BrokerAway`, or what decoding
         raised."""
         try:
-            told = self._pipe.recv()
+            told = self._child.pipe.recv()
             if told is None:
                 return None
             if isinstance(told, BaseException):
                 raise told
             part, names, records, unreadable = told
-            pieces = [Piece(table, name, table_of(self._pipe.recv_bytes())) for table, name in names]
+            pieces = [Piece(table, name, table_of(self._child.pipe.recv_bytes())) for table, name in names]
             return part, Read(pieces, records, unreadable)
         except (EOFError, OSError) as error:
             raise Fatal("a decoding process ended by itself") from error
 
     def close(self) -> None:
         """End it, whatever it is at."""
-        self._process.kill()
-        self._process.join()
-        self._process.close()
-        self._pipe.close()
+        self._child.close()
 
 
 def _serve(pipe: Connection, how: Decoding) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
-    collect_rarely()
     asyncio.run(_serve_stretches(pipe, how))
 
 

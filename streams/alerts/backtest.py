@@ -1,15 +1,14 @@
 """Rules over what the store holds: which alerts they would have made, had they been in force.
 
 The same fold as live detection, over all events, each by its copy in force; over the fresh ones alone where the result
-is held against what live detection told. The store is read in pieces here; a child process evaluates, so that whoever
-serves the trail goes on serving.
+is held against what live detection told. The store is read in pieces here; child processes evaluate, each a share of
+the rules, so that all cores work and whoever serves the trail goes on serving.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import signal
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from queries.arrow import bytes_of, table_of
 from queries.evidence import Evidence, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
 from schemas.alerts import Detected, Detection
@@ -26,13 +24,17 @@ from schemas.errors import Fatal
 from schemas.facts import Facts
 from schemas.times import to_microseconds
 from streams.alerts.alert import NEVER, Alert
-from streams.alerts.detection import Detector
+from streams.alerts.detection import Detector, in_order
 from streams.alerts.index import Rules
 from streams.alerts.loading import read_rule
 from streams.alerts.seen import Seen
+from streams.child import Child
 
 PIECE_EVENTS: Final = 50_000
 """At most so many are read at once, unless one minute alone holds more."""
+
+MOST_CHILDREN: Final = 4
+"""Each decodes all events for itself, so that more of them are worth less and less."""
 
 _MICROS: Final = 1_000_000
 
@@ -83,31 +85,29 @@ class Backtest:
 
     async def run(self) -> Found:
         """Raises `StoreAway`, and `Fatal` when the child ends by itself."""
-        context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
-        pipe, theirs = context.Pipe()
-        child = context.Process(target=_serve, args=(theirs, self._question), daemon=True, name="idtrail-backtest")
-        child.start()
-        theirs.close()
+        shares = _shares(self._question, min(os.cpu_count() or 1, MOST_CHILDREN))
+        children = [Child(_serve, share, "idtrail-backtest") for share in shares]
         try:
             minutes = await asyncio.to_thread(minutes_of, self._store, self._evidence)
             self.total = sum(count for _, count in minutes)
-            await asyncio.to_thread(pipe.send, await asyncio.to_thread(disputed, self._store, self._evidence))
+            await _tell(children, await asyncio.to_thread(disputed, self._store, self._evidence))
             for since, until in pieces(minutes, self._evidence):
                 piece = self._evidence._replace(since=since, until=until)
                 table = await asyncio.to_thread(read_evidence, self._store, piece, with_body=self._with_body)
-                await asyncio.to_thread(pipe.send_bytes, bytes_of(table))
+                await _tell(children, table)
                 self.done += table.num_rows
-            await asyncio.to_thread(pipe.send_bytes, b"")
-            events, fresh, alerts, others = await asyncio.to_thread(pipe.recv)
-            if self._question.against:
-                return Found(events, fresh, alerts, "rules", alerts, others)
-            return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told))
+            await _tell(children, None)
+            parts = await asyncio.gather(*(asyncio.to_thread(child.pipe.recv) for child in children))
         except (EOFError, OSError) as error:
-            raise Fatal("the process that runs the rules ended by itself") from error
+            raise Fatal("a process that runs rules ended by itself") from error
         finally:
-            child.kill()
-            child.join()
-            pipe.close()
+            for child in children:
+                child.close()
+        events, fresh, *_ = parts[0]
+        alerts, others = (in_order(alert for part in parts for alert in part[which]) for which in (2, 3))
+        if self._question.against:
+            return Found(events, fresh, alerts, "rules", alerts, others)
+        return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told))
 
     def _told(self) -> list[Alert]:
         """What live detection told of these rules."""
@@ -152,15 +152,37 @@ def _alert_of(told: Detected) -> Alert:
     )
 
 
-def _serve(pipe: Connection, question: Question) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
-    rules = Rules(read_rule(text, "rule") for text in question.rules)
-    against = Rules(read_rule(text, "rule") for text in question.against) if question.against else None
-    after, before = Detector(rules), Detector(against or rules)
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Rules of one child."""
+
+    rules: tuple[str, ...]
+    against: tuple[str, ...] | None
+    """None: nothing, what was told."""
+    until: datetime
+
+
+def _shares(question: Question, count: int) -> list[_Share]:
+    """At most `count`, none without rules."""
+    count = max(1, min(count, max(len(question.rules), len(question.against))))
+    return [
+        _Share(question.rules[n::count], question.against[n::count] if question.against else None, question.until)
+        for n in range(count)
+    ]
+
+
+async def _tell(children: Sequence[Child], what: object) -> None:
+    await asyncio.gather(*(asyncio.to_thread(child.pipe.send, what) for child in children))
+
+
+def _serve(pipe: Connection, share: _Share) -> None:
+    rules = Rules(read_rule(text, "rule") for text in share.rules)
+    against = None if share.against is None else Rules(read_rule(text, "rule") for text in share.against)
+    after, before = Detector(rules), Detector(rules if against is None else against)
     best: dict[bytes, int] = pipe.recv()
     events = live = 0
-    while data := pipe.recv_bytes():
-        for seen, fresh in seen_in(table_of(data)):
+    while (table := pipe.recv()) is not None:
+        for seen, fresh in seen_in(table):
             if best and best.get(seen.event_id, seen.version) != seen.version:
                 continue
             events, live = events + 1, live + fresh
@@ -170,7 +192,7 @@ def _serve(pipe: Connection, question: Question) -> None:
                 before.feed(seen)
             elif fresh:
                 before.take(seen.organization, kept)
-    clock = to_microseconds(question.until)
+    clock = to_microseconds(share.until)
     pipe.send((events, live, after.alerts(clock), before.alerts(clock)))
 
 

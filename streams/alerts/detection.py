@@ -36,11 +36,15 @@ class Detector:
             fold.feed(one)
 
     def alerts(self, clock: int) -> list[Alert]:
-        """All that were found, by the time they opened; it is `clock` now."""
+        """All that were found, in order; it is `clock` now."""
         for fold in self._folds.values():
             fold.advance(clock)
-        found = [alert for fold in self._folds.values() for alert in fold.found.values()]
-        return sorted(found, key=lambda alert: (alert.opened_at, alert.rule_id, alert.organization, alert.group))
+        return in_order(alert for fold in self._folds.values() for alert in fold.found.values())
+
+
+def in_order(alerts: Iterable[Alert]) -> list[Alert]:
+    """By the time they opened."""
+    return sorted(alerts, key=lambda alert: (alert.opened_at, alert.rule_id, alert.organization, alert.group))
 
 
 def detect(rules: Rules, events: Iterable[Seen], clock: int) -> list[Alert]:

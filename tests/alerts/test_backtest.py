@@ -79,10 +79,12 @@ async def backtest(store: Store, rules: list[str], against: tuple[str, ...] = ()
     return found
 
 
+@pytest.mark.parametrize("cores", [1, 3])
 async def test_alerts_are_those_that_the_events_make(
-    store: Store, events: list[tuple[Seen, bool]], monkeypatch: pytest.MonkeyPatch
+    store: Store, events: list[tuple[Seen, bool]], monkeypatch: pytest.MonkeyPatch, cores: int
 ) -> None:
     monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 300)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     found = await backtest(store, [*texts_in_force(), STRICT])
     rules = Rules([*shipped_rules(), read_rule(STRICT, "strict")])
     expected, live = (
@@ -110,9 +112,13 @@ async def test_of_an_events_copies_the_one_in_force_counts_when_it_says_it_occur
 
 async def test_rules_are_held_against_others(store: Store, events: list[tuple[Seen, bool]]) -> None:
     narrower = STRICT.replace("match: {", "match: {cause: [credentials], ")
-    found = await backtest(store, [STRICT], (narrower,))
+    other = STRICT.replace("any-failure", "other-failure")
+    found = await backtest(store, [STRICT, other], (narrower,))
     every = [seen for seen, _ in events]
-    before, after = (detect(Rules([read_rule(text, "r")]), every, to_microseconds(END)) for text in (narrower, STRICT))
+    before, after = (
+        detect(Rules(read_rule(text, "r") for text in texts), every, to_microseconds(END))
+        for texts in ([narrower], [STRICT, other])
+    )
     assert compare(found.after, found.against) == compare(after, before)
     assert compare(after, before).gained
 

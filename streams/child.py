@@ -1,0 +1,38 @@
+"""A child process for work that fills a core, and the pipe to it.
+
+It ends when its pipe does, and that ends with its parent, however the parent ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from streams.sink import collect_rarely
+
+
+class Child:
+    """Started at once; `serve` runs in it with the other end of `pipe` and what it was `given`."""
+
+    def __init__(self, serve: Callable[[Connection, Any], None], given: object, name: str) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_run, args=(serve, theirs, given), daemon=True, name=name)
+        self._process.start()
+        theirs.close()
+
+    def close(self) -> None:
+        """End it, whatever it is at."""
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self.pipe.close()
+
+
+def _run(serve: Callable[[Connection, Any], None], pipe: Connection, given: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
+    collect_rarely()
+    serve(pipe, given)
