@@ -38,7 +38,8 @@ Note = Annotated[str, typer.Option("--note", help="Recorded with it.", show_defa
 
 
 @alerts.callback()
-def alerts_or_one(
+@alerts.command("list")
+def list_alerts(
     context: typer.Context,
     since: Since = "7d",
     until: Until = None,
@@ -51,23 +52,8 @@ def alerts_or_one(
     as_json: Json = False,
 ) -> None:
     """List alerts, the open and urgent ones first; `show` tells one whole. Acts need an admin token."""
-    if context.invoked_subcommand is None:
-        list_alerts(since, until, state, severity, rule, app_name, staging, limit, as_json)
-
-
-@alerts.command("list")
-def list_alerts(
-    since: Since = "7d",
-    until: Until = None,
-    state: State = None,
-    severity: Severity = None,
-    rule: Rule = None,
-    app_name: App = None,
-    staging: Staging = False,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
-    """List alerts, the open and urgent ones first."""
+    if context.invoked_subcommand is not None:
+        return
     parameters = {
         "since": since,
         "until": until,

@@ -34,7 +34,8 @@ Limit = Annotated[int, typer.Option(min=1, help="Most incidents.")]
 
 
 @incidents.callback()
-def incidents_or_one(
+@incidents.command("list")
+def list_incidents(
     context: typer.Context,
     since: Since = "7d",
     until: Until = None,
@@ -46,22 +47,8 @@ def incidents_or_one(
     as_json: Json = False,
 ) -> None:
     """List incidents, those that go on first; `show` tells one whole."""
-    if context.invoked_subcommand is None:
-        list_incidents(since, until, state, app_name, cause, subject, limit, as_json)
-
-
-@incidents.command("list")
-def list_incidents(
-    since: Since = "7d",
-    until: Until = None,
-    state: State = None,
-    app_name: App = None,
-    cause: Cause = None,
-    subject: Subject = None,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
-    """List incidents, those that go on first."""
+    if context.invoked_subcommand is not None:
+        return
     parameters = {
         "since": since,
         "until": until,
