@@ -182,6 +182,7 @@ async def _backtested(backtest: Backtest) -> dict[str, Any]:
         "fresh": found.fresh,
         "alerts": len(found.alerts),
         "rules": Counter(alert.rule_id for alert in found.alerts),
+        "left_out": {rule_id: left._asdict() for rule_id, left in found.left_out.items()},
         "against": found.before,
         "same": compared.same,
         "gained": len(compared.gained),

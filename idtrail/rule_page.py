@@ -97,6 +97,10 @@ the result stands what differs from what live detection told (there only fresh e
 time, or made of other events). An event counts as fresh here if the copy that is in force came fresh: what a webhook
 told in time and an export brings again a week later does not, and its alerts are shown as lost.
 
+A backtest follows at least as many groups of a rule at a time as live detection does, and forgets those that are over.
+Of which rules it left out events of more groups, or alerts beyond 100,000 of one rule and organization, it tells
+(`left_out` in the result).
+
 """
 
 _CONDITIONS: Final = """## Conditions

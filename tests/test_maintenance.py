@@ -9,6 +9,8 @@ import pytest
 from idtrail import maintenance
 from idtrail.maintenance import Maintenance
 from queries.jobs import JobState
+from streams.alerts.backtest import Found
+from streams.alerts.detection import LeftOut
 from tests.fixtures_kafka import until
 from tests.records import NOON
 
@@ -48,3 +50,12 @@ def state(jobs: Maintenance) -> JobState:
     found = jobs.state("verify")
     assert found is not None
     return found
+
+
+async def test_a_backtest_tells_by_rule_what_it_left_out() -> None:
+    class Flooded:
+        async def run(self) -> Found:
+            return Found(9, 9, [], "told", [], [], {"too-many": LeftOut(7, 2)})
+
+    result = await maintenance._backtested(cast(Any, Flooded()))
+    assert result["left_out"] == {"too-many": {"events": 7, "alerts": 2}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -24,7 +24,7 @@ from schemas.errors import Fatal
 from schemas.facts import Facts
 from schemas.times import to_microseconds
 from streams.alerts.alert import NEVER, Alert
-from streams.alerts.detection import Detector, in_order
+from streams.alerts.detection import Detector, LeftOut, in_order
 from streams.alerts.index import Rules
 from streams.alerts.loading import read_rule
 from streams.alerts.seen import Seen
@@ -65,6 +65,8 @@ class Found:
     after: list[Alert]
     """The same; beside what was told, those of fresh events."""
     against: list[Alert]
+    left_out: dict[str, LeftOut]
+    """By rule, what is missing in these, of whichever side it is more."""
 
 
 class Backtest:
@@ -105,9 +107,10 @@ class Backtest:
                 child.close()
         events, fresh, *_ = parts[0]
         alerts, others = (in_order(alert for part in parts for alert in part[which]) for which in (2, 3))
+        left_out = _most(left for part in parts for left in part[4])
         if self._question.against:
-            return Found(events, fresh, alerts, "rules", alerts, others)
-        return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told))
+            return Found(events, fresh, alerts, "rules", alerts, others, left_out)
+        return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told), left_out)
 
     def _told(self) -> list[Alert]:
         """What live detection told of these rules."""
@@ -193,7 +196,15 @@ def _serve(pipe: Connection, share: _Share) -> None:
             elif fresh:
                 before.take(seen.organization, kept)
     clock = to_microseconds(share.until)
-    pipe.send((events, live, after.alerts(clock), before.alerts(clock)))
+    found = after.alerts(clock), before.alerts(clock)
+    pipe.send((events, live, *found, (after.left_out(), before.left_out())))
+
+
+def _most(sides: Iterable[dict[str, LeftOut]]) -> dict[str, LeftOut]:
+    most: dict[str, LeftOut] = {}
+    for side in sides:
+        most |= {rule_id: max(left, most.get(rule_id, left)) for rule_id, left in side.items()}
+    return most
 
 
 def seen_in(table: pa.Table) -> list[tuple[Seen, bool]]:

@@ -13,6 +13,8 @@ from streams.alerts.alert import Alert, Fold, alert_of
 from streams.alerts.occurrence import Occurrence
 from streams.alerts.terms import Terms
 
+MOST_GROUPS: Final = 20_000
+"""Of one rule of one organization; what would make more is left out."""
 MOST_KEPT: Final = 1_000
 """Occurrences that are kept in order: of a busier group those that come later than these are left out."""
 

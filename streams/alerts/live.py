@@ -19,7 +19,7 @@ import orjson
 from schemas.alerts import Detected
 from schemas.kafka import LARGEST_RECORD
 from streams.alerts.endings import Endings, Own
-from streams.alerts.group import Group
+from streams.alerts.group import MOST_GROUPS, Group
 from streams.alerts.in_force import InForce
 from streams.alerts.index import Rules
 from streams.alerts.occurrence import Occurrence, Role
@@ -28,8 +28,6 @@ from streams.alerts.seen import Seen
 from streams.alerts.terms import MICROSECOND
 from streams.copies import Table
 
-MOST_GROUPS: Final = 20_000
-"""Of one rule of one organization; what would make more is left out."""
 LARGEST_ENTRY: Final = LARGEST_RECORD - 64 * 1024
 """Bytes. A group that needs more is left out, and begins anew."""
 PAUSE_SECONDS: Final = 2.0

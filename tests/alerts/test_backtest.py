@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from multiprocessing import Pipe
 
 import orjson
 import pytest
 
 from producers.simulation import load
 from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
+from queries.evidence import Evidence, read_evidence
 from queries.store import Store
 from schemas.alerts import seal_record
 from schemas.envelope import Source, Trust, seal
 from schemas.times import to_microseconds
 from streams.alert_records import decode_alerts
-from streams.alerts.backtest import Backtest, Found, Question, pieces
+from streams.alerts.backtest import Backtest, Found, Question, _most, _serve, _Share, pieces
 from streams.alerts.comparison import compare
-from streams.alerts.detection import detect
+from streams.alerts.detection import LeftOut, detect
 from streams.alerts.group import Told
 from streams.alerts.index import Rules
 from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
@@ -136,6 +138,28 @@ async def test_rules_are_held_against_what_was_told(store: Store, events: list[t
     assert (compared.lost, compared.same) == ([], 0)
 
 
+def test_what_a_child_leaves_out_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.alerts.detection.MOST_GROUPS", 1)
+    by_person = STRICT.replace("application_id", "subject_id").replace(", where: 'has(event.changes)'", "")
+    told = provisioned("user_deprovision", success=False, changes=[])
+    copies = [
+        record_of({**told, "id": str(day), "timestamp": f"2026-03-{day:02}T09:00:00Z", "resource": {"id": f"p{day}"}})
+        for day in range(1, 6)
+    ]
+    store.insert_arrow("events", batch(decode_events(copies, HORIZON).rows, EVENTS_ARROW_SCHEMA), "events")
+    evidence = Evidence("", (), to_microseconds(START - timedelta(days=9)), to_microseconds(END))
+    ours, theirs = Pipe()
+    ours.send({})
+    ours.send(read_evidence(store, evidence, with_body=False))
+    ours.send(None)
+    _serve(theirs, _Share((by_person,), None, END))
+    events, _, after, before, left_out = ours.recv()
+    assert (events, len(after), len(before)) == (5, 2, 0)
+    assert left_out == ({"any-failure": LeftOut(3, 0)}, {})
+    more = {"any-failure": LeftOut(4, 1), "other": LeftOut(0, 1)}
+    assert _most([*left_out, more, {}]) == more
+
+
 @pytest.mark.parametrize(
     ("minutes", "expected"),
     [
@@ -148,7 +172,5 @@ async def test_rules_are_held_against_what_was_told(store: Store, events: list[t
 def test_pieces_are_the_range(
     minutes: list[tuple[int, int]], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from queries.evidence import Evidence
-
     monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 3)
     assert list(pieces(minutes, Evidence("", (), 0, 999_000_000))) == expected

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from idtrail.cli.commands.rules import show_backtest
+from idtrail.cli.screen import Screen
 from streams.alerts.loading import shipped_rules
 from tests.alerts.test_loading import GOOD
 from tests.cli.running import ROOT, stateless
@@ -117,6 +121,23 @@ def test_a_value_that_a_fact_never_has_is_doubted(folder: Path) -> None:
     assert doubts == [
         "some-rule: fact.cause is never 'credential'; did you mean credentials?",
         "some-rule: fact.weekday is never 'Monday'; did you mean monday?",
+    ]
+
+
+def test_a_backtest_that_leaves_something_out_says_what_and_what_mends_it() -> None:
+    none: dict[str, Any] = {"alerts": 3, "events": 9, "fresh": 9, "rules": {"a": 3}, "against": "told", "same": 3}
+    none |= {"gained": 0, "lost": 0, "moved": 0, "listed": [], "left_out": {}}
+    left = {"a": {"events": 1, "alerts": 0}, "b": {"events": 20_000, "alerts": 1_000}}
+    screens = []
+    for result in (none, {**none, "left_out": left}):
+        out = StringIO()
+        show_backtest(Screen(file=out, width=80), result)
+        screens.append(out.getvalue().splitlines())
+    plain, told = screens
+    mends = "match less, or group by what has fewer values"
+    assert [line for line in told if line not in plain] == [
+        f"a: too many groups, 1 event left out: {mends}",
+        f"b: too many groups, 20,000 events left out; too many alerts, 1,000 left out: {mends}",
     ]
 
 

@@ -199,6 +199,8 @@ def show_backtest(out: Console, result: dict[str, Any]) -> None:
         rows.add_row("  " + rule_id, number(count))
     if result["rules"]:
         out.print(rows)
+    for rule_id, left in result["left_out"].items():
+        out.print(f"{rule_id}: {_left_out(left)}", soft_wrap=True, style="red")
     beside = "the rules it is held against" if result["against"] == "rules" else "what was told"
     told = ", ".join(f"{number(result[change])} {change}" for change in ("gained", "lost", "moved"))
     if result["against"] == "told" and result["events"] != result["fresh"]:
@@ -215,6 +217,16 @@ def show_backtest(out: Console, result: dict[str, Any]) -> None:
     more = sum(result[change] for change in ("gained", "lost", "moved")) - SHOWN
     if more > 0:
         out.print(f"  … {number(more)} more; --json names {number(len(result['listed']))}")
+
+
+def _left_out(left: dict[str, int]) -> str:
+    """What is missing, why, and what mends it."""
+    told = []
+    if left["events"]:
+        told.append(f"too many groups, {counted(left['events'], 'event')} left out")
+    if left["alerts"]:
+        told.append(f"too many alerts, {number(left['alerts'])} left out")
+    return "; ".join(told) + ": match less, or group by what has fewer values"
 
 
 def _all_there(paths: Iterable[Path] | None) -> None:
