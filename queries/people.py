@@ -14,6 +14,9 @@ from schemas.times import to_microseconds
 
 MAX_CANDIDATES: Final = 20
 MAX_NAMES: Final = 10
+MAX_NEAR: Final = 3
+SHORTEST_PART: Final = 3
+"""Of a name that is asked for: shorter parts are in too many."""
 
 
 class Person(NamedTuple):
@@ -75,14 +78,22 @@ _BY_ID: Final = (
     f"SELECT organization FROM events_by_subject WHERE {_SCOPE} AND subject_id = {{who:String}}"
     f" ORDER BY organization LIMIT 1 BY organization {_LIMIT}"
 )
-_DISTANCE: Final = (
+_EDITS: Final = (
     "least(editDistanceUTF8(name, lowerUTF8({who:String})),"
     " editDistanceUTF8(splitByChar('@', name)[1], lowerUTF8({who:String})))"
 )
+_FAR: Final = 1_000
+_DISTANCE: Final = (
+    f"multiIf({_EDITS} <= greatest(2, intDiv(lengthUTF8({{who:String}}), 3)), {_EDITS},"
+    f" lengthUTF8({{who:String}}) >= {SHORTEST_PART} AND position(name, lowerUTF8({{who:String}})) > 0,"
+    f" least(100 + lengthUTF8(name), {_FAR - 1}), {_FAR})"
+)
+"""Few edits first, then what holds it as a part, the shortest first."""
 _NEAR: Final = (
-    f"SELECT name FROM subjects WHERE {_SCOPE} AND subject_type IN ('user', 'systemuser', '')"
-    f" GROUP BY name HAVING {_DISTANCE} <= greatest(2, intDiv(lengthUTF8({{who:String}}), 3))"
-    f" ORDER BY {_DISTANCE}, name LIMIT 3"
+    f"SELECT argMin(name, (distance, name)) AS near FROM ("
+    f"SELECT organization, subject_id, name, {_DISTANCE} AS distance FROM subjects"
+    f" WHERE {_SCOPE} AND subject_type IN ('user', 'systemuser', '') AND distance < {_FAR}"
+    f") GROUP BY organization, subject_id ORDER BY min(distance), near LIMIT 1 BY near LIMIT {MAX_NEAR}"
 )
 _NOT_PEOPLE: Final = {
     "user_group": "a group: `idtrail state` and `idtrail lifecycle` tell of it",
