@@ -198,7 +198,8 @@ class Follower:
             return None  # the sink puts it into the dead letters
         if item is None:
             return None
-        data = orjson.dumps(item, option=orjson.OPT_UTC_Z)
+        # A copy, because orjson's own bytes keep 16 KB each, whatever they hold: readers' queues are full of them.
+        data = bytes(memoryview(orjson.dumps(item, option=orjson.OPT_UTC_Z)))
         failed = about is About.EVENT and is_failed_attempt(item)
         return Message(about, item, data, self.position.text(), failed)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import tracemalloc
 from datetime import UTC, datetime
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from queries.feed import About, Message, Start
 from schemas.alerts import dumped, seal_record
@@ -16,10 +17,12 @@ from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, BrokerAway, FeedAway, Gone
 from schemas.kafka import KafkaConnection
 from streams.feed import SLOW, STOPPED
+from streams.follower import Follower
+from streams.position import Position
 from tests.alerts.records import detected
 from tests.feed.support import EXPORT, Log, Watching, everything, feed_of, numbered, watching
 from tests.fixtures_kafka import Topics, until
-from tests.records import event
+from tests.records import event, record_of
 
 pytestmark = pytest.mark.kafka
 
@@ -227,3 +230,19 @@ async def test_a_broker_that_is_away_is_told() -> None:
     with pytest.raises(BrokerAway):
         async with feed.open(everything, Start()):
             pass
+
+
+async def test_a_message_that_waits_holds_little_more_than_its_own_bytes() -> None:
+    records = [record_of(numbered(number), offset=number) for number in range(500)]
+    follower = Follower(KafkaConnection("127.0.0.1:1"), ("idtrail.events",))
+    follower.position = Position(("idtrail.events",), {TopicPartition("idtrail.events", 0): 0})
+    follower.decode(records[:100])
+    tracemalloc.start()
+    try:
+        waiting = follower.decode(records[100:])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        await follower.stop()
+    assert len(waiting) == 400
+    assert held / len(waiting) < 6_000  # some 800 are its line of JSON
