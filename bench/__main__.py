@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from bench import alerts, emitter, feed, rebuild, sink
+from bench.feed_readers import Load
 from idtrail.logs import configure_logs
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -23,7 +24,7 @@ async def main() -> None:
             await broker.stop()
     await sink.main(200_000)
     await rebuild.main(200_000)
-    await feed.main(feed.Load())
+    await feed.main(Load())
     await alerts.main(1_000_000)
 
 

@@ -1,6 +1,7 @@
-"""The live feed under load: many readers over HTTP, one of them stuck, while a sink works in the same process.
+"""The live feed under load: many readers over HTTP, one of them stuck; then a sink in the same process, with them
+and without, turn by turn.
 
-python -m bench.feed [READERS] [EVENTS_PER_SECOND] [SECONDS]
+python -m bench.feed [READERS] [EVENTS_PER_SECOND] [SECONDS] [ROUNDS] [EVENTS_OF_THE_SINK]
 
 API, feed and sink share this process, as in the embedded stack; the readers and the emitter have one of their own.
 """
@@ -11,17 +12,23 @@ import asyncio
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 import orjson
 import psutil
 
+from bench.feed_readers import BEGUN, Load, Reading
+from bench.figures import STRETCHES, Estimate, paired_ratio, slope
 from bench.sink import by_sink, fresh_store, records
 from idtrail.emitting import now
+from idtrail.logs import configure_logs
 from idtrail.serving import app_of, jobs_of, listening, serve, url_of
 from idtrail.settings import load_settings
 from idtrail.stack.jars import verified_jars
@@ -33,64 +40,76 @@ from producers.spool import Spool
 from queries.store import Store
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from streams.feed import QUEUE_MESSAGES, Feed
+from streams.follower import REMEMBERED_EVENTS
 
-PARTITIONS = 4
-TOKEN = "a token of the benchmark"  # noqa: S105  because it opens nothing but this
-WARM_SECONDS = 10.0
-BACKLOG = 60_000
-SEND_BYTES = 256 * 1024
+PARTITIONS: Final = 4
+TOKEN: Final = "a token of the benchmark"  # noqa: S105  because it opens nothing but this
+ROUNDS: Final = 5
+BACKLOG: Final = 40_000
+LONGEST_SINK_SECONDS: Final = 300.0
+WARM_EVENTS: Final = REMEMBERED_EVENTS + QUEUE_MESSAGES
+"""After so many the feed remembers all that it ever does, and the stuck reader has been dropped."""
+LOOK_SECONDS: Final = 0.25
+SEND_BYTES: Final = 256 * 1024
 """Of each connection: what the kernel keeps for the stuck one is the same everywhere then."""
-ROOT = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parent.parent
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What is asked of the feed."""
+class Look(NamedTuple):
+    """At the API's process while it serves."""
 
-    readers: int = 50
-    """One of them is stuck."""
-    rate: int = 2_000
-    """Events a second."""
-    seconds: float = 60.0
-    queue_messages: int = QUEUE_MESSAGES
-    most_ahead: int = sys.maxsize
-    """Events that may be emitted before the slowest of the others has them: for where speed is of no interest."""
-
-
-class Reading(NamedTuple):
-    """What one reader got."""
-
-    received: int
-    distinct: int
-    dropped: bool
+    at: float
+    rss_mb: float
+    following: int
+    """Readers that are neither gone nor dropped."""
 
 
 class Report(NamedTuple):
-    """What came of it."""
+    """What came of a load."""
 
     emitted: int
+    seconds: float
+    """That it lasted."""
     readers: list[Reading]
-    stuck: Reading
+    stuck: Reading | None
     """What the stuck one found in its connection when it looked again at the end."""
     resumed: int
     """Distinct events that the stuck one had when it had gone on from where it was told to."""
     p50_ms: float
     p99_ms: float
-    rss_mb: tuple[float, float, float]
-    """Before the readers, after the first seconds, and the most after that."""
+    looks: list[Look]
+    """While events were emitted; `at` is counted from the first."""
     cpu_seconds: float
     """Of the API's process, until the readers had everything."""
     sunk_seconds: float
     """What the sink needed for its backlog while all this went on."""
 
+    def whole(self) -> list[Reading]:
+        """Those that got each event exactly once."""
+        return [got for got in self.readers if got.received == got.distinct == self.emitted and not got.reason]
+
+    def dropped_after(self, readers: int) -> float | None:
+        """Seconds until one of so many was let go of."""
+        return next((look.at for look in self.looks if look.following < readers), None)
+
+    def warm(self) -> list[tuple[float, float]]:
+        """Minutes and memory once queues and what is remembered have their size; of a short load its second half."""
+        after = self.seconds * min(WARM_EVENTS / self.emitted, 0.5)
+        return [(look.at / 60, look.rss_mb) for look in self.looks if look.at >= after]
+
 
 async def measure(
-    connection: KafkaConnection, store: Store, load: Load, sink: Callable[[], Awaitable[float]] | None = None
+    connection: KafkaConnection,
+    store: Store,
+    load: Load,
+    *,
+    queue_messages: int = QUEUE_MESSAGES,
+    sink: Callable[[], Awaitable[float]] | None = None,
 ) -> Report:
-    """Run the load once; `sink` works beside it."""
+    """Run the load once; it ends early, as soon as `sink` has come back, which begins when all readers follow."""
     topic = f"feed-{uuid4().hex[:8]}"
     await create_topics(connection, PARTITIONS, 1, [TopicSpec(topic, FOR_EVER)])
-    feed = Feed(connection, load.readers, (topic,), queue_messages=load.queue_messages)
+    feed = Feed(connection, max(load.readers, 1), (topic,), queue_messages=queue_messages)
     settings = load_settings(api_port=0, admin_token=TOKEN)
     process = psutil.Process()
     with listening(settings) as sock, tempfile.TemporaryDirectory() as spool:
@@ -99,36 +118,43 @@ async def measure(
         emitter = Emitter(connection, Spool(Path(spool, "spool.sqlite")), now)
         app = app_of(settings, connection, store, emitter, feed, jobs_of(settings, connection, store))
         serving = asyncio.create_task(serve(app, sock, feed))
-        before, cpu = _rss(process), _cpu(process)
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.feed_readers", url_of(sock), TOKEN, connection.bootstrap, topic,
-            str(load.readers), str(load.rate), str(load.seconds), str(load.most_ahead),
-            cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-m", "bench.feed_readers",
+            url_of(sock), TOKEN, connection.bootstrap, topic, orjson.dumps(load).decode(),
+            cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        looks: list[Look] = []
+        looking = asyncio.create_task(_look_on(process, feed, looks))
         try:
-            watching = asyncio.create_task(_watch(process, min(WARM_SECONDS, load.seconds / 2)))
-            sinking = asyncio.ensure_future(sink()) if sink else None
-            out, _ = await child.communicate()
-            assert child.returncode == 0, f"the readers failed: {child.returncode}"
+            assert await child.stdout.readline() == BEGUN, "the readers did not begin"
+            began, cpu = time.monotonic(), _cpu(process)
+            sunk = await sink() if sink else 0.0
+            sunk_at = time.monotonic()
+            if sink:
+                child.stdin.close()
+            out = await child.stdout.read()
+            assert await child.wait() == 0, f"the readers failed: {child.returncode}"
             cpu = _cpu(process) - cpu
-            watching.cancel()
-            warm, most = await watching
-            sunk = await sinking if sinking else 0.0
         finally:
+            looking.cancel()
             if child.returncode is None:
                 child.kill()
                 await child.wait()
             serving.cancel()
-            await asyncio.wait([serving])
+            await asyncio.wait([serving, looking])
     found = orjson.loads(out)
+    assert not sink or sunk_at <= found["ended"], "the load ended before the sink did"
     return Report(
         found["emitted"],
-        [Reading(*reading) for reading in found["readers"]],
-        Reading(*found["stuck"]),
+        found["ended"] - began,
+        [Reading(**reading) for reading in found["readers"]],
+        Reading(**found["stuck"]) if found["stuck"] else None,
         found["resumed"],
         found["p50_ms"],
         found["p99_ms"],
-        (before, warm, most),
+        [look._replace(at=look.at - began) for look in looks if began <= look.at <= found["ended"]],
         cpu,
         sunk,
     )
@@ -139,41 +165,86 @@ def _cpu(process: psutil.Process) -> float:
     return float(used.user + used.system)
 
 
-def _rss(process: psutil.Process) -> float:
-    return float(process.memory_info().rss) / 2**20
-
-
-async def _watch(process: psutil.Process, warm_seconds: float) -> tuple[float, float]:
-    """Resident memory after the first seconds, and the most after them; until it is cancelled."""
-    warm = most = 0.0
-    try:
-        await asyncio.sleep(warm_seconds)
-        warm = most = _rss(process)
-        while True:
-            await asyncio.sleep(0.5)
-            most = max(most, _rss(process))
-    except asyncio.CancelledError:
-        return warm, most
+async def _look_on(process: psutil.Process, feed: Feed, looks: list[Look]) -> None:
+    while True:
+        looks.append(Look(time.monotonic(), process.memory_info().rss / 2**20, len(feed.joined)))
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def show(load: Load, report: Report) -> None:
-    """Print it."""
-    whole = [reading for reading in report.readers if reading.received == reading.distinct == report.emitted]
-    print(f"{load.readers} readers, one stuck; {load.rate:,} events/s for {load.seconds:.0f} s")
-    print(f"  {len(whole)} of {len(report.readers)} readers got each of {report.emitted:,} events exactly once")
-    for reading in report.readers:
-        if reading not in whole:
-            print(f"    one got {reading.received:,}, {reading.distinct:,} distinct, dropped: {reading.dropped}")
-    print(f"  the stuck one: dropped and told so: {report.stuck.dropped}; after going on it had {report.resumed:,}")
+    """Print what one load did to readers and memory."""
+    whole = report.whole()
+    print(f"{load.readers} readers, one stuck; {report.emitted / report.seconds:,.0f} events/s, {report.seconds:.0f} s")
+    print(f"  {len(whole)} of {len(report.readers)} others got each of {report.emitted:,} events exactly once")
+    for got in report.readers:
+        if got not in whole:
+            print(f"    one got {got.received:,}, {got.distinct:,} distinct, and was told: {got.reason or 'nothing'}")
+    stuck, after = report.stuck, report.dropped_after(load.readers)
+    assert stuck is not None
+    gone = "not dropped" if after is None else f"dropped after {after:.1f} s"
+    print(f"  the stuck one: {gone}; it found {stuck.received:,} events and was told: {stuck.reason or 'nothing'}")
+    print(f"    from where it was told to go on it had {report.resumed:,} in the end, none twice")
     print(f"  from emit to reader: p50 {report.p50_ms:.0f} ms, p99 {report.p99_ms:.0f} ms")
     print(f"  the API's process took {report.cpu_seconds:.1f} s of a core")
-    before, warm, most = report.rss_mb
-    print(
-        f"  memory of the API's process: {before:.0f} MB before, {warm:.0f} MB warm, then {most - warm:+.0f} MB at most"
-    )
+    show_memory(report)
 
 
-async def main(load: Load) -> None:
+def show_memory(report: Report) -> None:
+    """Print what the API's process held over time, and whether it grew."""
+    steps = [report.looks[len(report.looks) * step // STRETCHES] for step in range(STRETCHES)] + report.looks[-1:]
+    print("  memory of the API's process: " + ", ".join(f"{look.at:.0f} s {look.rss_mb:.0f}" for look in steps) + " MB")
+    warm = report.warm()
+    grows = slope(warm)
+    print(f"    from {warm[0][0] * 60:.0f} s on it grew by {_told(grows, '+.1f')} MB/min")
+
+
+def arms_of(load: Load) -> dict[str, Load]:
+    """What goes on beside the sink. The name says it."""
+    none = replace(load, readers=0, stuck=False, seconds=LONGEST_SINK_SECONDS)
+    rate = f"{load.rate:,}/s"
+    return {
+        "nothing else": replace(none, rate=0),
+        f"{rate}, nobody reads": none,
+        f"{load.readers} readers, nothing new": replace(none, readers=load.readers, rate=0),
+        f"{load.readers - 1} readers of {rate}": replace(none, readers=load.readers - 1),
+        f"{load.readers} of {rate}, one stuck": replace(none, readers=load.readers, stuck=True),
+    }
+
+
+async def take_turns(
+    arms: Mapping[str, Load], rounds: int, run: Callable[[Load], Awaitable[Report]]
+) -> dict[str, list[Report]]:
+    """Every arm once in each round, there and back again: what the machine does meanwhile, it does to all."""
+    found: dict[str, list[Report]] = {name: [] for name in arms}
+    for turn in range(rounds):
+        for name in list(arms) if turn % 2 == 0 else reversed(list(arms)):
+            found[name].append(await run(arms[name]))
+    return found
+
+
+def show_turns(found: Mapping[str, Sequence[Report]], backlog: int) -> None:
+    """Print the sink's rate beside each arm, and what the arms cost it."""
+    nothing, unread, idle, reading, stuck = found
+    rates = {name: [backlog / report.sunk_seconds for report in reports] for name, reports in found.items()}
+    print(f"  a sink in the same process, {backlog:,} events behind, {len(rates[nothing])} rounds, turn by turn:")
+    for name, own in rates.items():
+        waited = ""
+        if found[name][0].p99_ms:
+            p50, p99 = (median(values) for values in zip(*((r.p50_ms, r.p99_ms) for r in found[name]), strict=True))
+            waited = f"; readers p50 {p50:.0f} ms, p99 {p99:.0f} ms"
+        print(f"    {name:<30} {median(own):>7,.0f} events/s ({min(own):,.0f} to {max(own):,.0f}){waited}")
+    for name, other in ((idle, nothing), (reading, unread), (stuck, unread), (stuck, reading)):
+        print(f"    {name} : {other}  {_told(paired_ratio(rates[name], rates[other]), '.2f')}")
+    others = [report for reports in found.values() for report in reports if report.readers]
+    whole = sum(len(report.whole()) for report in others)
+    print(f"    {whole} of {sum(len(report.readers) for report in others)} readers got each event exactly once")
+
+
+def _told(estimate: Estimate, form: str) -> str:
+    return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
+
+
+async def main(load: Load, rounds: int = ROUNDS, backlog: int = BACKLOG) -> None:
     with tempfile.TemporaryDirectory() as directory:
         broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
         await broker.start()
@@ -182,28 +253,26 @@ async def main(load: Load) -> None:
         store = fresh_store(engine)
         try:
             show(load, await measure(connection, store, load))
-            backlog = records(BACKLOG, fresh=False)
-            alone = await by_sink(connection, engine, backlog)
-            short = replace(load, seconds=max(15.0, load.seconds / 4))
-            beside = await measure(connection, store, short, lambda: by_sink(connection, engine, backlog))
-            idle = replace(short, rate=0)
-            quiet = await measure(connection, store, idle, lambda: by_sink(connection, engine, backlog))
+            sink = partial(by_sink, connection, engine, records(backlog, fresh=False))
+            found = await take_turns(
+                arms_of(load), rounds, lambda beside: measure(connection, store, beside, sink=sink)
+            )
         finally:
             store.close()
             await broker.stop()
-    print(f"  a sink in the same process, {BACKLOG:,} events behind:")
-    for name, seconds in (
-        ("without readers", alone),
-        (f"{load.readers} readers, nothing new", quiet.sunk_seconds),
-        (f"{load.readers} readers at {load.rate:,}/s", beside.sunk_seconds),
-    ):
-        print(f"    {name:<32} {BACKLOG / seconds:>9,.0f} events/s")
+    show_turns(found, backlog)
 
 
-def _load(arguments: Sequence[str]) -> Load:
-    readers, rate, seconds = [*arguments, *("50", "2000", "60")[len(arguments) :]][:3]
-    return Load(int(readers), int(rate), float(seconds))
+async def _from(arguments: Sequence[str]) -> None:
+    readers, rate, seconds, rounds, backlog = [
+        *arguments,
+        *("50", "2000", "90", str(ROUNDS), str(BACKLOG))[len(arguments) :],
+    ]
+    if int(rounds) < 2:
+        sys.exit("two rounds are the fewest that tell an uncertainty")
+    await main(Load(int(readers), int(rate), float(seconds)), int(rounds), int(backlog))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(_load(sys.argv[1:])))
+    configure_logs(level="warning")
+    asyncio.run(_from(sys.argv[1:]))
