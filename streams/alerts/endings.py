@@ -52,7 +52,8 @@ class Endings:
         """Entries of what came in each partition. `known`: up to when its log was read."""
         came, self._came = self._came, {}
         for partition, some in came.items():
-            at = known.get(partition, 0)
+            # Something earlier can come for as long after an event whose clock is ahead as after what is known by then.
+            at = max(known.get(partition, 0), *(one.at for _, one in some))
             for start in range(0, len(some), ENTRY_ENDINGS):
                 value: dict[str, Any] = {
                     "partition": partition,

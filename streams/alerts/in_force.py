@@ -33,7 +33,8 @@ class InForce:
     def take(self, event: Event, version: int, at: int, owns: Collection[Own]) -> tuple[Own, ...] | None:
         """A copy that these groups are to count: the groups that counted another one, which must let go of that.
 
-        None for a repeat, and for a copy that is not in force. `at`: when the log had it.
+        None for a repeat, and for a copy that is not in force. `at`: when the log had it, or it occurred if that is
+        later, as clocks that are ahead say.
         """
         before = self._held.get(event)
         if before is None:
@@ -53,7 +54,7 @@ class InForce:
         self._held[event] = _Held(max(version, before.version), at, (*before.owns, own))
 
     def forget(self, before: int) -> None:
-        """No fresh copy is to come of what became known earlier than this."""
+        """No fresh copy is to come of what became known, and occurred, earlier than this."""
         while self._held and next(iter(self._held.values())).at < before:
             del self._held[next(iter(self._held))]
 

@@ -78,10 +78,11 @@ class Live:
     def take(self, partition: int, offset: int, seen: Seen) -> None:
         """An event; nothing is written before `write`."""
         self._offsets[partition] = offset
-        self._known[partition] = max(seen.known_ms * 1_000, self._known.get(partition, 0))
+        known = seen.known_ms * 1_000
+        self._known[partition] = max(known, self._known.get(partition, 0))
         kept = {(watched.rule.id, seen.organization, group): one for watched, group, one in self._rules.kept(seen)}
         event = seen.organization, seen.event_id.hex()
-        left = self._in_force.take(event, seen.version, seen.known_ms * 1_000, kept)
+        left = self._in_force.take(event, seen.version, max(known, seen.at), kept)
         if left is None:
             return
         nothing = Occurrence(seen.at, event[1], seen.version, 0)
