@@ -16,7 +16,7 @@ from idtrail.connections import channels_of
 from idtrail.settings import Settings
 from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
-from idtrail.stack.lock import read_running
+from idtrail.stack.lock import Running, read_running
 from idtrail.stack.topics import examine_topics
 from queries.expiry import SOON
 from queries.integration_health import UNWELL, State
@@ -53,7 +53,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             return
         yield Finding("trail", True, f"process {running.pid} in {settings.state}")
     connection = KafkaConnection(running.bootstrap) if running else settings.kafka()
-    yield await _broker(connection)
+    yield await _broker(connection, _mend_broker(running))
     yield await _topics(connection)
     if settings.clickhouse_url.get_secret_value():
         yield await _check("store", lambda: _store(settings))
@@ -87,7 +87,14 @@ def _destinations(settings: Settings) -> str:
     return f"{counted(len(channels_of(settings, found)), 'destination')} (`idtrail destinations check`)"
 
 
-async def _broker(connection: KafkaConnection) -> Finding:
+def _mend_broker(running: Running | None) -> str:
+    """What to do about one that does not answer."""
+    if running is None:
+        return "check IDTRAIL_KAFKA_BOOTSTRAP and that a worker made the topics"
+    return f"it is a child of process {running.pid}: if it stays so, stop that one and start it again"
+
+
+async def _broker(connection: KafkaConnection, mend: str) -> Finding:
     try:
         async with asyncio.timeout(15):
             lag = await read_lag(connection, GROUP, STORED)
@@ -95,7 +102,7 @@ async def _broker(connection: KafkaConnection) -> Finding:
         return Finding("broker", False, str(error))
     except (Away, TimeoutError) as error:
         reason = str(error) or f"Kafka at {connection.bootstrap} does not answer"
-        return Finding("broker", False, f"{reason}: check IDTRAIL_KAFKA_BOOTSTRAP and that a worker made the topics")
+        return Finding("broker", False, f"{reason}: {mend}")
     behind = sum(place.behind for place in lag)
     return Finding("broker", True, f"{connection.bootstrap}, {behind:,} records not stored yet")
 

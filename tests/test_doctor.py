@@ -10,8 +10,9 @@ import pytest
 
 from idtrail import doctor
 from idtrail.settings import Settings
+from idtrail.stack.lock import Running
 from idtrail.stack.topic_rules import Objection
-from schemas.errors import BrokerRefuses, Denied
+from schemas.errors import BrokerAway, BrokerRefuses, Denied
 from schemas.kafka import KafkaConnection
 from tests.alerts.test_loading import GOOD
 from tests.delivery.log import HOOK
@@ -39,6 +40,28 @@ async def test_topics_fail_only_for_what_breaks_a_promise(
 
     monkeypatch.setattr(doctor, "examine_topics", examine_topics)
     assert await doctor._topics(KafkaConnection("kafka:9092")) == doctor.Finding("topics", good, text)
+
+
+@pytest.mark.parametrize(
+    ("running", "mend"),
+    [
+        pytest.param(None, "check IDTRAIL_KAFKA_BOOTSTRAP and that a worker made the topics", id="one's own"),
+        pytest.param(
+            Running(4711, "127.0.0.1:9", ""),
+            "it is a child of process 4711: if it stays so, stop that one and start it again",
+            id="the embedded one",
+        ),
+    ],
+)
+async def test_a_broker_that_is_away_is_told_with_what_mends_it(
+    monkeypatch: pytest.MonkeyPatch, running: Running | None, mend: str
+) -> None:
+    async def read_lag(*of: object) -> Sequence[object]:
+        raise BrokerAway("Kafka does not answer")
+
+    monkeypatch.setattr(doctor, "read_lag", read_lag)
+    found = await doctor._broker(KafkaConnection("127.0.0.1:9"), doctor._mend_broker(running))
+    assert found == doctor.Finding("broker", False, f"Kafka does not answer: {mend}")
 
 
 @pytest.mark.parametrize(

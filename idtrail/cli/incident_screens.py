@@ -123,7 +123,7 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
 
 
 def _how_it_stands(item: Item, now: datetime) -> list[str]:
-    since, tries = when(item["since"]), f"{counted(item['attempts'], 'try', 'tries')} of {_whom(item)}"
+    since, tries = when(item["since"]), f"{counted(item['attempts'], 'try', 'tries')} of {whom(item)}"
     if item["ended_at"]:
         lines = [f"from {since} to {when(item['ended_at'])} ({_lasted(item)})", tries]
     else:
@@ -143,7 +143,8 @@ def _how_it_stands(item: Item, now: datetime) -> list[str]:
     return lines
 
 
-def _whom(item: Item) -> str:
+def whom(item: Item) -> str:
+    """`2 people and 1 group`."""
     people = counted(item["people"], "person", "people")
     groups = counted(item["groups"], "group")
     if not item["groups"]:

@@ -44,7 +44,7 @@ def letter_filter(
         ),
     ] = "",
     reason: Annotated[str, Query(max_length=64, description="Such as no_timestamp.")] = "",
-    state: Literal["", "waiting", "redriven", "discarded"] = "",
+    state: Literal["waiting", "redriven", "discarded"] | None = None,
     since: When = None,
     until: When = None,
 ) -> LetterFilter:
@@ -53,7 +53,7 @@ def letter_filter(
     begin = parse_when(since, now, "since") if since else SENTINEL
     end = parse_when(until, now, "until") if until else LATEST
     require_order(begin, end)
-    return LetterFilter(organization, tuple(id or ()), source, reason, state, begin, end, f"{since} to {until}")
+    return LetterFilter(organization, tuple(id or ()), source, reason, state or "", begin, end, f"{since} to {until}")
 
 
 PageAtOnce = Annotated[int, Query(ge=1, le=MAX_AT_ONCE, description="Letters of this request.")]

@@ -91,11 +91,26 @@ def test_only_a_failure_has_a_colour() -> None:
     assert line("event", shown(event()), NOON, NARROW).style == ""
 
 
-def test_an_incident_says_how_it_stands() -> None:
-    incident = {"last_at": "2026-03-19T11:00:00Z", "application": "statsig", "state": "open", "people": 9}
-    incident |= {"cause": "credentials", "detail": "token expired", "attribute": ""}
-    expected = "11:00:00    statsig    incident       9 people         open · credentials: token expired"
+@pytest.mark.parametrize(
+    ("people", "groups", "whom"),
+    [
+        pytest.param(9, 0, "9 people", id="people"),
+        pytest.param(0, 3, "3 groups", id="groups alone"),
+        pytest.param(1, 1, "1 person and 1 group", id="both"),
+        pytest.param(0, 0, "the integration itself", id="nobody"),
+    ],
+)
+def test_an_incident_says_which_it_is_and_how_it_stands(people: int, groups: int, whom: str) -> None:
+    incident: dict[str, Any] = {
+        "incident_id": "957f3a61" * 4,
+        "last_at": "2026-03-19T11:00:00Z",
+        "application": "statsig",
+    }
+    incident |= {"state": "open", "cause": "credentials", "detail": "token expired", "attribute": ""}
+    incident |= {"people": people, "groups": groups}
+    expected = f"11:00:00    statsig    incident       957f3a61         open · {whom} · credentials: token expired"
     assert line("incident", incident, NOON, None).plain.split() == expected.split()
+    assert line("incident", incident, NOON, NARROW).plain[:70] == expected[:70]
     assert line("incident", incident, NOON, NARROW).cell_len == 80
 
 

@@ -94,7 +94,7 @@ live 16:42:00 UTC
  integration  last success (UTC)    fails   24 h last change
  statsig      11-22 16:42 (2 d)        41  1,904 -
  slack        16:39:00 (3 min)          0  1,904 -
-lag (records not stored): events 0, dead-letters 0
+lag (records not stored): none
 Tab list  Enter open  l lifecycle  / filter  p pause  r refresh  ? help  q quit"""
 
 

@@ -218,9 +218,10 @@ def test_a_pause_holds_the_lists_and_loses_nothing() -> None:
 
 def test_the_lag_is_told_by_topic_and_blind_spots_with_their_text() -> None:
     assert loaded(health=health(12, "jumpcloud")).pipeline(NOW) == [
-        "lag (records not stored): events 12, dead-letters 0",
+        "lag (records not stored): events 12",
         "blind: source jumpcloud since 11-24 16:12 (30 min): no event for 30 min",
     ]
+    assert loaded(health=health(0)).pipeline(NOW) == ["lag (records not stored): none"]
     assert Board().pipeline(NOW) == ["lag not known: asking …"]
 
 

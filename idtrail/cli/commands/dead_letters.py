@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from idtrail.cli import SINCE, UNTIL, Json, app, connect
-from idtrail.cli.screen import ago, console, counted, cut, next_commands, number, print_json, table, when
+from idtrail.cli.letter_screens import decided, headline, show_letters, show_other_reasons, show_results
+from idtrail.cli.screen import ago, console, next_commands, number, print_json, table, when
+
+if TYPE_CHECKING:
+    from idtrail.cli.client import Api
 
 letters = typer.Typer(
     no_args_is_help=True, help="Records that could not be read: where they came from, why, and what became of them."
@@ -60,18 +63,9 @@ def list_letters(
     if as_json:
         print_json(items)
         return
-    out, now = console(), datetime.now(UTC)
-    _headline(out, api.get(f"{PATH}/stats", narrowed)["items"])
-    for item in items:
-        _row(out, f"  {item['letter_id']}  {item['state']}  {ago(item['known_at'], now)}  ", item["source"])
-        _row(out, f"    {item['position']}: {item['message']}")
-        if item["decision"]:
-            _row(out, f"    {_decided(item, now)}")
-    waiting = [item for item in items if item["state"] == "waiting"]
-    if waiting:
-        first = waiting[0]
-        redrive = f"idtrail dead-letters redrive --reason {first['reason']} --dry-run"
-        out.print(next_commands(f"idtrail dead-letters show {first['letter_id']}", redrive), soft_wrap=True)
+    out = console()
+    show_letters(out, items, api.get(f"{PATH}/stats", narrowed)["items"], datetime.now(UTC))
+    _doubt(out, api, reason)
 
 
 @letters.command("stats")
@@ -86,13 +80,15 @@ def count_letters(
 ) -> None:
     """Count dead letters by reason and source, with the first and the last of each."""
     narrowed = _narrowed(id, source, reason, organization, since, until)
-    counts = connect().get(f"{PATH}/stats", narrowed)["items"]
+    api = connect()
+    counts = api.get(f"{PATH}/stats", narrowed)["items"]
     if as_json:
         print_json(counts)
         return
     out, now = console(), datetime.now(UTC)
-    _headline(out, counts)
+    headline(out, counts)
     if not counts:
+        _doubt(out, api, reason)
         return
     rows = table("waiting", "of", "reason", "first", "last", "source", right=("waiting", "of"))
     for item in counts:
@@ -128,7 +124,7 @@ def show_letter(
     )
     for found in letter["decisions"]:
         told = {"decision_reason": found["reason"], "decision_message": found["message"], "attempts": 1}
-        out.print(f"  {_decided({**found, **told}, now)}", soft_wrap=True, markup=False)
+        out.print(f"  {decided({**found, **told}, now)}", soft_wrap=True, markup=False)
     out.print(
         f"  {letter['size']} bytes at {letter['log_topic']}[{letter['log_partition']}]@{letter['log_offset']}, "
         f"{ago(letter['known_at'], now)}",
@@ -171,7 +167,7 @@ def redrive_letters(
     if as_json:
         print_json(results)
     else:
-        _show_results(console(), results, dry_run=dry_run, done=("redriven", "would be redriven"))
+        show_results(console(), results, dry_run=dry_run, done=("redriven", "would be redriven"))
     if left and not dry_run:
         raise typer.Exit(1)
 
@@ -198,7 +194,13 @@ def discard_letters(
     if as_json:
         print_json(results)
     else:
-        _show_results(console(), results, dry_run=dry_run, done=("discarded", "would be discarded"))
+        show_results(console(), results, dry_run=dry_run, done=("discarded", "would be discarded"))
+
+
+def _doubt(out: Console, api: Api, reason: str | None) -> None:
+    """Tell which reasons there are, where no letter has the one that was asked for."""
+    if reason and not api.get(f"{PATH}/stats", {"reason": reason})["items"]:
+        show_other_reasons(out, reason, api.get(f"{PATH}/stats")["items"])
 
 
 def _narrowed(
@@ -222,67 +224,3 @@ def _all_pages(path: str, body: object, narrowed: dict[str, str | list[str] | No
         cursor = page["next"]
         if cursor is None:
             return results
-
-
-_WORDS: Final = {
-    "still_unreadable": "still unreadable",
-    "already_redriven": "already redriven",
-    "already_discarded": "already discarded",
-    "gone": "gone from the log",
-}
-
-
-def _show_results(out: Console, results: Sequence[Any], *, dry_run: bool, done: tuple[str, str]) -> None:
-    """What became of how many in the first line, then each."""
-    words = {**_WORDS, done[0]: done[1] if dry_run else done[0]}
-    counts = Counter(words[item["outcome"]] for item in results)
-    told = ", ".join(f"{number(counts[word])} {word}" for word in (words[done[0]], *_WORDS.values()) if counts[word])
-    out.print(counted(len(results), "dead letter") + (f": {told}" if told else ""), soft_wrap=True, markup=False)
-    for item in results:
-        _row(out, f"  {item['letter_id']}  {words[item['outcome']]}  ", item["source"])
-        why = f"{item['reason']}: {item['message']}" if item["reason"] else item["message"]
-        _row(out, f"    {item['position']}: {why or 'event ' + str(item['event_id'])}")
-    if dry_run and counts[done[1]]:
-        out.print(next_commands("the same without --dry-run"), soft_wrap=True)
-    elif counts["redriven"]:
-        event = next(item["event_id"] for item in results if item["outcome"] == "redriven")
-        out.print(next_commands(f"idtrail events {event}"), soft_wrap=True)
-    elif results:
-        out.print(next_commands("idtrail dead-letters list --state waiting"), soft_wrap=True)
-
-
-def _decided(item: Any, now: datetime) -> str:
-    """`discarded 3 min ago by local: test data`."""
-    at = f"{ago(item['decided_at'], now)} by {item['decided_by']}"
-    if item["decision"] == "redriven":
-        return f"redriven {at}: event {item['event_id']}"
-    if item["decision"] == "discarded":
-        return f"discarded {at}: {item['decision_message']}"
-    times = f" ({item['attempts']} times so far)" if item["attempts"] > 1 else ""
-    return f"tried again {at}{times}: {item['decision_reason']}: {item['decision_message']}"
-
-
-def _headline(out: Console, counts: Sequence[Any]) -> None:
-    """`12 dead letters wait: 9 no_timestamp, 3 not_json · 4 redriven · 1 discarded`."""
-    waiting: Counter[str] = Counter()
-    for item in counts:
-        waiting[item["reason"]] += item["waiting"]
-    total = waiting.total()
-    reasons = ", ".join(f"{number(count)} {reason}" for reason, count in waiting.most_common() if count)
-    told = [
-        f"{counted(total, 'dead letter')} {'waits' if total == 1 else 'wait'}" + (f": {reasons}" if reasons else "")
-    ]
-    for state in ("redriven", "discarded"):
-        count = sum(item[state] for item in counts)
-        told += [f"{number(count)} {state}"] if count else []
-    out.print(" · ".join(told), soft_wrap=True, markup=False)
-
-
-def _row(out: Console, text: str, source: str = "") -> None:
-    """One line. Of a source that is too long its end is kept: exports differ in the time at the end of their names."""
-    left = max(8, out.width - len(text))
-    if not out.is_terminal:
-        text += source
-    else:
-        text = cut(text + (source if len(source) <= left else "…" + source[1 - left :]), out.width)
-    out.print(text, soft_wrap=True, markup=False)

@@ -15,6 +15,7 @@ from idtrail.cli import SINCE, Json, app, connect, say
 from idtrail.cli.alert_screens import DONE, SHORT
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
+from idtrail.cli.incident_screens import whom
 from idtrail.cli.screen import console, counted, moment, why
 
 Item = dict[str, Any]
@@ -111,9 +112,8 @@ def _event(item: Item) -> Cells:
 
 
 def _incident(item: Item) -> Cells:
-    said = f"{item['state']} · {why(item['cause'], item['detail'], item['attribute'])}"
-    people = counted(item["people"], "person", "people")
-    return moment(item["last_at"]), item["application"], "incident", people, said
+    said = f"{item['state']} · {whom(item)} · {why(item['cause'], item['detail'], item['attribute'])}"
+    return moment(item["last_at"]), item["application"], "incident", item["incident_id"][:SHORT], said
 
 
 def _alert(item: Item) -> Cells:

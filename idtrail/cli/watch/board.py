@@ -217,11 +217,13 @@ class Board:
         return f"LOST since {self.link.since:%H:%M:%S} UTC ({span(now - self.link.since)}), {again}: {self.link.why}"
 
     def pipeline(self, now: datetime) -> list[str]:
-        """The lag of each topic, and each blind spot with its text."""
+        """The lag of each topic that has one, and each blind spot with its text."""
         if self.health is None or "health" in self.failed:
             return [f"lag not known: {self.failed.get('health', 'asking …')}"]
-        told = ", ".join(f"{topic.removeprefix('idtrail.')} {number(lag)}" for topic, lag in self._lags().items())
-        lines = [f"lag (records not stored): {told or 'not known'}", *(self.health.get("trouble") or ())]
+        lags = sorted(self._lags().items(), key=lambda topic: -topic[1])
+        told = ", ".join(f"{topic.removeprefix('idtrail.')} {number(lag)}" for topic, lag in lags if lag)
+        lines = [f"lag (records not stored): {told or ('none' if lags else 'not known')}"]
+        lines += self.health.get("trouble") or ()
         for spot in self.health.get("blind") or ():
             since = moment(spot.get("since"))
             age = f" since {since:%m-%d %H:%M} ({span(now - since)})" if since else ""

@@ -23,7 +23,7 @@ MAX_PEOPLE: Final = 9
 KEYS: Final = (
     ("Tab, Shift-Tab", "the next list, the one before: incidents, failures, integrations"),
     ("arrows, j, k", "one row down or up; PgUp, PgDn, Home, End go further"),
-    ("Enter", "open: an incident with remedy, people and last texts, or a failure with its copies"),
+    ("Enter", "open: an incident with its remedy and people, a failure with its copies, an integration's last failure"),
     ("l", "the lifecycle of the row's person; where it has none, of one that you name"),
     ("1 … 9", "within an incident: that person's lifecycle"),
     ("/", "show only rows with this text; Enter keeps it, Esc takes it away"),
