@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,7 @@ from schemas.kafka import ALERTS, KafkaConnection
 from streams.alerts.delivery.courier import Courier
 from streams.alerts.delivery.destinations import Destinations
 from streams.alerts.index import Rules
+from streams.alerts.rule import Rule
 from streams.sink import SinkOptions
 from streams.worker import Worker, tables_of
 from tests.alerts.records import logged
@@ -26,7 +30,25 @@ from tests.delivery.log import SECRET, alert_id, destinations
 from tests.delivery.receiver import Receiver, receiving
 from tests.delivery.test_courier import opened
 from tests.fixtures_kafka import Topics, until
+from tests.records import event, record_of
 from tests.sink.support import fill
+
+
+def failures_of_each(rule_id: str, **more: Any) -> Rule:
+    """An alert for each person."""
+    return Rule.model_validate(
+        {
+            "id": rule_id,
+            "title": "{subject_id}",
+            "severity": "high",
+            "description": "d",
+            "remedy": "r",
+            "kind": "match",
+            "match": {"outcome": ["failure"]},
+            "group_by": ["subject_id"],
+            **more,
+        }
+    )
 
 
 class Broken(Courier):
@@ -34,7 +56,9 @@ class Broken(Courier):
         raise Fatal("broken")
 
 
-async def worker(kafka: KafkaConnection, topics: Topics, store: Store, state: Path, courier: Courier) -> Worker:
+async def worker(
+    kafka: KafkaConnection, topics: Topics, store: Store, state: Path, courier: Courier, rules: Iterable[Rule] = ()
+) -> Worker:
     app_id = topics.group.replace("sink", "detection")
     await create_topics(kafka, 4, 1, tables_of(app_id), patience_seconds=30)
     return Worker(
@@ -44,7 +68,7 @@ async def worker(kafka: KafkaConnection, topics: Topics, store: Store, state: Pa
         retry_seconds=2,
         partitions=4,
         state_dir=state,
-        rules=Rules([]),
+        rules=Rules(rules),
         courier=courier,
         app_id=app_id,
     )
@@ -71,6 +95,52 @@ async def test_a_worker_delivers(kafka: KafkaConnection, topics: Topics, store: 
 
     async with receiving() as receiver:
         await deliver(receiver)
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.kafka
+@pytest.mark.store
+async def test_what_a_rule_in_staging_finds_is_kept_and_told_nobody(
+    kafka: KafkaConnection, topics: Topics, store: Store, tmp_path: Path
+) -> None:
+    """The other rule finds the same in the same events, and is told of each."""
+    rules = [failures_of_each("staged", staging=True, destinations=["hook"]), failures_of_each("paging")]
+
+    def kept(rule_id: str) -> int:
+        """Alerts of it, all as they were written: in staging or not."""
+        sql = "SELECT alert_id, JSONExtractBool(body, 'staging') FROM alert_records WHERE record = 'detected'"
+        found = store.query(f"{sql} AND rule_id = {{rule_id:String}}", {"rule_id": rule_id})
+        assert {staging for _, staging in found} <= {rule_id == "staged"}
+        return len({alert_id for alert_id, _ in found})
+
+    async def find(receiver: Receiver) -> None:
+        file = tmp_path / "destinations.toml"
+        file.write_text(f'[hook]\nurl = "webhook+http://127.0.0.1:{receiver.port}/"\nsecret = "{SECRET}"\n')
+        courier = courier_of(Settings(destinations_file=file, deliver_private=True), kafka)
+        assert courier is not None
+        running = asyncio.create_task((await worker(kafka, topics, store, tmp_path, courier, rules)).run())
+
+        def told(rule_id: str) -> int:
+            return sum(receiver.body(n)["data"]["rule_id"] == rule_id for n in range(len(receiver.requests)))
+
+        for round_ in (1, 2):  # what is told in the second round was planned with all of the first at hand
+            now = datetime.now(UTC)
+            failures = [
+                event(success=False, timestamp=now.isoformat(), resource={"id": f"p{round_}-{n}", "type": "user"})
+                for n in range(5)
+            ]
+            await fill(kafka, topics.events, [record_of(one, known_at=now) for one in failures])
+            await until(lambda: running.done() or kept("staged") == kept("paging") == 5 * round_, 60)  # noqa: B023  because it is awaited within the round
+            await until(lambda: running.done() or told("paging") == 5 * round_, 60)  # noqa: B023  the same
+        assert not running.done()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        assert (kept("staged"), told("staged"), told("paging")) == (10, 0, 10)
+
+    async with receiving() as receiver:
+        await find(receiver)
     gc.collect()
 
 
