@@ -140,6 +140,13 @@ SPOOL_RECORDS: Final = _gauge(
     "idtrail_spool_records", "records", "api", "Records in the spool, waiting for the broker."
 )
 SPOOL_BYTES: Final = _gauge("idtrail_spool_bytes", "bytes", "api", "Room that the records in the spool take.")
+FEED_READERS: Final = _gauge("idtrail_feed_readers", "readers", "api", "Readers that follow the live feed.")
+FEED_DROPPED: Final = _counter(
+    "idtrail_feed_dropped_total",
+    "readers",
+    "api",
+    "Readers of the live feed that were dropped because more came than they took.",
+)
 REQUESTS: Final = _counter(
     "idtrail_http_requests_total",
     "requests",

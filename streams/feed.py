@@ -18,6 +18,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from queries.feed import Batch, Message, Start
 from schemas.errors import BrokerAway, FeedAway, Gone
 from schemas.kafka import ALERTS, EVENTS, INCIDENTS, KafkaConnection
+from schemas.metrics import FEED_DROPPED, FEED_READERS
 from schemas.times import to_microseconds
 from streams.follower import FETCH_RECORDS, PIECE, Follower, Pace
 from streams.position import Offsets, parse_position
@@ -75,6 +76,7 @@ class Feed:
             raise FeedAway(f"{self._most_readers} readers follow the feed, as many as it takes: try again later")
         reader = Reader(self, wants)
         self._open.add(reader)
+        FEED_READERS.inc()
         try:
             await self._begin(reader, start)
             yield reader
@@ -91,8 +93,10 @@ class Feed:
 
     def leave(self, reader: Reader) -> None:
         """Its place is free for another."""
-        self._open.discard(reader)
         self.joined.discard(reader)
+        if reader in self._open:
+            self._open.remove(reader)
+            FEED_READERS.dec()
 
     def past(self) -> Follower:
         """For one that catches up."""
@@ -204,6 +208,7 @@ class Reader:
         self._queue.extend([message for message in messages if self._wants(message)])
         if len(self._queue) > self._feed.queue_messages:
             if self._past is None:
+                FEED_DROPPED.inc()
                 self.end(SLOW)
             else:
                 self._feed.joined.discard(self)

@@ -22,6 +22,7 @@ from streams.position import Position
 from tests.alerts.records import detected
 from tests.feed.support import EXPORT, Log, Watching, everything, feed_of, numbered, watching
 from tests.fixtures_kafka import Topics, until
+from tests.measured import measured
 from tests.records import event, record_of
 
 pytestmark = pytest.mark.kafka
@@ -44,6 +45,7 @@ async def test_fifty_readers_get_everything_though_one_of_them_is_stuck(
     kafka: KafkaConnection, topics: Topics, log: Log
 ) -> None:
     feed = feed_of(kafka, topics.events, queue_messages=300)
+    readers, dropped = measured("idtrail_feed_readers"), measured("idtrail_feed_dropped_total")
     async with asyncio.timeout(60):
         async with feed.open(everything, Start()) as stuck:
             watches = [Watching() for _ in range(49)]
@@ -55,6 +57,7 @@ async def test_fifty_readers_get_everything_though_one_of_them_is_stuck(
 
             tasks = [asyncio.create_task(follow(watch)) for watch in watches]
             await until(lambda: len(feed.joined) == 50)
+            assert measured("idtrail_feed_readers") == readers + 50
             for _ in range(6):
                 await log.put(100)
                 await until(lambda: len(feed.joined) == 50 or stuck not in feed.joined)
@@ -65,6 +68,8 @@ async def test_fifty_readers_get_everything_though_one_of_them_is_stuck(
         async with watching(feed, Start(after=told.position)) as resumed:
             await resumed.has(600)
     assert sorted(resumed.numbers) == list(range(600))
+    assert measured("idtrail_feed_readers") == readers
+    assert measured("idtrail_feed_dropped_total") == dropped + 1
 
 
 @pytest.mark.parametrize("stop_at", [7, 399], ids=lambda count: f"after {count}")
