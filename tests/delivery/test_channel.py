@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from idtrail.emitting import now
+from schemas.alerts import Severity
 from schemas.errors import BadUsage
 from streams.alerts.delivery import address
 from streams.alerts.delivery.address import NOWHERE, PRIVATE, of_the_internet
@@ -224,6 +225,41 @@ async def test_people_are_told_by_apprise_without_following_redirects() -> None:
         receiver.answer = f"307 Moved\r\nLocation: http://127.0.0.1:{receiver.port}/elsewhere"
         assert await one.tell(message(PEOPLE)) == "it did not take the message"
         assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("alerts", "kind"),
+    [
+        pytest.param([("critical", "opened")], "failure", id="critical"),
+        pytest.param([("high", "reopened")], "failure", id="high, again"),
+        pytest.param([("medium", "opened")], "warning", id="medium"),
+        pytest.param([("low", "opened")], "info", id="low"),
+        pytest.param([("critical", "ended")], "success", id="over"),
+        pytest.param(
+            [("critical", "ended"), ("medium", "opened"), ("low", "opened")], "warning", id="what goes on counts"
+        ),
+        pytest.param([("critical", "ended"), ("low", "ended")], "success", id="all over"),
+    ],
+)
+async def test_services_of_apprise_are_told_how_urgent_it_is(alerts: list[tuple[str, str]], kind: str) -> None:
+    (item,) = message(PEOPLE).items
+    items = tuple(
+        item._replace(
+            alert=item.alert.model_copy(update={"severity": Severity(severity)}),
+            occasion=item.occasion._replace(name=f"{occasion} 1"),
+        )
+        for severity, occasion in alerts
+    )
+    async with receiving() as receiver:
+        told = message(PEOPLE)._replace(items=items)
+        assert await channel(f'url = "json://127.0.0.1:{receiver.port}"').tell(told) == ""
+        assert receiver.body(0)["type"] == kind
+
+
+async def test_a_test_message_is_no_trouble() -> None:
+    async with receiving() as receiver:
+        assert await channel(f'url = "json://127.0.0.1:{receiver.port}"').test("a", "b") == ""
+        assert receiver.body(0)["type"] == "info"
 
 
 def test_a_url_that_apprise_does_not_know_is_refused_without_showing_it() -> None:

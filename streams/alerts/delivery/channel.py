@@ -17,15 +17,26 @@ from typing import Any, Final, Protocol
 import apprise
 import httpx
 
+from schemas.alerts import Severity
 from schemas.errors import BadUsage
 from streams.alerts.delivery.address import Unreachable, checked_address, refuse_private
 from streams.alerts.delivery.destinations import Destination
 from streams.alerts.delivery.plan import Message
-from streams.alerts.delivery.words import body_of, message_id, text_of, title_of
+from streams.alerts.delivery.words import body_of, message_id, text_of, title_of, urgency_of
 
 ANSWER_SECONDS: Final = 10.0
 """How long a webhook may take."""
 APPRISE_SECONDS: Final = 30.0
+
+
+_TYPES: Final = {
+    Severity.CRITICAL: apprise.NotifyType.FAILURE,
+    Severity.HIGH: apprise.NotifyType.FAILURE,
+    Severity.MEDIUM: apprise.NotifyType.WARNING,
+    Severity.LOW: apprise.NotifyType.INFO,
+    None: apprise.NotifyType.SUCCESS,
+}
+"""What services of Apprise colour messages by, and some choose their own severity by."""
 
 
 class Channel(Protocol):
@@ -145,15 +156,19 @@ class _Apprise:
         self._service: Any = found
 
     async def tell(self, message: Message) -> str:
-        return await self.test(title_of(message), text_of(message, self._api_url))
+        kind = _TYPES[urgency_of(message)]
+        return await self._tell(title_of(message), text_of(message, self._api_url), kind)
 
     async def test(self, title: str, text: str) -> str:
+        return await self._tell(title, text, apprise.NotifyType.INFO)
+
+    async def _tell(self, title: str, text: str, kind: apprise.NotifyType) -> str:
         try:
             async with asyncio.timeout(APPRISE_SECONDS):
                 for host in self._hosts():
                     await refuse_private(host, private=self._private)
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, self._notify, title, text)
+                return await loop.run_in_executor(self._threads, self._notify, title, text, kind)
         except TimeoutError:
             return f"no answer within {APPRISE_SECONDS:.0f} s"
         except Unreachable as error:
@@ -166,9 +181,11 @@ class _Apprise:
         named = getattr(self._service, "smtp_host", None) or self._service.host
         return [named.strip("[]")] if named else []
 
-    def _notify(self, title: str, text: str) -> str:
+    def _notify(self, title: str, text: str, kind: apprise.NotifyType) -> str:
         try:
-            taken = self._service.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT)
+            taken = self._service.notify(
+                body=text, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
+            )
         except Exception as error:  # because each of its services raises what its libraries do
             return f"it could not be told ({type(error).__name__})"
         return "" if taken else "it did not take the message"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from schemas.alerts import dumped
+from schemas.alerts import Severity, dumped
 from streams.alerts.delivery.plan import Item, Message
 
 MOST_SHOWN: Final = 20
@@ -42,6 +42,12 @@ def text_of(message: Message, api_url: str = "") -> str:
             f"{_clock(message.full_until)} is told then, in one message."
         )
     return "\n\n".join(parts)
+
+
+def urgency_of(message: Message) -> Severity | None:
+    """Of what it tells that goes on, the most urgent; None if all of it is over."""
+    going_on = [item.alert.severity for item in message.items if item.occasion.kind != "ended"]
+    return max(going_on, key=_RANK.index, default=None)
 
 
 def body_of(destination: str, item: Item, now: datetime, api_url: str = "") -> bytes:
@@ -79,7 +85,7 @@ def plain(text: str) -> str:
     return shown if len(shown) <= MOST_LETTERS else shown[: MOST_LETTERS - 1] + "…"
 
 
-_RANK: Final[list[Any]] = ["low", "medium", "high", "critical"]
+_RANK: Final = list(Severity)
 
 
 def _line(item: Item) -> str:
