@@ -13,6 +13,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -214,11 +215,13 @@ def arms_of(load: Load) -> dict[str, Load]:
 async def take_turns(
     arms: Mapping[str, Load], rounds: int, run: Callable[[Load], Awaitable[Report]]
 ) -> dict[str, list[Report]]:
-    """Every arm once in each round, there and back again: what the machine does meanwhile, it does to all."""
+    """Every arm once in each round, another one first each time: what the machine does meanwhile, it does to all."""
     found: dict[str, list[Report]] = {name: [] for name in arms}
-    for turn in range(rounds):
-        for name in list(arms) if turn % 2 == 0 else reversed(list(arms)):
+    order = deque(arms)
+    for _ in range(rounds):
+        for name in order:
             found[name].append(await run(arms[name]))
+        order.rotate(-1)
     return found
 
 
