@@ -17,7 +17,7 @@ from schemas.errors import BadUsage, StoreAway
 from schemas.kafka import KafkaConnection
 from streams.alerts.delivery.channel import Channel, open_channel
 from streams.alerts.delivery.courier import Courier
-from streams.alerts.delivery.destinations import Destinations, load_destinations
+from streams.alerts.delivery.destinations import Destinations, load_destinations, unknown_names
 from streams.alerts.index import Rules
 from streams.alerts.loading import load_rules, rules_in_force
 from streams.sink import SinkOptions
@@ -101,7 +101,11 @@ def channels_of(settings: Settings, destinations: Destinations) -> dict[str, Cha
 def usable_rules(settings: Settings) -> Rules:
     """The alert rules in force: those that ship, and one's own. Asked for before anything is started, so that nothing
     is that could not go on: raises `BadUsage` for rules and destinations that cannot be used."""
-    if settings.destinations_file is not None:
-        channels_of(settings, load_destinations(settings.destinations_file))
     own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
-    return Rules(rules_in_force(own))
+    rules = rules_in_force(own)
+    if settings.destinations_file is not None:
+        destinations = load_destinations(settings.destinations_file)
+        channels_of(settings, destinations)
+        for problem in unknown_names(rules, destinations, settings.destinations_file):
+            log.warning(problem)  # others are told instead: better than that nobody is, and nothing runs
+    return Rules(rules)

@@ -21,10 +21,10 @@ from idtrail.stack.topics import examine_topics
 from queries.expiry import SOON
 from queries.integration_health import UNWELL, State
 from queries.store import Store
-from schemas.errors import Away, IdtrailError, UserError
+from schemas.errors import Away, BadUsage, IdtrailError, UserError
 from schemas.kafka import STORED, TOPICS, KafkaConnection
-from streams.alerts.delivery.destinations import load_destinations
-from streams.alerts.loading import load_rules, rules_in_force
+from streams.alerts.delivery.destinations import load_destinations, unknown_names
+from streams.alerts.loading import examine_in_force, load_rules, rules_in_force
 from streams.lag import read_lag
 from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS
@@ -84,7 +84,12 @@ def _rules(settings: Settings) -> str:
 def _destinations(settings: Settings) -> str:
     assert settings.destinations_file is not None, "asked before"
     found = load_destinations(settings.destinations_file)
-    return f"{counted(len(channels_of(settings, found)), 'destination')} (`idtrail destinations check`)"
+    channels = channels_of(settings, found)
+    rules = examine_in_force(settings.rules_dir).rules.values()
+    unknown = unknown_names(rules, found, settings.destinations_file)
+    if unknown:
+        raise BadUsage("; ".join(unknown))
+    return f"{counted(len(channels), 'destination')} (`idtrail destinations check`)"
 
 
 def _mend_broker(running: Running | None) -> str:

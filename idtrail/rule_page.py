@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from idtrail.cli.commands.rules import show_trials
+from idtrail.cli.rule_screens import show_trials
 from idtrail.cli.screen import Screen
 from idtrail.rule_words import EXAMPLE, EXAMPLE_ID, FACTS, KINDS
 from idtrail.sigma_words import sigma_section
@@ -36,7 +36,7 @@ change what you want otherwise; `staging: true` records what it finds and pages 
 Whatever is wrong with a rule is told with its file, line and field, and a worker does not start with it:
 
 ```console
-$ idtrail rules check my-rules        # valid, and all tests pass? exit code 3 if not
+$ idtrail rules check my-rules        # valid, all tests pass, destinations known? exit code 3 if not
 $ idtrail rules test my-rules/rights-refused.yaml
 $ idtrail rules schema > rule.json    # for an editor that completes and checks what is written
 ```

@@ -76,6 +76,20 @@ async def test_a_broker_that_is_away_is_told_with_what_mends_it(
             id="usable",
         ),
         pytest.param(
+            GOOD + "destinations: [hok]\n",
+            HOOK,
+            [True, False],
+            ["alert rules, 1 of them in ", "the rule some-rule names the destination 'hok', which is not in"],
+            id="a misspelt destination",
+        ),
+        pytest.param(
+            GOOD.replace("low", "urgent"),
+            HOOK,
+            [False, True],
+            ["some-rule.yaml:3: severity: input should be 'low'", "1 destination (`idtrail destinations check`)"],
+            id="a wrong rule",
+        ),
+        pytest.param(
             GOOD.replace("low", "urgent"),
             "[one]",
             [False, False],

@@ -77,6 +77,11 @@ def examine_shipped() -> Examined:
     return _examine((file, f"idtrail:{file.name}") for file in _shipped())
 
 
+def examine_in_force(own: Path | None) -> Examined:
+    """The shipped rules and those of one's own folder, if there is one."""
+    return examine_shipped() if own is None else examine_shipped().with_own(examine([own.expanduser()]))
+
+
 def load_rules(paths: Iterable[Path]) -> list[Rule]:
     """The rules of files and folders. Raises `BadRule`."""
     return examine(paths).sound()

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from idtrail.cli.commands.rules import show_backtest
+from idtrail.cli.rule_screens import show_backtest
 from idtrail.cli.screen import Screen
 from streams.alerts.loading import shipped_rules
 from tests.alerts.test_loading import GOOD
 from tests.cli.running import ROOT, stateless
+from tests.delivery.log import PEOPLE
 
 TESTED = GOOD.replace(
     "    alerts: []\n",
@@ -26,9 +27,12 @@ TESTED = GOOD.replace(
 )
 
 
-def run(*arguments: str | Path, code: int = 0, rules_dir: Path | None = None) -> tuple[str, str]:
+def run(
+    *arguments: str | Path, code: int = 0, rules_dir: Path | None = None, destinations: Path | None = None
+) -> tuple[str, str]:
     """What a command prints, and what it complains of."""
     own = {} if rules_dir is None else {"IDTRAIL_RULES_DIR": str(rules_dir)}
+    own |= {} if destinations is None else {"IDTRAIL_DESTINATIONS_FILE": str(destinations)}
     ended, out, err = stateless(["rules", *map(str, arguments)], own)
     assert ended == code, (out, err)
     return out, err
@@ -139,6 +143,34 @@ def test_a_backtest_that_leaves_something_out_says_what_and_what_mends_it() -> N
         f"a: too many groups, 1 event left out: {mends}",
         f"b: too many groups, 20,000 events left out; too many alerts, 1,000 left out: {mends}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("named", "written", "said"),
+    [
+        pytest.param("night", f"[night]\n{PEOPLE}", "", id="a known one"),
+        pytest.param(
+            "nigth",
+            f"[night]\n{PEOPLE}",
+            "the rule some-rule names the destination 'nigth', which is not in {file}; did you mean night?",
+            id="a misspelt one",
+        ),
+        pytest.param("night", "[night]", "{file}: night.url: field required", id="a file that cannot be used"),
+    ],
+)
+def test_the_destinations_that_a_rule_names_are_checked_where_a_file_is_set(
+    named: str, written: str, said: str, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (folder / "some-rule.yaml").write_text(TESTED.replace("tests:", f"destinations: [{named}]\ntests:"))
+    file = tmp_path_factory.mktemp("told") / "destinations.toml"
+    file.write_text(written)
+    code = 3 if said else 0
+    plain = run("check", folder)[0].splitlines()
+    told = run("check", folder, destinations=file, code=code)[0].splitlines()
+    wrong = [said.format(file=file)] if said else []
+    assert [line for line in told if line not in plain] == wrong
+    lines = run("check", folder, "--json", destinations=file, code=code)[0].splitlines()
+    assert [one["problem"] for one in map(json.loads, lines) if "problem" in one] == wrong
 
 
 def test_a_rule_without_tests_says_so(folder: Path) -> None:

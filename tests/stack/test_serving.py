@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from idtrail.connections import usable_rules
 from idtrail.serving import embedded
 from idtrail.settings import Settings
 from schemas.errors import BadUsage
 from tests.alerts.test_loading import GOOD
+from tests.delivery.log import HOOK
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,14 @@ async def test_nothing_is_started_for_a_worker_that_could_not_run(tmp_path: Path
             pass
     assert said == []
     assert not (tmp_path / "state").exists()
+
+
+def test_a_worker_whose_rule_names_an_unknown_destination_starts_and_warns(tmp_path: Path) -> None:
+    (tmp_path / "some-rule.yaml").write_text(GOOD + "destinations: [hok]\n")
+    file = tmp_path / "destinations.toml"
+    file.write_text(f"[hook]\n{HOOK}")
+    with capture_logs() as logged:
+        assert "some-rule" in usable_rules(Settings(rules_dir=tmp_path, destinations_file=file))
+    assert [(line["log_level"], line["event"]) for line in logged] == [
+        ("warning", f"the rule some-rule names the destination 'hok', which is not in {file}; did you mean hook?")
+    ]

@@ -86,15 +86,12 @@ def _opened(settings: Settings) -> tuple[Destinations, dict[str, Channel]]:
 
 def _unknown(settings: Settings, found: Destinations) -> list[str]:
     """Rules that name destinations which there are not."""
+    from streams.alerts.delivery.destinations import unknown_names
     from streams.alerts.loading import load_rules, rules_in_force
 
+    assert settings.destinations_file is not None, "refused before"
     own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
-    return [
-        f"the rule {rule.id} names the destination {name!r}, which is not in {settings.destinations_file}"
-        for rule in rules_in_force(own)
-        for name in rule.destinations
-        if name not in found
-    ]
+    return unknown_names(rules_in_force(own), found, settings.destinations_file)
 
 
 def _takes(one: Destination) -> str:

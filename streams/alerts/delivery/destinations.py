@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from schemas.alerts import Detected, Severity
 from schemas.errors import BadUsage
 from streams.alerts.delivery.quiet import QuietHours
+from streams.alerts.rule import Rule
+from streams.alerts.spelling import meant
 
 DELIVERY_FAILING: Final = "delivery-failing"
 """The rule of alerts about destinations that cannot be reached: every other destination is told."""
@@ -128,6 +130,17 @@ class Destinations:
             return [one for one in self if one.name != alert.group.get("destination")]
         named = [one for one in self if one.name in alert.destinations]
         return named or [one for one in self if one.takes(alert)]
+
+
+def unknown_names(rules: Iterable[Rule], known: Destinations, file: Path) -> list[str]:
+    """A sentence for each destination that a rule names and `file` does not have."""
+    return [
+        f"the rule {rule.id} names the destination {name!r}, which is not in {file}; "
+        f"{meant(name, (one.name for one in known))}"
+        for rule in rules
+        for name in rule.destinations
+        if name not in known
+    ]
 
 
 def read_destinations(text: str, file: str) -> Destinations:
