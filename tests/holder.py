@@ -93,6 +93,8 @@ def _hold(name: str, home: Path) -> None:
 
 def _left(home: Path) -> bool:
     """Whether no process that uses it still runs. Then whoever comes later starts another."""
+    if not home.exists():
+        return True  # with all that the run made
     with _locked(home):
         users = list((home / "users").iterdir())
         if any(psutil.pid_exists(int(user.name)) for user in users):
