@@ -60,7 +60,7 @@ class Wanted:
     """What one reader asked for."""
 
     def __init__(self, selection: Selection, show: Collection[Show], known: MutableSet[str]) -> None:
-        """Raises `BadUsage` for alerts with a filter: most of their records have nothing that it could ask for."""
+        """Raises `BadUsage` for a filter that nothing of what is asked for could be held against."""
         if Show.ALERTS in show and conditions(replace(selection, organization=None), known):
             raise BadUsage("alerts cannot be followed with a filter: leave it out, or follow incidents with it")
         self._event = "event" if Show.EVENTS in show else ""
@@ -72,6 +72,11 @@ class Wanted:
         # An incident is of many people, types and actors: those conditions are not asked of it.
         of_many = replace(selection, event_types=(), kinds=(), outcomes=(), subject="", actor="", text="")
         self._of_incident = conditions(of_many, known)
+        if set(show) == {Show.INCIDENTS} and of_many != selection:
+            raise BadUsage(
+                "incidents are of many people and types: ask for them by application, cause or id alone, or follow "
+                "failures beside them"
+            )
 
     def name(self, message: Message) -> str:
         """The name that the reader gets the message under; empty: not wanted."""

@@ -132,6 +132,28 @@ async def test_alerts_with_a_filter_are_refused(api: httpx.AsyncClient, using: A
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        {"subject": "ines"},
+        {"actor": "ada"},
+        {"type": "user_create_provision"},
+        {"kind": "user"},
+        {"outcome": "failure"},
+        {"text": "x"},
+    ],
+    ids=lambda asked: next(iter(asked)),
+)
+async def test_incidents_by_what_they_have_many_of_are_refused_unless_failures_are_beside(
+    api: httpx.AsyncClient, using: As, feed: Played, trail: Trail, asked: dict[str, str]
+) -> None:
+    feed.messages = [incident(trail)]
+    answer = await api.get(PATH, headers=using(), params={"kinds": "incidents", **asked})
+    assert "incidents are of many people and types" in assert_problem(answer, 400)["detail"]
+    both = told(await api.get(PATH, headers=using(), params={"kinds": ["incidents", "failures"], **asked}))
+    assert "incident" in [message.get("event") for message in both]
+
+
+@pytest.mark.parametrize(
     ("headers", "asked", "start"),
     [
         pytest.param({}, {}, Start(), id="now"),
