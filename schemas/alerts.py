@@ -28,7 +28,7 @@ from schemas.errors import MalformedRecord
 from schemas.times import LATEST, SENTINEL
 
 MAX_NAMED: Final = 20
-"""People and applications that a record names; it counts them all."""
+"""People, applications and incidents that a record names."""
 MAX_TEXT: Final = 2_000
 
 
@@ -109,6 +109,9 @@ class Detected(_Record):
     people: Count = Field(description="How many different people or groups; counts up to 1,000.")
     people_named: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
     applications: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
+    incidents: tuple[str, ...] = Field(
+        (), max_length=MAX_NAMED, description="Ids of the first that its failures belong to. Older records have none."
+    )
 
     @model_validator(mode="after")
     def _ends_when_it_says_so(self) -> Self:

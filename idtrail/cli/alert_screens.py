@@ -121,6 +121,9 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
     ):
         if ids:
             out.print(f"{label}: {_names(item, ids, count)}")
+    if item["incidents"]:
+        shown = [own[:SHORT] for own in item["incidents"]]
+        out.print(f"Incidents: {_names(item, shown, len(shown))}")
     out.print()
     _show_history(out, item["history"])
     if item["deliveries"]:
@@ -186,6 +189,8 @@ def _next(item: Item) -> list[str]:
         "resolved": [f"idtrail alerts reopen {short}"],
     }
     commands = wanted.get(item["state"], [])
+    if item["incidents"]:
+        commands.append(f"idtrail incidents show {item['incidents'][0][:SHORT]}")
     if item["last_event"]:
         commands.append(f"idtrail events {item['last_event']}")
     person = next((item["names"][own] for own in item["people_named"] if own in item["names"]), None)

@@ -54,6 +54,9 @@ class Alert(BaseModel):
     people: int = Field(description="Distinct people or groups; counts up to 1,000.")
     people_named: list[str] = Field(description="Ids of the first twenty.")
     applications: list[str] = Field(description="Ids of the first twenty.")
+    incidents: list[str] = Field(
+        description="Ids of the incidents that its failures belong to, the first twenty: see `/api/v1/incidents/{id}`."
+    )
 
 
 class Alerts(BaseModel):

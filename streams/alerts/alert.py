@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
+from schemas.alerts import MAX_NAMED
 from streams.alerts.kinds import Trigger, machine
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import MOST_WITHIN
@@ -52,6 +53,8 @@ class Alert(NamedTuple):
     """When the condition ended; `NEVER` while it goes on."""
     ended_by: str = ""
     """The event that ended it; empty where time did."""
+    incidents: tuple[str, ...] = ()
+    """Those that its failures belong to: the first `schemas.alerts.MAX_NAMED`."""
 
 
 def alert_id(rule_id: str, organization: str, group: tuple[str, ...], bucket: int) -> str:
@@ -173,7 +176,12 @@ class Fold:
 def alert_of(saved: list[Any]) -> Alert:
     """The alert that was put down as JSON."""
     alert = Alert(*saved)
-    return alert._replace(group=tuple(alert.group), people=tuple(alert.people), applications=tuple(alert.applications))
+    return alert._replace(
+        group=tuple(alert.group),
+        people=tuple(alert.people),
+        applications=tuple(alert.applications),
+        incidents=tuple(alert.incidents),
+    )
 
 
 def _grown(alert: Alert, one: Occurrence) -> Alert:
@@ -189,10 +197,11 @@ def _grown(alert: Alert, one: Occurrence) -> Alert:
         applications=_with(alert.applications, one.application),
         cause=one.cause or alert.cause,
         title=one.title,
+        incidents=_with(alert.incidents, one.incident, MAX_NAMED),
     )
 
 
-def _with(known: tuple[str, ...], one: str) -> tuple[str, ...]:
-    if not one or one in known or len(known) >= MOST_NAMED:
+def _with(known: tuple[str, ...], one: str, most: int = MOST_NAMED) -> tuple[str, ...]:
+    if not one or one in known or len(known) >= most:
         return known
     return (*known, one)

@@ -9,7 +9,7 @@ from schemas.events import EVENT_TYPES, Kind
 from streams.alerts.condition import KEY_FACTS, Matcher
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Condition, Rule, title_parts
-from streams.alerts.seen import Seen, Value, reader_of, values_reader
+from streams.alerts.seen import Seen, Value, incident_of, reader_of, values_reader
 from streams.alerts.terms import terms_of
 from streams.alerts.variables import Variables
 
@@ -85,6 +85,7 @@ class Watched:
             facts.application_id,
             facts.cause,
             self._title.format(*self._title_values(seen)),
+            incident_of(seen),
         )
 
     @property

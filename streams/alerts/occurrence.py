@@ -38,3 +38,5 @@ class Occurrence(NamedTuple):
     cause: str = ""
     title: str = ""
     """The alert's title, if this is its last event."""
+    incident: str = ""
+    """The incident that it belongs to, if it failed: 32 hexadecimal digits."""

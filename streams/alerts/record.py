@@ -50,4 +50,5 @@ def detected(rule: Rule, version: str, told: Told) -> Detected:
         people=len(alert.people),
         people_named=alert.people[:MAX_NAMED],
         applications=alert.applications[:MAX_NAMED],
+        incidents=alert.incidents,
     )

@@ -38,13 +38,14 @@ class Seen(NamedTuple):
     raw: bytes
 
 
-def _incident(seen: Seen) -> str:
+def incident_of(seen: Seen) -> str:
+    """32 hexadecimal digits; empty for what did not fail."""
     return "" if seen.incident_id == NONE else seen.incident_id.hex()
 
 
 DERIVED: Final[dict[str, tuple[type, Callable[[Seen], Value]]]] = {
     "organization": (str, lambda seen: seen.organization),
-    "incident": (str, _incident),
+    "incident": (str, incident_of),
     "drift": (bool, lambda seen: seen.drifted),
     "hour": (int, lambda seen: seen.at // _HOUR % 24),
     "weekday": (str, lambda seen: WEEKDAYS[(seen.at // _DAY + _FIRST_WEEKDAY) % 7]),

@@ -81,6 +81,7 @@ def occurrences_of(rule: Rule, events: list[tuple[Seen, Facts]]) -> dict[tuple[s
                     fact["application_id"],
                     fact["cause"],
                     rule.title.format(**fact),
+                    "" if seen.incident_id == bytes(16) else seen.incident_id.hex(),
                 )
             )
     return found

@@ -49,6 +49,7 @@ class Expected(NamedTuple):
     since: int
     ended_at: int
     ended_by: str
+    incidents: tuple[str, ...]
 
 
 def expected_alerts(terms: Terms, occurrences: Iterable[Occurrence], clock: int) -> list[Expected]:
@@ -116,6 +117,7 @@ def shown(alert: dict[str, Any]) -> Expected:
         alert["since"],
         alert["ended_at"],
         alert["ended_by"],
+        first_seen(one.incident for one in events)[:20],
     )
 
 

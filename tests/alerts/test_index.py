@@ -9,10 +9,11 @@ import pytest
 
 import streams.alerts.index as index
 from schemas.events import EVENT_TYPES
+from schemas.signature import NONE
 from streams.alerts.example import ExampleEvent, seen_in
 from streams.alerts.index import Rules, Watched
 from streams.alerts.loading import shipped_rules
-from streams.alerts.occurrence import Role
+from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
 from streams.alerts.variables import Variables
@@ -141,13 +142,14 @@ def test_what_a_rule_keeps_of_an_event() -> None:
     assert (kept.at, kept.event_id, kept.version) == (one.at, one.event_id.hex(), one.version)
     assert (kept.value, kept.subject, kept.application, kept.cause) == ("Token expired", "ann", "slack", "credentials")
     assert kept.title == "ann in slack"
+    assert kept.incident == one.incident_id.hex() != NONE.hex()
     assert found.group(one) == ("slack", one.organization)
 
 
 def test_of_what_only_ends_alerts_no_more_is_kept_than_when_it_was() -> None:
     one = seen()
     (kept,) = Rules([rule(match={"type": ["sso_auth"]}, until={"kind": ["user"]})]).kept(one)
-    assert kept.occurrence == (one.at, one.event_id.hex(), one.version, Role.UNTIL, "", "", "", "", "")
+    assert kept.occurrence == Occurrence(one.at, one.event_id.hex(), one.version, Role.UNTIL)
 
 
 def test_an_application_is_nobody() -> None:

@@ -50,6 +50,7 @@ def occurrences(spread: int, least: int = 0) -> st.SearchStrategy[list[Occurrenc
         application=st.sampled_from(["", "slack", "miro"]),
         cause=st.sampled_from(["", "credentials", "conflict"]),
         title=st.sampled_from(["x", "y"]),
+        incident=st.sampled_from(["", "1" * 32, "2" * 32]),
     )
     # Copies of one event that are of one version are the same.
     return st.lists(one, min_size=least, max_size=40).map(

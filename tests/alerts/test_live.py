@@ -216,6 +216,17 @@ def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None
     assert next(one for one in told if one.rule_id == "each").events == 3
 
 
+def test_an_alert_names_the_incidents_of_its_failures_the_first_twenty_once_each() -> None:
+    live = Live(Rules([rule("all", kind="match", match={"kind": ["user"]}, group_by=[])]), Entries(), FRESH)
+    for number in range(60):
+        own = NONE if number % 2 else bytes([number // 2 + 1]) * 16
+        live.take(0, number, seen(0, number, "success" if number % 2 else "failure")._replace(incident_id=own))
+    live.take(0, 60, seen(0, 60, "failure")._replace(incident_id=bytes([1]) * 16))
+    (told,) = flushed(live, later())
+    assert told.incidents == tuple(f"{number:02x}" * 16 for number in range(1, 21))
+    assert told.events == 61
+
+
 def test_groups_of_other_partitions_are_left_to_others() -> None:
     table = Entries()
     live = Live(RULES, table, FRESH)

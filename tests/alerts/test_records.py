@@ -103,6 +103,12 @@ def test_fields_of_a_later_release_are_passed_over() -> None:
     assert read_alert_record(value) == OPEN
 
 
+def test_records_of_before_incidents_were_told_have_none() -> None:
+    value = orjson.loads(seal_record(OPEN).value)
+    del value["incidents"]
+    assert read_alert_record(orjson.dumps(value)) == OPEN
+
+
 def changed(record: AlertRecord, /, **fields: Any) -> bytes:
     return orjson.dumps({**orjson.loads(seal_record(record).value), **fields})
 

@@ -120,6 +120,13 @@ def test_one_says_where_it_stands_what_to_do_what_happened_and_who_was_told() ->
     ]
 
 
+def test_one_leads_to_the_incidents_of_its_failures() -> None:
+    told = whole(alert(detected(incidents=("ab" * 16, "cd" * 16))))
+    shown = drawn(show_alert, told, NOW)
+    assert shown[8] == "Incidents: abababab, cdcdcdcd"
+    assert "idtrail alerts ack 01234567 · idtrail incidents show abababab · " in shown[-1]
+
+
 def test_one_of_which_no_event_tells() -> None:
     nothing = {
         "events": 0,

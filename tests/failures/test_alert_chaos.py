@@ -162,6 +162,7 @@ def told(records: Iterable[AlertRecord]) -> tuple[Found, dict[str, Detected]]:
             to_microseconds(one.since),
             0 if one.ended_at is None else to_microseconds(one.ended_at),
             "" if one.ended_by is None else one.ended_by.hex,
+            one.incidents,
         )
     assert len(found) == len(of_rules), "two ids for one alert"
     return found, last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
 import time
@@ -60,6 +61,16 @@ async def test_what_is_told_is_what_a_backtest_finds(
         await fill(kafka, topics.events, random.Random(1).sample(events, 200))
         await until(lambda: told(kafka, topics), 60)
         await assert_told_as_tested(store)
+        named = {
+            incident
+            for (body,) in store.query("SELECT body FROM alert_records WHERE record = 'detected' LIMIT 10000")
+            for incident in json.loads(body)["incidents"]
+        }
+        known = {
+            incident.hex() for (incident,) in store.query("SELECT DISTINCT incident_id FROM incidents LIMIT 10000")
+        }
+        assert named
+        assert named <= known
 
 
 async def test_a_worker_that_finds_thousands_of_successes_waiting_goes_on(
