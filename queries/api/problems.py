@@ -101,7 +101,7 @@ def install_problems(app: FastAPI) -> None:
         wrong = [
             {"where": ".".join(str(part) for part in found["loc"]), "what": _what(found)} for found in error.errors()
         ]
-        told = (f"{item['where'].partition('.')[2] or item['where']}: {item['what']}" for item in wrong)
+        told = (f"{_name(item['where'])}: {item['what']}" for item in wrong)
         return problem(422, "; ".join(told), errors=wrong)
 
     @app.exception_handler(Exception)
@@ -111,6 +111,13 @@ def install_problems(app: FastAPI) -> None:
 
 _HEXADECIMAL: Final = re.compile(r"\^\[0-9a-fA-F\]\{([0-9,]+)\}")
 """Patterns of ids."""
+_PLACE: Final = re.compile(r"\.\d+$")
+
+
+def _name(where: str) -> str:
+    """A value's name; of a repeated parameter without its place, which nobody counts."""
+    name = where.partition(".")[2] or where
+    return _PLACE.sub("", name) if where.startswith("query.") else name
 
 
 def _what(found: Mapping[str, Any]) -> str:
@@ -119,6 +126,10 @@ def _what(found: Mapping[str, Any]) -> str:
         return "is missing"
     if found["type"] == "string_too_short" and found["ctx"]["min_length"] == 1:
         return "must not be empty"
+    if found["type"] == "uuid_parsing":
+        return "must be a whole id as the lists show it, 36 characters"
+    if found["type"] in ("enum", "literal_error"):
+        return f"must be {found['ctx']['expected']}"
     if found["type"] == "string_pattern_mismatch" and (ids := _HEXADECIMAL.match(found["ctx"]["pattern"])):
         return f"must be an id, or its beginning: {ids[1].replace(',', ' to ')} hexadecimal digits"
     return str(found["msg"])
