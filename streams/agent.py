@@ -43,9 +43,9 @@ class Part(Protocol):
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
         """An event; nothing is written before the flush."""
 
-    async def flush(self) -> bool:
-        """Whether what follows from all that was taken is stored and confirmed now; if not, this is run again soon.
-        Never run twice at a time."""
+    async def flush(self, taken: int) -> int:
+        """`taken` events were taken since the start. Of how many what follows is stored and confirmed now; if not of
+        all, this is run again soon. Never run twice at a time."""
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
         """Derive everything anew from the table, which is another one: let others run in between."""
@@ -116,10 +116,10 @@ class DetectionAgent:
         async with lane.lock:
             added = self._acknowledger.added
             lane.waiting.clear()
-            if await lane.part.flush():
-                self._acknowledger.done(lane.number, added)
-                self._checkpoint("acknowledged")
-            else:
+            confirmed = await lane.part.flush(added)
+            self._acknowledger.done(lane.number, confirmed)
+            self._checkpoint("acknowledged")
+            if confirmed < added:
                 lane.waiting.set()
 
     async def _restore(self) -> None:

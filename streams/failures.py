@@ -95,7 +95,7 @@ class FailureDetection:
                 self._copies.take(partition, placed.unit, placed.copy, placed.known_ms)
             self._attempts.append(placed.attempt)
 
-    async def flush(self) -> bool:
+    async def flush(self, taken: int) -> int:
         """Insert the changed windows, confirm their copies, fold the changed incidents."""
         attempts, self._attempts = self._attempts, []
         windows = self._copies.changed()
@@ -120,7 +120,7 @@ class FailureDetection:
         self._checkpoint("copies")
         await self._incidents.take(attempts)
         self._checkpoint("incidents")
-        return True
+        return taken
 
     def _fold_late(self, late: Sequence[Unit]) -> list[Window]:
         """The store has them: the sink inserts before it forwards."""

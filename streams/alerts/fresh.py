@@ -70,6 +70,10 @@ class AlertDetection:
         self._left_out = Counter[str]()
         self._forgot = time.monotonic()
         self._write_at = 0.0
+        self._writing: tuple[int, asyncio.Future[Any]] | None = None
+        """Of how many events entries are on their way to the log."""
+        self._written = 0
+        """Of how many they are there."""
         self._read: dict[int, tuple[int, int]] = {}
         """By partition the last offset that came, and when the log had its event, in microseconds."""
 
@@ -81,8 +85,9 @@ class AlertDetection:
         if seen is not None:
             self._live.take(partition, offset, seen)
 
-    async def flush(self) -> bool:
-        """Tell the alerts that changed, also by time alone, and confirm their entries, if it is time for that."""
+    async def flush(self, taken: int) -> int:
+        """Tell the alerts that changed, also by time alone, and write their entries, if it is time for that. What is
+        told next does not wait for entries that are on their way."""
         for partition in self._read:
             self._live.advance(partition, self._time_of(partition))
         told = self._live.changes(time.monotonic())
@@ -90,19 +95,30 @@ class AlertDetection:
             await self._publish(told)
             ALERT_RECORDS.inc(len(told))
         self._checkpoint("told")
+        self._settle()
         now = time.monotonic()
-        if now < self._write_at:
-            return False
+        if self._writing is None and now >= self._write_at:
+            self._writing = taken, self._write(now)
+            self._settle()  # there may have been nothing to write
+        return self._written
+
+    def _settle(self) -> None:
+        if self._writing is not None and self._writing[1].done():
+            events, confirmed = self._writing
+            confirmed.result()  # raises what kept them from getting there
+            self._written, self._writing = events, None
+            self._checkpoint("groups")
+
+    def _write(self, now: float) -> asyncio.Future[Any]:
+        """Send the entries of what was told; done when the log has them."""
         if now - self._forgot >= FORGET_SECONDS:
             self._live.forget()
             self._forgot = now
             self._tell_what_is_left_out()
         self._write_at = now + self._live.write() / WRITE_BYTES
         sent, self.table.sent = self.table.sent, []
-        await asyncio.gather(*sent)
-        self._checkpoint("groups")
         ALERTS_SHED.set(self._live.shed.total())
-        return True
+        return asyncio.gather(*sent)
 
     def _tell_what_is_left_out(self) -> None:
         left_out, self._left_out = self._left_out, Counter(self._live.shed)

@@ -21,15 +21,28 @@ from tests.records import event, forwarded_of, record_of
 
 
 class Table(Entries):
-    """Remembers what was sent, as Faust's does."""
+    """Remembers what was sent, as Faust's does; it is confirmed when a test says so."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[Any] = []
+        self.unconfirmed: list[asyncio.Future[None]] = []
 
     def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
         super().put_entry(partition, key, value)
-        self.sent.append(asyncio.sleep(0))
+        self.unconfirmed.append(asyncio.get_running_loop().create_future())
+        self.sent.append(self.unconfirmed[-1])
+
+    async def confirm(self, error: Exception | None = None) -> None:
+        """All that was sent has arrived, or was refused."""
+        sent, self.unconfirmed = self.unconfirmed, []
+        for one in sent:
+            one.set_result(None) if error is None else one.set_exception(error)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a gathered one is done a turn later
+
+    def written(self) -> dict[bytes, Any]:
+        return {key: orjson.loads(value) for key, value in self.items()}
 
 
 def failed(number: int) -> Forwarded:
@@ -39,30 +52,78 @@ def failed(number: int) -> Forwarded:
     return forwarded_of(record)
 
 
-async def test_alerts_are_told_at_once_and_entries_written_no_faster_than_the_log_can_bear(
-    monkeypatch: pytest.MonkeyPatch,
+class Detecting:
+    """A detection without a broker, what it told, and how many entries there were by then."""
+
+    def __init__(self) -> None:
+        self.told: list[Detected] = []
+        self.entries: list[int] = []
+        self.table = Table()
+        app = SimpleNamespace(Table=lambda *_, **__: self.table, consumer=SimpleNamespace(assignment=set))
+        self.detection = AlertDetection(
+            app, Rules(shipped_rules()), partitions=1, horizon=timedelta(hours=24), publish=self.publish
+        )
+
+    async def publish(self, alerts: Sequence[Detected]) -> None:
+        self.told.extend(alerts)
+        self.entries.append(len(self.table))
+
+    async def take(self, number: int) -> int:
+        """The number-th failure, and how many are confirmed."""
+        self.detection.take(0, number, failed(number))
+        return await self.detection.flush(number)
+
+
+@pytest.fixture
+def detecting() -> Detecting:
+    return Detecting()
+
+
+@pytest.fixture
+def at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries may be written as fast as they come."""
+    monkeypatch.setattr("streams.alerts.fresh.WRITE_BYTES", 1_000_000_000_000)
+
+
+@pytest.mark.usefixtures("at_any_time")
+async def test_events_are_done_when_what_was_told_of_them_is_written_and_confirmed(detecting: Detecting) -> None:
+    assert await detecting.take(1) == 0
+    assert detecting.entries == [0]  # told first
+    assert detecting.table.written()
+    assert await detecting.detection.flush(1) == 0
+    await detecting.table.confirm()
+    assert await detecting.detection.flush(1) == 1
+
+
+@pytest.mark.usefixtures("at_any_time")
+async def test_what_is_told_next_does_not_wait_for_entries_that_are_on_their_way(detecting: Detecting) -> None:
+    await detecting.take(1)
+    before, told = detecting.table.written(), len(detecting.told)
+    assert await detecting.take(2) == 0
+    assert len(detecting.told) > told
+    assert detecting.table.written() == before
+    await detecting.table.confirm()
+    assert await detecting.detection.flush(2) == 1  # the second's entries are on their way only now
+    assert detecting.table.written().keys() > before.keys()
+    await detecting.table.confirm()
+    assert await detecting.detection.flush(2) == 2
+
+
+@pytest.mark.usefixtures("at_any_time")
+async def test_entries_that_the_log_refuses_end_the_worker(detecting: Detecting) -> None:
+    await detecting.take(1)
+    await detecting.table.confirm(ConnectionError("gone"))
+    with pytest.raises(ConnectionError, match="gone"):
+        await detecting.detection.flush(1)
+
+
+async def test_entries_are_written_no_faster_than_the_log_can_bear(
+    detecting: Detecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Detected] = []
-
-    async def publish(alerts: Sequence[Detected]) -> None:
-        told.extend(alerts)
-        steps.append(f"told, {len(table)} entries")
-
-    steps: list[str] = []
-    table = Table()
-    app = SimpleNamespace(Table=lambda *_, **__: table, consumer=SimpleNamespace(assignment=set))
-    rules = Rules(shipped_rules())
-    detection = AlertDetection(app, rules, partitions=1, horizon=timedelta(hours=24), publish=publish)
-
     monkeypatch.setattr("streams.alerts.fresh.WRITE_BYTES", 10)  # a second: the first entries take minutes
-    detection.take(0, 0, failed(1))
-    assert await detection.flush()
-    assert steps[0] == "told, 0 entries"  # told first
-    written = {key: orjson.loads(value) for key, value in table.items()}
-    assert written
-
-    detection.take(0, 1, failed(2))
-    before = len(told)
-    assert not await detection.flush()
-    assert len(told) > before
-    assert {key: orjson.loads(value) for key, value in table.items()} == written
+    await detecting.take(1)
+    await detecting.table.confirm()
+    before, told = detecting.table.written(), len(detecting.told)
+    assert await detecting.take(2) == 1
+    assert len(detecting.told) > told
+    assert detecting.table.written() == before
