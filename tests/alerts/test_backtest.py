@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import Pipe
 
@@ -26,7 +26,7 @@ from streams.alerts.index import Rules
 from streams.alerts.loading import read_rule, shipped_rules, texts_in_force
 from streams.alerts.record import detected
 from streams.alerts.seen import Seen
-from streams.rows import decode_events, read
+from streams.rows import Row, decode_events, read
 from tests.records import Record, record_of, seen_in
 from tests.records import event as provisioned
 
@@ -59,19 +59,31 @@ def logged() -> Iterator[Record]:
             yield replace(record, offset=100_000 + number, timestamp=record.timestamp + 1)
 
 
-@pytest.fixture
-def events(store: Store) -> list[tuple[Seen, bool]]:
-    """What the store has, and whether live detection would have had it."""
+@dataclass(frozen=True)
+class Simulated:
+    rows: list[Row]
+    seen: list[tuple[Seen, bool]]
+    """What the rows tell rules, and whether live detection would have had it."""
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Simulated:
+    """Made once: that takes longer than to store it."""
     records = list(logged())
-    rows = decode_events(records, HORIZON).rows
-    store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), "events")
     found = []
     for record in records:
         *_, moment, known_at = read(record)
         seen = seen_in(record)
         if seen is not None:
             found.append((seen, known_at - moment.at <= HORIZON))
-    return found
+    return Simulated(decode_events(records, HORIZON).rows, found)
+
+
+@pytest.fixture
+def events(store: Store, simulated: Simulated) -> list[tuple[Seen, bool]]:
+    """What the store has."""
+    store.insert_arrow("events", batch(simulated.rows, EVENTS_ARROW_SCHEMA), "events")
+    return simulated.seen
 
 
 async def backtest(store: Store, rules: list[str], against: tuple[str, ...] = ()) -> Found:
