@@ -79,7 +79,7 @@ class Report(NamedTuple):
     p50_ms: float
     p99_ms: float
     looks: list[Look]
-    """While events were emitted; `at` is counted from the first."""
+    """`at` is counted from the first event."""
     cpu_seconds: float
     """Of the API's process, until the readers had everything."""
     sunk_seconds: float
@@ -94,9 +94,10 @@ class Report(NamedTuple):
         return next((look.at for look in self.looks if look.following < readers), None)
 
     def warm(self) -> list[tuple[float, float]]:
-        """Minutes and memory once queues and what is remembered have their size; of a short load its second half."""
+        """Minutes and memory while events come, once queues and what is remembered have their size; of a short load
+        its second half."""
         after = self.seconds * min(WARM_EVENTS / self.emitted, 0.5)
-        return [(look.at / 60, look.rss_mb) for look in self.looks if look.at >= after]
+        return [(look.at / 60, look.rss_mb) for look in self.looks if after <= look.at <= self.seconds]
 
 
 async def measure(
@@ -155,7 +156,7 @@ async def measure(
         found["resumed"],
         found["p50_ms"],
         found["p99_ms"],
-        [look._replace(at=look.at - began) for look in looks if began <= look.at <= found["ended"]],
+        [look._replace(at=look.at - began) for look in looks if look.at >= began],
         cpu,
         sunk,
     )
@@ -195,8 +196,10 @@ def show_memory(report: Report) -> None:
     steps = [report.looks[len(report.looks) * step // STRETCHES] for step in range(STRETCHES)] + report.looks[-1:]
     print("  memory of the API's process: " + ", ".join(f"{look.at:.0f} s {look.rss_mb:.0f}" for look in steps) + " MB")
     warm = report.warm()
-    grows = slope(warm)
-    print(f"    from {warm[0][0] * 60:.0f} s on it grew by {_told(grows, '+.1f')} MB/min")
+    if len(warm) < STRETCHES:
+        print("    too short to tell whether it grows")
+        return
+    print(f"    from {warm[0][0] * 60:.0f} s on it grew by {_told(slope(warm), '+.1f')} MB/min while events came")
 
 
 def arms_of(load: Load) -> dict[str, Load]:
