@@ -230,6 +230,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
     """A Faust app as it must be set for nothing to be lost (each line has cost somebody events)."""
     logging.getLogger("faust").setLevel(logging.WARNING)
     logging.getLogger("mode").setLevel(logging.WARNING)
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # Faust makes only what is below it
     app = faust.App(
         app_id,
         broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],

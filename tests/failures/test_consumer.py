@@ -242,3 +242,11 @@ async def test_a_record_that_cannot_be_handed_on_says_so(consumer: SteadyConsume
 
     with pytest.raises(ZeroDivisionError, match="a defect"):
         await consumer.wait_first(hand_on(), asyncio.Event().wait())
+
+
+def test_a_worker_makes_its_state_directory_for_itself_alone(tmp_path: Path) -> None:
+    place = tmp_path / "none" / "yet"
+
+    make_app(KafkaConnection("127.0.0.1:1"), "state-test", place)
+
+    assert place.stat().st_mode & 0o777 == 0o700
