@@ -108,12 +108,12 @@ class Trail:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(attempts(), min_size=1, max_size=25), st.data())
 def test_any_order_of_arrival_any_repeats_live_or_backfilled_the_same_rows(
-    store: Store, drawn: list[dict[str, Any]], data: st.DataObject
+    shared_store: Store, drawn: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     events = distinct_times(drawn)
 
     async def run() -> None:
-        trail, backfilled = Trail(store), Trail(store)
+        trail, backfilled = Trail(shared_store), Trail(shared_store)
         arriving = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=5))]))
         while arriving:
             size = data.draw(st.integers(1, 12))
@@ -123,17 +123,17 @@ def test_any_order_of_arrival_any_repeats_live_or_backfilled_the_same_rows(
                 trail.live.forget()
         trail.check()
         backfilled.organization = trail.organization
-        rows = written(store, trail.organization)
+        rows = written(shared_store, trail.organization)
         for application in ("a1", "a2"):
             await backfilled.writer.settle((trail.organization, application))
-        assert written(store, trail.organization) == rows
+        assert written(shared_store, trail.organization) == rows
         assert backfilled.published == []  # not one of them was another
 
     asyncio.run(run())
 
 
-async def test_older_events_that_live_folding_has_not_seen_join_by_the_backfill(store: Store) -> None:
-    trail = Trail(store)
+async def test_older_events_that_live_folding_has_not_seen_join_by_the_backfill(shared_store: Store) -> None:
+    trail = Trail(shared_store)
     long_ago, later, now = (BEGIN + timedelta(minutes=n) for n in (0, 10, 20))
     await trail.sink([trail.record(event(timestamp=long_ago.isoformat(), **ANSWERS["credentials"]))], seen=False)
     await trail.sink([trail.record(event(timestamp=later.isoformat(), **ANSWERS["credentials"]))])
@@ -143,11 +143,11 @@ async def test_older_events_that_live_folding_has_not_seen_join_by_the_backfill(
     trail.check()
 
 
-async def test_a_backfilled_incident_ends_with_a_success_that_came_live(store: Store) -> None:
+async def test_a_backfilled_incident_ends_with_a_success_that_came_live(shared_store: Store) -> None:
     """Live folding has never seen the failure: it learns of the incident from its row."""
-    trail = Trail(store)
+    trail = Trail(shared_store)
     await trail.sink([trail.record(event(timestamp=BEGIN.isoformat(), **ANSWERS["title"]))])
-    other = Trail(store)
+    other = Trail(shared_store)
     other.organization = trail.organization
     failed = trail.record(event(timestamp=(BEGIN + timedelta(minutes=1)).isoformat(), **ANSWERS["conflict"]))
     await trail.sink([failed], seen=False)
@@ -156,9 +156,9 @@ async def test_a_backfilled_incident_ends_with_a_success_that_came_live(store: S
     trail.check()
 
 
-async def test_a_success_that_comes_while_the_backfill_writes_ends_what_it_writes(store: Store) -> None:
+async def test_a_success_that_comes_while_the_backfill_writes_ends_what_it_writes(shared_store: Store) -> None:
     """Live folding does not know the incident yet, so the backfill must look again."""
-    live, backfill = Trail(store), Trail(store)
+    live, backfill = Trail(shared_store), Trail(shared_store)
     await live.sink([live.record(attempt("a1", 10, "title"))], seen=False)
 
     async def meanwhile(incidents: Sequence[Incident]) -> None:
@@ -166,42 +166,42 @@ async def test_a_success_that_comes_while_the_backfill_writes_ends_what_it_write
             await live.sink([live.record(attempt("a1", 20, "success"))])
         backfill.published += incidents
 
-    await IncidentWriter(store, 10, meanwhile).settle((live.organization, "a1"))
+    await IncidentWriter(shared_store, 10, meanwhile).settle((live.organization, "a1"))
     live.check()
-    assert written(store, live.organization)[0][-3] > 0
+    assert written(shared_store, live.organization)[0][-3] > 0
 
 
-async def test_a_row_that_was_folded_before_others_and_written_after_them_is_seen(store: Store) -> None:
-    live = Trail(store)
+async def test_a_row_that_was_folded_before_others_and_written_after_them_is_seen(shared_store: Store) -> None:
+    live = Trail(shared_store)
     await live.sink([live.record(attempt("a1", 10, "title"))], seen=False)
 
     async def meanwhile(_: Sequence[Incident]) -> None:
         await live.sink([live.record(attempt("a2", 11, "conflict"))])
         await live.sink([live.record(attempt("a2", 12, "conflict"))])
 
-    await IncidentWriter(store, 10, meanwhile).fold([(live.organization, "a1")])
+    await IncidentWriter(shared_store, 10, meanwhile).fold([(live.organization, "a1")])
     await live.sink([live.record(attempt("a1", 20, "success"))])
     live.check()
 
 
-async def test_a_better_copy_that_says_otherwise_empties_the_incident(store: Store) -> None:
-    trail = Trail(store)
+async def test_a_better_copy_that_says_otherwise_empties_the_incident(shared_store: Store) -> None:
+    trail = Trail(shared_store)
     failed = event(timestamp=BEGIN.isoformat(), **ANSWERS["title"])
     await trail.sink([trail.record(failed, Trust.WEBHOOK)])
-    assert len(written(store, trail.organization)) == 1
+    assert len(written(shared_store, trail.organization)) == 1
     await trail.sink([trail.record({**failed, "success": True, "error_message": ""})])
     trail.check()
-    assert written(store, trail.organization) == []
+    assert written(shared_store, trail.organization) == []
 
 
-async def test_a_copy_that_tells_more_moves_the_failure_to_its_incident(store: Store) -> None:
+async def test_a_copy_that_tells_more_moves_the_failure_to_its_incident(shared_store: Store) -> None:
     """A webhook passes less on than the export that follows."""
-    trail = Trail(store)
+    trail = Trail(shared_store)
     failed = event(timestamp=BEGIN.isoformat(), **ANSWERS["title"])
     await trail.sink([trail.record({**failed, "error_message": None}, Trust.WEBHOOK)])
     await trail.sink([trail.record(failed)])
     trail.check()
-    (row,) = written(store, trail.organization)
+    (row,) = written(shared_store, trail.organization)
     assert row[2] == "invalid_value"
 
 
@@ -211,14 +211,16 @@ def attempt(application: str, minute: int, answer: str, who: str = "ines", **par
     return event(timestamp=when, **told)
 
 
-async def test_what_a_copy_did_is_undone_by_a_better_copy_that_says_it_of_another_time_or_person(store: Store) -> None:
+async def test_what_a_copy_did_is_undone_by_a_better_copy_that_says_it_of_another_time_or_person(
+    shared_store: Store,
+) -> None:
     copies = [
         (attempt("earlier failure", 10, "conflict", id="1"), attempt("earlier failure", 5, "credentials", id="1")),
         (attempt("later failure", 10, "conflict", id="2"), attempt("later failure", 40, "credentials", id="2")),
         (attempt("later success", 30, "success", id="3"), attempt("later success", 40, "success", id="3")),
         (attempt("another's", 30, "success", id="4"), attempt("another's", 30, "success", "kofi", id="4")),
     ]
-    trail = Trail(store)
+    trail = Trail(shared_store)
     await trail.sink([trail.record(attempt(first["application"]["id"], 20, "title")) for first, _ in copies])
     await trail.sink([trail.record(first, Trust.WEBHOOK) for first, _ in copies])
     await trail.sink([trail.record(attempt("later failure", 25, "success"))])
@@ -227,73 +229,75 @@ async def test_what_a_copy_did_is_undone_by_a_better_copy_that_says_it_of_anothe
     trail.check()
 
 
-async def test_a_failed_activation_ends_when_the_integration_is_activated(store: Store) -> None:
+async def test_a_failed_activation_ends_when_the_integration_is_activated(shared_store: Store) -> None:
     """Nobody's account is needed for that; people's own trouble goes on. A person's success shows it as well."""
-    trail = Trail(store)
+    trail = Trail(shared_store)
     activate: dict[str, Any] = {"event_type": "idm_integration_activate", "resource": None}
     await trail.sink([trail.record(attempt("a2", 10, "conflict", **activate))])
     await trail.sink([trail.record(attempt("a2", 20, "success"))])
-    assert written(store, trail.organization)[0][-3] > 0
-    trail = Trail(store)
+    assert written(shared_store, trail.organization)[0][-3] > 0
+    trail = Trail(shared_store)
     await trail.sink([trail.record(attempt("a1", 10, "conflict", **activate))])
     await trail.sink([trail.record(attempt("a1", 11, "credentials"))])
     await trail.sink([trail.record(attempt("a1", 20, "success", **activate))])
     trail.check()
-    assert {row[2]: row[-3] > 0 for row in written(store, trail.organization)} == {
+    assert {row[2]: row[-3] > 0 for row in written(shared_store, trail.organization)} == {
         "conflict": True,
         "credentials": False,
     }
 
 
-async def test_what_changes_nothing_is_neither_written_nor_published_again(store: Store) -> None:
-    trail = Trail(store)
+async def test_what_changes_nothing_is_neither_written_nor_published_again(shared_store: Store) -> None:
+    trail = Trail(shared_store)
     failed = trail.record(event(timestamp=BEGIN.isoformat(), **ANSWERS["title"]))
     await trail.sink([failed])
     await trail.sink([failed])
     assert len(trail.published) == 1
 
 
-async def test_an_unplaced_failure_belongs_to_no_incident(store: Store) -> None:
-    trail = Trail(store)
+async def test_an_unplaced_failure_belongs_to_no_incident(shared_store: Store) -> None:
+    trail = Trail(shared_store)
     await trail.sink([trail.record(event(timestamp="no time", **ANSWERS["title"]))])
     trail.check()
-    assert written(store, trail.organization) == []
+    assert written(shared_store, trail.organization) == []
 
 
-async def test_a_better_copy_without_a_time_undoes_what_the_copy_before_it_did(store: Store) -> None:
+async def test_a_better_copy_without_a_time_undoes_what_the_copy_before_it_did(shared_store: Store) -> None:
     """Live, and where the older copy comes last; the success that ended a trouble is none any more either."""
-    trail = Trail(store)
+    trail = Trail(shared_store)
     failure, success = attempt("a1", 10, "title", id="1"), attempt("a2", 30, "success", id="2")
     await trail.sink([trail.record(attempt("a2", 20, "conflict"))])
     await trail.sink([trail.record(failure, Trust.WEBHOOK), trail.record(success, Trust.WEBHOOK)])
     trail.check()
-    assert {row[1]: row[-3] > 0 for row in written(store, trail.organization)} == {"a1": False, "a2": True}
+    assert {row[1]: row[-3] > 0 for row in written(shared_store, trail.organization)} == {"a1": False, "a2": True}
     await trail.sink([trail.record({**failure, "timestamp": "no time"}), trail.record({**success, "timestamp": ""})])
     trail.check()
-    assert {row[1]: row[-3] > 0 for row in written(store, trail.organization)} == {"a2": False}
+    assert {row[1]: row[-3] > 0 for row in written(shared_store, trail.organization)} == {"a2": False}
 
-    trail = Trail(store)
+    trail = Trail(shared_store)
     await trail.sink([trail.record({**failure, "timestamp": "no time"})])
     await trail.sink([trail.record(failure, Trust.WEBHOOK)])
     trail.check()
-    assert written(store, trail.organization) == []
+    assert written(shared_store, trail.organization) == []
 
 
 @pytest.mark.parametrize("backwards", [False, True])
 async def test_a_success_ends_only_what_failed_before_it_and_of_several_at_one_instant_the_least_id_does(
-    store: Store, backwards: bool
+    shared_store: Store, backwards: bool
 ) -> None:
-    trail = Trail(store)
+    trail = Trail(shared_store)
     await trail.sink([trail.record(attempt("a1", 10, "title")), trail.record(attempt("a1", 10, "success", id="0"))])
-    assert written(store, trail.organization)[0][-3] == 0
+    assert written(shared_store, trail.organization)[0][-3] == 0
     ends = [attempt("a1", 20, "success", id=str(number)) for number in range(1, 6)]
     await trail.sink([trail.record(one) for one in (ends[::-1] if backwards else ends)])
-    assert written(store, trail.organization)[0][-2] == least_id(store, trail.rows[2:])
+    assert written(shared_store, trail.organization)[0][-2] == least_id(shared_store, trail.rows[2:])
 
 
-async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_least_id_is_told(store: Store) -> None:
+async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_least_id_is_told(
+    shared_store: Store,
+) -> None:
     for id_of_first in ("1", "3"):
-        trail = Trail(store)
+        trail = Trail(shared_store)
         types = {"event_type": "user_update_provision"}, {"event_type": "user_deprovision"}
         await trail.sink([trail.record(attempt("a1", 10, "permission", **one)) for one in types])
         ends = [
@@ -301,8 +305,8 @@ async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_leas
             for number, one in zip((id_of_first, "2"), types, strict=True)
         ]
         await trail.sink([trail.record(one) for one in ends])
-        (row,) = written(store, trail.organization)
-        assert (row[3], row[-2]) == (2, least_id(store, trail.rows[2:]))
+        (row,) = written(shared_store, trail.organization)
+        assert (row[3], row[-2]) == (2, least_id(shared_store, trail.rows[2:]))
 
 
 def least_id(store: Store, rows: Sequence[Row]) -> str:
@@ -312,17 +316,17 @@ def least_id(store: Store, rows: Sequence[Row]) -> str:
     return str(least).lower()
 
 
-async def test_a_worse_copy_without_a_time_changes_nothing(store: Store) -> None:
-    trail = Trail(store)
+async def test_a_worse_copy_without_a_time_changes_nothing(shared_store: Store) -> None:
+    trail = Trail(shared_store)
     failure = attempt("a1", 10, "title", id="1")
     await trail.sink([trail.record(failure)])
     await trail.sink([trail.record({**failure, "timestamp": "no time"}, Trust.WEBHOOK)])
     trail.check()
-    assert len(written(store, trail.organization)) == 1
+    assert len(written(shared_store, trail.organization)) == 1
 
 
-def test_an_incident_row_has_the_columns_of_its_table(store: Store) -> None:
-    columns = [name for (name,) in store.query("SELECT name FROM system.columns WHERE table = 'incidents'")]
+def test_an_incident_row_has_the_columns_of_its_table(shared_store: Store) -> None:
+    columns = [name for (name,) in shared_store.query("SELECT name FROM system.columns WHERE table = 'incidents'")]
     assert [*Incident._fields, "folded_at"] == list(dict.fromkeys(columns))
     assert orjson.dumps(Incident._fields)
 

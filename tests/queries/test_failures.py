@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
 from queries.failures import list_failures, list_windows
+from queries.store import Store
 from schemas.cause import CAUSES, Cause
 from schemas.times import SENTINEL, to_microseconds
 from tests.queries.support import SLACK, Trail, attempt, failed, when
@@ -83,6 +85,19 @@ def test_whether_a_trouble_goes_on(trail: Trail, records: list[Raw], state: str)
     assert group["state"] == state
 
 
+@pytest.fixture(scope="module")
+def told(shared_store: Store) -> Trail:
+    """Three failures, for tests that only read."""
+    trail = Trail(shared_store, uuid4().hex[:24])
+    trail.insert(
+        attempt(0),
+        failed(1, "user_deprovision"),
+        failed(2, resource=KOFI, code="400", details="x"),
+        failed(3, code="409", application=SLACK),
+    )
+    return trail
+
+
 @pytest.mark.parametrize(
     ("conditions", "tries", "attempts"),
     [
@@ -94,21 +109,14 @@ def test_whether_a_trouble_goes_on(trail: Trail, records: list[Raw], state: str)
         pytest.param({"since": when(50)}, [], 0, id="nothing failed"),
     ],
 )
-def test_failures_hold_to_the_conditions(trail: Trail, conditions: Raw, tries: list[int], attempts: int) -> None:
-    trail.insert(
-        attempt(0),
-        failed(1, "user_deprovision"),
-        failed(2, resource=KOFI, code="400", details="x"),
-        failed(3, code="409", application=SLACK),
-    )
-    found = list_failures(trail.store, trail.day(**conditions), 10)
+def test_failures_hold_to_the_conditions(told: Trail, conditions: Raw, tries: list[int], attempts: int) -> None:
+    found = list_failures(told.store, told.day(**conditions), 10)
     assert [group["tries"] for group in found.groups] == tries
     assert found.attempts == attempts
 
 
-def test_more_groups_than_asked_for_are_counted(trail: Trail) -> None:
-    trail.insert(failed(1), failed(2, code="409"), failed(3, application=SLACK))
-    found = list_failures(trail.store, trail.day(), 1)
+def test_more_groups_than_asked_for_are_counted(told: Trail) -> None:
+    found = list_failures(told.store, told.day(), 1)
     assert (len(found.groups), found.total) == (1, 3)
 
 

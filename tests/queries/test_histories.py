@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from queries.exposures import list_exposures
 from queries.histories import read_history
 from queries.lifecycle import fold
 from queries.people import Ambiguous, Person, Unknown, find_person
+from queries.store import Store
 from schemas.errors import BadUsage
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
 from tests.records import NOON, STATSIG, event
@@ -39,11 +41,37 @@ def leaver(trail: Trail) -> None:
     )
 
 
+def left_in(store: Store) -> Trail:
+    """That in an organization of its own, for tests that only read."""
+    trail = Trail(store, uuid4().hex[:24])
+    leaver(trail)
+    return trail
+
+
+@pytest.fixture(scope="module")
+def left(shared_store: Store) -> Trail:
+    return left_in(shared_store)
+
+
+@pytest.fixture(scope="module")
+def any_left(any_shared_store: Store) -> Trail:
+    return left_in(any_shared_store)
+
+
+@pytest.fixture(scope="module")
+def crowded(shared_store: Store) -> Trail:
+    """The same and many attempts at one time: their order must be the same for the store and for the fold."""
+    trail = left_in(shared_store)
+    trail.insert(
+        *[failed(60, "user_deprovision", resource=INES) for _ in range(7)], event(timestamp="?", resource=INES)
+    )
+    return trail
+
+
 @pytest.mark.parametrize("who", [INES["id"], "ines.almeida", "INES.ALMEIDA", "ines@corp.example"])
-def test_a_person_is_found_by_id_name_and_mail_address(any_trail: Trail, who: str) -> None:
-    leaver(any_trail)
-    found = find_person(any_trail.store, any_trail.organization, who)
-    assert (found.organization, found.subject_id) == (any_trail.organization, INES["id"])
+def test_a_person_is_found_by_id_name_and_mail_address(any_left: Trail, who: str) -> None:
+    found = find_person(any_left.store, any_left.organization, who)
+    assert (found.organization, found.subject_id) == (any_left.organization, INES["id"])
     assert (found.names, found.subject_ids, found.note) == (["ines.almeida", "ines@corp.example"], (INES["id"],), "")
 
 
@@ -59,10 +87,9 @@ def test_a_person_is_found_by_id_name_and_mail_address(any_trail: Trail, who: st
         pytest.param("somebody.else.entirely", [], id="nobody's"),
     ],
 )
-def test_nobody_of_that_name_is_told_with_near_names(trail: Trail, who: str, near: list[str]) -> None:
-    leaver(trail)
+def test_nobody_of_that_name_is_told_with_near_names(left: Trail, who: str, near: list[str]) -> None:
     with pytest.raises(Unknown) as caught:
-        find_person(trail.store, trail.organization, who)
+        find_person(left.store, left.organization, who)
     assert caught.value.near == near
     assert str(caught.value) == f"nobody is known as {who!r}" + (f"; near: {', '.join(near)}" if near else "")
 
@@ -75,16 +102,14 @@ def test_a_name_of_two_people_is_told_with_both(trail: Trail) -> None:
     assert find_person(trail.store, trail.organization, str(KOFI["id"])).subject_id == KOFI["id"]
 
 
-def test_people_of_another_organization_are_unknown_and_never_near(trail: Trail) -> None:
-    leaver(trail)
+def test_people_of_another_organization_are_unknown_and_never_near(left: Trail) -> None:
     with pytest.raises(Unknown) as caught:
-        find_person(trail.store, "another", "ines.almeida")
+        find_person(left.store, "another", "ines.almeida")
     assert caught.value.near == []
 
 
-def test_the_lifecycle_of_a_leaver_whose_account_cannot_be_closed(any_trail: Trail) -> None:
-    leaver(any_trail)
-    found = read_history(any_trail.store, ines_of(any_trail), *RANGE)
+def test_the_lifecycle_of_a_leaver_whose_account_cannot_be_closed(any_left: Trail) -> None:
+    found = read_history(any_left.store, ines_of(any_left), *RANGE)
     assert [step.occurred_at for step in found.steps] == [when(m) for m in (0, 1, 59, 60, 60, 80, 100, 120, 140)]
     told = [(step.application or "-", step.action or step.event_type, step.outcome) for step in found.steps]
     assert told[:3] == [
@@ -108,21 +133,16 @@ def test_the_lifecycle_of_a_leaver_whose_account_cannot_be_closed(any_trail: Tra
 @pytest.mark.parametrize("limit", [1, 4, 100])
 @pytest.mark.parametrize("held", [3, 20_000], ids=["read in many batches", "read at once"])
 def test_pages_of_a_lifecycle_are_the_whole_one(
-    trail: Trail, limit: int, held: int, monkeypatch: pytest.MonkeyPatch
+    crowded: Trail, limit: int, held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(histories, "BATCH", held)
-    leaver(trail)
-    # Many at one time: their order must be the same for the store and for the fold.
-    trail.insert(
-        *[failed(60, "user_deprovision", resource=INES) for _ in range(7)], event(timestamp="?", resource=INES)
-    )
-    ines = ines_of(trail)
-    whole = read_history(trail.store, ines, *RANGE, limit=1000)
+    ines = ines_of(crowded)
+    whole = read_history(crowded.store, ines, *RANGE, limit=1000)
     assert len(whole.steps) == 17
     assert whole.steps == sorted(whole.steps, key=lambda step: (step.occurred_at, step.event_id.int))
     steps, cursor = [], None
     while True:
-        page = read_history(trail.store, ines, *RANGE, cursor, limit)
+        page = read_history(crowded.store, ines, *RANGE, cursor, limit)
         assert page.accounts == (whole.accounts if cursor is None else None)
         steps += page.steps
         cursor = page.next
@@ -154,10 +174,9 @@ def test_events_without_a_believable_time_are_in_every_range(trail: Trail) -> No
     assert [step.time_quality for step in found.steps] == ["garbage"]
 
 
-def test_a_range_tells_the_accounts_by_what_was_before_it_too(trail: Trail) -> None:
-    leaver(trail)
-    whole = read_history(trail.store, ines_of(trail), *RANGE, timeline=True)
-    late = read_history(trail.store, ines_of(trail), when(90), when(24 * 60), timeline=True)
+def test_a_range_tells_the_accounts_by_what_was_before_it_too(left: Trail) -> None:
+    whole = read_history(left.store, ines_of(left), *RANGE, timeline=True)
+    late = read_history(left.store, ines_of(left), when(90), when(24 * 60), timeline=True)
     assert [step.occurred_at for step in late.steps] == [when(100), when(120), when(140)]
     assert late.steps == whole.steps[-3:]
     assert late.accounts == whole.accounts
@@ -165,7 +184,7 @@ def test_a_range_tells_the_accounts_by_what_was_before_it_too(trail: Trail) -> N
     told = [[(change.view, change.state, change.at) for change in one.changes] for one in whole.accounts]
     assert ("intended", "inactive", when(59)) in told[1]
     assert ("confirmed", "inactive", when(60)) in told[0]
-    without = read_history(trail.store, ines_of(trail), *RANGE)
+    without = read_history(left.store, ines_of(left), *RANGE)
     assert [one.changes for one in without.accounts or ()] == [[], []]
 
 
@@ -246,11 +265,10 @@ def test_bindings_and_memberships_are_what_sets_attempts_off(any_trail: Trail) -
     assert [(one.intended, one.confirmed) for one in of_group.accounts] == [("deleted", "deleted")]
 
 
-def test_a_cursor_of_another_persons_lifecycle_is_refused(trail: Trail) -> None:
-    leaver(trail)
-    cursor = read_history(trail.store, ines_of(trail), *RANGE, limit=1).next
+def test_a_cursor_of_another_persons_lifecycle_is_refused(left: Trail) -> None:
+    cursor = read_history(left.store, ines_of(left), *RANGE, limit=1).next
     with pytest.raises(BadUsage, match="another filter"):
-        read_history(trail.store, find_person(trail.store, trail.organization, "kofi.mensah"), *RANGE, cursor)
+        read_history(left.store, find_person(left.store, left.organization, "kofi.mensah"), *RANGE, cursor)
 
 
 def test_exposures_are_what_the_lifecycles_say(any_trail: Trail) -> None:
@@ -289,11 +307,10 @@ def test_a_refused_return_to_a_group_hides_no_removal(any_trail: Trail) -> None:
 
 @pytest.mark.parametrize(("most", "complete"), [(1, False), (2, True)])
 def test_a_list_of_exposures_that_was_cut_says_so(
-    trail: Trail, most: int, complete: bool, monkeypatch: pytest.MonkeyPatch
+    left: Trail, most: int, complete: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exposures, "MAX_SUSPECTS", most)
-    leaver(trail)
-    found = list_exposures(trail.store, trail.organization, NOON)
+    found = list_exposures(left.store, left.organization, NOON)
     assert (found.complete, len(found.open)) == (complete, 1)
 
 

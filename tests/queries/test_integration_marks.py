@@ -193,11 +193,12 @@ def test_a_success_that_a_better_copy_denies_is_none(any_trail: Trail) -> None:
 
 def test_more_denied_successes_than_are_looked_at_first_hide_no_true_one(trail: Trail) -> None:
     app = own_app(trail)
+    records = []
     for minute in range(6):
         denied = failed(minute, code="500")
         worked = {name: value for name, value in denied.items() if name != "message_chain"} | {"success": True}
-        trail.insert(trail.log(worked, INGEST), trail.log(denied, TENANT))
-    trail.insert(attempt(7))
+        records += [trail.log(worked, INGEST), trail.log(denied, TENANT)]
+    trail.insert(*records, attempt(7))
     (first, last) = read_marks(trail.store, [app], when(9))[app]
     assert first == last
     assert isinstance(first, Attempts)

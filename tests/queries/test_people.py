@@ -193,13 +193,20 @@ def test_organizations_are_never_mixed(trail: Trail) -> None:
         read_two(trail.store, None, ANA, BEN)
 
 
+@pytest.fixture(scope="module")
+def two(shared_store: Store) -> Trail:
+    """Two people."""
+    trail = Trail(shared_store, uuid4().hex[:24])
+    trail.insert(created(0, person(ANA, "ana.lima")), created(1, person(BEN, "ben", "ben@corp.example")))
+    return trail
+
+
 @pytest.mark.parametrize("first", [pytest.param(ANA, id="an id"), pytest.param("Ana.Lima", id="a name")])
 @pytest.mark.parametrize("second", [pytest.param(BEN, id="an id"), pytest.param("ben@corp.example", id="an address")])
-def test_two_people_are_meant_by_ids_or_names(trail: Trail, first: str, second: str) -> None:
-    trail.insert(created(0, person(ANA, "ana.lima")), created(1, person(BEN, "ben", "ben@corp.example")))
-    meant = read_two(trail.store, trail.organization, first, second)
+def test_two_people_are_meant_by_ids_or_names(two: Trail, first: str, second: str) -> None:
+    meant = read_two(two.store, two.organization, first, second)
     assert [each.person.subject_id for each in meant] == [ANA, BEN]
-    assert {each.person.organization for each in meant} == {trail.organization}
+    assert {each.person.organization for each in meant} == {two.organization}
 
 
 def test_a_name_of_two_is_no_one_of_two_people_and_two_names_of_one_are_no_two(trail: Trail) -> None:

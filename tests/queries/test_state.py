@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from queries.people import Person, find_person
 from queries.state import Asked, blind_since, compare, read_state
+from queries.store import Store
 from tests.queries.people_events import ANA, BEN, created, deleted, person, used
 from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
 from tests.records import NOON, Record, event
@@ -59,6 +61,14 @@ def told(trail: Trail, minutes: float, known_at: datetime | None = None) -> dict
 ABSENT, ACTIVE, INACTIVE = "absent", "active", "inactive"
 
 
+@pytest.fixture(scope="module")
+def played(any_shared_store: Store) -> Trail:
+    """That story once, for tests that only read."""
+    trail = Trail(any_shared_store, uuid4().hex[:24])
+    trail.insert(*story())
+    return trail
+
+
 @pytest.mark.store
 @pytest.mark.parametrize(
     ("minutes", "expected"),
@@ -71,10 +81,9 @@ ABSENT, ACTIVE, INACTIVE = "absent", "active", "inactive"
     ],
 )
 def test_the_state_at_a_time_is_that_of_the_events_up_to_it(
-    any_trail: Trail, minutes: float, expected: dict[str, tuple[str, str]]
+    played: Trail, minutes: float, expected: dict[str, tuple[str, str]]
 ) -> None:
-    any_trail.insert(*story())
-    assert told(any_trail, minutes) == expected
+    assert told(played, minutes) == expected
 
 
 @pytest.mark.store
@@ -147,9 +156,8 @@ def test_order_delays_and_repeats_change_no_state_but_what_was_known_meanwhile(t
 
 
 @pytest.mark.store
-def test_a_difference_tells_only_what_became_different(trail: Trail) -> None:
-    trail.insert(*story())
-    before, after = (read_state(trail.store, ines_of(trail), Asked(when(minutes), None)) for minutes in (10, 30))
+def test_a_difference_tells_only_what_became_different(played: Trail) -> None:
+    before, after = (read_state(played.store, ines_of(played), Asked(when(minutes), None)) for minutes in (10, 30))
     differences = compare(before, after)
     assert [(each.application, each.after and each.after.intended) for each in differences.accounts] == [
         ("slack", INACTIVE),
