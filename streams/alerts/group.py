@@ -46,7 +46,14 @@ class Group:
         self._by_id = {each.event_id: each for each in self._kept}
         self._clock: int = saved["clock"]
         self._told = {alert.alert_id: alert for alert in map(alert_of, saved["told"])}
+        self._unsure: set[str] = set()
+        """Alerts of which nobody knows whether they were told as they are."""
         self._head = Fold(*self._own)
+
+    def doubt(self, alert: Alert) -> None:
+        """It may have been told as this: whatever it is now is told anew."""
+        self._told[alert.alert_id] = alert
+        self._unsure.add(alert.alert_id)
 
     def take(self, one: Occurrence) -> bool:
         """An occurrence, in any order. Whether it counted: a repeat does not, nor what comes too late."""
@@ -105,13 +112,17 @@ class Group:
         if standing is not None:
             alert = alert_of(standing)
             now.setdefault(alert.alert_id, alert)
-        changed = [Told(alert) for alert_id, alert in now.items() if self._told.get(alert_id) != alert]
+        changed = [
+            Told(alert)
+            for alert_id, alert in now.items()
+            if alert_id in self._unsure or self._told.get(alert_id) != alert
+        ]
         changed += [
             Told(alert, withdrawn=True)
             for alert_id, alert in self._told.items()
             if alert_id not in now and alert.triggered_at >= self._until[0]
         ]
-        self._told, self._settled = now, {}
+        self._told, self._settled, self._unsure = now, {}, set()
         return changed
 
     def deadline(self) -> int | None:

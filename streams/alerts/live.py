@@ -25,6 +25,7 @@ from streams.alerts.index import Rules
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.record import detected, version_of
 from streams.alerts.seen import Seen
+from streams.alerts.telling import TOLD, Mark, Tellings
 from streams.alerts.terms import MICROSECOND
 from streams.copies import Table
 
@@ -57,7 +58,8 @@ class Live:
         """How many groups, by rule and organization."""
         self._told_at: dict[Own, float] = {}
         """When something was told of a group last."""
-        self._endings = Endings(table, self._key_of_endings)
+        self._endings = Endings(table, self._new_key)
+        self._tellings = Tellings(table, self._new_key)
         self._in_force = InForce()
         self._numbers = count()
         self._touched: dict[Own, bool] = {}
@@ -114,10 +116,12 @@ class Live:
                 self._look_again(own, partition, due)
 
     def changes(self, now: float) -> list[Detected]:
-        """The alerts that changed since the last time, as they are now.
+        """The alerts that changed since the last time, as they are now. They are to be told at once: that they are is
+        marked in the table.
 
         Of a group that was told of less than `PAUSE_SECONDS` before `now`, seconds of any clock, a later call tells.
         """
+        self._look_into_marks()
         touched, self._touched = self._touched, {}
         told: list[Detected] = []
         for own, came in touched.items():
@@ -128,13 +132,15 @@ class Live:
                     self._unwritten[own] = None
                 continue
             rule, version = self._rules[own[0]].rule, self._versions[own[0]]
-            changed = [detected(rule, version, each) for each in followed.group.changes()]
-            told += changed
+            changed = followed.group.changes()
+            told += [detected(rule, version, each) for each in changed]
             if changed:
                 self._told_at[own] = now
+                self._tellings.add(followed.partition, Mark(own, version, [each.alert for each in changed]))
             if came or changed:
                 self._unwritten[own] = None
             self._look_again(own, followed.partition, followed.group.deadline())
+        self._tellings.write(self._offsets)
         return told
 
     def write(self) -> int:
@@ -169,6 +175,7 @@ class Live:
         self._offsets.clear()
         self._known.clear()
         self._endings.clear()
+        self._tellings.clear()
         self._in_force.clear()
         ended: list[tuple[Own, Occurrence]] = []
         best: dict[Own, tuple[int, bytes]] = {}
@@ -179,6 +186,8 @@ class Live:
                 self._table.drop_entry(key)
             elif "endings" in value:
                 ended += self._endings.restore(key, value)
+            elif TOLD in value:
+                self._tellings.restore(key, value)
             else:
                 own = own_of(key)
                 entries.setdefault(own, []).append(key)
@@ -205,6 +214,23 @@ class Live:
                 self._endings.take(own)
             yield
 
+    def _look_into_marks(self) -> None:
+        for partition, offset in self._offsets.items():
+            before = self._known.get(partition, 0) - self._fresh
+            for own, version, alerts in self._tellings.due(partition, offset):
+                followed = self._followed.get(own)
+                if self._versions.get(own[0]) != version:
+                    followed = None
+                elif followed is None and any(alert.opened_at >= before for alert in alerts):
+                    followed = self._follow(own, partition)  # else it is over, and forgotten
+                if followed is None:
+                    for each in self._tellings.written(own):
+                        self._table.delete_entry(partition, each)
+                    continue
+                for alert in alerts:
+                    followed.group.doubt(alert)
+                self._touched.setdefault(own, False)
+
     def _follow(self, own: Own, partition: int) -> _Followed | None:
         if self._sizes.get(own[:2], 0) >= MOST_GROUPS:
             return None
@@ -227,15 +253,16 @@ class Live:
         if len(entry) > LARGEST_ENTRY:
             self.shed[own[0]] += len(group.kept)
             entry = b""
+        marks = self._tellings.written(own)
         if not entry:
-            gone = list(keys)
+            gone = [*marks, *keys]  # in this order: of a mark that is left nobody could say what became of it
             del self._followed[own]
             for derived in (self._due, self._told_at, self._touched, self._unwritten):
                 derived.pop(own, None)
             self._sizes[own[:2]] -= 1
         else:
             self._table.put_entry(partition, key, entry)
-            gone = [each for each in keys if each != key]
+            gone = [*(each for each in keys if each != key), *marks]
             keys[:] = [key]
             self._look_again(own, partition, group.deadline())
         for each in gone:
@@ -248,7 +275,7 @@ class Live:
             {"partition": followed.partition, "offset": offset, "version": version, "group": followed.group.saved()}
         )
 
-    def _key_of_endings(self, partition: int) -> bytes:
+    def _new_key(self, partition: int) -> bytes:
         return self._writer + orjson.dumps([partition, next(self._numbers)])
 
     def _look_again(self, own: Own, partition: int, at: int | None) -> None:

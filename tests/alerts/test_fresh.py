@@ -15,6 +15,7 @@ from schemas.alerts import Detected
 from streams.alerts.fresh import AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules
+from streams.alerts.telling import TOLD
 from streams.forwarded import Forwarded
 from tests.alerts.test_live import Entries
 from tests.records import event, forwarded_of, record_of
@@ -42,7 +43,9 @@ class Table(Entries):
         await asyncio.sleep(0)  # a gathered one is done a turn later
 
     def written(self) -> dict[bytes, Any]:
-        return {key: orjson.loads(value) for key, value in self.items()}
+        """Entries of groups, without the marks of what was told since."""
+        entries = {key: orjson.loads(value) for key, value in self.items()}
+        return {key: entry for key, entry in entries.items() if TOLD not in entry}
 
 
 def failed(number: int) -> Forwarded:
@@ -53,11 +56,12 @@ def failed(number: int) -> Forwarded:
 
 
 class Detecting:
-    """A detection without a broker, what it told, and how many entries there were by then."""
+    """A detection without a broker, what it told, and how many entries and marks there were by then."""
 
     def __init__(self) -> None:
         self.told: list[Detected] = []
         self.entries: list[int] = []
+        self.marks: list[int] = []
         self.table = Table()
         app = SimpleNamespace(Table=lambda *_, **__: self.table, consumer=SimpleNamespace(assignment=set))
         self.detection = AlertDetection(
@@ -66,7 +70,8 @@ class Detecting:
 
     async def publish(self, alerts: Sequence[Detected]) -> None:
         self.told.extend(alerts)
-        self.entries.append(len(self.table))
+        self.entries.append(len(self.table.written()))
+        self.marks.append(len(self.table) - self.entries[-1])
 
     async def take(self, number: int) -> int:
         """The number-th failure, and how many are confirmed."""
@@ -89,6 +94,7 @@ def at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_events_are_done_when_what_was_told_of_them_is_written_and_confirmed(detecting: Detecting) -> None:
     assert await detecting.take(1) == 0
     assert detecting.entries == [0]  # told first
+    assert detecting.marks == [1]  # but not unmarked
     assert detecting.table.written()
     assert await detecting.detection.flush(1) == 0
     await detecting.table.confirm()

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from streams.alerts.live import PAUSE_SECONDS, Live, own_of
 from streams.alerts.record import detected, version_of
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
+from streams.alerts.telling import TOLD
 
 MINUTE = 60_000_000
 START = int(datetime(2026, 1, 5, 9, tzinfo=UTC).timestamp()) * 1_000_000
@@ -225,6 +227,58 @@ def test_an_alert_names_the_incidents_of_its_failures_the_first_twenty_once_each
     (told,) = flushed(live, later())
     assert told.incidents == tuple(f"{number:02x}" * 16 for number in range(1, 21))
     assert told.events == 61
+
+
+def marks(table: Entries) -> dict[bytes, bytes]:
+    """Of what was told since its entries were written."""
+    return {key: value for key, value in table.items() if TOLD in orjson.loads(value)}
+
+
+def test_what_was_told_and_never_written_is_taken_back_by_the_next_worker_where_nothing_speaks_for_it() -> None:
+    table, fails, works = Entries(), seen(0, 1, "failure"), seen(0, 1, "success", version=2)
+    first = Live(RULES, table, FRESH)
+    first.take(0, 0, fails)
+    told = first.changes(later())
+    assert {one.rule_id for one in told} == {"each", "until"}
+    assert len(marks(table)) == len(table) == 1
+    second = Live(RULES, table, FRESH)
+    list(second.restore([0]))
+    assert flushed(second, later()) == []  # it has read nothing again, so it does not know
+    second.take(0, 0, fails)
+    second.take(0, 1, works)
+    told += flushed(second, later())
+    assert {one.detection for one in told[2:]} == {Detection.WITHDRAWN}
+    assert standing(told) == at_once([works], START) == {}
+    assert marks(table) == {}
+
+
+def test_what_was_told_and_never_written_is_told_again_as_it_is() -> None:
+    table = Entries()
+    first = Live(RULES, table, FRESH)
+    first.take(0, 0, seen(0, 1, "failure"))
+    told = first.changes(later())
+    second = Live(RULES, table, FRESH)
+    list(second.restore([0]))
+    second.take(0, 0, seen(0, 1, "failure"))
+    assert flushed(second, later()) == told
+    assert marks(table) == {}
+
+
+@pytest.mark.parametrize("forgotten", [True, False], ids=["a group that is over", "a rule that says something else"])
+def test_a_mark_of_which_nobody_can_say_what_became_of_it_takes_nothing_back(forgotten: bool) -> None:
+    table = Entries()
+    live = Live(RULES, table, FRESH)
+    live.take(0, 0, seen(0, 1, "failure"))
+    live.changes(later())
+    left = marks(table)  # by a worker that was frozen, and wakes up long after
+    table.clear()
+    table.update(left)
+    rules = RULES if forgotten else Rules([rule("each", kind="match", group_by=["subject_id"], quiet="11m")])
+    again = Live(rules, table, FRESH)
+    list(again.restore([0]))
+    again.take(0, 1, seen(4 * 24 * 60 if forgotten else 1, 2, "other"))
+    assert flushed(again, later()) == []
+    assert marks(table) == {}
 
 
 def test_groups_of_other_partitions_are_left_to_others() -> None:

@@ -87,7 +87,7 @@ histories = st.lists(
         st.sampled_from([True, True, False]),
         st.sampled_from(["ann", "bob"]),
         st.sampled_from([Trust.WEBHOOK, Trust.EXPORT, Trust.TENANT_API]),
-        st.sampled_from(["goes on", "writes", "forgets", "is killed"]),
+        st.sampled_from(["goes on", "tells", "writes", "forgets", "is killed"]),
     ),
     max_size=30,
 )
@@ -129,7 +129,9 @@ def lived(history: list[Came]) -> dict[str, Detected]:
                 live.take(0, record.offset, seen)
                 unacknowledged.append((record.offset, seen))
         live.advance(0, record.timestamp * 1_000)
-        if came.then in ("writes", "forgets"):
+        if came.then == "tells":
+            told += live.changes(later())
+        elif came.then in ("writes", "forgets"):
             told += live.changes(later())
             if came.then == "forgets":
                 live.forget()
