@@ -104,10 +104,10 @@ def rising_letters(rates: Iterable[LetterRate]) -> list[Blind]:
 
 
 def sink_behind(watch: LagWatch, now: datetime) -> list[Blind]:
-    """Partitions that are not stored at all, or else that the sink never catches up."""
+    """Topics of which nothing is stored, or else that the sink never catches up."""
     stalls = watch.stalls()
     if stalls:
-        return [Blind("sink", f"{stall.topic}[{stall.partition}]", stall.since, str(stall)) for stall in stalls]
+        return [Blind("sink", stall.topic, stall.since, str(stall)) for stall in stalls]
     behind = watch.behind()
     if behind is None:
         return []

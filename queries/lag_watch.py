@@ -28,19 +28,21 @@ class Place(Protocol):
 
 
 class Stall(NamedTuple):
-    """Records wait, and their sink has not got on since."""
+    """Records of a topic wait, and their sink has not got on since."""
 
     topic: str
-    partition: int
+    partitions: tuple[int, ...]
     since: datetime
+    """The earliest of theirs."""
     waiting: int
     growing: bool
 
     def __str__(self) -> str:
         more = " and more come in" if self.growing else ""
         return (
-            f"nothing of {self.topic}[{self.partition}] was stored since {self.since:%Y-%m-%d %H:%M:%S} UTC, while "
-            f"{self.waiting:,} records wait there{more}: is a worker running? Its log says why it stopped"
+            f"nothing of {self.topic}[{', '.join(map(str, self.partitions))}] was stored since "
+            f"{self.since:%Y-%m-%d %H:%M:%S} UTC, while {self.waiting:,} records wait there{more}: "
+            "is a worker running? Its log says why it stopped"
         )
 
 
@@ -102,16 +104,25 @@ class LagWatch:
             self._behind_since = then
 
     def stalls(self) -> list[Stall]:
-        """The partitions whose records wait without anything being stored; the longest first.
+        """The topics with partitions whose records wait without anything being stored; the longest first.
 
         Only what was looked at counts, not the time since: the broker may have been away in between.
         """
+        stuck: dict[str, dict[int, _Seen]] = {}
+        for (topic, partition), seen in sorted(self._seen.items()):
+            if seen.looked_at - seen.since >= self._stuck_after:
+                stuck.setdefault(topic, {})[partition] = seen
         found = [
-            Stall(topic, partition, seen.since, seen.end - seen.stored, seen.end > seen.end_then)
-            for (topic, partition), seen in self._seen.items()
-            if seen.looked_at - seen.since >= self._stuck_after
+            Stall(
+                topic,
+                tuple(of_it),
+                min(seen.since for seen in of_it.values()),
+                sum(seen.end - seen.stored for seen in of_it.values()),
+                any(seen.end > seen.end_then for seen in of_it.values()),
+            )
+            for topic, of_it in stuck.items()
         ]
-        return sorted(found, key=lambda stall: (stall.since, stall.topic, stall.partition))
+        return sorted(found, key=lambda stall: (stall.since, stall.topic))
 
     def late(self) -> bool | None:
         """Whether something has waited for as long as a stall takes; None while the looks are too few to tell."""

@@ -82,7 +82,7 @@ class BlindSpot(BaseModel):
     """Something of which events may be missing."""
 
     what: Literal["source", "sink", "dead_letters"]
-    name: str = Field(description="The source, the partition or the organization; may be empty.")
+    name: str = Field(description="The source, the topic or the organization; may be empty.")
     since: datetime
     text: str
 

@@ -59,7 +59,9 @@ def test_all_partitions_that_stand_still_are_one_alert_since_the_first_did() -> 
         watch.look(minute(at), [Lag("events", 0, 9, 5), Lag("events", 1, 7, 3)])
     (sighting,) = late(watch, minute(3), live=True) or []
     assert (sighting.began, sighting.group, sighting.organization) == (NOON, {}, "")
-    assert sighting.found.startswith("Nothing of events[0] was stored since")
+    assert sighting.found.startswith(
+        "Nothing of events[0, 1] was stored since 2026-03-19 12:00:00 UTC, while 8 records wait"
+    )
 
 
 def habit(silent: timedelta, **known: Any) -> Habit:

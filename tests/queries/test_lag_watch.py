@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from queries.lag_watch import LagWatch
+from queries.lag_watch import LagWatch, Stall
 from tests.records import NOON
 
 
@@ -64,7 +64,20 @@ def test_one_partition_that_is_stuck_is_not_hidden_by_another_that_gets_on() -> 
     for second in (0, 70):
         watch.look(NOON + timedelta(seconds=second), [Place("e", 0, 100 + second, 90 + second), Place("e", 1, 9, 3)])
     (stall,) = watch.stalls()
-    assert (stall.partition, stall.waiting) == (1, 6)
+    assert (stall.partitions, stall.waiting) == ((1,), 6)
+
+
+def test_the_partitions_of_a_topic_are_told_together() -> None:
+    watch = LagWatch()
+    for second in (0, 30, 70, 100):
+        looked = [Place("a", 0, 9, 0 if second else 1), Place("b", 3, 7, 1), Place("b", 0, 5 + second, 2)]
+        watch.look(NOON + timedelta(seconds=second), looked)
+
+    assert watch.stalls() == [
+        Stall("b", (0, 3), NOON, 109, True),
+        Stall("a", (0,), NOON + timedelta(seconds=30), 9, False),
+    ]
+    assert str(watch.stalls()[0]).startswith("nothing of b[0, 3] was stored since 2026-03-19 12:00:00 UTC, while 109 ")
 
 
 def test_a_sink_that_never_catches_up_is_behind_from_when_it_last_had() -> None:
