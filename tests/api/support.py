@@ -114,6 +114,8 @@ class Played:
     failure: Exception | None = None
     starts: list[Start] = field(default_factory=list)
     open_readers: int = 0
+    meanwhile: Callable[[], object] = lambda: None
+    """Done before each piece is handed out."""
 
     @asynccontextmanager
     async def open(self, wants: Callable[[Message], object], start: Start) -> AsyncIterator[PlayedReader]:
@@ -122,13 +124,14 @@ class Played:
         self.starts.append(start)
         self.open_readers += 1
         try:
-            yield PlayedReader([message for message in self.messages if wants(message)])
+            yield PlayedReader([message for message in self.messages if wants(message)], self.meanwhile)
         finally:
             self.open_readers -= 1
 
 
 class PlayedReader:
-    def __init__(self, messages: list[Message]) -> None:
+    def __init__(self, messages: list[Message], meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
         self.position = "1."
         last = messages[-1].position if messages else "1.0"
         pieces = [messages[start : start + 3] for start in range(0, len(messages), 3)]
@@ -136,6 +139,7 @@ class PlayedReader:
         self._batches += [Batch([], last), Batch([], last, "the play is over")]
 
     async def next(self) -> Batch:
+        self._meanwhile()
         return self._batches.pop(0)
 
 

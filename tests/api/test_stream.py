@@ -9,7 +9,9 @@ import httpx
 import orjson
 import pytest
 
+from queries.api import stream
 from queries.feed import About, Message, Start
+from queries.tokens import Tokens
 from schemas.alerts import dumped
 from schemas.errors import BrokerAway, Gone
 from streams.follower import event_item, is_failed_attempt
@@ -123,6 +125,20 @@ async def test_another_organization_is_never_seen(
         "dropped",
     ]
     assert_problem(await api.get(PATH, headers=using(), params={"organization": "another"}), 404)
+
+
+async def test_a_reader_whose_token_is_revoked_is_told_where_to_go_on(
+    api: httpx.AsyncClient, feed: Played, trail: Trail, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "TOKEN_CHECKS", timedelta(0))
+    feed.messages = played(trail, *(attempt(number) for number in range(6)))
+    text, made = tokens.create("short", ["read"], trail.organization)
+    feed.meanwhile = lambda: tokens.revoke(made.token_id)
+
+    _, *shown, last = told(await api.get(PATH, headers={"Authorization": f"Bearer {text}"}))
+
+    assert [message["id"] for message in shown] == ["1.0", "1.1", "1.2"]
+    assert orjson.loads(last["data"]) == {"reason": "the token is not valid any more", "resume": "1.2"}
 
 
 async def test_alerts_with_a_filter_are_refused(api: httpx.AsyncClient, using: As, trail: Trail) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,3 +85,11 @@ async def test_a_server_that_stops_tells_its_readers_and_they_go_on_at_the_next(
             if len(found) == 2:
                 break
     assert sorted(line.partition("@example.com")[0][-1] for line in found) == ["3", "4"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
+def test_the_kernel_cuts_off_who_takes_nothing_for_two_minutes() -> None:
+    with listening(load_settings(api_port=0)) as sock:
+        sock.listen()
+        with socket.create_connection(sock.getsockname()), sock.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 120_000
