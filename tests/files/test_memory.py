@@ -73,10 +73,13 @@ IMPORT = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from idtrail.logs import configure_logs
 from producers.emitter import Emitter
 from producers.files import import_files
 from producers.spool import Spool
 from schemas.kafka import KafkaConnection
+
+configure_logs(level="warning")  # onto standard error: what is printed is read
 
 async def main(bootstrap, topic, letters, file, spool):
     clock = lambda: datetime.now(UTC)
