@@ -40,8 +40,9 @@ from streams.alerts.fresh import TABLE, AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules, texts_in_force
 from streams.alerts.rule import Rule
+from streams.collecting import collect_rarely
 from streams.rows import Produced, decode_events
-from streams.sink import SinkOptions, collect_rarely
+from streams.sink import SinkOptions
 from streams.table import changelog
 from streams.worker import WORKER_TOPICS, Worker, make_app
 

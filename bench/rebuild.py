@@ -22,8 +22,9 @@ from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
 from queries.migrate import Deployment
 from schemas.kafka import KafkaConnection
+from streams.collecting import collect_rarely
 from streams.rebuild import Rebuild
-from streams.sink import Sink, SinkOptions, collect_rarely
+from streams.sink import Sink, SinkOptions
 from streams.verify import Verification
 from streams.writer import StoreWriter
 

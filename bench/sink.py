@@ -32,8 +32,9 @@ from queries.migrate import Deployment, migrate
 from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.kafka import ALERTS, FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
+from streams.collecting import collect_rarely
 from streams.rows import decode_events
-from streams.sink import Sink, SinkOptions, collect_rarely
+from streams.sink import Sink, SinkOptions
 from streams.worker import make_app
 from streams.writer import StoreWriter
 

@@ -39,10 +39,11 @@ from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules
+from streams.collecting import collect_rarely
 from streams.feed import Feed
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record, read_records
-from streams.sink import GROUP, collect_rarely
+from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS, Worker
 
 LOCAL_PARTITIONS: Final = 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from streams.sink import collect_rarely
+from streams.collecting import collect_rarely
 
 
 class Child:

@@ -15,7 +15,6 @@ Crash over guess: whatever is not expected here ends the process before offsets 
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,12 +48,6 @@ PRODUCE_BATCH_BYTES: Final = 512 * 1024
 _KNOWN_AT: Final = EVENTS_ARROW_SCHEMA.get_field_index("known_at")
 
 log = structlog.get_logger(__name__)
-
-
-def collect_rarely() -> None:
-    """Have Python look for cycles less often, in the whole process: a flight is some hundred thousand objects, none of
-    them in a cycle, and looking at them took a tenth of the sink's time. For whoever owns the process."""
-    gc.set_threshold(100_000, 50, 100)
 
 
 class ChunkWriter(Protocol):

@@ -78,11 +78,14 @@ class Fold:
         self._pending = [Occurrence(*each) for each in saved["pending"]]
         """Counted events that no alert has: the next one's window may cover them."""
         self._alert = alert_of(saved["alert"]) if saved["alert"] else None
+        self._open = self._alert if self._alert is not None and self._alert.ended_at == NEVER else None
         self.found: dict[str, Alert] = {}
         """By id, every alert that was opened, grew or ended since the start."""
 
     def feed(self, one: Occurrence) -> None:
         """The next occurrence in order."""
+        if one.role == Role.UNTIL and self._open is None and not self._machine.moved_by_ends:
+            return  # most of what comes
         self._reach(one.at)
         trigger = self._machine.feed(one)
         if trigger is not None:
@@ -123,10 +126,6 @@ class Fold:
             "pending": [list(each) for each in self._pending],
             "alert": list(self._alert) if self._alert else None,
         }
-
-    @property
-    def _open(self) -> Alert | None:
-        return self._alert if self._alert is not None and self._alert.ended_at == NEVER else None
 
     def _due(self, before: int) -> None:
         for trigger in self._machine.due(before):
@@ -170,6 +169,7 @@ class Fold:
 
     def _keep(self, alert: Alert) -> None:
         self._alert = alert
+        self._open = alert if alert.ended_at == NEVER else None
         self.found[alert.alert_id] = alert
 
 

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from queries.evidence import Evidence, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
@@ -207,22 +208,28 @@ def _most(sides: Iterable[dict[str, LeftOut]]) -> dict[str, LeftOut]:
     return most
 
 
-def seen_in(table: pa.Table) -> list[tuple[Seen, bool]]:
+def seen_in(table: pa.Table) -> Iterator[tuple[Seen, bool]]:
     """What the rules see in rows of the store, in order, and whether it was fresh."""
-    names = ("organization", "at", "known_ms", "version", "incident_id", "drifted", "fresh")
-    columns: list[list[Any]] = [table[name].to_pylist() for name in names]
-    organizations, times, known, versions, incidents, drifted, fresh = columns
-    ids: Any = table["event_id"].combine_chunks()
-    told = zip(*(_values(table, name) for name in Facts._fields), strict=True)
-    bodies = table["body"].cast(pa.binary()).to_pylist()
-    seen = map(
-        Seen, organizations, ids.storage.to_pylist(), times, known, versions, map(Facts._make, told), incidents,
-        map(bool, drifted), bodies,
-    )  # fmt: skip
     # ClickHouse has its own order of ids.
-    return sorted(zip(seen, fresh, strict=True), key=lambda pair: (pair[0].at, pair[0].event_id))
+    ids: Any = table["event_id"].combine_chunks()
+    keys = pa.table({"at": table["at"], "id": ids.storage})
+    order = pc.sort_indices(keys, sort_keys=[("at", "ascending"), ("id", "ascending")])
+    table, keys = table.take(order), keys.take(order)
+    told = zip(*(_values(table, name) for name in Facts._fields), strict=True)
+    seen = map(
+        Seen, _values(table, "organization"), _values(keys, "id"), _values(keys, "at"), _values(table, "known_ms"),
+        _values(table, "version"), map(Facts._make, told), _values(table, "incident_id"),
+        map(bool, _values(table, "drifted")), table["body"].cast(pa.binary()).to_pylist(),
+    )  # fmt: skip
+    return zip(seen, _values(table, "fresh"), strict=True)
 
 
 def _values(table: pa.Table, name: str) -> list[Any]:
-    values: list[Any] = table[name].to_pylist()
-    return [tuple(each) for each in values] if pa.types.is_list(table.schema.field(name).type) else values
+    column: Any = table[name]
+    if pa.types.is_list(column.type):
+        return [tuple(each) for each in column.to_pylist()]
+    if pa.types.is_fixed_size_binary(column.type):
+        found: list[Any] = column.to_numpy().tolist()  # `to_pylist` takes forty times as long
+        return found
+    values: list[Any] = column.to_pylist()
+    return values

@@ -16,7 +16,7 @@ from streams.alerts.variables import Variables
 REMEMBERED: Final = 50_000
 """Sorts of events. There are some dozen for each application, unless somebody invents event types."""
 _key = values_reader(KEY_FACTS)
-_MATCH, _THEN, _UNTIL, _FAILED = map(int, (Role.MATCH, Role.THEN, Role.UNTIL, Role.FAILED))
+_INTEGRATION: Final = Kind.INTEGRATION.value
 
 
 class Watched:
@@ -37,20 +37,22 @@ class Watched:
         self.group_by = tuple(rule.group_by)
         self._of = reader_of(rule.of) if rule.of is not None else None
         self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # of texts only
-        self._title, names = title_parts(rule.title)
+        form, names = title_parts(rule.title)
+        self._titled = bool(names)
+        self._title = form if names else form.format()
         self._title_values = values_reader(names)
 
     def roles(self, seen: Seen) -> int:
         """Which of the rule's conditions the event meets, as `Role`s; 0 when it is nothing to the rule."""
         roles = 0
         if self._match(seen) and not (self._unless is not None and self._unless(seen)):
-            roles = _MATCH
+            roles = Role.MATCH
             if self._failed is not None and self._failed(seen):
-                roles |= _FAILED
+                roles |= Role.FAILED
         if self._then is not None and self._then(seen):
-            roles |= _THEN
+            roles |= Role.THEN
         if self._until is not None and self._until(seen):
-            roles |= _UNTIL
+            roles |= Role.UNTIL
         return roles
 
     @property
@@ -72,26 +74,28 @@ class Watched:
         """The values of the rule's `group_by`."""
         return self._group(seen)
 
-    def occurrence(self, seen: Seen, roles: int) -> Occurrence:
-        """What the rule keeps of an event that has these roles, if it does not only end alerts."""
-        facts = seen.facts
-        return Occurrence(
-            seen.at,
-            seen.event_id.hex(),
-            seen.version,
-            roles,
-            "" if self._of is None else str(self._of(seen)),
-            "" if facts.kind == Kind.INTEGRATION else facts.subject_id,
-            facts.application_id,
-            facts.cause,
-            self._title.format(*self._title_values(seen)),
-            incident_of(seen),
-        )
+    def occurrence(self, seen: Seen, roles: int, alike: Occurrence) -> Occurrence:
+        """What the rule keeps of an event that has these roles, if it does not only end alerts. `alike`: what every
+        rule keeps of it."""
+        at, event_id, version, _, _, subject, application, cause, _, incident = alike
+        value = "" if self._of is None else str(self._of(seen))
+        title = self._title.format(*self._title_values(seen)) if self._titled else self._title
+        return Occurrence(at, event_id, version, roles, value, subject, application, cause, title, incident)
 
     @property
     def errors(self) -> int:
         """How often an expression of the rule could not be asked of an event, which is no match then."""
         return sum(part.errors for part in self.parts)
+
+
+def alike_in(seen: Seen) -> Occurrence:
+    """What every rule keeps of an event, whatever it is to it."""
+    facts = seen.facts
+    subject = "" if facts.kind == _INTEGRATION else facts.subject_id
+    return Occurrence(
+        seen.at, seen.event_id.hex(), seen.version, 0, "", subject, facts.application_id, facts.cause, "",
+        incident_of(seen),
+    )  # fmt: skip
 
 
 class Kept(NamedTuple):
@@ -149,8 +153,7 @@ class Rules:
         wanted = self.interested(seen)
         if not wanted:
             return found
-        # Most of what most rules keep of an event is alike.
-        ending = Occurrence(seen.at, seen.event_id.hex(), seen.version, _UNTIL)
+        ending = alike = None
         groups: dict[tuple[str, ...], tuple[str, ...]] = {}
         for watched, roles in wanted:
             if roles is None:
@@ -160,7 +163,11 @@ class Rules:
                 group = groups.get(by)
                 if group is None:
                     group = groups[by] = watched.group(seen)
-                one = ending if roles == _UNTIL else watched.occurrence(seen, roles)
+                if roles == Role.UNTIL:
+                    one = ending = ending or Occurrence(seen.at, seen.event_id.hex(), seen.version, Role.UNTIL)
+                else:
+                    alike = alike or alike_in(seen)
+                    one = watched.occurrence(seen, roles, alike)
                 found.append(Kept(watched, group, one))
         return found
 

@@ -38,6 +38,8 @@ class Machine(Protocol):
 
     counted: int
     """The role of the events that count while an alert is open, beside the triggers; 0: only those count."""
+    moved_by_ends: bool
+    """Whether it has to be told of what only ends alerts, and of the time that passed until then."""
 
     def feed(self, one: Occurrence) -> Trigger | None:
         """The next occurrence in order."""
@@ -66,6 +68,7 @@ class _Prompt:
     """What needs no time of its own."""
 
     counted = 0
+    moved_by_ends = False
 
     def due(self, before: int) -> Iterator[Trigger]:
         return iter(())
@@ -93,7 +96,7 @@ class _Match(_Prompt):
 class _Window(_Prompt):
     """What was within the window that ends with the event."""
 
-    counted = int(Role.MATCH)
+    counted = Role.MATCH
 
     def __init__(self, terms: Terms, saved: Any) -> None:
         self._terms = terms
@@ -146,7 +149,7 @@ class _Distinct(_Window):
 class _Ratio(_Window):
     """Failures among attempts."""
 
-    counted = int(Role.FAILED)
+    counted = Role.FAILED
 
     def _holds(self, one: Occurrence) -> bool:
         attempts = len(self._within)
@@ -199,6 +202,8 @@ class _Mass(_Window):
 class _Sequence(_Prompt):
     """One, and then the other; not with what ends the alert in between."""
 
+    moved_by_ends = True
+
     def __init__(self, terms: Terms, saved: Any) -> None:
         self._window = terms.window
         self._last: int | None = saved
@@ -222,6 +227,7 @@ class _Absence:
     """One, and not the other, nor what ends the alert."""
 
     counted = 0
+    moved_by_ends = True
 
     def __init__(self, terms: Terms, saved: Any) -> None:
         self._window = terms.window

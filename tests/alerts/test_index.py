@@ -11,7 +11,7 @@ import streams.alerts.index as index
 from schemas.events import EVENT_TYPES
 from schemas.signature import NONE
 from streams.alerts.example import ExampleEvent, seen_in
-from streams.alerts.index import Rules, Watched
+from streams.alerts.index import Rules, Watched, alike_in
 from streams.alerts.loading import shipped_rules
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import Rule
@@ -138,7 +138,7 @@ def test_an_event_plays_the_parts_whose_conditions_it_meets(made: Callable[[], W
 def test_what_a_rule_keeps_of_an_event() -> None:
     one = seen()
     found = watched("distinct", of="detail", group_by=["application_id", "organization"])
-    kept = found.occurrence(one, Role.MATCH)
+    kept = found.occurrence(one, Role.MATCH, alike_in(one))
     assert (kept.at, kept.event_id, kept.version) == (one.at, one.event_id.hex(), one.version)
     assert (kept.value, kept.subject, kept.application, kept.cause) == ("Token expired", "ann", "slack", "credentials")
     assert kept.title == "ann in slack"
@@ -153,7 +153,7 @@ def test_of_what_only_ends_alerts_no_more_is_kept_than_when_it_was() -> None:
 
 
 def test_an_application_is_nobody() -> None:
-    kept = watched(match={"kind": ["integration"]}).occurrence(seen(event_type="idm_integration_reauth"), Role.MATCH)
+    kept = alike_in(seen(event_type="idm_integration_reauth"))
     assert (kept.subject, kept.application) == ("", "slack")
 
 

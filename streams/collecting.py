@@ -1,0 +1,11 @@
+"""How often Python looks for cycles."""
+
+from __future__ import annotations
+
+import gc
+
+
+def collect_rarely() -> None:
+    """Have Python look for cycles less often, in the whole process: a flight is some hundred thousand objects, none of
+    them in a cycle, and looking at them took a tenth of the sink's time. For whoever owns the process."""
+    gc.set_threshold(100_000, 50, 100)
