@@ -93,16 +93,17 @@ def _hold(name: str, home: Path) -> None:
 
 def _left(home: Path) -> bool:
     """Whether no process that uses it still runs. Then whoever comes later starts another."""
-    if not home.exists():
-        return True  # with all that the run made
-    with _locked(home):
-        users = list((home / "users").iterdir())
-        if any(psutil.pid_exists(int(user.name)) for user in users):
-            return False
-        for killed in users:
-            killed.unlink()
-        (home / "address").unlink()
-        return True
+    try:
+        with _locked(home):
+            users = list((home / "users").iterdir())
+            if any(psutil.pid_exists(int(user.name)) for user in users):
+                return False
+            for killed in users:
+                killed.unlink()
+            (home / "address").unlink()
+            return True
+    except FileNotFoundError:
+        return True  # the run is over, and took its directory with it
 
 
 if __name__ == "__main__":
