@@ -18,7 +18,7 @@ import structlog
 from schemas.alerts import Detected
 from schemas.kafka import PROVISIONING
 from schemas.metrics import ALERT_RECORDS, ALERTS_SHED, EXPRESSION_ERRORS
-from streams.agent import Check
+from streams.agent import FLUSH_EVENTS, Check
 from streams.alerts.index import Rules
 from streams.alerts.live import Live
 from streams.alerts.seen import seen_of
@@ -28,7 +28,7 @@ TABLE: Final = "groups"
 FORGET_SECONDS: Final = 60.0
 WRITE_BYTES: Final = 1_000_000
 """A second, of entries: that of a busy group is a megabyte, and changes with every event. What was told and is not yet
-written is told again after a kill."""
+written is told again after a kill. Not while too many events wait for it: nothing more would be read."""
 LATENESS: Final = timedelta(seconds=30)
 """So long the absence of an event is not believed: what shows it may be on its way."""
 MARGIN: Final = timedelta(hours=1)
@@ -97,7 +97,8 @@ class AlertDetection:
         self._checkpoint("told")
         self._settle()
         now = time.monotonic()
-        if self._writing is None and now >= self._write_at:
+        pressed = taken - self._written >= FLUSH_EVENTS
+        if self._writing is None and (pressed or now >= self._write_at):
             self._writing = taken, self._write(now)
             self._settle()  # there may have been nothing to write
         return self._written

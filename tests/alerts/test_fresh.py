@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from schemas.alerts import Detected
+from streams.agent import FLUSH_EVENTS
 from streams.alerts.fresh import AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules
@@ -133,3 +134,7 @@ async def test_entries_are_written_no_faster_than_the_log_can_bear(
     assert await detecting.take(2) == 1
     assert len(detecting.told) > told
     assert detecting.table.written() == before
+    await detecting.detection.flush(FLUSH_EVENTS)
+    assert detecting.table.written() == before
+    await detecting.detection.flush(FLUSH_EVENTS + 1)  # so many wait that nothing more is read
+    assert detecting.table.written().keys() > before.keys()
