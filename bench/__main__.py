@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bench import alerts, emitter, feed, rebuild, sink
+from bench import alerts, deliveries, emitter, feed, rebuild, sink
 from bench.feed_readers import Load
 from idtrail.logs import configure_logs
 from idtrail.stack.jars import verified_jars
@@ -26,6 +26,7 @@ async def main() -> None:
     await rebuild.main(200_000)
     await feed.main(Load())
     await alerts.main(1_000_000)
+    await deliveries.main()
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path, ra
             await producer.send_and_wait(EVENTS, first.value, key=first.key, headers=first.headers)
         await _acknowledged(worker.agent, running, 1)  # Faust's group has formed
         context = multiprocessing.get_context("spawn")  # what makes the load is no part of what is measured
-        loading = context.Process(target=_emit, args=(connection.bootstrap, rate), daemon=True)
+        loading = context.Process(target=emit, args=(connection.bootstrap, rate), daemon=True)
         loading.start()
         await asyncio.to_thread(loading.join)
         await _acknowledged(worker.agent, running, 1 + rate * SECONDS)
@@ -111,6 +111,13 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path, ra
 
 async def _waits(connection: KafkaConnection) -> list[int]:
     """Milliseconds, sorted; read when all is over, so that reading is no part of it either."""
+    appended, opened = await read_back(connection)
+    # The first event, that the group formed for, is not among them.
+    return sorted(opened[event_id] - at for event_id, at in list(appended.items())[1:] if event_id in opened)
+
+
+async def read_back(connection: KafkaConnection) -> tuple[dict[str, int], dict[str, int]]:
+    """When each event was appended, and when the record that opened the alert of it: milliseconds since 1970."""
     consumer = AIOKafkaConsumer(**connection.options())
     await consumer.start()
     appended: dict[str, int] = {}
@@ -130,17 +137,17 @@ async def _waits(connection: KafkaConnection) -> list[int]:
                         opened.setdefault(str(told.first_event), record.timestamp)
     finally:
         await consumer.stop()
-    # The first event, that the group formed for, is not among them.
-    return sorted(opened[event_id] - at for event_id, at in list(appended.items())[1:] if event_id in opened)
+    return appended, opened
 
 
-def _emit(bootstrap: str, rate: int) -> None:
-    asyncio.run(_emit_all(bootstrap, rate))
+def emit(bootstrap: str, rate: int, start: int = 0) -> None:
+    """Events from this number on, for `SECONDS`; for a process of its own."""
+    asyncio.run(_emit_all(bootstrap, rate, start))
 
 
-async def _emit_all(bootstrap: str, rate: int) -> None:
+async def _emit_all(bootstrap: str, rate: int, start: int) -> None:
     now = datetime.now(UTC)
-    events = [event(number, now) for number in range(rate * SECONDS)]
+    events = [event(start + number, now) for number in range(rate * SECONDS)]
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5) as producer:
         began = time.monotonic()
         for number, one in enumerate(events):

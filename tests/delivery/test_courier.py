@@ -24,7 +24,7 @@ from idtrail.settings import Settings
 from idtrail.stack.topics import create_topics
 from schemas.alerts import AlertRecord, Delivered, Detected, read_alert_record
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
-from streams.alerts.delivery.courier import Courier
+from streams.alerts.delivery.courier import AT_ONCE, Courier
 from streams.alerts.delivery.destinations import load_destinations
 from tests.alerts.records import detected, logged
 from tests.delivery.log import SECRET, alert_id
@@ -189,7 +189,8 @@ async def test_a_kill_between_telling_and_recording_tells_again_under_the_same_i
         assert one_id_each(receiver)
         told = Counter(receiver.told())
         assert set(told) == {(alert_id(n), "opened 1") for n in range(8)} | {(alert_id(0), "ended 1")}
-        assert sum(told.values()) == 9 + 2  # one for each kill before the record
+        # One at least for each kill before the record, and for each kill at most what was on its way.
+        assert 9 + 2 <= sum(told.values()) <= 9 + 3 * AT_ONCE
     done = [(one.alert_id, one.occasion) for one in await place.deliveries() if one.succeeded]
     assert sorted(done) == sorted(told)
 

@@ -37,6 +37,9 @@ LOOK_MS: Final = 200
 MOST_RECORDS: Final = 500
 REST: Final = 9
 """After planning it rests so many times as long: with ten thousand alerts that wait, others need the loop too."""
+AT_ONCE: Final = 6
+"""Requests to a webhook: one after the other, fifty alerts a second would be told ever later. A kill may repeat so
+many, under their ids."""
 STOP_SECONDS: Final = 10.0
 """A stop waits so long for the messages on their way; what it cuts off is told again."""
 
@@ -198,37 +201,50 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
             self._sending[name] = asyncio.create_task(self._send(name, messages))
 
     async def _send(self, name: str, messages: Sequence[Message]) -> None:
-        """One after the other, until one is not taken."""
-        for message in messages:
-            problem = await self._channels[name].tell(message)
-            self._checkpoint("told")
-            at = self._clock()
-            records = [
-                (
-                    item.partition,
-                    Delivered(
-                        alert_id=item.alert.alert_id,
-                        organization=item.alert.organization,
-                        rule_id=item.alert.rule_id,
-                        destination=name,
-                        occasion=item.occasion.name,
-                        attempt=item.attempt,
-                        at=at,
-                        succeeded=not problem,
-                        detail=problem,
-                    ),
-                )
-                for item in message.items
-            ]
-            await self._publish([record for _, record in records])
-            self._checkpoint("recorded")
-            DELIVERIES.labels("failed" if problem else "told").inc()
-            for partition, record in records:
-                if partition in self._ledgers:
-                    self._ledgers[partition].take(record, at)
-            if problem:
-                log.warning("a destination was not told", destination=name, alerts=len(records), reason=problem)
-                return
+        """A webhook a few at a time, which are about different alerts; until one is not taken."""
+        waiting, taken = iter(messages), True
+        at_once = AT_ONCE if self._destinations[name].is_webhook else 1
+
+        async def send_some() -> None:
+            nonlocal taken
+            for message in waiting:
+                taken = await self._tell(name, message) and taken
+                if not taken:
+                    return
+
+        await asyncio.gather(*(send_some() for _ in messages[:at_once]))
+
+    async def _tell(self, name: str, message: Message) -> bool:
+        """Whether it was taken; recorded either way."""
+        problem = await self._channels[name].tell(message)
+        self._checkpoint("told")
+        at = self._clock()
+        records = [
+            (
+                item.partition,
+                Delivered(
+                    alert_id=item.alert.alert_id,
+                    organization=item.alert.organization,
+                    rule_id=item.alert.rule_id,
+                    destination=name,
+                    occasion=item.occasion.name,
+                    attempt=item.attempt,
+                    at=at,
+                    succeeded=not problem,
+                    detail=problem,
+                ),
+            )
+            for item in message.items
+        ]
+        await self._publish([record for _, record in records])
+        self._checkpoint("recorded")
+        DELIVERIES.labels("failed" if problem else "told").inc()
+        for partition, record in records:
+            if partition in self._ledgers:
+                self._ledgers[partition].take(record, at)
+        if problem:
+            log.warning("a destination was not told", destination=name, alerts=len(records), reason=problem)
+        return not problem
 
     async def _publish(self, records: Sequence[AlertRecord]) -> None:
         """Returns when all of them are confirmed."""
