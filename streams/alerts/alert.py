@@ -10,7 +10,8 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from schemas.alerts import MAX_NAMED
-from streams.alerts.kinds import Trigger, machine
+from streams.alerts.kinds import machine
+from streams.alerts.machine import Trigger
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import MOST_WITHIN
 from streams.alerts.terms import Terms

@@ -87,7 +87,7 @@ class Backtest:
         self.done = self.total = 0
 
     async def run(self) -> Found:
-        """Raises `StoreAway`, and `Fatal` when the child ends by itself."""
+        """Raises `StoreAway`, and `Fatal` when a child ends by itself."""
         shares = _shares(self._question, min(os.cpu_count() or 1, MOST_CHILDREN))
         children = [Child(_serve, share, "idtrail-backtest") for share in shares]
         try:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from statistics import median_low
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
+from streams.alerts.machine import Machine, Trigger
 from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import MOST_WITHIN, RuleKind
 from streams.alerts.terms import DAY, HOUR, Terms
@@ -21,41 +22,6 @@ LITTLE: Final = 7 * DAY
 """With a shorter history nothing is usual."""
 MOST_VALUES: Final = 20_000
 """Values that `new` remembers of a group. What comes when it is full is never new."""
-
-
-class Trigger(NamedTuple):
-    """The rule's condition holds."""
-
-    at: int
-    by: Occurrence
-    """The event that made it hold, or that nothing followed."""
-    since: int
-    """When the first event that it rests on can have been."""
-
-
-class Machine(Protocol):
-    """One kind, for one group of one rule."""
-
-    counted: int
-    """The role of the events that count while an alert is open, beside the triggers; 0: only those count."""
-    moved_by_ends: bool
-    """Whether it has to be told of what only ends alerts, and of the time that passed until then."""
-
-    def feed(self, one: Occurrence) -> Trigger | None:
-        """The next occurrence in order."""
-
-    def due(self, before: int) -> Iterator[Trigger]:
-        """What time alone has brought by then, in order; each once. Fed with an occurrence, everything before it must
-        have been taken."""
-
-    def deadline(self) -> int | None:
-        """When time alone brings the next trigger."""
-
-    def idle(self, at: int) -> bool:
-        """Whether a new machine would say the same from `at` on."""
-
-    def saved(self) -> Any:
-        """Its state, as JSON can hold it."""
 
 
 def machine(terms: Terms, saved: Any = None) -> Machine:
