@@ -10,10 +10,11 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain, cycle, islice
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -89,14 +90,9 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path, ra
     running = asyncio.create_task(worker.run())
 
     try:
-        async with AIOKafkaProducer(**connection.options(), acks="all") as producer:
-            first = event(rate * SECONDS, datetime.now(UTC))
-            await producer.send_and_wait(EVENTS, first.value, key=first.key, headers=first.headers)
+        await emit_first(connection, rate * SECONDS)
         await _acknowledged(worker.agent, running, 1)  # Faust's group has formed
-        context = multiprocessing.get_context("spawn")  # what makes the load is no part of what is measured
-        loading = context.Process(target=emit, args=(connection.bootstrap, rate), daemon=True)
-        loading.start()
-        await asyncio.to_thread(loading.join)
+        await asyncio.to_thread(started(emit, connection.bootstrap, rate).join)
         await _acknowledged(worker.agent, running, 1 + rate * SECONDS)
     finally:
         running.cancel()
@@ -138,6 +134,20 @@ async def read_back(connection: KafkaConnection) -> tuple[dict[str, int], dict[s
     finally:
         await consumer.stop()
     return appended, opened
+
+
+def started(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A process of its own: what makes the load is no part of what is measured."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+async def emit_first(connection: KafkaConnection, number: int) -> None:
+    """One event, for the groups to form before there is a load."""
+    first = event(number, datetime.now(UTC))
+    async with AIOKafkaProducer(**connection.options(), acks="all") as producer:
+        await producer.send_and_wait(EVENTS, first.value, key=first.key, headers=first.headers)
 
 
 def emit(bootstrap: str, rate: int, start: int = 0) -> None:

@@ -7,19 +7,13 @@ python -m bench.deliveries [EVENTS_PER_SECOND]
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer
-
-from bench.alerts import HORIZON, RATE, SECONDS, emit, event, read_back
+from bench.alerts import HORIZON, RATE, SECONDS, emit, emit_first, read_back, started
 from bench.sink import fresh_store
 from idtrail.connections import courier_of
 from idtrail.serving import LOCAL_PARTITIONS
@@ -29,13 +23,14 @@ from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
 from idtrail.stack.topics import create_topics
 from queries.store import Store
-from schemas.kafka import EVENTS, TOPICS, KafkaConnection
+from schemas.kafka import TOPICS, KafkaConnection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules
 from streams.collecting import collect_rarely
 from streams.sink import SinkOptions
 from streams.worker import WORKER_TOPICS, Worker
 from tests.delivery.receiver import Receiver, receiving
+from tests.fixtures_kafka import until
 
 KILLED_AFTER = 8.0
 """Seconds of load."""
@@ -71,23 +66,16 @@ async def _run_worker(place: Place) -> None:
     ).run()
 
 
-def started(target: Callable[..., None], *arguments: object) -> BaseProcess:
-    """A process of its own: what makes the load, and what is told, are no part of the worker."""
-    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments, daemon=True)
-    process.start()
-    return process
-
-
 async def deliver(connection: KafkaConnection, place: Place, receiver: Receiver, rate: int) -> None:
     """Two loads: one on a worker that lives, one on a worker that is killed."""
     await create_topics(connection, LOCAL_PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
     worker = started(_work, place)
     try:
-        await _emit_first(connection, rate)
-        await _until(lambda: len(receiver.requests) >= 1)  # its groups have formed
+        await emit_first(connection, 2 * rate * SECONDS + 20)
+        await until(lambda: len(receiver.requests) >= 1, PATIENCE)  # its groups have formed
         await asyncio.to_thread(started(emit, place.bootstrap, rate).join)
         expected = 1 + rate * SECONDS // 20
-        await _until(lambda: len(opened(receiver)) >= expected)
+        await until(lambda: len(opened(receiver)) >= expected, PATIENCE)
         appended, _ = await read_back(connection)
         waits = sorted(at - appended[event_id] for event_id, at in opened(receiver).items() if event_id in appended)
         print(
@@ -102,7 +90,7 @@ async def deliver(connection: KafkaConnection, place: Place, receiver: Receiver,
         worker = started(_work, place)
         await asyncio.to_thread(load.join)
         expected += rate * SECONDS // 20
-        await _until(lambda: len(opened(receiver)) >= expected)
+        await until(lambda: len(opened(receiver)) >= expected, PATIENCE)
         again = min(at for event_id, at in opened(receiver).items() if event_id not in known and at > killed)
         ids = receiver.ids()
         print(
@@ -123,18 +111,6 @@ def opened(receiver: Receiver) -> dict[str, float]:
         if data["rule_id"] == "deprovision-failed":
             found.setdefault(data["first_event"], at.timestamp() * 1_000)
     return found
-
-
-async def _emit_first(connection: KafkaConnection, rate: int) -> None:
-    first = event(2 * rate * SECONDS + 20, datetime.now(UTC))
-    async with AIOKafkaProducer(**connection.options(), acks="all") as producer:
-        await producer.send_and_wait(EVENTS, first.value, key=first.key, headers=first.headers)
-
-
-async def _until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not done():  # noqa: ASYNC110  because the receiver has no event for it
-            await asyncio.sleep(0.1)
 
 
 async def main(rate: int = RATE) -> None:

@@ -51,6 +51,14 @@ def failures_of_each(rule_id: str, **more: Any) -> Rule:
     )
 
 
+def courier_to(receiver: Receiver, kafka: KafkaConnection, directory: Path) -> Courier:
+    file = directory / "destinations.toml"
+    file.write_text(f'[hook]\nurl = "webhook+http://127.0.0.1:{receiver.port}/"\nsecret = "{SECRET}"\n')
+    courier = courier_of(Settings(destinations_file=file, deliver_private=True), kafka)
+    assert courier is not None
+    return courier
+
+
 class Broken(Courier):
     async def run(self) -> None:
         raise Fatal("broken")
@@ -80,10 +88,7 @@ async def worker(
 @pytest.mark.store
 async def test_a_worker_delivers(kafka: KafkaConnection, topics: Topics, store: Store, tmp_path: Path) -> None:
     async def deliver(receiver: Receiver) -> None:
-        file = tmp_path / "destinations.toml"
-        file.write_text(f'[hook]\nurl = "webhook+http://127.0.0.1:{receiver.port}/"\nsecret = "{SECRET}"\n')
-        courier = courier_of(Settings(destinations_file=file, deliver_private=True), kafka)
-        assert courier is not None
+        courier = courier_to(receiver, kafka, tmp_path)
         running = asyncio.create_task((await worker(kafka, topics, store, tmp_path, courier)).run())
         await fill(kafka, ALERTS, [logged(alert) for alert in opened([0xDE11, 0xDE12])])
         expected = {(alert_id(number), "opened 1") for number in (0xDE11, 0xDE12)}
@@ -115,10 +120,7 @@ async def test_what_a_rule_in_staging_finds_is_kept_and_told_nobody(
         return len({alert_id for alert_id, _ in found})
 
     async def find(receiver: Receiver) -> None:
-        file = tmp_path / "destinations.toml"
-        file.write_text(f'[hook]\nurl = "webhook+http://127.0.0.1:{receiver.port}/"\nsecret = "{SECRET}"\n')
-        courier = courier_of(Settings(destinations_file=file, deliver_private=True), kafka)
-        assert courier is not None
+        courier = courier_to(receiver, kafka, tmp_path)
         running = asyncio.create_task((await worker(kafka, topics, store, tmp_path, courier, rules)).run())
 
         def told(rule_id: str) -> int:
