@@ -93,6 +93,7 @@ async def run_worker(settings: Settings) -> None:
 
 async def run_api(settings: Settings) -> None:
     """`idtrail api`: the HTTP API against an outside Kafka and ClickHouse."""
+    collect_rarely()
     connection = settings.kafka()
     with listening(settings) as sock:
         store = await open_store(settings)
