@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,6 +39,10 @@ class Bindings:
         for row in self.agenda:
             if row["event_type"] == ACTIVATED:
                 self._activations[row["application_id"]].append(row)
+
+    def only(self, applications: Collection[str]) -> Bindings:
+        """What concerns the accounts in these: they are told the same by it."""
+        return Bindings(row for row in self.agenda if row["application_id"] in ("", *applications))
 
     def activation_before(self, application: str, at: datetime, within: timedelta) -> Row | None:
         """The integration's last activation at most so long before."""

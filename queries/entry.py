@@ -97,6 +97,13 @@ class Entry:
         account.initial = account.intended = account.confirmed = initial
         return True
 
+    def heeds_update(self) -> bool:
+        """Whether an accepted update would change more than when the last one was; mind an activation's test."""
+        account = self.account
+        if not self.begun or self.removal is not None or account.intended == UNKNOWN:
+            return True
+        return account.confirmed in SHOWS_IT_OPEN and not account.hidden
+
     def intend(self, decision: Decision) -> None:
         """From now on it is meant to be so."""
         account, (state, at, place, because, group, doubted) = self.account, decision

@@ -5,27 +5,30 @@ Cheap statements find who may be exposed, and never too few; what is told of the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
 from queries.bindings import NO_BINDINGS, Bindings
 from queries.folding import Row, in_force
-from queries.foreign import own_rows
+from queries.foreign import OPEN, has_better_ways, own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
 from queries.repeats import without_repeats
+from queries.sign_ins import AccountKey, first_sign_ins
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
-from queries.suspects import MAX_SUSPECTS, read_suspects
-from schemas.outcome import Outcome
-from schemas.times import LATEST, TimeQuality, to_microseconds
+from queries.suspects import MAX_SUSPECTS, Key, read_suspects
+from queries.turns import TURNS, Updates, fold_turns
+from schemas.times import LATEST
 
 SLA: Final = timedelta(hours=1)
 """So long after it was meant to be closed nobody need have tried yet."""
 SUBJECTS_AT_ONCE: Final = 200
+"""Of whom all events are read."""
+TURNED_AT_ONCE: Final = 2000
 
 FAILING: Final = "failing"
 NEVER_ATTEMPTED: Final = "never_attempted"
@@ -107,7 +110,6 @@ def _order(exposure: Exposure) -> tuple[str, str, str]:
 
 
 _OWN: Final = "organization = {organization:String}"
-_AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 
 # In order, so that they come in one block: of hundreds of small ones each costs as much as its rows.
 _THEIR_EVENTS: Final = (
@@ -118,16 +120,11 @@ _THEIR_EVENTS: Final = (
     " ORDER BY subject_id"
 )
 
-_SIGNED_IN: Final = (
-    f"SELECT DISTINCT event_id FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND event_type = 'sso_auth' AND (application_id, subject_id) IN {accounts:Array(Tuple(String, String))}"
-    f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')"
-)
-# Of every sign-in that some copy tells of, all copies about these people: which is in force is told among them.
-_SIGN_INS: Final = (
-    "SELECT event_id, version, fingerprint, subject_id, event_type, application_id, outcome, time_quality, occurred_at"
-    f" FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND event_id IN {events:Array(UUID)}"
+_THEIR_TURNS: Final = (
+    f"SELECT organization, subject_id, subject_name, version, fingerprint, {TURNS}"
+    f" FROM account_turns WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
+    " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
+    " ORDER BY subject_id"
 )
 
 
@@ -146,13 +143,21 @@ def list_exposures(
     complete = True
     for owner in organizations(store, organization):
         bindings = read_bindings(store, owner, LATEST if at is None else at + _TICK)
-        accounts = read_suspects(store, owner, bindings, at)
-        complete = complete and len(accounts) < MAX_SUSPECTS
+        doubted = OPEN if has_better_ways(store, owner) else 0
+        suspects = read_suspects(store, owner, bindings, at, doubted=doubted)
+        complete = complete and len(suspects) < MAX_SUSPECTS
         if applications is not None:
-            accounts = {account for account in accounts if account[0] in applications}
-        for rows in _events(store, owner, accounts):
-            found += exposures_of(own_rows(store, owner, rows), accounts, bindings, time, sla, until=at)
-    used = _used(store, found, time)
+            suspects = {account: told for account, told in suspects.items() if account[0] in applications}
+        untold: set[Key] = set()
+        for some, rows in _read(store, owner, suspects, _THEIR_TURNS, TURNED_AT_ONCE):
+            exposed, others = turned_exposures(
+                owner, rows, {each: suspects[each] for each in some}, bindings, time, sla, until=at, doubted=doubted
+            )
+            found += exposed
+            untold |= others
+        for some, rows in _read(store, owner, untold, _THEIR_EVENTS, SUBJECTS_AT_ONCE):
+            found += exposures_of(own_rows(store, owner, rows), some, bindings, time, sla, until=at)
+    used = first_sign_ins(store, {_key(each): each.since for each in found if each.since is not None}, time)
     found = [each._replace(used_since=used.get(_key(each))) for each in found]
     found.sort(key=_order)
     failing, never_attempted, left_behind, absent = (
@@ -168,21 +173,71 @@ def organizations(store: Store, organization: str | None) -> list[str]:
     return [own for (own,) in store.query("SELECT DISTINCT organization FROM integrations ORDER BY organization")]
 
 
-def _events(store: Store, organization: str, accounts: set[tuple[str, str]]) -> Iterable[list[Row]]:
-    by_subject: dict[str, list[tuple[str, str]]] = {}
+def _read(
+    store: Store, organization: str, accounts: Iterable[Key], sql: str, subjects_at_once: int
+) -> Iterator[tuple[set[Key], list[Row]]]:
+    """Some of the accounts, all of each subject's together, and what is told of them."""
+    by_subject: dict[str, list[Key]] = {}
     for account in sorted(accounts):
         by_subject.setdefault(account[1], []).append(account)
     subjects = sorted(by_subject)
-    for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-        chunk = subjects[start : start + SUBJECTS_AT_ONCE]
+    for start in range(0, len(subjects), subjects_at_once):
+        chunk = subjects[start : start + subjects_at_once]
         own = [account for subject in chunk for account in by_subject[subject]]
         values = {"organization": organization, "subjects": chunk, "accounts": own}
-        yield store.query_dicts(_THEIR_EVENTS, values, BULK_LIMITS)
+        yield set(own), store.query_dicts(sql, values, BULK_LIMITS)
+
+
+def turned_exposures(
+    organization: str,
+    turns: Sequence[Row],
+    accounts: Mapping[Key, Updates | None],
+    bindings: Bindings = NO_BINDINGS,
+    at: datetime = LATEST,
+    sla: timedelta = SLA,
+    until: datetime | None = None,
+    doubted: int = 0,
+) -> tuple[list[Exposure], set[Key]]:
+    """Those of the accounts that are exposed, as all but accepted updates tell; and those of which these do not tell.
+
+    Of copies up to the version `doubted` a better one may be among what is not read. Pure.
+    """
+    by_subject: dict[str, tuple[list[Row], dict[str, Updates]]] = {}
+    wanted: dict[str, set[str]] = {}
+    for (application, subject), updates in accounts.items():
+        wanted.setdefault(subject, set()).add(application)
+        _, told = by_subject.setdefault(subject, ([], {}))
+        if updates is not None:
+            told[application] = updates
+    for row in turns:
+        by_subject[row["subject_id"]][0].append(row)
+    narrowed: dict[frozenset[str], Bindings] = {}
+    found: list[Exposure] = []
+    untold: set[Key] = set()
+    for subject, (rows, told) in by_subject.items():
+        applications = frozenset(wanted[subject])
+        if applications not in narrowed:
+            narrowed[applications] = bindings.only(applications)
+        certain = doubted == 0 or _certain(rows, told.values(), doubted)
+        turned = fold_turns(rows, told, narrowed[applications], until) if certain else None
+        if turned is None:
+            untold |= {(application, subject) for application in applications}
+            continue
+        own = [account for account in turned.accounts if account.application_id in applications]
+        found += _exposed(organization, subject, turned.events, own, at, sla)
+    return found, untold
+
+
+def _certain(turns: Sequence[Row], updates: Iterable[Updates], doubted: int) -> bool:
+    better = {row["event_id"] for row in turns if row["version"] > doubted}
+    return all(row["version"] > doubted or row["event_id"] in better for row in turns) and all(
+        version > doubted for each in updates for version in each.versions
+    )
 
 
 def exposures_of(
     rows: Sequence[Row],
-    accounts: set[tuple[str, str]],
+    accounts: set[Key],
     bindings: Bindings = NO_BINDINGS,
     at: datetime = LATEST,
     sla: timedelta = SLA,
@@ -197,55 +252,29 @@ def exposures_of(
             or (row["application_id"], row["subject_id"]) in accounts
         ):
             by_subject.setdefault(row["subject_id"], []).append(row)
-    told = []
+    told: list[Exposure] = []
     for subject, copies in by_subject.items():
-        own = [row for row in in_force(copies) if until is None or row["occurred_at"] <= until]
-        names = [row["subject_name"] for row in own if row["subject_name"]]
-        for account in fold(without_repeats(own, bindings), bindings).accounts:
-            reason = reason_of(account, at, sla) if (account.application_id, subject) in accounts else ""
-            if reason:
-                name = names[-1] if names else subject
-                since = since_of(account, reason)
-                told.append(Exposure(own[0]["organization"], subject, name, account, reason, since, None))
+        events = [row for row in in_force(copies) if until is None or row["occurred_at"] <= until]
+        folded = fold(without_repeats(events, bindings), bindings).accounts
+        own = [account for account in folded if (account.application_id, subject) in accounts]
+        told += _exposed(copies[0]["organization"], subject, events, own, at, sla)
     return told
 
 
-def _key(exposure: Exposure) -> tuple[str, str, str]:
+def _exposed(
+    organization: str,
+    subject: str,
+    events: Sequence[Row],
+    accounts: Iterable[Account],
+    at: datetime,
+    sla: timedelta,
+) -> Iterator[Exposure]:
+    name = next((row["subject_name"] for row in reversed(events) if row["subject_name"]), subject)
+    for account in accounts:
+        reason = reason_of(account, at, sla)
+        if reason:
+            yield Exposure(organization, subject, name, account, reason, since_of(account, reason), None)
+
+
+def _key(exposure: Exposure) -> AccountKey:
     return exposure.organization, exposure.subject_id, exposure.account.application_id
-
-
-def _used(store: Store, exposures: list[Exposure], at: datetime) -> dict[tuple[str, str, str], datetime]:
-    """The first sign-in after each should have been closed."""
-    wanted = {_key(each): each.since for each in exposures if each.since is not None}
-    used: dict[tuple[str, str, str], datetime] = {}
-    for organization in sorted({owner for owner, _, _ in wanted}):
-        by_subject: dict[str, list[tuple[str, str, str]]] = {}
-        for key in sorted(wanted):
-            if key[0] == organization:
-                by_subject.setdefault(key[1], []).append(key)
-        subjects = list(by_subject)
-        for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-            chunk = subjects[start : start + SUBJECTS_AT_ONCE]
-            own = [key for subject in chunk for key in by_subject[subject]]
-            values: dict[str, Any] = {
-                "organization": organization,
-                "subjects": chunk,
-                "accounts": [(application, subject) for _, subject, application in own],
-                "since": to_microseconds(min(wanted[key] for key in own)),
-                "at": to_microseconds(at),
-            }
-            values["events"] = [str(event) for (event,) in store.query(_SIGNED_IN, values, BULK_LIMITS)]
-            if not values["events"]:
-                continue
-            copies = own_rows(store, organization, store.query_dicts(_SIGN_INS, values, BULK_LIMITS))
-            for row in in_force(copies):
-                key, occurred = (organization, row["subject_id"], row["application_id"]), row["occurred_at"]
-                begun = wanted.get(key)
-                if begun is not None and begun <= occurred <= at and _is_use(row):
-                    used.setdefault(key, occurred)
-    return used
-
-
-def _is_use(row: Row) -> bool:
-    signed_in = row["event_type"] == "sso_auth" and row["outcome"] != Outcome.FAILURE
-    return bool(signed_in and row["time_quality"] == TimeQuality.OK)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from queries.folding import Row
 from queries.selection import IN_FORCE
-from queries.store import BULK_LIMITS, Store
+from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
 from schemas.envelope import TRUST_STEP, Trust
 from schemas.times import LATEST, to_microseconds
 
@@ -35,7 +35,7 @@ OWNERS_SQL: Final = (
 
 def has_better_ways(store: Store, organization: str) -> bool:
     """Whether any of its events came by a way that is not open to many."""
-    return bool(store.query(BETTER_SQL, {"organization": organization}))
+    return bool(store.query(BETTER_SQL, {"organization": organization}, SMALL_LIMITS))
 
 
 def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = to_microseconds(LATEST)) -> list[Row]:

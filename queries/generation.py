@@ -23,6 +23,7 @@ FOLDED: Final = ("failure_windows", "incidents")
 """Of these what agents and the backfill write: from events, not from records."""
 
 _VIEW: Final = re.compile(r"\{\{view (\w+)\}\}\s+TO\s+\{\{local (\w+)\}\}")
+_DROPPED: Final = re.compile(r"DROP VIEW IF EXISTS \{\{view (\w+)\}\}")
 _TABLES: Final = "SELECT name, toString(uuid) FROM system.tables WHERE database = {database:String}"
 _COLUMNS: Final = (
     "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String}"
@@ -41,8 +42,13 @@ def derived_tables() -> list[str]:
 
 
 def views() -> list[tuple[str, str]]:
-    """Each view, and the table that it fills."""
-    return [found for migration in migrations() for found in _VIEW.findall(migration.sql)]
+    """Each view that there is after all migrations, and the table that it fills."""
+    found: dict[str, str] = {}
+    for migration in migrations():
+        found |= _VIEW.findall(migration.sql)
+        for dropped in _DROPPED.findall(migration.sql):
+            del found[dropped]
+    return list(found.items())
 
 
 class Generation:

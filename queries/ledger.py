@@ -30,6 +30,11 @@ class Ledger:
         """In no order."""
         return [entry.account for entry in self._entries.values()]
 
+    def heeds_update(self, application: str) -> bool:
+        """Whether an accepted update now could change anything but when the account was last updated."""
+        entry = self._entries.get(application)
+        return entry is None or entry.heeds_update() or (bool(entry.burst) and not self._directory.knows_subject)
+
     def know(self, row: Row) -> None:
         """An attempt whose time cannot be believed: the account is there, and that is all."""
         self._entry(row, UNKNOWN, row["kind"])

@@ -74,6 +74,11 @@ class Fold:
             self._act(row)
         return step
 
+    def heeds_update(self, application: str) -> bool:
+        """Whether, up to the next event, an accepted update that says nothing of what the account there is to be could
+        change anything but when it was last updated."""
+        return self._ledger.heeds_update(application)
+
     def accounts(self) -> list[Account]:
         """Where they stand, by application, after everything that surrounds the subject too."""
         self._surroundings(None)

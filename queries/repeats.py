@@ -31,7 +31,7 @@ def without_repeats(rows: Sequence[Row], bindings: Bindings) -> list[Row]:
     for index, row in enumerate(rows):
         while reached < len(agenda) and place_of(agenda[reached]) < place_of(row):
             reached += 1
-        if _only_updates(row):
+        if is_repeat(row):
             application = row["application_id"]
             run = runs.get(application)
             if run is None or run.undisturbed != reached + disturbed:
@@ -47,7 +47,7 @@ def without_repeats(rows: Sequence[Row], bindings: Bindings) -> list[Row]:
     return [row for index, row in enumerate(rows) if index not in dropped]
 
 
-def _only_updates(row: Row) -> bool:
+def is_repeat(row: Row) -> bool:
     """Whether it is an update that was accepted, and makes nothing of the account itself."""
     return bool(
         row["kind"] == "user"

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from queries.because import ROLLOUT
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings
-from queries.foreign import OPEN, has_better_ways
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store
+from queries.turns import NO_UPDATE, Updates, updates_of
 from schemas.times import LATEST, to_microseconds
 
+Key = tuple[str, str]
+"""Of an account: application and subject."""
 MAX_SUSPECTS: Final = 50_000
 """Of one organization; where there are so many the answer is not complete."""
 
@@ -21,18 +23,23 @@ _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 _KEY: Final = "(at, toString(event_id))"
 
-# Of an account the last attempt that says what it is to be, as one number: see migration 19. A copy that is not in
-# force counts only where it tells of another time than the one in force.
-_NOW: Final = f"SELECT application_id, subject_id, last FROM account_marks WHERE {_OWN}"
+# Of an account the last attempt that says what it is to be, as one number, and its accepted updates: see migrations 19
+# and 24. A copy that is not in force counts only where it tells of another time than the one in force.
+_NOW: Final = f"SELECT application_id, subject_id, last, first_update, last_update FROM account_marks WHERE {_OWN}"
 _THEN: Final = f"""
 SELECT application_id, subject_id,
     bitShiftLeft(toUInt256(greatest(toUnixTimestamp64Micro(occurred_at), 0)), 192)
         + bitShiftLeft(toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))), 64)
         + toUInt256(version) * 256
-        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success') AS last
-FROM attempts
+        + multiIf(account_state = 'active', 2, account_state = 'inactive', 4, 6) + (outcome = 'success') AS last,
+    bitNot(toUInt256(0)) AS first_update,
+    CAST((toUInt256(0), '', ''), 'Tuple(place UInt256, application_name String, subject_name String)') AS last_update
+FROM account_turns
 WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
     AND occurred_at <= {_AT}
+UNION ALL
+SELECT application_id, subject_id, toUInt256(0) AS last, first_update, last_update FROM account_marks
+WHERE {_OWN} AND bitShiftRight(first_update, 192) <= toUInt256({{at:Int64}})
 """
 
 _ACTS: Final = f"""
@@ -64,19 +71,18 @@ _PARTED: Final = (
     f" subject_id FROM associations WHERE {_OWN} AND application_id = ''"
     " AND group_id IN {parted_from:Array(String)}"
 )
-# and whoever was pushed when they were bound: those may have been in them before the log began.
+# and whose account was wanted within hours of their binding: it may have been for them, and the log may not tell who
+# was in them before it began.
 _PUSHED: Final = (
-    f"SELECT application_id, subject_id FROM attempts_by_application WHERE {_OWN}"
-    " AND application_id IN {parted:Array(String)} AND kind = 'user' AND action IN ('create', 'update')"
+    f"SELECT application_id, subject_id FROM attempts WHERE {_OWN}"
+    " AND toStartOfHour(occurred_at) IN {pushed_at:Array(DateTime('UTC'))}"
+    " AND application_id IN {parted:Array(String)} AND kind = 'user' AND account_state = 'active'"
     " AND (application_id, toStartOfHour(occurred_at)) IN"
     " (SELECT arrayJoin(arrayZip({pushed:Array(String)}, {pushed_at:Array(DateTime('UTC'))})))"
 )
-
+_ONES: Final = f"{_PARTED} UNION ALL {_PUSHED}"
 # Who left a group that is bound to anything is suspect in every application: never too few, and one condition.
-_LEAVING: Final = (
-    f"subject_id GLOBAL IN ({_LEFT} UNION ALL {_REMOVED})"
-    f" OR (application_id, subject_id) GLOBAL IN ({_PARTED} UNION ALL {_PUSHED})"
-)
+_LEAVING: Final = f"subject_id GLOBAL IN ({_LEFT} UNION ALL {_REMOVED})"
 _ENDED: Final = "application_id IN {deleted:Array(String)} OR has({unbound:Array(String)}, application_id)"
 
 
@@ -86,37 +92,34 @@ def _version(last: str) -> str:
 
 
 _CLOSING: Final = (
-    f"subject_id GLOBAL IN (SELECT subject_id FROM ({_NOW}) WHERE toUInt8(last) IN (4, 6, 7)"
-    f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}}))"
+    f"SELECT subject_id FROM ({_NOW}) WHERE toUInt8(last) IN (4, 6, 7)"
+    f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
 )
+_SOME: Final = f"leaving OR subject_id GLOBAL IN ({_CLOSING} UNION ALL SELECT subject_id FROM ({_ONES})) OR {_ENDED}"
 
 
 def suspects_sql(past: bool) -> str:
-    """Accounts that may be exposed: (application, subject). Now, or with `past` at a time.
+    """Accounts that may be exposed: (application, subject), and their accepted updates. Now, or with `past` at a time.
 
     What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
     copy told last that may be somebody else's: those up to the version `doubted`. Of now, only the rows of people with
     any row that makes them suspect are put together, a tenth of all.
     """
-    some = "" if past else f"WHERE leaving OR {_CLOSING} OR {_ENDED}"
+    some = "" if past else f"WHERE {_SOME}"
     return f"""
-SELECT application_id, subject_id FROM (
-    SELECT application_id, subject_id, toUInt8(max(last)) AS code,
-        toInt64(bitShiftRight(max(last), 192)) AS attempted, min(last) = 0 AS updated, max(leaving) AS gone,
+SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(final, 2), tupleElement(final, 3) FROM (
+    SELECT application_id, subject_id, toUInt8(max(last)) AS code, toInt64(bitShiftRight(max(last), 192)) AS attempted,
+        min(first_update) AS first, max(last_update) AS final, max(leaving) AS gone,
         {_version("max(last)")} AS version
     FROM (
-        SELECT application_id, subject_id, last, {_LEAVING} AS leaving FROM (
-            {_THEN if past else _NOW}
-            UNION ALL
-            SELECT application_id, subject_id, toUInt256(0) AS last FROM account_updates
-            WHERE {_OWN} AND first_at <= {_AT}
-        ) {some}
+        SELECT application_id, subject_id, last, first_update, last_update, {_LEAVING} AS leaving
+        FROM ({_THEN if past else _NOW}) {some}
     )
     GROUP BY application_id, subject_id
 )
-WHERE code IN (4, 6) OR (code = 7 AND updated) OR version BETWEEN 1 AND {{doubted:Int64}}
+WHERE code IN (4, 6) OR (code = 7 AND first < {NO_UPDATE}) OR version BETWEEN 1 AND {{doubted:Int64}}
     OR (code < 4 AND (
-        gone
+        gone OR (application_id, subject_id) GLOBAL IN ({_ONES})
         OR application_id IN {{deleted:Array(String)}}
         OR (has({{unbound:Array(String)}}, application_id) AND attempted
             <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
@@ -125,8 +128,17 @@ LIMIT {MAX_SUSPECTS}
 """
 
 
-def read_suspects(store: Store, organization: str, bindings: Bindings, at: datetime | None) -> set[tuple[str, str]]:
-    """Accounts that may be exposed now, or at a time in the past: (application, subject). At most `MAX_SUSPECTS`."""
+Suspects = dict[Key, Updates | None]
+"""With their accepted updates, if there were any: now, whatever the time that is asked about."""
+
+
+def read_suspects(
+    store: Store, organization: str, bindings: Bindings, at: datetime | None, *, doubted: int = 0
+) -> Suspects:
+    """Accounts that may be exposed now, or at a time in the past. At most `MAX_SUSPECTS`.
+
+    `doubted`: copies up to that version may be somebody else's.
+    """
     ended = ended_of(bindings)
     unbound = sorted(ended.unbound)
     pushed = sorted(ended.pushed)
@@ -142,9 +154,10 @@ def read_suspects(store: Store, organization: str, bindings: Bindings, at: datet
         "pushed": [application for application, _ in pushed],
         "pushed_at": [f"{hour:%Y-%m-%d %H:%M:%S}" for _, hour in pushed],
         "groups": sorted(ended.groups),
-        "doubted": OPEN if has_better_ways(store, organization) else 0,
+        "doubted": doubted,
     }
-    return {(row[0], row[1]) for row in store.query(suspects_sql(at is not None), values, BULK_LIMITS)}
+    found = store.query(suspects_sql(at is not None), values, BULK_LIMITS)
+    return {(application, subject): updates_of(*told) for application, subject, *told in found}
 
 
 @dataclass(slots=True)

@@ -19,8 +19,7 @@ from tests.records import NOON, Record, event, record_of
 pytestmark = pytest.mark.store
 
 TAMPERED = {
-    ("missing", "account_marks"): "DELETE FROM account_marks WHERE {one}",
-    ("missing", "account_states"): "DELETE FROM account_states WHERE {one}",
+    ("missing", "account_turns"): "DELETE FROM account_turns WHERE {one}",
     ("missing", "attempts"): "DELETE FROM attempts WHERE {one}",
     ("missing", "failure_windows"): "DELETE FROM failure_windows WHERE attempts > 0 AND {one}",
     ("extra", "associations"): "INSERT INTO associations SELECT * REPLACE ('forged' AS group_id)"
@@ -33,8 +32,8 @@ TAMPERED = {
     " FROM (SELECT * FROM subjects FINAL WHERE {one})",
     ("altered", "event_counts"): "INSERT INTO event_counts SELECT organization, hour, event_type,"
     " arrayReduce('uniqExactState', [generateUUIDv4()]) FROM event_counts WHERE {one}",
-    ("altered", "account_updates"): "INSERT INTO account_updates SELECT * REPLACE (first_at - 60 AS first_at)"
-    " FROM account_updates WHERE {one}",
+    ("altered", "account_marks"): "INSERT INTO account_marks SELECT * REPLACE (toUInt256(1) AS first_update)"
+    " FROM account_marks WHERE {one}",
 }
 """What is done to one row of each, and what is found then."""
 
@@ -61,7 +60,7 @@ def test_what_views_and_folds_made_is_compared_with_the_events_and_named_by_key(
     found = list(derived_differences(store, TRUST_STEP, pause_seconds=0))
     assert sorted((one.kind, one.table) for one in found) == sorted(TAMPERED)
     assert {one.table: one.columns for one in found if one.kind == "altered"} == {
-        "account_updates": ["first_at"],
+        "account_marks": ["first_update"],
         "event_counts": ["events"],
         "subjects": ["last_seen"],
     }

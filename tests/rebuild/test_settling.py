@@ -46,7 +46,7 @@ async def test_what_went_into_the_old_tables_is_added_and_nothing_is_there_twice
         )
     for table in PLACED:
         store.command(f"SYSTEM STOP MERGES `{store.database}`.{table}")
-    for table in ("account_states", "associations", "incidents"):
+    for table in ("account_marks", "associations", "incidents"):
         store.command(f"TRUNCATE TABLE {table}")
     begun(store, Step.SETTLING)
     finished = await rebuild(kafka, topics, store).finish()

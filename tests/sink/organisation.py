@@ -11,7 +11,8 @@ from schemas.envelope import Source, Trust, seal
 from tests.records import NOON, Record
 
 _STATES = (
-    "SELECT application_id, subject_id, argMaxIfMerge(confirmed).state FROM account_states"
+    "SELECT application_id, subject_id, argMax(account_state, (occurred_at, toString(event_id), version))"
+    " FROM account_turns WHERE kind = 'user' AND account_state != '' AND outcome = 'success'"
     " GROUP BY application_id, subject_id"
 )
 
@@ -44,7 +45,7 @@ def confirmed_by_truth(truth: Truth) -> dict[tuple[str, str], str]:
 
 
 def confirmed_in_store(store: Store) -> dict[tuple[str, str], str]:
-    """The same, from the rollup of account states."""
+    """The same, from what may change where accounts stand."""
     return {(application, subject): state for application, subject, state in store.query(_STATES) if state}
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from producers.simulation import demo
+from queries import migrate as migrate_module
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.derivation import derived_differences
 from queries.migrate import Deployment, migrate, migrations, render
 from queries.store import Store
+from schemas.envelope import TRUST_STEP
 from schemas.errors import Fatal
+from streams.rows import decode_events
+from tests.records import NOON, record_of
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -85,6 +94,32 @@ def test_a_store_of_a_newer_version_is_left_alone(store: Store) -> None:
     store.command("INSERT INTO schema_migrations (number, name, checksum) VALUES (99, 'later', 'x')")
     with pytest.raises(Fatal, match="newer idtrail"):
         migrate(store, Deployment("embedded"))
+
+
+@pytest.mark.store
+def test_what_was_stored_before_the_marks_and_turns_of_accounts_is_in_them(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(f"chdb://{engine}", database="as_it_was")
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(migrate_module, "migrations", lambda: migrations()[:23])
+            migrate(store, Deployment("embedded", synced=False))
+        records = [record_of(one.raw, offset=offset) for offset, one in enumerate(islice(demo(NOON), 6_000))]
+        for token, block in (("first", records[:4_000]), ("then", records[3_000:])):
+            rows = decode_events(block, timedelta(hours=24)).rows
+            store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), token)
+        assert migrate(store, Deployment("embedded", synced=False)) == ["0024_account_turns"]
+        ((accounts, updated),) = store.query(
+            "SELECT uniqExact(subject_id, application_id), countIf(last_update.place > 0) FROM account_marks"
+        )
+        ((turns,),) = store.query("SELECT count() FROM account_turns")
+        assert accounts > updated > 0
+        assert turns > accounts
+        assert [one for one in derived_differences(store, TRUST_STEP, pause_seconds=0) if "account" in one.table] == []
+    finally:
+        store.command("DROP DATABASE as_it_was SYNC")
+        store.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""Where accounts stand, told by what may change it: all events but accepted updates, of which people have hundreds.
+
+Of these the first and the last are known. Pure. Where one in between may have changed something, nothing is told: who
+asks reads them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from queries.account import Account
+from queries.bindings import Bindings, Memberships
+from queries.folding import Place, Row, in_force, place_of
+from queries.lifecycle import Fold
+from queries.step import COLUMNS
+from schemas.outcome import Outcome
+from schemas.times import SENTINEL, TimeQuality
+
+_NOT_KEPT: Final = {"attribute": "''", "http_status": "0"}
+TURNS: Final = ", ".join(f"{_NOT_KEPT[name]} AS {name}" if name in _NOT_KEPT else name for name in COLUMNS)
+"""What is read of such an event: accounts are told by no more."""
+NO_UPDATE: Final = 2**256 - 1
+
+_LOW: Final = 2**64 - 1
+_UUID: Final = 2**128 - 1
+
+
+class Updates(NamedTuple):
+    """The accepted updates of one account that say nothing of what it is to be."""
+
+    first: Place
+    last: Place
+    versions: tuple[int, int]
+    """Of the copies that tell of them."""
+    application: str
+    person: str
+    """As the last names them."""
+
+    def rows(self, application_id: str) -> list[Row]:
+        """The first and the last, as the fold takes them."""
+        return [
+            {
+                **dict.fromkeys((*COLUMNS, "group_id", "group_name"), ""),
+                "event_id": UUID(int=place[1]),
+                "occurred_at": place[0],
+                "time_quality": TimeQuality.OK.value,
+                "version": version,
+                "fingerprint": b"",
+                "event_type": "user_update_provision",
+                "kind": "user",
+                "action": "update",
+                "outcome": Outcome.SUCCESS.value,
+                "http_status": 0,
+                "application_id": application_id,
+                "application_name": self.application,
+                "subject_name": self.person,
+                "changed": [],
+            }
+            for place, version in zip((self.first, self.last), self.versions, strict=True)
+        ][: 1 if self.first == self.last else 2]
+
+
+def updates_of(first: int, last: int, application: str, person: str) -> Updates | None:
+    """Of the numbers that the store keeps: see migration 24. None: there were none."""
+    if first == NO_UPDATE:
+        return None
+    return Updates(_place(first), _place(last), (~first & _LOW, last & _LOW), application, person)
+
+
+def _place(number: int) -> Place:
+    return SENTINEL + timedelta(microseconds=number >> 192), number >> 64 & _UUID
+
+
+class Turned(NamedTuple):
+    """What is told of one subject."""
+
+    events: list[Row]
+    """In force, in order."""
+    accounts: list[Account]
+
+
+def fold_turns(
+    turns: Sequence[Row], updates: Mapping[str, Updates], bindings: Bindings, until: datetime | None = None
+) -> Turned | None:
+    """The same accounts as of all the subject's events up to a time, of those applications; None: these have to be
+    read.
+
+    `turns`: every copy but those of accepted updates; `updates`: of these, by application.
+    """
+    own = {each: told for each, told in updates.items() if until is None or told.first[0] <= until}
+    if until is not None and any(told.last[0] > until for told in own.values()):
+        return None
+    made = [row for application, told in own.items() for row in told.rows(application)]
+    ids = {row["event_id"] for row in made}
+    if len(ids) < len(made) or any(row["event_id"] in ids for row in turns):
+        return None  # of copies that contradict only one counts
+    rows = [row for row in in_force([*turns, *made]) if until is None or row["occurred_at"] <= until]
+    folding = Fold(bindings, Memberships(rows))
+    for row in rows:
+        folding.add(row)
+        place = place_of(row)
+        for application, told in own.items():
+            if told.first <= place < told.last and folding.heeds_update(application):
+                return None
+    return Turned(rows, folding.accounts())
