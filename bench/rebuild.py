@@ -22,6 +22,7 @@ from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
 from queries.migrate import Deployment
 from schemas.kafka import KafkaConnection
+from streams.child import children_at_once
 from streams.collecting import collect_rarely
 from streams.rebuild import Rebuild
 from streams.sink import Sink, SinkOptions
@@ -31,7 +32,7 @@ from streams.writer import StoreWriter
 
 async def main(count: int) -> None:
     collect_rarely()
-    decoders = min(4, os.cpu_count() or 1)
+    decoders = children_at_once()
     with tempfile.TemporaryDirectory() as directory:
         broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
         await broker.start()
@@ -39,8 +40,8 @@ async def main(count: int) -> None:
         store = fresh_store(Path(directory, "engine"))
         try:
             topics = await topics_of(connection, records(count, fresh=False))
-            options = SinkOptions(topics=topics, group=f"sink-{topics[0]}", horizon=HORIZON)
-            sink = Sink(connection, StoreWriter(store, 60, events=topics[0], dead_letters=topics[1]), options)
+            options = SinkOptions(topics=topics, group=f"sink-{topics[0]}", horizon=HORIZON, decoders=decoders - 1)
+            sink = Sink(connection, StoreWriter(store, 60), options)
             began, cpu = time.perf_counter(), _cpu()
             running = asyncio.create_task(sink.run())
             while sink.stored < count:

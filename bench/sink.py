@@ -32,8 +32,8 @@ from queries.migrate import Deployment, migrate
 from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.kafka import ALERTS, FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
+from streams.child import children_at_once
 from streams.collecting import collect_rarely
-from streams.rows import decode_events
 from streams.sink import Sink, SinkOptions
 from streams.worker import make_app
 from streams.writer import StoreWriter
@@ -115,8 +115,8 @@ async def by_sink(connection: KafkaConnection, directory: Path, sealed: Sequence
 
     sink = Sink(
         connection,
-        StoreWriter(store, 60, events=topics[0], dead_letters=topics[1]),
-        SinkOptions(topics=topics, group=f"sink-{topics[0]}", horizon=HORIZON),
+        StoreWriter(store, 60),
+        SinkOptions(topics=topics, group=f"sink-{topics[0]}", horizon=HORIZON, decoders=children_at_once() - 1),
         note,
     )
     task = asyncio.create_task(sink.run())
@@ -152,7 +152,8 @@ async def by_faust(connection: KafkaConnection, directory: Path, sealed: Sequenc
     """What one would write with Faust alone: `noack_take`, decode, insert, acknowledge."""
     topics = await topics_of(connection, sealed)
     store = fresh_store(directory)
-    writer = StoreWriter(store, 60, events=topics[0], dead_letters=topics[1])
+    writer = StoreWriter(store, 60)
+    reading = SinkOptions(topics=topics, horizon=HORIZON).reading
     app = make_app(connection, f"faust-{topics[0]}", directory.parent)
     topic = app.topic(topics[0], key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     done = asyncio.Event()
@@ -164,8 +165,8 @@ async def by_faust(connection: KafkaConnection, directory: Path, sealed: Sequenc
         async for events in stream.noack_take(5_000, within=0.2):
             began = began or time.perf_counter()
             records = [_Seen(event.message) for event in events]
-            decoded = await asyncio.to_thread(decode_events, records, HORIZON)
-            await writer.write(topics[0], decoded, uuid4().hex)
+            portion = await asyncio.to_thread(reading.portion, records)
+            await writer.write(portion.blocks, uuid4().hex)
             for event in events:
                 event.ack()
             stored += len(events)

@@ -20,6 +20,7 @@ from streams.alerts.delivery.courier import Courier
 from streams.alerts.delivery.destinations import Destinations, load_destinations, unknown_names
 from streams.alerts.index import Rules
 from streams.alerts.loading import load_rules, rules_in_force
+from streams.child import children_at_once
 from streams.sink import SinkOptions
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ def sink_options(settings: Settings) -> SinkOptions:
         flush=timedelta(milliseconds=settings.sink_flush_ms),
         horizon=timedelta(hours=settings.horizon_hours),
         poison_limit=settings.poison_limit,
+        decoders=children_at_once() - 1,
     )
 
 

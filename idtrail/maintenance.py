@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -23,14 +22,13 @@ from schemas.kafka import KafkaConnection
 from streams.alerts.alert import NEVER, Alert
 from streams.alerts.backtest import Backtest, Question
 from streams.alerts.comparison import compare
+from streams.child import children_at_once
 from streams.rebuild import Rebuild
 from streams.sink import SinkOptions
 from streams.verify import Verification
 
 MOST_LISTED: Final = 1_000
 """Alerts of each sort that a backtest names."""
-MOST_DECODERS: Final = 4
-"""Processes; the store and the live trail want cores too."""
 AGAIN_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -52,7 +50,6 @@ class Maintenance:
         self._deployment = deployment
         self._options = options
         self._clock = clock
-        self._decoders = min(MOST_DECODERS, os.cpu_count() or 1)
         self._states: dict[str, JobState] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -91,7 +88,7 @@ class Maintenance:
 
     def start_verify(self) -> JobState:
         """Compare the store with the log."""
-        verification = Verification(self._connection, self._store, self._options, decoders=self._decoders)
+        verification = Verification(self._connection, self._store, self._options, decoders=children_at_once())
 
         def look(state: JobState) -> JobState:
             return replace(state, step=verification.step, done=verification.done, total=verification.total)
@@ -128,7 +125,7 @@ class Maintenance:
             self._store,
             self._deployment,
             self._options,
-            decoders=self._decoders,
+            decoders=children_at_once(),
             code=RELEASE,
         )
 

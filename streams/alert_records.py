@@ -33,9 +33,9 @@ _EMPTY: Final[dict[str, Any]] = {
 """What a record of another kind has in these columns."""
 
 
-def decode_alerts(records: Sequence[LogRecord], unreadable: int = 0) -> Decoded:
-    """Read a chunk; what is no record of an alert goes to the dead letters. `unreadable`: as of `decode_events`."""
-    decoded = Decoded(Span(records[0].offset, records[-1].offset), unreadable=unreadable)
+def decode_alerts(records: Sequence[LogRecord]) -> Decoded:
+    """Read a chunk; what is no record of an alert goes to the dead letters."""
+    decoded = Decoded(Span(records[0].offset, records[-1].offset))
     for record in records:
         try:
             append_time(record.timestamp)

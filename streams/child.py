@@ -6,12 +6,21 @@ It ends when its pipe does, and that ends with its parent, however the parent en
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 
 from streams.collecting import collect_rarely
+
+MOST_CHILDREN: Final = 4
+
+
+def children_at_once() -> int:
+    """How many of them do the same work: one a core, up to a few, because the store and the live trail want cores
+    too."""
+    return min(MOST_CHILDREN, os.cpu_count() or 1)
 
 
 class Child:
@@ -24,10 +33,14 @@ class Child:
         self._process.start()
         theirs.close()
 
-    def close(self) -> None:
-        """End it, whatever it is at."""
+    def end(self) -> None:
+        """Whatever it is at; who waits at the pipe is told."""
         self._process.kill()
         self._process.join()
+
+    def close(self) -> None:
+        """End it, and its pipe."""
+        self.end()
         self._process.close()
         self.pipe.close()
 

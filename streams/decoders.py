@@ -5,28 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from aiokafka.errors import KafkaError
 
-from queries.arrow import (
-    ALERT_RECORDS_ARROW_SCHEMA,
-    DEAD_LETTERS_ARROW_SCHEMA,
-    EVENTS_ARROW_SCHEMA,
-    LETTER_DECISIONS_ARROW_SCHEMA,
-    batch,
-    bytes_of,
-    table_of,
-)
+from queries.arrow import bytes_of, table_of
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
-from streams.alert_records import decode_alerts
 from streams.child import Child
-from streams.letters import decode_dead_letters
-from streams.rows import Decoded, LogRecord, Row, cut, decode_events
+from streams.portion import Reading, cut
+from streams.rows import LogRecord, Produced
 from streams.span_reader import SpanReader, Stretch
 
 
@@ -50,40 +40,27 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How records become rows."""
+    """From where records are read, and how."""
 
     connection: KafkaConnection
-    events: str
-    alerts: str
-    horizon: timedelta
+    reading: Reading
 
 
-def decode(records: Sequence[LogRecord], how: Decoding) -> Read:
+def decode(records: Sequence[LogRecord], reading: Reading) -> Read:
     """The rows of records of one partition."""
     if not records:
         return Read([], 0, [])
-    if records[0].topic == how.alerts:
-        alerts = decode_alerts(records)
-        pieces = [Piece("alert_records", "", batch(alerts.rows, ALERT_RECORDS_ARROW_SCHEMA))] if alerts.rows else []
-        return Read(pieces, len(records), _unreadable(records, alerts))
-    if records[0].topic != how.events:
-        letters = decode_dead_letters(records)
-        made: list[tuple[str, Sequence[Row], pa.Schema]] = [
-            ("dead_letters", letters.rows, DEAD_LETTERS_ARROW_SCHEMA),
-            ("letter_decisions", letters.decisions, LETTER_DECISIONS_ARROW_SCHEMA),
-        ]
-        return Read([Piece(table, "", batch(rows, schema)) for table, rows, schema in made if rows], len(records), [])
-    whole = decode_events(records, how.horizon)
+    whole = reading.portion(records)
     parts = list(cut(records, whole))
-    blocks = [decode_events(part, how.horizon).rows for part in parts] if len(parts) > 1 else [whole.rows]
-    made_of = [Piece("events", str(n), batch(some, EVENTS_ARROW_SCHEMA)) for n, some in enumerate(blocks) if some]
-    return Read(made_of, len(records), _unreadable(records, whole))
+    portions = [reading.portion(part) for part in parts] if len(parts) > 1 else [whole]
+    pieces = [Piece(table, str(n), rows) for n, portion in enumerate(portions) for table, rows in portion.blocks]
+    return Read(pieces, len(records), _unreadable(records, whole.dead))
 
 
-def _unreadable(records: Sequence[LogRecord], decoded: Decoded) -> list[tuple[int, int, str]]:
-    times = {record.offset: record.timestamp for record in records} if decoded.dead else {}
+def _unreadable(records: Sequence[LogRecord], dead: Sequence[Produced]) -> list[tuple[int, int, str]]:
+    times = {record.offset: record.timestamp for record in records} if dead else {}
     found = []
-    for letter in decoded.dead:
+    for letter in dead:
         headers = dict(letter.headers)
         offset = int(headers["idtrail_offset"])
         found.append((offset, times[offset], headers["idtrail_reason"].decode()))
@@ -141,7 +118,7 @@ async def _serve_stretches(pipe: Any, how: Decoding) -> None:
             if reader is None:
                 reader = await SpanReader(how.connection).__aenter__()
             async for part, records in reader.parts(stretch):
-                _send(pipe, part, decode(records, how))
+                _send(pipe, part, decode(records, how.reading))
             pipe.send(None)
         except KafkaError as error:
             pipe.send(BrokerAway(f"{stretch.topic}[{stretch.partition}] cannot be read again: {error!r}"))

@@ -64,7 +64,7 @@ class Rebuild:
         self._rest = Generation(store, deployment, "settle")
         self._options = options
         self._topics = options.stored
-        self._how = Decoding(connection, options.topics[0], options.alerts, options.horizon)
+        self._how = Decoding(connection, options.reading)
         self._decoders = decoders
         self._code = code
         self._checkpoint = checkpoint

@@ -71,7 +71,7 @@ class Replay:
             while (last := work.take(last)) is not None:
                 try:
                     async for part, records in reader.parts(last):
-                        await handle(part, await asyncio.to_thread(decode, records, self._how))
+                        await handle(part, await asyncio.to_thread(decode, records, self._how.reading))
                 except KafkaError as error:
                     raise await failure(self._how.connection, error) from error
                 work.finish(last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -13,15 +13,11 @@ from schemas.events import Event, Kind, parse
 from schemas.facts import Facts
 from schemas.identifiers import identifiers
 from schemas.redaction import redact
-from schemas.times import SENTINEL, Moment, TimeQuality, believed, parse_timestamp, to_microseconds
-from streams.chunk import MAX_MONTHS, Span, cut_at_months
+from schemas.times import Moment, TimeQuality, believed, parse_timestamp, to_microseconds
+from streams.chunk import Span
 from streams.forwarded import Found, found_in, headers_of
 
 Row = tuple[object, ...]
-
-MICROSECOND: Final = timedelta(microseconds=1)
-_SHORTEST_MONTH: Final = 28 * 24 * 60 * 60 * 1_000_000
-"""Larger than any time in microseconds: trust decides which copy is in force, then the earlier one."""
 
 
 class LogRecord(Protocol):
@@ -43,6 +39,18 @@ class LogRecord(Protocol):
     def headers(self) -> Sequence[Header]: ...
 
 
+class Record(NamedTuple):
+    """A `LogRecord` of this process's own making."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header]
+
+
 class Produced(NamedTuple):
     """A record for another topic."""
 
@@ -60,9 +68,11 @@ class Decoded:
     dead: list[Produced] = field(default_factory=list)
     forward: list[Produced] = field(default_factory=list)
     unreadable: int = 0
-    """How many records in a row could not be read, up to the last one; those before the chunk are counted too."""
+    """How many records in a row could not be read, up to the last one."""
     most_unreadable: int = 0
-    """The longest such run that is, or ends, in the chunk."""
+    """The longest such run."""
+    leading: int = 0
+    """The one before the first record that could be read."""
     decisions: list[Row] = field(default_factory=list)
     """About dead letters; rows of their own table."""
 
@@ -71,6 +81,8 @@ class Decoded:
         self.dead.append(_dead(record, error))
         self.unreadable += 1
         self.most_unreadable = max(self.most_unreadable, self.unreadable)
+        if not self.rows:
+            self.leading = self.unreadable
 
 
 EVENT_COLUMNS: Final = (
@@ -82,15 +94,13 @@ EVENT_COLUMNS: Final = (
 """The columns of a row that `decode_events` makes, in order."""
 
 
-def decode_events(
-    records: Sequence[LogRecord], horizon: timedelta, unreadable: int = 0, also: Collection[str] = ()
-) -> Decoded:
+def decode_events(records: Sequence[LogRecord], horizon: timedelta, also: Collection[str] = ()) -> Decoded:
     """Read a chunk of `idtrail.events`.
 
-    `horizon` is the age up to which an event is fresh, `unreadable` the run of unreadable records before the chunk.
-    Of fresh events, those of provisioning go on to detection, and `also` those of these types and what drifts.
+    `horizon` is the age up to which an event is fresh. Of fresh events, those of provisioning go on to detection, and
+    `also` those of these types and what drifts.
     """
-    decoded = Decoded(_span(records), unreadable=unreadable)
+    decoded = Decoded(_span(records))
     rows, forward = decoded.rows, decoded.forward
     for record in records:
         try:
@@ -220,30 +230,3 @@ def dead_letter(
     if cut_out:
         why.append(("idtrail_redacted", str(cut_out).encode()))
     return Produced(key or b"", shown, [*kept, *why])
-
-
-_OCCURRED: Final = EVENT_COLUMNS.index("occurred_at")
-
-
-def cut(records: Sequence[LogRecord], decoded: Decoded) -> Iterator[Sequence[LogRecord]]:
-    """The pieces of a chunk, each of which touches at most `MAX_MONTHS` months of the store.
-
-    Nearly always the chunk itself; backfills of many years are cut.
-    """
-    occurred = [row[_OCCURRED] for row in decoded.rows]
-    real: list[int] = [at for at in occurred if isinstance(at, int) and at > 0]
-    if not real or max(real) - min(real) < (MAX_MONTHS - 2) * _SHORTEST_MONTH:
-        yield records
-        return
-    by_offset = {row[EVENT_COLUMNS.index("log_offset")]: row[_OCCURRED] for row in decoded.rows}
-    months = [_month(by_offset.get(record.offset, 0)) for record in records]
-    start = 0
-    for end in cut_at_months(months):
-        yield records[start:end]
-        start = end
-
-
-def _month(occurred_us: object) -> int:
-    assert isinstance(occurred_us, int)
-    at = SENTINEL + timedelta(microseconds=occurred_us)
-    return at.year * 12 + at.month

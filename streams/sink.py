@@ -15,7 +15,7 @@ Crash over guess: whatever is not expected here ends the process before offsets 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -28,7 +28,6 @@ from aiokafka.errors import CommitFailedError, KafkaError
 
 from broker.batches import send_all
 from broker.refusal import failure, refusal
-from queries.arrow import EVENTS_ARROW_SCHEMA
 from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
@@ -36,7 +35,8 @@ from streams.chunk import Progress, read_progress, token
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
-from streams.rows import Decoded
+from streams.portion import Block, Reading
+from streams.shared_reading import SharedReading
 
 GROUP: Final = "idtrail-sink"
 REBALANCE_TIMEOUT_MS: Final = 300_000
@@ -45,15 +45,13 @@ FETCH_BYTES: Final = 8 * 1024 * 1024
 PRODUCE_BATCH_BYTES: Final = 512 * 1024
 """One organization is one partition of `idtrail.provisioning`: small batches would go out one by one."""
 
-_KNOWN_AT: Final = EVENTS_ARROW_SCHEMA.get_field_index("known_at")
-
 log = structlog.get_logger(__name__)
 
 
 class ChunkWriter(Protocol):
     """Where chunks go."""
 
-    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+    async def write(self, blocks: Sequence[Block], token: str) -> None:
         """Insert the rows of one chunk under its token; retries by itself, raises `Fatal` when spent."""
 
 
@@ -73,11 +71,18 @@ class SinkOptions:
     group: str = GROUP
     also: frozenset[str] = frozenset()
     """Event types that detection wants beside those of provisioning."""
+    decoders: int = 0
+    """Child processes, at most, that decode what has piled up beside this one."""
 
     @property
     def stored(self) -> tuple[str, str, str, str]:
         """The topics that the sink puts into the store: events first, then the dead letters."""
         return self.topics[0], self.topics[1], self.decisions, self.alerts
+
+    @property
+    def reading(self) -> Reading:
+        """How it reads their records."""
+        return Reading(self.topics[0], self.alerts, self.horizon, self.also)
 
 
 @dataclass(slots=True)
@@ -105,7 +110,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._writer = writer
         self._options = options
         self._checkpoint = checkpoint
-        self._loader = Loader(options.topics[0], options.alerts, options.horizon, options.poison_limit, options.also)
+        self._reading = SharedReading(options.reading, options.decoders)
+        self._loader = Loader(self._reading, options.poison_limit)
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
         self._revoked = asyncio.Event()
@@ -173,6 +179,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             raise Fatal(f"the sink lost its partitions or its broker: {error!r}") from error
         finally:
             self._drop_next()
+            self._reading.close()
             for client in reversed(clients):
                 await (client.close() if client is self._admin else client.stop())
 
@@ -233,6 +240,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         intents = {place: progress.intent for place, progress in self._held.progress.items() if progress.intent}
         gatherer = self._gatherer
         fetched = await (gatherer.gather_again(intents) if intents else gatherer.gather(lambda: self._lands))
+        self._reading.rest()
         if not fetched:
             return []
         self._checkpoint("fetched")
@@ -246,46 +254,44 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         began = asyncio.get_running_loop().time()
         progress = self._held.progress
         intents = {
-            chunk.place: Progress(progress[chunk.place].epoch, chunk.decoded.span, chunk.unreadable_before)
+            chunk.place: Progress(progress[chunk.place].epoch, chunk.portion.span, chunk.unreadable_before)
             for chunk in flight
         }
         await self._commit(
-            {chunk.place: (chunk.decoded.span.first, intents[chunk.place].metadata()) for chunk in flight}
+            {chunk.place: (chunk.portion.span.first, intents[chunk.place].metadata()) for chunk in flight}
         )
         self._checkpoint("intended")
         _, dead_letters, provisioning = self._options.topics
         sent: list[asyncio.Future[Any]] = []
         for chunk in flight:
-            place = chunk.place
-            name = token(progress[place].epoch, place.topic, place.partition, chunk.decoded.span)
-            await self._writer.write(place.topic, chunk.decoded, name)
+            place, portion = chunk.place, chunk.portion
+            name = token(progress[place].epoch, place.topic, place.partition, portion.span)
+            await self._writer.write(portion.blocks, name)
             self._checkpoint("inserted")
             # Detection need not wait for the inserts of the other chunks.
-            sent += await send_all(self._producer, dead_letters, chunk.decoded.dead)
-            sent += await send_all(self._producer, provisioning, chunk.decoded.forward)
+            sent += await send_all(self._producer, dead_letters, portion.dead)
+            sent += await send_all(self._producer, provisioning, portion.forward)
         # Every one is looked at: an error of any ends the process before the offsets move.
         await asyncio.gather(*sent)
         self._checkpoint("forwarded")
-        ends = {
-            chunk.place: Progress(progress[chunk.place].epoch, unreadable=chunk.decoded.unreadable) for chunk in flight
-        }
+        ends = {chunk.place: Progress(progress[chunk.place].epoch, unreadable=chunk.unreadable) for chunk in flight}
         await self._commit(
-            {chunk.place: (chunk.decoded.span.last + 1, ends[chunk.place].metadata()) for chunk in flight}
+            {chunk.place: (chunk.portion.span.last + 1, ends[chunk.place].metadata()) for chunk in flight}
         )
         progress.update(ends)
-        self.stored += sum(len(chunk.decoded.rows) for chunk in flight)
         self._measure(flight, asyncio.get_running_loop().time() - began)
         self._checkpoint("committed")
 
     def _measure(self, flight: Flight, seconds: float) -> None:
         FLUSH_SECONDS.observe(seconds)
-        DEAD_LETTERED.inc(sum(len(chunk.decoded.dead) for chunk in flight))
-        FORWARDED.inc(sum(len(chunk.decoded.forward) for chunk in flight))
-        for chunk in flight:
-            if chunk.place.topic == self._options.topics[0] and chunk.decoded.rows:
-                EVENTS_STORED.inc(len(chunk.decoded.rows))
-                newest: Any = chunk.decoded.rows[-1][_KNOWN_AT]
-                self._newest_ms = max(self._newest_ms, newest)
+        DEAD_LETTERED.inc(sum(len(chunk.portion.dead) for chunk in flight))
+        FORWARDED.inc(sum(len(chunk.portion.forward) for chunk in flight))
+        for portion in (chunk.portion for chunk in flight):
+            self.stored += sum(block.rows.num_rows for block in portion.blocks if block.table != "letter_decisions")
+            events = portion.rows("events")
+            if events is not None:
+                EVENTS_STORED.inc(events.num_rows)
+                self._newest_ms = max(self._newest_ms, events["known_at"][-1].value)
                 NEWEST_STORED.set(self._newest_ms / 1000)
 
     async def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:

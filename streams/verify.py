@@ -202,7 +202,7 @@ class Verification:
         async def reached(next_offsets: Mapping[Place, int]) -> None:
             self.done = sum(at - begins[place] for place, at in next_offsets.items())
 
-        how = Decoding(self._connection, self._topics[0], self._options.alerts, self._options.horizon)
+        how = Decoding(self._connection, self._options.reading)
         with Replay(how, self._decoders) as replay:
             await replay.each(begins, ends, handle, reached)
         self.step = "comparing"

@@ -88,9 +88,7 @@ class Worker:
         self._connection = connection
         self._dead_letters = dead_letters
         self._producer: Any = None
-        targets = dict(zip(("events", "dead_letters", "decisions", "alerts"), options.stored, strict=True))
-        writer = StoreWriter(store, retry_seconds, **targets)
-        self.sink = Sink(connection, writer, options, checkpoint)
+        self.sink = Sink(connection, StoreWriter(store, retry_seconds), options, checkpoint)
         self._options = options
         self._courier = courier
         self._lag: Sequence[Lag] = ()

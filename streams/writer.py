@@ -1,9 +1,10 @@
-"""Chunks into ClickHouse: one Arrow batch, one insert, one token; the same again until it is in."""
+"""Chunks into ClickHouse: one Arrow table, one insert, one token; the same again until it is in."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 import pyarrow as pa
@@ -11,18 +12,11 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
-from queries.arrow import (
-    ALERT_RECORDS_ARROW_SCHEMA,
-    DEAD_LETTERS_ARROW_SCHEMA,
-    EVENTS_ARROW_SCHEMA,
-    LETTER_DECISIONS_ARROW_SCHEMA,
-    batch,
-)
+from queries.arrow import batch
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
-from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS
 from schemas.metrics import STORE_RETRIES
-from streams.rows import Decoded
+from streams.portion import Block
 
 _LONGEST_WAIT_SECONDS: Final = 5.0
 
@@ -34,33 +28,14 @@ log = structlog.get_logger(__name__)
 class StoreWriter:
     """Writes chunks of the log. Retries a store that is away, with the same rows and the same token."""
 
-    def __init__(
-        self,
-        store: Store,
-        retry_seconds: float,
-        *,
-        events: str = EVENTS,
-        dead_letters: str = DEAD_LETTERS,
-        decisions: str = LETTER_DECISIONS,
-        alerts: str = ALERTS,
-    ) -> None:
+    def __init__(self, store: Store, retry_seconds: float) -> None:
         self._store = store
         self._retry_seconds = retry_seconds
-        self._targets = {
-            events: ("events", EVENTS_ARROW_SCHEMA),
-            dead_letters: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),
-            decisions: ("dead_letters", DEAD_LETTERS_ARROW_SCHEMA),  # each tells its letter's line over again
-            alerts: ("alert_records", ALERT_RECORDS_ARROW_SCHEMA),
-        }
 
-    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+    async def write(self, blocks: Sequence[Block], token: str) -> None:
         """Insert the rows of one chunk. Returns when they are in; raises `Fatal` when the budget is spent."""
-        if decoded.rows:
-            table, schema = self._targets[topic]
-            await insert_patiently(self._store, table, decoded.rows, schema, token, self._retry_seconds)
-        if decoded.decisions:
-            table, schema = "letter_decisions", LETTER_DECISIONS_ARROW_SCHEMA
-            await insert_patiently(self._store, table, decoded.decisions, schema, token, self._retry_seconds)
+        for block in blocks:
+            await patiently(partial(self._store.insert_arrow, block.table, block.rows, token), self._retry_seconds)
 
 
 async def insert_patiently(

@@ -8,7 +8,6 @@ the rules, so that all cores work and whoever serves the trail goes on serving.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,13 +28,10 @@ from streams.alerts.detection import Detector, LeftOut, in_order
 from streams.alerts.index import Rules
 from streams.alerts.loading import read_rule
 from streams.alerts.seen import Seen
-from streams.child import Child
+from streams.child import Child, children_at_once
 
 PIECE_EVENTS: Final = 50_000
 """At most so many are read at once, unless one minute alone holds more."""
-
-MOST_CHILDREN: Final = 4
-"""Each decodes all events for itself, so that more of them are worth less and less."""
 
 _MICROS: Final = 1_000_000
 
@@ -88,7 +84,7 @@ class Backtest:
 
     async def run(self) -> Found:
         """Raises `StoreAway`, and `Fatal` when a child ends by itself."""
-        shares = _shares(self._question, min(os.cpu_count() or 1, MOST_CHILDREN))
+        shares = _shares(self._question, children_at_once())
         children = [Child(_serve, share, "idtrail-backtest") for share in shares]
         try:
             minutes = await asyncio.to_thread(minutes_of, self._store, self._evidence)

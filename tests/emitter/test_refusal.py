@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from streams.alerts.index import Rules
 from streams.follower import Follower
 from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record
-from streams.rows import Decoded
+from streams.portion import Block
 from streams.sink import Sink, SinkOptions
 from streams.worker import Worker
 from tests.emitter.broker import OwnBroker
@@ -42,7 +42,7 @@ SECURED = KafkaConnection("kafka:9093", "SASL_SSL", "PLAIN", "idtrail", "hush")
 class NoStore:
     """Is never reached."""
 
-    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+    async def write(self, blocks: Sequence[Block], token: str) -> None:
         raise AssertionError("a refused sink has nothing to write")
 
 

@@ -43,12 +43,7 @@ def options(topics: Topics) -> SinkOptions:
 
 
 def sink(kafka: KafkaConnection, topics: Topics, store: Store) -> Sink:
-    return Sink(kafka, StoreWriter(store, 30, **targets(topics)), options(topics))
-
-
-def targets(topics: Topics) -> dict[str, str]:
-    """What a `StoreWriter` is told of topics."""
-    return dict(zip(("events", "dead_letters", "decisions", "alerts"), options(topics).stored, strict=True))
+    return Sink(kafka, StoreWriter(store, 30), options(topics))
 
 
 async def store_everything(kafka: KafkaConnection, topics: Topics, store: Store) -> None:

@@ -45,7 +45,7 @@ async def test_sinks_stand_still_while_held_and_go_on_afterwards(
     kafka: KafkaConnection, topics: Topics, store: Store
 ) -> None:
     options = SinkOptions(topics=topics.names, group=topics.group, session=timedelta(seconds=2))
-    writer = StoreWriter(store, 30, events=topics.events, dead_letters=topics.dead_letters)
+    writer = StoreWriter(store, 30)
     sink = Sink(kafka, writer, options)
     running = asyncio.create_task(sink.run())
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -14,13 +14,13 @@ from queries.generation import PLACED, Generation
 from queries.store import Store
 from schemas.kafka import KafkaConnection
 from streams import rebuild as module
+from streams.portion import Block
 from streams.rebuild_state import RebuildState, States, Step
-from streams.rows import Decoded
 from streams.sink import Sink
 from streams.verify import Verification
 from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
-from tests.rebuild.support import EMBEDDED, contents, options, rebuild, simulated, store_everything, targets
+from tests.rebuild.support import EMBEDDED, contents, options, rebuild, simulated, store_everything
 from tests.sink.support import fill
 
 pytestmark = pytest.mark.store
@@ -66,13 +66,13 @@ async def test_a_flight_that_lands_in_the_old_tables_is_waited_for(
     landing, go = asyncio.Event(), asyncio.Event()
 
     class Late(StoreWriter):
-        async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+        async def write(self, blocks: Sequence[Block], token: str) -> None:
             landing.set()
             await go.wait()
-            await super().write(topic, decoded, token)
+            await super().write(blocks, token)
 
     await fill(kafka, topics.events, simulated(200))
-    late = Late(old, 30, **targets(topics))
+    late = Late(old, 30)
     sink = Sink(kafka, late, options(topics))
     running = asyncio.create_task(sink.run())
     finishing: asyncio.Task[RebuildState | None] | None = None

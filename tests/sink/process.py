@@ -37,10 +37,9 @@ class Doom:
 
 async def main(arguments: dict[str, Any]) -> None:
     store = Store.open(arguments["store"], database=arguments["database"])
-    events, dead_letters, _ = topics = tuple(arguments["topics"])
-    writer = StoreWriter(store, arguments.get("retry_seconds", 30), events=events, dead_letters=dead_letters)
+    writer = StoreWriter(store, arguments.get("retry_seconds", 30))
     options = SinkOptions(
-        topics=topics,
+        topics=tuple(arguments["topics"]),
         group=arguments["group"],
         flight_rows=arguments.get("flight_rows", 400),
         session=timedelta(seconds=2),  # the dead are missed sooner

@@ -22,6 +22,7 @@ from schemas.kafka import ALERTS, FOR_EVER, KafkaConnection, TopicSpec
 from streams.alert_records import ALERT_RECORD_COLUMNS, decode_alerts
 from streams.flight import Loader
 from streams.lag import rewind
+from streams.portion import Reading
 from tests.alerts.records import ALERT_ID, acted, detected, logged, minute
 from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import sink
@@ -99,17 +100,17 @@ async def test_an_act_is_logged_when_it_is_confirmed_and_counts_when_it_is_store
 
 
 def test_an_alert_topic_that_holds_only_garbage_stops_the_sink() -> None:
-    loader = Loader("events", ALERTS, timedelta(hours=24), 3)
+    loader = Loader(Reading("events", ALERTS, timedelta(hours=24)), 3)
     records = [Record(b"{}", offset=offset, topic=ALERTS) for offset in range(3)]
     place = TopicPartition(ALERTS, 0)
     with pytest.raises(Fatal, match=r"3 records in a row of idtrail\.alerts\[0\]"):
         loader.load({place: records}, {place: 0})
     good = loader.load({place: [records[0], logged(detected(), 1), records[1]]}, {place: 1})
-    assert good[0][0].decoded.unreadable == 1
+    assert good[0][0].unreadable == 1
 
 
 def test_events_are_stored_before_alerts_for_detection_waits_for_them() -> None:
-    loader = Loader("idtrail.events", ALERTS, timedelta(hours=24), 3)
+    loader = Loader(Reading("idtrail.events", ALERTS, timedelta(hours=24)), 3)
     alerts, events = TopicPartition(ALERTS, 0), TopicPartition("idtrail.events", 1)
     fetched = {alerts: [logged(detected())], events: [record_of(event())]}
     (flight,) = loader.load(fetched, {alerts: 0, events: 0})

@@ -81,8 +81,7 @@ class Trail:
     @asynccontextmanager
     async def sinking(self) -> AsyncIterator[None]:
         """A sink that stores what comes."""
-        names = {"events": self.topics.events, "dead_letters": self.topics.dead_letters, "decisions": self.decisions}
-        writer = StoreWriter(self.store, 30, **names)
+        writer = StoreWriter(self.store, 30)
         sink = Sink(self.kafka, writer, options(self.topics, decisions=self.decisions))
         self.sink = asyncio.create_task(sink.run())
         try:

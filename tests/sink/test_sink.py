@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from aiokafka.errors import CommitFailedError
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
 from schemas.kafka import KafkaConnection
-from streams.rows import Decoded
+from streams.portion import Block
 from streams.sink import Sink, SinkOptions
 from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
@@ -51,7 +52,7 @@ def options(topics: Topics, **more: object) -> SinkOptions:
 
 
 def writer(topics: Topics, store: Store, retry_seconds: float = 30) -> StoreWriter:
-    return StoreWriter(store, retry_seconds, events=topics.events, dead_letters=topics.dead_letters)
+    return StoreWriter(store, retry_seconds)
 
 
 async def committed(kafka: KafkaConnection, topics: Topics) -> dict[int, int]:
@@ -151,11 +152,11 @@ class Failing:
         self._inner = inner
         self._left = at
 
-    async def write(self, topic: str, decoded: Decoded, token: str) -> None:
+    async def write(self, blocks: Sequence[Block], token: str) -> None:
         self._left -= 1
         if self._left == 0:
             raise Fatal("told to fail")
-        await self._inner.write(topic, decoded, token)
+        await self._inner.write(blocks, token)
 
 
 async def test_a_failed_insert_ends_the_sink_before_offsets_move(
@@ -212,7 +213,7 @@ async def test_a_store_away_for_a_while_is_waited_for(kafka: KafkaConnection, to
 
 
 async def test_a_store_that_stays_away_ends_the_sink_and_loses_nothing(kafka: KafkaConnection, topics: Topics) -> None:
-    patient = StoreWriter(_Away(), 1, events=topics.events, dead_letters=topics.dead_letters)  # type: ignore[arg-type]  # because an engine in this process cannot be away
+    patient = StoreWriter(_Away(), 1)  # type: ignore[arg-type]  # because an engine in this process cannot be away
     await fill(kafka, topics.events, records(10, people=1))
     with pytest.raises(Fatal, match="Nothing is lost"):
         await asyncio.wait_for(Sink(kafka, patient, options(topics)).run(), 30)

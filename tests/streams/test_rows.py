@@ -17,7 +17,7 @@ from queries.arrow import (
 from schemas.envelope import Source, Trust
 from streams.alert_records import ALERT_RECORD_COLUMNS
 from streams.letters import DEAD_LETTER_COLUMNS, LETTER_DECISION_COLUMNS, decode_dead_letters
-from streams.rows import EVENT_COLUMNS, Decoded, Row, cut, decode_events
+from streams.rows import EVENT_COLUMNS, Decoded, Row, decode_events
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
 
 DAY = timedelta(hours=24)
@@ -122,25 +122,6 @@ def test_an_unreadable_record_is_dead_lettered_byte_for_byte_and_the_rest_goes_o
     assert headers["x"] == b"y"
 
 
-@pytest.mark.parametrize(
-    ("before", "pattern", "longest", "at_the_end"),
-    [
-        pytest.param(0, "..", 0, 0, id="all readable"),
-        pytest.param(7, ".", 0, 0, id="a run that has ended before"),
-        pytest.param(0, "?.??", 2, 2, id="a run at the end"),
-        pytest.param(0, ".???.?", 3, 1, id="a longer run in the middle"),
-        pytest.param(5, "??.?", 7, 1, id="a run that began before"),
-        pytest.param(5, "??", 7, 7, id="a run that goes on"),
-    ],
-)
-def test_unreadable_records_in_a_row_are_counted_across_chunks(
-    before: int, pattern: str, longest: int, at_the_end: int
-) -> None:
-    records = [Record(b"?") if sign == "?" else record_of(event()) for sign in pattern]
-    decoded = decode_events(records, DAY, before)
-    assert (decoded.most_unreadable, decoded.unreadable) == (longest, at_the_end)
-
-
 def test_a_record_without_our_headers_is_typed_at_the_lowest_trust() -> None:
     raw = record_of(event()).value
     (row,) = decode(Record(raw)).rows
@@ -166,21 +147,6 @@ def test_the_copy_in_force_is_of_the_highest_trust_then_the_first_known() -> Non
 def test_the_same_records_give_the_same_rows() -> None:
     records = [record_of(event(), offset=offset) for offset in range(20)]
     assert decode(*records) == decode(*records)
-
-
-def test_a_chunk_of_many_years_is_cut_at_fifty_months() -> None:
-    records = [
-        record_of(event(timestamp=f"{2005 + month // 12}-{month % 12 + 1:02}-10T00:00:00Z"), offset=month)
-        for month in range(120)
-    ]
-    pieces = list(cut(records, decode(*records)))
-    assert [len(piece) for piece in pieces] == [50, 50, 20]
-    assert [record for piece in pieces for record in piece] == records
-
-
-def test_an_ordinary_chunk_stays_whole_also_with_unplaced_events() -> None:
-    records = [record_of(event(), offset=0), record_of({**event(), "timestamp": None}, offset=1)]
-    assert list(cut(records, decode(*records))) == [records]
 
 
 def test_dead_letters_keep_their_place_and_reason_and_one_identity() -> None:

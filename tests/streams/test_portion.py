@@ -1,0 +1,120 @@
+"""From records to portions and chunks: the same ones, however the reading is shared."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from aiokafka import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import Fatal
+from schemas.kafka import ALERTS, EVENTS
+from streams import shared_reading
+from streams.flight import Chunk
+from streams.portion import Reading, cut, join
+from streams.shared_reading import SharedReading
+from tests.records import NOON, Record, event, record_of
+
+READING = Reading(EVENTS, ALERTS, timedelta(hours=24))
+PLACE = TopicPartition(EVENTS, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "pattern", "longest", "at_the_end"),
+    [
+        pytest.param(0, "..", 0, 0, id="all readable"),
+        pytest.param(7, ".", 0, 0, id="a run that has ended before"),
+        pytest.param(0, "?.??", 2, 2, id="a run at the end"),
+        pytest.param(0, ".???.?", 3, 1, id="a longer run in the middle"),
+        pytest.param(5, "??.?", 7, 1, id="a run that began before"),
+        pytest.param(5, "??", 7, 7, id="a run that goes on"),
+    ],
+)
+def test_unreadable_records_in_a_row_are_counted_across_chunks(
+    before: int, pattern: str, longest: int, at_the_end: int
+) -> None:
+    records = [Record(b"?") if sign == "?" else record_of(event()) for sign in pattern]
+    portion = READING.portion(records)
+    chunk = Chunk(PLACE, portion, before)
+    assert (chunk.longest_unreadable, chunk.unreadable) == (longest, at_the_end)
+
+
+def test_a_chunk_of_many_years_is_cut_at_fifty_months() -> None:
+    records = [
+        record_of(event(timestamp=f"{2005 + month // 12}-{month % 12 + 1:02}-10T00:00:00Z"), offset=month)
+        for month in range(120)
+    ]
+    pieces = list(cut(records, READING.portion(records)))
+    assert [len(piece) for piece in pieces] == [50, 50, 20]
+    assert [record for piece in pieces for record in piece] == records
+
+
+def test_an_ordinary_chunk_stays_whole_also_with_unplaced_events() -> None:
+    records = [record_of(event(), offset=0), record_of({**event(), "timestamp": None}, offset=1)]
+    assert list(cut(records, READING.portion(records))) == [records]
+
+
+@given(st.text("o.?", min_size=1, max_size=12), st.data())
+def test_a_divided_portion_joins_to_the_whole_one(signs: str, data: st.DataObject) -> None:
+    records = list(_records(signs))
+    ends = sorted(data.draw(st.sets(st.integers(1, len(records)))) | {len(records)})
+    parts = [records[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    joined, whole = join([READING.portion(part) for part in parts]), READING.portion(records)
+    assert joined == whole
+    assert [rows["raw"].num_chunks for _, rows in joined.blocks] == [rows["raw"].num_chunks for _, rows in whole.blocks]
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[SharedReading]:
+    monkeypatch.setattr(shared_reading, "FEW_RECORDS", 10)
+    monkeypatch.setattr(shared_reading, "PIECE_RECORDS", 4)
+    reading = SharedReading(READING, 1)
+    yield reading
+    reading.close()
+
+
+def read_by_a_child(reading: SharedReading, signs: str) -> None:
+    """Until it has read some of it: it is not waited for."""
+    records = list(_records(signs))
+    whole, helped = READING.portion(records), reading.helped
+    while reading.helped == helped:
+        assert reading.portion(records) == whole
+
+
+def test_a_child_reads_what_this_process_would_have_read(shared: SharedReading) -> None:
+    few = list(_records("........."))
+    assert shared.portion(few) == READING.portion(few)
+    assert shared.children() == 0, "few records are not worth one"
+    for signs in ("....o.o..?..", "????.ooo.???", "????????????", "............"):
+        read_by_a_child(shared, signs * 20)
+
+
+def test_a_child_without_work_is_let_go_and_one_that_is_gone_stops_the_reading(
+    shared: SharedReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_by_a_child(shared, "...." * 50)
+    shared.rest()
+    assert shared.children() == 1
+    with monkeypatch.context() as later:
+        later.setattr(shared_reading, "IDLE_SECONDS", 0.0)
+        shared.rest()
+        assert shared.children() == 0
+    read_by_a_child(shared, "...." * 50)
+    (process,) = multiprocessing.active_children()
+    process.kill()
+    with pytest.raises(Fatal, match="ended by itself"):
+        read_by_a_child(shared, "...." * 50)
+
+
+def _records(signs: str) -> Iterator[Record]:
+    """`.` is a fresh event, `o` an old one, `?` what nobody can read."""
+    for offset, sign in enumerate(signs):
+        if sign == "?":
+            yield Record(b"?", offset=offset)
+        else:
+            at = NOON if sign == "." else NOON - timedelta(days=40)
+            yield record_of(event(timestamp=f"{at:%Y-%m-%dT%H:%M:%SZ}"), offset=offset)
