@@ -109,6 +109,7 @@ class Work:
             self._left.setdefault((stretch.topic, stretch.partition), []).append(stretch)
         self._taken: dict[Place, list[Stretch]] = {place: [] for place in self._left}
         self._begun: set[Place] = set()
+        self._done_to: dict[Place, int] = {}
         self._undone = self.waiting
         self.reached: dict[Place, int] = {}
         self.finished = asyncio.Event()
@@ -137,8 +138,9 @@ class Work:
         place = (stretch.topic, stretch.partition)
         taken, left = self._taken[place], self._left[place]
         taken.remove(stretch)
+        self._done_to[place] = max(stretch.end, self._done_to.get(place, 0))
         gap = min(taken + left[:1], default=None)
-        self.reached[place] = gap.first if gap else max(stretch.end, self.reached.get(place, 0))
+        self.reached[place] = gap.first if gap else self._done_to[place]
         self._undone -= 1
         if not self._undone:
             self.finished.set()

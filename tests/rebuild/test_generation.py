@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.generation import Generation, derived_tables, differences
@@ -81,3 +84,24 @@ def test_work_is_reached_only_up_to_what_is_missing() -> None:
     assert work.take(first) == third
     work.finish(third)
     assert (work.take(third), work.finished.is_set(), work.reached["events", 0]) == (None, True, 30)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_in_whatever_order_work_is_finished_it_is_reached_up_to_the_first_gap(
+    sizes: list[int], workers: int, chance: Random
+) -> None:
+    wanted = [Stretch("events", place, 10 * n, 10 * n + 10) for place, size in enumerate(sizes) for n in range(size)]
+    work = Work(wanted)
+    at_work: list[Stretch] = []
+    last: Stretch | None = None
+    undone = set(wanted)
+    while undone:
+        while len(at_work) < workers and (taken := work.take(last)) is not None:
+            at_work.append(taken)
+        last = at_work.pop(chance.randrange(len(at_work)))
+        work.finish(last)
+        undone.discard(last)
+        for (_, place), at in work.reached.items():
+            missing = [stretch.first for stretch in undone if stretch.partition == place]
+            assert at == min(missing, default=10 * sizes[place])
+    assert work.finished.is_set()
