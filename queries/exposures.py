@@ -125,6 +125,9 @@ _THEIR_TURNS: Final = (
     f" FROM account_turns WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
     " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
     " ORDER BY subject_id"
+    # A few rows at each of hundreds of places: shared out among threads, and without reading far ahead at any.
+    " SETTINGS merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1,"
+    " max_read_buffer_size_local_fs = 16384"
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from queries.folding import Row
 from queries.selection import IN_FORCE
@@ -17,6 +18,8 @@ from schemas.envelope import TRUST_STEP, Trust
 from schemas.times import LATEST, to_microseconds
 
 AT_ONCE: Final = 1000
+_FOUND: Final[WeakKeyDictionary[Store, set[str]]] = WeakKeyDictionary()
+"""Organizations that have better ways, by store."""
 OPEN: Final = Trust.WEBHOOK * TRUST_STEP
 """Versions up to here are of copies that came by ways which are open to many."""
 
@@ -34,8 +37,11 @@ OWNERS_SQL: Final = (
 
 
 def has_better_ways(store: Store, organization: str) -> bool:
-    """Whether any of its events came by a way that is not open to many."""
-    return bool(store.query(BETTER_SQL, {"organization": organization}, SMALL_LIMITS))
+    """Whether any of its events came by a way that is not open to many. Once one did, it is not asked again."""
+    found = _FOUND.setdefault(store, set())
+    if organization not in found and store.query(BETTER_SQL, {"organization": organization}, SMALL_LIMITS):
+        found.add(organization)
+    return organization in found
 
 
 def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = to_microseconds(LATEST)) -> list[Row]:

@@ -91,21 +91,23 @@ def _version(last: str) -> str:
     return f"toInt64(bitAnd(bitShiftRight({last}, 8), toUInt256(0xFFFFFFFFFFFFFF)))"
 
 
-_CLOSING: Final = (
-    f"SELECT subject_id FROM ({_NOW}) WHERE toUInt8(last) IN (4, 6, 7)"
-    f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
-)
-_SOME: Final = f"leaving OR subject_id GLOBAL IN ({_CLOSING} UNION ALL SELECT subject_id FROM ({_ONES})) OR {_ENDED}"
+def _some(marks: str) -> str:
+    """The condition on rows of people with any row that makes them suspect, a tenth of all."""
+    closing = (
+        f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7)"
+        f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
+    )
+    return f"leaving OR subject_id GLOBAL IN ({closing} UNION ALL SELECT subject_id FROM ({_ONES})) OR {_ENDED}"
 
 
 def suspects_sql(past: bool) -> str:
     """Accounts that may be exposed: (application, subject), and their accepted updates. Now, or with `past` at a time.
 
     What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
-    copy told last that may be somebody else's: those up to the version `doubted`. Of now, only the rows of people with
-    any row that makes them suspect are put together, a tenth of all.
+    copy told last that may be somebody else's: those up to the version `doubted`. Only the rows of people with any row
+    that makes them suspect are put together.
     """
-    some = "" if past else f"WHERE {_SOME}"
+    marks = _THEN if past else _NOW
     return f"""
 SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(final, 2), tupleElement(final, 3) FROM (
     SELECT application_id, subject_id, toUInt8(max(last)) AS code, toInt64(bitShiftRight(max(last), 192)) AS attempted,
@@ -113,7 +115,7 @@ SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(f
         {_version("max(last)")} AS version
     FROM (
         SELECT application_id, subject_id, last, first_update, last_update, {_LEAVING} AS leaving
-        FROM ({_THEN if past else _NOW}) {some}
+        FROM ({marks}) WHERE {_some(marks)}
     )
     GROUP BY application_id, subject_id
 )
