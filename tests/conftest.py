@@ -1,4 +1,4 @@
-"""One broker and one store engine for the whole run, started at first use; what waits for them runs first."""
+"""One broker and one store engine for the whole run, started at first use; how files are shared out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Final
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from tests import quick_java
 
@@ -56,12 +59,27 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, or one of several processes would end with one of them while the others are done.
-
-    The long ones are those with a broker, then those with a store. Files stay whole, and in their order.
-    """
+    """Those with a broker first, then those with a store. Files stay whole, and in their order."""
     rank: dict[object, int] = {}
     for item in items:
         own = 0 if item.get_closest_marker("kafka") else 1 if item.get_closest_marker("store") else 2
         rank[item.path] = min(own, rank.get(item.path, own))
     items.sort(key=lambda item: rank[item.path])
+
+
+class FromBothEnds(LoadFileScheduling):  # type: ignore[misc]  # because xdist ships no types
+    """Whole files, of which one of the processes takes the last and the others the first.
+
+    Tests with a broker wait for half of their time, and the rest for none: the one computes while the others wait.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node is self.nodes[-1]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """In place of xdist's own for whole files."""
+    return FromBothEnds(config, log) if config.getoption("dist") == "loadfile" else None

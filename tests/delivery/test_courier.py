@@ -9,9 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,22 +25,28 @@ from schemas.alerts import AlertRecord, Delivered, Detected, read_alert_record
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from streams.alerts.delivery.courier import AT_ONCE, Courier
 from streams.alerts.delivery.destinations import load_destinations
+from streams.alerts.delivery.plan import JITTER, LONGEST_WAIT
 from tests.alerts.records import detected, logged
 from tests.delivery.log import SECRET, alert_id
 from tests.delivery.receiver import Receiver, receiving
 from tests.fixtures_kafka import until
-from tests.sink.support import ROOT, fill
+from tests.sink.support import ROOT, fill, killed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 PARTITIONS = 4
 
 
-BEGIN = datetime.now(UTC)
+@dataclass
+class Clock:
+    """Goes as others do, and is put forward where people would wait."""
 
+    ahead: timedelta = timedelta()
 
-def hastening(times: int = 20) -> datetime:
-    """A clock that is faster than others, so that nobody waits."""
-    return BEGIN + times * (datetime.now(UTC) - BEGIN)
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def put_to(self, at: datetime) -> None:
+        self.ahead = max(self.ahead, at - datetime.now(UTC))
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Place:
     kafka: KafkaConnection
     topic: str
     file: Path
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def group(self) -> str:
@@ -65,13 +71,11 @@ class Place:
         self.file.write_text("\n".join(tables))
 
     @asynccontextmanager
-    async def courier(self, times: int = 20) -> AsyncIterator[asyncio.Task[None]]:
+    async def courier(self) -> AsyncIterator[asyncio.Task[None]]:
         found = load_destinations(self.file)
         channels = channels_of(Settings(destinations_file=self.file, deliver_private=True), found)
         task = asyncio.create_task(
-            Courier(
-                self.kafka, found, channels, topic=self.topic, group=self.group, clock=partial(hastening, times)
-            ).run()
+            Courier(self.kafka, found, channels, topic=self.topic, group=self.group, clock=self.clock).run()
         )
         try:
             yield task
@@ -110,6 +114,15 @@ class Place:
     async def deliveries(self) -> list[Delivered]:
         return [one for one in map(read_alert_record, await self.values()) if isinstance(one, Delivered)]
 
+    async def failed(self) -> int:
+        """How many tries were in vain."""
+        return sum(not one.succeeded for one in await self.deliveries())
+
+    async def may_try_again(self) -> None:
+        """Put the clock to when no try so far keeps another waiting."""
+        tries = [one.at for one in await self.deliveries()]
+        self.clock.put_to(max(tries) + LONGEST_WAIT * (1 + JITTER))
+
 
 @pytest.fixture
 async def place(kafka: KafkaConnection, tmp_path: Path) -> Place:
@@ -140,25 +153,28 @@ async def test_a_receiver_that_comes_back_is_told_everything_once_also_by_the_ne
         place.write(hook=hook(receiver))
         await place.append(opened(range(10)))
 
-        async def failed() -> int:
-            return sum(not one.succeeded for one in await place.deliveries())
-
         async def twice() -> bool:
-            return await failed() >= 2
+            return await place.failed() >= 2
 
         async with place.courier():
             await until(twice, 60)
         await place.append(opened(range(10, 15)))
         async with place.courier():
-            before = await failed()
+            before = await place.failed()
+            await place.may_try_again()
 
             async def more() -> bool:
-                return await failed() > before
+                return await place.failed() > before
 
-            await until(more, 90)
+            await until(more, 60)
             assert receiver.requests == []
             await receiver.start()
-            await until(lambda: len(receiver.requests) >= 15, 90)
+
+            async def all_told() -> bool:
+                await place.may_try_again()
+                return len(receiver.requests) >= 15
+
+            await until(all_told, 60)
         expected = [(alert_id(number), "opened 1") for number in range(15)]
         assert sorted(receiver.told()) == expected
         async with place.courier():
@@ -180,8 +196,7 @@ async def test_a_kill_between_telling_and_recording_tells_again_under_the_same_i
         await place.append(opened(range(8)))
         for die_at, after in (("told", 3), ("recorded", 2), ("told", 1)):
             async with place.process(log, die_at=die_at, die_after=after) as process:
-                await until(lambda p=process: p.poll() is not None, 60)  # type: ignore[misc]  # because of the default
-                assert process.returncode == -9
+                await killed(process, place.kafka, place.group)
         async with place.courier():
             await place.append([*opened([0], detection="ended", ended_at=datetime.now(UTC))])
             await until(lambda: (alert_id(0), "ended 1") in receiver.told(), 60)
@@ -217,13 +232,23 @@ async def test_a_destination_that_is_away_is_an_alert_at_the_other_until_it_answ
         await away.stop()
         place.write(away=hook(away), other=hook(other))
         await place.append(opened([1]))
-        async with place.courier(times=300):
+
+        async def failed() -> bool:
+            return await place.failed() > 0
+
+        async def reported_over() -> bool:
+            await place.may_try_again()
+            return (report, "ended 1") in other.told()
+
+        async with place.courier():
+            await until(failed)
+            await place.may_try_again()  # which is later than when a destination is reported
             await until(lambda: len(other.told()) >= 2, 60)
             ((_, first), (report, second)) = other.told()
             assert (first, second) == ("opened 1", "opened 1")
             assert other.body(1)["data"]["group"] == {"destination": "away"}
             await away.start()
-            await until(lambda: (report, "ended 1") in other.told(), 60)
+            await until(reported_over, 60)
         assert away.told() == [(alert_id(1), "opened 1")]
         assert len(other.told()) == 3
 

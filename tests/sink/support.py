@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.group import LeaveGroupRequest
 
 from queries.store import Store
 from schemas.errors import BrokerAway
@@ -87,6 +89,23 @@ def sinks(kafka: KafkaConnection, topics: Topics, store_url: str, store: Store, 
 async def ended(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
     await until(lambda: process.poll() is not None, seconds)
     return process.returncode
+
+
+async def killed(process: subprocess.Popen[bytes], kafka: KafkaConnection, *groups: str) -> None:
+    """Wait until it has killed itself, the only member of its groups; the broker, which would miss it a session later,
+    is told at once."""
+    assert await ended(process) == -signal.SIGKILL
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    try:
+        for group in groups:
+            coordinator = await admin.find_coordinator(group)
+            for answer in await admin.describe_consumer_groups([group], coordinator):
+                for _, _, _, _, _, members, *_ in answer.groups:
+                    for member, *_ in members:
+                        await admin._send_request(LeaveGroupRequest(group, member), coordinator)
+    finally:
+        await admin.close()
 
 
 @dataclass(frozen=True)

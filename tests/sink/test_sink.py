@@ -23,7 +23,7 @@ from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
 from tests.measured import measured
 from tests.records import ORGANIZATION, Record, event, record_of
-from tests.sink.support import Effect, effect, ended, everything_stored, fill, once, sinks
+from tests.sink.support import Effect, effect, everything_stored, fill, killed, once, sinks
 from tests.support.clickhouse_http import ClickHouseFront
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
@@ -119,7 +119,7 @@ async def test_a_sink_killed_at_any_point_leaves_each_event_once_in_every_table(
     await fill(kafka, topics.events, records(2_000))
     with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         for after in (1, 2):
-            assert await ended(processes.start(die_at=point, die_after=after)) == -signal.SIGKILL
+            await killed(processes.start(die_at=point, die_after=after), kafka, topics.group)
         processes.start()
         await until(lambda: everything_stored(kafka, topics), 60)
     assert effect(http_store) == once(2_000)

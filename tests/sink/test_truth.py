@@ -20,7 +20,7 @@ from tests.failures.workers import Workers
 from tests.failures.workers import workers as workers  # the fixture
 from tests.fixtures_kafka import Topics, until
 from tests.sink.organisation import confirmed_by_truth, confirmed_in_store, distinct, provisioning, simulate
-from tests.sink.support import Effect, effect, ended, everything_stored, fill, sinks
+from tests.sink.support import Effect, effect, everything_stored, fill, killed, sinks
 
 POINTS = ("fetched", "intended", "inserted", "forwarded", "committed")
 AGENT_POINTS = ("windows", "copies", "incidents", "told", "groups", "acknowledged")
@@ -35,7 +35,7 @@ async def test_a_worker_killed_at_every_point_ends_in_the_simulators_truth(
     await fill(kafka, topics.events, records)
     with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         for point in POINTS:
-            assert await ended(processes.start(die_at=point, die_after=2)) == -signal.SIGKILL
+            await killed(processes.start(die_at=point, die_after=2), kafka, topics.group)
         processes.start()
         await until(lambda: everything_stored(kafka, topics), 90)
     count = distinct(records)
