@@ -23,12 +23,13 @@ import httpx
 import uvicorn
 
 from queries.api import Context, create_app
-from queries.exposures import list_exposures
-from queries.histories import history_sql, read_history
+from queries.exposures import THEIR_TURNS, list_exposures
+from queries.histories import history_sql, read_bindings, read_history
 from queries.migrate import Deployment, migrate
 from queries.people import Person
 from queries.state import Asked, read_state
 from queries.store import Store
+from queries.suspects import read_suspects
 from queries.tokens import Tokens
 from schemas.times import EARLIEST, LATEST, to_microseconds
 from streams.collecting import collect_rarely
@@ -163,7 +164,18 @@ def granules(store: Store, asked: Person) -> int:
         "organization": asked.organization, "subjects": [asked.subject_id], "known": to_microseconds(LATEST),
         "limit": 20_000,
     }  # fmt: skip
-    plan = [line.strip() for (line,) in store.query(f"EXPLAIN indexes = 1 {history_sql()}", values)]
+    return _read(store, history_sql(), values)
+
+
+def granules_of_exposures(store: Store) -> int:
+    """Of `account_turns`, read to tell who is exposed now."""
+    accounts = sorted(read_suspects(store, ORGANIZATION, read_bindings(store, ORGANIZATION, LATEST), None))
+    subjects = sorted({subject for _, subject in accounts})
+    return _read(store, THEIR_TURNS, {"organization": ORGANIZATION, "subjects": subjects, "accounts": accounts})
+
+
+def _read(store: Store, sql: str, values: dict[str, Any]) -> int:
+    plan = [line.strip() for (line,) in store.query(f"EXPLAIN indexes = 1 {sql}", values)]
     read, last = 0, 0
     for line in [*plan, "ReadFromMergeTree"]:
         if line.startswith("ReadFromMergeTree"):  # each is followed by its indexes, the last of which is read by
@@ -262,7 +274,8 @@ def run(events: int, before: dict[str, float]) -> dict[str, float]:
             f"  exposed: {len(exposures.failing):,} failing, {len(exposures.never_attempted):,} never attempted,"
             f" {len(exposures.left_behind):,} left behind"
         )
-        print(f"  granules read for one person: {granules(store, person(7))}", flush=True)
+        one, exposed = granules(store, person(7)), granules_of_exposures(store)
+        print(f"  granules read for one person: {one}, for exposures: {exposed}", flush=True)
         store.close()
     return found
 

@@ -28,7 +28,7 @@ SLA: Final = timedelta(hours=1)
 """So long after it was meant to be closed nobody need have tried yet."""
 SUBJECTS_AT_ONCE: Final = 200
 """Of whom all events are read."""
-TURNED_AT_ONCE: Final = 2000
+TURNED_AT_ONCE: Final = 500
 
 FAILING: Final = "failing"
 NEVER_ATTEMPTED: Final = "never_attempted"
@@ -120,14 +120,15 @@ _THEIR_EVENTS: Final = (
     " ORDER BY subject_id"
 )
 
-_THEIR_TURNS: Final = (
-    f"SELECT organization, subject_id, subject_name, version, fingerprint, {TURNS}"
+THEIR_TURNS: Final = (
+    f"SELECT subject_id, subject_name, version, fingerprint, {TURNS}"
     f" FROM account_turns WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
     " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
     " ORDER BY subject_id"
-    # A few rows at each of hundreds of places: shared out among threads, and without reading far ahead at any.
+    # A few rows at each of hundreds of places: shared out among threads, without reading far ahead at any of them, and
+    # each in one go.
     " SETTINGS merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1,"
-    " max_read_buffer_size_local_fs = 16384"
+    " max_read_buffer_size_local_fs = 16384, optimize_move_to_prewhere = 0"
 )
 
 
@@ -152,7 +153,7 @@ def list_exposures(
         if applications is not None:
             suspects = {account: told for account, told in suspects.items() if account[0] in applications}
         untold: set[Key] = set()
-        for some, rows in _read(store, owner, suspects, _THEIR_TURNS, TURNED_AT_ONCE):
+        for some, rows in _read(store, owner, suspects, THEIR_TURNS, TURNED_AT_ONCE):
             exposed, others = turned_exposures(
                 owner, rows, {each: suspects[each] for each in some}, bindings, time, sla, until=at, doubted=doubted
             )

@@ -14,7 +14,7 @@ from schemas.times import TimeQuality, to_microseconds
 
 AccountKey = tuple[str, str, str]
 """Organization, subject and application."""
-SUBJECTS_AT_ONCE: Final = 1000
+SUBJECTS_AT_ONCE: Final = 500
 
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"

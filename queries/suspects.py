@@ -91,23 +91,21 @@ def _version(last: str) -> str:
     return f"toInt64(bitAnd(bitShiftRight({last}, 8), toUInt256(0xFFFFFFFFFFFFFF)))"
 
 
-def _some(marks: str) -> str:
-    """The condition on rows of people with any row that makes them suspect, a tenth of all."""
-    closing = (
-        f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7)"
-        f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
-    )
-    return f"leaving OR subject_id GLOBAL IN ({closing} UNION ALL SELECT subject_id FROM ({_ONES})) OR {_ENDED}"
-
-
-def suspects_sql(past: bool) -> str:
-    """Accounts that may be exposed: (application, subject), and their accepted updates. Now, or with `past` at a time.
+def suspects_sql(*, past: bool, parted: bool) -> str:
+    """Accounts that may be exposed: (application, subject), and their accepted updates. Now, or with `past` at a time;
+    with `parted`, also for a group that was unbound while others were not: a third of the time, for what is rare.
 
     What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
     copy told last that may be somebody else's: those up to the version `doubted`. Only the rows of people with any row
     that makes them suspect are put together.
     """
     marks = _THEN if past else _NOW
+    closing = (
+        f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7)"
+        f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
+    )
+    some = f"{closing} UNION ALL SELECT subject_id FROM ({_ONES})" if parted else closing
+    one = f"(application_id, subject_id) GLOBAL IN ({_ONES})" if parted else "0"
     return f"""
 SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(final, 2), tupleElement(final, 3) FROM (
     SELECT application_id, subject_id, toUInt8(max(last)) AS code, toInt64(bitShiftRight(max(last), 192)) AS attempted,
@@ -115,13 +113,13 @@ SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(f
         {_version("max(last)")} AS version
     FROM (
         SELECT application_id, subject_id, last, first_update, last_update, {_LEAVING} AS leaving
-        FROM ({marks}) WHERE {_some(marks)}
+        FROM ({marks}) WHERE leaving OR subject_id GLOBAL IN ({some}) OR {_ENDED}
     )
     GROUP BY application_id, subject_id
 )
 WHERE code IN (4, 6) OR (code = 7 AND first < {NO_UPDATE}) OR version BETWEEN 1 AND {{doubted:Int64}}
     OR (code < 4 AND (
-        gone OR (application_id, subject_id) GLOBAL IN ({_ONES})
+        gone OR {one}
         OR application_id IN {{deleted:Array(String)}}
         OR (has({{unbound:Array(String)}}, application_id) AND attempted
             <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
@@ -158,7 +156,7 @@ def read_suspects(
         "groups": sorted(ended.groups),
         "doubted": doubted,
     }
-    found = store.query(suspects_sql(at is not None), values, BULK_LIMITS)
+    found = store.query(suspects_sql(past=at is not None, parted=bool(parted)), values, BULK_LIMITS)
     return {(application, subject): updates_of(*told) for application, subject, *told in found}
 
 

@@ -19,9 +19,9 @@ from queries.step import COLUMNS
 from schemas.outcome import Outcome
 from schemas.times import SENTINEL, TimeQuality
 
-_NOT_KEPT: Final = {"attribute": "''", "http_status": "0"}
-TURNS: Final = ", ".join(f"{_NOT_KEPT[name]} AS {name}" if name in _NOT_KEPT else name for name in COLUMNS)
-"""What is read of such an event: accounts are told by no more."""
+NOT_KEPT: Final = {"attribute": "", "http_status": 0}
+"""What the store does not keep of such an event: accounts are told without."""
+TURNS: Final = ", ".join(name for name in COLUMNS if name not in NOT_KEPT)
 NO_UPDATE: Final = 2**256 - 1
 
 _LOW: Final = 2**64 - 1
@@ -43,7 +43,7 @@ class Updates(NamedTuple):
         """The first and the last, as the fold takes them."""
         return [
             {
-                **dict.fromkeys((*COLUMNS, "group_id", "group_name"), ""),
+                **dict.fromkeys(COLUMNS, ""),
                 "event_id": UUID(int=place[1]),
                 "occurred_at": place[0],
                 "time_quality": TimeQuality.OK.value,
@@ -53,7 +53,6 @@ class Updates(NamedTuple):
                 "kind": "user",
                 "action": "update",
                 "outcome": Outcome.SUCCESS.value,
-                "http_status": 0,
                 "application_id": application_id,
                 "application_name": self.application,
                 "subject_name": self.person,
@@ -88,7 +87,7 @@ def fold_turns(
     """The same accounts as of all the subject's events up to a time, of those applications; None: these have to be
     read.
 
-    `turns`: every copy but those of accepted updates; `updates`: of these, by application.
+    `turns`: every copy but those of accepted updates, as the store has them; `updates`: of these, by application.
     """
     own = {each: told for each, told in updates.items() if until is None or told.first[0] <= until}
     if until is not None and any(told.last[0] > until for told in own.values()):
@@ -100,7 +99,7 @@ def fold_turns(
     rows = [row for row in in_force([*turns, *made]) if until is None or row["occurred_at"] <= until]
     folding = Fold(bindings, Memberships(rows))
     for row in rows:
-        folding.add(row)
+        folding.add({**row, **NOT_KEPT})
         place = place_of(row)
         for application, told in own.items():
             if told.first <= place < told.last and folding.heeds_update(application):

@@ -66,8 +66,8 @@ STATEMENTS = {
     "accepted": accepted_sql(same=True),
     "accepted of others": accepted_sql(same=False),
     "accepted rows": accepted_rows_sql(),
-    "suspects": suspects_sql(False),
-    "suspects of the past": suspects_sql(True),
+    "suspects": suspects_sql(past=False, parted=False),
+    "suspects of the past": suspects_sql(past=True, parted=True),
     "closers": closers_sql(),
     "bindings": bindings_sql(members=True),
     "memberships": memberships_sql(),
@@ -88,7 +88,7 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
     assert VALUE not in sql
     for read in re.findall(
         r"FROM (?:events|events_by_subject|attempts|associations|subjects|failure_windows|incidents|schema_drift"
-        r"|alert_records)\b(.{0,90})",
+        r"|alert_records|account_marks|account_turns)\b(.{0,90})",
         sql,
     ):
         assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read
