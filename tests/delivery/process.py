@@ -1,18 +1,12 @@
-"""A courier in a process of its own, to be killed.
-
-python -m tests.delivery.process '{"bootstrap": …, "topic": …, "group": …, "file": …, "die_at": "told", "die_after": 2}'
-"""
+"""A courier in a process of its own, to be killed: `main({"bootstrap": …, "topic": …, "group": …, "file": …,
+"die_at": "told", "die_after": 2})`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from idtrail.connections import channels_of
-from idtrail.logs import configure_logs
 from idtrail.settings import Settings
 from schemas.kafka import KafkaConnection
 from streams.alerts.delivery.courier import Courier
@@ -31,8 +25,3 @@ async def main(arguments: dict[str, Any]) -> None:
         group=arguments["group"],
         checkpoint=Doom(arguments.get("die_at", ""), arguments.get("die_after", 1)),
     ).run()
-
-
-if __name__ == "__main__":
-    configure_logs("json", "debug")
-    asyncio.run(main(json.loads(sys.argv[1])))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -28,9 +25,11 @@ from streams.alerts.delivery.destinations import load_destinations
 from streams.alerts.delivery.plan import JITTER, LONGEST_WAIT
 from tests.alerts.records import detected, logged
 from tests.delivery.log import SECRET, alert_id
+from tests.delivery.process import main
 from tests.delivery.receiver import Receiver, receiving
 from tests.fixtures_kafka import until
-from tests.sink.support import ROOT, fill, killed
+from tests.forked import Forked
+from tests.sink.support import fill, killed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 PARTITIONS = 4
@@ -85,11 +84,9 @@ class Place:
                 await task
 
     @asynccontextmanager
-    async def process(self, log: Path, **more: Any) -> AsyncIterator[subprocess.Popen[bytes]]:
+    async def process(self, log: Path, **more: Any) -> AsyncIterator[Forked]:
         given = {"bootstrap": self.kafka.bootstrap, "topic": self.topic, "group": self.group, "file": str(self.file)}
-        command = [sys.executable, "-m", "tests.delivery.process", json.dumps({**given, **more})]
-        with log.open("ab") as out:
-            running = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)  # noqa: ASYNC220  because it starts at once
+        running = Forked(main, {**given, **more, "log_level": "debug"}, log)
         try:
             yield running
         finally:

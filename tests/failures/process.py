@@ -1,23 +1,16 @@
-"""A worker in a process of its own, to be killed, frozen and woken.
-
-python -m tests.failures.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
-                                   "app_id": …, "state_dir": …, "die_at": "windows", "die_after": 2,
-                                   "destinations": …}'
-"""
+"""A worker in a process of its own, to be killed, frozen and woken: `main({"bootstrap": …, "store": …, "database": …,
+"topics": […], "group": …, "app_id": …, "state_dir": …, "die_at": "windows", "die_after": 2, "destinations": …})`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from idtrail.connections import courier_of
-from idtrail.logs import configure_logs
 from idtrail.settings import Settings
 from queries.store import Store
 from schemas.kafka import KafkaConnection
@@ -53,8 +46,3 @@ async def main(arguments: dict[str, Any]) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with suppress(asyncio.CancelledError):
         await running
-
-
-if __name__ == "__main__":
-    configure_logs("json", "info")
-    asyncio.run(main(json.loads(sys.argv[1])))

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -36,6 +35,7 @@ from tests.delivery.test_courier import Place, hook, one_id_each
 from tests.delivery.zone import NAME, after_the_change, spring
 from tests.failures.workers import Workers
 from tests.fixtures_kafka import until
+from tests.forked import Forked
 from tests.records import Record, event, record_of, seen_in
 from tests.stack.children import broker_process, local_kafka
 
@@ -107,7 +107,7 @@ class Kept:
     """A worker that is started again whenever it has ended."""
 
     workers: Workers
-    process: Popen[bytes] | None = None
+    process: Forked | None = None
     ends: list[int] = field(default_factory=list)
 
     async def run(self) -> None:

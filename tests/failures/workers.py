@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,25 +12,17 @@ from idtrail.stack.topics import create_topics
 from queries.store import Store
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from streams.worker import tables_of
+from tests.failures.process import main as run_worker
 from tests.fixtures_kafka import Topics
-from tests.sink.support import ROOT, Sinks
+from tests.forked import Main
+from tests.sink.support import Sinks
 
 
 @dataclass
 class Workers(Sinks):
     """Whole workers, where the sink's tests run a sink."""
 
-    environment: dict[str, str] = field(default_factory=dict)
-    """Beside this process's own."""
-
-    def start(self, **more: Any) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.failures.process", json.dumps({**self.arguments, **more})]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **self.environment}
-            )
-        self.running.append(process)
-        return process
+    main: Main = run_worker
 
 
 @pytest.fixture

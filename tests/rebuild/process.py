@@ -1,18 +1,11 @@
-"""A rebuild in a process of its own, that can be told to die at a named point.
-
-python -m tests.rebuild.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
-                                  "die_at": "exchanged", "die_after": 2}'
-"""
+"""A rebuild in a process of its own, that can be told to die at a named point: `main({"bootstrap": …, "store": …,
+"database": …, "topics": […], "group": …, "die_at": "exchanged", "die_after": 2})`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from datetime import timedelta
 from typing import Any
 
-from idtrail.logs import configure_logs
 from queries.migrate import Deployment
 from queries.store import Store
 from schemas.kafka import KafkaConnection
@@ -38,8 +31,3 @@ async def main(arguments: dict[str, Any]) -> None:
     await rebuild.finish()
     await rebuild.run(accept_loss=False)
     store.close()
-
-
-if __name__ == "__main__":
-    configure_logs("json", "info")
-    asyncio.run(main(json.loads(sys.argv[1])))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,9 +22,11 @@ from streams.rebuild_state import States, Step
 from streams.verify import Verification
 from tests.alerts.records import acted, detected, logged
 from tests.fixtures_kafka import Topics, until
+from tests.forked import Forked
+from tests.rebuild.process import main
 from tests.rebuild.support import contents, options, rebuild, simulated, sink, store_everything
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
-from tests.sink.support import ROOT, ended, everything_stored, fill, sinks
+from tests.sink.support import ended, everything_stored, fill, sinks
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store, pytest.mark.soak]
 
@@ -149,9 +148,7 @@ async def test_killed_at_any_step_it_goes_on_and_ends_the_same(
     assert changed(before, http_store) == set()
 
 
-def _start(
-    kafka: KafkaConnection, topics: Topics, store: Store, front: str, directory: Path, **more: Any
-) -> subprocess.Popen[bytes]:
+def _start(kafka: KafkaConnection, topics: Topics, store: Store, front: str, directory: Path, **more: Any) -> Forked:
     arguments = {
         "bootstrap": kafka.bootstrap,
         "store": front,
@@ -160,6 +157,4 @@ def _start(
         "group": topics.group,
         **more,
     }
-    with (directory / "rebuild.log").open("ab") as log:
-        command = [sys.executable, "-m", "tests.rebuild.process", json.dumps(arguments)]
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    return Forked(main, arguments, directory / "rebuild.log")

@@ -1,20 +1,13 @@
-"""A worker's sink in a process of its own, that can be told to die at a named point.
-
-python -m tests.sink.process '{"bootstrap": …, "store": …, "database": …, "topics": […], "group": …,
-                               "die_at": "inserted", "die_after": 2}'
-"""
+"""A worker's sink in a process of its own, that can be told to die at a named point: `main({"bootstrap": …,
+"store": …, "database": …, "topics": […], "group": …, "die_at": "inserted", "die_after": 2})`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import signal
-import sys
 from datetime import timedelta
 from typing import Any
 
-from idtrail.logs import configure_logs
 from queries.store import Store
 from schemas.kafka import KafkaConnection
 from streams.sink import Sink, SinkOptions
@@ -46,8 +39,3 @@ async def main(arguments: dict[str, Any]) -> None:
     )
     doom = Doom(arguments.get("die_at", ""), arguments.get("die_after", 1))
     await Sink(KafkaConnection(arguments["bootstrap"]), writer, options, doom).run()
-
-
-if __name__ == "__main__":
-    configure_logs("json", "info")
-    asyncio.run(main(json.loads(sys.argv[1])))

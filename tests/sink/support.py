@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,9 +19,9 @@ from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 from streams.lag import read_lag
 from tests.fixtures_kafka import Topics, until
+from tests.forked import Forked, Main
 from tests.records import Record
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.sink.process import main as run_sink
 
 
 async def fill(kafka: KafkaConnection, topic: str, records: Sequence[Record]) -> None:
@@ -50,20 +47,20 @@ class Sinks:
 
     arguments: dict[str, Any]
     log: Path
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    main: Main = run_sink
+    environment: dict[str, str] = field(default_factory=dict)
+    """Beside this process's own."""
+    running: list[Forked] = field(default_factory=list)
 
-    def start(self, **more: Any) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.sink.process", json.dumps({**self.arguments, **more})]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    def start(self, **more: Any) -> Forked:
+        process = Forked(self.main, {**self.arguments, **more}, self.log, self.environment)
         self.running.append(process)
         return process
 
     def end(self) -> None:
         for process in self.running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
+            process.send_signal(signal.SIGCONT)
+            process.kill()
             process.wait(10)
 
     def said(self) -> str:
@@ -86,12 +83,13 @@ def sinks(kafka: KafkaConnection, topics: Topics, store_url: str, store: Store, 
         made.end()
 
 
-async def ended(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
+async def ended(process: Forked, seconds: float = 60) -> int:
     await until(lambda: process.poll() is not None, seconds)
+    assert process.returncode is not None
     return process.returncode
 
 
-async def killed(process: subprocess.Popen[bytes], kafka: KafkaConnection, *groups: str) -> None:
+async def killed(process: Forked, kafka: KafkaConnection, *groups: str) -> None:
     """Wait until it has killed itself, the only member of its groups; the broker, which would miss it a session later,
     is told at once."""
     assert await ended(process) == -signal.SIGKILL

@@ -1,0 +1,63 @@
+"""Processes of tests, as copies of one that has imported everything: a fresh interpreter spends more on its imports
+than most of them on their work."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from idtrail.logs import configure_logs
+
+Main = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+
+_CONTEXT: Final = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    ["tests.forked", "tests.sink.process", "tests.failures.process", "tests.delivery.process", "tests.rebuild.process"]
+)
+
+
+class Forked:
+    """Runs `main` with `arguments`, a function of a module; what it says is added to `log`. To be used as a `Popen`."""
+
+    def __init__(
+        self, main: Main, arguments: dict[str, Any], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` is beside this process's own."""
+        self._process = _CONTEXT.Process(target=_run, args=(main, arguments, log, environment or {}))
+        self._process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        """Minus the signal's number if one has ended it."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, seconds: float | None = None) -> int:
+        self._process.join(seconds)
+        assert self.returncode is not None, f"it has not ended within {seconds} s"
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Nothing if it has ended."""
+        if self.returncode is None and self._process.pid is not None:
+            os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _run(main: Main, arguments: dict[str, Any], log: Path, environment: Mapping[str, str]) -> None:
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), sys.stdout.fileno())
+        os.dup2(out.fileno(), sys.stderr.fileno())
+    os.environ.update(environment)
+    configure_logs("json", arguments.get("log_level", "info"))
+    asyncio.run(main(arguments))
