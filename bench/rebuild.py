@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.children import hide_main
 from bench.sink import HORIZON, fresh_store, records, topics_of
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -94,4 +95,5 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
+    hide_main()
     asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))

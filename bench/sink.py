@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 
+from bench.children import hide_main
 from idtrail.serving import LOCAL_PARTITIONS
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -228,4 +229,5 @@ async def main(count: int) -> None:
 
 
 if __name__ == "__main__":
+    hide_main()
     asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))

@@ -67,6 +67,12 @@ def _histogram(
 EVENTS_STORED: Final = _counter(
     "idtrail_events_stored_total", "events", "worker", "Events inserted into the store and committed; repeats count."
 )
+DECODED_ASIDE: Final = _counter(
+    "idtrail_decoded_aside_total",
+    "records",
+    "worker",
+    "Records that child processes of the worker decoded: it had some to catch up on.",
+)
 DEAD_LETTERED: Final = _counter(
     "idtrail_dead_lettered_total",
     "records",

@@ -8,10 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+from schemas.errors import Fatal
 from streams.collecting import collect_rarely
 
 MOST_CHILDREN: Final = 4
@@ -24,28 +26,57 @@ def children_at_once() -> int:
 
 
 class Child:
-    """Started at once; `serve` runs in it with the other end of `pipe` and what it was `given`."""
+    """Started at once; `serve` runs in it with the other end of the pipe and what it was `given`.
+
+    What is asked of one that has ended raises `Fatal`.
+    """
 
     def __init__(self, serve: Callable[[Connection, Any], None], given: object, name: str) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
-        self.pipe, theirs = context.Pipe()
+        self._name = name
+        self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_run, args=(serve, theirs, given), daemon=True, name=name)
         self._process.start()
         theirs.close()
 
-    def end(self) -> None:
-        """Whatever it is at; who waits at the pipe is told."""
+    def send(self, what: object) -> None:
+        """Blocks until most of it is read: for a thread, unless it is small."""
+        with self._alive():
+            self._pipe.send(what)
+
+    def receive(self) -> Any:
+        """The next thing that it sends; an error is raised. Blocks: for a thread."""
+        with self._alive():
+            told = self._pipe.recv()
+        if isinstance(told, BaseException):
+            raise told
+        return told
+
+    def receive_bytes(self) -> bytes:
+        """The same of `send_bytes`."""
+        with self._alive():
+            return self._pipe.recv_bytes()
+
+    def kill(self) -> None:
+        """Whatever it is at; `close` it then."""
         self._process.kill()
-        self._process.join()
 
     def close(self) -> None:
-        """End it, and its pipe."""
-        self.end()
-        self._process.close()
-        self.pipe.close()
+        """End it, whatever it is at."""
+        self._process.kill()
+        self._process.join()  # and not closed: that fails where another thread has just reaped it
+        self._pipe.close()
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            raise Fatal(f"the process {self._name} ended by itself") from error
 
 
 def _run(serve: Callable[[Connection, Any], None], pipe: Connection, given: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
     collect_rarely()
-    serve(pipe, given)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
+        serve(pipe, given)

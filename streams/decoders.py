@@ -6,33 +6,23 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pyarrow as pa
 from aiokafka.errors import KafkaError
 
-from queries.arrow import bytes_of, table_of
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
+from streams.blocks import Block, receive_blocks, send_blocks
 from streams.child import Child
 from streams.portion import Reading, cut
 from streams.rows import LogRecord, Produced
 from streams.span_reader import SpanReader, Stretch
 
 
-class Piece(NamedTuple):
-    """What one insert takes."""
-
-    table: str
-    name: str
-    """Within its stretch."""
-    rows: pa.Table
-
-
 class Read(NamedTuple):
     """What a stretch holds."""
 
-    pieces: list[Piece]
+    blocks: list[Block]
     records: int
     unreadable: list[tuple[int, int, str]]
     """Offset, append time in milliseconds and reason of what cannot be read: it has its dead letter."""
@@ -53,8 +43,8 @@ def decode(records: Sequence[LogRecord], reading: Reading) -> Read:
     whole = reading.portion(records)
     parts = list(cut(records, whole))
     portions = [reading.portion(part) for part in parts] if len(parts) > 1 else [whole]
-    pieces = [Piece(table, str(n), rows) for n, portion in enumerate(portions) for table, rows in portion.blocks]
-    return Read(pieces, len(records), _unreadable(records, whole.dead))
+    blocks = [block for portion in portions for block in portion.blocks]
+    return Read(blocks, len(records), _unreadable(records, whole.dead))
 
 
 def _unreadable(records: Sequence[LogRecord], dead: Sequence[Produced]) -> list[tuple[int, int, str]]:
@@ -78,25 +68,16 @@ class Decoder:
 
     def start(self, stretch: Stretch) -> None:
         """Have it begin; returns at once."""
-        try:
-            self._child.pipe.send(stretch)
-        except OSError as error:
-            raise Fatal("a decoding process ended by itself") from error
+        self._child.send(stretch)
 
     def take(self) -> tuple[Stretch, Read] | None:
         """The next part of the stretch; None ends it. Blocks: for a thread. Raises `BrokerAway`, or what decoding
         raised."""
-        try:
-            told = self._child.pipe.recv()
-            if told is None:
-                return None
-            if isinstance(told, BaseException):
-                raise told
-            part, names, records, unreadable = told
-            pieces = [Piece(table, name, table_of(self._child.pipe.recv_bytes())) for table, name in names]
-            return part, Read(pieces, records, unreadable)
-        except (EOFError, OSError) as error:
-            raise Fatal("a decoding process ended by itself") from error
+        told = self._child.receive()
+        if told is None:
+            return None
+        part, records, unreadable = told
+        return part, Read(receive_blocks(self._child), records, unreadable)
 
     def close(self) -> None:
         """End it, whatever it is at."""
@@ -107,28 +88,19 @@ def _serve(pipe: Connection, how: Decoding) -> None:
     asyncio.run(_serve_stretches(pipe, how))
 
 
-async def _serve_stretches(pipe: Any, how: Decoding) -> None:
+async def _serve_stretches(pipe: Connection, how: Decoding) -> None:
     reader: SpanReader | None = None
     while True:
-        try:
-            stretch = pipe.recv()  # blocks: there is nothing else to do
-        except EOFError:
-            break
+        stretch = pipe.recv()  # blocks: there is nothing else to do
         try:
             if reader is None:
                 reader = await SpanReader(how.connection).__aenter__()
             async for part, records in reader.parts(stretch):
-                _send(pipe, part, decode(records, how.reading))
+                read = decode(records, how.reading)
+                pipe.send((part, read.records, read.unreadable))
+                send_blocks(pipe, read.blocks)
             pipe.send(None)
         except KafkaError as error:
             pipe.send(BrokerAway(f"{stretch.topic}[{stretch.partition}] cannot be read again: {error!r}"))
         except Exception as error:
             pipe.send(Fatal(f"{stretch.topic}[{stretch.partition}] from offset {stretch.first} on: {error!r}"))
-    if reader is not None:
-        await reader.__aexit__(None, None, None)
-
-
-def _send(pipe: Any, part: Stretch, read: Read) -> None:
-    pipe.send((part, [(piece.table, piece.name) for piece in read.pieces], read.records, read.unreadable))
-    for piece in read.pieces:
-        pipe.send_bytes(bytes_of(piece.rows))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from queries.store import Store
-from streams.decoders import Piece, Read
+from streams.decoders import Read
 from streams.replaying import Handle
 from streams.span_reader import Stretch
 from streams.writer import patiently
@@ -19,13 +19,9 @@ def inserting(store: Store, name: str) -> Handle:
     """What inserts a stretch. `name` is part of every token: by the same name it is inserted once."""
 
     async def insert(stretch: Stretch, read: Read) -> None:
-        for piece in read.pieces:
-            token = _token(name, stretch, piece)
-            await patiently(partial(store.insert_arrow, piece.table, piece.rows, token), RETRY_SECONDS)
+        topic, partition, first, end = stretch
+        for number, block in enumerate(read.blocks):
+            token = f"{name}:{topic}:{partition}:{first}-{end - 1}:{number}"
+            await patiently(partial(store.insert_arrow, block.table, block.rows, token), RETRY_SECONDS)
 
     return insert
-
-
-def _token(name: str, stretch: Stretch, piece: Piece) -> str:
-    topic, partition, first, end = stretch
-    return f"{name}:{topic}:{partition}:{first}-{end - 1}:{piece.name}"

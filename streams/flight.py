@@ -1,4 +1,4 @@
-"""What the sink carries at a time: a chunk of each partition at most, decoded. Pure."""
+"""What the sink carries at a time: a chunk of each partition at most, decoded."""
 
 from __future__ import annotations
 

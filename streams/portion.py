@@ -21,18 +21,12 @@ from queries.arrow import (
 )
 from schemas.times import SENTINEL
 from streams.alert_records import decode_alerts
+from streams.blocks import Block
 from streams.chunk import MAX_MONTHS, Span, cut_at_months
 from streams.letters import decode_dead_letters
 from streams.rows import Decoded, LogRecord, Produced, Row, decode_events
 
 _SHORTEST_MONTH: Final = 28 * 24 * 60 * 60 * 1_000_000
-
-
-class Block(NamedTuple):
-    """What one insert takes."""
-
-    table: str
-    rows: pa.Table
 
 
 class Runs(NamedTuple):
@@ -123,7 +117,7 @@ def join(portions: Sequence[Portion]) -> Portion:
             tables.setdefault(block.table, []).append(block.rows)
     return Portion(
         Span(first.span.first, portions[-1].span.last),
-        # One batch: ClickHouse knows an insert again by its token only when it comes in the same blocks.
+        # One batch, as one process makes it: ClickHouse numbers the blocks that an insert comes in under its token.
         [Block(table, pa.concat_tables(parts).combine_chunks()) for table, parts in tables.items()],
         [letter for portion in portions for letter in portion.dead],
         [record for portion in portions for record in portion.forward],

@@ -14,7 +14,7 @@ from broker.refusal import failure
 from streams.decoders import Decoder, Decoding, Read, decode
 from streams.span_reader import Place, SpanReader, Stretch, stretches
 
-STRETCH_RECORDS: Final = 25_000
+STRETCH_RECORDS: Final = 20_000
 """Of one partition, done by one child; `reached` is told of whole ones. In memory are parts of it."""
 FEW_RECORDS: Final = 5_000
 """Are decoded in this process: a child takes longer to start."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from threading import Lock
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
-from queries.arrow import bytes_of, table_of
+import structlog
+
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from schemas.errors import Fatal
+from schemas.metrics import DECODED_ASIDE
+from streams.blocks import receive_blocks, send_blocks
 from streams.child import Child
-from streams.portion import Block, Portion, Reading, join
+from streams.portion import Portion, Reading, join
 from streams.rows import LogRecord, Produced, Record
 
 FEW_RECORDS: Final = 4_000
@@ -26,6 +29,8 @@ IDLE_SECONDS: Final = 60.0
 
 _Read = Callable[[Sequence[LogRecord]], Portion]
 
+log = structlog.get_logger(__name__)
+
 
 class SharedReading:
     """Makes the same portions as its `reading`; of large ones, children that are ready read pieces too. Close it."""
@@ -35,14 +40,12 @@ class SharedReading:
         self._reading = reading
         self._most = children
         self._threads = ThreadPoolExecutor(max(1, children), "idtrail-reading")
-        self._starts: list[Future[None]] = []
         self._ready: SimpleQueue[Child] = SimpleQueue()
-        self._children: set[Child] = set()
         self._changing = Lock()
+        self._children: set[Child] = set()
+        self._tasks: list[Future[Any]] = []
         self._closed = False
         self._last_used = monotonic()
-        self.helped = 0
-        """How many pieces children have read."""
 
     @property
     def events(self) -> str:
@@ -50,51 +53,58 @@ class SharedReading:
         return self._reading.events
 
     def portion(self, records: Sequence[LogRecord]) -> Portion:
-        """Records of one partition, one at least, decoded. Blocks: for a thread. Raises `Fatal` when a child ends."""
+        """Records of one partition, one at least, decoded. Blocks: for a thread. Raises `Fatal` when a child has
+        ended."""
         if not self._most or len(records) < FEW_RECORDS or records[0].topic != self._reading.events:
             return self._reading.portion(records)
         self._last_used = monotonic()
         self._start()
-        pieces = [records[at : at + PIECE_RECORDS] for at in range(0, len(records), PIECE_RECORDS)]
-        work = _Work(pieces)
-        helping = [self._threads.submit(self._help, child, work) for child in self._take_ready()]
+        work = _Work([records[at : at + PIECE_RECORDS] for at in range(0, len(records), PIECE_RECORDS)])
+        helping = [self._task(self._help, child, work) for child in self._take_ready()]
         work.do(self._reading.portion)
-        self.helped += sum(one.result() for one in helping)
+        DECODED_ASIDE.inc(sum(one.result() for one in helping))
         return join(work.done())
 
-    def rest(self) -> None:
-        """Let go of children that have had nothing to do for a while."""
-        if self._children and monotonic() - self._last_used > IDLE_SECONDS:
+    def rest(self, least_idle: float = IDLE_SECONDS) -> None:
+        """Let go of children that have had nothing to do for so many seconds. Returns at once."""
+        if self._children and monotonic() - self._last_used >= least_idle:
             for child in self._take_ready():
-                self._end(child)
-
-    def children(self) -> int:
-        """How many have been started and not let go."""
-        return len(self._children)
+                self._task(self._end, child)
 
     def close(self) -> None:
         """End the children, whatever they are at."""
         with self._changing:
             self._closed = True
+            children = list(self._children)
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for child in list(self._children):
-            self._end(child)
+        for child in children:
+            child.kill()
+        for child in children:
+            child.close()
 
     def _start(self) -> None:
-        for start in [start for start in self._starts if start.done()]:
-            self._starts.remove(start)
-            start.result()
         with self._changing:
-            while len(self._children) < self._most and not self._closed:
-                child = Child(_serve, self._reading, "idtrail-reading")
-                self._children.add(child)
-                self._starts.append(self._threads.submit(self._greet, child))
+            # Whoever asked first may not look at what came of it: a rebalance drops what is being read.
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            self._tasks = [task for task in self._tasks if not task.done()]
+            missing = 0 if self._closed else self._most - len(self._children)
+            children = [Child(_serve, self._reading, "idtrail-reading") for _ in range(missing)]
+            self._children.update(children)
+        for child in children:
+            self._task(self._greet, child)
+        if children:
+            log.info("decoding is shared", processes=self._most)
+
+    def _task(self, call: Callable[..., Any], *args: object) -> Future[Any]:
+        task = self._threads.submit(call, *args)
+        with self._changing:
+            self._tasks.append(task)
+        return task
 
     def _greet(self, child: Child) -> None:
-        try:
-            child.pipe.recv()
-        except (EOFError, OSError) as error:
-            raise Fatal("a decoding process ended by itself while it started") from error
+        child.receive()
         self._ready.put(child)
 
     def _take_ready(self) -> list[Child]:
@@ -106,9 +116,9 @@ class SharedReading:
                 return taken
 
     def _help(self, child: Child, work: _Work) -> int:
-        pieces = work.do(lambda records: _ask(child, records))
+        records = work.do(lambda piece: _ask(child, piece))
         self._ready.put(child)
-        return pieces
+        return records
 
     def _end(self, child: Child) -> None:
         with self._changing:
@@ -126,14 +136,15 @@ class _Work:
         self._done: dict[int, Portion] = {}
 
     def do(self, read: _Read) -> int:
-        """As many as are left for this one; returns how many these were."""
-        for count in itertools.count():
+        """As many as there are left for this one; returns how many records that were."""
+        count = 0
+        while True:
             try:
                 number, records = self._left.get_nowait()
             except Empty:
                 return count
             self._done[number] = read(records)
-        raise AssertionError("counting does not end")
+            count += len(records)
 
     def done(self) -> list[Portion]:
         """In the order of the pieces."""
@@ -141,31 +152,24 @@ class _Work:
 
 
 def _ask(child: Child, records: Sequence[LogRecord]) -> Portion:
-    try:
-        child.pipe.send([(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records])
-        told = child.pipe.recv()
-        if isinstance(told, BaseException):
-            raise told
-        span, tables, dead, forward, unreadable = told
-        blocks = [Block(table, table_of(child.pipe.recv_bytes())) for table in tables]
-    except (EOFError, OSError) as error:
-        raise Fatal("a decoding process ended by itself") from error
+    child.send([(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records])
+    span, dead, forward, unreadable = child.receive()
+    blocks = receive_blocks(child)
     return Portion(span, blocks, list(map(Produced._make, dead)), list(map(Produced._make, forward)), unreadable)
 
 
 def _serve(pipe: Connection, reading: Reading) -> None:
+    batch([], EVENTS_ARROW_SCHEMA)  # the first one loads what the others need
     pipe.send(None)
     while True:
-        try:
-            records = list(map(Record._make, pipe.recv()))
-        except EOFError:
-            return
+        records = list(map(Record._make, pipe.recv()))
         try:
             portion = reading.portion(records)
         except Exception as error:
-            pipe.send(Fatal(f"records from offset {records[0].offset} on: {error!r}"))
+            first = records[0]
+            pipe.send(Fatal(f"{first.topic}[{first.partition}] from offset {first.offset} on: {type(error).__name__}"))
             continue
+        # Plain tuples: named ones are pickled with their class, each.
         dead, forward = list(map(tuple, portion.dead)), list(map(tuple, portion.forward))
-        pipe.send((portion.span, [block.table for block in portion.blocks], dead, forward, portion.unreadable))
-        for block in portion.blocks:
-            pipe.send_bytes(bytes_of(block.rows))
+        pipe.send((portion.span, dead, forward, portion.unreadable))
+        send_blocks(pipe, portion.blocks)

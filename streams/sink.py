@@ -31,11 +31,12 @@ from broker.refusal import failure, refusal
 from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
+from streams.blocks import Block
 from streams.chunk import Progress, read_progress, token
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
-from streams.portion import Block, Reading
+from streams.portion import Reading
 from streams.shared_reading import SharedReading
 
 GROUP: Final = "idtrail-sink"
@@ -210,6 +211,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             # aiokafka logs and swallows what a listener raises; `run` raises it instead.
             refused = refusal(self._connection, error)
             self._broken = refused or (error if isinstance(error, Fatal) else Fatal(f"cannot read offsets: {error!r}"))
+        if not assigned:
+            self._reading.rest(0)
         if assigned or self._broken:
             log.info("sink assigned", partitions=len(assigned))
             self._revoked.clear()

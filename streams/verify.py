@@ -220,7 +220,7 @@ class Verification:
             return self._compare_letters(reader, stretch, read)
         findings = self._unreadable(reader, stretch, read)
         schema = ALERT_RECORDS_ARROW_SCHEMA if alerts else EVENTS_ARROW_SCHEMA
-        rows = pa.concat_tables([piece.rows for piece in read.pieces]) if read.pieces else schema.empty_table()
+        rows = pa.concat_tables([block.rows for block in read.blocks]) if read.blocks else schema.empty_table()
         times: list[Any] = rows["known_at"].cast(pa.int64()).to_pylist()
         days = Counter(map(day_of, times))
         days.update(day_of(known_ms) for _, known_ms, _ in read.unreadable)
@@ -236,14 +236,14 @@ class Verification:
         return findings
 
     def _compare_letters(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
-        pieces = {piece.table: piece.rows for piece in read.pieces}
+        tables = {block.table: block.rows for block in read.blocks}
         nothing = {
             "dead_letters": DEAD_LETTERS_ARROW_SCHEMA.empty_table(),
             "letter_decisions": LETTER_DECISIONS_ARROW_SCHEMA.empty_table(),
         }
         return [
             finding
-            for table, rows in (nothing | pieces).items()
+            for table, rows in (nothing | tables).items()
             for finding in reader.compare_letters(table, rows, *stretch)
         ]
 

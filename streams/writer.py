@@ -16,7 +16,7 @@ from queries.arrow import batch
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
 from schemas.metrics import STORE_RETRIES
-from streams.portion import Block
+from streams.blocks import Block
 
 _LONGEST_WAIT_SECONDS: Final = 5.0
 

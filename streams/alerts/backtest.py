@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from queries.evidence import Evidence, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
 from schemas.alerts import Detected, Detection
-from schemas.errors import Fatal
 from schemas.facts import Facts
 from schemas.times import to_microseconds
 from streams.alerts.alert import NEVER, Alert
@@ -96,9 +95,7 @@ class Backtest:
                 await _tell(children, table)
                 self.done += table.num_rows
             await _tell(children, None)
-            parts = await asyncio.gather(*(asyncio.to_thread(child.pipe.recv) for child in children))
-        except (EOFError, OSError) as error:
-            raise Fatal("a process that runs rules ended by itself") from error
+            parts = await asyncio.gather(*(asyncio.to_thread(child.receive) for child in children))
         finally:
             for child in children:
                 child.close()
@@ -172,7 +169,7 @@ def _shares(question: Question, count: int) -> list[_Share]:
 
 
 async def _tell(children: Sequence[Child], what: object) -> None:
-    await asyncio.gather(*(asyncio.to_thread(child.pipe.send, what) for child in children))
+    await asyncio.gather(*(asyncio.to_thread(child.send, what) for child in children))
 
 
 def _serve(pipe: Connection, share: _Share) -> None:

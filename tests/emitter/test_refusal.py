@@ -25,10 +25,10 @@ from queries.store import Store
 from schemas.errors import BadUsage, BrokerAway, BrokerRefuses
 from schemas.kafka import EVENTS, FOR_EVER, KafkaConnection, TopicSpec
 from streams.alerts.index import Rules
+from streams.blocks import Block
 from streams.follower import Follower
 from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record
-from streams.portion import Block
 from streams.sink import Sink, SinkOptions
 from streams.worker import Worker
 from tests.emitter.broker import OwnBroker

@@ -76,7 +76,7 @@ async def test_what_was_inserted_before_a_kill_is_not_inserted_again_though_more
 
         async def once(stretch: Stretch, read: Read) -> None:
             await insert(stretch, read)
-            if read.pieces:
+            if read.blocks:
                 raise Killed
 
         return once

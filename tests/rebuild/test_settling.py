@@ -14,7 +14,7 @@ from queries.generation import PLACED, Generation
 from queries.store import Store
 from schemas.kafka import KafkaConnection
 from streams import rebuild as module
-from streams.portion import Block
+from streams.blocks import Block
 from streams.rebuild_state import RebuildState, States, Step
 from streams.sink import Sink
 from streams.verify import Verification

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,9 @@ from aiokafka.errors import CommitFailedError
 from queries.store import Store
 from schemas.errors import Fatal, StoreAway
 from schemas.kafka import KafkaConnection
-from streams.portion import Block
+from schemas.metrics import DECODED_ASIDE
+from streams import shared_reading
+from streams.blocks import Block
 from streams.sink import Sink, SinkOptions
 from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
@@ -172,6 +174,37 @@ async def test_a_failed_insert_ends_the_sink_before_offsets_move(
     (offset,) = (await committed(kafka, topics)).values()
     assert offset == 50
     assert effect(store) == once(50)
+
+
+class DyingAfterShared:
+    """A writer that fails after the first insert of rows of which a child has decoded some."""
+
+    def __init__(self, store: Store) -> None:
+        self._inner = StoreWriter(store, 30)
+        self._before = DECODED_ASIDE._value.get()
+        self.ready: Callable[[], bool] = lambda: True
+
+    async def write(self, blocks: Sequence[Block], token: str) -> None:
+        shared = DECODED_ASIDE._value.get() > self._before
+        await self._inner.write(blocks, token)
+        if shared:
+            raise Fatal("told to fail")
+        await until(self.ready, 60)
+
+
+async def test_what_several_have_decoded_is_known_again_when_one_decodes_it_alone(
+    kafka: KafkaConnection, topics: Topics, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_reading, "FEW_RECORDS", 20)
+    monkeypatch.setattr(shared_reading, "PIECE_RECORDS", 5)
+    await fill(kafka, topics.events, records(600, people=1))  # one person: one partition
+    dying = DyingAfterShared(store)
+    sink = Sink(kafka, dying, options(topics, decoders=1, flight_rows=100))
+    dying.ready = lambda: not sink._reading._ready.empty()
+    with pytest.raises(Fatal, match="told to fail"):
+        await asyncio.wait_for(sink.run(), 60)
+    await run_until_stored(Sink(kafka, writer(topics, store), options(topics, flight_rows=100)), kafka, topics)
+    assert effect(store) == once(600)
 
 
 async def test_a_worker_that_lost_its_partitions_ends_with_a_sentence(
