@@ -62,9 +62,18 @@ def _locked(home: Path) -> FileLock:
     return FileLock(home / "lock")
 
 
+class SharedKafka(LocalKafka):
+    """May be silent for longer before its controller gives it up: nobody kills it, and others keep all cores busy."""
+
+    def _write_properties(self, broker_port: int, controller_port: int) -> None:
+        super()._write_properties(broker_port, controller_port)
+        with (self._home / "server.properties").open("a") as file:
+            file.write("broker.session.timeout.ms=30000\n")  # the last one counts
+
+
 @contextmanager
 def _kafka(home: Path) -> Iterator[str]:
-    broker = LocalKafka(home, java=java_executable("bundled"), jars=verified_jars(), synced=False)
+    broker = SharedKafka(home, java=java_executable("bundled"), jars=verified_jars(), synced=False)
     with asyncio.Runner() as runner:
         runner.run(broker.start())
         try:

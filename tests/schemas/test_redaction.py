@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -259,7 +260,6 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
     assert cut or value == raw
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece",
     ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", 'password\\"', "password='", "basic:\\t",
@@ -267,10 +267,13 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
     raw = json.dumps({"m": piece * 40_000}).encode()
+    began = time.process_time()
 
     redact(raw)
     redact(raw[:-1])
     shown(piece * 2_000)
+
+    assert time.process_time() - began < 10  # a second at most; minutes if it grew with the square
 
 
 @given(OBJECTS, SECRETS)
