@@ -11,7 +11,7 @@ from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Me
 from queries.directory import Directory
 from queries.entry import Decision, Entry, meant_by, not_told, told
 from queries.folding import Row, place_of
-from queries.pushes import Pushes
+from queries.pushes import Pushes, Unasked
 from queries.step import Step
 from schemas.times import TimeQuality
 
@@ -19,10 +19,13 @@ from schemas.times import TimeQuality
 class Ledger:
     """All accounts of one subject, by application."""
 
-    def __init__(self, bindings: Bindings, memberships: Memberships, triggers: Triggers, *, timeline: bool) -> None:
+    def __init__(
+        self, bindings: Bindings, memberships: Memberships, triggers: Triggers, *, timeline: bool, explained: bool
+    ) -> None:
         self._directory: Final = Directory(bindings, memberships)
         self._triggers: Final = triggers
         self._timeline: Final = timeline
+        self._pushes: Final = Pushes if explained else Unasked
         self._entries: Final[dict[str, Entry]] = {}
         self._deactivated: Final[dict[str, datetime]] = {}
 
@@ -168,7 +171,7 @@ class Ledger:
         if entry is None:
             account = Account(application, row["application_name"])
             account.left_behind = self._deactivated.get(application)
-            entry = self._entries[application] = Entry(account, kind, Pushes(self._triggers), self._timeline)
+            entry = self._entries[application] = Entry(account, kind, self._pushes(self._triggers), self._timeline)
         if entry.begin(initial) and row["time_quality"] != TimeQuality.OK:
             entry.begun = False  # what comes first of all with a time of its own tells how it began
         entry.account.application = row["application_name"] or entry.account.application

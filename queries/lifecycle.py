@@ -49,15 +49,23 @@ class Lifecycle(NamedTuple):
 
 class Fold:
     """Takes a subject's events, each once, in the order of (occurred, event id), and keeps only where things
-    stand: no event. `timeline`: the accounts keep every change of their states too."""
+    stand: no event. `timeline`: the accounts keep every change of their states too. Unless `explained` steps do not
+    tell what set them off, nor what they retry; where accounts stand does not depend on it."""
 
     def __init__(
-        self, bindings: Bindings = NO_BINDINGS, memberships: Memberships | None = None, *, timeline: bool = False
+        self,
+        bindings: Bindings = NO_BINDINGS,
+        memberships: Memberships | None = None,
+        *,
+        timeline: bool = False,
+        explained: bool = True,
     ) -> None:
         self._bindings = bindings
         self._next = 0
         self._triggers = Triggers()
-        self._ledger = Ledger(bindings, memberships or Memberships(), self._triggers, timeline=timeline)
+        self._ledger = Ledger(
+            bindings, memberships or Memberships(), self._triggers, timeline=timeline, explained=explained
+        )
 
     def add(self, row: Row) -> Step:
         """The step that the event is. Its `because` and `superseded_by` may still change with the events after it."""

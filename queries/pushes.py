@@ -140,3 +140,19 @@ class Pushes:
         if row["kind"] == "group" and row["action"] == "update" and not self.updated and account.intended == ACTIVE:
             return account.intended_because or NOT_TOLD
         return NOT_TOLD
+
+
+class Unasked(Pushes):
+    """Where nobody asks what set attempts off: only whether there were any is kept, which decides about accounts."""
+
+    __slots__ = ()
+
+    def opened(self, is_open: bool, place: Place | None) -> None:
+        pass
+
+    def decided(self, because: Because, place: Place) -> None:
+        self.tried = False
+
+    def set_off(self, row: Row, meant: str, account: Account, step: Step) -> Because:
+        self.tried = self.tried or bool(meant) or row["action"] == "lookup"
+        return NOT_TOLD

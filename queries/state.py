@@ -125,7 +125,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
     members: dict[str, datetime] = {}
     events = 0
     for one in read_told(store, each_id(subject), until, known):
-        folding = Fold(one.bindings, one.memberships)
+        folding = Fold(one.bindings, one.memberships, explained=False)
         own = _Own()
         for row in one.events:
             folding.add(row)

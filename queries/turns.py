@@ -97,7 +97,7 @@ def fold_turns(
     if len(ids) < len(made) or any(row["event_id"] in ids for row in turns):
         return None  # of copies that contradict only one counts
     rows = [row for row in in_force([*turns, *made]) if until is None or row["occurred_at"] <= until]
-    folding = Fold(bindings, Memberships(rows))
+    folding = Fold(bindings, Memberships(rows), explained=False)
     for row in rows:
         folding.add({**row, **NOT_KEPT})
         place = place_of(row)

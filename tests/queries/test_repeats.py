@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from idtrail.transition_page import Scene
-from queries.bindings import Bindings
+from queries.bindings import Bindings, Memberships
 from queries.folding import Row
-from queries.lifecycle import fold
+from queries.lifecycle import Fold, fold
 from queries.repeats import without_repeats
 from schemas.outcome import Outcome
 
@@ -57,6 +57,18 @@ def test_the_accounts_are_the_same_to_each_field_without_repeated_updates(seed: 
         left_out += len(scene.own) - len(fewer)
         assert fold(fewer, bindings, timeline=True).accounts == fold(scene.own, bindings, timeline=True).accounts
     assert left_out > 200
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_accounts_are_the_same_where_nobody_asks_what_set_attempts_off(seed: int) -> None:
+    dice = random.Random(seed)
+    for _ in range(120):
+        scene = scene_of(dice)
+        bindings = Bindings(scene.around)
+        unasked = Fold(bindings, Memberships(scene.own), timeline=True, explained=False)
+        for row in scene.own:
+            unasked.add(row)
+        assert unasked.accounts() == fold(scene.own, bindings, timeline=True).accounts
 
 
 def kept(scene: Scene) -> list[int]:
