@@ -17,6 +17,8 @@ from schemas.errors import Fatal
 from streams.collecting import collect_rarely
 
 MOST_CHILDREN: Final = 4
+START: Final = "spawn"
+"""A fork would copy the locks of the store's threads."""
 
 
 def children_at_once() -> int:
@@ -32,7 +34,7 @@ class Child:
     """
 
     def __init__(self, serve: Callable[[Connection, Any], None], given: object, name: str) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the store's threads' locks
+        context = multiprocessing.get_context(START)
         self._name = name
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_run, args=(serve, theirs, given), daemon=True, name=name)

@@ -16,6 +16,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
+from tests import forked as forked  # before anything starts a process
 from tests import quick_java
 
 pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_store"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from idtrail.logs import configure_logs
+from streams import child
 
 Main = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
@@ -20,6 +21,7 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     ["tests.forked", "tests.sink.process", "tests.failures.process", "tests.delivery.process", "tests.rebuild.process"]
 )
+child.START = "forkserver"  # type: ignore[misc]  # what backtests and sinks start in this process
 
 
 class Forked:
@@ -59,5 +61,6 @@ def _run(main: Main, arguments: dict[str, Any], log: Path, environment: Mapping[
         os.dup2(out.fileno(), sys.stdout.fileno())
         os.dup2(out.fileno(), sys.stderr.fileno())
     os.environ.update(environment)
+    child.START = "spawn"  # type: ignore[misc]  # as outside of tests
     configure_logs("json", arguments.get("log_level", "info"))
     asyncio.run(main(arguments))
