@@ -109,7 +109,7 @@ def test_what_was_stored_before_the_marks_and_turns_of_accounts_is_in_them(
         for token, block in (("first", records[:4_000]), ("then", records[3_000:])):
             rows = decode_events(block, timedelta(hours=24)).rows
             store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), token)
-        assert migrate(store, Deployment("embedded", synced=False)) == ["0024_account_turns"]
+        assert migrate(store, Deployment("embedded", synced=False))[0] == "0024_account_turns"
         ((accounts, updated),) = store.query(
             "SELECT uniqExact(subject_id, application_id), countIf(last_update.place > 0) FROM account_marks"
         )

@@ -995,3 +995,7 @@ DROP TABLE IF EXISTS account_updates_local ON CLUSTER 'trail';
 DROP TABLE IF EXISTS account_states ON CLUSTER 'trail';
 
 DROP TABLE IF EXISTS account_states_local ON CLUSTER 'trail';
+
+ALTER TABLE account_marks_local ON CLUSTER 'trail' MODIFY SETTING min_age_to_force_merge_seconds = 3600;
+
+ALTER TABLE account_turns_local ON CLUSTER 'trail' MODIFY SETTING min_age_to_force_merge_seconds = 3600;

@@ -920,3 +920,7 @@ DROP TABLE IF EXISTS account_updates;
 DROP TABLE IF EXISTS account_states;
 
 DROP TABLE IF EXISTS account_states;
+
+ALTER TABLE account_marks MODIFY SETTING min_age_to_force_merge_seconds = 3600;
+
+ALTER TABLE account_turns MODIFY SETTING min_age_to_force_merge_seconds = 3600;
