@@ -27,7 +27,7 @@ demo: ## import real exports, play a simulated organisation, show what failed an
 test soak chaos: export PYTHONDONTWRITEBYTECODE :=
 
 test: venv ## the whole test suite, real Kafka and chDB included
-	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not soak" -n 4 --dist loadfile --no-loadscope-reorder
 
 check: venv ## format, lint, types, import directions, generated files up to date
 	$(BIN)/ruff format --check .
