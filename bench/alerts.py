@@ -41,7 +41,7 @@ from streams.alerts.fresh import TABLE, AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules, texts_in_force
 from streams.alerts.rule import Rule
-from streams.collecting import collect_rarely
+from streams.interpreter import tune_interpreter
 from streams.rows import Produced, decode_events
 from streams.sink import SinkOptions
 from streams.table import changelog
@@ -263,7 +263,7 @@ async def history(store: Store, count: int) -> None:
 
 
 async def main(count: int, rate: int = RATE) -> None:
-    collect_rarely()
+    tune_interpreter()
     with tempfile.TemporaryDirectory() as directory:
         broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
         store = fresh_store(Path(directory, "engine"))

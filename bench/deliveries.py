@@ -26,7 +26,7 @@ from queries.store import Store
 from schemas.kafka import TOPICS, KafkaConnection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules
-from streams.collecting import collect_rarely
+from streams.interpreter import tune_interpreter
 from streams.sink import SinkOptions
 from streams.worker import WORKER_TOPICS, Worker
 from tests.delivery.receiver import Receiver, receiving
@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 
 def _work(place: Place) -> None:
-    collect_rarely()
+    tune_interpreter()
     asyncio.run(_run_worker(place))
 
 

@@ -24,7 +24,7 @@ from idtrail.stack.kafka import LocalKafka
 from queries.migrate import Deployment
 from schemas.kafka import KafkaConnection
 from streams.child import children_at_once
-from streams.collecting import collect_rarely
+from streams.interpreter import tune_interpreter
 from streams.rebuild import Rebuild
 from streams.sink import Sink, SinkOptions
 from streams.verify import Verification
@@ -32,7 +32,7 @@ from streams.writer import StoreWriter
 
 
 async def main(count: int) -> None:
-    collect_rarely()
+    tune_interpreter()
     decoders = children_at_once()
     with tempfile.TemporaryDirectory() as directory:
         broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)

@@ -34,7 +34,7 @@ from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.kafka import ALERTS, FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
 from streams.child import children_at_once
-from streams.collecting import collect_rarely
+from streams.interpreter import tune_interpreter
 from streams.sink import Sink, SinkOptions
 from streams.worker import make_app
 from streams.writer import StoreWriter
@@ -202,7 +202,7 @@ def records(count: int, *, fresh: bool) -> list[Envelope]:
 
 
 async def main(count: int) -> None:
-    collect_rarely()
+    tune_interpreter()
     with tempfile.TemporaryDirectory() as directory:
         broker = LocalKafka(Path(directory), java=java_executable("bundled"), jars=verified_jars(), synced=False)
         await broker.start()

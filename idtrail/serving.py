@@ -39,8 +39,8 @@ from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules
-from streams.collecting import collect_rarely
 from streams.feed import Feed
+from streams.interpreter import tune_interpreter
 from streams.lag import count_partitions, read_lag, rewind
 from streams.log_reader import read_record, read_records
 from streams.sink import GROUP
@@ -93,7 +93,7 @@ async def run_worker(settings: Settings) -> None:
 
 async def run_api(settings: Settings) -> None:
     """`idtrail api`: the HTTP API against an outside Kafka and ClickHouse."""
-    collect_rarely()
+    tune_interpreter()
     connection = settings.kafka()
     with listening(settings) as sock:
         store = await open_store(settings)
@@ -263,7 +263,7 @@ async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
 
 
 async def _work(connection: KafkaConnection, store: Store, settings: Settings, rules: Rules) -> None:
-    collect_rarely()
+    tune_interpreter()
     partitions = await count_partitions(connection, PROVISIONING)
     await _refill_if_emptied(connection, store)
     await Worker(

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from schemas.errors import Fatal
-from streams.collecting import collect_rarely
+from streams.interpreter import tune_interpreter
 
 MOST_CHILDREN: Final = 4
 START: Final = "spawn"
@@ -79,6 +79,6 @@ class Child:
 
 def _run(serve: Callable[[Connection, Any], None], pipe: Connection, given: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
-    collect_rarely()
+    tune_interpreter()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         serve(pipe, given)

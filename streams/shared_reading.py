@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from schemas.envelope import Header
 from schemas.errors import Fatal
 from schemas.metrics import DECODED_ASIDE
 from streams.blocks import receive_blocks, send_blocks
@@ -155,7 +156,7 @@ def _ask(child: Child, records: Sequence[LogRecord]) -> Portion:
     child.send([(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records])
     span, dead, forward, unreadable = child.receive()
     blocks = receive_blocks(child)
-    return Portion(span, blocks, list(map(Produced._make, dead)), list(map(Produced._make, forward)), unreadable)
+    return Portion(span, blocks, list(map(Produced._make, dead)), _whole(forward, records), unreadable)
 
 
 def _serve(pipe: Connection, reading: Reading) -> None:
@@ -170,6 +171,29 @@ def _serve(pipe: Connection, reading: Reading) -> None:
             pipe.send(Fatal(f"{first.topic}[{first.partition}] from offset {first.offset} on: {type(error).__name__}"))
             continue
         # Plain tuples: named ones are pickled with their class, each.
-        dead, forward = list(map(tuple, portion.dead)), list(map(tuple, portion.forward))
-        pipe.send((portion.span, dead, forward, portion.unreadable))
+        pipe.send((portion.span, list(map(tuple, portion.dead)), _parts(portion, records), portion.unreadable))
         send_blocks(pipe, portion.blocks)
+
+
+_Part = tuple[int, bytes, bytes | None, list[Header]]
+"""Of a record that goes on to detection: its offset, its key, its value where that is another one, and what was added
+to its headers. The rest never left the parent."""
+
+
+def _parts(portion: Portion, records: Sequence[LogRecord]) -> list[_Part]:
+    parts: list[_Part] = []
+    known = {record.offset: record for record in records} if portion.forward else {}
+    for one in portion.forward:
+        record = known[int(dict(one.headers)["idtrail_offset"])]
+        value = None if one.value == record.value else one.value
+        parts.append((record.offset, one.key, value, one.headers[len(record.headers) :]))
+    return parts
+
+
+def _whole(parts: Sequence[_Part], records: Sequence[LogRecord]) -> list[Produced]:
+    known = {record.offset: record for record in records} if parts else {}
+    whole = []
+    for offset, key, value, added in parts:
+        record = known[offset]
+        whole.append(Produced(key, record.value or b"" if value is None else value, [*record.headers, *added]))
+    return whole
