@@ -22,6 +22,8 @@ class _Held(NamedTuple):
     version: int
     at: int
     owns: tuple[Own, ...]
+    restored: bool = False
+    """By entries of groups, and not come since."""
 
 
 class InForce:
@@ -35,6 +37,9 @@ class InForce:
 
         None for a repeat, and for a copy that is not in force. `at`: when the log had it, or it occurred if that is
         later, as clocks that are ahead say.
+
+        What comes for the first time after it was restored is no repeat: the entries of other groups that were to count
+        it, or to let go, may not have been written when their worker was killed. A group that has it counts it once.
         """
         before = self._held.get(event)
         if before is None:
@@ -42,7 +47,7 @@ class InForce:
             if len(self._held) > MOST:
                 del self._held[next(iter(self._held))]
             return ()
-        if version <= before.version:
+        if version < before.version or (version == before.version and not before.restored):
             return None
         left = tuple(own for own in before.owns if own not in owns)
         self._held[event] = _Held(version, at, (*owns, *left))
@@ -51,7 +56,7 @@ class InForce:
     def restore(self, event: Event, version: int, at: int, own: Own) -> None:
         """A copy that a group's entry has; `at`: when it occurred."""
         before = self._held.get(event, _Held(version, at, ()))
-        self._held[event] = _Held(max(version, before.version), at, (*before.owns, own))
+        self._held[event] = _Held(max(version, before.version), at, (*before.owns, own), restored=True)
 
     def forget(self, before: int) -> None:
         """No fresh copy is to come of what became known, and occurred, earlier than this."""

@@ -63,6 +63,9 @@ def later() -> float:
 class Entries(dict[bytes, bytes]):
     """The table, and what it stands for on the changelog."""
 
+    lands: int | None = None
+    """How much of what is written now gets there; None: all of it."""
+
     def entries(self) -> Iterable[bytes]:
         return list(self)
 
@@ -70,13 +73,20 @@ class Entries(dict[bytes, bytes]):
         return self[key]
 
     def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
-        self[key] = value
+        if self._gets_there():
+            self[key] = value
 
     def delete_entry(self, partition: int, key: bytes) -> None:
-        self.pop(key, None)
+        if self._gets_there():
+            self.pop(key, None)
 
     def drop_entry(self, key: bytes) -> None:
         del self[key]
+
+    def _gets_there(self) -> bool:
+        if self.lands is not None:
+            self.lands -= 1
+        return self.lands is None or self.lands >= 0
 
 
 def seen(minute: float, number: int, outcome: str, subject: str = "ann", known: float = 0.0, version: int = 1) -> Seen:
@@ -133,18 +143,25 @@ def test_live_ends_in_the_alerts_of_all_events_at_once(data: st.DataObject) -> N
     table, told = Entries(), list[Detected]()
     live = Live(RULES, table, FRESH)
     unacknowledged: list[tuple[int, Seen]] = []
+    of_told = 0
     for offset, one in enumerate(arrivals):
         live.take(0, offset, one)
         unacknowledged.append((offset, one))
-        step = data.draw(st.sampled_from(["go on", "tell", "write", "kill", "time"]))
+        step = data.draw(st.sampled_from(["go on", "tell", "write what was told", "write", "kill", "time"]))
         if step == "time":
             live.advance(0, one.at + 15 * MINUTE)
-        if step in ("tell", "time"):
+        if step in ("tell", "time", "write"):
             told += live.changes(later())
-        elif step == "write":
-            told += flushed(live, later())
-            unacknowledged.clear()
+            of_told = len(unacknowledged)
+        if step in ("write what was told", "write"):
+            live.write()
+            del unacknowledged[:of_told]
+            of_told = 0
         elif step == "kill":
+            table.lands = data.draw(st.integers(0, 4))
+            live.write()
+            table.lands = None
+            of_told = 0
             live = Live(RULES, table, FRESH)
             list(live.restore([0]))
             for again in unacknowledged:
@@ -196,6 +213,45 @@ def test_copies_are_remembered_while_others_can_come_and_not_too_many(monkeypatc
     monkeypatch.setattr("streams.alerts.in_force.MOST", 2)
     held.take(("acme", "3"), 1, 3, [own])
     assert held.take(("acme", "2"), 1, 3, [own]) == ()  # the first that came was forgotten
+
+
+@pytest.mark.parametrize("lands", [None, 1], ids=["while alerts were told", "while entries were on their way"])
+def test_what_only_some_entries_had_at_a_kill_counts_in_every_group(lands: int | None) -> None:
+    table = Entries()
+    first = Live(RULES, table, FRESH)
+    first.take(0, 0, seen(0, 1, "failure"))
+    told = first.changes(later())
+    came = seen(1, 2, "failure", "bob")
+    first.take(0, 1, came)
+    if lands is not None:
+        told += first.changes(later())
+    table.lands = lands
+    first.write()
+    table.lands = None
+    second = Live(RULES, table, FRESH)
+    list(second.restore([0]))
+    for offset, one in enumerate((seen(0, 1, "failure"), came)):
+        second.take(0, offset, one)
+    told += flushed(second, later())
+    assert standing(told) == at_once([seen(0, 1, "failure"), came], START)
+
+
+def test_what_only_the_entry_of_the_group_that_counts_it_now_had_at_a_kill_is_let_go_of_by_the_other() -> None:
+    table = Entries()
+    lesser, better = seen(0, 1, "failure"), seen(0, 1, "failure", "bob", version=2)
+    first = Live(RULES, table, FRESH)
+    first.take(0, 0, lesser)
+    told = flushed(first, later())
+    first.take(0, 1, better)
+    told += first.changes(later())
+    table.lands = 1
+    first.write()
+    table.lands = None
+    second = Live(RULES, table, FRESH)
+    list(second.restore([0]))
+    second.take(0, 1, better)
+    told += flushed(second, later())
+    assert standing(told) == at_once([better], START)
 
 
 def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None:
