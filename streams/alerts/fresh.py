@@ -139,8 +139,9 @@ class AlertDetection:
         consumer, behind = self._app.consumer, False
         for place in consumer.assignment():
             if (place.topic, place.partition) == (self._source, partition):
-                done = max(offset, consumer._committed_offset.get(place) or -1)
-                behind = (consumer.highwater(place) or 0) > done + 1
+                # Whoever takes over does not know the end of the log before the first answer to a fetch.
+                end, to_come = consumer.highwater(place), max(offset + 1, consumer._committed_offset.get(place) or 0)
+                behind = end is None or end > to_come
         now = int(self._clock() * _MICROS)
         return (known if behind else max(known, now)) - LATENESS // timedelta(microseconds=1)
 

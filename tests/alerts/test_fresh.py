@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
+from faust.types import TP
 
 from schemas.alerts import Detected
 from streams.agent import FLUSH_EVENTS
 from streams.alerts.fresh import AlertDetection
 from streams.alerts.index import Rules
 from streams.alerts.loading import shipped_rules
+from streams.alerts.rule import Rule
 from streams.alerts.telling import TOLD
 from streams.forwarded import Forwarded
-from tests.alerts.test_live import Entries
-from tests.records import event, forwarded_of, record_of
+from tests.alerts.test_live import WORKED, Entries, rule
+from tests.records import NOON, event, forwarded_of, record_of
 
 
 class Table(Entries):
@@ -64,9 +67,19 @@ class Detecting:
         self.entries: list[int] = []
         self.marks: list[int] = []
         self.table = Table()
-        app = SimpleNamespace(Table=lambda *_, **__: self.table, consumer=SimpleNamespace(assignment=set))
-        self.detection = AlertDetection(
-            app, Rules(shipped_rules()), partitions=1, horizon=timedelta(hours=24), publish=self.publish
+        self.consumer = SimpleNamespace(assignment=set)
+        self.detection = self.another(shipped_rules())
+
+    def another(self, rules: Iterable[Rule], clock: Callable[[], float] = time.time) -> AlertDetection:
+        """Of another worker."""
+        return AlertDetection(
+            SimpleNamespace(Table=lambda *_, **__: self.table, consumer=self.consumer),
+            Rules(rules),
+            partitions=1,
+            horizon=timedelta(hours=24),
+            publish=self.publish,
+            source="source",
+            clock=clock,
         )
 
     async def publish(self, alerts: Sequence[Detected]) -> None:
@@ -122,6 +135,33 @@ async def test_entries_that_the_log_refuses_end_the_worker(detecting: Detecting)
     await detecting.table.confirm(ConnectionError("gone"))
     with pytest.raises(ConnectionError, match="gone"):
         await detecting.detection.flush(1)
+
+
+@pytest.mark.parametrize(
+    ("end", "committed", "told"),
+    [
+        pytest.param(None, 8, set(), id="not known yet what is to be read"),
+        pytest.param(9, 8, set(), id="the last is to be read"),
+        pytest.param(8, 8, {"unanswered"}, id="all is read"),
+    ],
+)
+async def test_whoever_takes_over_does_not_believe_in_an_absence_before_all_is_read(
+    detecting: Detecting, end: int | None, committed: int, told: set[str]
+) -> None:
+    rules = [rule("unanswered", kind="absence", window="20m", then=WORKED, group_by=["subject_id"])]
+    first = detecting.another(rules, NOON.timestamp)
+    first.take(0, 7, failed(1))
+    await first.flush(1)
+    assert not detecting.told
+    place = TP("source", 0)
+    detecting.consumer.assignment = lambda: {place}
+    detecting.consumer.highwater = {place: end}.get
+    detecting.consumer._committed_offset = {place: committed}
+    second = detecting.another(rules)
+    list(second.restore([0]))
+    for _ in range(2):  # the first finds out when to look at what it has restored
+        await second.flush(0)
+    assert {one.rule_id for one in detecting.told} == told
 
 
 async def test_entries_are_written_no_faster_than_the_log_can_bear(
