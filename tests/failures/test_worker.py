@@ -92,6 +92,8 @@ async def test_older_events_are_folded_beside_the_fresh_ones(
         assert len({row[1] for row in windowed(store)}) > 15  # minutes, of both
 
 
+# aiokafka leaves the connection that it was just making when it is cancelled: here, not in the next test.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_a_second_worker_goes_on_with_the_minutes_of_the_first(
     kafka: KafkaConnection, topics: Topics, store: Store, running: Running
 ) -> None:
@@ -104,9 +106,10 @@ async def test_a_second_worker_goes_on_with_the_minutes_of_the_first(
         await folded(worker, task, 300)
         await until(lambda: _all(store, 600) and windowed(store) == counted(store), 30)
     assert await committed(kafka, topics) == 700
+    gc.collect()
 
 
-# aiokafka leaves the connection that it was just making when it is cancelled: here, not in the next test.
+# The same.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_workers_share_the_organizations_and_take_over_from_each_other(
     kafka: KafkaConnection, topics: Topics, store: Store, running: Running
@@ -132,6 +135,7 @@ async def test_workers_share_the_organizations_and_take_over_from_each_other(
             assert second.agent.acknowledged > 0
         await fill(kafka, topics.events, some(3))
         await until(lambda: _all(store, 450) and windowed(store) == counted(store), 60)
+    gc.collect()
 
 
 def _all(store: Store, count: int) -> bool:
