@@ -68,7 +68,7 @@ class SharedReading:
 
     def rest(self, least_idle: float = IDLE_SECONDS) -> None:
         """Let go of children that have had nothing to do for so many seconds. Returns at once."""
-        if self._children and monotonic() - self._last_used >= least_idle:
+        if not self._closed and self._children and monotonic() - self._last_used >= least_idle:
             for child in self._take_ready():
                 self._task(self._end, child)
 
