@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
+import zoneinfo
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +63,8 @@ def _run(main: Main, arguments: dict[str, Any], log: Path, environment: Mapping[
         os.dup2(out.fileno(), sys.stdout.fileno())
         os.dup2(out.fileno(), sys.stderr.fileno())
     os.environ.update(environment)
+    time.tzset()  # what an interpreter reads of it at its start
+    zoneinfo.reset_tzpath()
     child.START = "spawn"  # type: ignore[misc]  # as outside of tests
     configure_logs("json", arguments.get("log_level", "info"))
     asyncio.run(main(arguments))
