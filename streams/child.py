@@ -65,7 +65,7 @@ class Child:
 
     def close(self) -> None:
         """End it, whatever it is at."""
-        self._process.kill()
+        self.kill()
         self._process.join()  # and not closed: that fails where another thread has just reaped it
         self._pipe.close()
 

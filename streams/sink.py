@@ -244,9 +244,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         gatherer = self._gatherer
         fetched = await (gatherer.gather_again(intents) if intents else gatherer.gather(lambda: self._lands))
         self._reading.rest()
-        if not fetched:
-            return []
-        self._checkpoint("fetched")
+        if fetched:
+            self._checkpoint("fetched")
         return await asyncio.to_thread(self._loader.load, fetched, self._held.unreadable)
 
     def _recovers(self) -> bool:
@@ -291,8 +290,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         FORWARDED.inc(sum(len(chunk.portion.forward) for chunk in flight))
         for portion in (chunk.portion for chunk in flight):
             self.stored += sum(block.rows.num_rows for block in portion.blocks if block.table != "letter_decisions")
-            events = portion.rows("events")
-            if events is not None:
+            if (events := portion.rows("events")) is not None:
                 EVENTS_STORED.inc(events.num_rows)
                 self._newest_ms = max(self._newest_ms, events["known_at"][-1].value)
                 NEWEST_STORED.set(self._newest_ms / 1000)

@@ -53,10 +53,6 @@ def options(topics: Topics, **more: object) -> SinkOptions:
     return SinkOptions(topics=topics.names, group=topics.group, **more)  # type: ignore[arg-type]  # because of **
 
 
-def writer(topics: Topics, store: Store, retry_seconds: float = 30) -> StoreWriter:
-    return StoreWriter(store, retry_seconds)
-
-
 async def committed(kafka: KafkaConnection, topics: Topics) -> dict[int, int]:
     """Offsets of the events topic that the group has committed, by partition."""
     admin = AIOKafkaAdminClient(**kafka.options())
@@ -101,7 +97,7 @@ async def test_records_are_stored_and_fresh_ones_forwarded_with_their_place(
     kafka: KafkaConnection, topics: Topics, store: Store
 ) -> None:
     await fill(kafka, topics.events, records(300))
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
     assert effect(store) == once(300)
     forwarded = await read_all(kafka, topics.provisioning, 300)
     places = {(dict(r.headers)["idtrail_partition"], dict(r.headers)["idtrail_offset"]) for r in forwarded}
@@ -165,12 +161,12 @@ async def test_a_failed_insert_ends_the_sink_before_offsets_move(
     kafka: KafkaConnection, topics: Topics, store: Store
 ) -> None:
     await fill(kafka, topics.events, records(50, people=1))  # one person: one partition
-    sink = Sink(kafka, Failing(writer(topics, store), at=1), options(topics))
+    sink = Sink(kafka, Failing(StoreWriter(store, 30), at=1), options(topics))
     with pytest.raises(Fatal, match="told to fail"):
         await asyncio.wait_for(sink.run(), 30)
     (offset,) = (await committed(kafka, topics)).values()
     assert offset == 0, "the intent is committed, and nothing beyond it"
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
     (offset,) = (await committed(kafka, topics)).values()
     assert offset == 50
     assert effect(store) == once(50)
@@ -203,7 +199,7 @@ async def test_what_several_have_decoded_is_known_again_when_one_decodes_it_alon
     dying.ready = lambda: not sink._reading._ready.empty()
     with pytest.raises(Fatal, match="told to fail"):
         await asyncio.wait_for(sink.run(), 60)
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics, flight_rows=100)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics, flight_rows=100)), kafka, topics)
     assert effect(store) == once(600)
 
 
@@ -214,7 +210,7 @@ async def test_a_worker_that_lost_its_partitions_ends_with_a_sentence(
         raise CommitFailedError
 
     await fill(kafka, topics.events, records(1))
-    sink = Sink(kafka, writer(topics, store), options(topics))
+    sink = Sink(kafka, StoreWriter(store, 30), options(topics))
     monkeypatch.setattr(sink, "_commit", lost)
     with pytest.raises(Fatal, match=r"another worker has this one's partitions.*\(6 s\)"):
         await asyncio.wait_for(sink.run(), 30)
@@ -229,7 +225,7 @@ async def test_a_store_away_for_a_while_is_waited_for(kafka: KafkaConnection, to
         front.kill()
         await fill(kafka, topics.events, records(100, people=1))
         session = timedelta(seconds=2)
-        task = asyncio.create_task(Sink(kafka, writer(topics, store, 60), options(topics, session=session)).run())
+        task = asyncio.create_task(Sink(kafka, StoreWriter(store, 60), options(topics, session=session)).run())
         try:
             with pytest.raises(TimeoutError):  # away for longer than a sink that does not answer keeps its partitions
                 await asyncio.wait_for(asyncio.shield(task), 3.5 * session.total_seconds())
@@ -270,14 +266,14 @@ async def test_a_poisoned_record_is_in_the_dead_letters_before_its_offset_moves(
         (good[1].value, good[1].key, good[1].headers),
     ]:
         await producer.send_and_wait(topics.events, value, key=key, headers=headers)
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
     assert set((await committed(kafka, topics)).values()) == {3}
     assert effect(store) == once(2)
     (dead,) = await read_all(kafka, topics.dead_letters, 1)
     assert (dead.value, dead.key) == (b"\xff not json", good[0].key)
     why = dict(dead.headers)
     assert (why["mark"], why["idtrail_offset"]) == (b"1", b"1")
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
     listed = store.query("SELECT reason, log_topic FROM dead_letters FINAL")
     assert listed == [("invalid_utf8", topics.dead_letters)]
 
@@ -290,7 +286,7 @@ async def test_what_is_stored_forwarded_and_dead_lettered_is_counted(
     flushes = measured("idtrail_flush_seconds_count")
     await producer.send_and_wait(topics.events, b"not json", key=b"x")
     await fill(kafka, topics.events, records(20))
-    task = asyncio.create_task(Sink(kafka, writer(topics, store), options(topics)).run())
+    task = asyncio.create_task(Sink(kafka, StoreWriter(store, 30), options(topics)).run())
     try:
         await until(lambda: [measured(name) - was for name, was in zip(names, before, strict=True)] == [20, 20, 1], 60)
     finally:
@@ -309,7 +305,7 @@ async def test_if_everything_is_poison_the_sink_stops_before_it(
         await producer.send(topics.events, b"poison", key=b"k")
     await producer.flush()
     with pytest.raises(Fatal, match="30 records in a row"):
-        await asyncio.wait_for(Sink(kafka, writer(topics, store), options(topics, poison_limit=30)).run(), 30)
+        await asyncio.wait_for(Sink(kafka, StoreWriter(store, 30), options(topics, poison_limit=30)).run(), 30)
     assert not any((await committed(kafka, topics)).values())
 
 
@@ -320,7 +316,7 @@ async def test_a_restart_goes_on_counting_unreadable_records(
         await fill(kafka, topics.events, [Record(b"poison", key=b"k")] * count)
 
     def sink(limit: int = 30, fail_at: int = 0) -> Sink:
-        failing = Failing(writer(topics, store), fail_at)
+        failing = Failing(StoreWriter(store, 30), fail_at)
         return Sink(kafka, failing, options(topics, poison_limit=limit))
 
     await put(12)
@@ -354,7 +350,7 @@ async def test_no_timestamp_stops_the_sink_or_drops_an_event(
 ) -> None:
     odd = record_of({**event(), "timestamp": timestamp})
     await fill(kafka, topics.events, [odd, *records(3, people=1)])
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
     assert effect(store) == once(4)
     (quality, raw) = store.query("SELECT time_quality, raw FROM events WHERE time_quality != 'ok'")[0]
     assert quality in {"missing", "garbage", "out_of_range", "future"}
@@ -372,7 +368,7 @@ async def test_years_of_history_are_inserted_in_pieces(kafka: KafkaConnection, t
         for month in range(120)
     ]
     await fill(kafka, topics.events, history)
-    await run_until_stored(Sink(kafka, writer(topics, store), options(topics)), kafka, topics)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
     assert effect(store) == once(120)
 
 
@@ -384,7 +380,7 @@ async def test_metadata_of_another_program_stops_the_sink(kafka: KafkaConnection
         await other.commit({place: (0, "somebody else's")})
     await other.stop()
     with pytest.raises(Fatal, match="another program"):
-        await asyncio.wait_for(Sink(kafka, writer(topics, store), options(topics)).run(), 30)
+        await asyncio.wait_for(Sink(kafka, StoreWriter(store, 30), options(topics)).run(), 30)
 
 
 def test_effect_tells_doubled_rows() -> None:
