@@ -204,6 +204,19 @@ def test_retries_wait_longer_each_time_and_give_up_after_a_day() -> None:
     assert log.tell(DAY + 1) == []
 
 
+def test_what_fails_at_the_same_time_is_one_try_of_the_destination() -> None:
+    log = Partition()
+    for number in range(6):
+        log.found(0, number)
+    assert len(log.tell(0, succeeded=False)) == 6
+    wake = log.plan(0.01).wake
+    assert wake is not None
+    assert FIRST_WAIT <= wake - minute(0) <= FIRST_WAIT * (1 + JITTER) + timedelta(seconds=1)
+    assert log.tell(0.2, succeeded=False)  # one asks whether it answers
+    assert log.tell(0.2 + 2 * FIRST_WAIT.total_seconds() / 60 * 0.95) == []
+    assert log.tell(0.2 + 2 * FIRST_WAIT.total_seconds() / 60 * (1 + JITTER))
+
+
 def test_what_is_given_up_is_an_alert_at_another_destination_and_ends_when_it_answers() -> None:
     log = Partition(destinations(dead=HOOK + 'severities = ["high"]', other=HOOK + 'severities = ["low"]'))
     log.found(0)

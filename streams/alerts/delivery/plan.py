@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from schemas.alerts import Detected, Detection, Severity
@@ -146,8 +147,8 @@ def _messages(
 ) -> tuple[list[Message], datetime]:
     ready = now
     if answers.failed:
-        last, count = max(answers.failed), len(answers.failed)
-        ready = last + wait_after(count, f"{destination.name} {last}")
+        last = max(answers.failed)
+        ready = last + wait_after(_rounds(answers.failed), f"{destination.name} {last}")
     sent = sorted(at for at in answers.sent if at > now - HOUR)
     room = ROUND if destination.per_hour is None else destination.per_hour - len(sent)
     if room <= 0:
@@ -166,6 +167,11 @@ def _messages(
     # One that does not answer is asked with one message whether it does again.
     most = 1 if answers.failed else min(room, ROUND)
     return [Message(destination.name, (item,), None) for item in now_due[:most]], now
+
+
+def _rounds(failed: Collection[datetime]) -> int:
+    """How often it was asked in vain: what was on its way at the same time asked it once."""
+    return 1 + sum(later - sooner >= FIRST_WAIT for sooner, later in pairwise(sorted(failed)))
 
 
 def _order(item: Item) -> tuple[int, datetime, str, bool]:
