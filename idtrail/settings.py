@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     spool_mebibytes: int = Field(
         1024, ge=1, description="Room on disk for events accepted while the broker is away, in MiB."
     )
-    sink_chunk_rows: int = Field(20_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight.")
+    sink_chunk_rows: int = Field(50_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight.")
     sink_flush_ms: int = Field(
         200,
         ge=1,

@@ -102,9 +102,9 @@ def own_words(event: Event, found: Facts) -> frozenset[str]:
     """What an event says of its person or group, where the text repeats it: names, addresses, ids, sent values."""
     text = found.detail.casefold()
     words = set()
-    told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_)]
+    told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_) if value]
     if event.resource is not None:
-        told += [value for name, value in _members(event.resource) if name != "type"]
+        told += [value for name, value in _members(event.resource) if value and name != "type"]
         if event.kind is Kind.USER:
             told += _PART.findall(event.resource.display_name or "")
     told += [found.subject_name, found.subject_email, found.subject_id, found.integration_id]

@@ -112,7 +112,8 @@ def _said(text: str) -> _Said:
 
 def _may_repeat(said: _Said, event: Event) -> bool:
     """Whether a closer look is needed: for most failures it is not, and it takes long."""
-    told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_)]
+    folded, quoted, numbers = said
+    told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_) if value]
     if event.resource is not None and event.kind is Kind.USER:
         told += event.resource.__dict__.values()
         told += (event.resource.__pydantic_extra__ or {}).values()
@@ -120,20 +121,22 @@ def _may_repeat(said: _Said, event: Event) -> bool:
         if not told:
             break
         value = told.pop()
-        if isinstance(value, dict):
+        kind = type(value)
+        if kind is dict:
             told += value.values()
-        elif isinstance(value, list):
+        elif kind is list:
             told += value[:MAX_VALUES]
-        elif value and value is not True and isinstance(value, str | int):
-            word = " ".join(_folded(str(value)[: MAX_WORD + 1]).split())
-            for part in (word, *_PART.findall(word)) if " " in word or "," in word else (word,):
-                if len(part) >= SHORTEST_WORD and part in said.folded and part not in ORDINARY:
+        elif value and (kind is str or kind is int):
+            parts = _folded(str(value)[: MAX_WORD + 1]).split()
+            word = " ".join(parts)
+            for part in (word, *_PART.findall(word)) if len(parts) > 1 or "," in word else parts:
+                if part in folded and len(part) >= SHORTEST_WORD and part not in ORDINARY:
                     return True
-            if said.quoted and any(inner in word for inner in said.quoted):
+            if quoted and any(inner in word for inner in quoted):
                 return True
-            if "@" in word and word.partition("@")[0] in said.folded:
+            if "@" in word and word.partition("@")[0] in folded:
                 return True
-            if said.numbers and word[-1:].isdigit():
+            if numbers and word[-1:].isdigit():
                 return True
     return bool(told)
 

@@ -60,7 +60,7 @@ class ChunkWriter(Protocol):
 class SinkOptions:
     """How the sink cuts its work."""
 
-    flight_rows: int = 20_000
+    flight_rows: int = 50_000
     flush: timedelta = timedelta(milliseconds=200)
     horizon: timedelta = timedelta(hours=24)
     poison_limit: int = 500
