@@ -19,6 +19,8 @@ MAX_SUSPECTS: Final = 50_000
 """Of one organization; where there are so many the answer is not complete."""
 
 _HOUR: Final = timedelta(hours=1)
+_SHARE: Final = 8192
+"""Rows that are worth a thread: of each much is worked out, and ClickHouse would leave 160,000 to one."""
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 _KEY: Final = "(at, toString(event_id))"
@@ -125,6 +127,7 @@ WHERE code IN (4, 6) OR (code = 7 AND first < {NO_UPDATE}) OR version BETWEEN 1 
             <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
 ORDER BY application_id, subject_id
 LIMIT {MAX_SUSPECTS}
+SETTINGS merge_tree_min_rows_for_concurrent_read = {_SHARE}, merge_tree_min_bytes_for_concurrent_read = 1
 """
 
 
