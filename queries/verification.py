@@ -49,6 +49,9 @@ COPIED: Final[Mapping[str, bool]] = {"events": True, "events_by_subject": True, 
 _BY_TRUST: Final = frozenset({"events_by_subject"})
 """Where the copies of each trust have a row of their own."""
 
+_MERGED: Final[Mapping[str, str]] = {"dead_letters": " FINAL"}
+"""A letter's row is written again with each decision about it, and stands twice until the store merges them."""
+
 ALERTS: Final = "alert_records"
 """A row a record too: each is there for itself, at its own place."""
 
@@ -102,8 +105,18 @@ class Reader:
     def compare_letters(
         self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int
     ) -> list[Finding]:
-        """The same of dead letters, or of decisions about them. `logged`: those of the stretch."""
-        return self._judge(table, logged, topic, partition, first, end).findings
+        """The same of dead letters, or of decisions about them. `logged`: those of the stretch.
+
+        A decision tells of its letter once more, which is stored at the letter's own place.
+        """
+        places = zip(logged["log_topic"].to_pylist(), logged["log_partition"].to_pylist(), strict=True)
+        here = [place == (topic, partition) for place in places]
+        own = _taken(logged, [row for row, is_here in enumerate(here) if is_here])
+        elsewhere = self._missing_letters(table, logged, [row for row, is_here in enumerate(here) if not is_here])
+        return [
+            *self._judge(table, own, topic, partition, first, end).findings,
+            *(_finding("missing", table, logged, row, "") for row in elsewhere),
+        ]
 
     def compare_alerts(self, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> list[Finding]:
         """The same of records of alerts."""
@@ -114,7 +127,7 @@ class Reader:
         logged = logged.select(schema.names)
         shown = ", ".join(_shown(field) for field in schema)
         stored = self._store.query_arrow(
-            f"SELECT {shown} FROM {table} WHERE {_STRETCH} ORDER BY log_offset",
+            f"SELECT {shown} FROM {table}{_MERGED.get(table, '')} WHERE {_STRETCH} ORDER BY log_offset",
             {"topic": topic, "partition": partition, "first": first, "end": end},
         ).cast(schema)
         if logged.equals(stored):
@@ -136,7 +149,7 @@ class Reader:
         ]
         common = [offset for offset in rows if offset in found]
         differing = _differing(
-            logged.take([rows[offset] for offset in common]), stored.take([found[offset] for offset in common])
+            _taken(logged, [rows[offset] for offset in common]), _taken(stored, [found[offset] for offset in common])
         )
         findings += [
             _finding("altered", table, logged, rows[common[row]], ", ".join(columns))
@@ -158,7 +171,7 @@ class Reader:
         from one that ranks below it: the store's merges keep the highest version."""
         missing = []
         for some in _pieces(absent, IDS_AT_ONCE):
-            rows = logged.take(list(some))
+            rows = _taken(logged, some)
             ids: list[Any] = rows["event_id"].to_pylist()
             asked = {"ids": sorted({str(UUID(bytes=event_id)) for event_id in ids})}
             apart = table in _BY_TRUST
@@ -210,12 +223,17 @@ class Reader:
         more = _TOLD_APART_BY[table]
         sql = _BY_LETTER.format(columns=", ".join(("UUIDStringToNum(toString(letter_id))", *more)), table=table)
         for some in _pieces(absent, IDS_AT_ONCE):
-            rows = logged.take(list(some))
+            rows = _taken(logged, some)
             keys: list[Any] = list(zip(*(rows[name].to_pylist() for name in ("letter_id", *more)), strict=True))
             asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id, *_ in keys})}
             known = {tuple(row) for row in self._store.query(sql, asked, BULK_LIMITS)}
             missing += [row for row, key in zip(some, keys, strict=True) if key not in known]
         return missing
+
+
+def _taken(rows: pa.Table, numbers: Sequence[int]) -> pa.Table:
+    """These rows; of no numbers Arrow would not know that they are numbers."""
+    return rows.take(pa.array(numbers, pa.int64()))
 
 
 def _pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -7,7 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, LETTER_DECISIONS_ARROW_SCHEMA, batch
+from queries.arrow import (
+    ALERT_RECORDS_ARROW_SCHEMA,
+    DEAD_LETTERS_ARROW_SCHEMA,
+    EVENTS_ARROW_SCHEMA,
+    LETTER_DECISIONS_ARROW_SCHEMA,
+    batch,
+)
 from queries.store import Store
 from queries.verification import Reader
 from schemas.alerts import AlertRecord
@@ -77,3 +83,39 @@ def test_each_record_of_an_alert_is_missed(store: Store) -> None:
     assert (altered.kind, altered.place.offset, altered.detail) == ("altered", 2, "done_by")
     (beyond,) = reader.outside("alert_records", {(ALERTS, 0): (0, 2)}, 10)
     assert (beyond.place.offset, beyond.event_id, beyond.organization) == (2, ALERT_ID, ORGANIZATION)
+
+
+def test_a_letter_that_was_decided_is_sound_before_the_store_has_merged_its_rows(store: Store) -> None:
+    headers = [("idtrail_source", b"file:export.json"), ("idtrail_position", b"element 1")]
+    letter = decode_dead_letters([Record(b"no", headers, 3, topic="gone")])
+    own = batch(letter.rows, DEAD_LETTERS_ARROW_SCHEMA)
+    (row,) = own.to_pylist()
+    about = LETTER._replace(
+        letter_id=UUID(bytes=row["letter_id"]), reason="", message="", size=row["size"], known_at=row["known_at"],
+        organization="",
+    )  # fmt: skip
+    key, value, said = Decision(about, Verdict.DISCARDED, NOON, "ada", message="test data").record()
+    decided = decode_dead_letters([Record(value, said, 0, topic="decisions", key=key)])
+    again = batch(decided.rows, DEAD_LETTERS_ARROW_SCHEMA)
+    assert again.equals(own)
+    store.command("SYSTEM STOP MERGES dead_letters")
+    store.insert_arrow("dead_letters", own, "the letter")
+    reader = Reader(store)
+    assert reader.compare_letters("dead_letters", again, "decisions", 0, 0, 1) == []
+    store.insert_arrow("dead_letters", again, "its decision")
+    assert reader.compare_letters("dead_letters", own, "gone", 0, 0, 4) == []
+    assert reader.compare_letters("dead_letters", again, "decisions", 0, 0, 1) == []
+    store.command("TRUNCATE TABLE dead_letters SYNC")
+    for topic, logged in (("gone", own), ("decisions", again)):
+        (finding,) = reader.compare_letters("dead_letters", logged, topic, 0, 0, 4)
+        assert (finding.kind, finding.place) == ("missing", ("gone", 0, 3))
+
+
+def test_a_stretch_of_which_nothing_is_stored_or_nothing_is_logged_is_told_row_by_row(store: Store) -> None:
+    records = [record_of(event(id=f"e{offset}"), offset=offset) for offset in range(2)]
+    logged = batch(decode_events(records, timedelta(hours=24)).rows, EVENTS_ARROW_SCHEMA)
+    compared = Reader(store).compare("events", logged, "idtrail.events", 0, 0, 2)
+    assert [(one.kind, one.place.offset) for one in compared.findings] == [("missing", 0), ("missing", 1)]
+    store.insert_arrow("events", logged, "both")
+    compared = Reader(store).compare("events", logged.slice(0, 0), "idtrail.events", 0, 0, 2)
+    assert [(one.kind, one.place.offset) for one in compared.findings] == [("extra", 0), ("extra", 1)]
