@@ -106,8 +106,8 @@ def test_a_letter_that_was_decided_is_sound_before_the_store_has_merged_its_rows
     assert reader.compare_letters("dead_letters", own, "gone", 0, 0, 4) == []
     assert reader.compare_letters("dead_letters", again, "decisions", 0, 0, 1) == []
     store.command("TRUNCATE TABLE dead_letters SYNC")
-    for topic, logged in (("gone", own), ("decisions", again)):
-        (finding,) = reader.compare_letters("dead_letters", logged, topic, 0, 0, 4)
+    for topic, told in (("gone", own), ("decisions", again)):
+        (finding,) = reader.compare_letters("dead_letters", told, topic, 0, 0, 4)
         assert (finding.kind, finding.place) == ("missing", ("gone", 0, 3))
 
 
