@@ -51,12 +51,11 @@ PEOPLE_SQL: Final = (
     f"SELECT uniqExact(subject_id) FROM attempts_by_application WHERE {OF_APPS} AND {RANGE} AND kind = 'user'"
 )
 
-_ASSOCIATION: Final = ", ".join(
-    {"event_type": "'association_change' AS event_type"}.get(column, column)
-    for column in (*BINDING_COLUMNS, "version", "fingerprint")
-) + ", 'other' AS kind, CAST([], 'Array(String)') AS changed"  # fmt: skip
+_ASSOCIATION: Final = (
+    f"{', '.join(BINDING_COLUMNS)}, version, fingerprint, 'other' AS kind, CAST([], 'Array(String)') AS changed"
+)
 BOUND_SQL: Final = (
-    f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {OF_APPS}"
+    f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {OF_APPS} AND event_type = 'association_change'"
     f" AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC'){_BEST})"
     " WHERE outcome != 'failure' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
 )

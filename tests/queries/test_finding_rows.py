@@ -12,7 +12,7 @@ import pytest
 from queries import finding_rows, findings, mapping_rows
 from queries.finding import App
 from queries.finding_rows import read_bound, read_closings, read_theirs
-from queries.findings import Asked, list_findings
+from queries.findings import Asked, Whole, find_finding, list_findings
 from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
 from queries.mappings import Remap
 from queries.store import Limits
@@ -126,6 +126,30 @@ def test_what_is_more_than_may_be_read_is_refused_and_never_cut(
     trail.insert(made(MOST))
     with pytest.raises(UserError, match="narrow its time range or filters"):
         read(trail, app)
+
+
+def whole_of(trail: Trail) -> Whole:
+    """The one finding of the last two days."""
+    asked = Asked(trail.organization, NOON - timedelta(days=2), NOON)
+    (found,) = list_findings(trail.store, asked)
+    return find_finding(trail.store, asked, found.id)
+
+
+def act_of(whole: Whole) -> str:
+    return whole.finding.act.because.text if whole.finding.act else ""
+
+
+def test_what_an_integrations_deletion_sets_off_is_told_of_it_and_undone_by_activating_it(trail: Trail) -> None:
+    by: Raw = {"initiated_by": {"id": "a1", "type": "admin", "email": "ada@corp.example"}}
+    trail.insert(
+        attempt(-1500, "idm_integration_activate", resource=None),
+        *(attempt(-1400 + n, "user_create_provision", resource=person(n)) for n in range(1, 13)),
+        attempt(0, "idm_integration_delete", resource=None, **by),
+        *(closed(n) for n in range(1, 13)),
+    )
+    whole = whole_of(trail)
+    assert act_of(whole) == "deactivated by ada@corp.example"
+    assert [step.do for step in whole.steps] == ["activate_integration", *["reactivate_account"] * 12]
 
 
 def test_a_question_about_too_many_applications_is_refused(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
