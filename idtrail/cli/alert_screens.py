@@ -15,9 +15,12 @@ from idtrail.cli.screen import (
     coloured,
     command,
     counted,
+    cut,
     moment,
+    name_width,
     next_commands,
     number,
+    print_lines,
     span,
     table,
     when,
@@ -113,7 +116,7 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
     owner = f"owner {item['owner']}" if item["owner"] else "no owner"
     tried = " · staging, nobody is told" if item["staging"] else ""
     out.print(f"rule {item['rule_id']} · {owner}{tried} · {item['alert_id']}", soft_wrap=True)
-    out.print(item["description"])
+    print_lines(out, item["description"].rstrip())
     out.print(f"Remedy: {item['remedy']}")
     for label, ids, count in (
         ("People", item["people_named"], item["people"]),
@@ -159,7 +162,12 @@ def _names(item: Item, ids: Sequence[str], count: int) -> str:
 def _show_history(out: Console, history: Sequence[Item]) -> None:
     rows = table("time (UTC)", "what", "by", "")
     for each in history:
-        rows.add_row(f"  {when(each['at'])}", DONE.get(each["what"], each["what"]), each["by"] or "-", _said(each))
+        rows.add_row(
+            f"  {when(each['at'])}",
+            DONE.get(each["what"], each["what"]),
+            cut(each["by"] or "-", name_width(out)),
+            _said(each),
+        )
     out.print(rows)
 
 
@@ -176,7 +184,8 @@ def _show_deliveries(out: Console, deliveries: Sequence[Item]) -> None:
     for each in deliveries:
         tries = f" (try {each['attempt']})" if each["attempt"] > 1 else ""
         result = coloured("delivered", "green") if each["succeeded"] else coloured(f"failed: {each['detail']}", "red")
-        rows.add_row(f"  {when(each['at'])}", each["destination"], each["occasion"], result.append(tries))
+        destination = cut(each["destination"], name_width(out))
+        rows.add_row(f"  {when(each['at'])}", destination, each["occasion"], result.append(tries))
     out.print(rows)
 
 

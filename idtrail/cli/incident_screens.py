@@ -16,7 +16,9 @@ from idtrail.cli.screen import (
     coloured,
     command,
     counted,
+    cut,
     moment,
+    name_width,
     next_commands,
     number,
     print_indented,
@@ -162,7 +164,7 @@ def _show_subjects(out: Console, item: Item, now: datetime) -> None:
     for subject in item["subjects"]:
         mended = when(subject["mended_at"], seconds=False)
         rows.add_row(
-            "  " + (subject["name"] or subject["subject_id"] or "-"),
+            "  " + cut(subject["name"] or subject["subject_id"] or "-", name_width(out)),
             number(subject["attempts"]),
             when(subject["first_at"], seconds=False),
             ago(subject["last_at"], now),

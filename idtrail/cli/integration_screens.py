@@ -9,7 +9,20 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli.screen import ago, coloured, command, counted, cut, moment, next_commands, number, span, table, when
+from idtrail.cli.screen import (
+    ago,
+    coloured,
+    command,
+    counted,
+    cut,
+    moment,
+    name_width,
+    next_commands,
+    number,
+    span,
+    table,
+    when,
+)
 from queries.expiry import SOON
 from queries.integration_health import MEANINGS, State
 
@@ -49,7 +62,7 @@ def show_integrations(out: Console, items: Sequence[Item], at: datetime) -> None
     rows = table("integration", "credentials", "since", "accepted", "stuck", "expires", "changed")
     for item in items:
         rows.add_row(
-            "  " + cut(app_name(item), out.width // 5),
+            "  " + cut(app_name(item), name_width(out)),
             state_text(item),
             _age(item["since"], at),
             ago(item["last_good_at"], at),
@@ -177,7 +190,7 @@ def _show_stuck(out: Console, item: Item, at: datetime) -> None:
     rows = table("person or group", "refused", "first (UTC)", "last", right=("refused",))
     for subject in item["stuck"][:SHOWN_STUCK]:
         rows.add_row(
-            "  " + (subject["name"] or subject["subject_id"] or "-"),
+            "  " + cut(subject["name"] or subject["subject_id"] or "-", name_width(out)),
             number(subject["refusals"]),
             when(subject["first_at"], seconds=False),
             ago(subject["last_at"], at),

@@ -9,14 +9,28 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli.screen import ago, coloured, command, counted, later, moment, next_commands, span, table, when, why
+from idtrail.cli.screen import (
+    WIDE,
+    ago,
+    coloured,
+    command,
+    counted,
+    cut,
+    later,
+    moment,
+    name_width,
+    next_commands,
+    span,
+    table,
+    times_that_fit,
+    when,
+    why,
+)
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
 from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
 
 SHOWN: Final = 24
 """Rows on the screen, unless all are asked for."""
-WIDE: Final = 100
-"""Columns from which on times have their year and texts more room."""
 GAP: Final = 2
 
 
@@ -44,7 +58,7 @@ def show_lifecycle(
     ids = {account["subject_id"] for account in answer["accounts"]}
     accounts = table("", "", "")
     for account in by_urgency(answer["accounts"]):
-        accounts.add_row(account_name(account, ids), *_standing(account, now))
+        accounts.add_row(cut(account_name(account, ids), name_width(out)), *_standing(account, now))
     if answer["accounts"]:
         out.print(accounts)
     else:
@@ -142,12 +156,9 @@ def _row(group: Group, by_id: Mapping[str, Item]) -> Row:
 
 def _show_rows(out: Console, rows: Sequence[Row]) -> None:
     wide = out.width >= WIDE
-    # Where the room is scarce, a year is left out that all rows have.
-    years = {row.time[:5] for row in rows if row.time[:2] == "20"}
-    skip = len(years.pop()) if not wide and len(years) == 1 else 0
-    times = [row.time[skip:] if row.time[:2] == "20" else row.time for row in rows]
+    times = times_that_fit([row.time for row in rows], out)
     room = out.width - GAP - 4 * GAP
-    widths = [max(14 if skip else 19, 10)]
+    widths = [max(map(len, (HEADS.time, *times)))]
     for place, most in ((1, 14 if wide else 10), (2, room // 5), (4, room * 3 // 10)):
         widths.append(min(most, max(_cells(str(row[place])) for row in (HEADS, *rows))))
     time, app, done, why_so = widths

@@ -1,18 +1,20 @@
 """How answers look in a terminal: the answer first, times in UTC with their age, colour that only repeats words.
 
 80 columns suffice; rows are cut, never wrapped. Off a terminal there is no colour. Names and texts come from outside:
-nothing in them is markup, steers the terminal, or runs in a shell when a command is copied from the screen.
+nothing in them is markup, steers the terminal, begins a line of its own, or runs in a shell when a command is copied
+from the screen.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -32,6 +34,9 @@ STYLES: Final = {
     "success": "green",
 }
 
+WIDE: Final = 100
+"""Columns from which on times have their year and texts more room."""
+
 
 class Screen(Console):
     """A terminal, or what stands for one, that shows text as text whatever it holds."""
@@ -39,10 +44,32 @@ class Screen(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, emoji=False, markup=False, **options)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As the inherited one, a text on one line: a line end in a name begins no row. See `print_lines`."""
+        super().print(*map(_unbroken, objects), **options)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As the inherited one, without the characters by which a name could steer the terminal."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(seen(segment.text), segment.style)
+
+
+def one_line(text: str) -> str:
+    """As the text is seen, its line ends replaced too."""
+    return seen(text).replace("\n", "\ufffd")
+
+
+def _unbroken(shown: Any) -> Any:
+    if isinstance(shown, Text):
+        shown = shown.copy()
+        shown.plain = one_line(shown.plain)
+    return one_line(shown) if isinstance(shown, str) else shown
+
+
+def print_lines(out: Console, text: str, **options: Any) -> None:
+    """A text that may have several lines, of which no row is made: the bytes of an event, a rule's description."""
+    for line in text.split("\n"):
+        out.print(line, **options)
 
 
 def console() -> Console:
@@ -72,6 +99,14 @@ def when(text: str | None, *, seconds: bool = True) -> str:
     if at is None:
         return "-"
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def times_that_fit(times: Sequence[str], out: Console) -> list[str]:
+    """Where the room is scarce, a year is left out that all of them have."""
+    years = {time[:5] for time in times if time[:2] == "20"}
+    if out.width >= WIDE or len(years) != 1:
+        return list(times)
+    return [time[5:] if time[:2] == "20" else time for time in times]
 
 
 def span(delta: timedelta) -> str:
@@ -127,7 +162,7 @@ class Rows(Table):
         """As the inherited one; the last cell is cut instead of wrapped."""
         texts = [cell.copy() if isinstance(cell, Text) else Text(str(cell)) for cell in cells]
         for text in texts:
-            text.plain = seen(text.plain)  # here already: what is not seen takes no room, its sign takes some
+            text.plain = one_line(text.plain)  # here already: what is not seen takes no room, its sign takes some
         texts[-1].no_wrap, texts[-1].overflow = True, "ellipsis"
         super().add_row(*texts, **options)
 
@@ -146,8 +181,14 @@ def table(*columns: str, right: Iterable[str] = (), indent: int = 2) -> Rows:
 
 
 def cut(text: str, width: int) -> str:
-    """At most `width` characters."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """At most `width` cells of the terminal, of one line."""
+    text = one_line(text)
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+
+def name_width(out: Console) -> int:
+    """How wide a name from outside may be, that other columns stand behind."""
+    return out.width // 5
 
 
 def why(cause: str, detail: str, attribute: str = "") -> str:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 from typer.testing import CliRunner
 
 from idtrail.cli import app, register_commands
@@ -17,6 +16,7 @@ from idtrail.cli.commands import failures as failures_command
 from idtrail.cli.commands import incidents as incidents_command
 from idtrail.cli.commands.failures import show_failures
 from idtrail.cli.incident_screens import show_incident, show_incidents
+from idtrail.cli.screen import Screen
 from queries.incidents import incident_object
 from tests.queries.incident_rows import row
 from tests.queries.support import when
@@ -79,7 +79,7 @@ SLACK = incident(
 
 def drawn(show: Any, *arguments: Any, width: int = 80) -> list[str]:
     """The lines, without what follows the last word of each."""
-    out = Console(width=width, highlight=False, emoji=False, no_color=True)
+    out = Screen(width=width, no_color=True)
     with out.capture() as captured:
         show(out, *arguments)
     return [line.rstrip() for line in captured.get().splitlines()]

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 from typer.testing import CliRunner
 
 from idtrail.cli import app, register_commands
 from idtrail.cli.commands import lifecycle as command
 from idtrail.cli.lifecycle_screen import show_lifecycle
+from idtrail.cli.screen import Screen
 from tests.lifecycle.sample import NOW, answer_of, leaver
 from tests.queries.test_lifecycle import row
 
@@ -21,7 +21,7 @@ register_commands()
 
 
 def drawn(answer: dict[str, Any], width: int = 80, *, everything: bool = False) -> list[str]:
-    out = Console(width=width, highlight=False, emoji=False, no_color=True)
+    out = Screen(width=width, no_color=True)
     with out.capture() as captured:
         show_lifecycle(out, answer, NOW, everything=everything)
     return [line.rstrip() for line in captured.get().splitlines()]

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.letter_screens import decided, headline, show_letters, show_other_reasons, show_results
-from idtrail.cli.screen import ago, console, next_commands, number, print_json, table, when
+from idtrail.cli.screen import ago, console, next_commands, number, print_json, print_lines, table, when
 
 if TYPE_CHECKING:
     from idtrail.cli.client import Api
@@ -131,7 +131,7 @@ def show_letter(
         soft_wrap=True,
     )
     gone = "  The log has them no more: the topic keeps them for 90 days."
-    out.print(gone if letter["raw"] is None else letter["raw"], soft_wrap=True, markup=False)
+    print_lines(out, gone if letter["raw"] is None else letter["raw"], soft_wrap=True, markup=False)
     if letter["state"] == "redriven":
         out.print(next_commands(f"idtrail events {letter['event_id']}"), soft_wrap=True)
     elif letter["raw"] is not None:

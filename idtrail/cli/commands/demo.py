@@ -14,7 +14,7 @@ from idtrail.cli import app
 from idtrail.cli.commands.up import say, start
 from idtrail.cli.incident_screens import show_incidents
 from idtrail.cli.lifecycle_screen import show_lifecycle
-from idtrail.cli.screen import counted, moment, next_commands, number, span, table, when, why
+from idtrail.cli.screen import counted, cut, moment, name_width, next_commands, number, span, table, when, why
 
 if TYPE_CHECKING:
     from idtrail.cli.client import Api
@@ -60,7 +60,8 @@ def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
 
 
 def _show_types(out: Console, stats: dict[str, Any]) -> None:
-    out.print("\n  What happened")
+    out.print()
+    out.print("  What happened")
     rows = table("event", "events", "failed", right=("events", "failed"), indent=4)
     for item in stats["types"][:SHOWN_TYPES]:
         rows.add_row("    " + (item["event_type"] or "(no type)"), number(item["events"]), number(item["failure"]))
@@ -71,7 +72,8 @@ def _show_types(out: Console, stats: dict[str, Any]) -> None:
 
 
 def _show_incidents(out: Console, items: Sequence[dict[str, Any]], now: datetime) -> None:
-    out.print("\n  What failed (last 30 days)")
+    out.print()
+    out.print("  What failed (last 30 days)")
     if not items:
         out.print("    nothing")
         return
@@ -83,7 +85,8 @@ def _show_incidents(out: Console, items: Sequence[dict[str, Any]], now: datetime
 
 def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) -> None:
     still = [item for item in items if item["exposed"]]
-    out.print("\n  Meant to be closed, not confirmed closed")
+    out.print()
+    out.print("  Meant to be closed, not confirmed closed")
     if not still:
         out.print("    none")
         return
@@ -91,8 +94,8 @@ def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) ->
     for item in still[:SHOWN_EXPOSURES]:
         since = moment(item["closing_since"])
         rows.add_row(
-            "    " + item["person"],
-            item["application"],
+            "    " + cut(item["person"], name_width(out)),
+            cut(item["application"], out.width // 8),
             when(item["closing_since"], seconds=False),
             span(now - since) if since else "-",
             str(item["closing_tries"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -12,9 +12,26 @@ from rich.console import Console
 
 from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.blame import blame_lines
-from idtrail.cli.screen import ago, coloured, console, counted, next_commands, print_json, table, when, why
+from idtrail.cli.screen import (
+    ago,
+    coloured,
+    console,
+    counted,
+    cut,
+    name_width,
+    next_commands,
+    print_json,
+    print_lines,
+    table,
+    times_that_fit,
+    when,
+    why,
+)
 
 Item = dict[str, Any]
+
+LONGEST_TYPE: Final = len("idm_integration_activate")
+"""Room for the twelve; others can be anything."""
 
 
 @app.command()
@@ -73,12 +90,15 @@ def show_events(out: Console, items: list[Item], limit: int) -> None:
     more = ", there may be more (--limit)" if len(items) == limit else ""
     out.print(f"{counted(len(items), 'event')}, newest first{more}")
     rows = table("time (UTC)", "event", "app", "subject", "result")
-    for item in items:
+    times = [
+        when(item["occurred_at"]) if item["time_quality"] == "ok" else f"time {item['time_quality']}" for item in items
+    ]
+    for at, item in zip(times_that_fit(times, out), items, strict=True):
         rows.add_row(
-            f"  {when(item['occurred_at']) if item['time_quality'] == 'ok' else 'time ' + item['time_quality']}",
-            item["event_type"] or "(no type)",
-            item["application_name"] or "-",
-            item["subject_name"] or item["subject_id"] or "-",
+            f"  {at}",
+            cut(item["event_type"] or "(no type)", LONGEST_TYPE),
+            cut(item["application_name"] or "-", out.width // 8),
+            cut(item["subject_name"] or item["subject_id"] or "-", name_width(out)),
             coloured(result(item), "red" if item["outcome"] == "failure" else ""),
         )
     if items:
@@ -114,4 +134,4 @@ def show_event(out: Console, event: Item, now: datetime) -> None:
             f"{', secrets cut out' if copy['redacted'] else ''}",
             soft_wrap=True,
         )
-    out.print(event["copies"][0]["raw"], soft_wrap=True, markup=False)
+    print_lines(out, event["copies"][0]["raw"], soft_wrap=True, markup=False)

@@ -17,7 +17,9 @@ from idtrail.cli.screen import (
     command,
     console,
     counted,
+    cut,
     moment,
+    name_width,
     next_commands,
     number,
     print_json,
@@ -90,7 +92,7 @@ def _show_causes(out: Console, items: list[Item], now: datetime) -> None:
     rows = table("app", "tries", "people", "last", "state", "why", right=("tries", "people"))
     for item in items:
         rows.add_row(
-            "  " + (item["application"] or item["application_id"] or "-"),
+            "  " + cut(item["application"] or item["application_id"] or "-", name_width(out)),
             number(item["tries"]),
             str(item["people"] or (f"{item['groups']} gr." if item["groups"] else 0)),
             ago(item["last"], now),

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bars
 
 from idtrail.cli import Json, app
 from idtrail.cli.commands.up import say, start
-from idtrail.cli.screen import command, console, counted, next_commands, number, print_json, table
+from idtrail.cli.screen import command, console, counted, cut, next_commands, number, print_json, table
 from schemas.errors import BadUsage, SpoolFull, UserError
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _show_file(out: Console, file: FileSummary) -> None:
 def _show_types(out: Console, by_type: Counter[str]) -> None:
     rows = table("event", "accepted", right=("accepted",))
     for name, count in by_type.most_common():
-        rows.add_row("  " + (name or "(no type)"), number(count))
+        rows.add_row("  " + cut(name or "(no type)", out.width // 2), number(count))
     if by_type:
         out.print(rows)
 

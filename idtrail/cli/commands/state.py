@@ -81,7 +81,9 @@ def show_state(out: Console, answer: Item, now: datetime) -> None:
     who = _who(answer)
     head, told = f"{who} at {_time(answer['at'], now)}", _summary(answer["accounts"])
     apart = cell_len(f"{head} · {told}") > out.width
-    out.print(f"{who} · {told}\nat {_time(answer['at'], now)}" if apart else f"{head} · {told}", soft_wrap=True)
+    out.print(f"{who if apart else head} · {told}", soft_wrap=True)
+    if apart:
+        out.print(f"at {_time(answer['at'], now)}", soft_wrap=True)
     _print_note(out, answer)
     directory = answer["directory"]
     if directory["since"]:

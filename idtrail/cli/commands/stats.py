@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from idtrail.cli import Json, Since, Until, app, connect
-from idtrail.cli.screen import console, counted, next_commands, number, print_json, table, when
+from idtrail.cli.screen import console, counted, cut, next_commands, number, print_json, table, when
 
 
 @app.command()
@@ -38,7 +38,7 @@ def show_stats(out: Console, answer: dict[str, Any]) -> None:
     for item in answer["types"]:
         other = item["unknown"] + item["reported_absent"]
         counts = (item["events"], item["success"], item["failure"], other)
-        rows.add_row("  " + (item["event_type"] or "(no type)"), *map(number, counts))
+        rows.add_row("  " + cut(item["event_type"] or "(no type)", out.width // 2), *map(number, counts))
     if answer["types"]:
         out.print(rows)
     out.print(next_commands("idtrail failures", "idtrail events"), soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from idtrail.cli.commands.events import show_event
 from idtrail.cli.incident_screens import show_incident
 from idtrail.cli.lifecycle_screen import show_lifecycle
+from idtrail.cli.screen import Screen
 from idtrail.cli.watch.tables import plain
 
 Item = dict[str, Any]
@@ -58,7 +59,7 @@ class Page(NamedTuple):
 def text_of(page: Page, width: int, now: datetime) -> str:
     """The page's text; words say everything, so that it needs no colour."""
     out = io.StringIO()
-    console = Console(file=out, width=width, highlight=False, emoji=False, no_color=True, legacy_windows=False)
+    console = Screen(file=out, width=width, no_color=True, legacy_windows=False)
     page.draw(console, now)
     return "\n".join(plain(line).rstrip() for line in out.getvalue().splitlines())
 
@@ -74,7 +75,8 @@ def help_page() -> Page:
     """The keys."""
 
     def draw(out: Console, now: datetime) -> None:
-        out.print("idtrail watch: failures and incidents as they come. UTC.\n", soft_wrap=True)
+        out.print("idtrail watch: failures and incidents as they come. UTC.", soft_wrap=True)
+        out.print()
         rows = Table.grid(padding=(0, 2))
         for keys, meaning in (*KEYS, *STATES):
             rows.add_row(f"  {keys}", meaning)
