@@ -241,6 +241,8 @@ _TAIL: Final = f"""
   after it was made for it, and the account is wanted again when the person is taken back.
 - A **deletion in the directory** means an account deleted if it may still be there. What was never accepted, or is
   meant closed and reported absent, stays as it is.
+- An account that the log first tells of by an **update** is wanted, unless its person is suspended or deleted in the
+  directory by then: it should have been closed since.
 - The **test user and group** that an activation makes and takes away within {BURST.seconds} seconds are marked `test`.
 
 ## What set an attempt off

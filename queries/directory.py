@@ -6,11 +6,14 @@ from collections import deque
 from datetime import datetime
 from typing import Final
 
-from queries.account import ACTIVE, DELETED
+from queries.account import ACTIVE, DELETED, INACTIVE
 from queries.because import BURST, MOVE, PROMPT, REMEMBERED, ROLLOUT, one_of
 from queries.bindings import Bindings, Memberships
 from queries.entry import Decision, Entry, not_told, told
 from queries.folding import Place, Row, place_of
+
+LEAVES: Final = {"suspended": INACTIVE, "deleted": DELETED}
+"""What each act that ends a person's access makes of their accounts."""
 
 
 class Directory:
@@ -52,6 +55,12 @@ class Directory:
         """Whether it was the person's suspension."""
         by = self.act is not None and decision.because.event_id == self.act["event_id"]
         return by and self.acted == "suspended"
+
+    def standing(self, entry: Entry, row: Row) -> Decision:
+        """What an account is meant to be that is first seen by an update: wanted, unless its person had left before."""
+        if entry.kind == "user" and self.act is not None and self.acted in LEAVES:
+            return told(LEAVES[self.acted], self.act)
+        return not_told(ACTIVE, row)
 
     def decision(self, entry: Entry, row: Row, meant: str) -> Decision:
         """What an attempt is made for that nothing before it decided for certain."""

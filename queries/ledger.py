@@ -9,7 +9,7 @@ from queries.account import ABSENT, ACTIVE, CLOSED, DELETED, INACTIVE, UNKNOWN, 
 from queries.because import Triggers, one_of, told_by
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Memberships
 from queries.directory import Directory
-from queries.entry import Decision, Entry, meant_by, not_told, told
+from queries.entry import Decision, Entry, meant_by, told
 from queries.folding import Row, place_of
 from queries.pushes import Pushes, Unasked
 from queries.step import Step
@@ -156,7 +156,9 @@ class Ledger:
             entry.intend(decision)
             entry.suspended = self._directory.suspended_by(decision)
         elif action == "update" and entry.account.intended == UNKNOWN:
-            entry.intend(not_told(ACTIVE, row))
+            decision = self._directory.standing(entry, row)
+            entry.intend(decision)
+            entry.suspended = self._directory.suspended_by(decision)
         step.because = entry.pushes.set_off(row, meant, entry.account, step)
         if step.because.kind == "retry":
             step.retry_of = step.because.event_id

@@ -67,6 +67,30 @@ SOON = timedelta(seconds=1)
             Scene().attempt("create").person("suspended").person("activated"), "active", "active", id="taken back"
         ),
         pytest.param(
+            Scene().person("suspended").attempt("update"), "inactive", "active", id="suspended, then first seen updated"
+        ),
+        pytest.param(
+            Scene().person("suspended").attempt("update", FAILED),
+            "inactive",
+            "unknown",
+            id="suspended, then first seen by an update that failed",
+        ),
+        pytest.param(
+            Scene().person("deleted").attempt("update"), "deleted", "active", id="deleted, then first seen updated"
+        ),
+        pytest.param(
+            Scene().person("suspended").attempt("update").person("activated"),
+            "active",
+            "active",
+            id="suspended, first seen updated, and taken back",
+        ),
+        pytest.param(
+            Scene().person("suspended").person("activated").attempt("update"),
+            "active",
+            "active",
+            id="taken back, then first seen updated",
+        ),
+        pytest.param(
             Scene()
             .bound("add")
             .member("add")
