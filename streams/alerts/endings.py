@@ -33,20 +33,21 @@ class Endings:
         """`key` makes a new key for an entry of a partition."""
         self._table = table
         self._key = key
-        self._of: dict[Own, dict[str, Occurrence]] = {}
-        """By group and event, in the order they came."""
+        self._of: dict[Own, tuple[int, dict[str, Occurrence]]] = {}
+        """By group its organization's partition, and by event those that came, in this order."""
         self._came: dict[int, list[tuple[Own, Occurrence]]] = {}
         self._entries: dict[int, deque[tuple[int, bytes]]] = {}
         """By partition, the entries with up to when the log was read then."""
 
     def add(self, partition: int, own: Own, one: Occurrence) -> None:
         """One more; nothing is written before `write`."""
-        if self._remember(own, one):
+        if self._remember(partition, own, one):
             self._came.setdefault(partition, []).append((own, one))
 
     def take(self, own: Own) -> list[Occurrence]:
         """Those of a group that is followed from now on."""
-        return list(self._of.pop(own, {}).values())
+        _, some = self._of.pop(own, (0, {}))
+        return list(some.values())
 
     def write(self, known: dict[int, int]) -> None:
         """Entries of what came in each partition. `known`: up to when its log was read."""
@@ -69,8 +70,8 @@ class Endings:
         for partition, entries in self._entries.items():
             while entries and entries[0][0] < before.get(partition, 0):
                 self._table.delete_entry(partition, entries.popleft()[1])
-        oldest = min(before.values(), default=0)
-        for own, some in list(self._of.items()):
+        for own, (partition, some) in list(self._of.items()):
+            oldest = before.get(partition, 0)
             for event_id in [event_id for event_id, one in some.items() if one.at < oldest]:
                 del some[event_id]
             if not some:
@@ -83,15 +84,15 @@ class Endings:
 
     def restore(self, key: bytes, value: dict[str, Any]) -> Iterable[tuple[Own, Occurrence]]:
         """What an entry holds, which is remembered again."""
-        entries = self._entries.setdefault(value["partition"], deque())
-        entries.append((value["known"], key))
+        partition = value["partition"]
+        self._entries.setdefault(partition, deque()).append((value["known"], key))
         for rule_id, organization, group, *rest in value["endings"]:
             own, one = (rule_id, organization, tuple(group)), Occurrence(*rest)
-            self._remember(own, one)
+            self._remember(partition, own, one)
             yield own, one
 
-    def _remember(self, own: Own, one: Occurrence) -> bool:
-        known = self._of.setdefault(own, {})
+    def _remember(self, partition: int, own: Own, one: Occurrence) -> bool:
+        _, known = self._of.setdefault(own, (partition, {}))
         same = known.get(one.event_id)
         if same is not None and same.version >= one.version:
             return False

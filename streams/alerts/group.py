@@ -96,22 +96,22 @@ class Group:
 
     def _settle(self, count: int) -> None:
         fold = Fold(*self._own, self._folded)
+        over = set(self._last_folded())
         for one in self._kept[:count]:
             fold.feed(one)
             del self._by_id[one.event_id]
         self._folded = fold.saved()
         self._settled |= fold.found
+        over |= fold.found.keys()
+        for alert_id in over - set(self._last_folded()):  # the last may still change
+            self._head.found.pop(alert_id, None)
         self._until = self._kept[count - 1][:2]
         self._kept = self._kept[count:]
 
     def changes(self) -> list[Told]:
         """What has changed since this was asked last."""
         head = self._run()
-        now = self._settled | head.found
-        standing = self._folded["alert"] if self._folded else None
-        if standing is not None:
-            alert = alert_of(standing)
-            now.setdefault(alert.alert_id, alert)
+        now = self._settled | self._last_folded() | head.found
         changed = [
             Told(alert)
             for alert_id, alert in now.items()
@@ -143,6 +143,13 @@ class Group:
             "settled": [list(each) for each in self._settled.values()],
             "clock": self._clock,
         }
+
+    def _last_folded(self) -> dict[str, Alert]:
+        """The last alert of what was folded for good, by its id, if there was any: what is to come may change it."""
+        if self._folded is None or self._folded["alert"] is None:
+            return {}
+        alert = alert_of(self._folded["alert"])
+        return {alert.alert_id: alert}
 
     def _run(self) -> Fold:
         if self._stale:

@@ -17,16 +17,20 @@ from schemas.alerts import Detected, Detection
 from schemas.facts import Facts
 from schemas.signature import NONE
 from streams.alerts.detection import detect
+from streams.alerts.endings import Endings
 from streams.alerts.group import Told
 from streams.alerts.in_force import InForce
 from streams.alerts.index import Rules
 from streams.alerts.live import PAUSE_SECONDS, Live, own_of
+from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.record import detected, version_of
 from streams.alerts.rule import Rule
 from streams.alerts.seen import Seen
 from streams.alerts.telling import TOLD
 
 MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 START = int(datetime(2026, 1, 5, 9, tzinfo=UTC).timestamp()) * 1_000_000
 FRESH = timedelta(hours=24)
 NO_FACTS = Facts(
@@ -171,6 +175,55 @@ def test_live_ends_in_the_alerts_of_all_events_at_once(data: st.DataObject) -> N
         live.advance(0, clock)
         told += flushed(live, later())
     assert standing(told) == at_once(came, clock)
+
+
+late_events = st.lists(
+    st.builds(
+        lambda minute, number, outcome, late: seen(minute, number, outcome, known=minute + late),
+        st.integers(0, 240),
+        st.integers(0, 1_000_000),
+        st.sampled_from(["failure", "failure", "success"]),
+        st.sampled_from([0, 0, 0, 5, 29]),
+    ),
+    max_size=60,
+    unique_by=lambda one: one.event_id,
+)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_what_is_folded_for_good_as_time_goes_by_changes_no_alert(data: st.DataObject) -> None:
+    came = sorted(data.draw(late_events), key=lambda one: one.known_ms)
+    table, told, fresh = Entries(), list[Detected](), timedelta(minutes=30)
+    live = Live(RULES, table, fresh)
+    for offset, one in enumerate(came):
+        live.take(0, offset, one)
+        step = data.draw(st.sampled_from(["go on", "go on", "write", "write and forget", "time", "restart"]))
+        if step == "time":
+            live.advance(0, one.known_ms * 1_000)
+        if step != "go on":
+            told += flushed(live, later())
+        if step == "write and forget":
+            live.forget()
+        elif step == "restart":
+            live = Live(RULES, table, fresh)
+            list(live.restore([0]))
+    clock = START + 2_000 * MINUTE
+    for _ in range(3):  # what time brings may bring more with more time
+        live.advance(0, clock)
+        told += flushed(live, later())
+    assert standing(told) == at_once(came, clock)
+
+
+def test_an_alert_whose_beginning_is_folded_for_good_is_still_what_came_since_made_of_it() -> None:
+    live = Live(RULES, Entries(), timedelta(minutes=30))
+    live.take(0, 0, seen(0, 1, "failure"))
+    live.take(0, 1, seen(10, 2, "success"))
+    assert {one.detection for one in flushed(live, later()) if one.rule_id == "until"} == {Detection.ENDED}
+    live.take(0, 2, seen(35, 3, "other"))
+    live.forget()
+    live.take(0, 3, seen(36, 4, "success"))  # ends nothing, but has the group looked at
+    assert [one for one in flushed(live, later()) if one.rule_id == "until"] == []
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -455,3 +508,44 @@ def test_what_came_together_after_a_pause_fits_into_records_and_is_all_remembere
     for number in (0, 4_999):
         again.take(0, 5_000 + number, seen(0, 5_000 + number, "failure", f"{number:024x}"))
     assert [one.detection for one in flushed(again, later())] == [Detection.ENDED] * 8
+
+
+@pytest.mark.parametrize(
+    ("every", "first", "second"),
+    [
+        pytest.param({"quiet": "10m"}, "failure", "failure", id="ended by time"),
+        pytest.param({"until": WORKED}, "failure", "success", id="ended by an event"),
+    ],
+)
+def test_the_entry_of_a_group_whose_alerts_never_stop_grows_no_more_after_the_first_days(
+    every: dict[str, Any], first: str, second: str
+) -> None:
+    table = Entries()
+    live = Live(Rules([rule("hourly", kind="match", group_by=[], dedup="1h", **every)]), table, FRESH)
+    sizes = []
+    for hour in range(20 * 24):
+        live.take(0, 2 * hour, seen(60 * hour, 2 * hour, first, f"{hour:024x}"))
+        live.take(0, 2 * hour + 1, seen(60 * hour + 5, 2 * hour + 1, second))
+        told = flushed(live, later())
+        live.advance(0, START + hour * HOUR + 30 * MINUTE)
+        told += flushed(live, later())
+        live.forget()
+        assert Detection.ENDED in {one.detection for one in told}
+        sizes.append(sum(map(len, table.values())))
+    assert max(sizes[3 * 24 :]) <= 1.1 * max(sizes[: 3 * 24])
+
+
+def test_what_could_end_something_is_let_go_of_while_another_partition_is_quiet() -> None:
+    table, numbers = Entries(), count()
+    endings = Endings(table, lambda partition: b"%d %d" % (partition, next(numbers)))
+    ending = Occurrence(START, "0" * 32, 1, Role.UNTIL)
+    busy, quiet = ("until", "acme", ("ann",)), ("until", "quiet", ("bob",))
+    endings.add(1, quiet, ending)
+    for day in range(400):
+        now = START + day * DAY
+        endings.add(0, busy, ending._replace(at=now, event_id=f"{day:032x}"))
+        endings.write({0: now, 1: START})
+        endings.forget({0: now - DAY, 1: START - DAY})
+    assert [one.at for one in endings.take(busy)] == [START + 398 * DAY, START + 399 * DAY]
+    assert endings.take(quiet) == [ending]
+    assert len(table) == 3
