@@ -70,7 +70,7 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
             (item["act"]["text"] if item["act"] else "the log does not tell") if item["threshold"] else item["text"],
         )
     out.print(rows)
-    out.print(next_commands(f"idtrail findings {items[0]['id'][:SHORT]}"), soft_wrap=True)
+    out.print(next_commands(_whole(items[0])), soft_wrap=True)
 
 
 def show_finding(out: Console, item: Item, now: datetime) -> None:
@@ -91,7 +91,7 @@ def show_finding(out: Console, item: Item, now: datetime) -> None:
         left = len(item["subjects"]) - SHOWN
         out.print(f"  who         {who}{f' and {number(left)} more (--json)' if left > 0 else ''}", markup=False)
         out.print(f"  {item['next']}", soft_wrap=True, markup=False)
-        out.print(next_commands(f"idtrail findings {item['id'][:SHORT]} --json"), soft_wrap=True)
+        out.print(next_commands(f"{_whole(item)} --json"), soft_wrap=True)
         return
     usual = "not known yet: the application is new" if item["usual"] is None else number(item["usual"])
     out.print(f"  baseline    {usual}; from {number(item['threshold'])} in an hour on it is a mass change")
@@ -99,7 +99,7 @@ def show_finding(out: Console, item: Item, now: datetime) -> None:
     _show_steps(out, item)
     out.print(f"  {item['next']}", soft_wrap=True, markup=False)
     first = item["accounts"][0] if item["accounts"] else None
-    commands = [f"idtrail findings {item['id'][:SHORT]} --json"]
+    commands = [f"{_whole(item)} --json"]
     if first:
         commands.append(command("idtrail", "lifecycle", first["name"] or first["subject_id"]))
     out.print(next_commands(*commands), soft_wrap=True)
@@ -129,6 +129,11 @@ def _show_steps(out: Console, item: Item) -> None:
     out.print(rows)
     if len(steps) > SHOWN:
         out.print(f"  {number(len(steps) - SHOWN)} more (--json)", style="dim")
+
+
+def _whole(item: Item) -> str:
+    """The command that shows it whole, with a range that holds it: another range may have been asked for."""
+    return command("idtrail", "findings", item["id"][:SHORT], "--since", when(item["since"])[:10])
 
 
 def _app(item: Item) -> str:

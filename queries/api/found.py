@@ -195,5 +195,6 @@ def next_of(found: values.Finding) -> str:
     """What to do about it."""
     if found.kind in MASS:
         whom = f"ask {found.act.actor}" if found.act and found.act.actor else "ask the administrators"
-        return f"{whom} whether it was meant; if not: idtrail findings {found.id[:8]} has the steps back, in order"
+        whole = f"idtrail findings {found.id[:8]} --since {found.since:%Y-%m-%d}"
+        return f"{whom} whether it was meant; if not: {whole} has the steps back, in order"
     return _NEXT[found.kind]

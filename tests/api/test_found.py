@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -38,15 +39,15 @@ def association(minutes: float, op: str, to: str, kind: str, name: str) -> Raw:
     return attempt(minutes, "association_change", **fields, resource=None, application=None, success=None)
 
 
-def given_up(trail: Trail) -> None:
-    """Twelve people are in statsig for two days; then the group that let them in is unbound."""
+def given_up(trail: Trail, begin: float = 0) -> None:
+    """Twelve people are in statsig for two days; then, at `begin`, the group that let them in is unbound."""
     trail.insert(
-        association(-2890, "add", STATSIG_ID, "APPLICATION", "statsig"),
-        *(attempt(-2880 + n, "user_create_provision", resource=person(n)) for n in range(12)),
-        association(0, "remove", STATSIG_ID, "APPLICATION", "statsig"),
-        *(attempt(1 + n / 10, "user_deprovision", resource=person(n)) for n in range(11)),
-        failed(2.5, "user_deprovision", resource=person(11)),
-        attempt(5, application=SLACK),
+        association(begin - 2890, "add", STATSIG_ID, "APPLICATION", "statsig"),
+        *(attempt(begin - 2880 + n, "user_create_provision", resource=person(n)) for n in range(12)),
+        association(begin, "remove", STATSIG_ID, "APPLICATION", "statsig"),
+        *(attempt(begin + 1 + n / 10, "user_deprovision", resource=person(n)) for n in range(11)),
+        failed(begin + 2.5, "user_deprovision", resource=person(11)),
+        attempt(begin + 5, application=SLACK),
     )
 
 
@@ -75,6 +76,17 @@ async def test_a_mass_change_is_told_with_its_act_its_names_and_the_way_back(
     ]
     states = [(one["was"], one["now"]) for one in whole["accounts"]]
     assert states == [("active", "inactive")] * 11 + [("active", "active")]
+
+
+async def test_the_way_back_of_an_old_one_is_named_with_a_range_that_holds_it(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    given_up(trail, -40 * 24 * 60)
+    (found,) = (await get(api, PATH, using(), since="365d"))["items"]
+    named = re.search(r"idtrail findings (\S+)(?: --since (\S+))? has", found["next"])
+    assert named is not None, found["next"]
+    asked = {"since": named[2]} if named[2] else {}
+    assert (await get(api, f"{PATH}/{named[1]}", using(), **asked))["id"] == found["id"]
 
 
 async def test_a_group_that_loses_its_people_is_told_of_each_application_it_is_bound_to(

@@ -77,7 +77,7 @@ def test_the_list_says_first_how_many_and_ends_with_3(asked: list[tuple[str, Ite
         "  01234567  deactivations  a-very-lo…   1,204  03-19 10:02  the log does not te…",
     ]
     assert all(cell_len(line) <= 80 for line in lines)
-    assert lines[-1] == "Next: idtrail findings 01234567"
+    assert lines[-1] == "Next: idtrail findings 01234567 --since 2026-03-19"
     ((path, parameters),) = asked
     assert (path, parameters["since"], parameters["application"]) == ("/api/v1/findings", "30d", "statsig")
 
@@ -102,6 +102,7 @@ def test_one_is_told_whole_and_ends_with_0(asked: list[tuple[str, Item]]) -> Non
     for told in ("all staff unbound from statsig by ada@corp.example", "1 active before, inactive now"):
         assert told in text
     assert "To restore, in this order (8 steps):" in text
+    assert "Next: idtrail findings 01234567 --since 2026-03-19 --json" in text
     assert json.loads(run("01234567", "--json")) == FOUND
 
 
@@ -115,6 +116,7 @@ def test_what_is_no_mass_change_is_told_without_a_baseline(
     assert "person.14 and" in text.replace("\n", " ")
     assert "5 more (--json)" in text.replace("\n", " ")
     assert "baseline" not in text
+    assert text.splitlines()[-1] == "Next: idtrail findings 01234567 --since 2026-03-19 --json"
 
 
 def test_every_kind_and_step_has_words() -> None:
