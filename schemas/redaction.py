@@ -3,15 +3,17 @@
 Only the secret's own bytes change; a record without one is returned as it came, the same object. Known
 secrets: values under a credential's name (also `changes` of such a field), bearer and basic authorization,
 SCIM keys (`scim…`), JSON web tokens, private keys; also in JSON that a string holds. See `credentials`.
+What stands under such a name is cut wherever else the record repeats it. See `echoes`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from schemas.credentials import MARK, holds_secret, is_refusal, may_hold_secrets, names_secret, secrets_in
+from schemas.echoes import Echoes
 from schemas.errors import MalformedRecord
 from schemas.jsontext import Node, decode, decode_string, nodes, trim
 
@@ -26,6 +28,8 @@ _NAMING_KEYS = frozenset({"field", "name", "key", "attribute", "path", "header"}
 _NAMED_KEYS = frozenset({"from", "to", "value", "values", "old", "new", "oldValue", "newValue", "before", "after"})
 _ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"})
 """What a provider says; so is all JSON in strings."""
+_IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
+"""Ends of keys, and of the names of changed fields, whose values tell what an event is about."""
 # A string of JSON, and whether it is a key; not one of "", true, false, null, or an object of one such.
 _STRING = re.compile(
     r'''"([^"\\]*(?:\\.[^"\\]*)*)"'''
@@ -49,7 +53,8 @@ def redact(raw: bytes) -> tuple[bytes, int]:
     """
     if not may_hold_secrets(raw):
         return raw, 0
-    cuts = _cuts(raw, 0)
+    echoes = Echoes()
+    cuts = _with_echoes(raw, _cuts(raw, 0, echoes), echoes)
     if not cuts:
         return raw, 0
     pieces: list[bytes] = []
@@ -70,12 +75,38 @@ def redact_text(text: str) -> str:
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _cuts(raw: bytes, level: int) -> list[_Cut]:
+def _cuts(raw: bytes, level: int, echoes: Echoes) -> list[_Cut]:
     try:
         decode(trim(raw))
     except MalformedRecord:
         return list(_text_cuts(raw))
-    return list(_json_cuts(raw, level)) if _worth_parsing(raw) else []
+    return list(_json_cuts(raw, level, echoes)) if _worth_parsing(raw) else []
+
+
+def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
+    """The cuts, and those of what they cut out of other strings of well-formed JSON."""
+    if not echoes:
+        return cuts
+    found = list(cuts)
+    for node in nodes(raw):
+        if node.kind == '"' and node.end - node.start > SHORTEST:
+            text, places = _inside(raw, node)
+            found += (_Cut(places[start], places[end], _MARK) for start, end in echoes.places(text))
+    return _merged(found)
+
+
+def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
+    """In the order of the text, those that overlap as one."""
+    merged: list[_Cut] = []
+    for cut in sorted(cuts):
+        last = merged[-1] if merged else None
+        if last is None or cut.start >= last.end:
+            merged.append(cut)
+        elif cut[:2] != last[:2]:
+            merged[-1] = _Cut(last.start, max(last.end, cut.end), _MARK)
+        else:
+            merged[-1] = min(last, cut, key=lambda one: len(one.mark))
+    return merged
 
 
 def _worth_parsing(raw: bytes) -> bool:
@@ -100,19 +131,23 @@ def _text_cuts(text: bytes) -> Iterator[_Cut]:
     return (_Cut(start, end, _MARK) for start, end in secrets_in(text.decode("latin-1")))
 
 
-def _json_cuts(raw: bytes, level: int) -> Iterator[_Cut]:
+def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
     tree = list(nodes(raw))
-    naming = {n.parent for n in tree if n.kind == '"' and n.key in _NAMING_KEYS and names_secret(_text(raw, n))}
+    fields = {node.parent: _text(raw, node) for node in tree if node.kind == '"' and node.key in _NAMING_KEYS}
     secret: list[bool] = []
     answer: list[bool] = []
     for node in tree:
         held = node.parent >= 0 and secret[node.parent]
-        named = node.parent in naming and node.key in _NAMED_KEYS
-        secret.append(held or named or names_secret(node.key))
+        field = fields.get(node.parent, "") if node.key in _NAMED_KEYS else ""
+        secret.append(held or names_secret(field) or names_secret(node.key))
         answer.append(level > 0 or node.key in _ANSWER_KEYS or (node.parent >= 0 and answer[node.parent]))
         if node.kind == '"' and not secret[-1]:
-            yield from _string_cuts(raw, node, level)
+            if not answer[-1] and (field or node.key).lower().endswith(_IDENTIFYING_ENDINGS):
+                echoes.spare(_inside(raw, node)[0])
+            yield from _string_cuts(raw, node, level, echoes)
         elif node.kind == '"' and not _harmless(_text(raw, node), node.key, answer=answer[-1]):
+            if not is_refusal(_text(raw, node)):
+                echoes.add(_inside(raw, node)[0])
             yield _Cut(node.start + 1, node.end - 1, _MARK)
         elif secret[-1] and node.kind == "literal" and raw[node.start : node.start + 1] not in (b"t", b"f", b"n"):
             yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
@@ -123,20 +158,23 @@ def _harmless(text: str, key: str, *, answer: bool) -> bool:
     return text in ("", MARK) or (key in _NAMING_KEYS and names_secret(text)) or (answer and is_refusal(text))
 
 
-def _string_cuts(raw: bytes, node: Node, level: int) -> Iterator[_Cut]:
+def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator[_Cut]:
     """The cuts inside a string: of the JSON that it holds, or of its text."""
     if node.end - node.start < SHORTEST:
         return
-    text = raw[node.start + 1 : node.end - 1]
-    places: Sequence[int] = range(node.start + 1, node.end)
-    if b"\\" in text:
-        text, places = _unescaped(text, node.start + 1)
+    text, places = _inside(raw, node)
     if not may_hold_secrets(text):
         return
     embedded = level < MAX_EMBEDDED and text.lstrip()[:1] in (b"{", b"[")
-    for cut in _cuts(text, level + 1) if embedded else _text_cuts(text):
+    for cut in _cuts(text, level + 1, echoes) if embedded else _text_cuts(text):
         mark = cut.mark.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         yield _Cut(places[cut.start], places[cut.end], mark)
+
+
+def _inside(raw: bytes, node: Node) -> tuple[bytes, Sequence[int]]:
+    """The text that a string spells, and where each of its bytes and its end are."""
+    token = raw[node.start + 1 : node.end - 1]
+    return _unescaped(token, node.start + 1) if b"\\" in token else (token, range(node.start + 1, node.end))
 
 
 def _unescaped(token: bytes, offset: int) -> tuple[bytes, list[int]]:

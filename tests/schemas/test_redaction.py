@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from schemas import redaction
 from schemas.credentials import MARK, NAME_ENDINGS, may_hold_secrets
+from schemas.echoes import MAX_KNOWN, Echoes
 from schemas.redaction import redact, redact_text
 from schemas.verdict import shown
 from tests.schemas.strategies import JSON, OBJECTS, TEXT
@@ -85,6 +86,94 @@ def test_a_secret_is_cut_out(record: Any, cleaned: Any) -> None:
 
     assert orjson.loads(value) == cleaned
     assert cut >= 1
+
+
+def password_change(secret: str, **others: Any) -> dict[str, Any]:
+    return {"changes": [{"field": "password", "to": secret}], **others}
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        SECRET,
+        "CorrectHorseBattery",
+        "correct horse battery",
+        'qu"ote\\d',
+        "<b>&'x1'",
+        "pässwörd",
+        "12345678",
+        "\U0001f600 1234",
+    ],
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Password '", "' does not meet the policy"),
+        ("", ""),
+        ("the value\n", "\n\tis weak: \\"),
+        ('["', '"] is too "old"'),
+    ],
+    ids=["quoted", "alone", "on a line of its own", "in brackets"],
+)
+def test_a_secret_is_cut_out_where_the_provider_repeats_it(
+    secret: str, ascii_only: bool, before: str, after: str
+) -> None:
+    def record(shown: str) -> dict[str, Any]:
+        said = json.dumps({"detail": f"{before}{shown}{after}"}, ensure_ascii=ascii_only)
+        return password_change(
+            shown,
+            error_message=f"{before}{shown}{after}",
+            message_chain={"message_details": said, "errors": [{"rejected": shown}]},
+            wrapped=json.dumps({"body": said}, ensure_ascii=ascii_only),
+        )
+
+    value, cut = redact(json.dumps(record(secret), ensure_ascii=ascii_only).encode())
+
+    assert json.loads(value) == record(MARK)
+    assert cut == 5
+
+
+@pytest.mark.parametrize(
+    ("record", "cleaned"),
+    [
+        pytest.param({"error_message": "saw abcd-1234 first", "headers": {"Authorization": "Bearer abcd-1234"}},
+                     {"error_message": f"saw {MARK} first", "headers": {"Authorization": MARK}},
+                     id="without its scheme"),
+        pytest.param({"m": json.dumps({"token": "abcd-1234"}), "error_message": "abcd-1234"},
+                     {"m": json.dumps({"token": MARK}), "error_message": MARK}, id="one that JSON in a string named"),
+        pytest.param(password_change("abcd-1234", m='{"token":"xyz","n":"abcd-1234 abcd-1234"}'),
+                     password_change(MARK, m=f'{{"token":"{MARK}","n":"{MARK} {MARK}"}}'), id="beside other cuts"),
+        pytest.param(password_change("abcd-1234", m="password=abcd-1234xyz"),
+                     password_change(MARK, m=f"password={MARK}"), id="in another cut"),
+        pytest.param(password_change("abcd-1234 xyz", m="password=abcd-1234 xyz"),
+                     password_change(MARK, m=f"password={MARK}"), id="beyond another cut"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_known_again(record: Any, cleaned: Any) -> None:
+    assert orjson.loads(redact(orjson.dumps(record))[0]) == cleaned
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(password_change("hunter2", error_message="hunter2 is too short"), id="a short one"),
+        pytest.param(password_change("disabled", error_message="the user is disabled"), id="a word"),
+        pytest.param(password_change("********", error_message="******** not allowed"), id="a mask"),
+        pytest.param(password_change("12345678", error_message="at 123456789"), id="a part of a longer number"),
+        pytest.param(password_change("must be at least 8", error_message="it must be at least 8"),
+                     id="an error's text"),
+        pytest.param(password_change("jane.doe1", resource={"username": "jane.doe1"}, error_message="jane.doe1 exists"),
+                     id="the person's own name"),
+        pytest.param({"changes": [{"field": "userName", "to": "jane.doe1"}, {"field": "password", "to": "jane.doe1"}]},
+                     id="the account's own name"),
+        pytest.param({"id": "63ec9bba89a64e507ce0a4c2", "token": "63ec9bba89a64e507ce0a4c2"}, id="the event's own id"),
+        pytest.param({"event_type-1": "x", "token": "event_type-1"}, id="a key"),
+        pytest.param({"token": "12345678", "n": 12345678}, id="a number"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_a_secret_that_is_known_stays(record: dict[str, Any]) -> None:
+    assert redact(orjson.dumps(record))[1] == 1
 
 
 def test_an_escaped_name_hides_no_secret() -> None:
@@ -230,10 +319,11 @@ def test_every_credential_s_name_is_suspected(name: str, marks: list[str], upper
 @example({"m": "İ token: abcde1"})
 def test_a_record_that_is_not_suspected_holds_nothing_to_cut(record: dict[str, Any]) -> None:
     raw = json.dumps(record, ensure_ascii=False).encode()
-    looked_at = list(redaction._json_cuts(raw, 0))
+    echoes = Echoes()
+    looked_at = list(redaction._json_cuts(raw, 0, echoes))
     if not may_hold_secrets(raw) or not redaction._worth_parsing(raw):
         assert looked_at == []
-    assert redact(raw)[1] == len(looked_at)
+    assert redact(raw)[1] == len(redaction._with_echoes(raw, looked_at, echoes))
 
 
 @given(JSON, SECRETS, TEXT, st.booleans(), st.integers(0, 5))
@@ -274,6 +364,17 @@ def test_no_text_takes_more_than_linear_time(piece: str) -> None:
     shown(piece * 2_000)
 
     assert time.process_time() - began < 10  # a second at most; minutes if it grew with the square
+
+
+@pytest.mark.parametrize("secret", ["a-1-" * 2000, "aA" * 4000, '"\\' * 1000], ids=["marks", "letters", "escapes"])
+def test_no_repeated_secret_takes_more_than_linear_time(secret: str) -> None:
+    tokens = [f"{secret[number:]}{number}!" for number in range(2 * MAX_KNOWN)]
+    raw = json.dumps({"token": tokens, "m": secret * (400_000 // len(secret))}).encode()
+    began = time.process_time()
+
+    redact(raw)
+
+    assert time.process_time() - began < 10
 
 
 @given(OBJECTS, SECRETS)
