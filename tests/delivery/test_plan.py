@@ -75,6 +75,17 @@ def did(act: str, at: float, **fields: Any) -> Callable[[Partition], object]:
                      ["opened 1", "reopened 1.1", "ended 1.1"], id="resolved, held after, ended"),
         pytest.param([opened, ended(5), did("reopen", 6)], ["opened 1", "ended 1", "reopened 1.1"], id="by hand"),
         pytest.param([opened, did("note", 1), did("own", 2)], ["opened 1"], id="notes and owners say nothing"),
+        pytest.param([opened, ended(5), grown(9), grown(12), ended(20)],
+                     ["opened 1", "ended 1", "reopened 1.1", "ended 1.1"], id="a late event makes it go on"),
+        pytest.param([opened, ended(5), again(9), grown(11), ended(20), again(30), ended(40, episodes=2)],
+                     ["opened 1", "ended 1", "reopened 2", "ended 2", "reopened 2.1", "ended 2.1"],
+                     id="a late event makes two episodes one"),
+        pytest.param([opened, ended(5), grown(6, detection="withdrawn"), again(9, 1)],
+                     ["opened 1", "ended 1", "reopened 1.1"], id="withdrawn, and open again"),
+        pytest.param([opened, ended(5), grown(9), ended(12), again(20), ended(25, episodes=2)],
+                     ["opened 1", "ended 1", "reopened 1.1", "ended 1.1", "reopened 2", "ended 2"],
+                     id="a new episode after one that went on"),
+        pytest.param([opened, ended(5), opened, ended(5)], ["opened 1", "ended 1"], id="what a kill had said again"),
     ],
 )  # fmt: skip
 def test_each_occasion_is_told_once(steps: list[Callable[[Partition], object]], said: list[str]) -> None:

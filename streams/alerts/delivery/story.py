@@ -1,7 +1,8 @@
 """What the records of one alert say that is to be told, and what has been. Pure.
 
 An alert opens once for every episode of its condition, and anew whenever somebody resolved it, snoozed it or opened
-it again: each of these openings is told to a destination once, and its end where the opening was.
+it again: each of these openings is told to a destination once, and its end where the opening was. Late events can
+number episodes anew, or make one go on that was over: what opens by that is an opening too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from schemas.alerts import Act, Acted, AlertRecord, Delivered, Detected, State, standing
+from schemas.alerts import Act, Acted, AlertRecord, Delivered, Detected, Detection, State, standing
 
 _TURNS: Final = frozenset({Act.RESOLVE, Act.SNOOZE, Act.REOPEN})
 
@@ -28,9 +29,10 @@ class Opening(NamedTuple):
     """One of the times at which an alert opened."""
 
     episode: int
-    """Of the condition."""
+    """Of the condition: the highest number that a record gave one."""
     turn: int
-    """How often people had resolved it, snoozed it or opened it again by then."""
+    """How often people had resolved it, snoozed it or opened it again by then, and the condition held again without
+    a higher number."""
 
     def __str__(self) -> str:
         return f"{self.episode}.{self.turn}" if self.turn else str(self.episode)
@@ -57,7 +59,7 @@ class Occasion(NamedTuple):
 class Story:
     """The records of one alert, taken in the order of the log; an act or a try is taken once."""
 
-    __slots__ = ("_acts", "_found_at", "_ids", "_opened", "_turns", "detected", "known", "told")
+    __slots__ = ("_acts", "_again", "_episodes", "_found_at", "_ids", "_opened", "_turns", "detected", "known", "told")
 
     def __init__(self) -> None:
         self.detected: Detected | None = None
@@ -69,7 +71,7 @@ class Story:
         self._acts: list[Acted] = []
         self._found_at: datetime | None = None
         self._ids: set[UUID] = set()
-        self._turns = 0
+        self._episodes = self._again = self._turns = 0
         self._opened: tuple[Opening, datetime] | None = None
 
     def take(self, record: AlertRecord, at: datetime) -> None:
@@ -79,13 +81,14 @@ class Story:
             self._take_try(record)
             return
         if isinstance(record, Detected):
+            self._count(record)
             self.detected, self._found_at = record, at
         elif record.act_id not in self._ids:
             self._ids.add(record.act_id)
             self._acts.append(record)
             self._turns += record.act in _TURNS
         if self.detected is not None and self._opens(self.detected, at):
-            opening = self._opening(self.detected)
+            opening = self._opening()
             if self._opened is None or self._opened[0] != opening:
                 self._opened = opening, at
 
@@ -98,7 +101,7 @@ class Story:
         if found is None or found.staging:
             return []
         stands = standing(found, self._acts, now)
-        opening = self._opening(found)
+        opening = self._opening()
         known = self._opened is not None and self._opened[0] == opening
         begin = self._opened[1] if known and self._opened is not None else stands.since
         opened = Occasion(
@@ -121,8 +124,21 @@ class Story:
             return False
         return standing(self.detected, self._acts, now).state in (State.RESOLVED, State.WITHDRAWN)
 
-    def _opening(self, found: Detected) -> Opening:
-        return Opening(found.episodes, self._turns)
+    def _count(self, record: Detected) -> None:
+        """What a kill had said once more holds no later than what was said before it, and opens nothing."""
+        before = self.detected
+        if record.episodes > self._episodes:
+            self._episodes, self._again = record.episodes, 0
+        elif (
+            before is not None
+            and before.detection is not Detection.OPEN
+            and record.detection is Detection.OPEN
+            and record.triggered_at > before.triggered_at
+        ):
+            self._again += 1
+
+    def _opening(self) -> Opening:
+        return Opening(self._episodes, self._turns + self._again)
 
     def _opens(self, found: Detected, at: datetime) -> bool:
         """Whether it is open now, or was between its last two records."""
