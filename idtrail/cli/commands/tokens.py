@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from uuid import UUID
+from typing import Annotated, Final
 
 import typer
 
 from idtrail.cli import Json, app, connect
-from idtrail.cli.screen import console, counted, print_json, table, when
+from idtrail.cli.screen import console, counted, cut, name_width, print_json, table, when
+from schemas.errors import NotFound, UserError
+
+SHORT: Final = 8
+"""Digits of an id on the screen: they are enough to revoke it by."""
 
 tokens = typer.Typer(no_args_is_help=True, help="API tokens: make, list and revoke them.")
 app.add_typer(tokens, name="token")
@@ -43,18 +46,39 @@ def list_tokens(as_json: Json = False) -> None:
         return
     out = console()
     out.print(counted(len(items), "token"))
-    rows = table("id", "name", "scopes", "organization", "state")
+    rows = table("id", "name", "scopes", "state", "organization")
     for item in items:
-        state = (
-            "revoked" if item["revoked_at"] else f"until {when(item['expires_at'])}" if item["expires_at"] else "valid"
+        until = f"until {when(item['expires_at'], seconds=False)}" if item["expires_at"] else "valid"
+        rows.add_row(
+            f"  {item['token_id'][:SHORT]}",
+            cut(item["name"], name_width(out)),
+            ",".join(item["scopes"]),
+            "revoked" if item["revoked_at"] else until,
+            item["organization"],
         )
-        rows.add_row(f"  {item['token_id']}", item["name"], ",".join(item["scopes"]), item["organization"], state)
     if items:
         out.print(rows)
 
 
 @tokens.command("revoke")
-def revoke(token_id: Annotated[UUID, typer.Argument(help="Its id, from the list.")]) -> None:
+def revoke(
+    token_id: Annotated[str, typer.Argument(help="Its id, or as much of its beginning as is unique.")],
+) -> None:
     """Revoke a token: it passes no more within seconds."""
-    connect().delete(f"/api/v1/tokens/{token_id}")
-    typer.echo(f"idtrail: token {token_id} revoked", err=True)
+    api = connect()
+    meant = _meant([item["token_id"] for item in api.get("/api/v1/tokens")["items"]], token_id)
+    api.delete(f"/api/v1/tokens/{meant}")
+    typer.echo(f"idtrail: token {meant} revoked", err=True)
+
+
+def _meant(ids: list[str], beginning: str) -> str:
+    """The one that begins so. Raises `NotFound`, and `UserError` where several do."""
+    wanted = beginning.replace("-", "").lower()
+    found = [own for own in ids if wanted and own.replace("-", "").startswith(wanted)]
+    if not found:
+        raise NotFound(f"no token begins with {beginning[:40]!r}: `idtrail token list` has them")
+    if len(found) > 1:
+        raise UserError(
+            f"{len(found)} tokens begin with {beginning[:40]!r}: give more of the id, see `token list --json`"
+        )
+    return found[0]
