@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.attribute import spelling
 from schemas.errors import MalformedRecord
 from schemas.jsontext import decode_object
+
+MAX_TEXT: Final = 4000
+MAX_KEY: Final = 64
+"""Longer ones name no attribute."""
 
 _STATUS_IN_TEXT = re.compile(
     r"""(?ix)
@@ -71,13 +75,13 @@ def read_answer(
         return Reading(code, code, "", "", False, False)  # a success, whose body is the account and not for show
     body = _scim_error(details) or _scim_error(error)
     scim_type = _text_of(body, "scimType")
-    texts = list(_words(body)) if body else []
+    texts = list(_enough(_words(body))) if body else []
     texts += [text for text in (error, message, details) if text and not (texts and text.lstrip().startswith("{"))]
     text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
     status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
     if not scim_type and (match := _SCIM_TYPE_IN_TEXT.search(text)):
         scim_type = match[1]
-    return Reading(code, status, scim_type[:64], text[:4000], html, _ERROR_SCHEMA in details)
+    return Reading(code, status, scim_type[:64], text[:MAX_TEXT], html, _ERROR_SCHEMA in details)
 
 
 def _is_page(text: str) -> bool:
@@ -113,12 +117,26 @@ def _leaves(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            about = _about(key) if isinstance(key, str) else ""
             for leaf in _leaves(item):
-                if isinstance(key, str) and key.lower() in _NAMING:
-                    leaf = f"attribute {leaf}"
-                elif isinstance(key, str) and spelling(key, of_group=True, known=True):
-                    leaf = f"{key}: {leaf}"
-                yield leaf
+                yield about + leaf
+
+
+def _about(key: str) -> str:
+    """What a key says of the words under it."""
+    if key.lower() in _NAMING:
+        return "attribute "
+    return f"{key}: " if len(key) <= MAX_KEY and spelling(key, of_group=True, known=True) else ""
+
+
+def _enough(words: Iterator[str]) -> Iterator[str]:
+    """As many as can be shown: a record of one megabyte may hold half a million."""
+    size = 0
+    for word in words:
+        yield word
+        size += len(word) + 1
+        if size > MAX_TEXT:
+            return
 
 
 def _text_of(body: dict[str, Any] | None, key: str) -> str:

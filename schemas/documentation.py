@@ -20,8 +20,9 @@ _OUTCOMES = {
     Outcome.FAILURE: "`success: false`; or, where it is absent, any other code, an `error_message`, or any lookup: "
     "lookups are only logged when they went wrong.",
     Outcome.REPORTED_ABSENT: f"A 404, by code or in a text, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}. "
-    "Probably gone already; listed apart, because an application also answers 404 for reasons of its own. A 404 that "
-    "is a web page, or says that nobody serves the address, is a failure: it says nothing of the account.",
+    "Probably gone already; listed apart, because an application also answers 404 for reasons of its own. A 404 whose "
+    "answer tells of something else is a failure and says nothing of the account: a web page, an address that nobody "
+    "serves, a token that is refused, provisioning that is switched off.",
     Outcome.UNKNOWN: f"The record does not say, or contradicts itself: `success: true` with an error code is "
     f"flagged `{CONTRADICTED}`, a 2xx code without `success` whose body is a web page or a SCIM error "
     f"`{ANSWER_CONTRADICTED}`.",

@@ -27,6 +27,8 @@ RENAMED_FIELDS: Final = {"jc_timestamp": "timestamp"}
 """Fields that a shipper renames to make room for its own."""
 
 MAX_NAMES: Final = 4096
+MAX_NAME: Final = 64
+"""Longer keys are spelt anew each time."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 
@@ -36,7 +38,7 @@ class _Names(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         name = _UNSAFE.sub("_", key)
-        if len(self) < MAX_NAMES:  # keys come from outside
+        if len(self) < MAX_NAMES and len(key) <= MAX_NAME:  # keys come from outside
             self[key] = name
         return name
 

@@ -19,7 +19,6 @@ from schemas.member import misses_member
 from schemas.outcome import Evidence, Outcome, judge
 from schemas.redaction import redact_text
 from schemas.withheld import withhold
-from schemas.wording import says_wrong_address
 
 MAX_DETAIL: Final = 500
 MAX_REMEMBERED: Final = 4096
@@ -69,21 +68,24 @@ def _read(event: Event, event_type: str) -> Verdict:
     message, details = chain.response_message or "", chain.message_details
     if not isinstance(details, str):
         details = "" if details is None else encode(details)
-    short = len(message) + len(details) + len(error) <= MAX_REMEMBERED
-    return (_remembered if short else _verdict)(classed, success, chain.response_code, message, details, error)
+    code = chain.response_code
+    size = len(message) + len(details) + len(error) + (len(code) if isinstance(code, str) else 0)
+    return (_remembered if size <= MAX_REMEMBERED else _verdict)(classed, success, code, message, details, error)
 
 
 def _verdict(
     event_type: str, success: bool | None, response_code: str | int | None, message: str, details: str, error: str
 ) -> Verdict:
     answer = read_answer(response_code, message, details, error, success)
+    told = Answer(answer.status, answer.scim_type, answer.text, answer.html)
     denies = answer.html or (answer.error and answer.status < 300)
-    denies = denies or (answer.status == 404 and says_wrong_address(answer.text))
+    # `SCIM is not enabled`, `invalid token`: what was asked for may well be there.
+    denies = denies or (answer.status == 404 and classify(told) is not Cause.NOT_FOUND)
     outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, error, denies))
     cause = attribute = detail = ""
     retryable = False
     if outcome is Outcome.FAILURE and event_type:
-        found = classify(Answer(answer.status, answer.scim_type, answer.text, answer.html))
+        found = classify(told)
         cause, retryable = found.value, CAUSES[found].retryable
         attribute = _attribute(found, answer.text, event_type.startswith("group_"))
     if outcome is not Outcome.SUCCESS:

@@ -167,10 +167,12 @@ def _holds(word: str, piece: str) -> bool:
 
 
 def _by_themselves(folded: str, values: list[_Value]) -> Iterator[_Span]:
+    sought: set[str] = set()
     for attribute, word, name in values:
         for part in (word, *_PART.findall(word)) if name else (word,):
-            if len(part) < SHORTEST_WORD or part not in folded or part in ORDINARY or _known(part):
+            if part in sought or len(part) < SHORTEST_WORD or part not in folded or part in ORDINARY or _known(part):
                 continue
+            sought.add(part)
             for start in _places(folded, part):
                 yield _Span(start, start + len(part), attribute)
 

@@ -43,7 +43,8 @@ says_quota = _says(
 )
 says_credentials = _says(
     r"\bunauthori[sz]ed",
-    r"(?:token|key|credential)s?\b.{0,30}\b(?:expired|invalid|revoked|not valid|not found)",
+    r"(?:token|key|credential)s?\b.{0,30}\b(?:expired|invalid|revoked|not valid)",
+    r"(?:token|credential|api.?key)s?\b.{0,30}\bnot found",
     r"(?:expired|invalid|revoked|bad|wrong) (?:\w+ )?(?:token|api key|credential|key|secret)",
     r"authentication (?:failed|required|error)",
     r"not authenticated",
@@ -91,8 +92,12 @@ says_wrong_address = _says(
     r"unknown (?:route|endpoint|path|url)",
     r"no (?:handler|static resource)\b",
     r"cannot (?:get|post|put|patch|delete) /",
+    r"(?:^|· )\W*(?:\w+:\s*)?(?:the |this |your )?"
+    r"(?:organi[sz]ation|tenant|workspace|integration|connection|directory)\b"
+    r"(?:(?!\b(?:user|account|member|group|person|profile|resource)).){0,60}"
+    r"\b(?:not found|does not exist|doesn'?t exist)",
 )
-"""Whether a 404 is about the address: nobody serves it, so it says nothing of the account."""
+"""Whether a 404 is about the address, or about whose it is: it says nothing of the account."""
 says_unsupported = _says(
     r"not (?:currently )?(?:supported|implemented)",
     r"\bunsupported\b",

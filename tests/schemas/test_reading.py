@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -162,6 +164,22 @@ SCIM_ERROR = json.dumps(
                      ("reported_absent", "", ()), id="the status only in the body"),
         pytest.param("user_delete_provision", False, {"response_code": "404", "message_details": "<nil>"},
                      ("reported_absent", "", ()), id="no page, but nothing in Go"),
+        pytest.param("user_deprovision", False,
+                     {"response_code": "404", "message_details": "SCIM is not enabled for this organization"},
+                     ("failure", "configuration", ()), id="provisioning that is switched off hides the account"),
+        pytest.param("user_deprovision", False, {"response_code": "404", "message_details": "Invalid token"},
+                     ("failure", "credentials", ()), id="so does a token that is refused"),
+        *(
+            pytest.param("user_deprovision", False, {"response_code": "404", "message_details": text},
+                         ("failure", "configuration", ()), id=text)
+            for text in ("Organization not found", "The workspace acme-corp does not exist", "Error: tenant not found")
+        ),
+        *(
+            pytest.param("user_deprovision", False, {"response_code": "404", "message_details": text},
+                         ("reported_absent", "", ()), id=text)
+            for text in ("Organization member not found", "User 7 not found in this organization",
+                         "No user with key 7 was found", "User with key 7 not found")
+        ),
     ],
 )  # fmt: skip
 def test_the_body_is_weighed_with_the_code(
@@ -206,6 +224,55 @@ def test_what_goes_into_key_and_headers_is_bounded() -> None:
                    {"event_type": "integration_activate", "application": {"id": "a" * 9999}}):  # fmt: skip
         envelope = seal(orjson.dumps({**BASE, **fields}), EXPORT, RECEIVED)
         assert len(envelope.key) + sum(len(value) for _, value in envelope.headers) < 5 * MAX_ID
+
+
+def told_by(details: Any, error: str = "refused", changes: Any = None) -> bytes:
+    chain = {"response_code": "400", "message_details": details}
+    told = {"success": False, "message_chain": chain, "error_message": error, "changes": changes or []}
+    return orjson.dumps({**BASE, **told})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(
+            told_by({"errors": {f"emails[{'a' * 20_000}]": ["no"] * 4_000}}), id="many words under a long key"
+        ),
+        pytest.param(told_by({"errors": {".".join("a" * 20_000): ["no"] * 4_000}}), id="a key of very many parts"),
+        pytest.param(told_by({"errors": ["no"] * 200_000}), id="very many words"),
+        pytest.param(
+            told_by("", "abc " * 1_000, [{"field": "displayName", "to": [f"{'abc ' * 60}{n}" for n in range(40)]}]),
+            id="the same word in many values",
+        ),
+    ],
+)
+def test_reading_takes_memory_by_the_size_of_a_record(raw: bytes) -> None:
+    """Or one record of a megabyte would end whoever reads it, each time it is read."""
+    facts(parse(raw))
+    tracemalloc.start()
+    try:
+        facts(parse(raw))
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert taken < 5_000_000 + 60 * len(raw)
+
+
+def test_no_reader_remembers_what_is_large() -> None:
+    def seal_and_read(number: int) -> None:
+        large = f"{number} {'x' * 100_000}"
+        raw = orjson.dumps({**BASE, large: 1, "message_chain": {"response_code": large}})
+        facts(parse(seal(raw, EXPORT, RECEIVED).value))
+
+    seal_and_read(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 30):
+            seal_and_read(number)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("organization", ["o" * (MAX_ORGANIZATION + 1), "a\0b", "a\nb"])
