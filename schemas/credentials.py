@@ -30,10 +30,15 @@ _WORDS = (
     r"(?-i: [A-Z]?[a-z]{1,16}+ (?: (?: [-_./]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ ){0,16}+ )"
     r"[-_.~/=]{0,8}+ (?! [a-z0-9._~+/=-] )"
 )
-# The same with small numbers, such as `2-integration` behind `scim`.
+# The same with small numbers, such as `2-integration` or `-customer-portal-2024` behind `scim`.
 _NUMBERED_WORDS = (
-    r"(?-i: \d{0,2} [-_]? [A-Z]?[a-z]{1,16}+ \d{0,2} (?: (?: [-_]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ \d{0,2} ){0,16}+ )"
+    r"(?-i: \d{0,2} [-_]? [A-Z]?[a-z]{1,16}+ \d{0,2}"
+    r" (?: (?: [-_]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ \d{0,2} | [-_]+ \d{1,5} (?! [a-z0-9] ) ){0,16}+ )"
     r"[-_]{0,8}+ (?! [a-z0-9] )"
+)
+# What user and password look like in base64: both cases, and no sign of another alphabet.
+_BASE64 = (
+    r"(?-i: (?= [a-z0-9+/]{0,64}+ [A-Z] ) (?= [A-Z0-9+/]{0,64}+ [a-z] ) [A-Za-z0-9+/]{8,}+ ={0,2}+ (?! [\w=~-] ) )"
 )
 _COMPLAINT = (
     r"(?: is|are|was|were|has|have|must|should|can|cannot|may|does|do|not|no|bad|wrong|expired|invalid|missing|required"
@@ -44,11 +49,14 @@ _NAME = (
     r"(?: pass(?:word|wd|phrase|code) | pwd | secret | token | authorization | credentials? | cookie"
     r" | (?:api|access|private|secret|signing|encryption|shared|recovery|scim) [-_\ ]? key )"
 )
+# Of the name of a host, such as `scim.eu-central-1.amazonaws.com`.
+_LABEL = r"[a-z0-9-]{1,63}+ \."
 # Look-aheads are bounded, groups atomic or possessive: a record of `token:token:…` must take linear time like any
 # other. Each branch needs one of the words above. ASCII only, so that bytes can be searched as Latin-1.
 _SECRET = re.compile(
     rf"""(?aix)
-      (?P<scheme> \b (?:bearer|basic) [\s"':=]++ ) (?! {_WORDS} | (?:realm|error|scope)\b ) [a-z0-9._~+/=-]{{8,}}
+      (?P<scheme> \b (?: bearer [\s"':=]++ (?! {_WORDS} | (?:realm|error|scope)\b )
+        | basic [\s"':=]++ (?! {_NUMBERED_WORDS} ) (?= {_BASE64} ) ) ) [a-z0-9._~+/=-]{{8,}}
     | (?P<header> authorization ["'\\]*+ \s*+ [:=] \s*+ (?:bearer|basic|digest|token) \s++ )
         (?! {_COMPLAINT} | \[redacted ) [^\s"'\\,;&}}]{{4,}}
     | (?P<quoted> {_NAME} ["'\\]*+ \s*+ [:=] \s*+ (?: " | (?P<single>') | (?P<escaped>\\+["']) )
@@ -56,7 +64,8 @@ _SECRET = re.compile(
         (?(single) [^'\\]+ | (?(escaped) [^"'\\]+ | (?: [^"\\] | \\[\s\S] )+ ) )
     | (?P<plain> {_NAME} (?: \s*+ = \s*+ | ["'\\]*+ \s*+ : \s*+ (?=[^\s,;]{{5}}) (?=\S{{0,256}}?\d) )
         (?! {_COMPLAINT} | bearer\b | basic\b | \[redacted ) ) [^\s"'\\,;&}}]{{4,}}
-    | \b scim [-_.]? (?! {_NUMBERED_WORDS} ) [a-z0-9_-]{{12,}}
+    | \b (?<! // ) (?<! @ ) scim (?: _? (?!-) | - (?! {_LABEL} {_LABEL} [a-z] ) | \. (?! {_LABEL} [a-z0-9] ) )
+        (?! {_NUMBERED_WORDS} ) [a-z0-9_-]{{12,}}
     | (?<![a-z0-9_-]) (?P<lead> (?> (?:[a-z0-9_-]*?[-_])?? (?=eyJ) ) )
         eyJ[a-z0-9_-]{{8,}}\.[a-z0-9_-]{{8,}}\.[a-z0-9_-]*
     | (?P<begin> -----BEGIN\ [A-Z\ ]{{0,30}}PRIVATE\ KEY----- ) (?! \[redacted ) [^-]+

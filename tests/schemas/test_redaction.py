@@ -55,6 +55,11 @@ SECRET = "S3cr3tValue12345"
         pytest.param({"m": f"saw {JWT} here"}, {"m": f"saw {MARK} here"}, id="a JSON web token"),
         pytest.param({"m": f"session-{JWT}"}, {"m": f"session-{MARK}"}, id="a JSON web token behind a word"),
         pytest.param({"m": "key scim_0123456789abcdef"}, {"m": f"key {MARK}"}, id="a SCIM key"),
+        pytest.param({"m": "key scim.0123456789abcdef. Then"}, {"m": f"key {MARK}. Then"}, id="a SCIM key with a dot"),
+        pytest.param({"m": "https://x.example/scim-1f0c2d3e4b5a/Users"}, {"m": f"https://x.example/{MARK}/Users"},
+                     id="a SCIM key in a path"),
+        pytest.param({"m": "basic YTpiY2RlZmc="}, {"m": f"basic {MARK}"}, id="basic in running text"),
+        pytest.param({"m": "sent Basic dXNlcjpwYXNz."}, {"m": f"sent Basic {MARK}"}, id="basic without a digit"),
         pytest.param({"m": '{"Authorization":"Bearer abcdefgh"}'}, {"m": f'{{"Authorization":"{MARK}"}}'},
                      id="a header in the JSON of a string"),
         pytest.param({"m": '{"password":12345}'}, {"m": f'{{"password":"{MARK}"}}'}, id="a number in it"),
@@ -211,6 +216,21 @@ def test_an_escaped_name_hides_no_secret() -> None:
         'invalid field: "password": "is required"',
         '{"errors":{"password":["is too short (minimum is 8 characters)","must contain a digit"],"token":"expired"}}',
         "There was a problem activating identity management",
+        'Post "https://scim.eu-central-1.amazonaws.com/f7a0b1c2-x/scim/v2/Users": EOF',
+        "https://scim.ap-southeast-2.amazonaws.com/",
+        "https://scim.example-customer2024.com/v2",
+        "lookup scim.example-customer2024.com: no such host",
+        "https://scim-a1b2c3d4e5f6g7.example.com/Users",
+        "lookup scim-a1b2c3d4e5f6g7.corp.example.com: no such host",
+        "scim-customer-portal-2024",
+        "SCIM_provisioning_v2_2024_prod",
+        "https://example.com/scim_v2_users_12345",
+        "User has basic aaaaaaaa1",
+        "Basic aaaaaaaaaaaaa1 plan required",
+        "Basic authentication2 plan",
+        "Basic UserAccountType1 plan",
+        "your plan Basic: 50-seats-2024 limit reached",
+        "Plan basic 2024-03-19T14 expired",
         '{"detail":"User already exists in the database."}',
     ],
 )
@@ -352,7 +372,8 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", 'password\\"', "password='", "basic:\\t",
+    ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", "basic aA", "basic A", "scim.a", "scim-a.", "scim-a-1",
+     'password\\"', "password='", "basic:\\t",
      "eyJaaaaaaaa.", "secret=", "authorization: bearer ", "-----BEGIN PRIVATE KEY-----", "pwd: x1", "token\\\\", "a"],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
