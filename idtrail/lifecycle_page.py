@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from idtrail.cli.lifecycle_screen import LAST_TRY
 from idtrail.cli.screen import ago, counted, later, moment, number, span, when, why
 from idtrail.lifecycle_lanes import account_name, by_urgency, lanes, standing
 from idtrail.lifecycle_picture import moment_of, picture, told
@@ -137,7 +138,7 @@ def _accounts(accounts: Sequence[Item], now: datetime) -> Iterator[str]:
     yield "<h2>Accounts</h2>"
     yield (
         '<table class="stacked"><thead><tr><th scope="col">application</th><th scope="col">state</th>'
-        '<th scope="col">meant to be</th><th scope="col">confirmed</th><th scope="col">last attempt</th></tr></thead>'
+        f'<th scope="col">meant to be</th><th scope="col">confirmed</th><th scope="col">{LAST_TRY}</th></tr></thead>'
         "<tbody>"
     )
     for account in by_urgency(accounts):
@@ -148,7 +149,7 @@ def _accounts(accounts: Sequence[Item], now: datetime) -> Iterator[str]:
             f'<td class="whole {style}">{state}</td>'
             f'<td data-name="meant to be">{_meant(account, now)}</td>'
             f'<td class="whole" data-name="confirmed">{_since(account["confirmed"], account["confirmed_since"])}</td>'
-            f'<td data-name="last attempt">{_last(account, now)}</td></tr>'
+            f'<td data-name="{LAST_TRY}">{_last(account, now)}</td></tr>'
         )
     yield "</tbody></table>"
 

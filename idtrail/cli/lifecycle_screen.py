@@ -32,6 +32,8 @@ from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, gro
 SHOWN: Final = 24
 """Rows on the screen, unless all are asked for."""
 GAP: Final = 2
+LAST_TRY: Final = "last attempt to open or close"
+"""The one that an account tells: a later update says nothing of whether it is open."""
 
 
 def show_lifecycle(
@@ -106,7 +108,7 @@ def _standing(account: Item, now: datetime) -> tuple[Any, str]:
         return word, f"the provider said 404 at {when(account['last_try'])}: gone, but not confirmed"
     if word == "active":
         return word, f"confirmed since {since}"
-    return word, f"last attempt {when(account['last_try'])}: {account['last_outcome'] or 'none seen'}"
+    return word, f"{LAST_TRY} {when(account['last_try'])}: {account['last_outcome'] or 'none seen'}"
 
 
 class Row(NamedTuple):

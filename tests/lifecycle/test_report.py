@@ -71,6 +71,14 @@ def test_the_report_and_its_drawing_are_the_golden_ones() -> None:
     assert drawn() == PICTURE.read_text(encoding="utf-8")
 
 
+def test_the_attempt_that_an_account_tells_is_named_for_what_it_is() -> None:
+    """A later update, refused, is among the steps of the same page."""
+    made = report(answer_of([*leaver(), row(99, 3000, "", "failure", detail="too long")]), {}, NOW)
+    assert '<th scope="col">last attempt to open or close</th>' in made
+    assert "last attempt<" not in made
+    assert 'data-name="last attempt to open or close">6 tries to close, last 2026-03-20 12:40:00' in made
+
+
 def test_the_report_says_the_answer_first() -> None:
     texts = " ".join(text.strip() for text in Read(page()).texts if text.strip())
     begin = texts.index("</") if "</" in texts else texts.index("ines.almeida ines@")

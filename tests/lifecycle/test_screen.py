@@ -64,6 +64,13 @@ def test_who_has_no_account_is_said_to_have_none(api: type[Answering]) -> None:
     assert "no account known" in run("ines.almeida").splitlines()
 
 
+def test_an_update_later_than_the_last_attempt_to_open_an_account_is_not_taken_for_it() -> None:
+    refused = [row(1, 0, "active", "failure", detail="no seat"), row(2, 60, "", "failure", detail="too long")]
+    lines = drawn(answer_of(refused))
+    assert "statsig  unknown  last attempt to open or close 2026-03-19 11:00:00: failure" in lines
+    assert any("12:00:00" in line for line in lines)
+
+
 def test_a_wider_screen_has_the_years_and_the_whole_answers() -> None:
     lines = drawn(answer_of(leaver()), 120)
     assert (
