@@ -139,6 +139,12 @@ ANSWERS = [
     pytest.param("412", "userName must be unique", None, C.CONFLICT, id="412 duplicate"),
     pytest.param("422", '{"errors":{"email":["has already been taken"]}}', None, C.CONFLICT, id="422 taken"),
     pytest.param("400", "A user with this email already exists", None, C.CONFLICT, id="400 duplicate in words"),
+    pytest.param("400", "User already in the account", None, C.CONFLICT, id="400 in the account"),
+    pytest.param("400", "Email is already associated with another account", None, C.CONFLICT, id="400 associated"),
+    pytest.param("422", "Email is already being used by another user", None, C.CONFLICT, id="422 being used"),
+    pytest.param("400", "Username is not available", None, C.CONFLICT, id="400 a name that is not available"),
+    pytest.param("400", "Maximum number of licensed users reached", None, C.QUOTA, id="400 licensed users"),
+    pytest.param("400", "Unable to find a user with id 7", None, C.NOT_FOUND, id="400 unable to find"),
     pytest.param(
         "500", 'ERROR: duplicate key value violates unique constraint "users_email_key"', None, C.CONFLICT,
         id="500 plain-text duplicate",
