@@ -22,6 +22,7 @@ def act_on(
     state = standing(detected, told.acts, now).state
     if state not in MEANT_FOR[act]:
         raise Pointless(f"the alert {detected.alert_id[:8]} is {state.value}: there is nothing to {act.value}")
+    latest = max(detected.triggered_at, detected.ended_at or detected.triggered_at)
     return Acted(
         alert_id=detected.alert_id,
         organization=detected.organization,
@@ -32,4 +33,5 @@ def act_on(
         at=now,
         text=text,
         until=None if snooze is None else now + snooze,
+        after=latest if latest >= now else None,
     )

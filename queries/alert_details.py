@@ -67,7 +67,7 @@ _NOTHING: Final[dict[str, Any]] = dict.fromkeys(("by", "text"), "") | dict.fromk
 
 
 def _plain(record: Any, known_at: datetime) -> Row:
-    fields: Row = record.model_dump(exclude={"alert_id", "organization", "rule_id", "record", "act"})
+    fields: Row = record.model_dump(exclude={"alert_id", "organization", "rule_id", "record", "act", "after"})
     return {**fields, "known_at": known_at}
 
 

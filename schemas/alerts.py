@@ -130,6 +130,16 @@ class Acted(_Record):
     at: Time
     text: str = Field("", max_length=MAX_TEXT, description="The note, the reason, or the new owner.")
     until: Time | None = Field(None, description="Of a snooze, and of nothing else.")
+    after: Time | None = Field(
+        None,
+        description="The last time that the alert told of, where that was not before `at`: a source's clock is ahead."
+        " What was done counts as later.",
+    )
+
+    @property
+    def counts_at(self) -> datetime:
+        """When it was done as the times of events go: by a clock that may be ahead of that of `at`."""
+        return self.at if self.after is None else max(self.at, self.after + timedelta.resolution)
 
     @model_validator(mode="after")
     def _only_a_snooze_is_over_by_itself(self) -> Self:
@@ -208,20 +218,21 @@ def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standi
 
     The last act holds. But what was resolved by hand opens again when the condition holds after that, and what was
     acknowledged when it opens anew; a snooze holds for its time; and what has ended by itself is resolved, unless
-    somebody opened it again after the end. `queries/alerts.py` has the state as SQL: a test compares the two.
+    somebody opened it again after the end. Nothing that an alert told of when somebody acted is after that, whatever
+    the clocks of its sources. `queries/alerts.py` has the state as SQL: a test compares the two.
     """
     owner = _last(acts, Act.OWN)
     stands = Standing(State.OPEN, detected.since, "", False, detected.owner if owner is None else owner.text, None)
     if detected.detection is Detection.WITHDRAWN:
         return stands._replace(state=State.WITHDRAWN, since=detected.triggered_at)
     reopening, ended = _last(acts, Act.REOPEN), detected.ended_at
-    if ended is not None and (reopening is None or reopening.at <= ended):
+    if ended is not None and (reopening is None or reopening.counts_at <= ended):
         return stands._replace(state=State.RESOLVED, since=ended)
     said = _last(acts, Act.ACKNOWLEDGE, Act.RESOLVE, Act.REOPEN, Act.SNOOZE)
     if said is None:
         return stands._replace(reopened=detected.episodes > 1)
     by_hand = stands._replace(since=said.at, by=said.by)
-    if said.act is Act.RESOLVE and detected.triggered_at <= said.at:
+    if said.act is Act.RESOLVE and detected.triggered_at <= said.counts_at:
         return by_hand._replace(state=State.RESOLVED)
     again = detected.episodes > 1 or ended is not None or _last(acts, Act.RESOLVE) is not None
     stands, by_hand = stands._replace(reopened=again), by_hand._replace(reopened=again)
@@ -229,7 +240,7 @@ def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standi
         if said.until > now:
             return by_hand._replace(state=State.SNOOZED, snoozed_until=said.until)
         return stands._replace(since=max(said.until, detected.since))
-    if said.at < detected.since:
+    if said.counts_at < detected.since:
         return stands
     if said.act is Act.ACKNOWLEDGE:
         return by_hand._replace(state=State.ACKNOWLEDGED)

@@ -88,7 +88,7 @@ def _typed(found: AlertRecord) -> dict[str, object]:
             return {
                 "act": found.act.value,
                 "act_id": found.act_id.bytes,
-                "at": to_microseconds(found.at),
+                "at": to_microseconds(found.counts_at),  # what states are told by; the body has when it was done
                 "done_by": found.by,
                 "snoozed_until": _micros(found.until),
             }

@@ -104,6 +104,27 @@ async def test_what_was_resolved_is_opened_again(api: httpx.AsyncClient, using: 
 
 
 @pytest.mark.parametrize(
+    ("act", "body", "state"),
+    [
+        pytest.param("acknowledge", {}, "acknowledged", id="acknowledged"),
+        pytest.param("resolve", {"because": "its clock is wrong"}, "resolved", id="resolved"),
+    ],
+)
+async def test_an_act_holds_at_once_where_the_clock_of_a_source_is_ahead(
+    api: httpx.AsyncClient, using: As, trail: Trail, log: Log, act: str, body: dict[str, Any], state: str
+) -> None:
+    put_alerts(trail, detected())  # which held ten minutes from now
+    answer = await api.post(f"{ONE}/{act}", headers=using("admin"), json=body)
+    told = answer.json()
+    assert (told["state"], told["state_since"], told["state_by"]) == (state, "2026-03-19T12:00:00Z", "test")
+    put_alerts(trail, *log.acts)
+    stored = await get(api, ONE, using())
+    assert (stored["state"], stored["state_since"]) == (state, told["state_since"])
+    assert [(each["what"], each["at"]) for each in stored["history"]][1:] == [(act, told["state_since"])]
+    assert [each["alert_id"] for each in (await get(api, PATH, using(), state=state))["items"]] == [ALERT_ID]
+
+
+@pytest.mark.parametrize(
     ("act", "body", "status", "said"),
     [
         pytest.param("acknowledge", {}, 409, "is resolved: there is nothing to acknowledge", id="means nothing"),

@@ -79,7 +79,12 @@ DETECTIONS = st.builds(
     ),
     st.sampled_from(["open", "ended", "withdrawn"]), MINUTES, MINUTES, MINUTES, st.integers(1, 3),
 )  # fmt: skip
-ACTS = st.builds(acted, st.sampled_from(["acknowledge", "resolve", "reopen", "snooze", "note", "own"]), MINUTES)
+ACTS = st.builds(
+    acted,
+    st.sampled_from(["acknowledge", "resolve", "reopen", "snooze", "note", "own"]),
+    MINUTES,
+    after=st.none() | MINUTES.map(minute),
+)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -117,6 +117,12 @@ def test_events_are_stored_before_alerts_for_detection_waits_for_them() -> None:
     assert [chunk.place for chunk in flight] == [events, alerts]
 
 
+def test_the_time_of_an_act_in_the_store_is_the_one_that_states_are_told_by() -> None:
+    (row,) = decode_alerts([logged(acted("resolve", 5, after=minute(10)))]).rows
+    found = dict(zip(ALERT_RECORD_COLUMNS, row, strict=True))
+    assert found["at"] == minute(10).timestamp() * 1_000_000 + 1
+
+
 def test_a_row_of_another_kind_of_record_is_empty_where_it_says_nothing() -> None:
     record = logged(acted("snooze", 5))
     (row,) = decode_alerts([record]).rows

@@ -145,7 +145,7 @@ class Story:
         stands = standing(found, self._acts, at)
         if stands.state is State.OPEN:
             return True
-        turned = [act.at for act in self._acts if act.act in _TURNS]
+        turned = [act.counts_at for act in self._acts if act.act in _TURNS]
         return stands.state is State.RESOLVED and not stands.by and (not turned or max(turned) < found.since)
 
     def _take_try(self, record: Delivered) -> None:
