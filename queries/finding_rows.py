@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from queries.bindings import ACTIVATED, BINDING_COLUMNS, GROUP_DELETED
+from queries.bound import bindings_of, bound_at
 from queries.finding import App
 from queries.folding import Row
-from queries.mass_changes import LITTLE, Bound, History, bound_at
+from queries.mass_changes import LITTLE, History
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Limits, Store
@@ -89,16 +90,6 @@ def read_closings(store: Store, apps: Sequence[App], since: datetime, until: dat
     return {app: found[app.application_id] for app in apps}
 
 
-def bindings_of(rows: Iterable[Row]) -> dict[str, list[Bound]]:
-    """In order, by group."""
-    found: dict[str, list[Bound]] = defaultdict(list)
-    for row in rows:
-        found[row["group_id"]].append(Bound(row["occurred_at"], row["application_id"], row["action"] == "add"))
-    for own in found.values():
-        own.sort(key=lambda one: one.at)
-    return found
-
-
 def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, list[Row]]:
     """The bindings of groups to these applications, ever until then."""
     found: dict[str, list[Row]] = defaultdict(list)
@@ -141,7 +132,7 @@ def read_acts(store: Store, app: App, subjects: Sequence[str], since: datetime, 
     """What may have set a burst off: see `set_off`."""
     bound = read_bound(store, [app], until)[app.application_id]
     groups = sorted({row["group_id"] for row in bound})
-    acts = [row for row in bound if since <= row["occurred_at"]]
+    acts = list(bound)
     for rows in read_theirs(store, app.organization, [app.application_id, *groups], since, until):
         acts += [row for row in rows if row["kind"] == "integration" or row["event_type"] == GROUP_DELETED]
     for rows in read_theirs(store, app.organization, subjects, since, until):

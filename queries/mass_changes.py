@@ -5,9 +5,8 @@ Pure. Rows in any order, repeated or not, give the same. What counts as one is s
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from statistics import median_low
 from typing import Final, NamedTuple
@@ -16,6 +15,7 @@ from uuid import UUID
 from queries.account import Because
 from queries.because import BURST, PROMPT, act_on_person, told_by
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, is_membership
+from queries.bound import Bound, bindings_of, binds, bound_at
 from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force, place_of
 from queries.pushes import RETRY_WINDOW
@@ -201,25 +201,28 @@ def _told(app: App, kind: Kind, changes: Sequence[Changed], usual: int | None, t
 
 
 def set_off(finding: Finding, acts: Iterable[Row]) -> Act | None:
-    """What came before it and explains it, by `acts`: the application's bindings and configuration, deletions of
-    groups, and what befell the people in the directory. None: the log has nothing of the sort within `PROMPT`.
+    """What came before it and explains it, by `acts`: the application's bindings, ever until then, and configuration,
+    deletions of groups, and what befell the people in the directory. None: the log has nothing of the sort within
+    `PROMPT`.
 
-    People's own suspensions, deletions and removals if they are of at least half of them; else the last group unbound
-    or deleted, or the integration's deletion; else its last change.
+    People's own suspensions, deletions, removals and unbindings if they are of at least half of them; else the last
+    group unbound or, while it was bound, deleted, or the integration's deletion; else its last change.
     """
-    begin, subjects = finding.since - PROMPT, set(finding.subjects)
-    before = [row for row in in_force(acts) if begin <= row["occurred_at"] <= finding.until and _took_effect(row)]
+    subjects = set(finding.subjects)
+    told = [row for row in in_force(acts) if row["occurred_at"] <= finding.until and _took_effect(row)]
+    bound = bindings_of(row for row in told if binds(row, finding.app.application_id))
+    before = [row for row in told if finding.since - PROMPT <= row["occurred_at"]]
     own: dict[str, Row] = {}
     for row in before:
-        if row["subject_id"] in subjects and _befell(row):
+        if row["subject_id"] in subjects and _befell(row, finding.app, bound):
             own.setdefault(row["subject_id"], row)
     if 2 * len(own) >= len(subjects):
         return _of_people(sorted(own.values(), key=place_of))
     before = [row for row in before if row["occurred_at"] <= finding.since]
-    for wanted in (_withdraws, _configures):
-        for row in reversed(before):
-            if wanted(row):
-                return Act(_because(row), row["event_type"], row["occurred_at"], row["actor_name"])
+    withdrawing = (row for row in reversed(before) if _withdraws(row, finding, bound))
+    configuring = (row for row in reversed(before) if _configures(row))
+    for row in (*withdrawing, *configuring):
+        return Act(_because(row), row["event_type"], row["occurred_at"], row["actor_name"])
     return None
 
 
@@ -234,17 +237,26 @@ def _took_effect(row: Row) -> bool:
     return bool(row["outcome"] != Outcome.FAILURE and row["time_quality"] == TimeQuality.OK)
 
 
-def _befell(row: Row) -> bool:
+def _befell(row: Row, app: App, bound: Mapping[str, Sequence[Bound]]) -> bool:
+    """Whether it may take the application away from its person. Of a group without bindings the log tells nothing."""
     if is_membership(row):
-        return bool(row["action"] == "remove")
+        own = bound.get(row["group_id"])
+        then = own is None or app.application_id in bound_at(own, row["occurred_at"])
+        return then and bool(row["action"] == "remove")
+    if row["event_type"] == ASSOCIATION_CHANGE:
+        return bool(row["application_id"] == app.application_id and row["action"] == "remove")
     return act_on_person(row) in ("suspended", "deleted")
 
 
-def _withdraws(row: Row) -> bool:
-    """Whether it takes the application away from people."""
-    if row["event_type"] == ASSOCIATION_CHANGE:
-        return bool(row["application_id"]) and row["action"] == "remove"
-    return row["event_type"] in (GROUP_DELETED, DEACTIVATED)
+def _withdraws(row: Row, finding: Finding, bound: Mapping[str, Sequence[Bound]]) -> bool:
+    """Whether it takes the application away from whole groups."""
+    if row["event_type"] == GROUP_DELETED:
+        group = row["subject_id"]
+        then = bound_at(bound.get(group, ()), row["occurred_at"])
+        return group in finding.subjects or finding.app.application_id in then
+    return row["event_type"] == DEACTIVATED or (
+        binds(row, finding.app.application_id) and bool(row["action"] == "remove")
+    )
 
 
 def _configures(row: Row) -> bool:
@@ -252,33 +264,18 @@ def _configures(row: Row) -> bool:
 
 
 def _of_people(rows: Sequence[Row]) -> Act:
-    first, words = rows[0], Counter(told_by(row).text for row in rows)
-    actors = {row["actor_name"] for row in rows}
+    words = Counter(_done(row) for row in rows)
     (text, count), others = words.most_common(1)[0], len(words) - 1
+    first = next(row for row in rows if _done(row) == text)
+    actors = {row["actor_name"] for row in rows}
     more = f" and {others} other acts" if others > 1 else " and another act" if others else ""
-    told = told_by(first)
     return Act(
-        told._replace(text=f"{count} {'person' if count == 1 else 'people'} {text}{more}"),
+        told_by(first)._replace(text=f"{count} {'person' if count == 1 else 'people'} {text}{more}"),
         first["event_type"],
         first["occurred_at"],
         actors.pop() if len(actors) == 1 else "",
     )
 
 
-class Bound(NamedTuple):
-    """A group bound to an application, or unbound."""
-
-    at: datetime
-    application_id: str
-    added: bool
-
-
-def bound_at(bindings: Sequence[Bound], at: datetime) -> set[str]:
-    """The applications that a group was bound to, of its `bindings` in order: whatever was undone later was there."""
-    found = {}
-    for binding in reversed(bindings):
-        if binding.at > at:
-            found[binding.application_id] = not binding.added
-    for binding in bindings[: bisect_right(bindings, at, key=lambda one: one.at)]:
-        found[binding.application_id] = binding.added
-    return {application for application, held in found.items() if held}
+def _done(row: Row) -> str:
+    return told_by(row).text.removeprefix("person ")

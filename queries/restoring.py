@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import ACTIVE, CLOSED
 from queries.because import PROMPT, act_on_person
-from queries.bindings import ACTIVATED, DEACTIVATED, Memberships, is_membership
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Memberships, is_membership
+from queries.bound import bindings_of, binds, bound_at
 from queries.finding import Finding, Kind
 from queries.folding import Row, in_force
 from queries.lifecycle import fold
-from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
+from schemas.times import LATEST
 
 BEFORE: Final = timedelta(minutes=1)
 
@@ -71,7 +72,7 @@ def stood_of(finding: Finding, subjects: Collection[str], theirs: Iterable[Row])
 
 def _standing(finding: Finding, rows: Sequence[Row]) -> tuple[str, str]:
     if finding.kind is Kind.MASS_REMOVALS:
-        still = any(left for _, left in _removals(finding, rows))
+        still = any(left for _, left in _removals(rows, _belongs(finding)))
         return "member", "removed" if still else "member"
     before = [row for row in rows if row["occurred_at"] <= finding.since - BEFORE]
     was, now = (
@@ -87,12 +88,24 @@ def _standing(finding: Finding, rows: Sequence[Row]) -> tuple[str, str]:
 def undo(finding: Finding, stood: Sequence[Stood], theirs: Iterable[Row], acts: Iterable[Row]) -> list[Undo]:
     """The steps, as `ordered` puts them: undo what set it off, then each account that was active and is closed now.
 
-    Whoever is back already has none, nor whoever was not in one minute before.
+    Whoever is back already has none, nor whoever was not in one minute before. What befell single people in the same
+    hour stays as it is, unless it was such acts that set it off: whoever is suspended or deleted by another one has no
+    step at all.
     """
-    theirs = in_force(theirs)
-    lost = {one.subject_id: one for one in stood if one.was in (ACTIVE, "member") and one.now != one.was}
+    theirs, acts = in_force(theirs), in_force(acts)
+    out = _out(theirs)
+    lost = {
+        one.subject_id: one
+        for one in stood
+        if one.was in (ACTIVE, "member") and one.now != one.was
+        and (one.subject_id not in out or _by_people(finding, out[one.subject_id], "directory"))
+    }  # fmt: skip
     steps = _undo_acts(finding, acts) if lost else []
-    steps += _undo_people(finding, lost, theirs)
+    for subject, row in out.items():
+        if subject in lost:
+            do = "activate_person" if act_on_person(row) == "suspended" else "recreate_person"
+            steps.append(Undo(do, subject, lost[subject].name, "", "", row["event_id"]))
+    steps += _undo_removals(finding, lost, theirs, acts)
     events = _events(finding, theirs)
     if finding.kind is not Kind.MASS_REMOVALS:
         for subject, one in lost.items():
@@ -118,15 +131,15 @@ def _events(finding: Finding, theirs: Sequence[Row]) -> dict[str, UUID]:
     return {row["subject_id"]: row["event_id"] for row in theirs if row["event_id"] in own}
 
 
-def _undo_acts(finding: Finding, acts: Iterable[Row]) -> list[Undo]:
+def _undo_acts(finding: Finding, acts: Sequence[Row]) -> list[Undo]:
     """Groups that were unbound and are not bound again, and the integration, if it is deleted."""
     app = finding.app
     bound: dict[str, Row] = {}
     integration: Row | None = None
-    for row in in_force(acts):
+    for row in acts:
         if row["outcome"] == Outcome.FAILURE:
             continue
-        if row["event_type"] == ASSOCIATION_CHANGE and row["application_id"] == app.application_id:
+        if binds(row, app.application_id):
             bound[row["group_id"]] = row
         if row["event_type"] in (ACTIVATED, DEACTIVATED) and row["outcome"] == Outcome.SUCCESS:
             integration = row
@@ -140,42 +153,63 @@ def _undo_acts(finding: Finding, acts: Iterable[Row]) -> list[Undo]:
     return steps
 
 
-def _undo_people(finding: Finding, lost: dict[str, Stood], theirs: Sequence[Row]) -> list[Undo]:
-    """Who was suspended, deleted or removed from a group by it, and still is."""
-    steps = []
+def _out(theirs: Sequence[Row]) -> dict[str, Row]:
+    """What made each person suspended or deleted who is so now."""
+    found: dict[str, Row] = {}
+    for row in theirs:
+        act = act_on_person(row)
+        if act == "activated":
+            found.pop(row["subject_id"], None)
+        elif act:
+            found[row["subject_id"]] = row
+    return found
+
+
+def _undo_removals(
+    finding: Finding, lost: Mapping[str, Stood], theirs: Sequence[Row], acts: Sequence[Row]
+) -> Iterator[Undo]:
+    """Who was removed from a group by it, and still is."""
     by_subject: dict[str, list[Row]] = defaultdict(list)
     for row in theirs:
         if row["subject_id"] in lost:
             by_subject[row["subject_id"]].append(row)
+    counts = _belongs(finding) if finding.kind is Kind.MASS_REMOVALS else _withdrew(finding, acts)
     for subject, rows in by_subject.items():
-        name, acted = lost[subject].name, ""
-        last: Row | None = None
-        for row in rows:
-            found = act_on_person(row)
-            if found:
-                acted, last = found, row
-        if last is not None and acted in ("suspended", "deleted") and _within(finding, last["occurred_at"]):
-            do = "activate_person" if acted == "suspended" else "recreate_person"
-            steps.append(Undo(do, subject, name, "", "", last["event_id"]))
-        steps += [
-            Undo("add_member", subject, name, row["group_id"], row["group_name"], row["event_id"])
-            for row, left in _removals(finding, rows)
-            if left
-        ]
-    return steps
+        for row, left in _removals(rows, counts):
+            if left:
+                group = row["group_id"], row["group_name"]
+                yield Undo("add_member", subject, lost[subject].name, *group, row["event_id"])
 
 
-def _removals(finding: Finding, rows: Sequence[Row]) -> list[tuple[Row, bool]]:
-    """The person's removals from groups that belong to it, each with whether they are still out."""
-    memberships, last = Memberships(rows), (datetime.max.replace(tzinfo=finding.since.tzinfo), 0)
-    own = set(finding.events)
+def _removals(rows: Sequence[Row], counts: Callable[[Row], bool]) -> list[tuple[Row, bool]]:
+    """The person's removals from groups that count, each with whether they are still out."""
+    memberships, last = Memberships(rows), (LATEST, 0)
     return [
         (row, not memberships.holds(row["group_id"], last))
         for row in rows
-        if is_membership(row) and row["action"] == "remove"
-        and (row["event_id"] in own if finding.kind is Kind.MASS_REMOVALS else _within(finding, row["occurred_at"]))
-    ]  # fmt: skip
+        if is_membership(row) and row["action"] == "remove" and counts(row)
+    ]
 
 
-def _within(finding: Finding, at: datetime) -> bool:
-    return finding.since - PROMPT <= at <= finding.until
+def _belongs(finding: Finding) -> Callable[[Row], bool]:
+    own = set(finding.events)
+    return lambda row: row["event_id"] in own
+
+
+def _withdrew(finding: Finding, acts: Sequence[Row]) -> Callable[[Row], bool]:
+    """Whether it set the change off, with others of its sort, and took the application away."""
+    bound = bindings_of(row for row in acts if binds(row, finding.app.application_id))
+
+    def withdrew(row: Row) -> bool:
+        then = bound_at(bound.get(row["group_id"], ()), row["occurred_at"])
+        return finding.app.application_id in then and _by_people(finding, row, "directory", "membership")
+
+    return withdrew
+
+
+def _by_people(finding: Finding, row: Row, *kinds: str) -> bool:
+    """Whether acts on people, of these kinds, set it off, and it is one of that hour."""
+    act = finding.act
+    if act is None or act.because.kind not in kinds or act.event_type == GROUP_DELETED:
+        return False
+    return bool(finding.since - PROMPT <= row["occurred_at"] <= finding.until)

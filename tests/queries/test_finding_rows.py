@@ -58,6 +58,20 @@ def association(minutes: float, op: str, group: str, to: str, kind: str) -> Raw:
     return event("association_change", timestamp=at(minutes), **fields)
 
 
+def unbound(minutes: float, who: str, application: str) -> Raw:
+    ends = {
+        "from": {"name": who, "type": "USER", "object_id": who},
+        "to": {"name": "other", "type": "APPLICATION", "object_id": application},
+    }
+    fields: Raw = {"association": {"op": "remove", "connection": ends}, "resource": None, "application": None}
+    return event("association_change", timestamp=at(minutes), **fields)
+
+
+def group_deleted(minutes: float, group: str) -> Raw:
+    resource = {"id": group, "type": "user_group", "name": group}
+    return event("group_delete", timestamp=at(minutes), resource=resource, application=None)
+
+
 def bound(number: int) -> Raw:
     return association(number, "add", f"g{number}", STATSIG_ID, "APPLICATION")
 
@@ -150,6 +164,51 @@ def test_what_an_integrations_deletion_sets_off_is_told_of_it_and_undone_by_acti
     whole = whole_of(trail)
     assert act_of(whole) == "deactivated by ada@corp.example"
     assert [step.do for step in whole.steps] == ["activate_integration", *["reactivate_account"] * 12]
+
+
+@pytest.mark.parametrize(
+    ("before", "what", "act"),
+    [
+        pytest.param(
+            [association(-1500, "add", "g1", STATSIG_ID, "APPLICATION")], group_deleted(-1, "g1"), "group deleted",
+            id="a group that was bound",
+        ),
+        pytest.param(
+            [
+                association(-1500, "add", "g1", STATSIG_ID, "APPLICATION"),
+                association(-900, "remove", "g1", STATSIG_ID, "APPLICATION"),
+            ],
+            group_deleted(-1, "g1"), "", id="a group that was unbound long before",
+        ),
+        pytest.param([], unbound(-9, "p3", str(SLACK["id"])), "", id="one person unbound from another application"),
+    ],
+)  # fmt: skip
+def test_what_concerned_another_application_set_nothing_off(
+    trail: Trail, before: list[Raw], what: Raw, act: str
+) -> None:
+    trail.insert(
+        *before,
+        *(attempt(-1400 + n, "user_create_provision", resource=person(n)) for n in range(1, 13)),
+        what,
+        *(closed(n) for n in range(1, 13)),
+    )
+    assert act_of(whole_of(trail)) == act
+
+
+def test_the_way_back_gives_nobody_what_was_taken_for_another_reason(trail: Trail) -> None:
+    """One of them is deleted in that hour, and another removed from a group of another application."""
+    trail.insert(
+        association(-1500, "add", "g1", STATSIG_ID, "APPLICATION"),
+        *(attempt(-1400 + n, "user_create_provision", resource=person(n)) for n in range(1, 13)),
+        event("user_delete", timestamp=at(-40), resource=person(3), application=None),
+        association(-30, "remove", "admins", "p4", "USER"),
+        association(0, "remove", "g1", STATSIG_ID, "APPLICATION"),
+        *(closed(n) for n in range(1, 13)),
+    )
+    whole = whole_of(trail)
+    assert act_of(whole) == f"g1 unbound from {STATSIG_ID}"
+    assert [step.do for step in whole.steps] == ["bind_group", *["reactivate_account"] * 11]
+    assert "p3" not in {step.subject_id for step in whole.steps}
 
 
 def test_a_question_about_too_many_applications_is_refused(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:

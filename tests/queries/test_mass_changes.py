@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from queries.bound import Bound, bound_at
 from queries.finding import CERTAIN, LIKELY, App, Finding
 from queries.folding import Row
-from queries.mass_changes import MINIMUM, Bound, History, bound_at, mass_changes, set_off
+from queries.mass_changes import MINIMUM, History, mass_changes, set_off
 from queries.restoring import Stood, ordered, stood_of, undo
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -64,6 +65,16 @@ def membership(minutes: float, person: str, action: str = "remove") -> Row:
 def binding(minutes: float, action: str = "remove") -> Row:
     fields = {"group_id": "g1", "group_name": "data", "subject_id": "g1"}
     return row(minutes, "g1", "association_change", action=action, outcome="unknown", **fields)
+
+
+def unbound(minutes: float, person: str, application: str = "a1") -> Row:
+    """A person whom an application was bound to without a group."""
+    fields = {"application_id": application, "application_name": application}
+    return row(minutes, person, "association_change", action="remove", outcome="unknown", **fields)
+
+
+def group_deletion(minutes: float) -> Row:
+    return row(minutes, "g1", "group_delete", application_id="")
 
 
 def suspension(minutes: float, person: str) -> Row:
@@ -194,6 +205,37 @@ def test_order_and_repeats_change_nothing(rows: list[Row], again: list[Row]) -> 
             [membership(-3, f"p{n}") for n in range(10)], "membership",
             "10 people removed from data by ada@corp.example", "ada@corp.example", id="removed from the group",
         ),
+        pytest.param(
+            [binding(-90, "add"), binding(-70), *(membership(-3, f"p{n}") for n in range(10))], None, "", "",
+            id="removed from a group that was unbound before",
+        ),
+        pytest.param(
+            [suspension(-9, "p0")] + [membership(-3, f"p{n}") for n in range(1, 8)], "membership",
+            "7 people removed from data by ada@corp.example and another act", "ada@corp.example",
+            id="what befell most of them",
+        ),
+        pytest.param([unbound(-3, "p3", "a2")], None, "", "", id="one unbound from another application"),
+        pytest.param([unbound(-3, "p3")], None, "", "", id="one of them unbound from it"),
+        pytest.param(
+            [unbound(-3, f"p{n}") for n in range(10)], "binding",
+            "10 people unbound from a1 by ada@corp.example", "ada@corp.example", id="all of them unbound from it",
+        ),
+        pytest.param(
+            [binding(-9) | {"application_id": "a2"}], None, "", "", id="a group unbound from another application",
+        ),
+        pytest.param([group_deletion(-3)], None, "", "", id="a group deleted that was never bound to it"),
+        pytest.param(
+            [binding(-90, "add"), binding(-70), group_deletion(-3)], None, "", "",
+            id="a group deleted that was unbound",
+        ),
+        pytest.param(
+            [binding(-90, "add"), group_deletion(-3)], "directory", "group deleted by ada@corp.example",
+            "ada@corp.example", id="a group deleted that was bound to it",
+        ),
+        pytest.param(
+            [group_deletion(-3), binding(-2.9)], "binding", "data unbound from statsig by ada@corp.example",
+            "ada@corp.example", id="a group deleted, and unbound by that",
+        ),
     ],
 )  # fmt: skip
 def test_what_set_it_off_is_what_explains_it_or_is_not_told(
@@ -214,6 +256,7 @@ def created(count: int = 10) -> list[Row]:
 
 
 def steps(finding: Finding, theirs: list[Row], acts: list[Row]) -> list[tuple[str, str]]:
+    finding = finding._replace(act=set_off(finding, [*theirs, *acts]))
     stood = stood_of(finding, finding.subjects, theirs)
     return [(step.do, step.group_id or step.subject_id) for step in undo(finding, stood, theirs, acts)]
 
@@ -242,12 +285,50 @@ def test_what_was_deleted_is_made_anew_after_its_integration_and_its_person() ->
     closed = many(10)
     later = many(10, 60, event_type="user_delete_provision")
     gone = row(90, "a1", "idm_integration_delete")
-    theirs = [*created(), *closed, *later, suspension(-2, "p4")]
-    assert steps(one(closed), theirs, [gone])[:3] == [
-        ("activate_integration", "a1"), ("activate_person", "p4"), ("recreate_account", "p0"),
+    theirs = [*created(), *closed, *later, *(suspension(-2, f"p{n}") for n in range(5))]
+    assert steps(one(closed), theirs, [gone])[:7] == [
+        ("activate_integration", "a1"), *(("activate_person", f"p{n}") for n in range(5)), ("recreate_account", "p0"),
     ]  # fmt: skip
     (deletion,) = mass_changes(STATSIG, later, OLD)
     assert steps(deletion, theirs, [gone]) == [], "nobody was in one minute before"
+
+
+WHERE = ("bind_group", "g1")
+BACK = [("reactivate_account", f"p{n}") for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "acts", "expected"),
+    [
+        pytest.param(
+            [row(-40, "p3", "user_delete", application_id="")], [binding(-DAY, "add"), binding(-1)],
+            [WHERE, *BACK[:3], *BACK[4:]], id="deleted within the hour, for reasons of their own",
+        ),
+        pytest.param(
+            [suspension(600, "p3")], [binding(-DAY, "add"), binding(-1)], [WHERE, *BACK[:3], *BACK[4:]],
+            id="suspended since",
+        ),
+        pytest.param(
+            [membership(-30, "p4")], [binding(-DAY, "add"), row(-1, "a1", "idm_integration_update")], BACK,
+            id="removed from a group within the hour, which set nothing off",
+        ),
+        pytest.param(
+            [membership(-30, f"p{n}") for n in range(7)], [binding(-DAY, "add")],
+            [*[("add_member", "g1")] * 7, *BACK], id="removed from the group that let them in",
+        ),
+        pytest.param(
+            [suspension(-20, f"p{n}") for n in range(9)] + [membership(-30, "p9")],
+            [binding(-DAY, "add"), binding(-70)],
+            [*(("activate_person", f"p{n}") for n in range(9)), *BACK],
+            id="removed from a group that was not bound then",
+        ),
+    ],
+)  # fmt: skip
+def test_what_befell_people_is_undone_only_where_it_set_the_change_off(
+    theirs: list[Row], acts: list[Row], expected: list[tuple[str, str]]
+) -> None:
+    closed = many(10)
+    assert steps(one(closed), [*created(), *closed, *theirs], acts) == expected
 
 
 def test_people_removed_from_a_group_are_added_again_but_for_those_who_are() -> None:

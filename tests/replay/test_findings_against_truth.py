@@ -17,12 +17,12 @@ from producers.simulation.model import DAY, HOUR
 from producers.simulation.truth import instant
 from producers.simulation.world import Pace
 from queries.bindings import is_membership
+from queries.bound import bindings_of, bound_at
 from queries.finding import MASS, App, Finding, Kind
-from queries.finding_rows import bindings_of
 from queries.findings import Asked, list_findings
 from queries.folding import Row
 from queries.mappings import orphaned_values, remaps_of, stale_people
-from queries.mass_changes import LITTLE, History, bound_at, kind_of, mass_changes, set_off
+from queries.mass_changes import LITTLE, History, kind_of, mass_changes, set_off
 from queries.store import BULK_LIMITS
 from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
