@@ -39,14 +39,18 @@ def each_id(person: Person) -> list[Person]:
 
 
 class Ambiguous(UserError):
-    """Several people are meant: ask again with an id."""
+    """Several people are meant: ask again with an id, and with its organization where they are of several."""
 
     def __init__(self, who: str, candidates: list[Person]) -> None:
         many = f"at least {len(candidates)}" if len(candidates) == MAX_CANDIDATES else str(len(candidates))
-        super().__init__(
-            f"{who[:100]!r} means {many} people: ask for one of the ids "
-            + ", ".join(f"{person.subject_id} ({person.names[0]})" for person in candidates[:5])
-        )
+        apart = len({person.organization for person in candidates}) > 1
+        told = [
+            f"{person.subject_id} ({person.names[0]})"
+            + (f" of the organization {person.organization}" if apart else "")
+            for person in candidates[:5]
+        ]
+        within = ", and name its organization:" if apart else ""
+        super().__init__(f"{who[:100]!r} means {many} people: ask for one of the ids{within} {', '.join(told)}")
         self.candidates = candidates
 
 

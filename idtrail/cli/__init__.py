@@ -33,6 +33,9 @@ UNTIL: Final = ("--until", "--to")
 """The ends of a range, by the names that all commands have for them: the documentation uses the first ones."""
 Since = Annotated[str, typer.Option(*SINCE, help="From this time on: a time, a date, or an age (24h, 7d).")]
 Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
+Organization = Annotated[
+    str | None, typer.Option(help="Only of this organization, with a token of all.", show_default=False)
+]
 
 
 def register_commands() -> None:

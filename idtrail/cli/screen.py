@@ -82,6 +82,11 @@ def command(*words: str) -> str:
     return shlex.join(words)
 
 
+def in_organization(organization: str | None) -> tuple[str, ...]:
+    """What a command needs more where it is asked within one organization."""
+    return ("--organization", organization) if organization else ()
+
+
 def print_json(value: Any) -> None:
     """One JSON document; a list as NDJSON."""
     for item in value if isinstance(value, list) else [value]:

@@ -128,6 +128,11 @@ def test_the_screen_of_a_person(name: str, answer: dict[str, Any], capsys: pytes
     assert all(cell_len(line) <= 80 for line in told.splitlines() if not line.startswith(("Next:", "note:")))
 
 
+def test_an_organization_is_kept_in_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    show_person(Console(width=80), THEN, NOON, "corp")
+    assert capsys.readouterr().out.splitlines()[-1] == f"Next: idtrail lifecycle {BEN} --organization corp"
+
+
 @pytest.mark.parametrize(
     ("asked", "note", "told"),
     [

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from idtrail.cli import app, register_commands
 from idtrail.cli.commands.state import show_differences, show_state, state
 from schemas.errors import BadUsage
 from tests.queries.support import when
@@ -49,6 +51,7 @@ STATSIG = account(
     last_detail="token expired",
 )
 SLACK = account("slack", "inactive", "inactive", intended_because={"text": "suspended by ada@corp.example"})
+DIFF = ("--diff", "2d", "1d")
 PERSON = {"person": {"names": ["ines.almeida"], "subject_id": "63ec", "note": ""}}
 
 
@@ -177,6 +180,28 @@ def test_a_first_line_that_has_no_room_is_two_and_a_cause_that_is_not_known_is_c
         "Next: idtrail lifecycle 'all staff and others'"
         f" · idtrail state 'all staff and others' --at {at} --known-at {at}"
     )
+
+
+@pytest.mark.parametrize("arguments", [pytest.param((), id="at a time"), pytest.param(DIFF, id="between two")])
+def test_an_organization_is_asked_for_and_kept_in_the_next_commands(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    asked: list[Item] = []
+    none: Item = {"accounts": [], "groups": [], "members": [], "accepted": [], "joined": [], "left": []}
+    times = dict.fromkeys(("at", "since", "until"), when(0).isoformat()) | {"known_at": None, "blind_since": None}
+    directory = {"directory": {"state": "unknown", "since": None}, "unchanged": 0}
+
+    class Answering:
+        def get(self, path: str, parameters: Item) -> Item:
+            asked.append(parameters)
+            return {**PERSON, **none, **times, **directory}
+
+    monkeypatch.setattr("idtrail.cli.commands.state.connect", Answering)
+    register_commands()
+    done = CliRunner().invoke(app, ["state", "ines.almeida", "--organization", "two orgs", *arguments])
+    assert (done.exit_code, asked[0]["organization"]) == (0, "two orgs"), done.output
+    named = done.output.splitlines()[-1].removeprefix("Next: ").split(" · ")
+    assert [one.endswith("--organization 'two orgs'") for one in named] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -123,11 +123,11 @@ def run(*arguments: str, code: int = 0) -> str:
 
 
 def test_all_pages_are_one_lifecycle(api: type[Answering]) -> None:
-    told = json.loads(run("ines.almeida", "--json", "--since", "30d"))
+    told = json.loads(run("ines.almeida", "--json", "--since", "30d", "--organization", "corp"))
     assert (told["items"], told["next"]) == (api.answer["items"], None)
     assert [asked.get("cursor") for asked in api.asked] == [None, *(str(place) for place in range(2, 14, 2))]
-    assert {(asked["person"], asked["since"], asked["timeline"]) for asked in api.asked} == {
-        ("ines.almeida", "30d", False)
+    assert {(asked["person"], asked["organization"], asked["since"], asked["timeline"]) for asked in api.asked} == {
+        ("ines.almeida", "corp", "30d", False)
     }
 
 

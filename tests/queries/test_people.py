@@ -185,12 +185,26 @@ def test_organizations_are_never_mixed(trail: Trail) -> None:
     other.insert(created(0, person(BEN, "ana.lima"), employeeIdentifier="4711"))
     found = read_person(trail.store, trail.organization, "ana.lima")
     assert (found.person.subject_ids, set(found.known.lives)) == ((ANA,), {ANA})
-    with pytest.raises(Ambiguous):
+    with pytest.raises(Ambiguous, match=f"{BEN} \\(ana.lima\\) of the organization {other.organization}"):
         find_person(trail.store, None, "ana.lima")
     with pytest.raises(Unknown):
         read_two(trail.store, trail.organization, ANA, BEN)
     with pytest.raises(BadUsage, match="not of one organization"):
         read_two(trail.store, None, ANA, BEN)
+
+
+def test_an_id_that_two_organizations_have_is_told_with_each_and_found_in_one(trail: Trail) -> None:
+    other, own = Trail(trail.store, f"{trail.organization}-2"), f"shared-{trail.organization}"
+    for each in (trail, other):
+        each.insert(created(0, person(own, "ana.lima")))
+    with pytest.raises(Ambiguous) as caught:
+        find_person(trail.store, None, own)
+    assert str(caught.value) == (
+        f"{own!r} means 2 people: ask for one of the ids, and name its organization: "
+        f"{own} (ana.lima) of the organization {trail.organization}, "
+        f"{own} (ana.lima) of the organization {other.organization}"
+    )
+    assert find_person(trail.store, other.organization, own).organization == other.organization
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from idtrail.cli import SINCE, UNTIL, Json, app, connect
+from idtrail.cli import SINCE, UNTIL, Json, Organization, app, connect
 from idtrail.cli.letter_screens import decided, headline, show_letters, show_other_reasons, show_results
 from idtrail.cli.screen import ago, console, next_commands, number, print_json, print_lines, table, when
 
@@ -33,7 +33,6 @@ Source = Annotated[
     ),
 ]
 Reason = Annotated[str | None, typer.Option(help="The reason's short word, such as no_timestamp.", show_default=False)]
-Organization = Annotated[str | None, typer.Option(help="Only this organization's.", show_default=False)]
 Since = Annotated[
     str | None,
     typer.Option(*SINCE, help="From this time on: a time, a date, or an age such as 24h or 7d.", show_default=False),

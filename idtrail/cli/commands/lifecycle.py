@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from idtrail.cli import Json, Since, Until, app, connect
+from idtrail.cli import Json, Organization, Since, Until, app, connect
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.screen import console, counted, print_json, when
 from idtrail.lifecycle_page import names, report
@@ -35,6 +35,7 @@ def lifecycle(
         str | None,
         typer.Option(help="By what was known then; without it, by all that is known now.", show_default=False),
     ] = None,
+    organization: Organization = None,
     everything: Annotated[bool, typer.Option("--all", help="Every event, none folded together.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a report that stands alone into this file.", metavar="FILE")
@@ -44,7 +45,7 @@ def lifecycle(
     """Replay a person's lifecycle: every attempt with what set it off, and what each account came to."""
     asked = {
         "person": person, "since": since, "until": until, "application": app_name, "known_at": known_at,
-        "timeline": html is not None,
+        "organization": organization, "timeline": html is not None,
     }  # fmt: skip
     answer = whole_lifecycle(connect(), asked)
     now = datetime.now(UTC)

@@ -9,8 +9,19 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
-from idtrail.cli.screen import ago, command, console, counted, cut, next_commands, print_json, table, when
+from idtrail.cli import Json, Organization, app, connect
+from idtrail.cli.screen import (
+    ago,
+    command,
+    console,
+    counted,
+    cut,
+    in_organization,
+    next_commands,
+    print_json,
+    table,
+    when,
+)
 
 Item = dict[str, Any]
 
@@ -37,14 +48,15 @@ def show(
         str | None,
         typer.Option(help="Who had the name then: a time, a date, or an age (24h, 7d).", show_default=False),
     ] = None,
+    organization: Organization = None,
     as_json: Json = False,
 ) -> None:
     """Show who somebody is: all ids and what links them, names and addresses with when each was in force."""
-    answer = connect().get(f"{PATH}/{quote(who, safe='')}", {"at": at})
+    answer = connect().get(f"{PATH}/{quote(who, safe='')}", {"at": at, "organization": organization})
     if as_json:
         print_json(answer)
     else:
-        show_person(console(), answer, datetime.now(UTC))
+        show_person(console(), answer, datetime.now(UTC), organization)
 
 
 @people.command("link")
@@ -75,8 +87,8 @@ def _decide(word: str, first: str, second: str, because: str, as_json: bool) -> 
     out.print(next_commands(command("idtrail", "person", "show", made["first"])), soft_wrap=True)
 
 
-def show_person(out: Console, answer: Item, now: datetime) -> None:
-    """The screen: who, then ids, names, links and what is like it."""
+def show_person(out: Console, answer: Item, now: datetime, organization: str | None = None) -> None:
+    """The screen: who, then ids, names, links and what is like it; of an organization, if one was asked for."""
     person, ids = answer["person"], answer["ids"]
     names = [name for name in person["names"] if name != person["subject_id"]]
     who = names[0] if names else person["subject_id"]
@@ -107,7 +119,7 @@ def show_person(out: Console, answer: Item, now: datetime) -> None:
         out.print("Not linked:")
     for item in answer["hints"]:
         _show_pair(out, item, _because(item))
-    commands = [command("idtrail", "lifecycle", person["subject_id"])]
+    commands = [command("idtrail", "lifecycle", person["subject_id"], *in_organization(organization))]
     undecided = [item for item in answer["hints"] if item["decision"] is None]
     if undecided:
         hint = undecided[0]

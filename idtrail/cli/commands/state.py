@@ -9,7 +9,7 @@ import typer
 from rich.cells import cell_len
 from rich.console import Console
 
-from idtrail.cli import Json, app, connect
+from idtrail.cli import Json, Organization, app, connect
 from idtrail.cli.screen import (
     ago,
     coloured,
@@ -17,6 +17,7 @@ from idtrail.cli.screen import (
     console,
     counted,
     cut,
+    in_organization,
     later,
     moment,
     next_commands,
@@ -55,29 +56,31 @@ def state(
     ] = None,
     known_at: Known = None,
     diff: Between = None,
+    organization: Organization = None,
     as_json: Json = False,
 ) -> None:
     """Show where every account stood at a time, as it was known at a time."""
     api, out = connect(), console()
+    asked = {"person": person, "known_at": known_at, "organization": organization}
     if diff is not None:
         if at is not None:
             raise BadUsage("--at is for one time, --diff for two: give one of them")
         since, until = diff
         first, second = (parse_past(text, datetime.now(UTC), "--diff") for text in diff)
         require_order(first, second, ("the first time of --diff", "the second"))
-        answer = api.get("/api/v1/state/diff", {"person": person, "since": since, "until": until, "known_at": known_at})
+        answer = api.get("/api/v1/state/diff", {**asked, "since": since, "until": until})
         show: Any = show_differences
     else:
-        answer = api.get("/api/v1/state", {"person": person, "at": at, "known_at": known_at})
+        answer = api.get("/api/v1/state", {**asked, "at": at})
         show = show_state
     if as_json:
         print_json(answer)
     else:
-        show(out, answer, datetime.now(UTC))
+        show(out, answer, datetime.now(UTC), organization)
 
 
-def show_state(out: Console, answer: Item, now: datetime) -> None:
-    """The screen: who and when, each account, groups or members."""
+def show_state(out: Console, answer: Item, now: datetime, organization: str | None = None) -> None:
+    """The screen: who and when, each account, groups or members; of an organization, if one was asked for."""
     who = _who(answer)
     head, told = f"{who} at {_time(answer['at'], now)}", _summary(answer["accounts"])
     apart = cell_len(f"{head} · {told}") > out.width
@@ -112,16 +115,17 @@ def show_state(out: Console, answer: Item, now: datetime) -> None:
     for each in answer["accepted"]:
         out.print(f"{each['application']} has {_accepted(each)}, accepted {_time(each['at'], now)}", soft_wrap=True)
     out.print()
-    commands = [command("idtrail", "lifecycle", who)]
+    own = in_organization(organization)
+    commands = [command("idtrail", "lifecycle", who, *own)]
     at = moment(answer["at"])
     if at is not None and not answer["known_at"] and now - at > RECENT:
         asked = answer["at"].replace("+00:00", "Z")
-        commands.append(command("idtrail", "state", who, "--at", asked, "--known-at", asked))
+        commands.append(command("idtrail", "state", who, "--at", asked, "--known-at", asked, *own))
     out.print(next_commands(*commands), soft_wrap=True)
 
 
-def show_differences(out: Console, answer: Item, now: datetime) -> None:
-    """The screen: how many differ, each before and after."""
+def show_differences(out: Console, answer: Item, now: datetime, organization: str | None = None) -> None:
+    """The screen: how many differ, each before and after; of an organization, if one was asked for."""
     who, changed = _who(answer), answer["accounts"]
     known = f", as known at {when(answer['known_at'])}" if answer["known_at"] else ""
     out.print(
@@ -145,11 +149,9 @@ def show_differences(out: Console, answer: Item, now: datetime) -> None:
         if answer[title]:
             out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
     out.print()
-    until = when(answer["until"])[:10]
-    out.print(
-        next_commands(command("idtrail", "lifecycle", who), command("idtrail", "state", who, "--at", until)),
-        soft_wrap=True,
-    )
+    until, own = when(answer["until"])[:10], in_organization(organization)
+    commands = command("idtrail", "lifecycle", who, *own), command("idtrail", "state", who, "--at", until, *own)
+    out.print(next_commands(*commands), soft_wrap=True)
 
 
 def _who(answer: Item) -> str:
