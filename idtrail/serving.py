@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -31,7 +31,7 @@ from idtrail.stack.kafka import LocalKafka
 from idtrail.stack.lock import StateDirectory
 from idtrail.stack.topics import create_topics
 from producers.emitter import Emitter
-from producers.slicer import Bad, Element, Slicer
+from producers.slicer import slice_whole
 from queries.api import Context, create_app
 from queries.jobs import Jobs
 from queries.store import Store
@@ -208,12 +208,6 @@ def url_of(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  because it is compared, not bound
     return f"http://{host}:{port}"
-
-
-def slice_whole(body: bytes) -> Sequence[Element | Bad]:
-    """All records of a request's body."""
-    slicer = Slicer()
-    return [*slicer.feed(body), *slicer.finish()]
 
 
 def app_of(

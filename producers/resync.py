@@ -30,12 +30,12 @@ class End(ABC):
         self._escaped = False
         self._string_closed = False
 
-    def find(self, text: str, start: int) -> int | None:
-        """The index in `text` just after the value; None when it goes on after `text`."""
-        at, size = start, len(text)
-        while at < size:
+    def find(self, text: str, start: int, end: int) -> int | None:
+        """The index just after the value in `text`, of which it looks from `start` to `end`; None when it goes on."""
+        at = start
+        while at < end:
             if self._in_string:
-                at = self._pass_string(text, at)
+                at = self._pass_string(text, at, end)
                 continue
             if self._string_closed:
                 self._string_closed = False
@@ -43,12 +43,12 @@ class End(ABC):
                     # A quote is missing before: what seemed to close a string has opened this one.
                     self.faulty = self._in_string = True
                     continue
-            match = _TOKEN.match(text, at)
+            match = _TOKEN.match(text, at, end)
             assert match is not None  # some alternative matches any character
             part, after = match[0], match.end()
-            end = self._see(part, at, after)
-            if end is not None:
-                return end
+            found = self._see(part, at, after)
+            if found is not None:
+                return found
             if part == '"':
                 self._in_string = True
             if part[0] not in " \t\r\n":
@@ -60,14 +60,14 @@ class End(ABC):
     def _see(self, part: str, start: int, after: int) -> int | None:
         """Where the value ends, if this part of it, outside strings and between these indexes, ends it."""
 
-    def _pass_string(self, text: str, at: int) -> int:
+    def _pass_string(self, text: str, at: int, end: int) -> int:
         if self._escaped:
             self._escaped = False
             if text[at] != "\n":
                 return at + 1
-        match = _STRING_STOP.search(text, at)
+        match = _STRING_STOP.search(text, at, end)
         if match is None:
-            return len(text)
+            return end
         if match[0] == "\\":
             self._escaped = True
             return match.end()
@@ -92,6 +92,7 @@ class ValueEnd(End):
         self._indent = indent
         self._broken = broken
         self._stack = bytearray(opener, "ascii")
+        self._braces = self._stack.count(b"{")  # of those in the stack
         self._uncounted = 0
         self._line: str | None = None  # white space since the line began; None once something else came
 
@@ -114,17 +115,20 @@ class ValueEnd(End):
             self._uncounted += 1
         else:
             self._stack += part.encode()
+            self._braces += part == "{"
 
     def _close(self, part: str) -> bool:
         """Closes the nearest opener of that kind and all left open within; False if there is none of ours."""
         if self._uncounted:
             self._uncounted -= 1
             return True
-        found = self._stack.rfind(_OPENERS[part])
+        # A brace is looked for only where there is one: what was looked through then goes, so nothing is twice.
+        found = self._stack.rfind(_OPENERS[part]) if part == "]" or self._braces else -1
         if found != len(self._stack) - 1:
             self.faulty = True
         if found < 0:
             return part == "}"  # a stray brace closes nothing, a bracket the array that holds us
+        self._braces -= self._stack.count(b"{", found)
         del self._stack[found:]
         return True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -27,6 +27,7 @@ _DECODED_WHOLE: Final = 512 << 10
 _LONGEST_LITERAL: Final = 16
 """An error nearer to the end than this may come from a literal or escape that is not all there yet."""
 
+_BLOCK_BYTES: Final = 256 << 10
 _LONGEST_INDENT: Final = 256
 _BOM: Final = "\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -184,7 +185,7 @@ class Slicer:
             return at
         # A line's indentation is looked at together with what follows it, as the next value needs it too.
         end = len(text) if final else _line_start(text, len(text))
-        found = value.end.find(text if end == len(text) else text[:end], search_from)
+        found = value.end.find(text, search_from, end)
         end = end if found is None else found
         value.take(text[at:end])
         if found is not None or final:
@@ -231,6 +232,14 @@ class Slicer:
     def _add(self, position: int, reason: str, message: str, raw: bytes) -> None:
         self.count += 1
         self._out.append(Bad(self.count, position, reason, message, raw[:KEPT_OF_BAD].rstrip(b" \t\r\n")))
+
+
+def slice_whole(body: bytes) -> Iterator[Record]:
+    """The records of `body`, cut as they are asked for: whoever stops asking saves the time and memory of the rest."""
+    slicer = Slicer()
+    for start in range(0, len(body), _BLOCK_BYTES):
+        yield from slicer.feed(body[start : start + _BLOCK_BYTES])
+    yield from slicer.finish()
 
 
 def _line_start(text: str, at: int) -> int:

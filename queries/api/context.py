@@ -67,8 +67,8 @@ class Context:
     store: Store
     tokens: Tokens
     ingest: Ingest
-    slice_body: Callable[[bytes], Sequence[Piece]]
-    """Cuts a request's body into records; those that are `NotARecord` are none."""
+    slice_body: Callable[[bytes], Iterable[Piece]]
+    """Cuts a request's body into records, as far as they are asked for; those that are `NotARecord` are none."""
     read_record: Callable[[str, int, int], Awaitable[bytes]]
     """The value of the record at topic, partition, offset."""
     read_records: Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]

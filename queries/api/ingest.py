@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -105,7 +106,8 @@ async def ingest(request: Request, context: Given, token: Ingester) -> JSONRespo
 
 
 def _sliced(context: Context, body: bytes) -> Sequence[Piece]:
-    if body.count(b"{") > MAX_BRACES or len(pieces := context.slice_body(body)) > MAX_RECORDS:
+    enough = MAX_RECORDS + 1  # whatever the body holds, no more is cut
+    if body.count(b"{") > MAX_BRACES or len(pieces := list(islice(context.slice_body(body), enough))) == enough:
         raise TooLarge(f"the body holds more than {MAX_RECORDS} records: send several requests, or import a file")
     if not pieces:
         raise BadUsage("the body holds no event: send a JSON object, an array of them, or NDJSON")

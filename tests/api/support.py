@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, cast
 import httpx
 
 from producers import emitter
-from producers.slicer import Record, Slicer
 from queries.feed import Batch, Message, Start
 from queries.jobs import JobState
 from queries.store import Store
@@ -99,11 +98,6 @@ class Log:
         if self.hangs:
             await asyncio.Future()
         return [Lag("idtrail.events", 0, 10, 7), Lag("idtrail.events", 1, 5, 5)]
-
-
-def slice_whole(body: bytes) -> Sequence[Record]:
-    slicer = Slicer()
-    return [*slicer.feed(body), *slicer.finish()]
 
 
 @dataclass

@@ -11,6 +11,8 @@ import httpx
 import orjson
 import pytest
 
+from producers import slicer
+from producers.slicer import Record, Slicer
 from queries.api import bodies, ingest
 from queries.api.bodies import Inflate
 from queries.api.problems import TooLarge
@@ -179,6 +181,34 @@ async def test_a_request_of_too_many_records_is_refused_whole(
     found = assert_problem(await api.post(PATH, content=body, headers=using("ingest")), 413)
     assert "send several requests" in found["detail"]
     assert (log.events, log.dead) == ([], [])
+
+
+async def test_a_request_is_cut_no_further_than_the_record_that_is_too_many(
+    api: httpx.AsyncClient, using: As, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = 0
+
+    class Watched(Slicer):
+        def feed(self, block: bytes) -> list[Record]:
+            nonlocal cut
+            cut += len(block)
+            return super().feed(block)
+
+    monkeypatch.setattr(slicer, "Slicer", Watched)
+    headers = using("ingest") | {"Content-Encoding": "gzip"}
+    assert_problem(await api.post(PATH, content=gzip.compress(b"1\n" * 4_000_000), headers=headers), 413)
+    assert 2 * ingest.MAX_RECORDS < cut <= 2 * ingest.MAX_RECORDS + (256 << 10)
+    assert log.dead == []
+
+
+async def test_a_request_may_hold_just_as_many_records_as_allowed(
+    api: httpx.AsyncClient, using: As, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MAX_RECORDS", 30)
+    assert_problem(await api.post(PATH, content=b"{}" * 31, headers=using("ingest")), 413)
+    assert log.dead == []
+    assert_problem(await api.post(PATH, content=b"{}" * 30, headers=using("ingest")), 422)
+    assert len(log.dead) == 30
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers import slicer
-from producers.slicer import Bad, Element, Record, Slicer
+from producers import resync, slicer
+from producers.resync import ValueEnd
+from producers.slicer import Bad, Element, Record, Slicer, slice_whole
 
 A, B, C = b'{"id":"a"}', b'{"id": "b", "x": {"y": [1, {"z": "}]"}]}}', b'{"id":"c","t":"\\"{[\\\\"}'
 
@@ -194,6 +197,64 @@ def test_an_element_just_within_the_limit_is_taken() -> None:
     large = b'{"x":"' + b"a" * (slicer.LARGEST_ELEMENT - 8) + b'"}'
     step = 256 << 10
     assert told(cut(*(large[at : at + step] for at in range(0, len(large), step)))) == [large]
+
+
+def test_what_is_followed_is_not_copied() -> None:
+    followed: list[str] = []
+
+    class Watched(ValueEnd):
+        def find(self, text: str, start: int, end: int) -> int | None:
+            followed.append(text)
+            return super().find(text, start, end)
+
+    # The line break at the end is held back, so that whatever is followed ends before the text does.
+    with patch.object(slicer, "ValueEnd", Watched):
+        assert len(cut(b"{'id': 'a'}\n" * 500)) == 500
+    assert len({id(text) for text in followed[:-1]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("stream", "opened"),
+    [
+        pytest.param(b"[[" + b"[" * 5_000 + b"}" * 5_000, 5_001, id="braces that close nothing"),
+        pytest.param(
+            b'{"x":' + b"{[[" * 5_000 + b"}" * 5_000, 15_001, id="braces that close what is left open in them"
+        ),
+        pytest.param(b'{"x":' + b"[" * 5_000 + b"]}" * 5_000, 5_001, id="a brace too early"),
+    ],
+)
+def test_each_bracket_is_looked_through_once(stream: bytes, opened: int) -> None:
+    looked = 0
+
+    class Stack(bytearray):
+        def rfind(self, opener: object) -> int:  # type: ignore[override]  # because this is how it is called
+            nonlocal looked
+            found = super().rfind(opener)  # type: ignore[arg-type]
+            looked += len(self) - max(found, 0)
+            return found
+
+    with patch.object(resync, "bytearray", Stack, create=True):
+        cut(stream)
+    assert looked <= 2 * opened
+
+
+def test_records_of_a_body_are_cut_as_they_are_asked_for() -> None:
+    body = b"1\n" * 4_000_000
+    tracemalloc.start()
+    try:
+        few = list(islice(slice_whole(body), 1_000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [record.index for record in few] == list(range(1, 1_001))
+    assert peak < 48_000_000
+
+
+@pytest.mark.parametrize("size", [0, 1, 39, 40, 41, 80])
+def test_a_body_is_cut_whole(size: int) -> None:
+    body = (A + b"\n" + B)[:size] + b"\n" + C
+    with patch.object(slicer, "_BLOCK_BYTES", 40):
+        assert list(slice_whole(body)) == cut(body)
 
 
 # ── properties ────────────────────────────────────────────────────────────────────────────────────────────
