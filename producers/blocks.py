@@ -71,14 +71,12 @@ class Blocks:
             if inflate.eof:
                 waiting = waiting.lstrip(b"\0")
             if len(waiting) < len(_GZIP):
-                more = self._read(_COMPRESSED_BYTES)
-                waiting += more
-                if not more and (not waiting or not inflate.eof):
+                if more := self._read(_COMPRESSED_BYTES):
+                    waiting += more
+                    continue
+                if not waiting or not inflate.eof:
                     break
             if inflate.eof:
-                waiting = waiting.lstrip(b"\0")
-                if not waiting:
-                    continue
                 if not waiting.startswith(_GZIP):
                     self._truncate(self.bytes_read - len(waiting), "what follows the gzip stream is not gzip")
                     return

@@ -11,7 +11,7 @@ from typing import Final
 
 from producers.blocks import STDIN
 from producers.buckets import is_bucket, list_objects
-from schemas.errors import NotFound
+from schemas.errors import BadUsage, NotFound
 
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl", ".gz", ".log", ".txt")
 """What is read of a directory or bucket. A file named by itself may be called anything."""
@@ -38,8 +38,8 @@ class Found:
 def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
     """The files to import, directories and buckets walked in order, and the names of those passed over.
 
-    Raises `NotFound` for a path that does not exist, before anything is read; `UserError` for a bucket
-    that does not answer.
+    Raises, before anything is read, `NotFound` for a path that does not exist, `BadUsage` for one that
+    cannot be looked at, and `UserError` for a bucket that does not answer.
     """
     found: list[Found] = []
     skipped: list[str] = []
@@ -54,7 +54,7 @@ def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
         path = Path(given)
         if str(path) == STDIN:
             found.append(Found(path, "standard input"))
-        elif path.is_dir():
+        elif _is_directory(path):
             for file, fault in _walk(path):
                 if fault:
                     found.append(Found(file, printable(file), fault))
@@ -62,11 +62,19 @@ def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
                     found.append(_on_disk(file, printable(file.relative_to(path).as_posix())))
                 else:
                     skipped.append(printable(file))
-        elif path.exists():
-            found.append(_on_disk(path, printable(path.name)))
         else:
-            raise NotFound(f"{printable(path)}: there is no such file or directory")
+            found.append(_on_disk(path, printable(path.name)))
     return found, skipped
+
+
+def _is_directory(path: Path) -> bool:
+    """Of a path that is there. Raises `NotFound`, or `BadUsage` where nobody can tell."""
+    try:
+        if not path.exists():
+            raise NotFound(f"{printable(path)}: there is no such file or directory")
+        return path.is_dir()
+    except OSError as error:
+        raise BadUsage(f"{printable(path)}: {unreadable(error)}") from None
 
 
 def _on_disk(path: Path, name: str) -> Found:

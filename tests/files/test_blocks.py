@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.blocks import BLOCK_BYTES, Blocks, open_source
+from producers.blocks import _COMPRESSED_BYTES, BLOCK_BYTES, Blocks, open_source
 
 CONTENT = b"".join(b'{"id":"%x"}\n' % random.Random(5).getrandbits(90 + n % 7) for n in range(2_000))
 ZIPPED = gzip.compress(CONTENT, mtime=0)
@@ -41,6 +41,13 @@ def read(stored: bytes) -> tuple[bytes, str, int]:
 )
 def test_whole_files_give_their_whole_content(stored: bytes, content: bytes) -> None:
     assert read(stored) == (content, "", len(stored))
+
+
+@pytest.mark.parametrize("short", [0, 1, 2, 3])
+def test_padding_may_end_wherever_a_read_does(short: int) -> None:
+    padding = bytes(2 + 2 * _COMPRESSED_BYTES - len(ZIPPED) - short)
+    stored = ZIPPED + padding + ZIPPED
+    assert read(stored) == (CONTENT * 2, "", len(stored))
 
 
 def test_blocks_stay_small_however_well_the_file_was_compressed() -> None:

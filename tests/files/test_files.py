@@ -18,7 +18,7 @@ from producers import files
 from producers.emitter import Batch
 from producers.files import Progress
 from schemas.envelope import Source
-from schemas.errors import Fatal, NotFound, SpoolFull
+from schemas.errors import BadUsage, Fatal, NotFound, SpoolFull
 from tests.files.support import MemoryEmitter, imported
 from tests.records import event
 
@@ -137,6 +137,13 @@ async def test_a_path_that_does_not_exist_is_told_before_anything_is_read(
     (tmp_path / "a.json").write_bytes(lines(1))
     with pytest.raises(NotFound, match=r"b\.json: there is no such file or directory"):
         await imported(emitter, tmp_path / "a.json", tmp_path / "b.json")
+    assert emitter.logged == []
+
+
+async def test_a_path_that_cannot_be_looked_at_is_told_in_a_sentence(tmp_path: Path, emitter: MemoryEmitter) -> None:
+    (tmp_path / "a.json").write_bytes(lines(1))
+    with pytest.raises(BadUsage, match=r"^a{300}: it cannot be read: File name too long$"):
+        await imported(emitter, tmp_path / "a.json", "a" * 300)
     assert emitter.logged == []
 
 
