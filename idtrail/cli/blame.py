@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from idtrail.cli.screen import when
+from schemas.cause import Cause
 
 Item = dict[str, Any]
 
+_OF_A_VALUE: Final = frozenset({Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE, Cause.CONFLICT})
+"""Where no attribute is named, of these only it is worth telling: of others none is at fault."""
 
-def blame_lines(blame: Item | None) -> list[str]:
-    """What was refused beside what was last accepted; nothing for an event that did not fail."""
+
+def blame_lines(blame: Item | None, cause: str) -> list[str]:
+    """What was refused beside what was last accepted; nothing where nothing failed, or no value did."""
     if blame is None:
         return []
     if not blame["attribute"]:
-        return ["Refused: unknown; the answer names no attribute"]
+        return ["Refused: unknown; the answer names no attribute"] if cause in _OF_A_VALUE else []
     member = f" (member {blame['member']})" if blame["member"] else ""
     lines = [
         f"Refused: {blame['attribute']}{member}" + (f": {blame['refused_shape']}" if blame["refused_shape"] else "")

@@ -104,7 +104,7 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
         out.print(line)
     out.print(item["sentence"])
     out.print(f"Remedy: {item['remedy']}")
-    for line in blame_lines(item["blame"]):
+    for line in blame_lines(item["blame"], item["cause"]):
         out.print(line, soft_wrap=True, markup=False)
     if item["subjects"]:
         out.print()

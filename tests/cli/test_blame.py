@@ -53,4 +53,19 @@ EVENT = "c0a80101-0000-5000-8000-000000000000"
     ],
 )
 def test_what_was_refused_stands_beside_what_was_accepted(blame: dict[str, Any] | None, lines: list[str]) -> None:
-    assert blame_lines(blame) == lines
+    assert blame_lines(blame, "invalid_value") == lines
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        pytest.param("invalid_value", True, id="a value"),
+        pytest.param("missing_attribute", True, id="one that was not sent"),
+        pytest.param("conflict", True, id="one that another has"),
+        pytest.param("credentials", False, id="a token"),
+        pytest.param("network", False, id="nobody answered"),
+        pytest.param("unknown", False, id="nobody knows what"),
+    ],
+)
+def test_that_no_attribute_is_named_is_told_where_one_is_at_fault(cause: str, told: bool) -> None:
+    assert bool(blame_lines(NONE, cause)) == told

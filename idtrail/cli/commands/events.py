@@ -124,7 +124,7 @@ def show_event(out: Console, event: Item, now: datetime) -> None:
         if name not in ("copies", "blame") and value not in ("", [], None, 0):
             rows.add_row(f"  {name}", ", ".join(value) if isinstance(value, list) else str(value))
     out.print(rows)
-    for line in blame_lines(event.get("blame")):
+    for line in blame_lines(event.get("blame"), event["cause"]):
         out.print(line, soft_wrap=True, markup=False)
     out.print(f"{counted(len(event['copies']), 'copy', 'copies')}:")
     for copy in event["copies"]:
