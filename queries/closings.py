@@ -84,6 +84,8 @@ def closings_of(account: Account) -> Iterator[Span]:
     confirmed, span = account.initial, None
     for change in sorted(account.changes, key=lambda change: change.at):
         if change.view == CONFIRMATION:
+            if change.because.kind == "integration":
+                continue  # what is not known while it is deleted is as it was
             confirmed = change.state
             if span is None:
                 continue
@@ -139,11 +141,18 @@ def _percentile(taken: list[float], share: int) -> float | None:
 _OWN: Final = "organization = {organization:String}"
 _FROM: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
 _WITHIN: Final = f"{_FROM} AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
+_DELETED: Final = (
+    f"SELECT subject_id FROM associations WHERE {_OWN} AND application_id = '' AND group_id = ''"
+    f" AND event_type = 'group_delete' AND {_WITHIN}"
+)
 _BINDINGS: Final = (
     f"SELECT DISTINCT subject_id FROM account_marks WHERE {_OWN} AND application_id GLOBAL IN ("
-    f"SELECT application_id FROM associations WHERE {_OWN} AND application_id != '' AND action = 'remove'"
-    f" AND {_WITHIN})"
+    f"SELECT application_id FROM associations WHERE {_OWN} AND application_id != ''"
+    f" AND event_type = 'association_change'"
+    f" AND ((action = 'remove' AND {_WITHIN}) OR group_id GLOBAL IN ({_DELETED})))"
 )
+"""Everybody in applications that a group was unbound from in the period, or that a group was ever bound to which was
+deleted in it."""
 
 
 def closers_sql() -> str:

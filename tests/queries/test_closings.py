@@ -1,16 +1,21 @@
-"""How closings end. Pure."""
+"""Which closings there are, and how they end."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from idtrail.transition_page import Scene
-from queries.closings import Closing, closings_of, summarise
+from queries.closings import Closing, closings_of, report, summarise
 from schemas.outcome import Outcome
-from tests.queries.support import when
+from tests.queries.support import SLACK, Trail, at, attempt, when
+from tests.queries.test_histories import bound
+from tests.records import NOON, event
 
+WEEK = timedelta(days=7)
+APP = str(SLACK["id"])
 FAILED, GONE = Outcome.FAILURE, Outcome.REPORTED_ABSENT
 
 
@@ -48,6 +53,29 @@ FAILED, GONE = Outcome.FAILURE, Outcome.REPORTED_ABSENT
         ),
         pytest.param(Scene().attempt("create").person("suspended").person("activated"), [], id="wanted again"),
         pytest.param(Scene().attempt("create", FAILED).person("suspended"), [], id="never an account"),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .person("suspended")
+            .attempt("deprovision")
+            .integration(False)
+            .person("deleted")
+            .after(WEEK)
+            .integration(True),
+            [(2, 3, None)],
+            id="confirmed closed once, whatever becomes of the integration",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .integration(False)
+            .person("suspended")
+            .after(WEEK)
+            .integration(True)
+            .attempt("deprovision"),
+            [(2, 3, None)],
+            id="decided while the integration was deleted, and confirmed when it was back",
+        ),
     ],
 )
 def test_a_closing_ends_confirmed_or_reported_absent_or_not_at_all(
@@ -72,3 +100,37 @@ def test_what_is_reported_absent_is_counted_by_itself() -> None:
         (None, timedelta(hours=2)),
         (when(90), timedelta(minutes=90)),
     ]
+
+
+GROUP = {"id": "staff", "type": "user_group", "name": "staff"}
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        pytest.param(bound(0, "remove", "staff", application=APP), [("p1", when(0))], id="unbound"),
+        pytest.param(
+            event("group_delete", timestamp=at(0), resource=GROUP, application=None), [("p1", when(0))], id="deleted"
+        ),
+        pytest.param(
+            event("group_delete", timestamp=at(0), resource={**GROUP, "id": "other"}, application=None), [],
+            id="a group deleted that was bound to nothing",
+        ),
+        pytest.param(
+            event("group_delete", timestamp=at(-90), resource=GROUP, application=None), [],
+            id="deleted before the period",
+        ),
+    ],
+)  # fmt: skip
+def test_whoever_loses_the_group_that_let_them_in_is_to_be_closed_though_nobody_tries(
+    trail: Trail, ended: dict[str, Any], told: list[tuple[str, datetime]]
+) -> None:
+    trail.insert(
+        bound(-900, "add", "staff", application=APP),
+        bound(-890, "add", "staff", user="p1"),
+        attempt(-880, "user_create_provision", resource={"id": "p1", "username": "ines"}, application=SLACK),
+        ended,
+    )
+    found = report(trail.store, trail.organization, when(-60), NOON, timedelta(minutes=30), NOON)
+    assert [(one.subject_id, one.since) for one in found.exceptions] == told
