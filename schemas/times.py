@@ -109,6 +109,8 @@ def parse_when(text: str, now: datetime, name: str) -> datetime:
         except OverflowError:
             return EARLIEST
     moment = parse_timestamp(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+    if moment.quality is TimeQuality.OUT_OF_RANGE:
+        raise BadUsage(f"{name}: {text[:40]!r} is out of range: times are from {EARLIEST:%Y} to {LATEST.year - 1}")
     if moment.quality is not TimeQuality.OK:
         raise BadUsage(f"{name}: {text[:40]!r} is neither a time (2026-03-19T14:00:00Z) nor an age (24h, 7d)")
     return moment.at

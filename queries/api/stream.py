@@ -18,7 +18,7 @@ from queries.api.parameters import MAX_VALUES, Filtered
 from queries.feed import Batch, FeedReader, Show, Start, Wanted
 from queries.matching import known_ids
 from schemas.errors import Away
-from schemas.times import parse_when
+from schemas.times import parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
@@ -65,7 +65,7 @@ async def opened(
     ] = None,
 ) -> AsyncIterator[Opened]:
     """A reader for as long as the response lasts."""
-    begin: datetime | None = parse_when(since, context.clock(), "since") if since else None
+    begin: datetime | None = parse_past(since, context.clock(), "since") if since else None
     async with context.feed.open(wants.name, Start(last_event_id or after or None, begin)) as reader:
         yield Opened(reader, wants)
 

@@ -206,6 +206,8 @@ async def test_a_feed_that_cannot_begin_is_a_problem(
 
 async def test_wrong_parameters_and_tokens_are_told(api: httpx.AsyncClient, using: As) -> None:
     assert_problem(await api.get(PATH, headers=using(), params={"since": "soon"}), 400)
+    to_come = await api.get(PATH, headers=using(), params={"since": "2027-01-01"})
+    assert "since: 2027-01-01T00:00:00Z is in the future" in assert_problem(to_come, 400)["detail"]
     assert_problem(await api.get(PATH, headers=using(), params={"kinds": "dreams"}), 422)
     assert_problem(await api.get(PATH), 401)
     assert_problem(await api.get(PATH, headers=using("ingest")), 403)

@@ -21,6 +21,7 @@ from schemas.times import (
     parse_past,
     parse_span,
     parse_timestamp,
+    parse_when,
     require_order,
     rfc3339,
     to_microseconds,
@@ -132,6 +133,13 @@ def test_a_time_that_has_not_come_is_refused_with_the_time_that_it_is() -> None:
     assert str(caught.value) == (
         "at: 2026-03-19T12:00:01Z is in the future, it is 2026-03-19T12:00:00Z: ask for a time at or before that"
     )
+
+
+@pytest.mark.parametrize("text", ["1900-01-01", "1999-12-31T23:59:59Z", "2100-01-01", "0001-01-01T00:00:00+01:00"])
+def test_a_time_outside_the_range_is_called_so(text: str) -> None:
+    with pytest.raises(BadUsage) as caught:
+        parse_when(text, NOW, "at")
+    assert str(caught.value) == f"at: {text!r} is out of range: times are from 2000 to 2099"
 
 
 @pytest.mark.parametrize(
