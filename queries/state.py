@@ -14,9 +14,9 @@ from uuid import UUID
 
 from queries.account import ACTIVE, UNKNOWN, Account
 from queries.because import act_on_person
-from queries.bindings import Bindings, is_membership
+from queries.bindings import GROUP_DELETED, Bindings, is_membership
 from queries.folding import Row
-from queries.histories import read_told
+from queries.histories import Told, read_told
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
 from queries.store import SMALL_LIMITS, Store
@@ -131,12 +131,13 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
             folding.add(row)
             own.add(row)
             events += 1
-        found, inside = folding.accounts(), _members_at(one.bindings, asked.at)
+        own.leave_deleted(one.bindings)
+        found, inside = folding.accounts(), _members_at(one, asked.at)
         for account in found:
             account.subject_id = one.subject_id
         owns.append(own)
         accounts += found
-        accepted += _accepted(one.bindings, found, inside) if own.is_group else []
+        accepted += _accepted(one, found, inside) if own.is_group else []
         members |= inside
     return State(
         asked,
@@ -196,6 +197,13 @@ class _Own:
         elif is_membership(row):
             self.groups.pop(row["group_id"], None)
 
+    def leave_deleted(self, bindings: Bindings) -> None:
+        """Nobody is in a group any more once it is deleted."""
+        for row in bindings.agenda:
+            member = self.groups.get(row["subject_id"]) if row["event_type"] == GROUP_DELETED else None
+            if member is not None and member.since <= row["occurred_at"]:
+                del self.groups[member.id]
+
 
 def _standing_of(owns: list[_Own]) -> Standing:
     """Who is active under one id is active, whatever became of the others; of ids that stand alike the last tells."""
@@ -242,24 +250,26 @@ def count_later(store: Store, subject: Person, asked: Asked, applications: Seque
     return int(number)
 
 
-def _members_at(bindings: Bindings, at: datetime) -> dict[str, datetime]:
+def _members_at(group: Told, at: datetime) -> dict[str, datetime]:
     """Who was in the group, each since when."""
     held: dict[str, datetime] = {}
-    for row in bindings.agenda:
-        if row["occurred_at"] > at or not is_membership(row):
+    for row in group.bindings.agenda:
+        if row["occurred_at"] > at:
             continue
-        if row["action"] == "add":
+        if row["event_type"] == GROUP_DELETED and row["subject_id"] == group.subject_id:
+            held.clear()
+        elif is_membership(row) and row["action"] == "add":
             held[row["subject_id"]] = row["occurred_at"]
-        else:
+        elif is_membership(row):
             held.pop(row["subject_id"], None)
     return held
 
 
-def _accepted(bindings: Bindings, accounts: list[Account], members: dict[str, datetime]) -> list[Accepted]:
+def _accepted(group: Told, accounts: list[Account], members: dict[str, datetime]) -> list[Accepted]:
     found = []
     for account in accounts:
         if account.updated_at is not None and account.confirmed == ACTIVE:
-            then = _members_at(bindings, account.updated_at)
+            then = _members_at(group, account.updated_at)
             found.append(
                 Accepted(
                     account.application_id,

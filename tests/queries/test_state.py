@@ -109,6 +109,30 @@ def test_groups_are_those_joined_and_not_left(trail: Trail) -> None:
 
 
 @pytest.mark.store
+def test_nobody_is_in_a_group_that_is_deleted(trail: Trail) -> None:
+    """Nor does the deletion of another one end anything."""
+
+    def gone(minutes: float, group: str) -> dict[str, Any]:
+        return event(
+            "group_delete", timestamp=at(minutes), resource={"id": group, "type": "user_group"}, application=None
+        )
+
+    staff = {"id": STAFF["id"], "type": "user_group", "name": STAFF["name"]}
+    trail.insert(membership(-1), attempt(0, "group_create_provision", resource=staff), gone(10, "other"))
+    trail.insert(attempt(11, "group_update_provision", resource=staff), gone(20, STAFF["id"]))
+    group = Person(trail.organization, STAFF["id"], [STAFF["name"]])
+    told = [
+        (read_state(trail.store, ines_of(trail), asked), read_state(trail.store, group, asked))
+        for asked in (Asked(when(15), None), Asked(when(30), None))
+    ]
+    assert [([one.name for one in own.groups], [one.id for one in of.members]) for own, of in told] == [
+        (["all staff"], [INES["id"]]),
+        ([], []),
+    ]
+    assert [one.left_over for one in told[1][1].accepted] == [[INES["id"]]]
+
+
+@pytest.mark.store
 def test_a_better_copy_takes_away_no_knowledge(any_trail: Trail) -> None:
     """The same bytes, first from anybody, later from the tenant: known since the first."""
     raw = attempt(0, "user_create_provision", resource=INES)
