@@ -47,7 +47,7 @@ _WIDEST: Final = len("critical")
 
 def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:
     """Two lines each: how urgent and what it is, with its numbers; its id, since when, and what to do."""
-    heads = ("events", "people", "last", "state")
+    heads = ("events", "who", "last", "state")
     rows = [
         (number(item["events"]), number(item["people"]), age(item["last_at"], now), item["state"]) for item in items
     ]
@@ -110,16 +110,15 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
     out.print(Text.assemble(coloured(item["severity"], _style(item)), "  ", item["title"]), soft_wrap=True)
     state = f" {_stands(item, now)}"
     out.print(coloured(item["state"]).append(state, "default"), soft_wrap=True)
-    whom = counted(item["people"], "person or group", "people and groups")
     if item["events"]:
-        out.print(f"{counted(item['events'], 'event')} of {whom}, the last {ago(item['last_at'], now)}")
+        out.print(f"{counted(item['events'], 'event')} of {whom(item)}, the last {ago(item['last_at'], now)}")
     owner = f"owner {item['owner']}" if item["owner"] else "no owner"
     tried = " · staging, nobody is told" if item["staging"] else ""
     out.print(f"rule {item['rule_id']} · {owner}{tried} · {item['alert_id']}", soft_wrap=True)
     print_lines(out, item["description"].rstrip())
     out.print(f"Remedy: {item['remedy']}")
     for label, ids, count in (
-        ("People", item["people_named"], item["people"]),
+        ("People and groups", item["people_named"], item["people"]),
         ("Applications", item["applications"], len(item["applications"])),
     ):
         if ids:
@@ -133,6 +132,11 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
         out.print()
         _show_deliveries(out, item["deliveries"])
     out.print(next_commands(*_next(item)), soft_wrap=True)
+
+
+def whom(item: Item) -> str:
+    """How many it is about; an alert does not tell people from groups."""
+    return counted(item["people"], "person or group", "people and groups")
 
 
 def _stands(item: Item, now: datetime) -> str:

@@ -214,13 +214,13 @@ def test_a_time_of_the_other_day_is_a_date() -> None:
         pytest.param(
             detected(),
             "12:10:00    high       alert open     01234567         statsig refuses its cred…",
-            "statsig refuses its credentials · 5 events of 2 people",
+            "statsig refuses its credentials · 5 events of 2 people and groups",
             id="found",
         ),
         pytest.param(
             detected(staging=True, events=1, people=1),
             "12:10:00    high       staging open   01234567         statsig refuses its cred…",
-            "statsig refuses its credentials · 1 event of 1 person",
+            "statsig refuses its credentials · 1 event of 1 person or group",
             id="by a rule that is tried out",
         ),
         pytest.param(

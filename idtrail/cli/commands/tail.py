@@ -13,6 +13,7 @@ from rich.text import Text
 
 from idtrail.cli import SINCE, Json, app, connect, say
 from idtrail.cli.alert_screens import DONE, SHORT
+from idtrail.cli.alert_screens import whom as of_alert
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.incident_screens import whom
@@ -120,7 +121,7 @@ def _alert(item: Item) -> Cells:
     own = item["alert_id"][:SHORT]
     if item["record"] == "detected":
         tried = "staging" if item["staging"] else "alert"
-        said = f"{item['title']} · {counted(item['events'], 'event')} of {counted(item['people'], 'person', 'people')}"
+        said = f"{item['title']} · {counted(item['events'], 'event')} of {of_alert(item)}"
         return moment(item["triggered_at"]), item["severity"], f"{tried} {item['detection']}", own, said
     if item["record"] == "acted":
         said = f"{DONE[item['act']]} by {item['by']}" + (f": {item['text']}" if item["text"] else "")
