@@ -61,7 +61,7 @@ class Replay:
             async with asyncio.TaskGroup() as tasks:
                 for decoder in self._decoders:
                     tasks.create_task(_keep_busy(decoder, work, handle))
-                tasks.create_task(_tell(work, begins, reached))
+                tasks.create_task(tell(work, begins, reached))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
 
@@ -93,10 +93,13 @@ async def _keep_busy(decoder: Decoder, work: Work, handle: Handle) -> None:
         stretch = following
 
 
-async def _tell(work: Work, begins: Mapping[Place, int], reached: Reached) -> None:
-    while not work.finished.is_set():
+async def tell(work: Work, begins: Mapping[Place, int], reached: Reached) -> None:
+    """`reached` is told again and again, and last of the end: also of one that came while it was being told."""
+    ended = False
+    while not ended:
         with suppress(TimeoutError):
             await asyncio.wait_for(work.finished.wait(), TOLD_SECONDS)
+        ended = work.finished.is_set()
         await reached(dict(begins) | work.reached)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
 
@@ -13,9 +15,10 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.generation import Generation, derived_tables, differences
 from queries.migrate import Deployment
 from queries.store import Store
-from streams.replaying import Work
+from streams import replaying
+from streams.replaying import Work, tell
 from streams.rows import decode_events
-from streams.span_reader import Stretch, stretches
+from streams.span_reader import Place, Stretch, stretches
 from tests.records import event, record_of
 
 
@@ -105,3 +108,32 @@ def test_in_whatever_order_work_is_finished_it_is_reached_up_to_the_first_gap(
             missing = [stretch.first for stretch in undone if stretch.partition == place]
             assert at == min(missing, default=10 * sizes[place])
     assert work.finished.is_set()
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        pytest.param("before", [30], id="before anything is told"),
+        pytest.param("meanwhile", [20, 30], id="while something is told"),
+    ],
+)
+async def test_the_end_is_told_whenever_it_comes_and_once(
+    ends: str, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "TOLD_SECONDS", 0.01)
+    place = ("events", 0)
+    first, second = Stretch(*place, 10, 20), Stretch(*place, 20, 30)
+    work = Work([first, second])
+    assert [work.take(None), work.take(first)] == [first, second]
+    work.finish(first)
+    told: list[int] = []
+
+    async def reached(places: Mapping[Place, int]) -> None:
+        told.append(places[place])
+        if ends == "meanwhile" and len(told) == 1:
+            work.finish(second)
+
+    if ends == "before":
+        work.finish(second)
+    await asyncio.wait_for(tell(work, {place: 10}, reached), 10)
+    assert told == expected
