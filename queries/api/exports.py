@@ -36,6 +36,12 @@ EXPOSURES_FIRST: Final = (
     "person", "application", "since", "reason", "last_cause", "last_detail", "closing_tries", "used_since",
 )  # fmt: skip
 """Who, where, since when and why."""
+PLACED: Final = (
+    "Events whose time cannot be believed (missing, garbage, in the future) are not in it, whatever the range: "
+    "`idtrail export events --unplaced` (`time=unplaced`) has them."
+)
+UNPLACED: Final = "Only events whose time cannot be believed are in it, whatever the range."
+"""Notes of an export of events: which of the two it is."""
 _ZIP: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
@@ -52,7 +58,8 @@ Pages = Callable[[str | None], tuple[list[Any], str | None]]
 async def events(context: Given, chosen: Selected, format: Form = Format.NDJSON) -> StreamingResponse:
     """All events that meet the filter, newest first, each as its copy in force tells it."""
     rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), event_models.Event)
-    return await _file(context, "events", format, event_models.Event, rows, asdict(chosen))
+    notes = (UNPLACED if chosen.unplaced else PLACED,)
+    return await _file(context, "events", format, event_models.Event, rows, asdict(chosen), notes=notes)
 
 
 @router.get("/incidents", response_class=StreamingResponse, responses=_ZIP)
@@ -115,6 +122,7 @@ async def _file(
     rows: Iterator[Row],
     filters: dict[str, Any],
     first: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> StreamingResponse:
     """The response. What is wrong with the question is found before anything is sent; what fails afterwards cuts the
     file off, and no ZIP reader takes it for whole."""
@@ -132,7 +140,7 @@ async def _file(
         "filters": {
             name: value for name, value in filters.items() if value is not False and value not in ("", (), None)
         },
-        "notes": form.notes,
+        "notes": [*form.notes, *notes],
         "log": log,
     }
     blocks = encode(counted, columns_of(model, first), form)

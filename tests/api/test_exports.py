@@ -48,6 +48,18 @@ async def test_an_export_holds_the_events_that_the_list_tells(
     assert filtered["log"][1] == {"topic": "idtrail.events", "partition": 1, "stored": 5}, "how far the log is in it"
 
 
+async def test_an_export_of_events_says_that_those_without_a_believable_time_are_apart(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    trail.insert(attempt(0), event("user_update_provision", timestamp="soon"))
+    for asked, qualities, note in (({}, ["ok"], exports.PLACED), ({"time": "unplaced"}, ["garbage"], exports.UNPLACED)):
+        manifest, data = opened(await api.get("/api/v1/exports/events", headers=using(), params=asked))
+        assert [json.loads(line)["time_quality"] for line in data.splitlines()] == qualities
+        assert manifest["notes"] == [note]
+    spread, _ = opened(await api.get("/api/v1/exports/events", headers=using(), params={"format": "csv"}))
+    assert [note[:6] for note in spread["notes"]] == ["A cell", "Events"]
+
+
 @pytest.mark.parametrize("form", ["ndjson", "csv", "parquet", "ocsf-1.8", "ocsf-1.9"])
 async def test_events_come_in_every_format(form: str, api: httpx.AsyncClient, using: As, trail: Trail) -> None:
     trail.insert(attempt(0), failed(1))

@@ -37,7 +37,7 @@ class What(StrEnum):
 
 _RANGE: Final = {"since", "until", "cause", "application", "subject"}
 _TAKES: Final = {
-    What.EVENTS: _RANGE | {"type", "outcome", "actor", "text"},
+    What.EVENTS: _RANGE | {"type", "outcome", "actor", "text", "unplaced"},
     What.INCIDENTS: _RANGE | {"state"},
     What.EXPOSURES: {"at", "sla"},
     What.FINDINGS: {"since", "until", "application", "kind"},
@@ -63,6 +63,7 @@ def export(
     subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
     text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    unplaced: Annotated[bool, typer.Option(help="Of events: those whose time cannot be believed.")] = False,
     at: Annotated[str | None, typer.Option(help="Of exposures: as of this time: a time, a date, or an age.")] = None,
     sla: Annotated[
         int | None, typer.Option(min=0, help="Of exposures: minutes within which nobody need have tried.")
@@ -73,12 +74,15 @@ def export(
     given: dict[str, Any] = {
         "since": since, "until": until, "type": event_type, "outcome": outcome, "state": state, "cause": cause,
         "kind": kind, "application": app_name, "subject": subject, "actor": actor, "text": text, "at": at,
+        "unplaced": unplaced,
     }  # fmt: skip
     filters = {name: value for name, value in given.items() if value}
     if sla is not None:
         filters["sla"] = sla * 60
     if strange := sorted(filters.keys() - _TAKES[what]):
         raise BadUsage(f"{what} cannot be filtered by {', '.join(strange)}")
+    if filters.pop("unplaced", False):
+        filters["time"] = "unplaced"
     api = connect()
     part = output.with_name(output.name + ".part")
     try:
