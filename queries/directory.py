@@ -40,10 +40,19 @@ class Directory:
             others, place, MOVE
         )
 
-    def may_give(self, application: str, row: Row) -> bool:
-        """Whether a group may give the person access, as far as the log tells."""
-        bound = self.bound.get(application)
-        return bound is None or any(self.memberships.holds(group, place_of(row)) is not False for group in bound)
+    def returns(self, entry: Entry, application: str, row: Row) -> bool:
+        """Whether the person's return opens the account again: it was closed for the suspension, and a group may give
+        them access, as far as the log tells; or they were added to such a group meanwhile."""
+        place, bound = place_of(row), self.bound.get(application)
+        if entry.suspended:
+            return bound is None or any(self.memberships.holds(group, place) is not False for group in bound)
+        return bound is not None and any(
+            move["action"] == "add"
+            and move["group_id"] in bound
+            and _after(move, entry.decided)
+            and self.memberships.holds(move["group_id"], place)
+            for move in self.moves
+        )
 
     def testing(self, row: Row) -> Row | None:
         """The activation that the attempt may be the test of."""

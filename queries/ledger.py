@@ -59,7 +59,7 @@ class Ledger:
             if act == "suspended" and intended in (ACTIVE, UNKNOWN):
                 entry.intend(told(INACTIVE, row))
                 entry.suspended = True
-            elif act == "activated" and entry.suspended and self._directory.may_give(application, row):
+            elif act == "activated" and intended != ACTIVE and self._directory.returns(entry, application, row):
                 entry.intend(told(ACTIVE, row))
             elif act == "deleted" and intended != DELETED:
                 there = entry.account.confirmed in (ACTIVE, INACTIVE, UNKNOWN)

@@ -117,6 +117,33 @@ SOON = timedelta(seconds=1)
             id="taken back, and still in one of two bound groups",
         ),
         pytest.param(
+            Scene()
+            .bound("add")
+            .member("add")
+            .attempt("create")
+            .member("remove")
+            .person("suspended")
+            .member("add")
+            .person("activated"),
+            "active",
+            "active",
+            id="out of the only bound group, and taken back after coming into it again",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .member("add")
+            .attempt("create")
+            .member("remove")
+            .person("suspended")
+            .member("add")
+            .member("remove")
+            .person("activated"),
+            "inactive",
+            "active",
+            id="out of the only bound group, and taken back after coming into it again and leaving it",
+        ),
+        pytest.param(
             Scene().attempt("create").attempt("deprovision").person("suspended").person("activated"),
             "inactive",
             "inactive",
