@@ -25,8 +25,8 @@ _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 _KEY: Final = "(at, toString(event_id))"
 
-# Of an account the last attempt that says what it is to be, as one number, and its accepted updates: see migrations 19
-# and 24. A copy that is not in force counts only where it tells of another time than the one in force.
+# Of an account the last attempt that says what it is to be, as one number, and its accepted updates: see migrations
+# 19, 24 and 26. A copy that is not in force counts only where it tells of another time than the one in force.
 _NOW: Final = f"SELECT application_id, subject_id, last, first_update, last_update FROM account_marks WHERE {_OWN}"
 _THEN: Final = f"""
 SELECT application_id, subject_id,
@@ -40,8 +40,7 @@ FROM account_turns
 WHERE {_OWN} AND kind = 'user' AND account_state != '' AND application_id != '' AND time_quality = 'ok'
     AND occurred_at <= {_AT}
 UNION ALL
-SELECT application_id, subject_id, toUInt256(0) AS last, first_update, last_update FROM account_marks
-WHERE {_OWN} AND bitShiftRight(first_update, 192) <= toUInt256({{at:Int64}})
+SELECT application_id, subject_id, toUInt256(0) AS last, first_update, last_update FROM account_marks WHERE {_OWN}
 """
 
 _ACTS: Final = f"""
@@ -54,9 +53,10 @@ _ACTS: Final = f"""
         GROUP BY event_id
     )
 """
+# Who was deleted has left, whatever is made of the same id since: what they had stays meant deleted.
 _LEFT: Final = (
     f"SELECT subject_id FROM ({_ACTS}) GROUP BY subject_id, application_id"
-    f" HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted', 'unbound')"
+    f" HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted', 'unbound') OR countIf(act = 'deleted') > 0"
 )
 _IN_GROUPS: Final = f"{_OWN} AND application_id = '' AND group_id IN {{groups:Array(String)}}"
 _REMOVED: Final = f"""
@@ -182,7 +182,7 @@ class Ended:
 def ended_of(bindings: Bindings) -> Ended:
     """Pure."""
     ended = Ended()
-    bound: dict[str, dict[str, datetime]] = {}
+    bound: dict[str, dict[str, list[datetime]]] = {}
     for row in bindings.agenda:
         application, event_type, group, at = (
             row["application_id"], row["event_type"], row["group_id"], row["occurred_at"],
@@ -199,19 +199,19 @@ def ended_of(bindings: Bindings) -> Ended:
             ended.groups.add(group)
             own = bound.setdefault(application, {})
             if row["action"] == "add":
-                own[group] = at
+                own.setdefault(group, []).append(at)
             else:
                 _part(ended, application, group, own, at)
     return ended
 
 
-def _part(ended: Ended, application: str, group: str, bound: dict[str, datetime], at: datetime) -> None:
-    since = bound.pop(group, None)
+def _part(ended: Ended, application: str, group: str, bound: dict[str, list[datetime]], at: datetime) -> None:
+    times = bound.pop(group, [])
     if not bound:
         ended.unbound[application] = at
         return
     ended.parted.add((application, group))
-    if since is not None:
+    for since in times:
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour <= since + ROLLOUT:
             ended.pushed.add((application, hour))

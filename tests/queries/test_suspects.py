@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from queries.exposures import list_exposures
 from queries.histories import read_bindings
 from queries.suspects import read_suspects
 from schemas.times import LATEST
-from tests.queries.support import SLACK, Trail, at, attempt
+from tests.queries.support import SLACK, Trail, at, attempt, failed
 from tests.queries.test_histories import bound
 from tests.records import NOON, event
 
@@ -22,6 +23,29 @@ HOURS = 60
 
 def create(minutes: float, who: str) -> dict[str, Any]:
     return attempt(minutes, "user_create_provision", resource={"id": who, "username": who}, application=SLACK)
+
+
+def failed_for(minutes: float, who: str, event_type: str = "user_update_provision") -> dict[str, Any]:
+    return failed(minutes, event_type, resource={"id": who, "username": who}, application=SLACK)
+
+
+def made_of(minutes: float, who: str, before: str, after: str) -> dict[str, Any]:
+    changes = [{"field": "state", "from": before, "to": after}]
+    person = {"id": who, "type": "user", "username": who}
+    return event("user_update", timestamp=at(minutes), resource=person, application=None, changes=changes)
+
+
+def suspended(minutes: float, who: str) -> dict[str, Any]:
+    return made_of(minutes, who, "ACTIVATED", "SUSPENDED")
+
+
+def unbound_oneself(minutes: float, who: str) -> dict[str, Any]:
+    ends = {
+        "from": {"type": "USER", "object_id": who, "name": who},
+        "to": {"type": "APPLICATION", "object_id": APP, "name": "slack"},
+    }
+    association = {"op": "remove", "connection": ends}
+    return event("association_change", timestamp=at(minutes), resource=None, application=None, association=association)
 
 
 def suspects(trail: Trail) -> set[str]:
@@ -81,3 +105,44 @@ def test_who_lost_the_group_that_gave_them_access_is_exposed_whoever_else_is_loo
     trail.insert(bound(-HOURS, "remove", "sales", application=APP))
     found = list_exposures(trail.store, trail.organization, NOON.replace(hour=23)).open
     assert sorted(each.subject_id for each in found) == ["by.binding", "by.joining"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param(lambda: [failed_for(-HOURS, "p"), suspended(-30, "p")], id="only updates that were refused"),
+        pytest.param(
+            lambda: [failed_for(-HOURS, "p", "user_lookup_provision"), suspended(-30, "p")], id="only lookups"
+        ),
+        pytest.param(
+            lambda: [{**create(-HOURS, "p"), "timestamp": "some day"}, suspended(-30, "p")],
+            id="only an attempt whose time cannot be believed",
+        ),
+        pytest.param(lambda: [unbound_oneself(-30, "p")], id="only the end of a binding of the person"),
+        pytest.param(
+            lambda: [
+                create(-HOURS, "p"),
+                event("user_delete", timestamp=at(-30), resource={"id": "p", "type": "user"}, application=None),
+                made_of(-20, "p", "SUSPENDED", "ACTIVATED"),
+            ],
+            id="deleted in the directory, and activated under the same id",
+        ),
+        pytest.param(
+            lambda: [
+                bound(-30 * HOURS, "add", "sales", application=APP),
+                create(-30 * HOURS + 10, "p"),
+                bound(-20 * HOURS, "add", "staff", application=APP),
+                bound(-10 * HOURS, "add", "sales", application=APP),
+                bound(-30, "remove", "sales", application=APP),
+            ],
+            id="their group logged as bound twice, and unbound",
+        ),
+    ],
+)
+def test_whatever_the_log_tells_of_an_account_it_is_exposed_once_its_person_left(
+    trail: Trail, events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    trail.insert(*events())
+    for now, past in ((NOON.replace(hour=23), None), (NOON.replace(hour=23), NOON.replace(hour=22))):
+        found = list_exposures(trail.store, trail.organization, now, past)
+        assert [(each.subject_id, each.reason) for each in found.everything()] == [("p", "never_attempted")]
