@@ -13,18 +13,45 @@ from typing import Final
 MAX_REMEMBERED_DEPTH: Final = 1 << 20
 """Deeper brackets are counted, not remembered: an endless run of `[` must not fill the memory."""
 
+_LONGEST_GAP: Final = 32
+"""White space around an object's first key and its brace; where there is more, no object is told by that key."""
+
+_BEGINNING = re.compile(r'\{[ \t\r\n]{0,32}"([\w@.$-]{1,64})"[ \t\r\n]{0,32}:', re.ASCII)
+_BEGINNING_PART = re.compile(
+    r'[,}][ \t\r\n]{0,32}(?:\{[ \t\r\n]{0,32}(?:"[\w@.$-]{0,64}(?:"[ \t\r\n]{0,32})?)?)?\Z', re.ASCII
+)
+LONGEST_BEGINNING: Final = 3 * _LONGEST_GAP + 68  # with what comes before it
 _TOKEN = re.compile(r'[ \t\r]+|[^ \t\r\n"{}\[\],]+|.', re.DOTALL)
 _STRING_STOP = re.compile(r'["\\\n]')
 _AFTER_STRING = frozenset(' \t\r\n:,]}"')
 _OPENERS = {"}": b"{", "]": b"["}
 
 
-class End(ABC):
-    """Looks for the end of something through one block after another, minding what stands in strings."""
+def first_key(text: str, at: int, end: int) -> str:
+    """The first key of the object at `at`; empty when it is not there before `end`, or no plain word."""
+    match = _BEGINNING.match(text, at, end)
+    return match[1] if match is not None else ""
 
-    def __init__(self, last: str) -> None:
+
+def perhaps_beginning(text: str) -> int:
+    """Where the end of `text` may begin another object, of which the rest is needed to tell; else its length."""
+    match = _BEGINNING_PART.search(text, max(0, len(text) - LONGEST_BEGINNING))
+    return match.start() if match is not None else len(text)
+
+
+class End(ABC):
+    """Looks for the end of something through one block after another, minding what stands in strings.
+
+    What is broken ends where an object with the first key `key` follows a comma or a brace, wherever
+    strings and brackets seem to be: such bytes cannot stand within a string. Those of them that a block
+    ends in must come again with the next.
+    """
+
+    def __init__(self, last: str, key: str, *, broken: bool) -> None:
         self.faulty = False
         """Brackets or strings do not add up: this is no JSON, wherever it ends."""
+        self._key = key
+        self._broken = broken
         self._last = last  # the last character that is not white space
         self._in_string = False
         self._escaped = False
@@ -42,10 +69,16 @@ class End(ABC):
                 if text[at] not in _AFTER_STRING:
                     # A quote is missing before: what seemed to close a string has opened this one.
                     self.faulty = self._in_string = True
+                    brace = text.rfind("{", max(start, at - 2 - _LONGEST_GAP), at - 1)
+                    if self._begins_anew(text, brace, at, start, end):
+                        return brace
                     continue
             match = _TOKEN.match(text, at, end)
             assert match is not None  # some alternative matches any character
             part, after = match[0], match.end()
+            if part == "{" and self._begins_anew(text, at, None, start, end):
+                self.faulty = True
+                return at
             found = self._see(part, at, after)
             if found is not None:
                 return found
@@ -59,6 +92,15 @@ class End(ABC):
     @abstractmethod
     def _see(self, part: str, start: int, after: int) -> int | None:
         """Where the value ends, if this part of it, outside strings and between these indexes, ends it."""
+
+    def _begins_anew(self, text: str, brace: int, key_at: int | None, start: int, end: int) -> bool:
+        """Whether the brace opens an object like the one that is followed, with its first key at `key_at`."""
+        if not self._key or brace < start or not (self._broken or self.faulty):
+            return False
+        if text[max(start, brace - 1 - _LONGEST_GAP) : brace].rstrip(" \t\r\n")[-1:] not in (",", "}"):
+            return False
+        match = _BEGINNING.match(text, brace, end)
+        return match is not None and match[1] == self._key and key_at in (None, match.start(1))
 
     def _pass_string(self, text: str, at: int, end: int) -> int:
         if self._escaped:
@@ -87,10 +129,9 @@ class ValueEnd(End):
     value's own indentation.
     """
 
-    def __init__(self, opener: str, *, indent: str, broken: bool) -> None:
-        super().__init__(opener)
+    def __init__(self, opener: str, key: str, *, indent: str, broken: bool) -> None:
+        super().__init__(opener, key, broken=broken)
         self._indent = indent
-        self._broken = broken
         self._stack = bytearray(opener, "ascii")
         self._braces = self._stack.count(b"{")  # of those in the stack
         self._uncounted = 0
@@ -157,8 +198,8 @@ class StrayEnd(End):
     before an object that follows a comma or a closing bracket.
     """
 
-    def __init__(self, *, in_array: bool) -> None:
-        super().__init__("")
+    def __init__(self, key: str, *, in_array: bool) -> None:
+        super().__init__("", key, broken=True)
         self._ends_it = ("\n", ",", "]") if in_array else ("\n",)
 
     def _see(self, part: str, start: int, after: int) -> int | None:

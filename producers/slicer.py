@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
-from producers.resync import End, StrayEnd, ValueEnd
+from producers.resync import LONGEST_BEGINNING, End, StrayEnd, ValueEnd, first_key, perhaps_beginning
 
 LARGEST_ELEMENT: Final = 8 << 20
 KEPT_OF_BAD: Final = 768 << 10
@@ -76,9 +76,12 @@ class _Open:
         self.perhaps_cut = perhaps_cut
         self.kept = bytearray()
         self.size = 0
+        self.last = ""
+        """Its last character so far that is not white space."""
 
     def take(self, piece: str) -> None:
         self.size += len(piece)
+        self.last = piece.rstrip(" \t\r\n")[-1:] or self.last
         limit = KEPT_OF_BAD if self.fault or self.size > LARGEST_ELEMENT else LARGEST_ELEMENT
         if len(self.kept) < limit:
             self.kept += piece[: limit - len(self.kept)].encode("latin-1")
@@ -90,7 +93,7 @@ class Slicer:
 
     def __init__(self) -> None:
         self.in_array = False
-        """Once finished: the stream ended before its array was closed."""
+        """Once finished: the stream ended before its array was closed, as far as can be told."""
         self.count = 0
         """Records returned so far."""
         self._pieces = ["\n"]  # as if a line had ended before the stream: then every line begins alike
@@ -98,6 +101,7 @@ class Slicer:
         self._base = -1  # position of the first pending byte
         self._enough = 0  # how much must be pending before another attempt is worth it
         self._open: _Open | None = None
+        self._last_good = ""  # how the last element begins
         self._out: list[Record] = []
 
     def feed(self, block: bytes) -> list[Record]:
@@ -142,15 +146,16 @@ class Slicer:
                         self._enough = 2 * (size - keep)
                         return keep
                     late -= at
-                    fault = f"not JSON at byte {late}" if late <= _DECODED_WHOLE else ""
-                    at = self._begin(text, at, fault, perhaps_cut=unsure, final=final)
+                    broken_at = late if late <= _DECODED_WHOLE else None
+                    at = self._begin(text, at, broken_at, perhaps_cut=unsure, final=final)
                 except RecursionError:
-                    at = self._begin(text, at, "", final=final)
+                    at = self._begin(text, at, None, final=final)
                 else:
                     piece = text[at:end]
                     if type(value) is dict and piece.isascii() and len(piece) <= LARGEST_ELEMENT:
                         self.count += 1
                         out.append(Element(piece.encode("latin-1"), self.count, base + at))
+                        self._last_good = piece[:LONGEST_BEGINNING]
                     else:
                         self._judge(first, piece.encode("latin-1"), base + at, len(piece))
                     at = end
@@ -162,15 +167,18 @@ class Slicer:
             elif not final and size - at < len(_BOM) and _BOM.startswith(text[at:]):
                 return at
             else:
-                at = self._begin(text, at, "", final=final)
+                at = self._begin(text, at, None, final=final)
         return at
 
-    def _begin(self, text: str, at: int, fault: str, *, final: bool, perhaps_cut: bool = False) -> int:
+    def _begin(self, text: str, at: int, broken_at: int | None, *, final: bool, perhaps_cut: bool = False) -> int:
         """Follows the value at `at` that could not be decoded. Returns the index to go on from."""
         first, search_from = text[at], at
-        end: End = StrayEnd(in_array=self.in_array)
+        fault = f"not JSON at byte {broken_at}" if broken_at is not None else ""
+        key = first_key(text, at, at + (_DECODED_WHOLE if broken_at is None else broken_at))
+        key = key or first_key(self._last_good, 0, len(self._last_good))
+        end: End = StrayEnd(key, in_array=self.in_array)
         if first in "{[":
-            end = ValueEnd(first, indent=text[_line_start(text, at) + 1 : at], broken=bool(fault))
+            end = ValueEnd(first, key, indent=text[_line_start(text, at) + 1 : at], broken=bool(fault))
             search_from += 1
         self._open = _Open(end, first, self._base + at, fault, perhaps_cut=perhaps_cut)
         return self._follow(text, at, search_from, final=final)
@@ -183,8 +191,10 @@ class Slicer:
         value = self._open
         if value is None:
             return at
-        # A line's indentation is looked at together with what follows it, as the next value needs it too.
-        end = len(text) if final else _line_start(text, len(text))
+        # What the next value may begin with, as its line's indentation, is looked at together with what follows.
+        end = len(text)
+        if not final:
+            end = max(search_from, min(_line_start(text, end), perhaps_beginning(text)))
         found = value.end.find(text, search_from, end)
         end = end if found is None else found
         value.take(text[at:end])
@@ -195,6 +205,8 @@ class Slicer:
 
     def _settle(self, value: _Open, *, closed: bool) -> None:
         raw = bytes(value.kept)
+        if not closed and value.last == "]":
+            self.in_array = False  # perhaps it closed the array: nothing says that the stream is cut off
         if value.first not in "{[":
             self._add_stray(raw, value)
         elif not closed and value.size <= LARGEST_ELEMENT and (value.perhaps_cut or not value.fault):
@@ -220,6 +232,7 @@ class Slicer:
             else:
                 self.count += 1
                 self._out.append(Element(raw, self.count, position))
+                self._last_good = raw[:LONGEST_BEGINNING].decode("latin-1")
 
     def _add_stray(self, raw: bytes, value: _Open) -> None:
         if value.position == 0 and raw.startswith(_UTF16):

@@ -118,8 +118,28 @@ def test_an_object_over_many_lines_keeps_its_line_breaks() -> None:
         pytest.param(b'[%b,{"id":1]\n[%b]' % (A, B), [A, ("not_json", b'{"id":1'), B], id="an array ends too early"),
         pytest.param(
             b'[%b,{"id":"x},{"id":"y"},%b]' % (A, B),
-            [A, ("not_json", b'{"id":"x},{"id":"y"}'), B],
-            id="a missing quote costs the next element too, no more",
+            [A, ("not_json", b'{"id":"x},'), b'{"id":"y"}', B],
+            id="a missing quote, in an array on one line",
+        ),
+        pytest.param(
+            b'[%b,{"id":1,"x":[{"a":{"id":2},"b:3},{"id":4}],"y":{"id":5}},%b,%b]' % (A, B, C),
+            [A, ("not_json", b'{"id":1,"x":[{"a":{"id":2},"b:3},'), b'{"id":4}', ("not_json", b'"y":{"id":5}},'), B, C],
+            id="a missing quote within brackets, where an inner object begins alike too",
+        ),
+        pytest.param(
+            b'[%b,{id":1,"x":["y},{],%b,%b]' % (A, B, C),
+            [A, ("not_json", b'{id":1,"x":["y},{],'), B, C],
+            id="what has no first key ends where one begins like the element before it",
+        ),
+        pytest.param(
+            b'%b"x":"y", "z{"}%b%b' % (A, A, B),
+            [A, ("not_json", b'"x":"y", "z{"}'), A, B],
+            id="what is no object ends there too",
+        ),
+        pytest.param(
+            b'[%b,{"id":1,"x":"{\\"id\\":2},{\\"id\\":3}","y":tru},%b]' % (A, B),
+            [A, ("not_json", b'{"id":1,"x":"{\\"id\\":2},{\\"id\\":3}","y":tru}'), B],
+            id="JSON within a string is no beginning",
         ),
         pytest.param(
             b'[\n  {\n    "a": [\n      {\n    "b": 1,\n  },\n  {\n    "id": 2\n  }\n]',
@@ -146,6 +166,23 @@ def test_what_is_broken_costs_only_itself(stream: bytes, expected: list[bytes | 
     assert told(cut(*(stream[at : at + 1] for at in range(len(stream))))) == expected
 
 
+@pytest.mark.parametrize("put", ["", *'"{}[],:\\'])
+@pytest.mark.parametrize(
+    ("opening", "between", "closing"),
+    [pytest.param(b"[", b", ", b"]", id="array"), pytest.param(b"", b"", b"", id="objects without anything between")],
+)
+def test_one_wrong_byte_costs_one_element(put: str, opening: bytes, between: bytes, closing: bytes) -> None:
+    element = (
+        '{"id": "c", "changes": [{"field": "emails", "to": [{"value": "a\\"b,{x", "t": "\\\\"}]}, {"to": null}], '
+        '"geo": {"a": 1.5, "b": []}, "message": "{\\"id\\": \\"x, y\\"}, {", "z": [{}, []]}'
+    )
+    json.loads(element)
+    for at in range(1, len(element) - 1):
+        broken = (element[:at] + put + element[at + 1 :]).encode()
+        out = told(cut(opening + between.join([A, B, broken, B, C]) + closing))
+        assert (out[:2], out[-2:]) == ([A, B], [B, C])
+
+
 def test_messages_say_where() -> None:
     (bad,) = cut('{"name":"Zoë"}'.encode("latin-1"))
     assert isinstance(bad, Bad)
@@ -167,6 +204,20 @@ def test_an_array_that_never_closes_is_known() -> None:
     whole.finish()
     half.finish()
     assert (whole.in_array, half.in_array) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("end", "in_array"),
+    [
+        pytest.param(b"]}]\n ", False, id="it may have closed the array"),
+        pytest.param(b"]}", True, id="it cannot have"),
+    ],
+)
+def test_a_broken_element_may_have_swallowed_the_end_of_its_array(end: bytes, in_array: bool) -> None:
+    cutter = Slicer()
+    records = cutter.feed(b"[" + A + b',{"id":"x,"changes":[' + end) + cutter.finish()
+    assert [type(record) for record in records] == [Element, Bad]
+    assert cutter.in_array == in_array
 
 
 @pytest.mark.parametrize("depth", [900, 5_000, 200_000])
@@ -282,7 +333,7 @@ shapes = st.sampled_from(
 fragments = st.sampled_from(
     [
         *'{}[],:"\\\n1é\0',
-        *'tru null "a" {"id":"a"} "x": {{{{{ ]]]]]'.split(),
+        *'tru null "a" {"id":"a"} "x": {{{{{ ]]]]] ,{"id": }{"id" "id"'.split(),
         *("\n  ", "\n      ", " ", "\xff", "\xef\xbb\xbf", '\n{"id":"b"}', "a" * 30),
     ]
 ).map(lambda text: text.encode("latin-1"))
