@@ -22,6 +22,9 @@ _OF_APP: Final = "organization = {organization:String} AND application_id = {app
 _BEFORE: Final = "occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
 _KEY: Final = "organization, application_id, occurred_at, event_id"
 _CLOSES: Final = f"action IN {CLOSINGS}"
+_ATTEMPTED: Final = f"subject_id GLOBAL IN (SELECT subject_id FROM attempts_by_application WHERE {_OF_APP} AND kind ="
+_USERS: Final = f"{_ATTEMPTED} 'user')"
+_GROUPS: Final = f"{_ATTEMPTED} 'group')"
 _TOOK_EFFECT: Final = (
     f"time_quality = 'ok' AND (({_CLOSES} AND outcome IN ('success', 'reported_absent'))"
     f" OR (action IN {PUSHES} AND outcome = 'success'))"
@@ -38,9 +41,14 @@ RAW_SQL: Final = (
     " (SELECT arrayJoin(arrayMap(at -> fromUnixTimestamp64Micro(at, 'UTC'), {times:Array(Int64)})))"
     " AND event_id IN {events:Array(UUID)} LIMIT {limit:UInt32}"
 )
+_CLOSING_PUSHES: Final = (
+    f"SELECT event_id, version, fingerprint FROM account_turns WHERE {_OF_APP} AND {_USERS} AND {_BEFORE}"
+    f" AND kind = 'user' AND action IN {PUSHES} AND account_state IN ('inactive', 'deleted')"
+)
 LAST_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
-    " '' AS account_state, CAST([], 'Array(String)') AS changed FROM"
+    f" if((event_id, version, fingerprint) GLOBAL IN ({_CLOSING_PUSHES}), 'inactive', '') AS account_state,"
+    " CAST([], 'Array(String)') AS changed FROM"
     f" (SELECT * FROM attempts_by_application WHERE {_OF_APP} AND {_BEFORE} AND kind = 'user'"
     f" ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY})"
     f" WHERE {_TOOK_EFFECT}"
@@ -52,8 +60,7 @@ _NAMED: Final = "arrayFilter(name -> has({fields:Array(String)}, lower(name)), c
 VALUES_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
     " account_state, changed FROM (SELECT * FROM events_by_subject WHERE organization = {organization:String}"
-    f" AND subject_id IN (SELECT subject_id FROM attempts_by_application WHERE {_OF_APP} AND kind = 'user')"
-    f" AND application_id = {{application:String}} AND {_BEFORE}"
+    f" AND {_USERS} AND application_id = {{application:String}} AND {_BEFORE}"
     f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
     " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
     f" WHERE kind = 'user' AND {_TOOK_EFFECT}"
@@ -68,8 +75,7 @@ CREATING_SQL: Final = (
 GROUPS_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, event_type, kind, action, outcome, http_status,"
     " subject_id, subject_name FROM (SELECT * FROM events_by_subject WHERE organization = {organization:String}"
-    f" AND subject_id IN (SELECT subject_id FROM attempts_by_application WHERE {_OF_APP} AND kind = 'group')"
-    f" AND application_id = {{application:String}} AND {_BEFORE}"
+    f" AND {_GROUPS} AND application_id = {{application:String}} AND {_BEFORE}"
     f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
     " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
     " WHERE kind = 'group' AND outcome IN ('success', 'reported_absent') AND time_quality = 'ok'"

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from queries import finding_rows, findings, mapping_rows
-from queries.finding import App
+from queries.finding import App, Kind
 from queries.finding_rows import read_bound, read_closings, read_theirs
 from queries.findings import Asked, Whole, find_finding, list_findings
 from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.store
 MOST = 3
 STATSIG_ID = "5fad07f2b9f5414721b3d797"
 Raw = dict[str, Any]
+ACTIVE, INACTIVE = ([{"field": "active", "from": not to, "to": to}] for to in (True, False))
 
 
 def person(number: int) -> Raw:
@@ -209,6 +210,27 @@ def test_the_way_back_gives_nobody_what_was_taken_for_another_reason(trail: Trai
     assert act_of(whole) == f"g1 unbound from {STATSIG_ID}"
     assert [step.do for step in whole.steps] == ["bind_group", *["reactivate_account"] * 11]
     assert "p3" not in {step.subject_id for step in whole.steps}
+
+
+@pytest.mark.parametrize(
+    ("closing", "since", "expected"),
+    [
+        pytest.param({"event_type": "user_deprovision"}, [], ["p2"], id="by a deprovisioning"),
+        pytest.param({"changes": INACTIVE}, [], ["p2"], id="by an update"),
+        pytest.param({"changes": INACTIVE, "success": False}, [], ["p1", "p2"], id="in vain"),
+        pytest.param({"changes": INACTIVE}, [{"changes": ACTIVE}], ["p1", "p2"], id="and taken into use again"),
+        pytest.param({"changes": ACTIVE}, [{"changes": INACTIVE}], ["p2"], id="after they were taken into use"),
+    ],
+)
+def test_who_was_closed_is_not_stale(trail: Trail, closing: Raw, since: list[Raw], expected: list[str]) -> None:
+    other = [{"field": "attributes", "from": {"title": "b"}, "to": {"title": "c"}}]
+    trail.insert(
+        *(attempt(-100 + n, "user_create_provision", resource=person(n)) for n in (1, 2)),
+        *(attempt(-50 + n, resource=person(1), **one) for n, one in enumerate([closing, *since])),
+        attempt(0, "idm_integration_update", changes=other, resource=None),
+    )
+    found = list_findings(trail.store, Asked(trail.organization, NOON - timedelta(days=1), NOON))
+    assert [(one.kind, list(one.subjects)) for one in found] == [(Kind.STALE_PEOPLE, expected)]
 
 
 def test_a_question_about_too_many_applications_is_refused(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
