@@ -22,7 +22,7 @@ from schemas.alerts import AlertRecord, Delivered, Detected, read_alert_record
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from streams.alerts.delivery.courier import AT_ONCE, Courier
 from streams.alerts.delivery.destinations import load_destinations
-from streams.alerts.delivery.plan import JITTER, LONGEST_WAIT
+from streams.alerts.delivery.plan import JITTER, LONGEST_WAIT, Message
 from tests.alerts.records import detected, logged
 from tests.delivery.log import SECRET, alert_id
 from tests.delivery.process import main
@@ -222,6 +222,44 @@ async def test_couriers_share_the_alerts_and_take_over_from_each_other(place: Pl
                 assert not second.done()
         assert len(receiver.requests) == 80
         assert one_id_each(receiver)
+
+
+class Held:
+    """A destination that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.let = asyncio.Event()
+
+    async def tell(self, message: Message) -> str:
+        self.begun += 1
+        await self.let.wait()
+        return ""
+
+    async def test(self, title: str, text: str) -> str:
+        return ""
+
+
+@pytest.mark.parametrize("stops", [pytest.param(True, id="a stop"), pytest.param(False, id="a rebalance")])
+async def test_no_other_message_is_begun_when_others_are_to_tell(place: Place, stops: bool) -> None:
+    place.write(hook="webhook+http://hook.example/")
+    await place.append(opened(range(4 * AT_ONCE)))
+    held = Held()
+    courier = Courier(place.kafka, load_destinations(place.file), {"hook": held}, topic=place.topic, group=place.group)
+    running = asyncio.create_task(courier.run())
+    await until(lambda: held.begun == AT_ONCE, 30)
+    if stops:
+        running.cancel()
+        asyncio.get_running_loop().call_later(0.5, held.let.set)
+    else:
+        revoked = asyncio.create_task(courier.on_partitions_revoked(set()))
+        held.let.set()
+        await revoked
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert held.begun == AT_ONCE
+    assert len(await place.deliveries()) == AT_ONCE
 
 
 async def test_a_destination_that_is_away_is_an_alert_at_the_other_until_it_answers(place: Place) -> None:

@@ -120,7 +120,6 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Wait for the messages on their way, so that whoever gets the partitions reads what became of them."""
         self._reading = self._assigned = False
-        self._ledgers = {}
         await self._settle(REBALANCE_MS / 2_000)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -185,9 +184,10 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         return False
 
     async def _act(self, now: datetime) -> None:
-        for ledger in self._ledgers.values():
+        ledgers = self._ledgers
+        for ledger in ledgers.values():
             ledger.forget(now)
-        plan = make_plan(self._ledgers, self._destinations, now, self._sending.keys())
+        plan = make_plan(ledgers, self._destinations, now, self._sending.keys())
         self._wake = plan.wake
         for report in plan.reports:
             about = f"{report.alert_id} {report.detection} {report.episodes}"
@@ -198,19 +198,20 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         for message in plan.messages:
             rounds.setdefault(message.destination, []).append(message)
         for name, messages in rounds.items():
-            self._sending[name] = asyncio.create_task(self._send(name, messages))
+            self._sending[name] = asyncio.create_task(self._send(name, messages, ledgers))
 
-    async def _send(self, name: str, messages: Sequence[Message]) -> None:
-        """A webhook a few at a time, which are about different alerts; until one is not taken."""
+    async def _send(self, name: str, messages: Sequence[Message], ledgers: Mapping[int, Ledger]) -> None:
+        """A webhook a few at a time, which are about different alerts; until one is not taken, or until `ledgers`,
+        which they were planned by, are no more what is held: then they are others' to tell."""
         waiting, taken = iter(messages), True
         at_once = AT_ONCE if self._destinations[name].is_webhook else 1
 
         async def send_some() -> None:
             nonlocal taken
             for message in waiting:
-                taken = await self._tell(name, message) and taken
-                if not taken:
+                if not taken or self._ledgers is not ledgers:
                     return
+                taken = await self._tell(name, message) and taken
 
         await asyncio.gather(*(send_some() for _ in messages[:at_once]))
 
@@ -254,6 +255,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         await asyncio.gather(*confirmed)
 
     async def _settle(self, seconds: float) -> None:
-        """Wait for what is on its way; its error, if it has one, is raised by the next step."""
+        """Begin no other message, and wait for what is on its way; its error is raised by the next step."""
+        self._ledgers = {}
         if self._sending:
             await asyncio.wait(self._sending.values(), timeout=seconds)
