@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.alerts import Detection
 from streams.alerts.delivery.destinations import DELIVERY_FAILING
 from streams.alerts.delivery.ledger import Ledger
 from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, make_plan, wait_after
@@ -246,6 +247,45 @@ def test_what_is_given_up_is_an_alert_at_another_destination_and_ends_when_it_an
     log.append(over, minute(21))
     assert log.tell(21) == ["other: ended 1"]
     assert log.plan(22).reports == []
+
+
+def reported(log: Partition, upto: int, away: Callable[[int], bool]) -> list[tuple[int, Detection, int]]:
+    """Minute by minute: when, what and of which episode is said of `dead`, which fails while it is away."""
+    said = []
+    for at in range(upto):
+        plan = log.plan(at)
+        for report in plan.reports:
+            log.append(report, minute(at))
+            said.append((at, report.detection, report.episodes))
+        for message in plan.messages:
+            log.tried(message, at, not (message.destination == "dead" and away(at)))
+    return said
+
+
+def test_a_destination_that_fails_again_on_the_same_day_is_reported_again() -> None:
+    log = Partition(destinations(dead=HOOK, other=HOOK))
+    for number, at in enumerate((10, 60, 70, 200)):
+        log.found(at, number)
+    said = reported(log, 260, lambda at: at < 40 or 60 <= at < 150)
+    assert [(detection, episode) for _, detection, episode in said] == [
+        ("open", 1), ("ended", 1), ("open", 2), ("ended", 2),
+    ]  # fmt: skip
+    assert (said[0][0], said[2][0]) == (25, 75)
+    told = [(record.occasion, record.destination) for record, _ in log.records
+            if record.record == "delivered" and record.rule_id == DELIVERY_FAILING]  # fmt: skip
+    assert told == [(occasion, "other") for occasion in ("opened 1", "ended 1", "reopened 2", "ended 2")]
+
+
+def test_the_report_of_a_destination_that_the_file_has_no_more_ends() -> None:
+    log = Partition(destinations(dead=HOOK, other=HOOK))
+    log.found(0)
+    assert reported(log, 30, lambda at: True) == [(15, "open", 1)]
+    log.to = destinations(renamed=HOOK, other=HOOK)
+    (over,) = log.plan(40).reports
+    assert (over.detection, over.ended_at, over.group) == ("ended", minute(40), {"destination": "dead"})
+    log.append(over, minute(40))
+    assert log.plan(41).reports == []
+    assert "other: ended 1" in log.tell(41)
 
 
 def test_a_message_that_is_refused_holds_up_no_other() -> None:

@@ -84,7 +84,8 @@ def make_plan(
                 else:
                     wakes.append(until)
     messages: list[Message] = []
-    reports: list[Detected] = []
+    gone = (report for report in _reported(ledgers.values()) if report.group["destination"] not in destinations)
+    reports = [_over(report, now) for report in gone]
     for destination in destinations:
         answers = reduce(Answers.and_those, (led.answers[destination.name] for led in ledgers.values()), Answers())
         reports += _reports(ledgers.values(), destination, answers, due[destination.name], now)
@@ -182,7 +183,10 @@ def _order(item: Item) -> tuple[int, datetime, str, bool]:
 def _reports(
     ledgers: Iterable[Ledger], destination: Destination, answers: Answers, due: list[_Due], now: datetime
 ) -> Iterable[Detected]:
-    """That a destination fails, an alert for each organization whose alerts wait; and that it does no more."""
+    """That a destination fails, an alert for each organization whose alerts wait; and that it does no more.
+
+    Each day's is one alert: it opens again when the destination fails again.
+    """
     if answers.failed and now - min(answers.failed) >= FAILING_AFTER:
         waiting: dict[str, list[Item]] = {}
         for one in due:
@@ -190,19 +194,30 @@ def _reports(
                 waiting.setdefault(one.item.alert.organization, []).append(one.item)
         for organization, items in waiting.items():
             report = _failing(organization, destination, min(answers.failed), items, now)
-            if not any(report.alert_id in ledger.stories for ledger in ledgers):
+            stories = (ledger.stories.get(report.alert_id) for ledger in ledgers)
+            before = next((story.detected for story in stories if story and story.detected), None)
+            if before is None:
                 yield report
+            elif before.detection is Detection.ENDED:
+                again = {"opened_at": before.opened_at, "episodes": before.episodes + 1}
+                yield report.model_copy(update=again)
     if not answers.failed:
-        for ledger in ledgers:
-            for alert_id in ledger.reported:
-                found = ledger.stories[alert_id].detected
-                if (
-                    found is not None
-                    and found.group.get("destination") == destination.name
-                    and found.detection is Detection.OPEN
-                    and answers.succeeded > found.triggered_at
-                ):
-                    yield found.model_copy(update={"detection": Detection.ENDED, "ended_at": answers.succeeded})
+        for report in _reported(ledgers):
+            if report.group["destination"] == destination.name and answers.succeeded > report.triggered_at:
+                yield _over(report, answers.succeeded)
+
+
+def _reported(ledgers: Iterable[Ledger]) -> Iterable[Detected]:
+    """The reports that have not ended."""
+    for ledger in ledgers:
+        for alert_id in ledger.reported:
+            found = ledger.stories[alert_id].detected
+            if found is not None and found.detection is Detection.OPEN:
+                yield found
+
+
+def _over(report: Detected, at: datetime) -> Detected:
+    return report.model_copy(update={"detection": Detection.ENDED, "ended_at": at})
 
 
 def _failing(
