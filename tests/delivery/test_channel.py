@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -256,6 +260,70 @@ async def test_services_of_apprise_are_told_how_urgent_it_is(alerts: list[tuple[
         assert receiver.body(0)["type"] == kind
 
 
+@pytest.fixture
+def posted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the services of Apprise post, which all take it."""
+    bodies: list[Any] = []
+
+    def post(url: str, data: str, **how: Any) -> requests.Response:
+        bodies.append(orjson.loads(data))
+        taken = requests.Response()
+        taken.status_code = 202 if "pagerduty" in url else 200
+        return taken
+
+    monkeypatch.setattr(requests, "post", post)
+    return bodies
+
+
+@pytest.mark.parametrize(
+    ("url", "lengths"),
+    [
+        pytest.param("discord://123456789012345678/" + "a" * 36, range(1_900, 2_001), id="in several messages"),
+        pytest.param("msg91://" + "a" * 23 + "@" + "b" * 20 + "/15551232000", [160], id="too many: how it begins"),
+        pytest.param("pagerduty://" + "A" * 20 + "@" + "b" * 20, [1_024], id="an incident: how it begins"),
+    ],
+)
+async def test_what_is_longer_than_a_service_takes(posted: list[Any], url: str, lengths: Sequence[int]) -> None:
+    told = message(PEOPLE, 20, remedy="Re-authorise it. " * 10)
+    assert await channel(f'url = "{url}"').tell(told) == ""
+    texts = [re.findall(r'"(?:content|body|summary)":"([^"]*)"', orjson.dumps(body).decode())[0] for body in posted]
+    texts = [orjson.loads(f'"{text}"') for text in texts]
+    assert texts[0].startswith("20 alerts, the most urgent high")
+    if len(lengths) == 1:
+        assert [len(text) for text in texts] == lengths
+    else:
+        assert all(len(text) in lengths for text in texts[:-1])
+        assert len(texts[-1]) <= max(lengths)
+        assert sum(text.count("idtrail alerts show") for text in texts) == 20
+
+
+MAPPED = f'url = "pagerduty://{"A" * 20}@{"b" * 20}?action=map"'
+
+
+async def test_an_incident_ends_with_its_alert_and_with_no_other(posted: list[Any]) -> None:
+    log, pager = Partition(destinations(one=PEOPLE)), channel(MAPPED)
+
+    async def tell(at: float) -> None:
+        (told,) = log.plan(at).messages
+        log.tried(told, at)
+        assert await pager.tell(told) == ""
+
+    log.found(0)
+    await tell(1)
+    log.ended(5)
+    await tell(6)
+    log.found(9, episodes=2)
+    log.found(9, 2)
+    await tell(10)
+    log.ended(15, episodes=2)
+    log.ended(15, 2)
+    await tell(16)
+    first, over, both, both_over = posted
+    assert [body["event_action"] for body in posted] == ["trigger", "resolve", "trigger", "trigger"]
+    assert first["dedup_key"] == over["dedup_key"] != both["dedup_key"]
+    assert both_over["payload"]["severity"] == "info"
+
+
 async def test_a_test_message_is_no_trouble() -> None:
     async with receiving() as receiver:
         assert await channel(f'url = "json://127.0.0.1:{receiver.port}"').test("a", "b") == ""
@@ -266,8 +334,24 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_showing_it() -> Non
     with pytest.raises(BadUsage, match=r"^one\.url: Apprise knows no such URL of scheme slack: it may lack") as told:
         channel('url = "slack://T0K3N"')
     assert "T0K3N" not in str(told.value)
-    with pytest.raises(BadUsage, match=r"^one\.url: is no webhook's"):
-        channel(f'url = "webhook+https://:80/T0K3N"\nsecret = "{SECRET}"')
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        pytest.param("webhook+https://:80/T0K3N", "one.url: is no webhook's: write", id="no host"),
+        pytest.param("webhook+https://xn--a.example/T0K3N", "one.url: is no webhook's: write", id="no name"),
+        pytest.param("webhook+https://h.example:84430/T0K3N", "one.url: its port must be from 1 to", id="a port"),
+        pytest.param("webhook+http://h.example:0/T0K3N", "one.url: its port must be from 1 to", id="port 0"),
+        pytest.param("json://h.example:84430/T0K3N", "one.url: its port must be from 1 to", id="a port of Apprise"),
+    ],
+)
+def test_a_url_that_nothing_can_be_sent_to_is_refused_without_showing_it(url: str, said: str) -> None:
+    secret = f'secret = "{SECRET}"' if url.startswith("webhook") else ""
+    with pytest.raises(BadUsage) as told:
+        channel(f'url = "{url}"\n{secret}')
+    assert str(told.value).startswith(said)
+    assert "T0K3N" not in str(told.value)
 
 
 def test_what_others_wrote_calls_nobody_and_hides_nothing() -> None:

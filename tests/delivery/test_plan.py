@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.alerts import Detection
+from schemas.alerts import MAX_NAMED, Detection
 from streams.alerts.delivery.destinations import DELIVERY_FAILING
 from streams.alerts.delivery.ledger import Ledger
 from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, make_plan, wait_after
@@ -20,6 +20,7 @@ from tests.alerts.records import minute
 from tests.delivery.log import HOOK, PEOPLE, Partition, destinations, told
 
 DAY = 24 * 60
+OTHERS = tuple(f"{number:024x}" for number in range(MAX_NAMED))
 
 
 def occasions(*steps: Callable[[Partition], object]) -> list[str]:
@@ -124,6 +125,8 @@ def test_an_act_that_is_logged_twice_counts_once() -> None:
         pytest.param({}, ["all", "apps", "urgent"], id="by filters"),
         pytest.param({"severity": "low"}, ["all", "apps"], id="by severity"),
         pytest.param({"applications": ()}, ["all", "urgent"], id="by application"),
+        pytest.param({"applications": OTHERS[:19]}, ["all", "urgent"], id="of other applications"),
+        pytest.param({"applications": OTHERS}, ["all", "apps", "urgent"], id="of more than are named, maybe"),
         pytest.param({"rule_id": "mass-deletion"}, ["all", "apps", "rules", "urgent"], id="by rule"),
         pytest.param({"destinations": ("rules",)}, ["rules"], id="named by the rule"),
         pytest.param({"destinations": ("rules", "nobody")}, ["rules"], id="one of the named is unknown"),

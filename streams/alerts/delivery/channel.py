@@ -27,7 +27,8 @@ from streams.alerts.delivery.words import body_of, message_id, text_of, title_of
 ANSWER_SECONDS: Final = 10.0
 """How long a webhook may take."""
 APPRISE_SECONDS: Final = 30.0
-
+MOST_PARTS: Final = 10
+"""Of what is longer than a service takes, about; if it made more, as of short messages, it is told how it begins."""
 
 _TYPES: Final = {
     Severity.CRITICAL: apprise.NotifyType.FAILURE,
@@ -80,11 +81,13 @@ class _Webhook:
         self._name, self._key, self._private, self._clock = destination.name, destination.key(), private, clock
         try:
             self._url = httpx.URL(destination.url.get_secret_value().partition("+")[2])
-        except httpx.InvalidURL:
-            self._url = httpx.URL()
-        self._tls = httpx.create_ssl_context(trust_env=False)
-        if not self._url.host:
+            named = self._url.host
+        except (httpx.InvalidURL, UnicodeError):  # the latter for a host that no name can be
+            named = ""
+        if not named:
             raise BadUsage(f"{destination.name}.url: is no webhook's: write webhook+https://host/path")
+        _refuse_port(destination.name, self._url.port)
+        self._tls = httpx.create_ssl_context(trust_env=False)
 
     async def tell(self, message: Message) -> str:
         (item,) = message.items
@@ -148,6 +151,9 @@ class _Apprise:
             raise BadUsage(
                 f"{destination.name}.url: Apprise knows no such URL of scheme {destination.scheme}: it may lack a part"
             )
+        _refuse_port(destination.name, getattr(found, "port", None))
+        # Services with this are told of incidents, which they know by their first line.
+        self._of_incidents = "action" in found.template_args
         # Whatever the URL says.
         found.redirects = False
         found.socket_connect_timeout = found.socket_read_timeout = ANSWER_SECONDS
@@ -157,18 +163,25 @@ class _Apprise:
 
     async def tell(self, message: Message) -> str:
         kind = _TYPES[urgency_of(message)]
-        return await self._tell(title_of(message), text_of(message, self._api_url), kind)
+        if self._of_incidents and kind is apprise.NotifyType.SUCCESS and len(message.items) > 1:
+            kind = apprise.NotifyType.INFO  # it would end whatever incident has the same number of alerts
+        title = title_of(message, lasting=self._of_incidents)
+        return await self._tell(title, text_of(message, self._api_url), kind)
 
     async def test(self, title: str, text: str) -> str:
         return await self._tell(title, text, apprise.NotifyType.INFO)
 
     async def _tell(self, title: str, text: str, kind: apprise.NotifyType) -> str:
+        parts = 1 + (len(title) + len(text)) * 5 // (4 * max(1, self._service.body_maxlen))
+        how, pauses = apprise.OverflowMode.SPLIT, (parts - 1) * self._service.request_rate_per_sec
+        if self._of_incidents or parts > MOST_PARTS:
+            how, pauses = apprise.OverflowMode.TRUNCATE, 0.0
         try:
-            async with asyncio.timeout(APPRISE_SECONDS):
+            async with asyncio.timeout(APPRISE_SECONDS + pauses):
                 for host in self._hosts():
                     await refuse_private(host, private=self._private)
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, self._notify, title, text, kind)
+                return await loop.run_in_executor(self._threads, self._notify, title, text, kind, how)
         except TimeoutError:
             return f"no answer within {APPRISE_SECONDS:.0f} s"
         except Unreachable as error:
@@ -181,14 +194,19 @@ class _Apprise:
         named = getattr(self._service, "smtp_host", None) or self._service.host
         return [named.strip("[]")] if named else []
 
-    def _notify(self, title: str, text: str, kind: apprise.NotifyType) -> str:
+    def _notify(self, title: str, text: str, kind: apprise.NotifyType, how: apprise.OverflowMode) -> str:
         try:
             taken = self._service.notify(
-                body=text, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
+                body=text, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT, overflow=how
             )
         except Exception as error:  # because each of its services raises what its libraries do
             return f"it could not be told ({type(error).__name__})"
         return "" if taken else "it did not take the message"
+
+
+def _refuse_port(name: str, port: int | None) -> None:
+    if port is not None and not 0 < port < 65536:
+        raise BadUsage(f"{name}.url: its port must be from 1 to 65535")
 
 
 def _why(error: Exception) -> str:

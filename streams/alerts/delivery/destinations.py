@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from schemas.alerts import Detected, Severity
+from schemas.alerts import MAX_NAMED, Detected, Severity
 from schemas.errors import BadUsage
 from streams.alerts.delivery.quiet import QuietHours
 from streams.alerts.rule import Rule
@@ -94,11 +94,15 @@ class Destination(BaseModel):
         return b"" if self.secret is None else _bytes_of(self.secret)
 
     def takes(self, alert: Detected) -> bool:
-        """Whether its filters let an alert through that names no destinations."""
+        """Whether its filters let an alert through that names no destinations.
+
+        A record names so many applications and no more: it may be about any other.
+        """
+        named = alert.applications
         return (
             (not self.severities or alert.severity in self.severities)
             and (not self.rules or alert.rule_id in self.rules)
-            and (not self.apps or not self.apps.isdisjoint(alert.applications))
+            and (not self.apps or len(named) >= MAX_NAMED or not self.apps.isdisjoint(named))
         )
 
     def released(self, at: datetime) -> datetime:

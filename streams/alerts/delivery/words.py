@@ -21,11 +21,11 @@ _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u206
 _CALLS: Final = re.compile(r"@(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
 
 
-def title_of(message: Message) -> str:
-    """Of the text for people, in one line."""
+def title_of(message: Message, *, lasting: bool = False) -> str:
+    """Of the text for people, in one line; `lasting`: the same for an alert's end as for its opening."""
     items = message.items
     if len(items) == 1:
-        return _line(items[0])
+        return _line(items[0], lasting=lasting)
     urgent = max((item.alert.severity for item in items), key=_RANK.index)
     return f"{len(items)} alerts, the most urgent {urgent}"
 
@@ -88,8 +88,8 @@ def plain(text: str) -> str:
 _RANK: Final = list(Severity)
 
 
-def _line(item: Item) -> str:
-    what = {"opened": "", "reopened": "open again: ", "ended": "over: "}[item.occasion.kind]
+def _line(item: Item, *, lasting: bool = False) -> str:
+    what = "" if lasting else {"opened": "", "reopened": "open again: ", "ended": "over: "}[item.occasion.kind]
     return f"{item.alert.severity.upper()} {what}{plain(item.alert.title)}"
 
 
