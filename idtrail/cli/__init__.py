@@ -58,8 +58,9 @@ def connect() -> Api:
 
 
 def say(sentence: str) -> None:
-    """Beside what a command prints: on standard error."""
-    typer.echo(f"idtrail: {seen(sentence)}", err=True)
+    """Beside what a command prints: on standard error, each line by its own name, whatever names it holds."""
+    for line in seen(sentence).split("\n"):
+        typer.echo(f"idtrail: {line}", err=True)
 
 
 def main() -> None:

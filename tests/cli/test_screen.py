@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from rich.text import Text
 
+from idtrail.cli import say
 from idtrail.cli.screen import Screen, command, span, table
 
 
@@ -33,6 +34,11 @@ def test_a_name_is_shown_as_text_whatever_it_holds(name: str, shown: str) -> Non
     lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
     assert lines[:2] == [shown, shown]
     assert lines[3].count(shown) == 2
+
+
+def test_a_name_in_a_message_begins_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    say("nobody is known as 'ine'; near: ines\n2026-11-30 17:03:49  user_deprovision  200 success")
+    assert [line[:9] for line in capsys.readouterr().err.splitlines()] == ["idtrail: ", "idtrail: "]
 
 
 @pytest.mark.parametrize(
