@@ -192,7 +192,9 @@ def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
 def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
     """When the directory ended it, or when the last of its accounts was to be closed, after its last use."""
     living = _last_use(marks)
-    ends = [_first(mark) for mark in marks if mark.kind == Kind.OTHER and mark.closing and mark.first_at > living]
+    ends = [
+        _after(mark, living) for mark in marks if mark.kind == Kind.OTHER and mark.closing and mark.last_at > living
+    ]
     if ends:
         return min(ends, key=_in_order)
     by_application: dict[str, list[Mark]] = {}
@@ -202,7 +204,7 @@ def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
     closed = []
     for own in by_application.values():
         opened = _last_use(own)
-        closings = [_first(mark) for mark in own if mark.closing and mark.first_at > opened]
+        closings = [_after(mark, opened) for mark in own if mark.closing and mark.last_at > opened]
         if not closings:
             return None
         closed.append(min(closings, key=_in_order))
@@ -214,8 +216,9 @@ def _last_use(marks: Sequence[Mark]) -> datetime:
     return max((mark.last_at for mark in marks if mark.living), default=SENTINEL)
 
 
-def _first(mark: Mark) -> tuple[datetime, UUID]:
-    return mark.first_at, mark.first_event
+def _after(mark: Mark, use: datetime) -> tuple[datetime, UUID]:
+    """The first of its events after the use; of many that say the same as one before it, the last is known."""
+    return (mark.first_at, mark.first_event) if mark.first_at > use else (mark.last_at, mark.last_event)
 
 
 def _in_order(place: tuple[datetime, UUID]) -> tuple[datetime, int]:

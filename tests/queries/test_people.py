@@ -101,6 +101,41 @@ def test_of_very_many_events_the_first_and_the_last_of_each_kind_tell(
     assert found.known.lives[ANA].first_seen == when(0)
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [
+        pytest.param(
+            [
+                *(["user_update", [{"field": "state", "from": before, "to": after}]] for before, after in (
+                    ("ACTIVATED", "SUSPENDED"), ("SUSPENDED", "ACTIVATED"), ("ACTIVATED", "SUSPENDED"))),
+            ],
+            id="suspended for the second time",
+        ),
+        pytest.param(
+            [["user_deprovision", None], ["user_create_provision", None], ["user_deprovision", None]],
+            id="their only account closed for the second time",
+        ),
+    ],
+)  # fmt: skip
+def test_who_left_for_the_second_time_and_came_back_is_linked_however_many_events_they_have(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch, ends: list[list[Any]]
+) -> None:
+    def done(minute: float, who: str, event_type: str, changes: Any = None) -> dict[str, Any]:
+        resource = {"id": who, "type": "user", "username": "ines", "email": "ines@corp.example"}
+        return event(event_type, timestamp=at(minute), resource=resource, application=SLACK, changes=changes)
+
+    trail.insert(
+        done(-9000, "old", "user_create_provision"),
+        *(done(-8000 + 100 * number, "old", *each) for number, each in enumerate(ends)),
+        done(-100, "new", "user_create_provision"),
+    )
+    for most in (5_000, 3):
+        monkeypatch.setattr(known, "MAX_EVENTS", most)
+        found = read_person(trail.store, trail.organization, "new")
+        assert found.known.lives["old"].ended_at == when(-7800)
+        assert found.person.subject_ids == ("old", "new")
+
+
 @pytest.mark.parametrize("limit", [3, 100])
 def test_a_lifecycle_is_of_all_ids_of_the_person(story: Trail, limit: int) -> None:
     ana = find_person(story.store, story.organization, BEN)
