@@ -96,7 +96,10 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in UNLIMITED])
 def test_every_list_has_a_limit(name: str) -> None:
-    assert re.search(r"LIMIT (\{limit:UInt32\}|10000|50000|100000|5|1)\s*$", STATEMENTS[name]) or name == "rows"
+    assert (
+        re.search(r"LIMIT (\{limit:UInt32\}|10000|50000|100000|5|1)\s*(SETTINGS [\w =,]+)?$", STATEMENTS[name])
+        or name == "rows"
+    )
 
 
 def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:
