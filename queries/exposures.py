@@ -16,6 +16,7 @@ from queries.folding import Row, in_force
 from queries.foreign import OPEN, has_better_ways, own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
+from queries.pieces import subjects_at_once
 from queries.repeats import without_repeats
 from queries.sign_ins import AccountKey, first_sign_ins
 from queries.step import COLUMNS
@@ -178,15 +179,13 @@ def organizations(store: Store, organization: str | None) -> list[str]:
 
 
 def _read(
-    store: Store, organization: str, accounts: Iterable[Key], sql: str, subjects_at_once: int
+    store: Store, organization: str, accounts: Iterable[Key], sql: str, most: int
 ) -> Iterator[tuple[set[Key], list[Row]]]:
-    """Some of the accounts, all of each subject's together, and what is told of them."""
+    """Some of the accounts, of so many subjects at most, all of each subject's together, and what is told of them."""
     by_subject: dict[str, list[Key]] = {}
     for account in sorted(accounts):
         by_subject.setdefault(account[1], []).append(account)
-    subjects = sorted(by_subject)
-    for start in range(0, len(subjects), subjects_at_once):
-        chunk = subjects[start : start + subjects_at_once]
+    for chunk in subjects_at_once(dict(sorted(by_subject.items())), most):
         own = [account for subject in chunk for account in by_subject[subject]]
         values = {"organization": organization, "subjects": chunk, "accounts": own}
         yield set(own), store.query_dicts(sql, values, BULK_LIMITS)

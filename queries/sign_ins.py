@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from queries.folding import Row, in_force
 from queries.foreign import own_rows
+from queries.pieces import subjects_at_once
 from queries.store import BULK_LIMITS, Store
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality, to_microseconds
@@ -19,16 +20,14 @@ SUBJECTS_AT_ONCE: Final = 500
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 
-_SIGNED_IN: Final = (
-    f"SELECT DISTINCT event_id FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND event_type = 'sso_auth' AND (application_id, subject_id) IN {accounts:Array(Tuple(String, String))}"
-    f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')"
-)
 # Of every sign-in that some copy tells of, all copies about these people: which is in force is told among them.
+_THEIRS: Final = f"{_OWN} AND subject_id IN {{subjects:Array(String)}}"
 _SIGN_INS: Final = (
     "SELECT event_id, version, fingerprint, subject_id, event_type, application_id, outcome, time_quality, occurred_at"
-    f" FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND event_id IN {events:Array(UUID)}"
+    f" FROM events_by_subject WHERE {_THEIRS} AND event_id GLOBAL IN ("
+    f"SELECT event_id FROM events_by_subject WHERE {_THEIRS}"
+    " AND event_type = 'sso_auth' AND (application_id, subject_id) IN {accounts:Array(Tuple(String, String))}"
+    f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC'))"
 )
 
 
@@ -40,9 +39,7 @@ def first_sign_ins(store: Store, wanted: Mapping[AccountKey, datetime], at: date
         for key in sorted(wanted):
             if key[0] == organization:
                 by_subject.setdefault(key[1], []).append(key)
-        subjects = list(by_subject)
-        for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-            chunk = subjects[start : start + SUBJECTS_AT_ONCE]
+        for chunk in subjects_at_once(by_subject, SUBJECTS_AT_ONCE):
             own = [key for subject in chunk for key in by_subject[subject]]
             values: dict[str, Any] = {
                 "organization": organization,
@@ -51,9 +48,6 @@ def first_sign_ins(store: Store, wanted: Mapping[AccountKey, datetime], at: date
                 "since": to_microseconds(min(wanted[key] for key in own)),
                 "at": to_microseconds(at),
             }
-            values["events"] = [str(event) for (event,) in store.query(_SIGNED_IN, values, BULK_LIMITS)]
-            if not values["events"]:
-                continue
             copies = own_rows(store, organization, store.query_dicts(_SIGN_INS, values, BULK_LIMITS))
             for row in in_force(copies):
                 key, occurred = (organization, row["subject_id"], row["application_id"]), row["occurred_at"]

@@ -23,6 +23,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+_MOST_BYTES = 128 * 1024
+"""Of one value: a server's own `http_max_field_value_size`."""
 _NOT_SETTINGS = {
     "database",
     "query",
@@ -121,6 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() == "multipart/form-data":  # what is too long for the address
             given |= _form(self.headers["Content-Type"], body)
             body = b""
+        if any(len(value.encode()) > _MOST_BYTES for value in given.values()):
+            text = b"Code: 1000. DB::Exception: HTML Form Exception: Field value too long. (POCO_EXCEPTION)"
+            self._answer(500, text, {"X-ClickHouse-Exception-Code": "1000"})
+            return
         query = given.get("query", "").encode()
         if not query:
             query, body = body, b""
