@@ -124,8 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             given |= _form(self.headers["Content-Type"], body)
             body = b""
         if any(len(value.encode()) > _MOST_BYTES for value in given.values()):
-            text = b"Code: 1000. DB::Exception: HTML Form Exception: Field value too long. (POCO_EXCEPTION)"
-            self._answer(500, text, {"X-ClickHouse-Exception-Code": "1000"})
+            refusal = b"Code: 1000. DB::Exception: HTML Form Exception: Field value too long. (POCO_EXCEPTION)"
+            self._answer(500, refusal, {"X-ClickHouse-Exception-Code": "1000"})
             return
         query = given.get("query", "").encode()
         if not query:
