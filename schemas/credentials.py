@@ -14,10 +14,10 @@ from typing import Final
 MARK: Final = "[redacted]"
 
 _WHOLE_NAMES = (
-    "password passwd pwd passphrase passcode secret token authorization credential credentials cookie "
-    "apikey accesskey privatekey secretkey signingkey encryptionkey sharedkey recoverykey scimkey tokenkey"
+    "password passwd pwd passphrase passcode secret token authorization credential credentials cookie api-key "
+    "access-key private-key secret-key signing-key encryption-key shared-key recovery-key scim-key token-key"
 )
-NAME_ENDINGS: Final = tuple(_WHOLE_NAMES.split())
+NAME_ENDINGS: Final = tuple(_WHOLE_NAMES.replace("-", "").split())
 NEEDED: Final = ("pass", "pwd", "secret", "authoriz", "token", "key", "credential", "cookie", "bearer", "basic", "eyj")
 """Every secret that is known has one of these by it, punctuation aside, or is a SCIM key."""
 _ASIDE: Final = string.punctuation + " "
@@ -45,10 +45,7 @@ _COMPLAINT = (
     r"|revoked|unknown|empty|blank|malformed|incorrect|unauthori[sz]ed|forbidden|denied|failed|disabled|true|false|null"
     r"|none|nil|undefined|token|authentication|authorization|credentials?|header|scheme|realm|scope|error ) (?! [\w-] )"
 )
-_NAME = (
-    r"(?: pass(?:word|wd|phrase|code) | pwd | secret | token | authorization | credentials? | cookie"
-    r" | (?:api|access|private|secret|signing|encryption|shared|recovery|scim) [-_\ ]? key )"
-)
+_NAME = "(?: " + " | ".join(_WHOLE_NAMES.replace("-", r"[-_\ ]?").split()) + " )"
 # Of the name of a host, such as `scim.eu-central-1.amazonaws.com`.
 _LABEL = r"[a-z0-9-]{1,63}+ \."
 # Look-aheads are bounded, groups atomic or possessive: a record of `token:token:…` must take linear time like any

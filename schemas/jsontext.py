@@ -120,6 +120,14 @@ def decode_string(token: bytes) -> str:
     return text
 
 
+def spelt(token: bytes) -> str:
+    """The text of one string token of what may be no JSON: what cannot be decoded is taken byte by byte."""
+    try:
+        return decode_string(token)
+    except ValueError:
+        return token[1:-1].decode("latin-1")
+
+
 class Node(NamedTuple):
     """One value of an object, where it stands, and the key and value that hold it."""
 
@@ -135,24 +143,34 @@ class Node(NamedTuple):
 
 
 def nodes(raw: bytes) -> Iterator[Node]:
-    """Every value of well-formed JSON in the order of the text, holders before what they hold."""
+    """Every value of JSON in the order of the text, holders before what they hold.
+
+    Of what is not well-formed, all that look like values; one that opens where none can ends what is open.
+    """
     stack: list[tuple[int, str, bool]] = []  # index of the holder, key it gives its elements, is it an object
-    key, expects_key, index = "", False, -1
+    key, expects_key, expects_value, index = "", False, False, -1
     for match in _TOKEN.finditer(raw):
         token = match[0]
         first = token[:1]
         if first in (b",", b":"):
             expects_key = first == b"," and bool(stack) and stack[-1][2]
+            expects_value = first == b":"
             continue
         if first in (b"}", b"]"):
-            stack.pop()
+            for depth in (-1, -2):  # one that was never closed is closed with what holds it
+                if len(stack) >= -depth and stack[depth][2] is (first == b"}"):
+                    del stack[depth:]
+                    break
+            expects_key = False
             continue
-        if expects_key:
-            key, expects_key = decode_string(token), False
+        if expects_key and first == b'"':
+            key, expects_key = spelt(token), False
             continue
+        if first in (b"{", b"[") and not expects_value and stack and stack[-1][2]:
+            stack.clear()
         holder, inherited, in_object = stack[-1] if stack else (-1, "", False)
-        own_key = key if in_object else inherited
-        index += 1
+        own_key = (key if expects_value else "") if in_object else inherited
+        index, expects_key, expects_value = index + 1, False, False
         kind = first.decode() if first in (b"{", b"[", b'"') else "literal"
         yield Node(match.start(), match.end(), own_key, holder, kind)
         if kind in ("{", "["):

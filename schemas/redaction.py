@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from schemas.credentials import MARK, holds_secret, is_refusal, may_hold_secrets, names_secret, secrets_in
 from schemas.echoes import Echoes
 from schemas.errors import MalformedRecord
-from schemas.jsontext import Node, decode, decode_string, nodes, trim
+from schemas.jsontext import Node, decode, nodes, spelt, trim
 
 MAX_EMBEDDED: Final = 4
 """JSON in a string of JSON in a string …: below this many levels it is searched as text."""
@@ -23,6 +23,7 @@ SHORTEST: Final = 8
 """A shorter text holds no secret together with what makes it known as one."""
 
 _MARK = MARK.encode()
+_NUMBERS = b"-0123456789"
 _NAMING_KEYS = frozenset({"field", "name", "key", "attribute", "path", "header"})
 """Keys whose value names what their sibling holds: `{"field": "password", "to": …}`."""
 _NAMED_KEYS = frozenset({"from", "to", "value", "values", "old", "new", "oldValue", "newValue", "before", "after"})
@@ -49,7 +50,7 @@ class _Cut(NamedTuple):
 def redact(raw: bytes) -> tuple[bytes, int]:
     """`raw` with every secret replaced by `[redacted]`, and how many were. Never raises.
 
-    Bytes that are not JSON are searched as text.
+    Bytes that are not JSON are searched as text, and for what looks like JSON in them.
     """
     if not may_hold_secrets(raw):
         return raw, 0
@@ -76,18 +77,25 @@ def redact_text(text: str) -> str:
 
 
 def _cuts(raw: bytes, level: int, echoes: Echoes) -> list[_Cut]:
+    cuts = _json_cuts(raw, level, echoes) if _worth_parsing(raw) else ()
+    return list(cuts) if _is_json(raw) else _merged((*_text_cuts(raw), *cuts))
+
+
+def _is_json(raw: bytes) -> bool:
     try:
         decode(trim(raw))
     except MalformedRecord:
-        return list(_text_cuts(raw))
-    return list(_json_cuts(raw, level, echoes)) if _worth_parsing(raw) else []
+        return False
+    return True
 
 
 def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
-    """The cuts, and those of what they cut out of other strings of well-formed JSON."""
+    """The cuts, and those of what they cut out wherever else it stands in a string, or anywhere in what is no JSON."""
     if not echoes:
         return cuts
     found = list(cuts)
+    if not _is_json(raw):
+        found += (_Cut(start, end, _MARK) for start, end in echoes.places(raw))
     for node in nodes(raw):
         if node.kind == '"' and node.end - node.start > SHORTEST:
             text, places = _inside(raw, node)
@@ -110,7 +118,7 @@ def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
 
 
 def _worth_parsing(raw: bytes) -> bool:
-    """Whether well-formed JSON can hold anything to cut; most that has a secret's word holds only facts about it."""
+    """Whether JSON can hold anything to cut; most that has a secret's word holds only facts about it."""
     key, values = "", []
     for text, is_key in _STRING.findall(raw.decode("latin-1")):
         if "\\" in text and may_hold_secrets(text.encode("latin-1")):
@@ -149,7 +157,7 @@ def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
             if not is_refusal(_text(raw, node)):
                 echoes.add(_inside(raw, node)[0])
             yield _Cut(node.start + 1, node.end - 1, _MARK)
-        elif secret[-1] and node.kind == "literal" and raw[node.start : node.start + 1] not in (b"t", b"f", b"n"):
+        elif secret[-1] and node.kind == "literal" and raw[node.start] in _NUMBERS:
             yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
 
 
@@ -165,7 +173,7 @@ def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator
     text, places = _inside(raw, node)
     if not may_hold_secrets(text):
         return
-    embedded = level < MAX_EMBEDDED and text.lstrip()[:1] in (b"{", b"[")
+    embedded = level < MAX_EMBEDDED and b'"' in text and (b"{" in text or b"[" in text)
     for cut in _cuts(text, level + 1, echoes) if embedded else _text_cuts(text):
         mark = cut.mark.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         yield _Cut(places[cut.start], places[cut.end], mark)
@@ -185,7 +193,7 @@ def _unescaped(token: bytes, offset: int) -> tuple[bytes, list[int]]:
     for match in _ESCAPE.finditer(token):
         pieces.append(token[done : match.start()])
         places.extend(range(offset + done, offset + match.start()))
-        pieces.append(decode_string(b'"' + match[0] + b'"').encode())
+        pieces.append(spelt(b'"' + match[0] + b'"').encode())
         places.extend([offset + match.start()] * len(pieces[-1]))
         done = match.end()
     pieces.append(token[done:])
@@ -194,4 +202,4 @@ def _unescaped(token: bytes, offset: int) -> tuple[bytes, list[int]]:
 
 
 def _text(raw: bytes, node: Node) -> str:
-    return decode_string(raw[node.start : node.end])
+    return spelt(raw[node.start : node.end])

@@ -303,6 +303,66 @@ def test_what_is_not_json_is_searched_as_text(raw: bytes, cleaned: bytes) -> Non
     assert redact(raw) == (cleaned, 1)
 
 
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        pytest.param(b'{"x":NaN,"changes":[{"field":"password","to":"abc"}]}',
+                     b'{"x":NaN,"changes":[{"field":"password","to":"[redacted]"}]}', id="a change beside NaN"),
+        pytest.param(b'{"n":"Jos\xe9","changes":[{"field":"password","to":"abc"}]}',
+                     b'{"n":"Jos\xe9","changes":[{"field":"password","to":"[redacted]"}]}',
+                     id="a change beside Latin-1"),
+        pytest.param(b'{"n":"Jos\xe9","credentials":{"user":"u","value":"v"}}',
+                     b'{"n":"Jos\xe9","credentials":{"user":"[redacted]","value":"[redacted]"}}',
+                     id="all under a name"),
+        pytest.param(b'{"n":"Jos\xe9","token":["abc"]}', b'{"n":"Jos\xe9","token":["[redacted]"]}', id="a list"),
+        pytest.param(b'{"tokenKey":"Jos\xe9"}', b'{"tokenKey":"[redacted]"}', id="Latin-1 in it"),
+        pytest.param(b'{"n":"\xe9","token":{"a":-1.5}}', b'{"n":"\xe9","token":{"a":"[redacted]"}}', id="a number"),
+        pytest.param(b'{"tokenKey":"abc","n":"cut sho', b'{"tokenKey":"[redacted]","n":"cut sho', id="cut off"),
+        pytest.param(b'{"a":1]}{"token":["abc"],"b":"c"}', b'{"a":1]}{"token":["[redacted]"],"b":"c"}',
+                     id="a bracket too many"),
+        pytest.param(b'{"token":["abc","n":"x"},{"m":"y"}',
+                     b'{"token":["[redacted]","[redacted]":"[redacted]"},{"m":"y"}',
+                     id="a list that is not closed"),
+        pytest.param(b'{"token":{"a":"b"\n{"m":"y"}', b'{"token":{"a":"[redacted]"\n{"m":"y"}',
+                     id="an object that is not closed"),
+        pytest.param(b'{"token":{"a":"b",\n{"m":"y"}', b'{"token":{"a":"[redacted]",\n{"m":"y"}',
+                     id="an object that is not closed, behind a comma"),
+        pytest.param(b'{"token":"b"\n[{"m":"y"}]', b'{"token":"[redacted]"\n[{"m":"y"}]', id="a list out of place"),
+        pytest.param(b'{"token" "m":"y"}', b'{"token" "m":"y"}', id="a name without a value"),
+        pytest.param(b'{"n":"\xe9","token":"abcd-1234","m":"saw abcd-1234 and","x":abcd-1234}',
+                     b'{"n":"\xe9","token":"[redacted]","m":"saw [redacted] and","x":[redacted]}',
+                     id="one that is repeated"),
+        pytest.param(b'{"n":"\\x \xe9 password=abcd\\x","token":"\\y"}',
+                     b'{"n":"\\x \xe9 password=[redacted]\\x","token":"[redacted]"}',
+                     id="escapes that are none"),
+        pytest.param(b'{"m":"409: {\\"tokenKey\\":\\"abc\\"}!"}', b'{"m":"409: {\\"tokenKey\\":\\"[redacted]\\"}!"}',
+                     id="JSON within a text"),
+        pytest.param(b'{"m":"sent [{\\"field\\":\\"password\\",\\"to\\":\\"abc\\"}]"}',
+                     b'{"m":"sent [{\\"field\\":\\"password\\",\\"to\\":\\"[redacted]\\"}]"}',
+                     id="a change within a text"),
+        pytest.param(b'{"m":"Token Key: abcde-1 was refused"}', b'{"m":"Token Key: [redacted] was refused"}',
+                     id="a name of two words in a text"),
+    ],
+)  # fmt: skip
+def test_what_is_not_json_is_searched_by_its_structure(raw: bytes, cleaned: bytes) -> None:
+    assert redact(raw)[0] == cleaned
+    assert redact(cleaned) == (cleaned, 0)
+
+
+@pytest.mark.parametrize("broken", [b"\xe9", b""])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":NaN,"errors":{"password":["is too short","must contain a digit"]},"n":"x"}',
+        b'{"a":NaN,"auth_methods":{"password":{"success":true}},"token":null,"n":"x"}',
+        b'{"m":"the body {\\"errors\\":{\\"password\\":[\\"is too short\\"],\\"token\\":\\"expired\\"}} was sent"}',
+        b'{"m":"user {name} [\\"jane\\"] has a token {of: some} \\"kind\\""}',
+    ],
+)
+def test_what_is_not_json_keeps_its_causes(raw: bytes, broken: bytes) -> None:
+    assert redact(raw + broken) == (raw + broken, 0)
+
+
 def test_a_record_without_secrets_is_returned_itself() -> None:
     raw = b'{"timestamp":"2026-03-19T14:03:11.482Z","error_message":"member already exists"}'
 
@@ -374,7 +434,7 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
     "piece",
     ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", "basic aA", "basic A", "scim.a", "scim-a.",
      "scim-a-1", 'password\\"', "password='", "basic:\\t", "eyJaaaaaaaa.", "secret=", "authorization: bearer ",
-     "-----BEGIN PRIVATE KEY-----", "pwd: x1", "token\\\\", "a"],
+     "-----BEGIN PRIVATE KEY-----", "pwd: x1", '{"token":', '["token",', '{"token":[}', "token\\\\", "a"],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
     raw = json.dumps({"m": piece * 40_000}).encode()
