@@ -50,8 +50,17 @@ class _Cut(NamedTuple):
 def redact(raw: bytes) -> tuple[bytes, int]:
     """`raw` with every secret replaced by `[redacted]`, and how many were. Never raises.
 
-    Bytes that are not JSON are searched as text, and for what looks like JSON in them.
+    Bytes that are not JSON are searched as text, and for what looks like JSON in them; UTF-16 as what it spells.
     """
+    codec = _wide_codec(raw) if b"\0" in raw else None
+    if codec is None:
+        return _redact(raw)
+    value, cut = _redact_wide(raw, codec)
+    value, more = _redact(value)  # what looked like UTF-16 may be none
+    return value, cut + more
+
+
+def _redact(raw: bytes) -> tuple[bytes, int]:
     if not may_hold_secrets(raw):
         return raw, 0
     echoes = Echoes()
@@ -64,6 +73,25 @@ def redact(raw: bytes) -> tuple[bytes, int]:
         pieces += (raw[done : cut.start], cut.mark)
         done = cut.end
     return b"".join((*pieces, raw[done:])), len(cuts)
+
+
+def _wide_codec(raw: bytes) -> str | None:
+    """The codec of bytes that are UTF-16, with a mark or with every other byte of most letters zero."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if raw[0] == 0xFF else "utf-16-be"
+    even, odd = raw[::2].count(0), raw[1::2].count(0)
+    if max(even, odd) * 4 < len(raw):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _redact_wide(raw: bytes, codec: str) -> tuple[bytes, int]:
+    """UTF-16 without its secrets, and otherwise byte for byte: lone surrogates and half a letter at the end too."""
+    whole = len(raw) & ~1
+    value, cut = _redact(raw[:whole].decode(codec, "surrogatepass").encode(errors="surrogatepass"))
+    if not cut:
+        return raw, 0
+    return value.decode(errors="surrogatepass").encode(codec, "surrogatepass") + raw[whole:], cut
 
 
 def redact_text(text: str) -> str:

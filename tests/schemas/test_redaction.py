@@ -349,6 +349,29 @@ def test_what_is_not_json_is_searched_by_its_structure(raw: bytes, cleaned: byte
     assert redact(cleaned) == (cleaned, 0)
 
 
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\x00\xd8"], ids=["whole", "half a letter behind", "a lone surrogate"])
+def test_utf_16_loses_its_secrets_and_nothing_else(codec: str, end: bytes) -> None:
+    def spelt(shown: str) -> bytes:
+        text = (
+            f'[{{"user":"Zo\u00eb \U0001f600","changes":[{{"field":"password","to":"{shown}"}}],"m":"token={shown}"}}]'
+        )
+        return text.encode(codec) + end
+
+    assert redact(spelt(SECRET)) == (spelt(MARK), 2)
+    assert redact(spelt(MARK)) == (spelt(MARK), 0)
+
+
+def test_a_line_of_utf_16_that_begins_with_half_a_letter_loses_its_secrets() -> None:
+    line = f'\n{{"password":"{SECRET}"}}\r\n'.encode("utf-16-le")[1:]
+
+    assert redact(line) == (f'\n{{"password":"{MARK}"}}\r\n'.encode("utf-16-le")[1:], 1)
+
+
+def test_a_secret_among_zeros_is_cut_out() -> None:
+    assert redact(bytes(99) + b"token=abcd1234") == (bytes(99) + b"token=[redacted]", 1)
+
+
 @pytest.mark.parametrize("broken", [b"\xe9", b""])
 @pytest.mark.parametrize(
     "raw",
