@@ -41,8 +41,8 @@ def opened(log: Partition) -> object:
     return log.found(0)
 
 
-def again(at: float, episode: int = 2) -> Callable[[Partition], object]:
-    return lambda log: log.found(at, episodes=episode)
+def again(at: float, episode: int = 2, **fields: Any) -> Callable[[Partition], object]:
+    return lambda log: log.found(at, episodes=episode, **fields)
 
 
 def ended(at: float, **fields: Any) -> Callable[[Partition], object]:
@@ -87,7 +87,12 @@ def did(act: str, at: float, **fields: Any) -> Callable[[Partition], object]:
         pytest.param([opened, ended(5), grown(9), ended(12), again(20), ended(25, episodes=2)],
                      ["opened 1", "ended 1", "reopened 1.1", "ended 1.1", "reopened 2", "ended 2"],
                      id="a new episode after one that went on"),
-        pytest.param([opened, ended(5), opened, ended(5)], ["opened 1", "ended 1"], id="what a kill had said again"),
+        pytest.param([opened, ended(5), again(9, 1, since=minute(0)), again(9.4, 1, since=minute(0)), ended(9.8)],
+                     ["opened 1", "ended 1"], id="what a kill had said again"),
+        pytest.param([opened, ended(5), again(9, 1, since=minute(0))],
+                     ["opened 1", "ended 1", "reopened 1.1"], id="what had ended it is corrected"),
+        pytest.param([opened, ended(5), again(9, 1, since=minute(0)), ended(20)],
+                     ["opened 1", "ended 1", "reopened 1.1", "ended 1.1"], id="corrected, and over"),
     ],
 )  # fmt: skip
 def test_each_occasion_is_told_once(steps: list[Callable[[Partition], object]], said: list[str]) -> None:
@@ -108,6 +113,23 @@ def test_what_somebody_deals_with_before_it_was_told_is_not_told(act: str, said:
     log.found(0)
     log.did(act, 1)
     assert log.tell(2) == said
+
+
+def test_what_is_open_again_is_told_when_it_has_been_so_for_a_minute_whoever_else_is_away() -> None:
+    log = Partition(destinations(hook=HOOK, away=HOOK))
+    log.found(0)
+    assert log.tell(0) == ["hook: opened 1", "away: opened 1"]
+    log.ended(5)
+    (to_hook, to_away) = log.plan(5).messages
+    log.tried(to_hook, 5)
+    log.tried(to_away, 5, succeeded=False)
+    for at in (6, 8):
+        log.tried(to_away._replace(items=(to_away.items[0]._replace(attempt=at),)), at, succeeded=False)
+    again(9, 1, since=minute(0))(log)
+    wake = log.plan(9).wake
+    assert wake is not None
+    assert wake <= minute(10)
+    assert "hook: reopened 1.1" in log.tell(10)
 
 
 def test_an_act_that_is_logged_twice_counts_once() -> None:

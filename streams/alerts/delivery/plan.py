@@ -77,12 +77,11 @@ def make_plan(
             found = list(_pending(partition, story, destinations, now))
             for name, one in found:
                 due[name].append(one)
-            if not found:
-                until = story.snoozed_until(now)
-                if until is None:
-                    ledger.watched.discard(alert_id)
-                else:
-                    wakes.append(until)
+            opens = story.opens_at(now)
+            if opens is not None:
+                wakes.append(opens)
+            elif not found:
+                ledger.watched.discard(alert_id)
     messages: list[Message] = []
     gone = (report for report in _reported(ledgers.values()) if report.group["destination"] not in destinations)
     reports = [_over(report, now) for report in gone]

@@ -7,11 +7,15 @@ number episodes anew, or make one go on that was over: what opens by that is an 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from schemas.alerts import Act, Acted, AlertRecord, Delivered, Detected, Detection, State, standing
+
+STANDS: Final = timedelta(minutes=1)
+"""What is open again though its condition held no later opens once it is so for this long: a kill has the last records
+said once more, the end among them."""
 
 _TURNS: Final = frozenset({Act.RESOLVE, Act.SNOOZE, Act.REOPEN})
 
@@ -59,7 +63,9 @@ class Occasion(NamedTuple):
 class Story:
     """The records of one alert, taken in the order of the log; an act or a try is taken once."""
 
-    __slots__ = ("_acts", "_again", "_episodes", "_found_at", "_ids", "_opened", "_turns", "detected", "known", "told")
+    __slots__ = (
+        "_acts", "_again", "_episodes", "_found_at", "_ids", "_maybe", "_opened", "_turns", "detected", "known", "told",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.detected: Detected | None = None
@@ -72,6 +78,8 @@ class Story:
         self._found_at: datetime | None = None
         self._ids: set[UUID] = set()
         self._episodes = self._again = self._turns = 0
+        self._maybe: datetime | None = None
+        """Since when it is open again, if it stands."""
         self._opened: tuple[Opening, datetime] | None = None
 
     def take(self, record: AlertRecord, at: datetime) -> None:
@@ -81,14 +89,14 @@ class Story:
             self._take_try(record)
             return
         if isinstance(record, Detected):
-            self._count(record)
+            self._count(record, at)
             self.detected, self._found_at = record, at
         elif record.act_id not in self._ids:
             self._ids.add(record.act_id)
             self._acts.append(record)
             self._turns += record.act in _TURNS
         if self.detected is not None and self._opens(self.detected, at):
-            opening = self._opening()
+            opening = self._opening(at)
             if self._opened is None or self._opened[0] != opening:
                 self._opened = opening, at
 
@@ -101,7 +109,7 @@ class Story:
         if found is None or found.staging:
             return []
         stands = standing(found, self._acts, now)
-        opening = self._opening()
+        opening = self._opening(now)
         known = self._opened is not None and self._opened[0] == opening
         begin = self._opened[1] if known and self._opened is not None else stands.since
         opened = Occasion(
@@ -114,8 +122,10 @@ class Story:
         opened = opened._replace(known=known)
         return [opened, Occasion(f"ended {opening}", self._found_at or begin, False)]
 
-    def snoozed_until(self, now: datetime) -> datetime | None:
-        """When it will be open again without any record."""
+    def opens_at(self, now: datetime) -> datetime | None:
+        """When it will open again without any record."""
+        if self._maybe is not None and now < self._maybe + STANDS:
+            return self._maybe + STANDS
         return None if self.detected is None else standing(self.detected, self._acts, now).snoozed_until
 
     def over(self, now: datetime) -> bool:
@@ -124,21 +134,26 @@ class Story:
             return False
         return standing(self.detected, self._acts, now).state in (State.RESOLVED, State.WITHDRAWN)
 
-    def _count(self, record: Detected) -> None:
-        """What a kill had said once more holds no later than what was said before it, and opens nothing."""
-        before = self.detected
-        if record.episodes > self._episodes:
-            self._episodes, self._again = record.episodes, 0
-        elif (
-            before is not None
-            and before.detection is not Detection.OPEN
-            and record.detection is Detection.OPEN
-            and record.triggered_at > before.triggered_at
-        ):
+    def _count(self, record: Detected, at: datetime) -> None:
+        if self._stood(at):
             self._again += 1
+            self._maybe = None
+        before, opens = self.detected, record.detection is Detection.OPEN
+        if not opens:
+            self._maybe = None
+        if record.episodes > self._episodes:
+            self._episodes, self._again, self._maybe = record.episodes, 0, None
+        elif opens and before is not None and before.detection is not Detection.OPEN:
+            if record.triggered_at > before.triggered_at:
+                self._again += 1
+            else:
+                self._maybe = at
 
-    def _opening(self) -> Opening:
-        return Opening(self._episodes, self._turns + self._again)
+    def _opening(self, now: datetime) -> Opening:
+        return Opening(self._episodes, self._turns + self._again + self._stood(now))
+
+    def _stood(self, now: datetime) -> bool:
+        return self._maybe is not None and now >= self._maybe + STANDS
 
     def _opens(self, found: Detected, at: datetime) -> bool:
         """Whether it is open now, or was between its last two records."""
