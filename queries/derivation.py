@@ -13,12 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from queries.generation import PLACED, views
+from queries.pieces import IDS_AT_ONCE, pieces
 from queries.store import BULK_LIMITS, Store, as_bytes
 from queries.window_counts import COUNTED, windows_sql
 from schemas.errors import Fatal
 
 EVENTS_AT_ONCE: Final = 300_000
 """Whose keys are compared by one statement."""
+HASHES_AT_ONCE: Final = 6_000
+"""Of keys that are looked at again: 21 bytes each."""
 LOOKS: Final = 6
 """How often a difference is looked at: an insert fills one table after the other."""
 MOST_TOLD: Final = 100_000
@@ -166,9 +169,13 @@ def _persisting(store: Store, table: str, shape: _Shape, part: _Part, pause_seco
             return
         time.sleep(pause_seconds * look)
         same = f" AND cityHash64({', '.join(shape.keys)}) IN {{hashes:Array(UInt64)}}"
-        hashes = {"hashes": [row[0] for row in found]}
-        again = store.query(_compared_sql(table, shape, part, same), part.parameters | hashes, BULK_LIMITS)
+        sql = _compared_sql(table, shape, part, same)
         kinds = {row[0]: row[1] for row in found}
+        again = [
+            row
+            for some in pieces(list(kinds), HASHES_AT_ONCE)
+            for row in store.query(sql, part.parameters | {"hashes": list(some)}, BULK_LIMITS)
+        ]
         found = [row for row in again if kinds.get(row[0]) == row[1]]
     for _, kind, texts, ours, theirs in _without_outranked(store, shape, found):
         columns = [name for name, mine, other in zip(shape.values, ours, theirs, strict=False) if mine != other]
@@ -181,8 +188,11 @@ def _without_outranked(store: Store, shape: _Shape, found: list[tuple[Any, ...]]
     if "by_trust" not in shape.keys:
         return found
     event, fingerprint, trust = (shape.keys.index(name) for name in ("event_id", "fingerprint", "by_trust"))
-    asked = {"ids": sorted({row[2][event] for row in found if row[1] == "extra"})}
-    trusted = {(row[0], as_bytes(row[1])): row[2] for row in store.query(_TRUSTED, asked, BULK_LIMITS)}
+    trusted = {
+        (row[0], as_bytes(row[1])): row[2]
+        for some in pieces(sorted({row[2][event] for row in found if row[1] == "extra"}), IDS_AT_ONCE)
+        for row in store.query(_TRUSTED, {"ids": list(some)}, BULK_LIMITS)
+    }
     return [
         row
         for row in found

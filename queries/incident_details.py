@@ -8,6 +8,7 @@ from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.incidents import Row
+from queries.pieces import IDS_AT_ONCE, pieces
 from queries.runs import SOME, run_parameters, runs_sql
 from queries.selection import Selection
 from queries.store import Store
@@ -103,8 +104,10 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
 
 def names_of(store: Store, organization: str, subjects: list[str]) -> dict[str, str]:
     """The last known names of people and groups, by id; of those that have one."""
-    parameters = {"organization": organization, "subjects": subjects, "limit": len(subjects)}
-    return dict(store.query(_NAMES, parameters)) if subjects else {}
+    found: dict[str, str] = {}
+    for some in pieces(subjects, IDS_AT_ONCE):
+        found |= store.query(_NAMES, {"organization": organization, "subjects": list(some), "limit": len(some)})
+    return found
 
 
 def _subject(found: Row, names: dict[str, str]) -> Row:

@@ -17,6 +17,7 @@ from queries.because import act_on_person
 from queries.bindings import GROUP_DELETED, Bindings, is_membership
 from queries.folding import Row
 from queries.histories import Told, read_told
+from queries.incident_details import names_of
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
 from queries.store import SMALL_LIMITS, Store
@@ -218,12 +219,6 @@ def _groups_of(owns: list[_Own]) -> list[Member]:
     return sorted(held.values(), key=lambda member: (member.name.lower(), member.id))
 
 
-_NAMES: Final = (
-    "SELECT subject_id, argMax(subject_name, occurred_at) FROM events_by_subject"
-    " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)} AND subject_name != ''"
-    f" GROUP BY subject_id LIMIT {MAX_MEMBERS}"
-)
-
 # Every copy counts, whichever is in force: an event is known since the first of them.
 _LATER: Final = (
     "SELECT count() FROM (SELECT event_id FROM events_by_subject"
@@ -285,7 +280,7 @@ def _accepted(group: Told, accounts: list[Account], members: dict[str, datetime]
 
 def _named(store: Store, organization: str, members: dict[str, datetime]) -> list[Member]:
     own = sorted(members)[:MAX_MEMBERS]
-    names = dict(store.query(_NAMES, {"organization": organization, "subjects": own})) if own else {}
+    names = names_of(store, organization, own)
     found = [Member(each, names.get(each, each), members[each]) for each in own]
     return sorted(found, key=lambda member: (member.name.lower(), member.id))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
@@ -15,10 +15,12 @@ from queries.arrow import (
     EVENTS_ARROW_SCHEMA,
     LETTER_DECISIONS_ARROW_SCHEMA,
 )
+from queries.pieces import IDS_AT_ONCE, pieces
 from queries.store import BULK_LIMITS, Store
 from schemas.letters import Coordinates
 
-IDS_AT_ONCE: Final = 5_000
+PLACES_AT_ONCE: Final = 400
+"""Of unreadable records; a topic's name has up to 249 characters."""
 
 _COLUMNS: Final = (
     "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} ORDER BY position"
@@ -54,8 +56,6 @@ _MERGED: Final[Mapping[str, str]] = {"dead_letters": " FINAL"}
 
 ALERTS: Final = "alert_records"
 """A row a record too: each is there for itself, at its own place."""
-
-T = TypeVar("T")
 
 
 class Finding(NamedTuple):
@@ -170,7 +170,7 @@ class Reader:
         """Of the rows whose place is not stored those whose copy is stored from no other place either, or only
         from one that ranks below it: the store's merges keep the highest version."""
         missing = []
-        for some in _pieces(absent, IDS_AT_ONCE):
+        for some in pieces(absent, IDS_AT_ONCE):
             rows = _taken(logged, some)
             ids: list[Any] = rows["event_id"].to_pylist()
             asked = {"ids": sorted({str(UUID(bytes=event_id)) for event_id in ids})}
@@ -213,7 +213,7 @@ class Reader:
     def unlettered(self, places: Collection[str]) -> set[str]:
         """Of the places of unreadable records those that no dead letter tells of."""
         found: set[str] = set()
-        for some in _pieces(sorted(places), IDS_AT_ONCE):
+        for some in pieces(sorted(places), PLACES_AT_ONCE):
             found |= {row[0] for row in self._store.query(_LETTERED, {"positions": list(some)}, BULK_LIMITS)}
         return set(places) - found
 
@@ -222,7 +222,7 @@ class Reader:
         missing = []
         more = _TOLD_APART_BY[table]
         sql = _BY_LETTER.format(columns=", ".join(("UUIDStringToNum(toString(letter_id))", *more)), table=table)
-        for some in _pieces(absent, IDS_AT_ONCE):
+        for some in pieces(absent, IDS_AT_ONCE):
             rows = _taken(logged, some)
             keys: list[Any] = list(zip(*(rows[name].to_pylist() for name in ("letter_id", *more)), strict=True))
             asked = {"ids": sorted({str(UUID(bytes=letter_id)) for letter_id, *_ in keys})}
@@ -234,11 +234,6 @@ class Reader:
 def _taken(rows: pa.Table, numbers: Sequence[int]) -> pa.Table:
     """These rows; of no numbers Arrow would not know that they are numbers."""
     return rows.take(pa.array(numbers, pa.int64()))
-
-
-def _pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(whole), size):
-        yield whole[start : start + size]
 
 
 def _shown(field: pa.Field[Any]) -> str:

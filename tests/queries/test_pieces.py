@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.derivation import derived_differences
 from queries.exposures import list_exposures
+from queries.people import Person
 from queries.pieces import ACCOUNTS_AT_ONCE, pieces, subjects_at_once
+from queries.state import Asked, read_state
 from queries.store import Store
+from queries.verification import Reader
+from schemas.envelope import TRUST_STEP
 from schemas.errors import IdtrailError
-from tests.queries.support import Trail, at, attempt
-from tests.records import NOON, event
+from streams.rows import decode_events
+from tests.queries.support import Trail, at, attempt, when
+from tests.queries.test_histories import bound
+from tests.records import NOON, event, record_of
 
 APPS = [{"id": f"5fad07f2b9f5414721b3d7{number:02x}", "name": f"app{number}"} for number in range(8)]
 PEOPLE = [
@@ -51,6 +61,32 @@ def test_a_server_refuses_a_value_that_is_too_long(shared_http_store: Store) -> 
     assert shared_http_store.query(sql, {"value": "x" * 128 * 1024}) == [(128 * 1024,)]
     with pytest.raises(IdtrailError, match="too long"):
         shared_http_store.query(sql, {"value": "x" * (128 * 1024 + 1)})
+
+
+@pytest.mark.store
+def test_the_members_of_a_large_group_are_named_by_a_server(shared_http_store: Store) -> None:
+    trail = Trail(shared_http_store, uuid4().hex[:24])
+    trail.insert(*(bound(0, "add", "sales", user=f"63ec9bba89a64e507ce0{number:04x}") for number in range(5_000)))
+    state = read_state(trail.store, Person(trail.organization, "sales", ["sales"]), Asked(when(1), None))
+    assert len(state.members) == 5_000
+
+
+@pytest.mark.store
+def test_thousands_of_differences_are_looked_at_again_and_of_missing_events_told_by_a_server(http_store: Store) -> None:
+    http_store.command(
+        "INSERT INTO directory_acts (organization, subject_id, event_id) "
+        "SELECT 'o', toString(number), generateUUIDv4() FROM numbers(7000)"
+    )
+    found = Counter(one.kind for one in derived_differences(http_store, TRUST_STEP, pause_seconds=0))
+    assert found == {"extra": 7_000}
+    logged = batch(
+        decode_events([record_of(event(), offset=offset) for offset in range(3_500)], timedelta(hours=24)).rows,
+        EVENTS_ARROW_SCHEMA,
+    )
+    compared = Reader(http_store).compare("events", logged, "idtrail.events", 0, 0, 3_500)
+    assert [finding.kind for finding in compared.findings] == ["missing"] * 3_500
+    places = {f"{'t' * 249}:0:{offset}" for offset in range(1_000)}
+    assert Reader(http_store).unlettered(places) == places
 
 
 @pytest.mark.store
