@@ -129,7 +129,7 @@ unless:
     (has(event.initiated_by) && type(event.initiated_by) == map && has(event.initiated_by.email) && type(event.initiated_by.email) == string && event.initiated_by.email.matches(r'(?i)@ops\\.test$'))
     || !(has(event.application) && type(event.application) == map && has(event.application.id) && event.application.id != null)
 group_by: []
-"""  # noqa: E501
+"""  # noqa: E501  because conditions are written in one line
 
 
 def test_a_rule_is_imported_with_all_that_it_says() -> None:
