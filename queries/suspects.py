@@ -75,12 +75,13 @@ _PARTED: Final = (
 )
 # and whose account was wanted within hours of their binding: it may have been for them, and the log may not tell who
 # was in them before it began.
+_SINCE: Final = f"toIntervalHour(arrayJoin(range({ROLLOUT // _HOUR + 1})))"
 _PUSHED: Final = (
     f"SELECT application_id, subject_id FROM attempts WHERE {_OWN}"
-    " AND toStartOfHour(occurred_at) IN {pushed_at:Array(DateTime('UTC'))}"
+    f" AND toStartOfHour(occurred_at) IN (SELECT arrayJoin({{pushed_at:Array(DateTime('UTC'))}}) + {_SINCE})"
     " AND application_id IN {parted:Array(String)} AND kind = 'user' AND account_state = 'active'"
-    " AND (application_id, toStartOfHour(occurred_at)) IN"
-    " (SELECT arrayJoin(arrayZip({pushed:Array(String)}, {pushed_at:Array(DateTime('UTC'))})))"
+    f" AND (application_id, toStartOfHour(occurred_at)) IN (SELECT bound.1, bound.2 + {_SINCE} FROM"
+    " (SELECT arrayJoin(arrayZip({pushed:Array(String)}, {pushed_at:Array(DateTime('UTC'))})) AS bound))"
 )
 _ONES: Final = f"{_PARTED} UNION ALL {_PUSHED}"
 # Who left a group that is bound to anything is suspect in every application: never too few, and one condition.
@@ -174,7 +175,7 @@ class Ended:
     parted: set[tuple[str, str]] = field(default_factory=set)
     """Applications and groups that were unbound from them while others were not."""
     pushed: set[tuple[str, datetime]] = field(default_factory=set)
-    """In which hours people of those groups were first pushed."""
+    """In which hours those groups were bound: from then on their people were first pushed."""
     groups: set[str] = field(default_factory=set)
     """Ever bound."""
 
@@ -211,8 +212,4 @@ def _part(ended: Ended, application: str, group: str, bound: dict[str, list[date
         ended.unbound[application] = at
         return
     ended.parted.add((application, group))
-    for since in times:
-        hour = since.replace(minute=0, second=0, microsecond=0)
-        while hour <= since + ROLLOUT:
-            ended.pushed.add((application, hour))
-            hour += _HOUR
+    ended.pushed |= {(application, since.replace(minute=0, second=0, microsecond=0)) for since in times}

@@ -90,6 +90,23 @@ def test_thousands_of_differences_are_looked_at_again_and_of_missing_events_told
 
 
 @pytest.mark.store
+def test_a_group_that_was_unbound_hundreds_of_times_while_another_was_bound_is_read_from_a_server(
+    shared_http_store: Store,
+) -> None:
+    trail = Trail(shared_http_store, uuid4().hex[:24])
+    app, who = str(APPS[0]["id"]), PEOPLE[0]
+    hours = [-480.0 * number for number in range(900, 100, -1)]
+    trail.insert(
+        bound(hours[0] - 60, "add", "staff", application=app),
+        *(bound(minute, "add", "sales", application=app) for minute in hours),
+        *(bound(minute + 30, "remove", "sales", application=app) for minute in hours),
+        attempt(hours[-1] + 10, "user_create_provision", resource=who, application=APPS[0]),
+    )
+    (found,) = list_exposures(trail.store, trail.organization, NOON).never_attempted
+    assert (found.subject_id, found.since) == (who["id"], when(hours[-1] + 30))
+
+
+@pytest.mark.store
 def test_thousands_of_exposed_accounts_and_their_sign_ins_are_read_from_a_server(shared_http_store: Store) -> None:
     trail = Trail(shared_http_store, uuid4().hex[:24])
     suspended = [{"field": "state", "from": "ACTIVATED", "to": "SUSPENDED"}]
