@@ -167,15 +167,21 @@ class Emitter:
             spooled += on_disk
         return Batch(logged, spooled, refused, by_type)
 
-    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> Receipt:
-        """Keep a record that cannot be read, byte for byte, in the dead letters; confirmed like an event."""
+    async def dead_letter(
+        self, raw: bytes, source: Source, reason: RecordError, position: str, *, size: int = 0
+    ) -> Receipt:
+        """Keep a record that cannot be read, byte for byte, in the dead letters; confirmed like an event.
+
+        `size`: how many bytes it had, where `raw` is only its beginning.
+        """
         key, value, headers = seal_dead_letter(raw, source, reason, position)
         record = Record(self._dead_letters, key, value, headers)
         excess = record.size() - MAX_RECORD_BYTES
-        if excess > 0:
+        if excess > 0 or size > len(raw):
             # Too large for the log altogether: its beginning must do, or this record would stop all others.
-            headers = [*headers, ("idtrail_truncated_from", str(len(value)).encode())]
-            record = Record(self._dead_letters, key, value[: max(0, len(value) - excess - 64)], headers)
+            headers = [*headers, ("idtrail_truncated_from", str(max(size, len(value))).encode())]
+            kept = value[: max(0, len(value) - max(0, excess + 64))]
+            record = Record(self._dead_letters, key, kept, headers)
         return await self._one(record, None)
 
     async def decide(self, decision: Decision) -> Receipt:

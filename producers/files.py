@@ -45,7 +45,9 @@ class Emitter(Protocol):
     """Where records go."""
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
-    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> object: ...
+    async def dead_letter(
+        self, raw: bytes, source: Source, reason: RecordError, position: str, *, size: int
+    ) -> object: ...
     async def let_drain(self) -> None: ...
 
 
@@ -270,7 +272,9 @@ async def _emit(emitter: Emitter, source: Source, batch: Sequence[Record], told:
 
 async def _bury(emitter: Emitter, source: Source, bad: Sequence[tuple[Record, RecordError]], told: FileSummary) -> None:
     letters = (
-        emitter.dead_letter(record.raw, source, error, f"element {record.index:,}, byte {record.position:,}")
+        emitter.dead_letter(
+            record.raw, source, error, f"element {record.index:,}, byte {record.position:,}", size=record.size
+        )
         for record, error in bad
     )
     failures: list[BaseException] = []

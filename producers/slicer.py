@@ -48,6 +48,11 @@ class Element:
     position: int
     """Byte of the (decompressed) stream at which it begins, counted from 0."""
 
+    @property
+    def size(self) -> int:
+        """It is kept whole, whatever its size."""
+        return len(self.raw)
+
 
 @dataclass(frozen=True, slots=True)
 class Bad:
@@ -60,6 +65,8 @@ class Bad:
     message: str
     raw: bytes
     """As they came, but no more than `KEPT_OF_BAD`."""
+    size: int
+    """How many there were."""
 
 
 Record = Element | Bad
@@ -210,10 +217,10 @@ class Slicer:
         if value.first not in "{[":
             self._add_stray(raw, value)
         elif not closed and value.size <= LARGEST_ELEMENT and (value.perhaps_cut or not value.fault):
-            self._add(value.position, CUT_OFF, "the stream ends inside this element", raw)
+            self._add(value.position, CUT_OFF, "the stream ends inside this element", raw, value.size)
         elif value.fault or (value.end.faulty and value.size <= LARGEST_ELEMENT):
             note = f" (the first {KEPT_OF_BAD:,} bytes are kept)" if value.size > KEPT_OF_BAD else ""
-            self._add(value.position, "not_json", (value.fault or "not JSON") + note, raw)
+            self._add(value.position, "not_json", (value.fault or "not JSON") + note, raw, value.size)
         else:
             self._judge(value.first, raw, value.position, value.size)
 
@@ -221,14 +228,14 @@ class Slicer:
         """Adds a value that is whole as far as brackets go."""
         if size > LARGEST_ELEMENT:
             message = f"{size:,} bytes, more than {LARGEST_ELEMENT:,} (the first {KEPT_OF_BAD:,} are kept)"
-            self._add(position, "too_large", message, raw)
+            self._add(position, "too_large", message, raw, size)
         elif first != "{":
-            self._add(position, "not_an_object", "not an object", raw)
+            self._add(position, "not_an_object", "not an object", raw, size)
         else:
             try:
                 raw.decode()
             except UnicodeDecodeError as error:
-                self._add(position, "invalid_utf8", f"invalid UTF-8 at byte {error.start}", raw)
+                self._add(position, "invalid_utf8", f"invalid UTF-8 at byte {error.start}", raw, size)
             else:
                 self.count += 1
                 self._out.append(Element(raw, self.count, position))
@@ -236,15 +243,16 @@ class Slicer:
 
     def _add_stray(self, raw: bytes, value: _Open) -> None:
         if value.position == 0 and raw.startswith(_UTF16):
-            self._add(0, "utf16", "UTF-16 text: save it as UTF-8", raw)
+            self._add(0, "utf16", "UTF-16 text: save it as UTF-8", raw, value.size)
         elif value.size <= KEPT_OF_BAD and _is_json(raw):
-            self._add(value.position, "not_an_object", "not an object", raw)
+            self._add(value.position, "not_an_object", "not an object", raw, value.size)
         else:
-            self._add(value.position, "not_json", "not JSON", raw)
+            self._add(value.position, "not_json", "not JSON", raw, value.size)
 
-    def _add(self, position: int, reason: str, message: str, raw: bytes) -> None:
+    def _add(self, position: int, reason: str, message: str, raw: bytes, size: int) -> None:
         self.count += 1
-        self._out.append(Bad(self.count, position, reason, message, raw[:KEPT_OF_BAD].rstrip(b" \t\r\n")))
+        kept = raw[:KEPT_OF_BAD].rstrip(b" \t\r\n")
+        self._out.append(Bad(self.count, position, reason, message, kept, size if size > KEPT_OF_BAD else len(kept)))
 
 
 def slice_whole(body: bytes) -> Iterator[Record]:

@@ -37,7 +37,9 @@ class Ingest(Redriven, Protocol):
     """Where received records go: the emitter."""
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
-    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> object: ...
+    async def dead_letter(
+        self, raw: bytes, source: Source, reason: RecordError, position: str, *, size: int
+    ) -> object: ...
     async def act(self, acted: Acted) -> object: ...
 
 
@@ -46,6 +48,10 @@ class Piece(Protocol):
 
     @property
     def raw(self) -> bytes: ...
+    @property
+    def size(self) -> int:
+        """How many bytes there were, of which `raw` may be only the beginning."""
+
     @property
     def index(self) -> int: ...
 

@@ -86,7 +86,9 @@ async def ingest(request: Request, context: Given, token: Ingester) -> JSONRespo
     for start in range(0, len(refused), AT_ONCE):
         await asyncio.gather(
             *(
-                context.ingest.dead_letter(piece.raw, source, error, f"event {piece.index} of a request")
+                context.ingest.dead_letter(
+                    piece.raw, source, error, f"event {piece.index} of a request", size=piece.size
+                )
                 for piece, error in refused[start : start + AT_ONCE]
             )
         )

@@ -42,6 +42,8 @@ class Log:
     """Nobody is told how far the sink is, not even that it is not known."""
     events: list[tuple[bytes, Source]] = field(default_factory=list)
     dead: list[tuple[bytes, Source, str, str]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    """How many bytes the record of each dead letter had."""
     sealed: list[Envelope] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     acts: list[Acted] = field(default_factory=list)
@@ -62,7 +64,8 @@ class Log:
                 self.events.append((raw, source))
         return emitter.Batch(0 if self.spooling else taken, taken if self.spooling else 0, refused, by_type)
 
-    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> None:
+    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str, *, size: int) -> None:
+        self.sizes.append(size)
         self.dead.append((raw, source, reason.reason, position))
 
     async def read_record(self, topic: str, partition: int, offset: int) -> bytes:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from producers import slicer
-from producers.slicer import Record, Slicer
+from producers.slicer import KEPT_OF_BAD, Record, Slicer
 from queries.api import bodies, ingest
 from queries.api.bodies import Inflate
 from queries.api.problems import TooLarge
@@ -181,6 +181,15 @@ async def test_a_request_of_too_many_records_is_refused_whole(
     found = assert_problem(await api.post(PATH, content=body, headers=using("ingest")), 413)
     assert "send several requests" in found["detail"]
     assert (log.events, log.dead) == ([], [])
+
+
+async def test_a_record_of_which_the_beginning_is_kept_tells_how_long_it_was(
+    api: httpx.AsyncClient, using: As, log: Log
+) -> None:
+    body = b'{"id":x' + b"y" * (1 << 20) + b"}\n{}"
+    assert_problem(await api.post(PATH, content=body, headers=using("ingest")), 422)
+    assert [len(letter[0]) for letter in log.dead] == [KEPT_OF_BAD, 2]
+    assert log.sizes == [8 + (1 << 20), 2]
 
 
 async def test_a_request_is_cut_no_further_than_the_record_that_is_too_many(

@@ -118,8 +118,9 @@ async def test_a_dead_letter_keeps_the_bytes_and_says_why(topics: Topics, tmp_pa
     async with emitter_on(topics, tmp_path) as emitter:
         receipt = await emitter.dead_letter(b"\xff not \x00 json", SOURCE, reason, "line 7")
         await emitter.dead_letter(huge, SOURCE, reason, "line 8")
+        await emitter.dead_letter(b'{"the beginning', SOURCE, reason, "line 9", size=800_000)
     log = await read_log(topics.connection, topics.dead_letters)
-    small, large = sorted(log, key=lambda record: record.offset)
+    small, large, part = sorted(log, key=lambda record: record.offset)
     assert (receipt.state, receipt.partition, receipt.offset) == ("logged", small.partition, small.offset)
     assert small.value == b"\xff not \x00 json"
     headers = dict(small.headers)
@@ -127,6 +128,8 @@ async def test_a_dead_letter_keeps_the_bytes_and_says_why(topics: Topics, tmp_pa
     assert headers["idtrail_position"] == b"line 7"
     assert huge.startswith(large.value), "its beginning, where the whole is too large for the log"
     assert dict(large.headers)["idtrail_truncated_from"] == str(len(huge)).encode()
+    assert "idtrail_truncated_from" not in headers
+    assert (part.value, dict(part.headers)["idtrail_truncated_from"]) == (b'{"the beginning', b"800000")
 
 
 async def test_a_stopped_broker_costs_time_but_neither_records_nor_order(

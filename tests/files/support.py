@@ -22,6 +22,8 @@ class MemoryEmitter:
     logged: list[tuple[str, bytes]] = field(default_factory=list)
     letters: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     """Source, position, reason and bytes."""
+    sizes: list[int] = field(default_factory=list)
+    """How many bytes each letter's record had."""
     batches: list[int] = field(default_factory=list)
     drains: int = 0
     """How often the import let the spool drain: once after each batch of which something was spooled."""
@@ -43,8 +45,9 @@ class MemoryEmitter:
         spooled = 1 if by_type else 0
         return Batch(by_type.total() - spooled, spooled, refused, by_type)
 
-    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str) -> None:
+    async def dead_letter(self, raw: bytes, source: Source, reason: RecordError, position: str, *, size: int) -> None:
         self._take_room()
+        self.sizes.append(size)
         self.letters.append((source.name, position, reason.reason, raw))
 
     async def let_drain(self) -> None:

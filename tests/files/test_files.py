@@ -17,6 +17,7 @@ import pytest
 from producers import files
 from producers.emitter import Batch
 from producers.files import Progress
+from producers.slicer import KEPT_OF_BAD
 from schemas.envelope import Source
 from schemas.errors import BadUsage, Fatal, NotFound, SpoolFull
 from tests.files.support import MemoryEmitter, imported
@@ -57,6 +58,16 @@ async def test_good_and_bad_records_are_told_apart_with_their_places(tmp_path: P
     assert (told.read, told.accepted, told.spooled, told.dead_lettered) == (6, 2, 1, 4)
     assert told.by_type == {"user_create_provision": 1, "user_deprovision": 1}
     assert told.stopped == ""
+
+
+async def test_a_bad_record_of_which_the_beginning_is_kept_tells_how_long_it_was(
+    tmp_path: Path, emitter: MemoryEmitter
+) -> None:
+    long = b'{"id":x' + b"y" * KEPT_OF_BAD + b"}"
+    (tmp_path / "a.json").write_bytes(b"[" + long + b",7 ,{}]")
+    await imported(emitter, tmp_path)
+    assert [raw for *_, raw in emitter.letters] == [long[:KEPT_OF_BAD], b"7", b"{}"]
+    assert emitter.sizes == [len(long), 1, 2]
 
 
 async def test_wrapped_events_are_accepted_as_they_stand(tmp_path: Path, emitter: MemoryEmitter) -> None:

@@ -72,7 +72,8 @@ async def _send(emitter: Emitter, pieces: Sequence[Record], source: Source, as_j
         for piece, answer in zip(some, answers, strict=True):
             if isinstance(answer, RecordError):
                 refused += 1
-                await emitter.dead_letter(piece.raw, source, answer, f"event {piece.index} of standard input")
+                place = f"event {piece.index} of standard input"
+                await emitter.dead_letter(piece.raw, source, answer, place, size=piece.size)
                 typer.echo(f"event {piece.index}: {answer} (kept in the dead letters)", err=True)
             elif isinstance(answer, BaseException):
                 raise answer
