@@ -56,9 +56,14 @@ def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
             found.append(Found(path, "standard input"))
         elif _is_directory(path):
             for file, fault in _walk(path):
+                try:
+                    is_export = not fault and file.suffix in SUFFIXES and file.is_file()
+                except OSError as error:  # its directory can be listed and not entered
+                    found.append(Found(file, printable(file), unreadable(error)))
+                    continue
                 if fault:
                     found.append(Found(file, printable(file), fault))
-                elif file.suffix in SUFFIXES and file.is_file():
+                elif is_export:
                     found.append(_on_disk(file, printable(file.relative_to(path).as_posix())))
                 else:
                     skipped.append(printable(file))

@@ -187,6 +187,26 @@ async def test_an_unreadable_directory_is_told(
     assert not summary.complete
 
 
+async def test_a_file_that_cannot_be_looked_at_is_told_and_the_rest_goes_on(
+    tmp_path: Path, emitter: MemoryEmitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_bytes(lines(1))
+    is_file = Path.is_file
+
+    def looked_at(path: Path) -> bool:
+        if path.name == "a.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", looked_at)
+    summary = await imported(emitter, tmp_path)
+    assert [(file.accepted, file.stopped) for file in summary.files] == [
+        (0, "it cannot be read: Permission denied"),
+        (1, ""),
+    ]
+
+
 async def test_standard_input_is_a_file_like_any_other(emitter: MemoryEmitter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(lines(3)))))
     assert (await imported(emitter, "-")).files[0].name == "standard input"
