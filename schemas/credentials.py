@@ -14,12 +14,16 @@ from typing import Final
 MARK: Final = "[redacted]"
 
 _WHOLE_NAMES = (
-    "password passwd pwd passphrase passcode secret token authorization credential credentials cookie api-key "
-    "access-key private-key secret-key signing-key encryption-key shared-key recovery-key scim-key token-key"
+    "password passwd pwd passphrase passcode secret token authorization credential credentials cookie cookies "
+    "api-key access-key private-key secret-key signing-key encryption-key shared-key recovery-key scim-key token-key"
 )
-NAME_ENDINGS: Final = tuple(_WHOLE_NAMES.replace("-", "").split())
+_SINGULARS = tuple(_WHOLE_NAMES.replace("-", "").split())
+_PLURALS = tuple(
+    f"{name}s" for name in _SINGULARS if name[-1] != "s" and name not in ("authorization", "credential", "cookie")
+)
+NAME_ENDINGS: Final = (*_SINGULARS, *_PLURALS)
 NEEDED: Final = ("pass", "pwd", "secret", "authoriz", "token", "key", "credential", "cookie", "bearer", "basic", "eyj")
-"""Every secret that is known has one of these by it, punctuation aside, or is a SCIM key."""
+"""Every secret that is known has one of these by it, punctuation aside, or is a SCIM key or in an address."""
 _ASIDE: Final = string.punctuation + " "
 _ASIDE_TABLE = str.maketrans("", "", _ASIDE)
 _ASIDE_BYTES = (_ASIDE + string.digits).encode()
@@ -48,14 +52,23 @@ _COMPLAINT = (
 _NAME = "(?: " + " | ".join(_WHOLE_NAMES.replace("-", r"[-_\ ]?").split()) + " )"
 # Of the name of a host, such as `scim.eu-central-1.amazonaws.com`.
 _LABEL = r"[a-z0-9-]{1,63}+ \."
+_SCHEME = r"(?: bearer | basic | digest | token | ssws | api-?key | genie-?key | oauth | negotiate | ntlm ) \b"
+_NO_SCHEME = (
+    r"(?: user | group | account | application | app | role | scope | member | object | resource | request | client"
+    r" | code | the | this | your | for | of | http | https ) \b"
+)
+_NUMBERED = r"""(?= [^\s"'\\,;&}\]]{8} ) [^\s"'\\,;&}\]]{0,64}? \d"""
 # Look-aheads are bounded, groups atomic or possessive: a record of `token:token:…` must take linear time like any
 # other. Each branch needs one of the words above. ASCII only, so that bytes can be searched as Latin-1.
 _SECRET = re.compile(
     rf"""(?aix)
       (?P<scheme> \b (?: bearer [\s"':=]++ (?! {_WORDS} | (?:realm|error|scope)\b )
         | basic [\s"':=]++ (?! {_NUMBERED_WORDS} ) (?= {_BASE64} ) ) ) [a-z0-9._~+/=-]{{8,}}
-    | (?P<header> authorization ["'\\]*+ \s*+ [:=] \s*+ (?:bearer|basic|digest|token) \s++ )
-        (?! {_COMPLAINT} | \[redacted ) [^\s"'\\,;&}}]{{4,}}
+    | (?P<header> authorization ["'\\]*+ \s*+ (?: [:=] \s*+ \[?+ | (?<=["']) , \s*+ ["'\\]++ )
+        (?: {_SCHEME} \s++ | (?! {_COMPLAINT} | {_NO_SCHEME} ) (?-i: [A-Z][A-Za-z0-9-]{{1,30}}+ ) \s++
+          (?= {_NUMBERED} ) ) )
+        (?! {_COMPLAINT} | \[redacted ) [^\s"'\\,;&}}\]]{{4,}}
+    | (?P<address> : (?: \\*+ / ){{2}} [^\s/@:"'\\?\#<>]{{0,64}}+ : ) (?! \[redacted ) [^\s/"'\\?\#<>]{{1,256}} (?=@)
     | (?P<quoted> {_NAME} ["'\\]*+ \s*+ [:=] \s*+ (?: " | (?P<single>') | (?P<escaped>\\+["']) )
         (?! {_COMPLAINT} | \[redacted ) )
         (?(single) [^'\\]+ | (?(escaped) [^"'\\]+ | (?: [^"\\] | \\[\s\S] )+ ) )
@@ -68,9 +81,11 @@ _SECRET = re.compile(
     | (?P<begin> -----BEGIN\ [A-Z\ ]{{0,30}}PRIVATE\ KEY----- ) (?! \[redacted ) [^-]+
     """
 )
-_INTRODUCTIONS: Final = ("scheme", "header", "quoted", "plain", "lead", "begin")
+_INTRODUCTIONS: Final = ("scheme", "header", "address", "quoted", "plain", "lead", "begin")
 # Without word boundary and exceptions, for speed: what it finds too much costs a closer look.
-_STEM = re.compile("|".join((*NEEDED, "scim")))
+_STEM = re.compile("|".join((*NEEDED, "scim", "://")))
+_ADDRESS = re.compile(r""":[/\\]{2,16}[^\s/@:"'\\]{0,64}:""")
+_CREDENTIAL = re.compile(rf"(?aix) (?: [a-z][a-z0-9-]{{1,30}}+ \s )? (?! {_NUMBERED_WORDS} ) (?= \S*\d ) \S{{8,}}")
 _SCIM_KEY = re.compile(r"scim[-_.]?[a-z0-9_-]{12,}")
 _REFUSAL = re.compile(
     r"""(?aix)
@@ -88,7 +103,8 @@ def may_hold_secrets(raw: bytes) -> bool:
     if b"\\" in raw and b"\\u00" in raw:  # an escaped ASCII letter could spell any of them
         return True
     # Latin-1, because searching text is twice as fast as searching bytes.
-    if _SCIM_KEY.search(raw.lower().decode("latin-1")):
+    text = raw.lower().decode("latin-1")
+    if _SCIM_KEY.search(text) or (("//" in text or "\\/" in text) and _ADDRESS.search(text)):
         return True
     letters = raw.translate(_LOWER, _ASIDE_BYTES).decode("latin-1")
     for word in NEEDED:  # noqa: SIM110  because a plain loop is faster, and every record is asked
@@ -97,12 +113,17 @@ def may_hold_secrets(raw: bytes) -> bool:
     return False
 
 
+def _bare(name: str) -> str:
+    """`scim.token.value`, like `Token`, ends in `token`."""
+    return name[-64:].lower().translate(_ASIDE_TABLE).removesuffix("value")
+
+
 class _Names(dict[str, bool]):
     """Whether a name ends in a secret's; a plain look-up for all but the first of each."""
 
     def __missing__(self, name: str) -> bool:
         # Only ASCII: some letters of other scripts become ASCII in lower case, and would escape `may_hold_secrets`.
-        found = name.isascii() and name[-64:].lower().translate(_ASIDE_TABLE).endswith(NAME_ENDINGS)
+        found = name.isascii() and _bare(name).endswith(NAME_ENDINGS)
         if len(self) < MAX_NAMES and len(name) <= 64:  # names come from outside
             self[name] = found
         return found
@@ -115,6 +136,16 @@ _NAMES: Final = _Names()
 def names_secret(name: str) -> bool:
     """Whether what stands under `name` is secret, in whatever spelling: `Client-Secret`, `newPassword`."""
     return _NAMES[name]
+
+
+def names_several(name: str) -> bool:
+    """Whether a secret's name is in the plural, as that of a count or of things with ids and names may be, too."""
+    return _bare(name).endswith(_PLURALS)
+
+
+def is_credential(text: str) -> bool:
+    """Whether what stands beside a secret's name looks like its value (`SSWS 00…`), not like another name."""
+    return _CREDENTIAL.fullmatch(text) is not None
 
 
 def is_refusal(text: str) -> bool:

@@ -111,6 +111,9 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
     fingerprint = identity.fingerprint(normal)
     own = identity.event_id(organization, event.id, normal)
     value, cut = redact(value)
+    if cut:  # the key and the subject are on the log, too
+        event = from_object(decode_object(value))
+        who = subject(event).id
     moment = parse_timestamp(event.timestamp)
     event_type = type_of(event)
     headers: list[Header] = [

@@ -10,9 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 from typing import Final, NamedTuple
 
-from schemas.credentials import MARK, holds_secret, is_refusal, may_hold_secrets, names_secret, secrets_in
+from schemas.credentials import (
+    MARK,
+    holds_secret,
+    is_credential,
+    is_refusal,
+    may_hold_secrets,
+    names_secret,
+    names_several,
+    secrets_in,
+)
 from schemas.echoes import Echoes
 from schemas.errors import MalformedRecord
 from schemas.jsontext import Node, decode, nodes, spelt, trim
@@ -26,11 +36,16 @@ _MARK = MARK.encode()
 _NUMBERS = b"-0123456789"
 _NAMING_KEYS = frozenset({"field", "name", "key", "attribute", "path", "header"})
 """Keys whose value names what their sibling holds: `{"field": "password", "to": …}`."""
-_NAMED_KEYS = frozenset({"from", "to", "value", "values", "old", "new", "oldValue", "newValue", "before", "after"})
+_NAMED_KEYS = frozenset("from to value values old new oldValue newValue old_value new_value before after".split())
 _ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"})
 """What a provider says; so is all JSON in strings."""
 _IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
 """Ends of keys, and of the names of changed fields, whose values tell what an event is about."""
+_ABOUT = re.compile(
+    r"(?:.*[_-])?(?:id|name|email|type|label|at|date|time|expires)|.*(?:Id|Name|Email|Type|At|Date|Time)"
+)
+"""Keys that tell about one of several secrets."""
+_PAIR = re.compile(r'\[\s*"([^"\\]*)"\s*,\s*"')
 # A string of JSON, and whether it is a key; not one of "", true, false, null, or an object of one such.
 _STRING = re.compile(
     r'''"([^"\\]*(?:\\.[^"\\]*)*)"'''
@@ -38,6 +53,15 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+
+
+class _Secrecy(IntEnum):
+    """What under a name is secret."""
+
+    NONE = 0
+    STRINGS = 1
+    """Of several: strings, but for ids, names and dates; a number may be how many they are."""
+    SURE = 2
 
 
 class _Cut(NamedTuple):
@@ -148,7 +172,10 @@ def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
 def _worth_parsing(raw: bytes) -> bool:
     """Whether JSON can hold anything to cut; most that has a secret's word holds only facts about it."""
     key, values = "", []
-    for text, is_key in _STRING.findall(raw.decode("latin-1")):
+    whole = raw.decode("latin-1")
+    if any(map(names_secret, _PAIR.findall(whole))):
+        return True
+    for text, is_key in _STRING.findall(whole):
         if "\\" in text and may_hold_secrets(text.encode("latin-1")):
             return True
         if is_key:
@@ -170,14 +197,16 @@ def _text_cuts(text: bytes) -> Iterator[_Cut]:
 def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
     tree = list(nodes(raw))
     fields = {node.parent: _text(raw, node) for node in tree if node.kind == '"' and node.key in _NAMING_KEYS}
-    secret: list[bool] = []
+    paired = set(_paired(raw, tree))
+    secrecy: list[_Secrecy] = []
     answer: list[bool] = []
-    for node in tree:
-        held = node.parent >= 0 and secret[node.parent]
+    for index, node in enumerate(tree):
+        held = secrecy[node.parent] if node.parent >= 0 else _Secrecy.NONE
         field = fields.get(node.parent, "") if node.key in _NAMED_KEYS else ""
-        secret.append(held or names_secret(field) or names_secret(node.key))
+        own = _Secrecy.SURE if index in paired else max(_secrecy(field), _secrecy(node.key))
+        secrecy.append(max(held, own))
         answer.append(level > 0 or node.key in _ANSWER_KEYS or (node.parent >= 0 and answer[node.parent]))
-        if node.kind == '"' and not secret[-1]:
+        if node.kind == '"' and not _is_secret(raw, node, secrecy[-1]):
             if not answer[-1] and (field or node.key).lower().endswith(_IDENTIFYING_ENDINGS):
                 echoes.spare(_inside(raw, node)[0])
             yield from _string_cuts(raw, node, level, echoes)
@@ -185,8 +214,30 @@ def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
             if not is_refusal(_text(raw, node)):
                 echoes.add(_inside(raw, node)[0])
             yield _Cut(node.start + 1, node.end - 1, _MARK)
-        elif secret[-1] and node.kind == "literal" and raw[node.start] in _NUMBERS:
+        elif node.kind == "literal" and secrecy[-1] is _Secrecy.SURE and raw[node.start] in _NUMBERS:
             yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
+
+
+def _paired(raw: bytes, tree: Sequence[Node]) -> Iterator[int]:
+    """The second of two strings in a list, if the first is its name: `["Authorization", "SSWS …"]`."""
+    for index in range(2, len(tree)):
+        holder, name, value = tree[index - 2 : index + 1]
+        if holder.kind == "[" and name.kind == value.kind == '"' and name.parent == value.parent == index - 2:
+            alone = index + 1 == len(tree) or tree[index + 1].parent != index - 2
+            if alone and names_secret(_text(raw, name)) and is_credential(_text(raw, value)):
+                yield index
+
+
+def _secrecy(name: str) -> _Secrecy:
+    if not names_secret(name):
+        return _Secrecy.NONE
+    return _Secrecy.STRINGS if names_several(name) else _Secrecy.SURE
+
+
+def _is_secret(raw: bytes, node: Node, secrecy: _Secrecy) -> bool:
+    if secrecy is _Secrecy.STRINGS:
+        return not _ABOUT.fullmatch(node.key) and not _text(raw, node).isdigit()
+    return secrecy is _Secrecy.SURE
 
 
 def _harmless(text: str, key: str, *, answer: bool) -> bool:

@@ -312,6 +312,13 @@ def test_the_identity_is_taken_before_secrets_are_cut() -> None:
     assert header(first, "idtrail_redacted") == "1"
 
 
+def test_secrets_are_cut_out_of_the_key_and_the_subject() -> None:
+    envelope = sealed({**EVENT, "resource": {"type": "user", "username": "Bearer Xk9vQ2mZ7pLr4TtW"}})
+
+    assert header(envelope, "ce_subject") == "Bearer [redacted]"
+    assert envelope.key.endswith(b"|Bearer [redacted]")
+
+
 def test_copies_by_different_routes_are_one_event() -> None:
     tenant = seal(RAW, Source("api", Trust.TENANT_API), RECEIVED)
     google = {**{k: v for k, v in EVENT.items() if k != "@version"}, "_version": "1", "correlation": None}
