@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from queries.pieces import IDS_AT_ONCE, pieces
 from queries.selection import IN_FORCE
 from queries.store import Limits, Store
 from queries.trouble import Attempts, Change, Mark, Place
@@ -192,17 +193,18 @@ def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place
 
 
 def _confirmed(store: Store, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
-    if not rows:
-        return set()
-    organizations, applications, times, events = (list(set(column)) for column in zip(*rows, strict=True))
-    values = {
-        "organizations": organizations,
-        "applications": applications,
-        "times": [to_microseconds(at) for at in times],
-        "events": [str(event) for event in events],
-        "limit": LIMITS.rows,
-    }
-    return {event_id for (event_id,) in store.query(CONFIRMED_SQL, values, LIMITS)}
+    confirmed: set[UUID] = set()
+    for some in pieces(rows, IDS_AT_ONCE):
+        organizations, applications, times, events = (list(set(column)) for column in zip(*some, strict=True))
+        values = {
+            "organizations": organizations,
+            "applications": applications,
+            "times": [to_microseconds(at) for at in times],
+            "events": [str(event) for event in events],
+            "limit": LIMITS.rows,
+        }
+        confirmed |= {event_id for (event_id,) in store.query(CONFIRMED_SQL, values, LIMITS)}
+    return confirmed
 
 
 def stretches_of(app: App, hours: Iterable[datetime], end: datetime) -> list[Span]:

@@ -191,11 +191,21 @@ def test_a_success_that_a_better_copy_denies_is_none(any_trail: Trail) -> None:
     assert health(any_trail, 10) == (State.DEGRADING, 1)
 
 
-def test_more_denied_successes_than_are_looked_at_first_hide_no_true_one(trail: Trail) -> None:
-    app = own_app(trail)
+@pytest.mark.parametrize(
+    ("successes", "first_looked_at"),
+    [
+        pytest.param(6, 4, id="a few"),
+        pytest.param(3_500, 100, id="more than a server takes the ids of at once"),
+    ],
+)
+def test_more_denied_successes_than_are_looked_at_first_hide_no_true_one(
+    any_trail: Trail, monkeypatch: pytest.MonkeyPatch, successes: int, first_looked_at: int
+) -> None:
+    monkeypatch.setattr(integration_marks, "CANDIDATES", first_looked_at)
+    trail, app = any_trail, own_app(any_trail)
     records = []
-    for minute in range(6):
-        denied = failed(minute, code="500")
+    for number in range(successes):
+        denied = failed(6 * number / successes, code="500")
         worked = {name: value for name, value in denied.items() if name != "message_chain"} | {"success": True}
         records += [trail.log(worked, INGEST), trail.log(denied, TENANT)]
     trail.insert(*records, attempt(7))
