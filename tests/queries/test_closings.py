@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from idtrail.transition_page import Scene
+from idtrail.scene import Scene
 from queries.closings import Closing, closings_of, report, summarise
 from schemas.outcome import Outcome
 from tests.queries.support import SLACK, Trail, at, attempt, when

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idtrail.transition_page import Scene
+from idtrail.scene import Scene
 from queries.because import BURST, MOVE, PROMPT, ROLLOUT
 from queries.bindings import Bindings
 from queries.exposures import SLA, reason_of
