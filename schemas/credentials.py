@@ -72,7 +72,9 @@ _SECRET = re.compile(
     | (?P<quoted> {_NAME} ["'\\]*+ \s*+ [:=] \s*+ (?: " | (?P<single>') | (?P<escaped>\\+["']) )
         (?! {_COMPLAINT} | \[redacted ) )
         (?(single) [^'\\]+ | (?(escaped) [^"'\\]+ | (?: [^"\\] | \\[\s\S] )+ ) )
-    | (?P<plain> {_NAME} (?: \s*+ = \s*+ | ["'\\]*+ \s*+ : \s*+ (?=[^\s,;]{{5}}) (?=\S{{0,256}}?\d) )
+    | (?P<cookie> cookie ["'\\]*+ \s*+ : \s*+ (?= [\w-]{{1,64}}+ = (?! {_COMPLAINT} ) ) )
+        [^\s"'\\,;}}]++ (?: ; \s? [\w.-]{{1,64}}+ = [^\s"'\\,;}}]++ )*+
+    | (?P<plain> {_NAME} (?: \s*+ (?: = | %3d ) \s*+ | ["'\\]*+ \s*+ : \s*+ (?=[^\s,;]{{5}}) (?=\S{{0,256}}?\d) )
         (?! {_COMPLAINT} | bearer\b | basic\b | \[redacted ) ) [^\s"'\\,;&}}]{{4,}}
     | \b (?<! // ) (?<! @ ) scim (?: _? (?!-) | - (?! {_LABEL} {_LABEL} [a-z] ) | \. (?! {_LABEL} [a-z0-9] ) )
         (?! {_NUMBERED_WORDS} ) [a-z0-9_-]{{12,}}
@@ -81,7 +83,7 @@ _SECRET = re.compile(
     | (?P<begin> -----BEGIN\ [A-Z\ ]{{0,30}}PRIVATE\ KEY----- ) (?! \[redacted ) [^-]+
     """
 )
-_INTRODUCTIONS: Final = ("scheme", "header", "address", "quoted", "plain", "lead", "begin")
+_INTRODUCTIONS: Final = ("scheme", "header", "address", "quoted", "cookie", "plain", "lead", "begin")
 # Without word boundary and exceptions, for speed: what it finds too much costs a closer look.
 _STEM = re.compile("|".join((*NEEDED, "scim", "://")))
 _ADDRESS = re.compile(r""":[/\\]{2,16}[^\s/@:"'\\]{0,64}:""")

@@ -187,7 +187,9 @@ def _headers() -> Iterator[str]:
     yield "context is in headers. The key is the organization, a bar, and the person or group (of integrations: the"
     yield "application), so that what happened to one stays in order. Passwords, tokens, keys and authorization"
     yield "headers are cut out of the bytes before they reach the log or the dead letters; nothing else ever"
-    yield "changes."
+    yield "changes. A secret of 8 characters or more that stands under its name (`password`, or the change of one)"
+    yield "is cut out wherever else the record repeats it, unless it is an ordinary word, or the id or name of"
+    yield "something in it."
     yield ""
     yield from _table(
         ("header", "always", "meaning"),

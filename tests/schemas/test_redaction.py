@@ -100,6 +100,9 @@ SECRET = "S3cr3tValue12345"
                      id="in front of a host"),
         pytest.param({"m": r'{"url":"redis:\/\/:hidden@x\/1"'}, {"m": rf'{{"url":"redis:\/\/:{MARK}@x\/1"'},
                      id="in front of a host, escaped"),
+        pytest.param({"m": "Cookie: a=1; session=xyz, then"}, {"m": f"Cookie: {MARK}, then"}, id="cookies"),
+        pytest.param({"m": "body a=x&client_secret%3Dabcd1234&b"}, {"m": f"body a=x&client_secret%3D{MARK}&b"},
+                     id="a form that is escaped"),
         pytest.param({"newPassword": "x"}, {"newPassword": MARK}, id="a name that ends in one"),
         pytest.param({"AWS_SECRET_ACCESS_KEY": "x"}, {"AWS_SECRET_ACCESS_KEY": MARK}, id="an access key"),
         pytest.param({"op": "replace", "path": "password", "value": "x"},
@@ -253,6 +256,8 @@ def test_an_escaped_name_hides_no_secret() -> None:
         "SCIM_provisioning_v2_2024_prod",
         "https://example.com/scim_v2_users_12345",
         "User has basic aaaaaaaa1",
+        "Cookie: session=expired",
+        "client_secret%3Dmissing",
         "Authorization: User 63ec9bba89a64e507ce0a4c2 lacks a role",
         "Authorization: Invalid scope2admin",
         "authorization: account jane.doe2 has no licence",
@@ -493,7 +498,8 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
     "piece",
     ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", "basic aA", "basic A", "scim.a", "scim-a.",
      "scim-a-1", 'password\\"', "password='", "basic:\\t", "eyJaaaaaaaa.", "secret=", "authorization: bearer ",
-     "-----BEGIN PRIVATE KEY-----", "pwd: x1", "authorization: A", "://a:", ":\\", "'Authorization','Ab 1", '{"token":',
+     "-----BEGIN PRIVATE KEY-----", "pwd: x1", "authorization: A", "://a:", "cookie: a=b;",
+     ":\\", "'Authorization','Ab 1", '{"token":',
      '["token",', '{"token":[}', "token\\\\", "a"],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
