@@ -14,6 +14,7 @@ from queries.folding import Row, in_force
 from queries.foreign import own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
+from queries.pieces import pieces
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from schemas.times import LATEST, to_microseconds
@@ -186,9 +187,9 @@ def report(
         }
         subjects = [subject for (subject,) in store.query(closers_sql(), period, BULK_LIMITS)]
         bindings = read_bindings(store, owner, LATEST)
-        for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-            chunk = {"organization": owner, "subjects": subjects[start : start + SUBJECTS_AT_ONCE]}
-            rows = own_rows(store, owner, store.query_dicts(_EVENTS, chunk, BULK_LIMITS))
+        for some in pieces(subjects, SUBJECTS_AT_ONCE):
+            values = {"organization": owner, "subjects": some}
+            rows = own_rows(store, owner, store.query_dicts(_EVENTS, values, BULK_LIMITS))
             found += _closings(rows, bindings, since, until)
     return summarise(found, sla, now)
 

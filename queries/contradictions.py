@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from queries.events import MAX_COPIES, relation_of
+from queries.pieces import pieces
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store, as_bytes
 from schemas.normal_form import Relation
@@ -85,10 +86,9 @@ def contradictions(store: Store) -> Iterator[Contradiction]:
 
 def contradictions_among(store: Store, event_ids: Sequence[str], since: datetime = SENTINEL) -> Iterator[Contradiction]:
     """Of events with these ids; with `since`, by their copies that occurred since then alone."""
-    for start in range(0, len(event_ids), READ_AT_ONCE):
-        ids = sorted(set(event_ids[start : start + READ_AT_ONCE]))
+    for read in pieces(event_ids, READ_AT_ONCE):
         asked = {"since": to_microseconds(since)}
-        for some in _within_bytes(store.query(_SIZES, {**asked, "ids": ids}, BULK_LIMITS)):
+        for some in _within_bytes(store.query(_SIZES, {**asked, "ids": sorted(set(read))}, BULK_LIMITS)):
             yield from _judged(store.query(_COPIES, {**asked, "ids": some}, BULK_LIMITS))
 
 

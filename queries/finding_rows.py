@@ -12,6 +12,7 @@ from queries.bound import bindings_of, bound_at
 from queries.finding import App
 from queries.folding import Row
 from queries.mass_changes import LITTLE, History
+from queries.pieces import pieces
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Limits, Store
@@ -116,11 +117,10 @@ def read_theirs(
     store: Store, organization: str, subjects: Sequence[str], since: datetime, until: datetime
 ) -> Iterable[list[Row]]:
     """All events of some people, groups or applications, of so many at once."""
-    for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
-        some = list(subjects[start : start + SUBJECTS_AT_ONCE])
+    for some in pieces(subjects, SUBJECTS_AT_ONCE):
         values: dict[str, Any] = {
             "organization": organization,
-            "subjects": some,
+            "subjects": list(some),
             "since": to_microseconds(since),
             "until": to_microseconds(until),
             "limit": BULK_LIMITS.rows + 1,

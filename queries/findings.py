@@ -16,6 +16,7 @@ from queries.incident_details import names_of
 from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
 from queries.mappings import orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
+from queries.pieces import pieces
 from queries.restoring import Stood, Undo, ordered, stood_of, undo
 from queries.store import Limits, Store
 from queries.twice_groups import twice_groups
@@ -76,16 +77,14 @@ def list_findings(store: Store, asked: Asked) -> list[Finding]:
     return in_order([finding for finding in found if not asked.kinds or finding.kind in asked.kinds])
 
 
-def _some(store: Store, asked: Asked) -> Iterator[list[App]]:
+def _some(store: Store, asked: Asked) -> Iterator[Sequence[App]]:
     """Applications of one organization, so many at once."""
     values: dict[str, Any] = {"application": asked.application, "limit": MAX_APPS + 1}
     if asked.organization is not None:
         values["organization"] = asked.organization
     rows = store.query(apps_sql(asked.organization), values, Limits(rows=MAX_APPS))
     for _, own in groupby(rows, key=lambda row: row[0]):
-        apps = [App(*row) for row in own]
-        for start in range(0, len(apps), APPS_AT_ONCE):
-            yield apps[start : start + APPS_AT_ONCE]
+        yield from pieces([App(*row) for row in own], APPS_AT_ONCE)
 
 
 def _mass(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from queries.folding import Row
+from queries.pieces import pieces
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
 from schemas.envelope import TRUST_STEP, Trust
@@ -60,10 +61,10 @@ def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = 
 
 def _owners(store: Store, organization: str, events: Sequence[UUID], known: int) -> Iterator[tuple[UUID, str]]:
     """Whom each event is about, of those that copies tell of several."""
-    for start in range(0, len(events), AT_ONCE):
+    for some in pieces(events, AT_ONCE):
         values: dict[str, Any] = {
             "organization": organization,
-            "events": [str(event) for event in events[start : start + AT_ONCE]],
+            "events": [str(event) for event in some],
             "known": known,
             "limit": BULK_LIMITS.rows,
         }

@@ -159,7 +159,7 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
         hours[organization, application].append(hour)
     past = at + timedelta(microseconds=1)
     stretches = [stretch for app in apps for stretch in stretches_of(app, hours[app], past)]
-    for some in _some(stretches):
+    for some in pieces(stretches, AT_ONCE):
         values = _values(some) | {"apart": APART // timedelta(hours=1), "runs": MAX_RUNS, "limit": LIMITS.rows}
         for organization, application, one, other, accepted, tries in store.query(runs_sql(len(some)), values, LIMITS):
             first, last = _fields(one), _fields(other)
@@ -167,7 +167,7 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
             found[organization, application].append(run)
     gaps = [gap for app in apps for gap in gaps_of(app, [one for one in stretches if one.app == app], past)]
     edges = [Edge(gap, back) for gap in gaps for back in (False, True)]
-    for some_edges in _some(edges):
+    for some_edges in pieces(edges, AT_ONCE):
         for edge, place in _accepted(store, some_edges):
             found[edge.gap.app].append(Attempts(place, place, accepted=True))
     return found
@@ -224,11 +224,6 @@ def gaps_of(app: App, stretches: Sequence[Span], end: datetime) -> list[Span]:
     begin = EARLIEST if len(stretches) < MAX_STRETCHES else stretches[0].begin
     edges = [begin, *(edge for stretch in stretches for edge in (stretch.begin, stretch.end)), end]
     return [Span(app, *pair) for pair in list(pairwise(edges))[::2] if pair[0] < pair[1]]
-
-
-def _some(ranges: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for start in range(0, len(ranges), AT_ONCE):
-        yield ranges[start : start + AT_ONCE]
 
 
 def _values(ranges: Sequence[Span]) -> dict[str, Any]:

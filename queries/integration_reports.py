@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +10,7 @@ from queries.applications import find_application
 from queries.incident_details import names_of
 from queries.integration_health import UNWELL, Health, State, fold
 from queries.integration_marks import LIMITS, App, read_marks
+from queries.pieces import pieces
 from queries.selection import IN_FORCE
 from queries.store import Store
 from schemas.errors import NotFound, UserError
@@ -172,7 +173,7 @@ def _names(rows: Sequence[tuple[Any, ...]]) -> dict[App, str]:
 def _healths(store: Store, names: Mapping[App, str], at: datetime) -> dict[App, Health]:
     return {
         app: fold(marks, names[app], at)
-        for some in _some(list(names))
+        for some in pieces(list(names), AT_ONCE)
         for app, marks in read_marks(store, some, at).items()
     }
 
@@ -191,7 +192,7 @@ def _reports(store: Store, rows: Sequence[tuple[Any, ...]], at: datetime) -> lis
 
 def _failures(store: Store, healths: dict[App, Health], at: datetime) -> dict[App, list[Failures]]:
     found: dict[App, list[Failures]] = {}
-    for some in _some(list(healths)):
+    for some in pieces(list(healths), AT_ONCE):
         goods = [healths[app].last_good for app in some]
         since = [good.at if good else EARLIEST for good in goods]
         values = _from(some, since, at) | {"limit": LIMITS.rows}
@@ -204,16 +205,11 @@ def _stuck(store: Store, healths: dict[App, Health], at: datetime) -> dict[App, 
     """Of those in trouble, and those whose last trouble is still told."""
     told = [app for app, health in healths.items() if health.state in UNWELL or health.state is State.RECOVERED]
     found: dict[App, tuple[int, int]] = {}
-    for some in _some(told):
+    for some in pieces(told, AT_ONCE):
         values = _from(some, [healths[app].troubles[-1].start.at for app in some], at) | {"limit": LIMITS.rows}
         for place, people, groups in store.query(stuck_sql(len(some), counted=True), values, LIMITS):
             found[some[place]] = people, groups
     return found
-
-
-def _some(apps: Sequence[App]) -> Iterable[Sequence[App]]:
-    for start in range(0, len(apps), AT_ONCE):
-        yield apps[start : start + AT_ONCE]
 
 
 def _from(apps: Sequence[App], since: Sequence[datetime], at: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from queries.pieces import pieces
 from queries.selection import IN_FORCE
 from queries.store import Store
 from schemas.times import SENTINEL, to_microseconds
@@ -127,10 +128,9 @@ def list_integrations(store: Store, organization: str | None, now: datetime, lim
     scope = {} if organization is None else {"organization": organization}
     rows = store.query_dicts(states_sql(organization), {**scope, "limit": limit})
     found = []
-    for start in range(0, len(rows), AT_ONCE):
-        chunk = rows[start : start + AT_ONCE]
-        counts = _count(store, chunk, now - DAY)
-        found += [_told(row, *counts.get((row["organization"], row["application_id"]), (0, 0))) for row in chunk]
+    for some in pieces(rows, AT_ONCE):
+        counts = _count(store, some, now - DAY)
+        found += [_told(row, *counts.get((row["organization"], row["application_id"]), (0, 0))) for row in some]
     found.sort(key=_order)
     return Integrations(found, rows[0]["total"] if rows else 0)
 
