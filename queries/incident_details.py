@@ -12,7 +12,7 @@ from queries.pieces import IDS_AT_ONCE, pieces
 from queries.runs import SOME, run_parameters, runs_sql
 from queries.selection import Selection
 from queries.store import Store
-from schemas.times import SENTINEL, to_microseconds
+from schemas.times import LATEST, SENTINEL, to_microseconds
 
 MAX_TEXTS: Final = 20
 MAX_HOURS: Final = 1000
@@ -54,7 +54,7 @@ def subjects_sql(*, after: bool) -> str:
 _NAMES: Final = (
     "SELECT subject_id, argMax(subject_name, tuple(occurred_at, event_id, version)) FROM events_by_subject"
     " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)} AND subject_name != ''"
-    " GROUP BY subject_id LIMIT {limit:UInt32}"
+    " AND known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC') GROUP BY subject_id LIMIT {limit:UInt32}"
 )
 
 
@@ -102,11 +102,12 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
     return Details(told, more, texts, hours[::-1])
 
 
-def names_of(store: Store, organization: str, subjects: list[str]) -> dict[str, str]:
-    """The last known names of people and groups, by id; of those that have one."""
+def names_of(store: Store, organization: str, subjects: list[str], known_at: datetime = LATEST) -> dict[str, str]:
+    """The last names of people and groups that were known at a time, by id; of those that have one."""
+    values: Row = {"organization": organization, "known": to_microseconds(known_at)}
     found: dict[str, str] = {}
     for some in pieces(subjects, IDS_AT_ONCE):
-        found |= store.query(_NAMES, {"organization": organization, "subjects": list(some), "limit": len(some)})
+        found |= store.query(_NAMES, values | {"subjects": list(some), "limit": len(some)})
     return found
 
 

@@ -1,11 +1,13 @@
-"""Reads everything that the log tells of who some ids are, and of all who share something with one of them.
+"""Reads everything that the log tells of who some ids are, and of all who share something with one of them; by what is
+known now, or was at a time.
 
 Three reads by key find all of it, however large the log is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,14 +16,18 @@ from queries.selection import IN_FORCE
 from queries.store import SMALL_LIMITS, Store, as_bytes
 from schemas.identifiers import PEOPLE, IdentifierKind
 from schemas.identity import SOURCE, IdentityDecision, read_identity_decision
-from schemas.times import to_microseconds
+from schemas.times import LATEST, to_microseconds
 
 MAX_IDS: Final = 32
 """Of those who share something with a person, and with them, and so on: more are not looked at."""
 MAX_EVENTS: Final = 5_000
 """Of people with more, only the first and the last event of each kind are read."""
 
-_THEIRS: Final = "organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
+MAX_SHARING: Final = 1_000
+"""Of those who share a name or an address now so many are asked whether they did at a time."""
+
+_KNOWN: Final = "known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
+_THEIRS: Final = f"organization = {{organization:String}} AND subject_id IN {{subjects:Array(String)}} AND {_KNOWN}"
 _KEYS: Final = "organization = {organization:String} AND lookup IN {lookups:Array(String)}"
 
 EVENTS: Final = (
@@ -45,17 +51,35 @@ MARKS: Final = (
 """Events by what they say, the first and last of each: what is read of people with very many."""
 
 IDENTIFIERS: Final = (
-    "SELECT subject_id, identifier, occurred_at, event_id, version, fingerprint FROM identifiers"
-    f" WHERE {_KEYS} ORDER BY version DESC, fingerprint DESC"
+    f"SELECT DISTINCT subject_id, identifier, occurred_at, event_id FROM identifiers WHERE {_KEYS}"
+    " AND (event_id, fingerprint) GLOBAL IN (SELECT event_id, tupleElement(best, 2) FROM ("
+    f"SELECT event_id, max({IN_FORCE}) AS best FROM events_by_subject WHERE {_THEIRS} GROUP BY event_id))"
 )
 
+_NAMED: Final = (
+    "FROM subjects WHERE organization = {organization:String} AND name IN {names:Array(String)}"
+    " AND subject_type IN {people:Array(String)}"
+)
 _SHARING: Final = f"""
 SELECT key, groupUniqArray({MAX_IDS + 1})(subject_id) FROM (
-    SELECT name AS key, subject_id FROM subjects
-    WHERE organization = {{organization:String}} AND name IN {{names:Array(String)}}
-        AND subject_type IN {{people:Array(String)}}
+    SELECT name AS key, subject_id {_NAMED}
     UNION ALL
     SELECT lookup AS key, subject_id FROM identifiers WHERE {_KEYS}
+)
+GROUP BY key
+"""
+# Neither table tells since when it is known.
+_SHARED: Final = f"""
+SELECT key, groupUniqArray({MAX_IDS + 1})(subject_id) FROM (
+    SELECT arrayJoin([lowerUTF8(subject_name), lowerUTF8(subject_email)]) AS key, subject_id FROM events_by_subject
+    WHERE organization = {{organization:String}} AND {_KNOWN} AND key IN {{names:Array(String)}}
+        AND subject_id GLOBAL IN (SELECT subject_id {_NAMED} ORDER BY subject_id LIMIT {MAX_SHARING} BY name)
+    UNION ALL
+    SELECT lookup AS key, subject_id FROM identifiers WHERE {_KEYS}
+        AND (event_id, fingerprint) GLOBAL IN (
+            SELECT event_id, fingerprint FROM events_by_subject
+            WHERE organization = {{organization:String}} AND {_KNOWN} AND subject_id GLOBAL IN (
+                SELECT subject_id FROM identifiers WHERE {_KEYS} ORDER BY subject_id LIMIT {MAX_SHARING} BY lookup))
 )
 GROUP BY key
 """
@@ -63,34 +87,38 @@ GROUP BY key
 _DECISIONS: Final = (
     "SELECT event_id, raw FROM events WHERE organization = {organization:String}"
     " AND occurred_at IN (SELECT arrayJoin(arrayMap(t -> fromUnixTimestamp64Micro(t, 'UTC'), {times:Array(Int64)})))"
-    f" AND event_id IN {{events:Array(UUID)}} AND startsWith(source, '{SOURCE}')"
+    f" AND event_id IN {{events:Array(UUID)}} AND startsWith(source, '{SOURCE}') AND {_KNOWN}"
     f" ORDER BY {IN_FORCE} DESC LIMIT 1 BY event_id"
 )
 
 
-def read_known(store: Store, organization: str, subjects: Iterable[str]) -> Known:
-    """What the log tells of these ids, and of all that share something with one of them, and so on."""
+def read_known(store: Store, organization: str, subjects: Iterable[str], known_at: datetime | None = None) -> Known:
+    """What the log tells of these ids, and of all that share something with one of them, and so on: by all that is
+    known, or as it was known at a time."""
+    asked: dict[str, Any] = {"organization": organization, "known": to_microseconds(known_at or LATEST)}
+    sharing = _SHARING if known_at is None else _SHARED
     known: dict[str, Life] = {}
     marks: list[Mark] = []
     told: list[Sighting] = []
     crowded: set[tuple[str, str]] = set()
-    asked: set[str] = set()
+    looked: set[str] = set()
     waiting = sorted(set(subjects))
     while waiting:
-        new = _marks(store, organization, waiting)
+        new = _marks(store, asked, waiting)
         found = lives(new)
-        seen = [*sightings(new), *_identifiers(store, organization, waiting)]
+        seen = [*sightings(new), *_identifiers(store, asked, waiting)]
         marks += new
         told += seen
         known |= found
-        keys = set(_keys(seen, [life.subject_id for life in found.values() if life.person])) - asked
-        asked |= keys
-        waiting = sorted(_sharing(store, organization, keys, crowded) - known.keys())[: max(0, MAX_IDS - len(known))]
-    return Known(known, aliases(told), standings(marks), _decisions(store, organization, told), frozenset(crowded))
+        keys = set(_keys(seen, [life.subject_id for life in found.values() if life.person])) - looked
+        looked |= keys
+        others = _sharing(store, sharing, asked, keys, crowded) - known.keys()
+        waiting = sorted(others)[: max(0, MAX_IDS - len(known))]
+    return Known(known, aliases(told), standings(marks), _decisions(store, asked, told), frozenset(crowded))
 
 
-def _marks(store: Store, organization: str, subjects: Iterable[str]) -> list[Mark]:
-    read = {"organization": organization, "subjects": list(subjects), "limit": MAX_EVENTS + 1}
+def _marks(store: Store, asked: dict[str, Any], subjects: Iterable[str]) -> list[Mark]:
+    read = {**asked, "subjects": list(subjects), "limit": MAX_EVENTS + 1}
     rows = store.query(EVENTS, read, SMALL_LIMITS)
     if len(rows) > MAX_EVENTS:
         return [
@@ -105,15 +133,12 @@ def _marks(store: Store, organization: str, subjects: Iterable[str]) -> list[Mar
     return [Mark._make((*row[:13], 1, row[13], own, row[13], own)) for own, row in in_force.items()]
 
 
-def _identifiers(store: Store, organization: str, subjects: Iterable[str]) -> Iterator[Sighting]:
+def _identifiers(store: Store, asked: dict[str, Any], subjects: Sequence[str]) -> Iterator[Sighting]:
     """What else the events in force tell of who these are."""
-    read = {"organization": organization, "lookups": [f"id:{subject}" for subject in subjects]}
-    in_force: dict[UUID, tuple[int, bytes]] = {}
-    for subject, identifier, at, event_id, version, fingerprint in store.query(IDENTIFIERS, read, SMALL_LIMITS):
-        # XXX: a better copy that tells nothing does not take back what a worse one told.
-        if in_force.setdefault(event_id, (version, fingerprint)) == (version, fingerprint):
-            kind, _, value = identifier.partition(":")
-            yield Sighting(subject, kind, value, at, event_id, 1)
+    read = {**asked, "subjects": list(subjects), "lookups": [f"id:{subject}" for subject in subjects]}
+    for subject, identifier, at, event_id in store.query(IDENTIFIERS, read, SMALL_LIMITS):
+        kind, _, value = identifier.partition(":")
+        yield Sighting(subject, kind, value, at, event_id, 1)
 
 
 def _keys(sightings: Iterable[Sighting], people: Iterable[str]) -> Iterable[str]:
@@ -125,15 +150,15 @@ def _keys(sightings: Iterable[Sighting], people: Iterable[str]) -> Iterable[str]
         yield f"{IdentifierKind.DECIDED.value}:{subject}"
 
 
-def _sharing(store: Store, organization: str, keys: set[str], crowded: set[tuple[str, str]]) -> set[str]:
+def _sharing(store: Store, sql: str, asked: dict[str, Any], keys: set[str], crowded: set[tuple[str, str]]) -> set[str]:
     """The ids under these keys; of what too many have, none, and it is noted in `crowded`."""
     if not keys:
         return set()
     called = {kind.value for kind in CALLED}
     parts = [key.partition(":") for key in sorted(keys)]
     names = [value for kind, _, value in parts if kind in called]
-    read = {"organization": organization, "names": names, "people": sorted(PEOPLE), "lookups": sorted(keys)}
-    under = {key: set(ids) for key, ids in store.query(_SHARING, read, SMALL_LIMITS)}
+    read = {**asked, "names": names, "people": sorted(PEOPLE), "lookups": sorted(keys)}
+    under = {key: set(ids) for key, ids in store.query(sql, read, SMALL_LIMITS)}
     found: set[str] = set()
     for kind, _, value in parts:
         sharing = under.get(f"{kind}:{value}", set()) | (under.get(value, set()) if kind in called else set())
@@ -146,13 +171,13 @@ def _sharing(store: Store, organization: str, keys: set[str], crowded: set[tuple
     return found
 
 
-def _decisions(store: Store, organization: str, told: Iterable[Sighting]) -> list[IdentityDecision]:
+def _decisions(store: Store, asked: dict[str, Any], told: Iterable[Sighting]) -> list[IdentityDecision]:
     """Those of the decisions that came from us, read from their own bytes."""
     made = [one for one in told if one.kind == IdentifierKind.DECIDED]
     if not made:
         return []
     read = {
-        "organization": organization,
+        **asked,
         "times": sorted({to_microseconds(one.at) for one in made}),
         "events": sorted({str(one.event_id) for one in made}),
     }

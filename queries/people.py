@@ -106,21 +106,28 @@ _NOT_PEOPLE: Final = {
 }
 
 
-def find_person(store: Store, organization: str | None, who: str, at: datetime | None = None) -> Person:
+def find_person(
+    store: Store, organization: str | None, who: str, at: datetime | None = None, known_at: datetime | None = None
+) -> Person:
     """Whom `who` means: see `read_person`."""
-    return read_person(store, organization, who, at).person
+    return read_person(store, organization, who, at, known_at).person
 
 
-def read_person(store: Store, organization: str | None, who: str, at: datetime | None = None) -> Found:
-    """By id first: an id means one subject, even if somebody took it for a name.
+def read_person(
+    store: Store, organization: str | None, who: str, at: datetime | None = None, known_at: datetime | None = None
+) -> Found:
+    """By id first: an id means one subject, even if somebody took it for a name, and even where it was not known yet.
 
-    A name means who had it `at` that time, or has it now; a note tells who else had it.
+    A name means who had it `at` that time, or has it now; a note tells who else had it. With `known_at` names, and
+    which ids are one person, are told by what was known then; a name that nobody was known by means who has it by what
+    is known now, and the note says so.
     Raises `Unknown` with near names, `Ambiguous` with the candidates.
     """
     scope: dict[str, Any] = {"organization": "*" if organization is None else organization, "who": who}
-    own_ones = [own for (own,) in store.query(_BY_ID, scope)] if organization is None else [organization]
-    gathered = [(own, read_known(store, own, [who])) for own in own_ones]
-    by_id = [_found(known, identify(known, who), own, who) for own, known in gathered if who in known.lives]
+    by_id = []
+    for (own,) in store.query(_BY_ID, scope):
+        known = read_known(store, own, [who], known_at)
+        by_id.append(_found(known, identify(known, who), own, who))
     if len(by_id) == 1:
         return by_id[0]
     if by_id:
@@ -132,7 +139,7 @@ def read_person(store: Store, organization: str | None, who: str, at: datetime |
         raise Unknown(who, [near for (near,) in store.query(_NEAR, scope)])
     meant: list[Found] = []
     for own in sorted({own for own, _ in named}):
-        known = read_known(store, own, [subject for of, subject in named if of == own])
+        known = read_known(store, own, [subject for of, subject in named if of == own], known_at)
         held = holders(known, name, at)
         once: dict[tuple[str, ...], tuple[Identity, Alias]] = {}
         for alias in held:
@@ -144,6 +151,11 @@ def read_person(store: Store, organization: str | None, who: str, at: datetime |
         ]
     if len(meant) == 1:
         return meant[0]
+    if not meant and known_at is not None:
+        person = find_person(store, organization, who, at)
+        since = f"nobody was known as {name} {_day(known_at)}: by what is known since, {person.subject_id} is"
+        found = read_person(store, person.organization, person.subject_id, at, known_at)
+        return found._replace(person=found.person._replace(note="; ".join(filter(None, (since, person.note)))))
     if not meant:  # only copies that are not in force bear the name
         raise Unknown(who, [])
     raise Ambiguous(who, [found.person for found in meant])

@@ -145,7 +145,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
         _standing_of(owns),
         sorted(accounts, key=lambda account: (account.application, account.application_id)),  # ids in their order
         _groups_of(owns),
-        _named(store, subject.organization, members),
+        _named(store, subject.organization, members, known),
         accepted,
         events,
         count_later(store, subject, asked),
@@ -278,9 +278,9 @@ def _accepted(group: Told, accounts: list[Account], members: dict[str, datetime]
     return found
 
 
-def _named(store: Store, organization: str, members: dict[str, datetime]) -> list[Member]:
+def _named(store: Store, organization: str, members: dict[str, datetime], known: datetime) -> list[Member]:
     own = sorted(members)[:MAX_MEMBERS]
-    names = names_of(store, organization, own)
+    names = names_of(store, organization, own, known)
     found = [Member(each, names.get(each, each), members[each]) for each in own]
     return sorted(found, key=lambda member: (member.name.lower(), member.id))
 

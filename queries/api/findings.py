@@ -97,17 +97,17 @@ def lifecycle(
     """One person's attempts in every application in order, and where each account stands.
 
     The accounts are told by every event before `until`, those before `since` too. A name means who had it at the end of
-    the range, or as was known at `known_at` if that is earlier; `person.note` tells who else had it. With `application`
-    only its attempts and accounts, and what happened in the directory: that set them off.
+    the range; `person.note` tells who else had it. With `application` only its attempts and accounts, and what happened
+    in the directory: that set them off.
 
-    With `known_at`, by what was known then; 400 for a time in the future.
+    With `known_at`, by what was known then, also of whom the name means and which ids are theirs; 400 for a time in the
+    future.
     409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
     """
     now = context.clock()
     begin, end, _ = time_range(since, until, now)
     known = None if known_at is None else parse_past(known_at, now, "known_at")
-    then = min(end, known or end)
-    who = find_person(context.store, organization, person, then - MOMENT if then < now else None)
+    who = find_person(context.store, organization, person, end - MOMENT if end < now else None, known)
     found = read_history(
         context.store, who, begin, end, cursor, limit, timeline=timeline, known_at=known, applications=applications
     )

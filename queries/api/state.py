@@ -101,10 +101,11 @@ def state(
 ) -> dict[str, Any]:
     """Every account of a person or a group at a time, as known at a time. 400 for a time in the future.
 
-    A name means who had it `at` that time; `person.note` tells who else had it.
+    A name means who had it `at` that time; `person.note` tells who else had it. Whom it means, and which ids are
+    theirs, is told by what was known at `known_at`, too.
     """
     wanted = _asked(context, at, "at", known_at)
-    own = find_person(context.store, organization, person, wanted.at)
+    own = find_person(context.store, organization, person, *wanted)
     return {
         "person": own,
         **wanted._asdict(),
@@ -120,7 +121,7 @@ def differences(
     """What became different between two times, both as known at one. A name means who had it at `until`."""
     first, second = _asked(context, since, "since", known_at), _asked(context, until, "until", known_at)
     require_order(first.at, second.at)
-    own = find_person(context.store, organization, person, second.at)
+    own = find_person(context.store, organization, person, *second)
     found = compare(read_state(context.store, own, first), read_state(context.store, own, second))
     accounts = [
         {**each._asdict(), "before": _account(each.before), "after": _account(each.after)} for each in found.accounts

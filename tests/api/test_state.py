@@ -10,7 +10,7 @@ import pytest
 from queries.api.state import StateAnswer, StateDifferences
 from tests.api.conftest import As
 from tests.queries.people_events import ANA, BEN, person, renamed, used
-from tests.queries.support import SLACK, Trail, at, attempt, failed
+from tests.queries.support import SLACK, Trail, at, attempt, failed, when
 
 pytestmark = pytest.mark.store
 
@@ -106,9 +106,9 @@ async def test_whose_lifecycle_a_name_means_is_told_by_the_end_of_the_range_and_
     api: httpx.AsyncClient, using: As, trail: Trail
 ) -> None:
     trail.insert(
-        used(0, person(ANA, "ana.lima")),
-        renamed(10, person(ANA, "ana.lima"), "ana.costa"),
-        used(20, person(BEN, "ana.lima")),
+        trail.log(used(0, person(ANA, "ana.lima")), known_at=when(0)),
+        trail.log(renamed(10, person(ANA, "ana.lima"), "ana.costa"), known_at=when(10)),
+        trail.log(used(20, person(BEN, "ana.lima")), known_at=when(20)),
     )
     mine = using("read")
 
@@ -124,6 +124,7 @@ async def test_whose_lifecycle_a_name_means_is_told_by_the_end_of_the_range_and_
         ({"known_at": at(5)}, ANA),
         ({"until": at(30), "known_at": at(5)}, ANA),
         ({"until": at(5), "known_at": at(30)}, ANA),
+        ({"known_at": at(-5)}, BEN),
     ]:
         by_name, by_id = await told("ana.lima", times), await told(whose, times)
         assert by_name["person"]["subject_id"] == whose, times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,7 +31,7 @@ from tests.queries.people_events import (
     suspended,
     used,
 )
-from tests.queries.support import INGEST, SLACK, Trail, at, attempt, failed, when
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
 from tests.queries.test_events import HOSTILE
 from tests.records import NOON, Record, event
 
@@ -287,6 +287,85 @@ def test_what_is_no_person_is_told_as_what_it_is(trail: Trail, kind: str, told: 
         read_two(trail.store, trail.organization, ANA, BEN)
 
 
+LIMA = {"firstname": "Ana", "lastname": "Lima"}
+LEFT = [
+    created(-90, person(ANA, "a.lima", ADDRESS), **LIMA),
+    used(-80, person(ANA, "a.lima")),
+    created(-30, person(BEN, "ben", ADDRESS), **LIMA),
+]
+
+
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [
+        pytest.param(LEFT, [deleted(-60, person(ANA, "a.lima"))], id="that the first of two ids ended before"),
+        pytest.param(
+            LEFT,
+            [renamed(-20, person(ANA, "a.lima"), "a.costa"), used(-10, person(CLEO, "a.lima"))],
+            id="that the name went to somebody else",
+        ),
+        pytest.param(
+            [*LEFT, deleted(-60, person(ANA, "a.lima"))],
+            [used(-50, person(f"{number:024}", f"n{number}", ADDRESS)) for number in range(3)],
+            id="that many have the address",
+        ),
+        pytest.param(
+            [*LEFT, created(-40, person(CLEO, "cleo"), employeeIdentifier="4711")],
+            [attempt(-20, resource=person(ANA, "a.lima"), changes=[{"field": "employeeNumber", "to": "4711"}])],
+            id="that two have an employee number",
+        ),
+        pytest.param(
+            [
+                {**created(-90, person(ANA, "a.lima"), employeeIdentifier="4711"), "id": "made"},
+                created(-40, person(CLEO, "cleo"), employeeIdentifier="4711"),
+            ],
+            [{**created(-90, person(ANA, "a.lima"), employeeIdentifier="1"), "id": "made"}],
+            id="that a better copy tells another employee number",
+        ),
+        pytest.param(
+            [created(-90, person(ANA, "a.lima"), employeeIdentifier="4711"),
+             created(-40, person(CLEO, "cleo"), employeeIdentifier="4711")],
+            [],
+            id="by a better way what was known before",
+        ),
+    ],
+)  # fmt: skip
+def test_what_came_to_be_known_later_changes_no_answer_of_before(
+    any_trail: Trail, early: list[Raw], late: list[Raw]
+) -> None:
+    """Nor does a merge of what the store has."""
+
+    def told(who: str, known_at: datetime | None) -> Any:
+        try:
+            found = read_person(any_trail.store, any_trail.organization, who, when(-5), known_at)
+        except (Unknown, Ambiguous) as refused:
+            return str(refused)
+        return found.person, found.identity
+
+    def asked(known_at: datetime | None) -> list[Any]:
+        return [told(who, known_at) for who in (ANA, BEN, "a.lima", ADDRESS)]
+
+    then = NOON - timedelta(minutes=30)
+    any_trail.insert(*[any_trail.log(raw, INGEST, then) for raw in early])
+    before = asked(None)
+    assert asked(then) == before
+    any_trail.insert(*[any_trail.log(raw, TENANT, NOON) for raw in late or early])
+    any_trail.store.command("OPTIMIZE TABLE identifiers FINAL")
+    assert asked(then) == before
+    assert not late or asked(None) != before
+
+
+def test_a_name_that_nobody_was_known_by_yet_means_who_has_it_since(trail: Trail) -> None:
+    trail.insert(trail.log(used(-30, person(ANA, "a.lima")), known_at=when(0)))
+    trail.insert(renamed(-20, person(ANA, "a.lima"), "a.costa"))
+    found = find_person(trail.store, trail.organization, "a.costa", known_at=when(5))
+    assert (found.subject_id, found.names) == (ANA, ["a.lima"])
+    assert found.note == f"nobody was known as a.costa 2026-03-19 11:05:00: by what is known since, {ANA} is"
+    assert find_person(trail.store, trail.organization, ANA, known_at=when(-9)).names == [ANA]
+    with pytest.raises(Unknown):
+        find_person(trail.store, trail.organization, "a.silva", known_at=when(5))
+
+
 def test_those_who_share_what_many_share_are_not_looked_at(trail: Trail) -> None:
     trail.insert(*[used(minute / 10, person(f"{minute:024}", f"n{minute}", ADDRESS)) for minute in range(MAX_IDS + 9)])
     found = read_person(trail.store, trail.organization, f"{0:024}")
@@ -305,7 +384,7 @@ def test_a_person_is_read_by_key(trail: Trail) -> None:
     trail.store.command(f"INSERT INTO events_by_subject ({columns}) {many}", own)
     looked_up = f"SELECT organization, concat('id:', subject_id), subject_id, occurred_at, event_id FROM ({many})"
     trail.store.command(f"INSERT INTO identifiers (organization, lookup, {columns[14:]}) {looked_up}", own)
-    read = {**own, "subjects": [f"{7:024}"], "lookups": [f"id:{7:024}"], "limit": 9}
+    read = {**own, "subjects": [f"{7:024}"], "lookups": [f"id:{7:024}"], "limit": 9, "known": 0}
     for sql in (known.EVENTS, known.MARKS, known.IDENTIFIERS):
         plan = "\n".join(row[0] for row in trail.store.query(f"EXPLAIN indexes = 1 {sql}", read))
         assert re.search(r"Keys:\s+organization\s+(subject_id|lookup)", plan)
