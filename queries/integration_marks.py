@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
+from queries.copies import in_force_sql
 from queries.pieces import IDS_AT_ONCE, pieces
-from queries.selection import IN_FORCE
 from queries.store import Limits, Store
 from queries.trouble import Attempts, Change, Mark, Place
 from schemas.times import EARLIEST, to_microseconds
@@ -37,15 +36,13 @@ LIMITS: Final = Limits(seconds=20, rows=200_000)
 App = tuple[str, str]
 """Organization and application id."""
 
-_OURS: Final = (
-    "organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
-    " AND time_quality = 'ok' AND occurred_at <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
-)
+_OWN: Final = "organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
 """Two conditions, so that the key narrows what is read; of several organizations it may be more than was asked for."""
-_KEY: Final = "organization, application_id, occurred_at, event_id"
+_BY_THEN: Final = "occurred_at <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+_OURS: Final = f"{_OWN} AND time_quality = 'ok' AND {_BY_THEN}"
+_CHANGED: Final = "kind = 'integration'"
 _REFUSED: Final = "outcome = 'failure' AND cause = 'credentials'"
 _GOOD: Final = "kind != 'integration' AND outcome = 'success'"
-# XXX: copies of one event that stand at different times are judged each, as in queries/integrations.py.
 
 
 class Span(NamedTuple):
@@ -72,12 +69,11 @@ HOURS_SQL: Final = (
 )
 """The hours in which a copy says that credentials were refused, the latest first."""
 
+_TOLD: Final = "occurred_at, kind, event_type, action, outcome, cause, actor_name, detail"
+_ANY_COPY: Final = f"(SELECT event_id FROM attempts_by_application WHERE {_OURS} AND {_CHANGED})"
 CHANGES_SQL: Final = (
-    "SELECT * FROM (SELECT organization, application_id, occurred_at, event_id, event_type, action, outcome, cause,"
-    " actor_name, detail"
-    f" FROM attempts_by_application WHERE {_OURS} AND kind = 'integration'"
-    f" ORDER BY organization, application_id, occurred_at DESC, event_id, {IN_FORCE} DESC"
-    " LIMIT 1 BY organization, application_id, occurred_at, event_id)"
+    "SELECT organization, application_id, occurred_at, event_id, event_type, action, outcome, cause, actor_name, detail"
+    f" FROM ({in_force_sql(_TOLD, _OWN, _ANY_COPY, f'{_CHANGED} AND {_BY_THEN}')})"
     " ORDER BY organization, application_id, occurred_at DESC, event_id DESC"
     " LIMIT {changes:UInt32} BY organization, application_id LIMIT {limit:UInt32}"
 )
@@ -88,13 +84,17 @@ def _between(number: int) -> str:
     return (
         f"organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
         f" AND occurred_at >= fromUnixTimestamp64Micro({{begin_{number}:Int64}}, 'UTC')"
-        f" AND occurred_at < fromUnixTimestamp64Micro({{end_{number}:Int64}}, 'UTC') AND time_quality = 'ok'"
+        f" AND occurred_at < fromUnixTimestamp64Micro({{end_{number}:Int64}}, 'UTC')"
     )
+
+
+_JUDGED: Final = "occurred_at, kind, outcome, cause, detail"
 
 
 def runs_sql(stretches: int) -> str:
     """Accepted and refused attempts in a row within so many stretches; a change, or `APART` without any, parts rows."""
     ranges = " OR ".join(f"({_between(number)})" for number in range(stretches))
+    some_copy = f"(SELECT event_id FROM attempts_by_application WHERE time_quality = 'ok' AND ({ranges}))"
     over = (
         "(PARTITION BY organization, application_id ORDER BY occurred_at, UUIDToNum(event_id)"
         " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
@@ -106,9 +106,9 @@ def runs_sql(stretches: int) -> str:
         "SELECT *, sort != before OR sort = 2 OR occurred_at >= earlier + toIntervalHour({apart:UInt32}) AS parts"
         f" FROM (SELECT *, lagInFrame(sort, 1, 9) OVER {over} AS before,"
         f" lagInFrame(occurred_at, 1, occurred_at) OVER {over} AS earlier FROM ("
-        f"SELECT {_KEY}, detail, multiIf(kind = 'integration', 2, {_GOOD}, 1, {_REFUSED}, 0, 3) AS sort"
-        f" FROM (SELECT {_KEY}, kind, outcome, cause, if({_REFUSED}, detail, '') AS detail FROM attempts_by_application"
-        f" WHERE {ranges} ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY}) WHERE sort != 3))))"
+        "SELECT organization, application_id, occurred_at, event_id, detail,"
+        f" multiIf({_CHANGED}, 2, {_GOOD}, 1, {_REFUSED}, 0, 3) AS sort"
+        f" FROM ({in_force_sql(_JUDGED, _OWN, some_copy, ranges)}) WHERE sort != 3))))"
         " WHERE sort != 2 GROUP BY organization, application_id, run"
         " ORDER BY organization, application_id, one DESC"
         " LIMIT {runs:UInt32} BY organization, application_id LIMIT {limit:UInt32}"
@@ -122,21 +122,17 @@ def edges_sql(edges: Sequence[bool]) -> str:
     """
     return " UNION ALL ".join(
         f"SELECT * FROM (SELECT {number} AS edge, organization, application_id, occurred_at, event_id"
-        f" FROM attempts_by_application WHERE {_between(number)} AND {_GOOD}"
+        f" FROM attempts_by_application WHERE {_between(number)} AND time_quality = 'ok' AND {_GOOD}"
         f" ORDER BY occurred_at{' DESC' * back}, event_id{' DESC' * back} LIMIT {{limit:UInt32}})"
         for number, back in enumerate(edges)
     )
 
 
 CONFIRMED_SQL: Final = (
-    f"SELECT event_id FROM (SELECT {_KEY}, kind, outcome FROM attempts_by_application"
-    " WHERE organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
-    " AND occurred_at IN"
-    " (SELECT arrayJoin(arrayMap(at -> fromUnixTimestamp64Micro(at, 'UTC'), {times:Array(Int64)})))"
-    f" ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY}) WHERE {_GOOD} AND event_id IN {{events:Array(UUID)}}"
-    " LIMIT {limit:UInt32}"
+    "SELECT organization, application_id, occurred_at, event_id"
+    f" FROM ({in_force_sql('occurred_at, kind, outcome', _OWN, '{events:Array(UUID)}', _GOOD)}) LIMIT {{limit:UInt32}}"
 )
-"""Those of some events at some times that the copy in force says were accepted."""
+"""Those of some events that the copy in force says were accepted, and when."""
 
 
 def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, list[Mark]]:
@@ -184,7 +180,7 @@ def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place
         confirmed = _confirmed(store, [row for some in rows.values() for row in some])
         unsure = []
         for number, edge in enumerate(edges):
-            first = next((row for row in rows[number] if row[3] in confirmed), None)
+            first = next((row for row in rows[number] if row in confirmed), None)
             if first:
                 yield edge, Place(first[2], first[3])
             elif len(rows[number]) == candidates:
@@ -192,18 +188,17 @@ def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place
         edges, candidates = unsure, candidates * 50
 
 
-def _confirmed(store: Store, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
-    confirmed: set[UUID] = set()
+def _confirmed(store: Store, rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    confirmed: set[tuple[Any, ...]] = set()
     for some in pieces(rows, IDS_AT_ONCE):
-        organizations, applications, times, events = (list(set(column)) for column in zip(*some, strict=True))
+        organizations, applications, _, events = (list(set(column)) for column in zip(*some, strict=True))
         values = {
             "organizations": organizations,
             "applications": applications,
-            "times": [to_microseconds(at) for at in times],
             "events": [str(event) for event in events],
             "limit": LIMITS.rows,
         }
-        confirmed |= {event_id for (event_id,) in store.query(CONFIRMED_SQL, values, LIMITS)}
+        confirmed |= set(store.query(CONFIRMED_SQL, values, LIMITS))
     return confirmed
 
 
@@ -227,7 +222,8 @@ def gaps_of(app: App, stretches: Sequence[Span], end: datetime) -> list[Span]:
 
 
 def _values(ranges: Sequence[Span]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+    organizations, applications = (sorted(set(column)) for column in zip(*(one.app for one in ranges), strict=True))
+    values: dict[str, Any] = {"organizations": organizations, "applications": applications}
     for number, (app, begin, end) in enumerate(ranges):
         values |= {
             f"organization_{number}": app[0],

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.applications import find_application
+from queries.copies import in_force_sql
 from queries.incident_details import names_of
 from queries.integration_health import UNWELL, Health, State, fold
 from queries.integration_marks import LIMITS, App, read_marks
 from queries.pieces import pieces
-from queries.selection import IN_FORCE
 from queries.store import Store
 from schemas.errors import NotFound, UserError
 from schemas.times import EARLIEST, to_microseconds
@@ -81,23 +81,20 @@ def applications_sql(organization: str | None, *, named: bool) -> str:
     return _APPLICATIONS.format(organization=own, having=_NAMED if named else "").replace("{{", "{").replace("}}", "}")
 
 
-def _since(number: int, *wanted: str) -> str:
-    conditions = " AND ".join(wanted)
-    return (
-        f"SELECT {number} AS place, organization, application_id, occurred_at, event_id, kind, subject_id, outcome,"
-        " cause, http_status FROM attempts_by_application"
-        f" WHERE organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
-        f" AND occurred_at >= fromUnixTimestamp64Micro({{since_{number}:Int64}}, 'UTC')"
-        f" AND occurred_at <= fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
-        f" AND time_quality = 'ok' AND kind != 'integration'{f' AND {conditions}' if conditions else ''}"
-        f" ORDER BY organization, application_id, occurred_at, event_id, {IN_FORCE} DESC"
-        " LIMIT 1 BY organization, application_id, occurred_at, event_id"
+def _since(number: int) -> str:
+    own = f"organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
+    then = (
+        f"occurred_at >= fromUnixTimestamp64Micro({{since_{number}:Int64}}, 'UTC')"
+        " AND occurred_at <= fromUnixTimestamp64Micro({until:Int64}, 'UTC') AND kind != 'integration'"
     )
+    some_copy = f"(SELECT event_id FROM attempts_by_application WHERE {own} AND time_quality = 'ok' AND {then})"
+    columns = "occurred_at, kind, subject_id, outcome, cause, http_status"
+    return f"SELECT {number} AS place, * FROM ({in_force_sql(columns, own, some_copy, then)})"
 
 
 def failures_sql(integrations: int) -> str:
     """Failures of so many integrations, each from a time of its own on, by cause and status."""
-    rows = " UNION ALL ".join(f"SELECT * FROM ({_since(number)})" for number in range(integrations))
+    rows = " UNION ALL ".join(_since(number) for number in range(integrations))
     return (
         "SELECT place, cause, http_status, count() AS attempts, max(occurred_at) AS last_at"
         f" FROM ({rows}) WHERE outcome = 'failure' GROUP BY place, cause, http_status"
@@ -107,7 +104,7 @@ def failures_sql(integrations: int) -> str:
 
 def stuck_sql(integrations: int, *, counted: bool) -> str:
     """Who was refused from a time on and not accepted since: how many people and groups, or who."""
-    rows = " UNION ALL ".join(f"SELECT * FROM ({_since(number)})" for number in range(integrations))
+    rows = " UNION ALL ".join(_since(number) for number in range(integrations))
     refused = "outcome = 'failure' AND cause = 'credentials'"
     each = (
         f"SELECT place, kind, subject_id, countIf({refused}) AS refusals,"

@@ -83,7 +83,8 @@ LIMIT {{limit:UInt32}}
 
 # Each integration's range is one of the primary key, and its order is what finds the copy in force at once:
 # grouping a million attempts by id takes three times as long.
-# XXX: copies of one event that stand at different times are judged each; a count of ids holds the event once.
+# XXX: copies of one event that stand at different times are judged each, as in the states above: what is polled every
+# few seconds must not read every attempt. A count of ids holds the event once; the health goes by copies in force.
 _COUNTS: Final = f"""
 SELECT organization, application_id,
     uniqExactIf(event_id, outcome = 'failure' AND occurred_at > {{succeeded}}) AS failures,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from queries.copies import in_force_sql
 from schemas.recovery import SCOPES, Scope
 
 SOME: Final = "incident_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
@@ -25,15 +26,7 @@ _TWICE: Final = f"SELECT event_id FROM attempts_by_application WHERE {_OURS} GRO
 
 def _in_force(columns: str, ids: str, wanted: str) -> str:
     """Of the events with these ids those that are wanted, as the copy in force has them."""
-    names = columns.split(", ")
-    told = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
-    return (
-        f"SELECT organization, application_id, event_id, {told} FROM (SELECT organization, application_id, event_id,"
-        f" argMax(tuple({columns}, time_quality), tuple(version, fingerprint)) AS copy"
-        f" FROM attempts_by_application WHERE {_OURS} AND event_id GLOBAL IN ({ids})"
-        " GROUP BY organization, application_id, event_id)"
-        f" WHERE tupleElement(copy, {len(names) + 1}) = 'ok' AND {wanted}"
-    )
+    return in_force_sql(columns, _OURS, f"({ids})", wanted)
 
 
 _FAILED: Final = (

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +16,7 @@ from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import HOUR, MINUTE
 from producers.simulation.truth import Episode, instant
 from queries import integration_marks
-from queries.integration_health import State, fold
+from queries.integration_health import Health, State, fold
 from queries.integration_marks import (
     APART,
     CHANGES_SQL,
@@ -28,10 +29,11 @@ from queries.integration_marks import (
     runs_sql,
     stretches_of,
 )
+from queries.integration_reports import report_one
 from queries.store import Store
 from queries.trouble import Attempts, Change, End, Mark, Place
 from schemas.envelope import Source, Trust, seal
-from tests.queries.support import INGEST, SLACK, TENANT, Trail, attempt, failed, when
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, id_of, when
 from tests.records import NOON, Record
 
 pytestmark = pytest.mark.store
@@ -170,9 +172,13 @@ def own_app(trail: Trail) -> App:
 
 
 def health(trail: Trail, minutes: float) -> tuple[State, int]:
-    app = own_app(trail)
-    found = fold(read_marks(trail.store, [app], when(minutes))[app], "", when(minutes))
+    found = folded(trail, minutes)
     return found.state, sum(trouble.refusals for trouble in found.troubles)
+
+
+def folded(trail: Trail, minutes: float) -> Health:
+    app = own_app(trail)
+    return fold(read_marks(trail.store, [app], when(minutes))[app], "", when(minutes))
 
 
 def test_a_better_copy_takes_a_refusal_back(any_trail: Trail) -> None:
@@ -189,6 +195,37 @@ def test_a_success_that_a_better_copy_denies_is_none(any_trail: Trail) -> None:
     worked = {name: value for name, value in denied.items() if name != "message_chain"} | {"success": True}
     any_trail.insert(any_trail.log(worked, INGEST), any_trail.log(denied, TENANT), failed(5), attempt(1))
     assert health(any_trail, 10) == (State.DEGRADING, 1)
+
+
+def test_copies_at_other_times_are_the_one_event_that_the_copy_in_force_tells(any_trail: Trail) -> None:
+    """However they came: a timestamp cut short by one way, and a success sent under the id of a refusal."""
+    trail = any_trail
+    refused, accepted, expired = failed(2), attempt(4), failed(7, "idm_integration_reauth")
+
+    def stamped(raw: dict[str, Any], minutes: float) -> dict[str, Any]:
+        return raw | {"timestamp": at(minutes)}
+
+    worked = {name: value for name, value in refused.items() if name != "message_chain"} | {"success": True}
+    renewed = {name: value for name, value in expired.items() if name != "message_chain"} | {"success": True}
+    tenant, partial = (trail.log(one, TENANT) for one in (refused, accepted))
+    trail.insert(attempt(1), tenant, trail.log(stamped(refused, 2.5)), trail.log(stamped(refused, 3), INGEST))
+    assert health(trail, 3.5) == (State.DEGRADING, 1)
+    trail.insert(trail.log(stamped(worked, 5), INGEST))
+    assert health(trail, 6) == (State.DEGRADING, 1)
+    trail.insert(partial, trail.log(stamped(accepted, 6), INGEST))
+    (trouble,) = folded(trail, 6.5).troubles
+    assert trouble.ended == Place(when(4), UUID(id_of(partial)))
+    trail.insert(trail.log(expired, TENANT), trail.log(stamped(renewed, 8), INGEST))
+    assert health(trail, 9) == (State.DEGRADING, 2)
+    report, (stuck,) = report_one(trail.store, trail.organization, "statsig", when(3.5))
+    assert [(failures.attempts, failures.last_at) for failures in report.failures] == [(1, when(2))]
+    assert (stuck.refusals, stuck.first_at, stuck.last_at) == (1, when(2), when(2))
+
+
+def test_an_event_whose_copy_in_force_has_no_time_counts_for_nothing(trail: Trail) -> None:
+    refused = failed(2)
+    trail.insert(attempt(1), trail.log(refused, INGEST), trail.log(refused | {"timestamp": "never"}, TENANT))
+    assert health(trail, 3) == (State.HEALTHY, 0)
 
 
 @pytest.mark.parametrize(
