@@ -57,7 +57,7 @@ class Exposure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    """By reason, in each the longest open first."""
+    """By reason, in each those that were used since first, then the longest open."""
 
     failing: list[Exposure] = field(default_factory=list)
     never_attempted: list[Exposure] = field(default_factory=list)
@@ -106,8 +106,8 @@ def since_of(account: Account, reason: str) -> datetime | None:
     return since
 
 
-def _order(exposure: Exposure) -> tuple[str, str, str]:
-    return str(exposure.since), exposure.person, exposure.account.application
+def _order(exposure: Exposure) -> tuple[bool, str, str, str]:
+    return exposure.used_since is None, str(exposure.since), exposure.person, exposure.account.application
 
 
 _OWN: Final = "organization = {organization:String}"

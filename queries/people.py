@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.aliases import CALLED, Alias, Known, holders
 from queries.identities import Identity, identify
 from queries.known import read_known
+from queries.pieces import pieces
 from queries.store import Store
 from schemas.errors import BadUsage, NotFound, UserError
 from schemas.times import to_microseconds
@@ -99,6 +101,11 @@ _NEAR: Final = (
     f" WHERE {_SCOPE} AND subject_type IN ('user', 'systemuser', '') AND distance < {_FAR}"
     f") GROUP BY organization, subject_id ORDER BY min(distance), near LIMIT 1 BY near LIMIT {MAX_NEAR}"
 )
+_SHARED: Final = (
+    f"SELECT name FROM subjects WHERE {_SCOPE} AND name IN {{names:Array(String)}}"
+    " GROUP BY name HAVING uniqExact(organization, subject_id) > 1"
+)
+NAMES_AT_ONCE: Final = 400
 _NOT_PEOPLE: Final = {
     "user_group": "a group: `idtrail state` and `idtrail lifecycle` tell of it",
     "application": "an application: `idtrail integrations` tells of it",
@@ -159,6 +166,16 @@ def read_person(
     if not meant:  # only copies that are not in force bear the name
         raise Unknown(who, [])
     raise Ambiguous(who, [found.person for found in meant])
+
+
+def shared_names(store: Store, organization: str | None, names: Iterable[str]) -> set[str]:
+    """Those of the names, in lower case, that more than one id has or had: one who asks for them need not get whom they
+    mean."""
+    scope = "*" if organization is None else organization
+    shared: set[str] = set()
+    for some in pieces(sorted({name.lower() for name in names}), NAMES_AT_ONCE):
+        shared |= {name for (name,) in store.query(_SHARED, {"organization": scope, "names": some})}
+    return shared
 
 
 def require_person(found: Found) -> Found:

@@ -184,15 +184,23 @@ class Exposure(Account):
     used_since: datetime | None = Field(description="The first sign-in after that; null: none seen.")
 
 
+class ListedExposure(Exposure):
+    """The same in a list, beside others."""
+
+    namesakes: bool = Field(description="Others have, or had, this name too: ask for the person by `subject_id`.")
+
+
 class Exposures(BaseModel):
-    """The longest open first."""
+    """Those used since first, then the longest open."""
 
     at: datetime
-    items: list[Exposure] = Field(description="Closing failed, or nobody tried within the SLA.")
-    total: int
-    left_behind: list[Exposure] = Field(description="Open when their integration was deleted.")
+    items: list[ListedExposure] = Field(description="Closing failed, or nobody tried within the SLA.")
+    total: int = Field(description="How many there are, beyond the limit too.")
+    used_total: int = Field(description="Of these, how many were used since.")
+    left_behind: list[ListedExposure] = Field(description="Open when their integration was deleted.")
     left_behind_total: int
-    reported_absent: list[Exposure] = Field(description="The provider does not know them (404).")
+    reported_absent: list[ListedExposure] = Field(description="The provider does not know them (404).")
+    reported_absent_total: int
     complete: bool = Field(description="False: so many accounts may be exposed that not all were looked at.")
 
 

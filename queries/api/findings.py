@@ -18,7 +18,7 @@ from queries.exposures import Exposure, list_exposures
 from queries.failures import list_failures, list_windows
 from queries.findings import MOMENT
 from queries.histories import read_history
-from queries.people import find_person
+from queries.people import find_person, shared_names
 from queries.selection import Selection
 from queries.state import Asked, count_later
 from schemas.times import EARLIEST, LATEST, parse_past
@@ -159,16 +159,23 @@ AskedExposures = Annotated[Exposing, Depends(asked_exposures)]
 
 @router.get("/exposures", response_model=models.Exposures)
 def exposures(context: Given, asked: AskedExposures, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Answer:
-    """Accounts that should be closed and are not confirmed closed, by reason, the longest open first."""
+    """Accounts that should be closed and are not confirmed closed, by reason: those used since first, then the longest
+    open."""
     found = list_exposures(context.store, *asked)
+    listed = {"items": found.open, "left_behind": found.left_behind, "reported_absent": found.reported_absent}
+    names = (each.person for kind in listed.values() for each in kind[:limit])
+    shared = shared_names(context.store, asked.organization, names)
     return {
         "at": asked.at or asked.now,
-        "items": [exposure_answer(exposure) for exposure in found.open[:limit]],
         "total": len(found.open),
-        "left_behind": [exposure_answer(exposure) for exposure in found.left_behind[:limit]],
+        "used_total": sum(each.used_since is not None for each in found.open),
         "left_behind_total": len(found.left_behind),
-        "reported_absent": [exposure_answer(exposure) for exposure in found.reported_absent[:limit]],
+        "reported_absent_total": len(found.reported_absent),
         "complete": found.complete,
+        **{
+            kind: [{**exposure_answer(each), "namesakes": each.person.lower() in shared} for each in told[:limit]]
+            for kind, told in listed.items()
+        },
     }
 
 

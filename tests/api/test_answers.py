@@ -80,6 +80,8 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
     assert [change["view"] for change in told["accounts"][0]["changes"]] == ["intended", "confirmed"]
     exposures = await get(api, "/api/v1/exposures", mine)
     assert [(item["person"], item["application"]) for item in exposures["items"]] == [("ines.almeida", "statsig")]
+    assert [item["namesakes"] for item in exposures["items"]] == [False]
+    assert (exposures["total"], exposures["used_total"], exposures["reported_absent_total"]) == (1, 0, 0)
 
     stats = await get(api, "/api/v1/stats", mine)
     assert (stats["events"], stats["unplaced"], stats["people"], stats["behind"]) == (4, 1, 1, 3)

@@ -85,7 +85,8 @@ async def test_exposures_are_exported_as_of_a_time_and_an_sla(api: httpx.AsyncCl
         manifest, data = opened(await api.get("/api/v1/exports/exposures", headers=mine, params=asked))
         rows = [json.loads(line) for line in data.splitlines()]
         assert [row["reason"] for row in rows] == reasons
-        assert rows == (await get(api, "/api/v1/exposures", mine, **asked))["items"]
+        listed = (await get(api, "/api/v1/exposures", mine, **asked))["items"]
+        assert [{**row, "namesakes": False} for row in rows] == listed
         assert manifest["filters"]["sla_seconds"] == int(asked.get("sla", 3600))
         assert "at" in manifest["filters"]
         if "at" in asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -19,6 +20,8 @@ def exposure(person: str, reason: str, **more: Any) -> dict[str, Any]:
     """As the API tells it."""
     return {
         "person": person,
+        "subject_id": f"63ec9bba-{person[:4]}",
+        "namesakes": False,
         "application": "statsig",
         "application_id": "5fad",
         "reason": reason,
@@ -33,30 +36,42 @@ def exposure(person: str, reason: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def told(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The API's answer, of which nothing is cut off unless `more` says so."""
+    behind, absent = more.get("left_behind", []), more.get("reported_absent", [])
+    return {
+        "at": when(90).isoformat(),
+        "items": list(items),
+        "total": len(items),
+        "used_total": sum(item["used_since"] is not None for item in items),
+        "left_behind": behind,
+        "left_behind_total": len(behind),
+        "reported_absent": absent,
+        "reported_absent_total": len(absent),
+        "complete": True,
+        **more,
+    }
+
+
 def printed(answer: dict[str, Any], *, past: bool = False) -> list[str]:
     """The lines."""
     out = Console(file=StringIO(), width=80, highlight=False)
-    show_exposures(out, {"at": when(90).isoformat(), **answer}, NOON + timedelta(days=2), past=past)
+    show_exposures(out, answer, NOON + timedelta(days=2), past=past)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue().splitlines()
 
 
 def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
     lines = printed(
-        {
-            "total": 2,
-            "items": [
-                exposure("ines.almeida", "failing", used_since=when(50).isoformat()),
-                exposure("lena.berg", "never_attempted", closing_tries=0),
-            ],
-            "left_behind": [exposure("kofi.mensah", "left_behind", left_behind=when(5).isoformat())],
-            "reported_absent": [],
-            "complete": True,
-        }
+        told(
+            exposure("ines.almeida", "failing", used_since=when(50).isoformat()),
+            exposure("lena.berg", "never_attempted", closing_tries=0),
+            left_behind=[exposure("kofi.mensah", "left_behind", left_behind=when(5).isoformat())],
+        )
     )
     assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 used since"
-    assert lines[3].startswith("  ines.almeida  statsig  2026-03-19 11:00  2 d")
-    assert lines[4].startswith("  lena.berg     statsig  2026-03-19 11:00  2 d")
+    assert lines[3].startswith("  ines.almeida  statsig  03-19 11:00  2 d")
+    assert lines[4].startswith("  lena.berg     statsig  03-19 11:00  2 d")
     assert lines[3].split()[-4:-1] == ["5", "03-19", "11:50"]
     assert "Left behind by a deleted integration, nobody closes them any more: 1" in lines
     assert lines[-1].startswith("Next: idtrail lifecycle ines.almeida")
@@ -64,33 +79,66 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
 
 
 def test_of_the_past_it_says_of_when_and_tells_ages_by_that() -> None:
-    lines = printed(
-        {
-            "total": 1,
-            "items": [exposure("ines.almeida", "failing")],
-            "left_behind": [],
-            "reported_absent": [],
-            "complete": True,
-        },
-        past=True,
-    )
+    lines = printed(told(exposure("ines.almeida", "failing")), past=True)
     assert lines[:2] == [
         "1 account meant to be closed was not confirmed closed; 0 used since",
         "at 2026-03-19 12:30:00 (47 h ago)",
     ]
-    assert lines[4].startswith("  ines.almeida  statsig  2026-03-19 11:00  1 h ")
+    assert lines[4].startswith("  ines.almeida  statsig  03-19 11:00  1 h ")
     assert lines[-1].endswith("idtrail export exposures --at 2026-03-19T12:30:00Z -o exposures.zip")
 
 
 def test_nobody_exposed_is_said_in_one_line() -> None:
-    lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": [], "complete": True})
+    lines = printed(told())
     assert lines[0] == "0 accounts meant to be closed are not confirmed closed; 0 used since"
     assert len(lines) == 3
 
 
 def test_a_list_that_is_not_complete_says_so() -> None:
-    lines = printed({"total": 0, "items": [], "left_behind": [], "reported_absent": [], "complete": False})
+    lines = printed(told(complete=False))
     assert lines[1] == "Not complete: more accounts may be exposed than were looked at"
+
+
+def test_what_is_cut_off_is_counted_all_the_same() -> None:
+    shown = exposure("kofi.mensah", "left_behind")
+    lines = printed(
+        told(
+            exposure("ines.almeida", "failing"),
+            total=1126,
+            used_total=108,
+            left_behind=[shown],
+            left_behind_total=3,
+            reported_absent=[shown],
+        )
+    )
+    assert lines[0] == "1,126 accounts meant to be closed are not confirmed closed; 108 used since"
+    cut = [line for line in lines if "--limit" in line]
+    assert cut == [f"  ... {more} more: --limit, or --json for all" for more in ("1,125", "2")]
+    assert "Left behind by a deleted integration, nobody closes them any more: 3" in lines
+
+
+def test_of_several_people_of_one_name_it_says_which() -> None:
+    lines = printed(told(exposure("sam.lee", "failing", namesakes=True, subject_id="5f0000000000000000c96d")))
+    assert lines[3].startswith("  sam.lee …c96d  statsig")
+    assert lines[-1].startswith("Next: idtrail lifecycle 5f0000000000000000c96d ·")
+
+
+@pytest.mark.parametrize(
+    ("limit", "asked"), [pytest.param(None, 10_000, id="all"), pytest.param(1, 1, id="so many as are wanted")]
+)
+def test_json_that_is_cut_off_says_so_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], limit: int | None, asked: int
+) -> None:
+    class Api:
+        def get(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+            assert parameters["limit"] == asked
+            return told(exposure("ines.almeida", "failing"), total=1126, left_behind=[exposure("kofi", "left_behind")])
+
+    monkeypatch.setattr("idtrail.cli.commands.exposures.connect", Api)
+    exposures(limit=limit, as_json=True)
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["person"] for line in out.splitlines()] == ["ines.almeida", "kofi"]
+    assert err == "idtrail: only 1 of 1,126 accounts exposed: idtrail export exposures has all\n"
 
 
 def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> None:

@@ -14,7 +14,7 @@ from queries.histories import read_history
 from queries.identities import identify
 from queries.known import MAX_IDS
 from queries.lifecycle import Account, Step
-from queries.people import Ambiguous, Unknown, find_person, read_person, read_two, require_person
+from queries.people import Ambiguous, Unknown, find_person, read_person, read_two, require_person, shared_names
 from queries.store import Store
 from schemas.errors import BadUsage, NotFound
 from schemas.identity import IdentityDecision, seal_decision
@@ -175,6 +175,13 @@ def test_a_name_means_who_has_it_or_had_it_then(
     assert found.subject_id == subject
     assert found.note.startswith(note)
     assert bool(found.note) == bool(note)
+
+
+def test_names_that_several_ids_have_or_had_are_shared(story: Trail) -> None:
+    asked = ["Ana.Lima", "ana.costa", "cleo.dias", "nobody"]
+    assert shared_names(story.store, story.organization, asked) == {"ana.lima", "ana.costa"}
+    assert shared_names(story.store, None, asked) >= {"ana.lima", "ana.costa"}
+    assert shared_names(story.store, uuid4().hex[:24], asked) == set()
 
 
 def test_a_name_that_two_have_at_the_same_time_is_ambiguous_until_they_are_linked(trail: Trail) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import pytest
 
 from producers.simulation.model import CLOSED
+from queries.account import Account
 from queries.bindings import Bindings
-from queries.exposures import SLA, exposures_of
+from queries.exposures import FAILING, NEVER_ATTEMPTED, SLA, Exposure, Exposures, exposures_of
 from queries.folding import Row
+from tests.records import NOON
 from tests.replay import exposed
 from tests.replay.played import Key, Played, play, play_out, troubled
 
@@ -68,3 +70,14 @@ def test_an_account_is_exposed_from_the_instant_to_the_instant_for_the_reason_of
                 reasons[expected.reason if expected else ""] += 1
     assert reasons.keys() >= {"", "failing", "left_behind"}
     assert organised[-1] or reasons.keys() >= {"reported_absent"}
+
+
+def test_those_that_were_used_since_come_first_then_the_longest_open() -> None:
+    def exposure(reason: str, since: datetime, used: datetime | None) -> Exposure:
+        return Exposure("o", "s", "p", Account("a", "a"), reason, since, used)
+
+    old, new = NOON - timedelta(days=9), NOON
+    failing = [exposure(FAILING, old, None), exposure(FAILING, new, NOON)]
+    untried = [exposure(NEVER_ATTEMPTED, new, None), exposure(NEVER_ATTEMPTED, old, NOON)]
+    order = [(each.since, each.used_since) for each in Exposures(failing, untried).open]
+    assert order == [(old, NOON), (new, NOON), (old, None), (new, None)]

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from idtrail.cli import SINCE, UNTIL, Json, app, connect
+from idtrail.cli import SINCE, UNTIL, Json, app, connect, say
 from idtrail.cli.screen import (
     ago,
     coloured,
@@ -20,9 +20,11 @@ from idtrail.cli.screen import (
     ending,
     moment,
     next_commands,
+    number,
     print_json,
     span,
     table,
+    times_that_fit,
     when,
     why,
 )
@@ -30,7 +32,15 @@ from schemas.errors import BadUsage
 
 Item = dict[str, Any]
 SHOWN: Final = 20
-"""Of each kind, on the screen."""
+"""Of each kind, on the screen, unless more are asked for."""
+MOST: Final = 10_000
+"""Of each kind in one answer of the API."""
+KINDS: Final = {
+    "items": "total",
+    "left_behind": "left_behind_total",
+    "reported_absent": "reported_absent_total",
+}
+"""The lists of the API's answer, and how many there are of each."""
 _CUT: Final = "Not complete: more accounts may be exposed than were looked at"
 
 
@@ -40,7 +50,15 @@ def exposures(
         str | None, typer.Option(help="As of this time: a time, a date, or an age (24h, 7d).", show_default=False)
     ] = None,
     sla: Annotated[int, typer.Option(min=0, help="Minutes within which nobody need have tried.")] = 60,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most accounts of each kind.")] = 1000,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST,
+            help=f"Most accounts of each kind; without it {SHOWN}, and with --json all, up to {number(MOST)}.",
+            show_default=False,
+        ),
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="Instead: how long closing took, by application.")] = False,
     since: Annotated[
         str | None,
@@ -57,6 +75,7 @@ def exposures(
     if not report and (since or until):
         raise BadUsage("--since and --until are the range of a --report; for who was exposed at one time give --at")
     api = connect()
+    limit = limit or (MOST if as_json else SHOWN)
     if report:
         period = {"since": since or "30d", "until": until, "sla": sla * 60, "limit": limit}
         told = api.get("/api/v1/exposures/report", period)
@@ -68,38 +87,39 @@ def exposures(
     answer = api.get("/api/v1/exposures", {"at": at, "sla": sla * 60, "limit": limit})
     if as_json:
         if not answer["complete"]:
-            Console(stderr=True).print(_CUT, soft_wrap=True)
-        print_json([*answer["items"], *answer["left_behind"], *answer["reported_absent"]])
+            say(_CUT)
+        for kind, total in KINDS.items():
+            if answer[total] > len(answer[kind]):
+                what = "exposed" if kind == "items" else kind.replace("_", " ")
+                told = f"only {number(len(answer[kind]))} of {counted(answer[total], 'account')} {what}"
+                say(f"{told}: idtrail export exposures has all")
+            print_json(answer[kind])
     else:
         show_exposures(console(), answer, datetime.now(UTC), past=at is not None)
 
 
 def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = False) -> None:
     """The screen: how many, the open ones with their causes, then those apart. Of the past, it says of when."""
-    items, at = answer["items"], answer["at"]
-    used = sum(1 for item in items if item["used_since"])
+    items, at, used = answer["items"], answer["at"], answer["used_total"]
     verb = ("was" if answer["total"] == 1 else "were") if past else ("is" if answer["total"] == 1 else "are")
-    out.print(
-        f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed; {used} used since",
-        soft_wrap=True,
-    )
+    told = f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed"
+    out.print(f"{told}; {number(used)} used since", soft_wrap=True)
     if past:
         out.print(f"at {when(at)} ({ago(at, now)})", soft_wrap=True)
         now = datetime.fromisoformat(at)
     if not answer["complete"]:
         out.print(_CUT, style="yellow", soft_wrap=True)
-    _rows(out, items, now)
+    _rows(out, items, answer["total"], now)
     for key, title in (
         ("left_behind", "Left behind by a deleted integration, nobody closes them any more"),
         ("reported_absent", "Said to be absent by the application (404), not confirmed closed"),
     ):
         if answer[key]:
             out.print()
-            out.print(f"{title}: {len(answer[key])}", soft_wrap=True)
-            _rows(out, answer[key], now)
+            out.print(f"{title}: {number(answer[KINDS[key]])}", soft_wrap=True)
+            _rows(out, answer[key], answer[KINDS[key]], now)
     out.print()
-    first = items[0]["person"] if items else None
-    lifecycle = [command("idtrail", "lifecycle", first)] if first else []
+    lifecycle = [command("idtrail", "lifecycle", _ask(items[0]))] if items else []
     export = command("idtrail", "export", "exposures", *(("--at", at.replace("+00:00", "Z")) if past else ()))
     out.print(next_commands(*lifecycle, "idtrail incidents", f"{export} -o exposures.zip"), soft_wrap=True)
 
@@ -131,28 +151,28 @@ def show_report(out: Console, answer: Item, now: datetime) -> None:
     if answer["exceptions"]:
         out.print()
         rows = table("person", "app", "meant closed (UTC)", "took", "")
-        for each in answer["exceptions"][:SHOWN]:
+        for each in answer["exceptions"]:
             took = span(timedelta(seconds=each["seconds"]))
             rows.add_row(
                 f"  {cut(each['person'], 16)}", cut(each["application"], 12), when(each["since"]), took, _ended(each)
             )
         out.print(rows)
-        if answer["exceptions_total"] > SHOWN:
-            out.print(f"  ... {answer['exceptions_total'] - SHOWN} more: --json has them", style="dim")
+        _say_more(out, answer["exceptions_total"] - len(answer["exceptions"]))
     out.print()
     out.print(next_commands("idtrail exposures", "idtrail exposures --report --json"), soft_wrap=True)
 
 
-def _rows(out: Console, items: list[Item], now: datetime) -> None:
+def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
     if not items:
         return
     rows = table("person", "app", "since (UTC)", "open for", "tries", "used since", "cause", right=("tries",))
-    for item in items[:SHOWN]:
+    times = times_that_fit([when(item["since"], seconds=False) for item in items], out)
+    for item, since_text in zip(items, times, strict=True):
         since = moment(item["since"])
         rows.add_row(
-            f"  {cut(item['person'], 16)}",
+            f"  {_person(item)}",
             cut(item["application"] or item["application_id"], 10),
-            when(item["since"], seconds=False),
+            since_text,
             coloured(span(now - since) if since else "-", "yellow"),
             str(item["closing_tries"]),
             when(item["used_since"], seconds=False)[5:] or "no",
@@ -160,8 +180,22 @@ def _rows(out: Console, items: list[Item], now: datetime) -> None:
         )
     out.print()
     out.print(rows)
-    if len(items) > SHOWN:
-        out.print(f"  ... {len(items) - SHOWN} more: --json has all", style="dim")
+    _say_more(out, total - len(items))
+
+
+def _say_more(out: Console, more: int) -> None:
+    if more > 0:
+        out.print(f"  ... {number(more)} more: --limit, or --json for all", style="dim")
+
+
+def _person(item: Item) -> str:
+    """The name, with how the id ends where others have the name too."""
+    return f"{cut(item['person'], 10)} …{item['subject_id'][-4:]}" if item["namesakes"] else cut(item["person"], 16)
+
+
+def _ask(item: Item) -> str:
+    """By what to ask for the person."""
+    return str(item["subject_id"] if item["namesakes"] else item["person"])
 
 
 def _ended(each: Item) -> str | Text:
