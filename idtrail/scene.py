@@ -48,9 +48,9 @@ class Scene:
         return self
 
     def person(self, act: str) -> Scene:
-        """suspended, activated or deleted in the directory."""
-        if act == "deleted":
-            self.own.append(self._row("user_delete"))
+        """suspended, activated, deleted or made in the directory."""
+        if act in ("deleted", "made"):
+            self.own.append(self._row("user_delete" if act == "deleted" else "user_create"))
             return self
         before, after = ("ACTIVATED", "SUSPENDED") if act == "suspended" else ("SUSPENDED", "ACTIVATED")
         self.own.append(self._row("user_update", changed=[f"state: {before} -> {after}"]))

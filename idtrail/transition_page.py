@@ -40,6 +40,10 @@ OUTCOMES: Final = (Outcome.SUCCESS, Outcome.REPORTED_ABSENT, Outcome.FAILURE, Ou
 
 DECIDED: Final = (
     ("suspended in the directory", lambda scene: scene.person("suspended")),
+    (
+        "suspended, then an attempt to create it",
+        lambda scene: scene.person("suspended").attempt("create", Outcome.FAILURE),
+    ),
     ("suspended, then taken back", lambda scene: scene.person("suspended").person("activated")),
     ("deleted from the directory", lambda scene: scene.person("deleted")),
     ("added to a bound group", lambda scene: scene.bound("add").member("add")),
@@ -111,9 +115,15 @@ The account's state before, meant and confirmed, is at the head of each column.
 
 _TAIL: Final = f"""
 - A group's account is wanted from its binding to the application until it is unbound, or the group deleted.
+- **What the directory ended, only the directory gives again**: who is suspended or deleted there, or out of every
+  bound group that the log tells them to have been in, is meant to have no account until they are taken back, made
+  anew or added, or a group that they may be in is bound. A late or repeated attempt that opens the account
+  meanwhile changes what is confirmed, and the account is exposed. Where the log tells nothing of the directory, the
+  attempts decide.
 - A **removal from a group** ends the access only if no other bound group that the person is in gives it, nor one
-  that they are added to within {MOVE.seconds} seconds. If the account is updated afterwards and no attempt is made to
-  close it, the removal did not end the access: there was another group, of which the log does not tell.
+  that they are added to within {MOVE.seconds} seconds. If a group is bound of which the log does not tell whether they
+  are in it, and the account is updated afterwards and no attempt is made to close it, the removal did not end the
+  access. What was refused shows nothing, nor what may be the retry of an attempt that was refused before the removal.
 - A **binding** gives access to whom the directory then pushes: who was in the group before the log began shows by
   the attempt, up to {HOURS} hours later. If several groups were bound and the log does not tell in which of
   them the person is, the state between the first and the last of those bindings is `unknown`. As long as the
@@ -122,8 +132,8 @@ _TAIL: Final = f"""
   after it was made for it, and the account is wanted again when the person is taken back.
 - A **deletion in the directory** means an account deleted if it may still be there. What was never accepted, or is
   meant closed and reported absent, stays as it is.
-- An account that the log first tells of by an **update** is wanted, unless its person is suspended or deleted in the
-  directory by then: it should have been closed since.
+- An account that the log first tells of by an **update** is wanted, unless the directory had ended the access by
+  then: it should have been closed since.
 - The **test user and group** that an activation makes and takes away within {BURST.seconds} seconds are marked `test`.
 
 ## What set an attempt off

@@ -47,6 +47,8 @@ _CARRIED_AS: Final[dict[str, tuple[str, ...]]] = {
 _SUSPENDS: Final = frozenset({"user_suspended"})
 _ACTIVATES: Final = frozenset({"user_unsuspended", "user_activated"})
 _DELETES: Final = frozenset({"user_delete", "systemuser_delete"})
+MAKES: Final = frozenset({"user_create", "systemuser_create"})
+"""A person comes into the directory, or once more under the same id."""
 _UPDATES: Final = frozenset({"user_update", "systemuser_update"})
 _BY_CHANGE: Final = {
     "state: suspended": "suspended",

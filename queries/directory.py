@@ -29,6 +29,8 @@ class Directory:
         self.act: Row | None = None
         self.acted = ""
         """suspended, activated or deleted: what the last `act` made of the person."""
+        self.left: Final[dict[str, Row]] = {}
+        """By application, what last took the access there: a removal from a group, or the end of a binding."""
         self.knows_subject = False
         """The subject is one of the directory's own, and no activation's test."""
 
@@ -65,11 +67,28 @@ class Directory:
         by = self.act is not None and decision.because.event_id == self.act["event_id"]
         return by and self.acted == "suspended"
 
-    def standing(self, entry: Entry, row: Row) -> Decision:
-        """What an account is meant to be that is first seen by an update: wanted, unless its person had left before."""
+    def end(self, entry: Entry, row: Row) -> Decision | None:
+        """What the directory made of the access if that ended it, and nothing gives it again, as far as the log tells:
+        no attempt means the account wanted then, whatever it opens."""
         if entry.kind == "user" and self.act is not None and self.acted in LEAVES:
             return told(LEAVES[self.acted], self.act)
-        return not_told(ACTIVE, row)
+        left = self.left.get(row["application_id"])
+        if left is None or (entry.kind == "user" and self._given_since(left, row)):
+            return None
+        return told(DELETED if entry.kind == "group" else INACTIVE, left)
+
+    def _given_since(self, left: Row, row: Row) -> bool:
+        """Whether the person has access again, or may have by a binding since of a group that they may be in."""
+        for group, bound in self.bound.get(row["application_id"], {}).items():
+            held = self.memberships.holds(group, place_of(row))
+            if held or (held is None and _after(bound, place_of(left))):
+                return True
+        return False
+
+    def may_give(self, row: Row) -> bool:
+        """Whether a group is bound there that a person who is not suspended or deleted may be in, untold by the log."""
+        bound, place = self.bound.get(row["application_id"], ()), place_of(row)
+        return self.acted not in LEAVES and any(self.memberships.holds(group, place) is None for group in bound)
 
     def decision(self, entry: Entry, row: Row, meant: str) -> Decision:
         """What an attempt is made for that nothing before it decided for certain."""
@@ -85,8 +104,6 @@ class Directory:
         act, floor = self.act, entry.decided
         last: Row | None = None
         if act is not None and _after(act, floor):
-            if self.acted != "activated":
-                return None
             last, floor = act, place_of(act)
         bound = self.bound.get(application, {})
         for move in self.moves:

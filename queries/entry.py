@@ -61,6 +61,8 @@ class _Removal(NamedTuple):
     before: Decision
     changes: int
     pushes: Pushes
+    retried: bool
+    """The attempt before it had not been accepted: the next that is may be its retry, which tells nothing."""
 
 
 @dataclass(slots=True)
@@ -82,6 +84,8 @@ class Entry:
     """Somebody left a group; something may yet show that it did not end their access."""
     unbound: deque[Row] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Bindings that ended of groups which the person may have been in."""
+    failed: bool = False
+    """The last attempt was not accepted."""
     shut: str = ""
     """closed or reported_absent, if the provider said so and nothing since may have opened the account."""
     burst: list[Step] = field(default_factory=list)
@@ -129,16 +133,17 @@ class Entry:
         assert self.decided is not None
         because = account.intended_because or NOT_TOLD
         before = Decision(account.intended, account.intended_since, self.decided, because, self.group)
-        removal = _Removal(before, len(account.changes), self.pushes.copy())
+        removal = _Removal(before, len(account.changes), self.pushes.copy(), self.failed)
         self.intend(decision)
         self.removal = removal
 
-    def confirm_removal(self, meant: str, action: str) -> None:
-        """An attempt tells whether the access ended."""
-        if self.removal is None or not (meant or action == "update"):
+    def went_on(self) -> None:
+        """An accepted update tells that somebody's removal from a group did not end the access."""
+        if self.removal is None:
             return
-        (before, changes, pushes), self.removal = self.removal, None
-        if meant in CLOSED:
+        (before, changes, pushes, retried), self.removal = self.removal, None
+        if retried:
+            self.removal = _Removal(before, changes, pushes, retried=False)
             return
         for run in pushes.runs.values():
             run.last.superseded_by = None
@@ -164,11 +169,13 @@ class Entry:
     def settle(self, row: Row, meant: str) -> None:
         """What an attempt came to."""
         account, outcome, at = self.account, row["outcome"], row["occurred_at"]
+        self.failed = outcome != Outcome.SUCCESS
         if meant:
             account.attempted, account.attempted_at = meant, at
             account.closing_tries += meant in CLOSED
-            account.last_try, account.last_outcome = at, outcome
-            account.last_cause, account.last_detail = row["cause"], row["detail"]
+            if meant in CLOSED or account.intended not in CLOSED:
+                account.last_try, account.last_outcome = at, outcome
+                account.last_cause, account.last_detail = row["cause"], row["detail"]
             self.shut = _shut(self.shut, meant, outcome)
             if outcome == Outcome.SUCCESS:
                 account.confirmed_at = at

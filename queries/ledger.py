@@ -8,11 +8,12 @@ from typing import Final
 from queries.account import ABSENT, ACTIVE, CLOSED, DELETED, INACTIVE, UNKNOWN, Account
 from queries.because import Triggers, one_of, told_by
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Memberships
-from queries.directory import Directory
-from queries.entry import Decision, Entry, meant_by, told
+from queries.directory import LEAVES, Directory
+from queries.entry import Decision, Entry, meant_by, not_told, told
 from queries.folding import Row, place_of
 from queries.pushes import Pushes, Unasked
 from queries.step import Step
+from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
 
@@ -32,6 +33,11 @@ class Ledger:
     def accounts(self) -> list[Account]:
         """In no order."""
         return [entry.account for entry in self._entries.values()]
+
+    def in_doubt(self, application: str) -> bool:
+        """Whether an accepted update may yet tell that somebody's removal did not end the access."""
+        entry = self._entries.get(application)
+        return entry is not None and entry.removal is not None
 
     def heeds_update(self, application: str) -> bool:
         """Whether an accepted update now could change anything but when the account was last updated."""
@@ -66,37 +72,46 @@ class Ledger:
                 if there or intended not in (INACTIVE, ABSENT):
                     entry.intend(told(DELETED, row))
 
+    def made(self) -> None:
+        """Who had left is in the directory once more; their accounts stay as they are."""
+        if self._directory.acted in LEAVES:
+            self._directory.act, self._directory.acted = None, ""
+
     def member(self, row: Row) -> None:
         """The person was added to a group or removed."""
         self._directory.moves.append(row)
-        if self._directory.acted in ("suspended", "deleted"):
-            return
-        group = row["group_id"]
+        group, here = row["group_id"], self._directory.acted not in LEAVES
         for application, bound in self._directory.bound.items():
             if group not in bound:
                 continue
             if row["action"] == "add":
+                if not here:
+                    continue
                 entry = self._entry({**row, **_application(bound[group])}, ABSENT, "user")
                 if entry.account.intended != ACTIVE:
                     entry.intend(told(ACTIVE, row))
-                continue
-            known = self._entries.get(application)
-            if known is None or known.account.intended != ACTIVE:
-                continue
-            if not self._directory.gives_elsewhere(application, row):
-                known.remove(told(INACTIVE, row))
+            elif not self._directory.gives_elsewhere(application, row):
+                self._directory.left[application] = row
+                known = self._entries.get(application)
+                if here and known is not None and known.account.intended == ACTIVE:
+                    known.remove(told(INACTIVE, row))
 
     def bind(self, row: Row) -> None:
         """The subject itself, a group or a person, was bound to an application or unbound."""
         kind, added = ("group" if row["group_id"] else "user"), row["action"] == "add"
         entry = self._entry(row, ABSENT if added else UNKNOWN, kind)
         state = ACTIVE if added else DELETED if kind == "group" else INACTIVE
+        if not added:
+            self._directory.left[row["application_id"]] = row
+        elif kind == "group":
+            self._directory.left.pop(row["application_id"], None)
         if entry.account.intended != state and (added or entry.account.intended not in CLOSED):
             entry.intend(told(state, row))
 
     def group_deleted(self, row: Row) -> None:
         """The subject is a group, and is no more."""
-        for entry in self._entries.values():
+        for application, entry in self._entries.items():
+            self._directory.left[application] = row
             if entry.account.intended not in (ABSENT, DELETED):
                 entry.intend(told(DELETED, row))
 
@@ -119,10 +134,13 @@ class Ledger:
 
     def _unbind(self, application: str, row: Row, group: str) -> None:
         entry = self._entries.get(application)
-        if entry is None or entry.kind != "user" or entry.account.intended != ACTIVE:
-            return
-        held = True if entry.group == group else self._directory.memberships.holds(group, place_of(row))
+        pushed_for = entry is not None and entry.group == group
+        held = pushed_for or self._directory.memberships.holds(group, place_of(row))
         if held is False or self._directory.gives_elsewhere(application, row):
+            return
+        if held:
+            self._directory.left[application] = row
+        if entry is None or entry.kind != "user" or entry.account.intended != ACTIVE:
             return
         if held:
             entry.intend(told(INACTIVE, row))
@@ -150,15 +168,19 @@ class Ledger:
         """One attempt on an account; tells the step what set it off."""
         meant, action = meant_by(row), row["action"]
         entry = self._entry(row, ABSENT if action == "create" else UNKNOWN, row["kind"])
-        entry.confirm_removal(meant, action)
-        if meant and entry.account.intended != meant:
-            decision = self._directory.decision(entry, row, meant)
-            entry.intend(decision)
-            entry.suspended = self._directory.suspended_by(decision)
-        elif action == "update" and entry.account.intended == UNKNOWN:
-            decision = self._directory.standing(entry, row)
-            entry.intend(decision)
-            entry.suspended = self._directory.suspended_by(decision)
+        if meant in CLOSED:
+            entry.removal = None
+        elif not meant and action == "update" and row["outcome"] == Outcome.SUCCESS and self._directory.may_give(row):
+            entry.went_on()
+        intended = entry.account.intended
+        if intended == UNKNOWN and action == "update" and not meant:
+            self._decide(entry, self._directory.end(entry, row) or not_told(ACTIVE, row))
+        elif meant and intended != meant:
+            end = self._directory.end(entry, row) if meant == ACTIVE else None
+            if end is None:
+                self._decide(entry, self._directory.decision(entry, row, meant))
+            elif intended not in CLOSED:
+                self._decide(entry, end)
         step.because = entry.pushes.set_off(row, meant, entry.account, step)
         if step.because.kind == "retry":
             step.retry_of = step.because.event_id
@@ -166,6 +188,10 @@ class Ledger:
         if activation is not None and (action == "create" or entry.burst):
             entry.test(step, activation, meant)
         entry.settle(row, meant)
+
+    def _decide(self, entry: Entry, decision: Decision) -> None:
+        entry.intend(decision)
+        entry.suspended = self._directory.suspended_by(decision)
 
     def _entry(self, row: Row, initial: str, kind: str) -> Entry:
         application = row["application_id"]

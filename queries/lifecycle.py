@@ -23,7 +23,7 @@ from queries.account import (
     Because,
     Change,
 )
-from queries.because import Triggers, act_on_person, is_edit
+from queries.because import MAKES, Triggers, act_on_person, is_edit
 from queries.bindings import NO_BINDINGS, Bindings, Memberships, is_membership
 from queries.folding import Place, Row, in_force, place_of
 from queries.ledger import Ledger
@@ -82,6 +82,11 @@ class Fold:
             self._act(row)
         return step
 
+    def in_doubt(self, application: str) -> bool:
+        """Whether the next accepted updates of the account there may tell that somebody's removal from a group did not
+        end the access."""
+        return self._ledger.in_doubt(application)
+
     def heeds_update(self, application: str) -> bool:
         """Whether, up to the next event, an accepted update that says nothing of what the account there is to be could
         change anything but when it was last updated."""
@@ -115,6 +120,8 @@ class Fold:
             self._ledger.group_deleted(row)
         elif act := act_on_person(row):
             self._ledger.person(row, act)
+        elif row["event_type"] in MAKES:
+            self._ledger.made()
         elif is_edit(row):
             self._triggers.add(row)
         self._ledger.in_directory()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from queries.account import ACTIVE, NOT_TOLD, UNKNOWN, Account, Because
+from queries.account import ACTIVE, CLOSED, NOT_TOLD, UNKNOWN, Account, Because
 from queries.because import Triggers
 from queries.folding import Place, Row
 from queries.step import Step
@@ -42,6 +42,8 @@ class Pushes:
 
     triggers: Triggers
     runs: dict[_Key, _Run] = field(default_factory=dict)
+    overtaken: dict[_Key, _Run] = field(default_factory=dict)
+    """Those that gave way to what was decided last. Some are tried again nevertheless."""
     tried: bool = True
     """Whether what was decided last has been attempted."""
     updated: bool = True
@@ -65,7 +67,7 @@ class Pushes:
     def decided(self, because: Because, place: Place) -> None:
         """Something else came to be wanted: what still failed gives way."""
         self._give_way(self.runs.values(), because)
-        self.runs.clear()
+        self.overtaken, self.runs = self.runs, {}
         self.tried = self.updated = False
         self.carried = place
 
@@ -73,7 +75,7 @@ class Pushes:
         """What set the attempt off."""
         key = (row["application_id"], row["event_type"], row["account_state"], *row["changed"])
         because = self._because(row, key, meant, account)
-        run = self._run(row, key)
+        run = self._run(row, key, against=account.intended in CLOSED and meant not in CLOSED)
         missed = self._missed(row) if because is None else None
         if missed is not None:
             because = Because("superseded", missed.event_id, "in place of an update that found no account")
@@ -104,7 +106,7 @@ class Pushes:
                 run.last.superseded_by = ended or because.event_id
 
     def _because(self, row: Row, key: _Key, meant: str, account: Account) -> Because | None:
-        if not self.tried and (meant or row["action"] == "lookup"):
+        if not self.tried and _tries(row, meant, account):
             self.tried = True
             return account.intended_because
         if meant or not (self.was_open or account.initial == UNKNOWN):
@@ -117,8 +119,9 @@ class Pushes:
         because, self.carried = found
         return because
 
-    def _run(self, row: Row, key: _Key) -> _Run | None:
-        run = self.runs.pop(key, None)
+    def _run(self, row: Row, key: _Key, *, against: bool) -> _Run | None:
+        """The failing attempts that this one repeats; `against` what is meant, what gave way to that too."""
+        run = self.runs.pop(key, None) or (self.overtaken.pop(key, None) if against else None)
         latest = self.latest
         actions = (row["action"], latest.action if latest is not None else "")
         if run is None and "lookup" in actions and all(action in _UPDATING for action in actions):
@@ -154,5 +157,10 @@ class Unasked(Pushes):
         self.tried = False
 
     def set_off(self, row: Row, meant: str, account: Account, step: Step) -> Because:
-        self.tried = self.tried or bool(meant) or row["action"] == "lookup"
+        self.tried = self.tried or _tries(row, meant, account)
         return NOT_TOLD
+
+
+def _tries(row: Row, meant: str, account: Account) -> bool:
+    """Whether it attempts what was decided last: what opens an account that is meant closed does not."""
+    return meant == account.intended or row["action"] == "lookup"

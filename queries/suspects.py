@@ -171,7 +171,8 @@ class Ended:
     deleted: set[str] = field(default_factory=set)
     """Applications whose integration is deleted."""
     unbound: dict[str, datetime] = field(default_factory=dict)
-    """When each application last lost the last group that was bound to it: that may have been anybody's."""
+    """Of each application that lost the last group that was bound to it, which may have been anybody's: until when it
+    had none. What is pushed while it has none does not make an account wanted."""
     parted: set[tuple[str, str]] = field(default_factory=set)
     """Applications and groups that were unbound from them while others were not."""
     pushed: set[tuple[str, datetime]] = field(default_factory=set)
@@ -195,21 +196,23 @@ def ended_of(bindings: Bindings) -> Ended:
         elif event_type == GROUP_DELETED:
             for each, own in bound.items():
                 if row["subject_id"] in own:
-                    _part(ended, each, row["subject_id"], own, at)
+                    _part(ended, each, row["subject_id"], own)
         elif application and group:
             ended.groups.add(group)
             own = bound.setdefault(application, {})
             if row["action"] == "add":
+                if not own and application in ended.unbound:
+                    ended.unbound[application] = at
                 own.setdefault(group, []).append(at)
             else:
-                _part(ended, application, group, own, at)
+                _part(ended, application, group, own)
     return ended
 
 
-def _part(ended: Ended, application: str, group: str, bound: dict[str, list[datetime]], at: datetime) -> None:
+def _part(ended: Ended, application: str, group: str, bound: dict[str, list[datetime]]) -> None:
     times = bound.pop(group, [])
     if not bound:
-        ended.unbound[application] = at
+        ended.unbound[application] = LATEST
         return
     ended.parted.add((application, group))
     ended.pushed |= {(application, since.replace(minute=0, second=0, microsecond=0)) for since in times}

@@ -102,6 +102,8 @@ def fold_turns(
         folding.add({**row, **NOT_KEPT})
         place = place_of(row)
         for application, told in own.items():
-            if told.first <= place < told.last and folding.heeds_update(application):
+            if place >= told.last:
+                continue
+            if folding.in_doubt(application) or (told.first <= place and folding.heeds_update(application)):
                 return None
     return Turned(rows, folding.accounts())

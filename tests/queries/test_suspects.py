@@ -137,6 +137,15 @@ def test_who_lost_the_group_that_gave_them_access_is_exposed_whoever_else_is_loo
             ],
             id="their group logged as bound twice, and unbound",
         ),
+        pytest.param(
+            lambda: [
+                bound(-30 * HOURS, "add", "sales", application=APP),
+                bound(-30 * HOURS, "add", "sales", user="p"),
+                bound(-30, "remove", "sales", application=APP),
+                create(-20, "p"),
+            ],
+            id="made after the only group was unbound",
+        ),
     ],
 )
 def test_whatever_the_log_tells_of_an_account_it_is_exposed_once_its_person_left(

@@ -107,6 +107,7 @@ HAPPENS: Final[list[tuple[float, Callable[[One], dict[str, Any]]]]] = [
     (12, moved("ACTIVATED", "SUSPENDED")),
     (8, moved("SUSPENDED", "ACTIVATED")),
     (2, directory("user_delete")),
+    (1, directory("user_create")),
     (12, lambda one: bound(one.minute, "add", one.group, user=one.person)),
     (12, lambda one: bound(one.minute, "remove", one.group, user=one.person)),
     (2, lambda one: bound(one.minute, "add", one.group, application=APP)),

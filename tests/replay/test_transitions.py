@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -21,6 +22,42 @@ from schemas.times import LATEST, SENTINEL
 
 FAILED, GONE, UNCLEAR = Outcome.FAILURE, Outcome.REPORTED_ABSENT, Outcome.UNKNOWN
 SOON = timedelta(seconds=1)
+
+Leave = Callable[[Scene], Scene]
+LEAVINGS: Final[list[tuple[str, Leave, str]]] = [
+    ("suspended", lambda scene: scene.person("suspended"), "inactive"),
+    ("deleted", lambda scene: scene.person("deleted"), "deleted"),
+    ("out of the only bound group", lambda scene: scene.member("remove"), "inactive"),
+    ("the only bound group unbound", lambda scene: scene.bound("remove"), "inactive"),
+]
+"""How somebody leaves, and what their accounts are meant to be from then on."""
+OPENINGS: Final = [
+    ("create", Outcome.SUCCESS, "active"),
+    ("create", FAILED, "absent"),
+    ("activate", Outcome.SUCCESS, "active"),
+    ("activate", FAILED, "absent"),
+]
+"""What comes late and opens an account, its outcome, and what is confirmed after it."""
+
+
+def removed(*others: str, failing: bool = False) -> Scene:
+    """Out of the group that gave access, while others are bound; `failing`: the last update of before was refused."""
+    scene = Scene()
+    for group in others:
+        scene.bound("add", group)
+    scene.bound("add").member("add").attempt("create")
+    return (scene.attempt("update", FAILED) if failing else scene).member("remove")
+
+
+RETURNS: Final = [
+    ("suspended and taken back", Scene().attempt("create").person("suspended").person("activated")),
+    ("deleted and made anew", Scene().attempt("create").person("deleted").person("made")),
+    ("out of the only bound group and in again", removed().member("add")),
+    (
+        "the only bound group unbound and bound again",
+        Scene().bound("add").member("add").attempt("create").bound("remove").bound("add"),
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -228,16 +265,89 @@ SOON = timedelta(seconds=1)
             id="moved to a group that gives no access",
         ),
         pytest.param(
-            Scene()
-            .bound("add")
-            .member("add")
-            .attempt("create")
-            .member("remove")
-            .edit("jobTitle")
-            .attempt("update", changed=["title"]),
+            removed().edit("jobTitle").attempt("update", changed=["title"]),
+            "inactive",
+            "active",
+            id="removed from all groups that are bound, yet updated",
+        ),
+        pytest.param(
+            removed("staff").edit("jobTitle").attempt("update", changed=["title"]),
             "active",
             "active",
-            id="removed, yet updated: access went on by another way",
+            id="removed, yet updated: another group may give access",
+        ),
+        pytest.param(
+            removed("staff").edit("jobTitle").attempt("update", FAILED, changed=["title"]),
+            "inactive",
+            "active",
+            id="removed, and an update refused, which tells nothing",
+        ),
+        pytest.param(
+            removed("staff", failing=True).attempt("update", FAILED).attempt("update"),
+            "inactive",
+            "active",
+            id="removed, and an update of before tried again",
+        ),
+        pytest.param(
+            removed("staff", failing=True).attempt("update").attempt("update"),
+            "active",
+            "active",
+            id="removed, an update of before tried again, and another one",
+        ),
+        pytest.param(
+            removed("staff").person("suspended").attempt("update"),
+            "inactive",
+            "active",
+            id="removed and suspended, yet updated",
+        ),
+        *[
+            pytest.param(left.attempt(action, outcome), intended, confirmed, id=f"{words}, then {action} {outcome}")
+            for words, leave, intended in LEAVINGS
+            for action, outcome, confirmed in OPENINGS
+            for left in [leave(Scene().bound("add").member("add").attempt("create", FAILED))]
+        ],
+        *[
+            pytest.param(back.attempt("create"), "active", "active", id=f"{words}, then created")
+            for words, back in RETURNS
+        ],
+        pytest.param(
+            Scene().person("suspended").attempt("create"), "inactive", "active", id="suspended, then first seen created"
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").member("remove").attempt("activate"),
+            "inactive",
+            "active",
+            id="out of the only bound group, then first seen activated",
+        ),
+        pytest.param(
+            removed("staff").attempt("create"),
+            "inactive",
+            "active",
+            id="out of the only bound group that they are known to have been in, then created",
+        ),
+        pytest.param(
+            removed().bound("add", "staff").attempt("create"),
+            "active",
+            "active",
+            id="removed, then created for another group's binding",
+        ),
+        pytest.param(
+            Scene().member("add").attempt("create").member("remove").attempt("create"),
+            "active",
+            "active",
+            id="out of a group whose binding is not told, then created",
+        ),
+        pytest.param(
+            Scene("group").bound("add").attempt("create", FAILED).bound("remove").attempt("create"),
+            "deleted",
+            "active",
+            id="a group unbound, then created",
+        ),
+        pytest.param(
+            Scene("group").bound("add").bound("remove").bound("add").attempt("create"),
+            "active",
+            "active",
+            id="a group unbound, bound again and created",
         ),
         pytest.param(
             Scene().bound("add").member("add").attempt("create").bound("remove"),
@@ -366,6 +476,24 @@ def test_where_an_account_stands_after(scene: Scene, intended: str, confirmed: s
             "retry",
             3,
             id="a retry",
+        ),
+        pytest.param(
+            Scene().attempt("create", FAILED).person("suspended").attempt("create"),
+            "retry",
+            1,
+            id="created at the second try, though suspended meanwhile",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("activate"),
+            "unknown",
+            None,
+            id="suspended, and opened nevertheless: not for the suspension",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("activate").attempt("deprovision"),
+            "directory",
+            2,
+            id="suspended, opened nevertheless, and closed for it",
         ),
         pytest.param(
             Scene().attempt("create").edit("jobTitle").attempt("update", changed=["title"]), "directory", 2, id="edited"
@@ -506,10 +634,10 @@ def test_a_failed_attempt_tells_what_overtook_it() -> None:
 
 
 def test_what_the_log_knows_meanwhile_stays_when_a_removal_turns_out_to_have_ended_nothing() -> None:
-    scene = Scene().bound("add").member("add").attempt("create").member("remove").integration(active=False)
-    account = scene.attempt("update", FAILED, changed=["title"]).account()
+    account = removed("staff").integration(active=False).attempt("update", changed=["title"]).account()
     assert (account.intended, account.confirmed, account.closing_since) == ("active", "unknown", None)
-    deleted = scene.around[-1]["occurred_at"]
+    deleted = account.left_behind
+    assert deleted is not None
     assert account.state_at("confirmed", deleted) == "unknown"
     assert account.state_at("intended", deleted) == "active"
 
@@ -574,7 +702,7 @@ acts = st.lists(
             st.sampled_from(["create", "activate", "update", "deprovision", "delete", "lookup"]),
             st.sampled_from(list(Outcome)),
         ),
-        st.tuples(st.just("person"), st.sampled_from(["suspended", "activated", "deleted"])),
+        st.tuples(st.just("person"), st.sampled_from(["suspended", "activated", "deleted", "made"])),
         st.tuples(st.just("member"), st.sampled_from(["add", "remove"]), st.sampled_from(["sales", "staff"])),
         st.tuples(st.just("bound"), st.sampled_from(["add", "remove"]), st.sampled_from(["sales", "staff"])),
         st.tuples(st.just("edit"), st.sampled_from(["jobTitle", "email"])),
