@@ -206,7 +206,7 @@ def _next(item: Item) -> list[str]:
         commands.append(f"idtrail incidents show {item['incidents'][0][:SHORT]}")
     if item["last_event"]:
         commands.append(f"idtrail events {item['last_event']}")
-    person = next((item["names"][own] for own in item["people_named"] if own in item["names"]), None)
+    person = next((own for own in item["people_named"] if own in item["names"]), None)
     return [*commands, command("idtrail", "lifecycle", person)] if person else commands
 
 

@@ -101,7 +101,7 @@ def show_finding(out: Console, item: Item, now: datetime) -> None:
     first = item["accounts"][0] if item["accounts"] else None
     commands = [f"{_whole(item)} --json"]
     if first:
-        commands.append(command("idtrail", "lifecycle", first["name"] or first["subject_id"]))
+        commands.append(command("idtrail", "lifecycle", first["subject_id"]))
     out.print(next_commands(*commands), soft_wrap=True)
 
 

@@ -16,9 +16,9 @@ from idtrail.cli.screen import (
     coloured,
     command,
     counted,
-    cut,
     moment,
     name_width,
+    named_apart,
     next_commands,
     number,
     print_indented,
@@ -117,7 +117,7 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
         for line in _hours(item["hours"]):
             out.print(Text(line, no_wrap=True, overflow="crop"))
     named = next((subject for subject in item["subjects"] if subject["kind"] == "user"), None)
-    commands = [command("idtrail", "lifecycle", named["name"] or named["subject_id"])] if named else []
+    commands = [command("idtrail", "lifecycle", named["subject_id"])] if named else []
     commands.append(f"idtrail events --incident {item['incident_id'][:SHORT]} --since {when(item['first_at'])[:10]}")
     if item["ended_by"]:
         commands.append(f"idtrail events {item['ended_by']}")
@@ -161,10 +161,11 @@ def _ordinal(count: int) -> str:
 
 def _show_subjects(out: Console, item: Item, now: datetime) -> None:
     rows = table("person or group", "tries", "first (UTC)", "last", "mended", right=("tries",))
-    for subject in item["subjects"]:
+    shown = named_apart(item["subjects"], name_width(out))
+    for subject, name in zip(item["subjects"], shown, strict=True):
         mended = when(subject["mended_at"], seconds=False)
         rows.add_row(
-            "  " + cut(subject["name"] or subject["subject_id"] or "-", name_width(out)),
+            f"  {name}",
             number(subject["attempts"]),
             when(subject["first_at"], seconds=False),
             ago(subject["last_at"], now),

@@ -17,6 +17,7 @@ from idtrail.cli.screen import (
     cut,
     moment,
     name_width,
+    named_apart,
     next_commands,
     number,
     span,
@@ -105,7 +106,7 @@ def show_integration(out: Console, item: Item) -> None:
     name = app_name(item)
     commands = [command("idtrail", "events", "--app", name, "--cause", "credentials", "--since", _since(item))]
     if item["stuck"]:
-        commands.append(command("idtrail", "lifecycle", item["stuck"][0]["name"] or item["stuck"][0]["subject_id"]))
+        commands.append(command("idtrail", "lifecycle", item["stuck"][0]["subject_id"]))
     out.print(next_commands(*commands), soft_wrap=True)
 
 
@@ -188,9 +189,10 @@ def _forecast(forecast: Item, at: datetime) -> str:
 
 def _show_stuck(out: Console, item: Item, at: datetime) -> None:
     rows = table("person or group", "refused", "first (UTC)", "last", right=("refused",))
-    for subject in item["stuck"][:SHOWN_STUCK]:
+    stuck = item["stuck"][:SHOWN_STUCK]
+    for subject, name in zip(stuck, named_apart(stuck, name_width(out)), strict=True):
         rows.add_row(
-            "  " + cut(subject["name"] or subject["subject_id"] or "-", name_width(out)),
+            f"  {name}",
             number(subject["refusals"]),
             when(subject["first_at"], seconds=False),
             ago(subject["last_at"], at),

@@ -12,6 +12,7 @@ from rich.text import Text
 from idtrail.cli.screen import (
     WIDE,
     ago,
+    asked_again,
     coloured,
     command,
     counted,
@@ -37,9 +38,16 @@ LAST_TRY: Final = "last attempt to open or close"
 
 
 def show_lifecycle(
-    out: Console, answer: dict[str, Any], now: datetime, *, everything: bool = False, application: str = ""
+    out: Console,
+    answer: dict[str, Any],
+    now: datetime,
+    *,
+    asked: str = "",
+    everything: bool = False,
+    application: str = "",
 ) -> None:
-    """The screen: who, where each account stands, then the steps; of one application, if one was asked for."""
+    """The screen: who, where each account stands, then the steps; of one application, if one was asked for. The next
+    commands ask for the person as it was asked."""
     person, items = answer["person"], answer["items"]
     names = [name for name in person["names"] if name != person["subject_id"]]
     who = names[0] if names else person["subject_id"]
@@ -76,13 +84,18 @@ def show_lifecycle(
     for account in answer["accounts"]:
         if account["exposed"]:
             _print(out, [Text(f"{account_name(account, ids)}: {_tries(account, now)}")], (out.width,), indent=0)
-    out.print(next_commands(*_next(answer["accounts"], who)), soft_wrap=True)
+    begun = when(dated[0]["occurred_at"])[:10] if dated else ""
+    out.print(next_commands(*_next(answer["accounts"], asked_again(person, asked), begun)), soft_wrap=True)
 
 
-def _next(accounts: Sequence[Item], who: str) -> list[str]:
+def _next(accounts: Sequence[Item], who: str, begun: str) -> list[str]:
     exposed = next((account for account in accounts if account["exposed"]), None)
     if exposed is None:
-        return ["idtrail failures --since 7d", command("idtrail", "events", "--subject", who, "--json")]
+        since = ("--since", begun) if begun else ("--unplaced",)
+        return [
+            command("idtrail", "state", who),
+            command("idtrail", "events", "--subject", who, *since),
+        ]
     app = exposed["application"] or exposed["application_id"]
     return [command("idtrail", "integrations", app), "idtrail exposures"]
 

@@ -8,6 +8,7 @@ from the screen.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -85,6 +86,24 @@ def command(*words: str) -> str:
 def in_organization(organization: str | None) -> tuple[str, ...]:
     """What a command needs more where it is asked within one organization."""
     return ("--organization", organization) if organization else ()
+
+
+def asked_again(person: dict[str, Any], asked: str) -> str:
+    """By what to ask for a person again: as before, or by the id where nothing was asked or others had the name."""
+    return str(person["subject_id"] if person.get("note") or not asked else asked)
+
+
+def named(name: str, subject_id: str, width: int, *, shared: bool) -> str:
+    """A person or group in a row: the name, with how the id ends where others have the name too."""
+    if shared and name:
+        return f"{cut(name, width - 6)} …{subject_id[-4:]}"
+    return cut(name or subject_id or "-", width)
+
+
+def named_apart(subjects: Sequence[dict[str, Any]], width: int) -> list[str]:
+    """The same of several, each beside the others."""
+    times = Counter(each["name"] for each in subjects)
+    return [named(each["name"], each["subject_id"], width, shared=times[each["name"]] > 1) for each in subjects]
 
 
 def print_json(value: Any) -> None:

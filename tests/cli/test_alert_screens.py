@@ -116,7 +116,7 @@ def test_one_says_where_it_stands_what_to_do_what_happened_and_who_was_told() ->
         "  2026-03-19 12:01:00  on-call      opened 1  failed: HTTP 503",
         "  2026-03-19 12:02:00  on-call      opened 1  delivered (try 2)",
         "Next: idtrail alerts ack 01234567 · idtrail events 00000000-0000-0000-0000-000000000005 · idtrail"
-        " lifecycle ines.almeida",
+        " lifecycle 63ec9bba89a64e507ce0a4c2",
     ]
 
 

@@ -136,8 +136,8 @@ def test_failures_that_no_incident_holds_are_shown_by_cause() -> None:
 
 def test_one_incident_is_told_whole() -> None:
     times = {"first_at": when(-2 * DAY).isoformat(), "last_at": when(40).isoformat()}
-    subjects = [
-        {"subject_id": "1", "kind": "user", "name": "ines.almeida", "attempts": 5, **times, "mended_at": None},
+    subjects: list[dict[str, Any]] = [
+        {"subject_id": "63ec9bba", "kind": "user", "name": "ines.almeida", "attempts": 5, **times, "mended_at": None},
         {"subject_id": "g", "kind": "group", "name": "", "attempts": 2, **times, "mended_at": when(50).isoformat()},
     ]
     hours = [{"hour": when(-60 * back).isoformat(), "attempts": count} for back, count in ((60, 9), (2, 1), (0, 8))]
@@ -163,7 +163,13 @@ def test_one_incident_is_told_whole() -> None:
         "",
         "  failures by hour, at most 8 in one, up to 2026-03-19 11:00",
         f"  |{' ' * 45}▁ █|",
-        "Next: idtrail lifecycle ines.almeida · idtrail events --incident 11111111 --since 2026-03-17",
+        "Next: idtrail lifecycle 63ec9bba · idtrail events --incident 11111111 --since 2026-03-17",
+    ]
+    other = {**subjects[0], "subject_id": "74ed0cc1"}
+    alike = drawn(show_incident, detail(STATSIG, subjects=[subjects[0], other], next="more", texts=[], hours=[]), NOON)
+    assert [line.split()[:2] for line in alike if "ines" in line] == [
+        ["ines.alme…", "…9bba"],
+        ["ines.alme…", "…0cc1"],
     ]
     assert drawn(show_incident, detail(MIRO), NOON)[2:4] == [
         "1,207 tries of 2 groups; 2 are still in trouble",

@@ -123,7 +123,7 @@ def test_one_is_shown_with_its_cause_whom_it_holds_up_and_its_troubles() -> None
         "the credentials refused were of 2025-03-19 12:00, 363 d old",
         "re-authorised 2026-03-18 12:00 by ada, refused",
         "Next: idtrail events --app statsig --cause credentials --since 2026-03-17",
-        "idtrail lifecycle ines.almeida",
+        "idtrail lifecycle 63ec9bba89a64e507ce0a4c2",
     ):
         assert part in text
     (row,) = [line.split() for line in lines if "goes on" in line]

@@ -55,10 +55,10 @@ DIFF = ("--diff", "2d", "1d")
 PERSON = {"person": {"names": ["ines.almeida"], "subject_id": "63ec", "note": ""}}
 
 
-def printed(show: Any, answer: Item) -> list[str]:
+def printed(show: Any, answer: Item, asked: str = "") -> list[str]:
     """The lines at 80 columns."""
     out = Console(file=StringIO(), width=80, highlight=False)
-    show(out, answer, NOON + timedelta(days=1))
+    show(out, answer, NOON + timedelta(days=1), asked)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue().splitlines()
 
@@ -78,6 +78,7 @@ def test_the_state_begins_with_the_answer_and_ends_with_the_next_command() -> No
             "directory": {"state": "suspended", "since": when(19).isoformat()},
             "later": 2,
         },
+        "ines.almeida",
     )
     assert lines[:5] == [
         "ines.almeida · 2 accounts, 1 OPEN that should be closed",
@@ -105,6 +106,7 @@ def test_who_else_had_the_name_and_whose_of_several_ids_an_account_is_are_told()
     whole |= {"groups": [], "members": [], "accepted": [], "directory": {"state": "active", "since": None}}
     lines = printed(show_state, {**TWO_IDS, **whole})
     assert lines[2] == NOTE
+    assert printed(show_state, {**TWO_IDS, **whole}, "ines.almeida")[-1].startswith("Next: idtrail lifecycle 63ec ")
     assert [line.split()[:3] for line in lines[5:7]] == [
         ["statsig", "(63ec)", "inactive"],
         ["statsig", "(74ed)", "active"],
@@ -146,6 +148,7 @@ def test_a_difference_names_each_account_before_and_after() -> None:
             "unchanged": 3,
         },
     )
+    assert lines[-1] == "Next: idtrail lifecycle 63ec · idtrail state 63ec --at 2026-03-19T11:30:00Z"
     assert lines[0] == "ines.almeida: 2 accounts of 5 became different from 2026-03-19 11:00:00 to 2026-03-19 11:30:00"
     assert [" ".join(line.split()) for line in lines[2:6]] == [
         "app before after",
@@ -169,7 +172,7 @@ def test_a_first_line_that_has_no_room_is_two_and_a_cause_that_is_not_known_is_c
         "accepted": [],
         "directory": {"state": "unknown", "since": None},
     }
-    lines = printed(show_state, answer)
+    lines = printed(show_state, answer, "all staff and others")
     assert lines[:2] == [
         "all staff and others · 1 account, none open that should be closed",
         f"at {when(30):%Y-%m-%d %H:%M:%S} (24 h ago)",
@@ -201,7 +204,7 @@ def test_an_organization_is_asked_for_and_kept_in_the_next_commands(
     done = CliRunner().invoke(app, ["state", "ines.almeida", "--organization", "two orgs", *arguments])
     assert (done.exit_code, asked[0]["organization"]) == (0, "two orgs"), done.output
     named = done.output.splitlines()[-1].removeprefix("Next: ").split(" · ")
-    assert [one.endswith("--organization 'two orgs'") for one in named] == [True, True]
+    assert ["ines.almeida --organization 'two orgs'" in one for one in named] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,24 @@ def test_the_screen_says_where_accounts_stand_then_every_step_with_what_set_it_o
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "note", "again"),
+    [
+        pytest.param("ines.almeida", "", "ines.almeida", id="as it was asked"),
+        pytest.param("63ec9bba", "", "63ec9bba", id="by id"),
+        pytest.param("ines.almeida", "74ed was seen as ines.almeida", "63ec9bba", id="by id where others had the name"),
+    ],
+)
+def test_the_next_commands_find_the_same_person_and_events(asked: str, note: str, again: str) -> None:
+    answer = answer_of(leaver()[:4])
+    answer["person"]["note"] = note
+    out = Screen(width=80, no_color=True)
+    with out.capture() as captured:
+        show_lifecycle(out, answer, NOW, asked=asked)
+    last = captured.get().splitlines()[-1]
+    assert last == f"Next: idtrail state {again} · idtrail events --subject {again} --since 2026-03-19"
+
+
 def test_who_has_long_names_has_a_line_for_them_and_what_was_never_tried_is_said_so() -> None:
     answer = answer_of(leaver()[:7], "ines.almeida", "ines.almeida@a-long-name.corp.example", "ia@corp.example")
     lines = drawn(answer)

@@ -53,7 +53,7 @@ def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
     _show_exposures(out, api.get("/api/v1/exposures", {"organization": outcome.organization})["items"], now)
     out.print()
     person = api.get("/api/v1/lifecycle", {"organization": outcome.organization, "person": LEAVER})
-    show_lifecycle(out, person, now)
+    show_lifecycle(out, person, now, asked=LEAVER)
     out.print(
         next_commands("idtrail incidents --since 30d", f"{outcome.url} (token in {outcome.token_file})"), soft_wrap=True
     )

@@ -19,6 +19,7 @@ from idtrail.cli.screen import (
     cut,
     ending,
     moment,
+    named,
     next_commands,
     number,
     print_json,
@@ -170,7 +171,7 @@ def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
     for item, since_text in zip(items, times, strict=True):
         since = moment(item["since"])
         rows.add_row(
-            f"  {_person(item)}",
+            f"  {named(item['person'], item['subject_id'], 16, shared=item['namesakes'])}",
             cut(item["application"] or item["application_id"], 10),
             since_text,
             coloured(span(now - since) if since else "-", "yellow"),
@@ -186,11 +187,6 @@ def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
 def _say_more(out: Console, more: int) -> None:
     if more > 0:
         out.print(f"  ... {number(more)} more: --limit, or --json for all", style="dim")
-
-
-def _person(item: Item) -> str:
-    """The name, with how the id ends where others have the name too."""
-    return f"{cut(item['person'], 10)} …{item['subject_id'][-4:]}" if item["namesakes"] else cut(item["person"], 16)
 
 
 def _ask(item: Item) -> str:

@@ -65,7 +65,7 @@ def lifecycle(
             markup=False,
         )
     else:
-        show_lifecycle(console(), answer, now, everything=everything, application=app_name or "")
+        show_lifecycle(console(), answer, now, asked=person, everything=everything, application=app_name or "")
 
 
 def whole_lifecycle(api: Api, asked: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from idtrail.cli import Json, Organization, app, connect
 from idtrail.cli.screen import (
     ago,
+    asked_again,
     coloured,
     command,
     console,
@@ -76,11 +77,11 @@ def state(
     if as_json:
         print_json(answer)
     else:
-        show(out, answer, datetime.now(UTC), organization)
+        show(out, answer, datetime.now(UTC), person, organization)
 
 
-def show_state(out: Console, answer: Item, now: datetime, organization: str | None = None) -> None:
-    """The screen: who and when, each account, groups or members; of an organization, if one was asked for."""
+def show_state(out: Console, answer: Item, now: datetime, asked: str = "", organization: str | None = None) -> None:
+    """The screen: who and when, each account, groups or members. The next commands ask as it was asked."""
     who = _who(answer)
     head, told = f"{who} at {_time(answer['at'], now)}", _summary(answer["accounts"])
     apart = cell_len(f"{head} · {told}") > out.width
@@ -115,17 +116,19 @@ def show_state(out: Console, answer: Item, now: datetime, organization: str | No
     for each in answer["accepted"]:
         out.print(f"{each['application']} has {_accepted(each)}, accepted {_time(each['at'], now)}", soft_wrap=True)
     out.print()
-    own = in_organization(organization)
-    commands = [command("idtrail", "lifecycle", who, *own)]
+    again = (asked_again(answer["person"], asked), *in_organization(organization))
+    commands = [command("idtrail", "lifecycle", *again)]
     at = moment(answer["at"])
     if at is not None and not answer["known_at"] and now - at > RECENT:
-        asked = answer["at"].replace("+00:00", "Z")
-        commands.append(command("idtrail", "state", who, "--at", asked, "--known-at", asked, *own))
+        then = answer["at"].replace("+00:00", "Z")
+        commands.append(command("idtrail", "state", *again, "--at", then, "--known-at", then))
     out.print(next_commands(*commands), soft_wrap=True)
 
 
-def show_differences(out: Console, answer: Item, now: datetime, organization: str | None = None) -> None:
-    """The screen: how many differ, each before and after; of an organization, if one was asked for."""
+def show_differences(
+    out: Console, answer: Item, now: datetime, asked: str = "", organization: str | None = None
+) -> None:
+    """The screen: how many differ, each before and after. The next commands ask as it was asked."""
     who, changed = _who(answer), answer["accounts"]
     known = f", as known at {when(answer['known_at'])}" if answer["known_at"] else ""
     out.print(
@@ -149,8 +152,9 @@ def show_differences(out: Console, answer: Item, now: datetime, organization: st
         if answer[title]:
             out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
     out.print()
-    until, own = when(answer["until"])[:10], in_organization(organization)
-    commands = command("idtrail", "lifecycle", who, *own), command("idtrail", "state", who, "--at", until, *own)
+    again = (asked_again(answer["person"], asked), *in_organization(organization))
+    until = answer["until"].replace("+00:00", "Z")
+    commands = command("idtrail", "lifecycle", *again), command("idtrail", "state", *again, "--at", until)
     out.print(next_commands(*commands), soft_wrap=True)
 
 
