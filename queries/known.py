@@ -6,7 +6,7 @@ Three reads by key find all of it, however large the log is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -51,10 +51,13 @@ MARKS: Final = (
 """Events by what they say, the first and last of each: what is read of people with very many."""
 
 IDENTIFIERS: Final = (
-    f"SELECT DISTINCT subject_id, identifier, occurred_at, event_id FROM identifiers WHERE {_KEYS}"
-    " AND (event_id, fingerprint) GLOBAL IN (SELECT event_id, tupleElement(best, 2) FROM ("
-    f"SELECT event_id, max({IN_FORCE}) AS best FROM events_by_subject WHERE {_THEIRS} GROUP BY event_id))"
+    f"SELECT subject_id, identifier, occurred_at, event_id, fingerprint FROM identifiers WHERE {_KEYS}"
 )
+FORCES: Final = (
+    f"SELECT event_id, tupleElement(max({IN_FORCE}), 2) FROM events_by_subject WHERE {_THEIRS}"
+    f" AND event_id GLOBAL IN (SELECT event_id FROM identifiers WHERE {_KEYS}) GROUP BY event_id"
+)
+"""By its fingerprint the copy in force of each event that tells identifiers of people with very many."""
 
 _NAMED: Final = (
     "FROM subjects WHERE organization = {organization:String} AND name IN {names:Array(String)}"
@@ -104,9 +107,10 @@ def read_known(store: Store, organization: str, subjects: Iterable[str], known_a
     looked: set[str] = set()
     waiting = sorted(set(subjects))
     while waiting:
-        new = _marks(store, asked, waiting)
+        read = {**asked, "subjects": waiting, "lookups": [f"id:{subject}" for subject in waiting]}
+        new, forces = _marks(store, read)
         found = lives(new)
-        seen = [*sightings(new), *_identifiers(store, asked, waiting)]
+        seen = [*sightings(new), *_identifiers(store, read, forces)]
         marks += new
         told += seen
         known |= found
@@ -117,28 +121,30 @@ def read_known(store: Store, organization: str, subjects: Iterable[str], known_a
     return Known(known, aliases(told), standings(marks), _decisions(store, asked, told), frozenset(crowded))
 
 
-def _marks(store: Store, asked: dict[str, Any], subjects: Iterable[str]) -> list[Mark]:
-    read = {**asked, "subjects": list(subjects), "limit": MAX_EVENTS + 1}
-    rows = store.query(EVENTS, read, SMALL_LIMITS)
+def _marks(store: Store, read: dict[str, Any]) -> tuple[list[Mark], dict[UUID, bytes]]:
+    """What their events say, and by its fingerprint the copy in force of each that may tell identifiers."""
+    rows = store.query(EVENTS, {**read, "limit": MAX_EVENTS + 1}, SMALL_LIMITS)
     if len(rows) > MAX_EVENTS:
-        return [
+        marks = [
             Mark._make((*said, first[0], UUID(first[1]), last[0], UUID(last[1])))
             for *said, first, last in store.query(MARKS, read)
         ]
+        return marks, dict(store.query(FORCES, read))
     in_force: dict[UUID, tuple[Any, ...]] = {}
     for row in rows:
         known = in_force.get(row[14])
         if known is None or row[15:] > known[15:]:
             in_force[row[14]] = row
-    return [Mark._make((*row[:13], 1, row[13], own, row[13], own)) for own, row in in_force.items()]
+    marks = [Mark._make((*row[:13], 1, row[13], own, row[13], own)) for own, row in in_force.items()]
+    return marks, {own: row[16] for own, row in in_force.items()}
 
 
-def _identifiers(store: Store, asked: dict[str, Any], subjects: Sequence[str]) -> Iterator[Sighting]:
+def _identifiers(store: Store, read: dict[str, Any], forces: dict[UUID, bytes]) -> Iterator[Sighting]:
     """What else the events in force tell of who these are."""
-    read = {**asked, "subjects": list(subjects), "lookups": [f"id:{subject}" for subject in subjects]}
-    for subject, identifier, at, event_id in store.query(IDENTIFIERS, read, SMALL_LIMITS):
-        kind, _, value = identifier.partition(":")
-        yield Sighting(subject, kind, value, at, event_id, 1)
+    for subject, identifier, at, event_id, fingerprint in store.query(IDENTIFIERS, read, SMALL_LIMITS):
+        if forces.get(event_id) == fingerprint:
+            kind, _, value = identifier.partition(":")
+            yield Sighting(subject, kind, value, at, event_id, 1)
 
 
 def _keys(sightings: Iterable[Sighting], people: Iterable[str]) -> Iterable[str]:

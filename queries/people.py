@@ -123,18 +123,17 @@ def find_person(
 def read_person(
     store: Store, organization: str | None, who: str, at: datetime | None = None, known_at: datetime | None = None
 ) -> Found:
-    """By id first: an id means one subject, even if somebody took it for a name, and even where it was not known yet.
+    """By id first: an id means one subject, even if somebody took it for a name.
 
     A name means who had it `at` that time, or has it now; a note tells who else had it. With `known_at` names, and
-    which ids are one person, are told by what was known then; a name that nobody was known by means who has it by what
-    is known now, and the note says so.
+    which ids are one person, are told by what was known then; an id or name that nobody was known by means who it means
+    by what is known now, and the note says so.
     Raises `Unknown` with near names, `Ambiguous` with the candidates.
     """
     scope: dict[str, Any] = {"organization": "*" if organization is None else organization, "who": who}
-    by_id = []
-    for (own,) in store.query(_BY_ID, scope):
-        known = read_known(store, own, [who], known_at)
-        by_id.append(_found(known, identify(known, who), own, who))
+    own_ones = [own for (own,) in store.query(_BY_ID, scope)] if organization is None else [organization]
+    gathered = [(own, read_known(store, own, [who], known_at)) for own in own_ones]
+    by_id = [_found(known, identify(known, who), own, who) for own, known in gathered if who in known.lives]
     if len(by_id) == 1:
         return by_id[0]
     if by_id:
@@ -142,8 +141,6 @@ def read_person(
     name = who.lower()
     lookups = [f"{kind.value}:{name}" for kind in CALLED]
     named = store.query(_BY_NAME, {**scope, "who": name, "lookups": lookups})
-    if not named:
-        raise Unknown(who, [near for (near,) in store.query(_NEAR, scope)])
     meant: list[Found] = []
     for own in sorted({own for own, _ in named}):
         known = read_known(store, own, [subject for of, subject in named if of == own], known_at)
@@ -158,14 +155,20 @@ def read_person(
         ]
     if len(meant) == 1:
         return meant[0]
-    if not meant and known_at is not None:
-        person = find_person(store, organization, who, at)
-        since = f"nobody was known as {name} {_day(known_at)}: by what is known since, {person.subject_id} is"
-        found = read_person(store, person.organization, person.subject_id, at, known_at)
-        return found._replace(person=found.person._replace(note="; ".join(filter(None, (since, person.note)))))
-    if not meant:  # only copies that are not in force bear the name
-        raise Unknown(who, [])
-    raise Ambiguous(who, [found.person for found in meant])
+    if meant:
+        raise Ambiguous(who, [found.person for found in meant])
+    if known_at is not None:
+        return _since(store, find_person(store, organization, who, at), who, known_at)
+    near = [] if named else store.query(_NEAR, scope)  # where only copies that are not in force bear the name: none
+    raise Unknown(who, [other for (other,) in near])
+
+
+def _since(store: Store, person: Person, who: str, known_at: datetime) -> Found:
+    """Whom the id or name means only by what came to be known since, with what was known of them then."""
+    known = read_known(store, person.organization, [person.subject_id], known_at)
+    told = f"nobody was known as {who} {_day(known_at)}: by what is known since, it is {person.subject_id}"
+    note = "; ".join(filter(None, (told, person.note)))
+    return _found(known, identify(known, person.subject_id), person.organization, person.subject_id, note)
 
 
 def shared_names(store: Store, organization: str | None, names: Iterable[str]) -> set[str]:
