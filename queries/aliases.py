@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import CLOSED
+from queries.because import act_on_person
 from schemas.cause import Cause
 from schemas.events import Kind
 from schemas.identifiers import PEOPLE, IdentifierKind
@@ -23,7 +24,8 @@ from schemas.times import LATEST, SENTINEL
 MAX_HOLDERS: Final = 4
 """A number or address that more ids have is no person's: a placeholder, a shared mailbox."""
 
-_SUSPENDS: Final = frozenset({"state: SUSPENDED", "suspended: true", "suspended: false -> true"})
+_CREATES: Final = frozenset({"user_create", "systemuser_create"})
+_ENDS: Final = frozenset({"suspended", "deleted"})
 CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
 """By what people are called, and looked for."""
 
@@ -52,22 +54,28 @@ class Mark(NamedTuple):
     last_event: UUID
 
     @property
+    def act(self) -> str:
+        """What the directory makes of the person: suspended, activated or deleted; empty: neither."""
+        if self.kind != Kind.OTHER or self.outcome == Outcome.FAILURE:
+            return ""
+        if self.event_type in _CREATES:
+            return "activated"
+        return act_on_person({"event_type": self.event_type, "outcome": self.outcome, "changed": self.changed})
+
+    @property
     def closing(self) -> bool:
         """Whether it ends the person or an account."""
-        return (
-            self.account_state in CLOSED
-            or self.event_type in ("user_delete", "user_suspended")
-            or any(change in _SUSPENDS or change.endswith(" -> SUSPENDED") for change in self.changed)
-        )
+        return self.account_state in CLOSED or self.act in _ENDS
 
     @property
     def living(self) -> bool:
-        """Whether it takes the id into use. What somebody who has left signs in to, or is looked up in, does not."""
-        if self.closing:
+        """Whether it takes the id into use. What was refused does not, nor what somebody who has left signs in to, or
+        is looked up in."""
+        if self.closing or self.outcome == Outcome.FAILURE:
             return False
         if self.kind == Kind.USER:
             return self.action in ("create", "update")
-        return self.event_type.startswith("user_") and not self.event_type.startswith("user_login")
+        return self.event_type.startswith(("user_", "systemuser_")) and not self.event_type.startswith("user_login")
 
 
 class Sighting(NamedTuple):
@@ -190,11 +198,10 @@ def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
 
 
 def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
-    """When the directory ended it, or when the last of its accounts was to be closed, after its last use."""
-    living = _last_use(marks)
-    ends = [
-        _after(mark, living) for mark in marks if mark.kind == Kind.OTHER and mark.closing and mark.last_at > living
-    ]
+    """When the directory ended it, unless it took it back; or when the last of its accounts was to be closed, after its
+    last use. What is pushed for somebody who has left was on its way."""
+    back = max((mark.last_at for mark in marks if mark.act == "activated"), default=SENTINEL)
+    ends = [_after(mark, back) for mark in marks if mark.act in _ENDS and mark.last_at > back]
     if ends:
         return min(ends, key=_in_order)
     by_application: dict[str, list[Mark]] = {}
@@ -209,7 +216,7 @@ def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
             return None
         closed.append(min(closings, key=_in_order))
     last = max(closed, key=_in_order, default=None)
-    return last if last is not None and last[0] > living else None
+    return last if last is not None and last[0] > _last_use(marks) else None
 
 
 def _last_use(marks: Sequence[Mark]) -> datetime:

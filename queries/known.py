@@ -50,9 +50,7 @@ MARKS: Final = (
 )
 """Events by what they say, the first and last of each: what is read of people with very many."""
 
-IDENTIFIERS: Final = (
-    f"SELECT subject_id, identifier, occurred_at, event_id, fingerprint FROM identifiers WHERE {_KEYS}"
-)
+IDENTIFIERS: Final = f"SELECT subject_id, identifier, occurred_at, event_id, fingerprint FROM identifiers WHERE {_KEYS}"
 FORCES: Final = (
     f"SELECT event_id, tupleElement(max({IN_FORCE}), 2) FROM events_by_subject WHERE {_THEIRS}"
     f" AND event_id GLOBAL IN (SELECT event_id FROM identifiers WHERE {_KEYS}) GROUP BY event_id"

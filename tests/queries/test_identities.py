@@ -30,6 +30,7 @@ from tests.queries.people_events import (
     used,
 )
 from tests.queries.support import SLACK, at, attempt, failed, when
+from tests.records import event
 
 Raw = dict[str, Any]
 
@@ -94,6 +95,10 @@ def test_who_had_a_name_at_a_time(events: list[Raw], minute: float | None, expec
 
 
 CLOSED = attempt(9, "user_deprovision", resource=person(ANA))
+DELETED = deleted(5, person(ANA))
+EDITED = event(
+    "user_update", timestamp=at(10), resource=person(ANA), application=None, changes=[{"field": "jobTitle", "to": "x"}]
+)
 IN_SLACK = attempt(1, "user_create_provision", resource=person(ANA), application=SLACK)
 
 
@@ -105,6 +110,18 @@ IN_SLACK = attempt(1, "user_create_provision", resource=person(ANA), application
         pytest.param([used(0, person(ANA)), CLOSED], 9, id="the only account closed"),
         pytest.param([used(0, person(ANA)), IN_SLACK, CLOSED], None, id="one of two accounts closed"),
         pytest.param([CLOSED, created(10, person(ANA))], None, id="used after its accounts were closed"),
+        pytest.param([CLOSED, failed(10, resource=person(ANA))], 9, id="an update refused after the closing"),
+        pytest.param([CLOSED, EDITED], None, id="edited in the directory after the account was closed"),
+        pytest.param([DELETED, failed(8, resource=person(ANA))], 5, id="an update refused after the deletion"),
+        pytest.param(
+            [DELETED, failed(8, "user_create_provision", "503", resource=person(ANA))], 5, id="a creation refused"
+        ),
+        pytest.param([DELETED, used(6, person(ANA))], 5, id="an update on its way at the deletion"),
+        pytest.param([suspended(5, person(ANA)), EDITED], 5, id="edited while suspended"),
+        pytest.param([DELETED | {"event_type": "systemuser_delete"}], 5, id="deleted by its other name"),
+        pytest.param(
+            [used(0, person(ANA)), DELETED | {"success": False, "error_message": "no"}], None, id="a deletion refused"
+        ),
         pytest.param(
             [used(0, person(ANA)), IN_SLACK, CLOSED, CLOSED | {"id": "z", "timestamp": at(12), "application": SLACK}],
             12,
@@ -157,6 +174,12 @@ def taken_over(first: str = "ana.lima") -> list[Raw]:
             id="the new id's external id is the old id",
         ),
         pytest.param(handed_on(), Strength.LIKELY, ["email"], id="an address, handed on at its end"),
+        pytest.param(
+            handed_on(failed(40, resource=person(ANA, "ana.one", ADDRESS))),
+            Strength.LIKELY,
+            ["email"],
+            id="an address, handed on though an update was refused after its end",
+        ),
         pytest.param(
             handed_on(first="Ana", second="Ana"),
             Strength.STRONG,
