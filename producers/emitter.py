@@ -7,13 +7,14 @@ cancels it does not take the record back.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 import orjson
@@ -35,6 +36,12 @@ MAX_RECORD_BYTES: Final = 1_000_000
 """Kafka's default limit of a batch is 1,048,588; a record must fit into one, with its headers."""
 SEAL_AT_ONCE: Final = 256
 """About 5 ms of sealing: what else runs in this event loop gets its turn in between."""
+SEAL_SECONDS: Final = 0.02
+"""And after so long, where records take longer than most do."""
+MAX_INLINE_BYTES: Final = 65_536
+"""What is larger is searched for secrets in a thread: a single one could hold the event loop for longer."""
+
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ class Emitter:
         Raises `RecordError` for one that can never be read and `SpoolFull` when there is no room: then
         it was not accepted. Sequential calls cost a round trip each; call concurrently or use `emit_many`.
         """
-        return await self.emit_sealed(seal(_serialised(record), source, self._clock()))
+        return await self.emit_sealed(await _aside(seal, _serialised(record), source, self._clock()))
 
     async def emit_sealed(self, envelope: Envelope) -> Receipt:
         """The same for one that is sealed already, as a dead letter is that can be read now."""
@@ -143,17 +150,19 @@ class Emitter:
         answers: deque[asyncio.Future[list[Outcome]]] = deque()
         logged = spooled = 0
         numbered = enumerate(records)
-        while chunk := list(islice(numbered, SEAL_AT_ONCE)):
-            now = self._clock()
+        for first in numbered:
+            now, due = self._clock(), time.monotonic() + SEAL_SECONDS
             sealed: list[Record] = []
-            for index, raw in chunk:
+            for index, raw in chain((first,), islice(numbered, SEAL_AT_ONCE - 1)):
                 try:
-                    key, value, headers, _, event_type, _ = _small_enough(seal(raw, source, now))
+                    key, value, headers, _, event_type, _ = _small_enough(await _aside(seal, raw, source, now))
                 except RecordError as error:
                     refused.append((index, error))
                 else:
                     sealed.append(Record(self._topic, key, value, headers))
                     by_type[event_type] += 1
+                if time.monotonic() > due:
+                    break
             if sealed:
                 answers.append(await self._delivery.accept(sealed))
             await asyncio.sleep(0)  # the pump's turn: it flies this chunk while the next is sealed
@@ -174,7 +183,7 @@ class Emitter:
 
         `size`: how many bytes it had, where `raw` is only its beginning.
         """
-        key, value, headers = seal_dead_letter(raw, source, reason, position)
+        key, value, headers = await _aside(seal_dead_letter, raw, source, reason, position)
         record = Record(self._dead_letters, key, value, headers)
         excess = record.size() - MAX_RECORD_BYTES
         if excess > 0 or size > len(raw):
@@ -199,6 +208,11 @@ class Emitter:
         if outcome is None:
             raise _full(self._spool)
         return Receipt.spooled(record.topic, outcome, event_id)
+
+
+async def _aside(work: Callable[..., _Done], raw: bytes, *told: object) -> _Done:
+    """`work` on a record, in a thread if that is large."""
+    return work(raw, *told) if len(raw) <= MAX_INLINE_BYTES else await asyncio.to_thread(work, raw, *told)
 
 
 def _small_enough(envelope: Envelope) -> Envelope:

@@ -6,11 +6,12 @@ password beside it tells that S is one.
 
 from __future__ import annotations
 
-import json
 import re
 import string
 from collections.abc import Iterator
 from typing import Final
+
+from schemas.spelling import Unescaped
 
 SHORTEST: Final = 8
 """A shorter one may stand anywhere by chance."""
@@ -22,8 +23,7 @@ MAX_ESCAPED: Final = 4
 
 _ASIDE: Final = (string.punctuation + string.whitespace).encode()
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9_-]{1,30} +(?=\S+\Z)")
-_ESCAPE_AT_END = re.compile(rb"\\(?:[bfnrt]|u[0-9a-fA-F]{4})\Z")
-_HTML = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&'"}
+_COVERED = re.compile(rb"\x01+")
 
 
 class Echoes:
@@ -42,22 +42,28 @@ class Echoes:
 
     def spare(self, name: bytes) -> None:
         """Remembers the id or the name of something: evidence, even if somebody's password is the same."""
-        if len(self._public) < MAX_KNOWN * 4:
-            self._public.add(name)
+        self._public.add(name)
 
     def __bool__(self) -> bool:
         return not self._secrets <= self._public
 
-    def places(self, text: bytes) -> Iterator[tuple[int, int]]:
-        """Where they stand in `text`, also escaped as in JSON; in no order, and they may overlap."""
+    def places(self, text: bytes, escaped: int = MAX_ESCAPED) -> Iterator[tuple[int, int]]:
+        """Where they stand in `text`, also escaped as in JSON, so often; those of the same depth do not overlap."""
+        covered = bytearray(len(text))
         for secret in self._secrets - self._public:
-            for form in _forms(secret):
-                at = text.find(form)
-                while at >= 0:
-                    end = at + len(form)
-                    if not secret.isalnum() or _is_mixed(secret) or _stands_alone(text, at, end):
-                        yield at, end
-                    at = text.find(form, end)
+            within = not secret.isalnum() or _is_mixed(secret)
+            cover = b"\1" * len(secret)
+            at = text.find(secret)
+            while at >= 0:
+                end = at + len(secret)
+                if within or not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+                    covered[at:end] = cover
+                at = text.find(secret, end)
+        yield from (match.span() for match in _COVERED.finditer(covered))
+        if escaped and b"\\" in text:
+            meant = Unescaped(text)
+            for start, end in self.places(meant.text, escaped - 1):
+                yield meant.place(start), meant.place(end)
 
 
 def _is_telling(secret: bytes) -> bool:
@@ -68,20 +74,3 @@ def _is_telling(secret: bytes) -> bool:
 
 def _is_mixed(secret: bytes) -> bool:
     return not secret.isalpha() and not secret.isdigit()
-
-
-def _stands_alone(text: bytes, start: int, end: int) -> bool:
-    """Whether it is no part of a longer word; the last letter of an escape before it is none of its own."""
-    before = text[max(0, start - 6) : start]
-    return not text[end : end + 1].isalnum() and (not before[-1:].isalnum() or bool(_ESCAPE_AT_END.search(before)))
-
-
-def _forms(secret: bytes) -> set[bytes]:
-    """It, and what it looks like in JSON, in a string of JSON in JSON …, as common writers spell it."""
-    forms = {secret}
-    for ascii_only, table in ((True, {}), (False, {}), (False, _HTML)):
-        text = secret.decode(errors="surrogateescape")
-        for _ in range(MAX_ESCAPED):
-            text = json.dumps(text, ensure_ascii=ascii_only)[1:-1].translate(table)
-            forms.add(text.encode(errors="surrogateescape"))
-    return forms

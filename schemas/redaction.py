@@ -9,6 +9,7 @@ What stands under such a name is cut wherever else the record repeats it. See `e
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -26,6 +27,7 @@ from schemas.credentials import (
 from schemas.echoes import Echoes
 from schemas.errors import MalformedRecord
 from schemas.jsontext import Node, decode, nodes, spelt, trim
+from schemas.spelling import Unescaped
 
 MAX_EMBEDDED: Final = 4
 """JSON in a string of JSON in a string …: below this many levels it is searched as text."""
@@ -41,6 +43,8 @@ _ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"}
 """What a provider says; so is all JSON in strings."""
 _IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
 """Ends of keys, and of the names of changed fields, whose values tell what an event is about."""
+_PLAIN_KEYS = frozenset({"timestamp", "jc_timestamp", "event_type", "client_ip", "organization"})
+"""Keys whose values place an event, whatever they have in common with a secret."""
 _ABOUT = re.compile(
     r"(?:.*[_-])?(?:id|name|email|type|label|at|date|time|expires)|.*(?:Id|Name|Email|Type|At|Date|Time)"
 )
@@ -52,7 +56,6 @@ _STRING = re.compile(
     r"""(\s*:(?!\s*(?:""|true|false|null|\{\s*"[^"\\]*"\s*:\s*(?:true|false|null)\s*\})\s*[,}]))?""",
     re.DOTALL,
 )
-_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
 class _Secrecy(IntEnum):
@@ -145,14 +148,34 @@ def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
     """The cuts, and those of what they cut out wherever else it stands in a string, or anywhere in what is no JSON."""
     if not echoes:
         return cuts
-    found = list(cuts)
-    if not _is_json(raw):
-        found += (_Cut(start, end, _MARK) for start, end in echoes.places(raw))
-    for node in nodes(raw):
-        if node.kind == '"' and node.end - node.start > SHORTEST:
-            text, places = _inside(raw, node)
-            found += (_Cut(places[start], places[end], _MARK) for start, end in echoes.places(text))
-    return _merged(found)
+    searched = [(0, len(raw))]
+    if is_json := _is_json(raw):
+        meant = Unescaped(raw)
+        spans = [(meant.place(start), meant.place(end)) for start, end in echoes.places(meant.text)]
+    else:
+        spans = list(echoes.places(raw))
+    starts = [cut.start for cut in cuts]
+    spans = [span for span in spans if not _is_in(span, cuts, starts)]
+    if is_json and spans:
+        strings = (node for node in nodes(raw) if node.kind == '"' and node.key not in _PLAIN_KEYS)
+        searched = [(node.start + 1, node.end - 1) for node in strings]
+    return _merged((*cuts, *(_Cut(*part, _MARK) for span in spans for part in _parts(span, searched))))
+
+
+def _is_in(span: tuple[int, int], cuts: list[_Cut], starts: list[int]) -> bool:
+    """Whether one of the cuts, which begin at these places, takes it along."""
+    last = bisect_right(starts, span[0]) - 1
+    return last >= 0 and span[1] <= cuts[last].end
+
+
+def _parts(span: tuple[int, int], strings: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of it is in the strings."""
+    at = max(0, bisect_right(strings, span) - 1)
+    while at < len(strings) and strings[at][0] < span[1]:
+        start, end = max(span[0], strings[at][0]), min(span[1], strings[at][1])
+        if start < end:
+            yield start, end
+        at += 1
 
 
 def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
@@ -208,11 +231,11 @@ def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
         answer.append(level > 0 or node.key in _ANSWER_KEYS or (node.parent >= 0 and answer[node.parent]))
         if node.kind == '"' and not _is_secret(raw, node, secrecy[-1]):
             if not answer[-1] and (field or node.key).lower().endswith(_IDENTIFYING_ENDINGS):
-                echoes.spare(_inside(raw, node)[0])
+                echoes.spare(_inside(raw, node))
             yield from _string_cuts(raw, node, level, echoes)
         elif node.kind == '"' and not _harmless(_text(raw, node), node.key, answer=answer[-1]):
             if not is_refusal(_text(raw, node)):
-                echoes.add(_inside(raw, node)[0])
+                echoes.add(_inside(raw, node))
             yield _Cut(node.start + 1, node.end - 1, _MARK)
         elif node.kind == "literal" and secrecy[-1] is _Secrecy.SURE and raw[node.start] in _NUMBERS:
             yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
@@ -249,35 +272,22 @@ def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator
     """The cuts inside a string: of the JSON that it holds, or of its text."""
     if node.end - node.start < SHORTEST:
         return
-    text, places = _inside(raw, node)
+    token = raw[node.start + 1 : node.end - 1]
+    if b"\\" not in token and not may_hold_secrets(token):
+        return
+    inside = Unescaped(token, node.start + 1)
+    text = inside.text
     if not may_hold_secrets(text):
         return
     embedded = level < MAX_EMBEDDED and b'"' in text and (b"{" in text or b"[" in text)
     for cut in _cuts(text, level + 1, echoes) if embedded else _text_cuts(text):
         mark = cut.mark.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        yield _Cut(places[cut.start], places[cut.end], mark)
+        yield _Cut(inside.place(cut.start), inside.place(cut.end), mark)
 
 
-def _inside(raw: bytes, node: Node) -> tuple[bytes, Sequence[int]]:
-    """The text that a string spells, and where each of its bytes and its end are."""
-    token = raw[node.start + 1 : node.end - 1]
-    return _unescaped(token, node.start + 1) if b"\\" in token else (token, range(node.start + 1, node.end))
-
-
-def _unescaped(token: bytes, offset: int) -> tuple[bytes, list[int]]:
-    """The text that the inside of a string token spells, in UTF-8, and where each of its bytes comes from."""
-    pieces: list[bytes] = []
-    places: list[int] = []
-    done = 0
-    for match in _ESCAPE.finditer(token):
-        pieces.append(token[done : match.start()])
-        places.extend(range(offset + done, offset + match.start()))
-        pieces.append(spelt(b'"' + match[0] + b'"').encode())
-        places.extend([offset + match.start()] * len(pieces[-1]))
-        done = match.end()
-    pieces.append(token[done:])
-    places.extend(range(offset + done, offset + len(token) + 1))
-    return b"".join(pieces), places
+def _inside(raw: bytes, node: Node) -> bytes:
+    """The text that a string spells."""
+    return Unescaped(raw[node.start + 1 : node.end - 1]).text
 
 
 def _text(raw: bytes, node: Node) -> str:

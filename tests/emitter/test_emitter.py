@@ -7,17 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 import orjson
 import pytest
 
-from producers.emitter import MAX_RECORD_BYTES, Emitter, Receipt
+from producers.emitter import MAX_INLINE_BYTES, MAX_RECORD_BYTES, Emitter, Receipt
 from producers.spool import Spool
-from schemas.envelope import seal
+from schemas.envelope import Envelope, Source, seal
 from schemas.errors import MalformedRecord, RecordError, SpoolFull
 from schemas.kafka import KafkaConnection
 from tests.emitter.broker import OwnBroker
@@ -110,6 +112,37 @@ async def test_five_thousand_emits_at_once_get_a_place_each(topics: Topics, tmp_
     log = await read_log(topics.connection, topics.events)
     assert len(log) == 5_000
     assert by_key(log) == expected_by_key(raws)
+
+
+async def test_while_many_or_large_records_are_sealed_the_event_loop_runs_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producers.emitter.SEAL_SECONDS", 0)  # as if each took as long
+    small = raw_events(20)
+    large = [orjson.dumps(event(id=str(number), text="x" * MAX_INLINE_BYTES)) for number in range(2)]
+    turns = 0
+    sealed: list[tuple[int, bool]] = []
+
+    def seal_seen(raw: bytes, source: Source, at: datetime) -> Envelope:
+        sealed.append((turns, threading.current_thread() is threading.main_thread()))
+        return seal(raw, source, at)
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    monkeypatch.setattr("producers.emitter.seal", seal_seen)
+    others = asyncio.create_task(count())
+    async with Emitter(NOWHERE, Spool(tmp_path / "spool", 10**8), clock, answer_seconds=0.1) as emitter:
+        batch = await emitter.emit_many([*small, *large], SOURCE)
+        await emitter.emit(large[0], SOURCE)
+    others.cancel()
+
+    assert batch.spooled == 22
+    assert len({turn for turn, _ in sealed[:20]}) == 20
+    assert [inline for _, inline in sealed] == [True] * 20 + [False] * 3
 
 
 async def test_a_dead_letter_keeps_the_bytes_and_says_why(topics: Topics, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What JSON's escapes spell, and where in the text each byte of it came from."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import lru_cache
+from typing import Final
+
+from schemas.jsontext import spelt
+
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+)
+
+
+class Unescaped:
+    """A text with its escapes undone, in UTF-8; what is no escape of JSON's stays."""
+
+    __slots__ = ("_edges", "_offset", "_sources", "text")
+
+    def __init__(self, escaped: bytes, offset: int = 0) -> None:
+        """`offset`: where `escaped` stands in what `place` tells of."""
+        self._offset = offset
+        self._edges: list[int] = []
+        """Where in `text` what an escape spells begins, and where it ends: two for each."""
+        self._sources: list[int] = []
+        """Where in `escaped` that is."""
+        if b"\\" not in escaped:
+            self.text = escaped
+            return
+        pieces: list[bytes] = []
+        done = length = 0
+        for match in _ESCAPE.finditer(escaped):
+            start, end = match.span()
+            meant = _meant(match[0])
+            pieces += (escaped[done:start], meant)
+            length += start - done
+            self._edges += (length, length + len(meant))
+            self._sources += (start, end)
+            length += len(meant)
+            done = end
+        self.text = b"".join((*pieces, escaped[done:]))
+
+    def place(self, at: int) -> int:
+        """Where the byte of `text` at `at` came from: of one that an escape spells, where that begins."""
+        edge = bisect_right(self._edges, at) - 1
+        if edge < 0:
+            return self._offset + at
+        inside = edge % 2 == 0
+        return self._offset + self._sources[edge] + (0 if inside else at - self._edges[edge])
+
+
+@lru_cache(maxsize=4096)  # all letters and all halves of surrogate pairs, with room for the usual
+def _meant(escape: bytes) -> bytes:
+    return spelt(b'"' + escape + b'"').encode()
