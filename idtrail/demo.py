@@ -54,6 +54,8 @@ class Outcome:
     until: datetime
     url: str
     token_file: Path
+    stays: bool
+    """Whether the trail goes on when the screen is shown."""
 
 
 async def run_demo(settings: Settings, *, once: bool, say: Say, show: Show) -> None:
@@ -96,9 +98,8 @@ async def _play(settings: Settings, trail: Trail, *, once: bool, show: Show) -> 
         await _stored(trail, progress)
     agree = await _agree(trail.connection, trail.store)
     total = await asyncio.to_thread(trail.store.query, "SELECT uniqExact(event_id) FROM events")
-    outcome = Outcome(
-        organization, total[0][0], time.monotonic() - began, agree, until, trail.url, settings.state / "token"
-    )
+    took, token_file = time.monotonic() - began, settings.state / "token"
+    outcome = Outcome(organization, total[0][0], took, agree, until, trail.url, token_file, stays=not once)
     api = Api(settings.model_copy(update={"api_url": trail.url}))
     with contextlib.suppress(SystemExit):  # rich's way of saying that whoever read the output has gone
         await asyncio.to_thread(show, console(), outcome, api)

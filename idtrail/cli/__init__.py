@@ -31,6 +31,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON (NDJSON for lists
 SINCE: Final = ("--since", "--from")
 UNTIL: Final = ("--until", "--to")
 """The ends of a range, by the names that all commands have for them: the documentation uses the first ones."""
+ALWAYS: Final = "2000-01-01"
+"""Before every event."""
 Since = Annotated[str, typer.Option(*SINCE, help="From this time on: a time, a date, or an age (24h, 7d).")]
 Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
 Organization = Annotated[

@@ -49,7 +49,7 @@ def show_incidents(out: Console, items: Sequence[Item], now: datetime) -> None:
         name.ljust(width) if place == 4 else name.rjust(width)
         for place, (name, width) in enumerate(zip(heads, widths, strict=True))
     ]
-    out.print(Text(f"  {'incident':{room}}  {'  '.join(head)}", "dim", no_wrap=True, overflow="crop"))
+    out.print(Text(f"  {'incident (whole life)':{room}}  {'  '.join(head)}", "dim", no_wrap=True, overflow="crop"))
     for item, row in zip(items, columns, strict=True):
         title = Text.assemble(_fit(_app(item), names), "  ", why(item["cause"], item["detail"], item["attribute"]))
         title.truncate(room, overflow="ellipsis", pad=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -81,6 +81,14 @@ def console() -> Console:
 def command(*words: str) -> str:
     """A command to copy: each word that a shell would read otherwise is quoted."""
     return shlex.join(words)
+
+
+def options(given: Mapping[str, str | list[str] | None]) -> Iterator[str]:
+    """Those of a command that were given, as its words."""
+    for name, value in given.items():
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None:
+                yield from (name, each)
 
 
 def in_organization(organization: str | None) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from queries.api import (
     letters,
     measuring,
     people,
+    root,
     schema,
     state,
     stream,
@@ -35,7 +36,7 @@ from queries.api.released import Released
 from queries.api.strictness import refuse_unknown_parameters
 
 DOCUMENT: Final = "docs/openapi.json"
-_PROBED: Final = (health.router, measuring.router)
+_PROBED: Final = (health.router, measuring.router, root.router)
 """Asked by machines, which may add what they like."""
 _ROUTERS: Final = (
     events.router,

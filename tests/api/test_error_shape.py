@@ -12,6 +12,7 @@ inside: no traceback, no statement, no value.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ NOTHING = UUID(int=7)
 @pytest.mark.parametrize(
     ("method", "path", "status", "detail"),
     [
-        ("GET", "/", 404, "there is nothing at /"),
+        ("GET", "/console", 404, "there is nothing at /console"),
         ("GET", "/api/v1/nothing", 404, "there is nothing at /api/v1/nothing"),
         ("GET", "/api/v1/events/", 404, "there is nothing at /api/v1/events/"),
         ("GET", "/docs", 404, "there is nothing at /docs"),
@@ -157,6 +158,15 @@ async def test_answers_tell_the_release_and_a_defect_after_an_upgrade_says_to_re
     monkeypatch.setattr(problems, "upgraded_beneath", lambda: "restart it")
     answer = await api.get("/api/v1/stats", headers=headers)
     assert assert_problem(answer, 500)["detail"].endswith(": restart it")
+
+
+async def test_the_root_names_what_is_there(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    named = re.findall(r"^  (/\S+)", answer.text, re.MULTILINE)
+    assert named == ["/api/v1/", "/openapi.json", "/readyz", "/metrics"]
+    for path in named[1:]:
+        assert (await api.get(path)).status_code in (200, 401)
 
 
 async def test_health_needs_no_token_and_readiness_says_what_is_away(

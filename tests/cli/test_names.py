@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from idtrail.cli.alert_screens import show_alert
 from idtrail.cli.commands.events import show_event, show_events
-from idtrail.cli.commands.failures import show_failures
+from idtrail.cli.commands.failures import Asked, show_failures
 from idtrail.cli.commands.stats import show_stats
 from idtrail.cli.incident_screens import show_incident
 from idtrail.cli.integration_screens import show_integration
@@ -94,7 +94,7 @@ def stuck(name: str) -> list[str]:
 
 def unfolded(name: str) -> list[str]:
     answer = {"attempts": 9, "failures": 3, "since": NOON.isoformat(), "items": [cause(name)]}
-    return drawn(show_failures, answer, [], 50, "24h", NOON)
+    return drawn(show_failures, answer, [], 50, Asked("24h"), NOON)
 
 
 def counted(name: str) -> list[str]:

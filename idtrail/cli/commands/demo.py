@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from idtrail.cli import app
 from idtrail.cli.commands.up import say, start
@@ -54,9 +55,11 @@ def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
     out.print()
     person = api.get("/api/v1/lifecycle", {"organization": outcome.organization, "person": LEAVER})
     show_lifecycle(out, person, now, asked=LEAVER)
-    out.print(
-        next_commands("idtrail incidents --since 30d", f"{outcome.url} (token in {outcome.token_file})"), soft_wrap=True
-    )
+    if outcome.stays:
+        told = next_commands("idtrail incidents --since 30d", f"{outcome.url} (token in {outcome.token_file})")
+    else:
+        told = Text("This trail is removed now. One that stays, to run these commands against: idtrail demo", "dim")
+    out.print(told, soft_wrap=True)
 
 
 def _show_types(out: Console, stats: dict[str, Any]) -> None:

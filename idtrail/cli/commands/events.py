@@ -12,14 +12,17 @@ from rich.console import Console
 
 from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.blame import blame_lines
+from idtrail.cli.latest import latest_event, show_latest
 from idtrail.cli.screen import (
     ago,
     coloured,
+    command,
     console,
     counted,
     cut,
     name_width,
     next_commands,
+    options,
     print_json,
     print_lines,
     table,
@@ -81,8 +84,15 @@ def events(
     if as_json:
         for item in found:
             print_json(item)
-    else:
-        show_events(console(), list(found), limit)
+        return
+    out, items = console(), list(found)
+    show_events(out, items, limit)
+    if not items and not unplaced and (at := latest_event(api, parameters)):
+        asked = {
+            "--until": until, "--type": event_type, "--outcome": outcome, "--cause": cause, "--app": app_name,
+            "--subject": subject, "--actor": actor, "--incident": incident, "--text": text,
+        }  # fmt: skip
+        show_latest(out, "such event", at, datetime.now(UTC), command("idtrail", "events", *options(asked)))
 
 
 def show_events(out: Console, items: list[Item], limit: int) -> None:

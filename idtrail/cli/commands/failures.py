@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from rich.console import Console
 
 from idtrail.cli import Json, Since, Until, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incidents
+from idtrail.cli.latest import ATTEMPTS, latest_event, show_latest
 from idtrail.cli.screen import (
     ago,
     coloured,
@@ -22,8 +23,10 @@ from idtrail.cli.screen import (
     name_width,
     next_commands,
     number,
+    options,
     print_json,
     table,
+    when,
     why,
 )
 
@@ -49,17 +52,42 @@ def failures(
         print_json(answer["items"])
         return
     incidents = list(api.pages("/api/v1/incidents", {**parameters, "failing": True}, MAX_INCIDENTS))
-    show_failures(console(), answer, incidents, limit, since, datetime.now(UTC))
+    out, now = console(), datetime.now(UTC)
+    show_failures(out, answer, incidents, limit, Asked(since, until), now)
+    attempts = {"until": until, "application": app_name, "kind": list(ATTEMPTS)}
+    if not answer["attempts"] and (at := latest_event(api, attempts)):
+        again = options({"--until": until, "--app": app_name, "--cause": cause})
+        show_latest(out, "attempt", at, now, command("idtrail", "failures", *again))
 
 
-def show_failures(out: Console, answer: Item, incidents: list[Item], limit: int, since: str, now: datetime) -> None:
+class Asked(NamedTuple):
+    """The range, as it was asked for."""
+
+    since: str
+    until: str | None = None
+
+    def words(self, answer: Item) -> str:
+        """In words; with an end, the two times that were counted between."""
+        if self.until:
+            return f"{when(answer['since'], seconds=False)} to {when(answer['until'], seconds=False)}"
+        age = re.fullmatch(r"(\d+)\s*([smhdw])", self.since.strip())
+        return f"last {age[1]} {'min' if age[2] == 'm' else age[2]}" if age else f"since {self.since}"
+
+    def events(self, *more: str) -> str:
+        """The command that lists the failures of the range."""
+        return command(
+            "idtrail", "events", "--outcome", "failure", *more, *options({"--since": self.since, "--until": self.until})
+        )
+
+
+def show_failures(out: Console, answer: Item, incidents: list[Item], limit: int, asked: Asked, now: datetime) -> None:
     """The screen: incidents, or causes where the failures are not folded into incidents."""
     items, attempts, failed = answer["items"], answer["attempts"], answer["failures"]
     share = f" ({failed * 100 / attempts:.0f} %)" if attempts else ""
     begin = moment(answer["since"])
     new = sum(begin is not None and begin <= datetime.fromisoformat(item["first_at"]) for item in incidents)
     out.print(
-        f"{_range(since)}: {counted(failed, 'failure')} of {counted(attempts, 'attempt')}{share}, "
+        f"{asked.words(answer)}: {counted(failed, 'failure')} of {counted(attempts, 'attempt')}{share}, "
         f"{'at least ' if len(incidents) == MAX_INCIDENTS else ''}{counted(len(incidents), 'incident')}, {new} new",
         soft_wrap=True,
     )
@@ -68,27 +96,21 @@ def show_failures(out: Console, answer: Item, incidents: list[Item], limit: int,
         return
     out.print()
     if not incidents:
-        _show_causes(out, items, now)
+        _show_causes(out, items, asked, now)
         return
     show_incidents(out, incidents[:limit], now)
     if len(incidents) > limit:
         out.print(f"  {number(len(incidents) - limit)} more (--limit)", style="dim")
     nowhere = sum(item["tries"] for item in items if not item["application_id"])
     if nowhere:
-        out.print(f"  {counted(nowhere, 'failure')} of no known application: idtrail events --outcome failure")
+        out.print(f"  {counted(nowhere, 'failure')} of no known application: {asked.events()}", soft_wrap=True)
     first = incidents[0]
     out.print(
-        next_commands(f"idtrail incidents show {first['incident_id'][:SHORT]}", "idtrail failures --since 7d"),
-        soft_wrap=True,
+        next_commands(f"idtrail incidents show {first['incident_id'][:SHORT]}", "idtrail exposures"), soft_wrap=True
     )
 
 
-def _range(since: str) -> str:
-    age = re.fullmatch(r"(\d+)\s*([smhdw])", since.strip())
-    return f"last {age[1]} {'min' if age[2] == 'm' else age[2]}" if age else f"since {since}"
-
-
-def _show_causes(out: Console, items: list[Item], now: datetime) -> None:
+def _show_causes(out: Console, items: list[Item], asked: Asked, now: datetime) -> None:
     rows = table("app", "tries", "people", "last", "state", "why", right=("tries", "people"))
     for item in items:
         rows.add_row(
@@ -103,9 +125,4 @@ def _show_causes(out: Console, items: list[Item], now: datetime) -> None:
     for remedy in dict.fromkeys(f"{item['cause']}: {item['remedy']}" for item in items if item["state"] == "open"):
         out.print(f"  {remedy}", soft_wrap=True)
     first = items[0]["application"] or items[0]["application_id"]
-    out.print(
-        next_commands(
-            command("idtrail", "events", "--outcome", "failure", "--app", first), "idtrail failures --since 7d"
-        ),
-        soft_wrap=True,
-    )
+    out.print(next_commands(asked.events(*(("--app", first) if first else ())), "idtrail exposures"), soft_wrap=True)

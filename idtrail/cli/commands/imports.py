@@ -155,7 +155,7 @@ def show_watched(out: Console, watched: Watched) -> None:
     if watched.dead_lettered:
         out.print(next_commands("idtrail dead-letters stats"), soft_wrap=True)
     else:
-        out.print(next_commands("idtrail stats", "idtrail failures --since 30d"), soft_wrap=True)
+        out.print(next_commands("idtrail stats", "idtrail exposures"), soft_wrap=True)
 
 
 def show_summary(out: Console, summary: Summary) -> None:
@@ -177,7 +177,7 @@ def show_summary(out: Console, summary: Summary) -> None:
         bad = next(file for file in summary.files if file.dead_lettered)
         out.print(next_commands(command("idtrail", "dead-letters", "list", "--source", bad.name)), soft_wrap=True)
     else:
-        out.print(next_commands("idtrail stats", "idtrail failures --since 30d"), soft_wrap=True)
+        out.print(next_commands("idtrail stats", "idtrail exposures"), soft_wrap=True)
 
 
 def _show_file(out: Console, file: FileSummary) -> None:

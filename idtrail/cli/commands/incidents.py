@@ -10,7 +10,8 @@ import typer
 
 from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incident, show_incidents
-from idtrail.cli.screen import console, counted, next_commands, number, print_json
+from idtrail.cli.latest import latest_event, show_latest
+from idtrail.cli.screen import command, console, counted, next_commands, number, options, print_json
 
 Item = dict[str, Any]
 
@@ -57,7 +58,8 @@ def list_incidents(
         "cause": cause,
         "subject": subject,
     }
-    found = list(connect().pages(PATH, parameters, limit))
+    api = connect()
+    found = list(api.pages(PATH, parameters, limit))
     if as_json:
         print_json(found)
         return
@@ -69,6 +71,11 @@ def list_incidents(
         out.print()
         show_incidents(out, found, now)
         out.print(next_commands(f"idtrail incidents show {found[0]['incident_id'][:SHORT]}"), soft_wrap=True)
+        return
+    failures = {"until": until, "application": app_name, "cause": cause, "subject": subject, "outcome": ["failure"]}
+    if not state and (at := latest_event(api, failures)):
+        asked = {"--until": until, "--app": app_name, "--cause": cause, "--subject": subject}
+        show_latest(out, "failure", at, now, command("idtrail", "incidents", *options(asked)))
 
 
 def _in_state(items: Sequence[Item], state: str) -> int:

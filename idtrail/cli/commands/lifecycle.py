@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from idtrail.cli import Json, Organization, Since, Until, app, connect
+from idtrail.cli import ALWAYS, Json, Organization, Since, Until, app, connect
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.screen import console, counted, print_json, when
 from idtrail.lifecycle_page import names, report
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from idtrail.cli.client import Api
 
 PATH: Final = "/api/v1/lifecycle"
-ALWAYS: Final = "2000-01-01"
 PAGE: Final = 10_000
 MOST: Final = 100_000
 """Steps that are fetched: they are held in memory."""

@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.console import Console
 
-from idtrail.cli import Json, Since, Until, app, connect
+from idtrail.cli import ALWAYS, Json, Since, Until, app, connect
 from idtrail.cli.screen import console, counted, cut, next_commands, number, print_json, table, when
 
 
 @app.command()
 def stats(
-    since: Since = "2000-01-01",
+    since: Since = ALWAYS,
     until: Until = None,
     as_json: Json = False,
 ) -> None:
@@ -41,4 +41,8 @@ def show_stats(out: Console, answer: dict[str, Any]) -> None:
         rows.add_row("  " + cut(item["event_type"] or "(no type)", out.width // 2), *map(number, counts))
     if answer["types"]:
         out.print(rows)
-    out.print(next_commands("idtrail failures", "idtrail events"), soft_wrap=True)
+    if answer["first"]:
+        begun = f"--since {when(answer['first'])[:10]}"
+        out.print(next_commands(f"idtrail failures {begun}", f"idtrail events {begun}"), soft_wrap=True)
+    else:
+        out.print(next_commands("idtrail import FILE…", "idtrail doctor"), soft_wrap=True)

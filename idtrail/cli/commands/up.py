@@ -59,4 +59,4 @@ def say(step: str) -> None:
 
 def _ready(trail: Trail) -> None:
     say(f"serving {trail.url} (Kafka at {trail.connection.bootstrap}); stop with Ctrl-C")
-    say("next: idtrail import FILE… · idtrail failures · idtrail doctor")
+    say("next: idtrail import FILE… · idtrail stats · idtrail doctor")
