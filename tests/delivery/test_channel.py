@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import re
 import socket
 import ssl
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import apprise.manager_plugins
 import httpx
 import orjson
 import pytest
@@ -25,14 +27,17 @@ from cryptography.x509.oid import NameOID
 from idtrail.emitting import now
 from schemas.alerts import Severity
 from schemas.errors import BadUsage
-from streams.alerts.delivery import address
+from streams.alerts.delivery import address, service
 from streams.alerts.delivery.address import NOWHERE, PRIVATE, of_the_internet
 from streams.alerts.delivery.channel import Channel, open_channel, signed
+from streams.alerts.delivery.destinations import INCIDENTS
 from streams.alerts.delivery.plan import Message
+from streams.alerts.delivery.service import Notice
 from streams.alerts.delivery.words import message_id, text_of, title_of
 from tests.alerts.records import minute
 from tests.delivery.log import HOOK, PEOPLE, SECRET, Partition, destinations
 from tests.delivery.receiver import receiving
+from tests.fixtures_kafka import until
 
 
 def message(to: str = HOOK, count: int = 1, **fields: Any) -> Message:
@@ -48,6 +53,32 @@ def hook(port: int, host: str = "127.0.0.1") -> str:
 
 def channel(table: str, *, private: bool = True) -> Channel:
     return open_channel(destinations(one=table)["one"], private=private, clock=now)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services of Apprise are told in this process, where each costs less."""
+
+    async def told(self: Any, notice: Notice) -> str:
+        return await asyncio.to_thread(service.tell, notice)
+
+    monkeypatch.setattr("streams.alerts.delivery.channel._Apprise._in_a_process", told)
+
+
+@pytest.fixture
+def posted(here: None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the services of Apprise post, which all take it."""
+    bodies: list[Any] = []
+
+    def post(url: str, data: str, **how: Any) -> requests.Response:
+        bodies.append(orjson.loads(data))
+        taken = requests.Response()
+        taken.status_code = 202 if "pagerduty" in url else 200
+        taken._content = b'{"requestId": "1"}'
+        return taken
+
+    monkeypatch.setattr(requests, "post", post)
+    return bodies
 
 
 def test_the_signature_is_that_of_the_published_example() -> None:
@@ -231,6 +262,7 @@ async def test_people_are_told_by_apprise_without_following_redirects() -> None:
         assert len(receiver.requests) == 2
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("alerts", "kind"),
     [
@@ -260,70 +292,110 @@ async def test_services_of_apprise_are_told_how_urgent_it_is(alerts: list[tuple[
         assert receiver.body(0)["type"] == kind
 
 
-@pytest.fixture
-def posted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the services of Apprise post, which all take it."""
-    bodies: list[Any] = []
-
-    def post(url: str, data: str, **how: Any) -> requests.Response:
-        bodies.append(orjson.loads(data))
-        taken = requests.Response()
-        taken.status_code = 202 if "pagerduty" in url else 200
-        return taken
-
-    monkeypatch.setattr(requests, "post", post)
-    return bodies
-
-
 @pytest.mark.parametrize(
-    ("url", "lengths"),
+    ("url", "room", "shown"),
     [
-        pytest.param("discord://123456789012345678/" + "a" * 36, range(1_900, 2_001), id="in several messages"),
-        pytest.param("msg91://" + "a" * 23 + "@" + "b" * 20 + "/15551232000", [160], id="too many: how it begins"),
-        pytest.param("pagerduty://" + "A" * 20 + "@" + "b" * 20, [1_024], id="an incident: how it begins"),
+        pytest.param("discord://123456789012345678/" + "a" * 36, range(1_300, 2_001), range(4, 12), id="of a chat"),
+        pytest.param("msg91://" + "a" * 23 + "@" + "b" * 20 + "/15551232000", range(160, 161), [0, 1], id="an SMS"),
     ],
 )
-async def test_what_is_longer_than_a_service_takes(posted: list[Any], url: str, lengths: Sequence[int]) -> None:
-    told = message(PEOPLE, 20, remedy="Re-authorise it. " * 10)
+async def test_what_is_longer_than_a_service_takes_is_one_message(
+    posted: list[Any], url: str, room: Sequence[int], shown: Sequence[int]
+) -> None:
+    told = message(PEOPLE, 20, remedy="Re-authorise it. " * 4)
     assert await channel(f'url = "{url}"').tell(told) == ""
-    texts = [re.findall(r'"(?:content|body|summary)":"([^"]*)"', orjson.dumps(body).decode())[0] for body in posted]
-    texts = [orjson.loads(f'"{text}"') for text in texts]
-    assert texts[0].startswith("20 alerts, the most urgent high")
-    if len(lengths) == 1:
-        assert [len(text) for text in texts] == lengths
-    else:
-        assert all(len(text) in lengths for text in texts[:-1])
-        assert len(texts[-1]) <= max(lengths)
-        assert sum(text.count("idtrail alerts show") for text in texts) == 20
+    (text,) = [re.findall(r'"(?:content|body)":"([^"]*)"', orjson.dumps(body).decode())[0] for body in posted]
+    text = orjson.loads(f'"{text}"')
+    assert text.startswith("20 alerts, the most urgent high")
+    assert len(text) in room
+    assert (in_full := text.count("idtrail alerts show")) in shown
+    assert not in_full or text.endswith(f"... and {20 - in_full} more: idtrail alerts list")
 
 
-MAPPED = f'url = "pagerduty://{"A" * 20}@{"b" * 20}?action=map"'
+PAGER = f'url = "pagerduty://{"A" * 20}@{"b" * 20}?dedup=mine&action=map"'
 
 
-async def test_an_incident_ends_with_its_alert_and_with_no_other(posted: list[Any]) -> None:
-    log, pager = Partition(destinations(one=PEOPLE)), channel(MAPPED)
+async def test_each_alert_is_an_incident_which_its_end_and_no_other_s_ends(posted: list[Any]) -> None:
+    log, pager = Partition(destinations(one=PAGER)), channel(PAGER)
 
-    async def tell(at: float) -> None:
+    async def tell(at: float) -> list[tuple[str, str]]:
+        before = len(posted)
+        for told in log.plan(at).messages:
+            log.tried(told, at)
+            assert await pager.tell(told) == ""
+        return [(body["event_action"], body["dedup_key"]) for body in posted[before:]]
+
+    log.found(0, 1)
+    log.found(0, 2)
+    log.found(0, 3, organization="another")
+    opened = await tell(1)
+    keys = [key for _, key in opened]
+    assert opened == [("trigger", key) for key in keys]
+    assert len(set(keys)) == 3
+    log.ended(5, 2)
+    assert await tell(6) == [("resolve", keys[1])]
+    log.found(9, 2, episodes=2)
+    ((action, again),) = await tell(10)
+    assert action == "trigger"
+    assert again not in keys
+    log.ended(15, 2, episodes=2, severity="low", title="renamed")
+    assert await tell(16) == [("resolve", again)]
+
+
+@pytest.mark.parametrize("scheme", [pytest.param("opsgenie", id="Opsgenie"), pytest.param("jira", id="Jira")])
+async def test_who_finds_no_alert_again_is_told_of_all_there_is(posted: list[Any], scheme: str) -> None:
+    to = f'url = "{scheme}://{"a" * 8}-{"b" * 4}-{"c" * 4}-{"d" * 4}-{"e" * 12}/#team"'
+    log, one = Partition(destinations(one=to)), channel(to)
+    log.found(0, severity="low")
+    log.ended(1, severity="low")
+    for at in (2, 3):
         (told,) = log.plan(at).messages
         log.tried(told, at)
-        assert await pager.tell(told) == ""
-
-    log.found(0)
-    await tell(1)
-    log.ended(5)
-    await tell(6)
-    log.found(9, episodes=2)
-    log.found(9, 2)
-    await tell(10)
-    log.ended(15, episodes=2)
-    log.ended(15, 2)
-    await tell(16)
-    first, over, both, both_over = posted
-    assert [body["event_action"] for body in posted] == ["trigger", "resolve", "trigger", "trigger"]
-    assert first["dedup_key"] == over["dedup_key"] != both["dedup_key"]
-    assert both_over["payload"]["severity"] == "info"
+        assert await one.tell(told) == ""
+    assert [body["message"].split(" statsig")[0] for body in posted] == ["LOW", "LOW over:"]
 
 
+def test_the_services_of_incidents_are_those_of_apprise_and_each_has_a_key() -> None:
+    found = set()
+    for plugin in {*apprise.manager_plugins.NotificationManager().plugins()}:  # type: ignore[no-untyped-call]
+        names = {*plugin.template_args}
+        if "action" in names and names & {*service._KEYS, "alias"}:
+            for scheme in (plugin.protocol, plugin.secure_protocol):
+                found |= {scheme} if isinstance(scheme, str) else {*(scheme or ())}
+    assert found == INCIDENTS
+
+
+async def test_what_answers_without_an_end_is_given_up_and_told_again_once_it_is_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    well, asked = asyncio.Event(), 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not well.is_set() and not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    one = channel(f'url = "json://127.0.0.1:{server.sockets[0].getsockname()[1]}"')
+    well.set()
+    assert await one.tell(message(PEOPLE)) == ""
+    well.clear()
+    monkeypatch.setattr("streams.alerts.delivery.channel.SECONDS", 2)
+    assert await one.tell(message(PEOPLE)) == "no answer within 2 s"
+    assert asked == 2
+    await until(lambda: not [child for child in multiprocessing.active_children() if child.name == "apprise-one"])
+    well.set()
+    monkeypatch.undo()
+    assert await one.tell(message(PEOPLE)) == ""
+    server.close()
+
+
+@pytest.mark.usefixtures("here")
 async def test_a_test_message_is_no_trouble() -> None:
     async with receiving() as receiver:
         assert await channel(f'url = "json://127.0.0.1:{receiver.port}"').test("a", "b") == ""
@@ -379,6 +451,7 @@ def test_a_text_for_people() -> None:
 LINK = f"https://trail.example/api/v1/alerts/{message().items[0].alert.alert_id}"
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("api_url", "link"),
     [

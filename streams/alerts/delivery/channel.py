@@ -11,6 +11,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -18,17 +19,16 @@ import apprise
 import httpx
 
 from schemas.alerts import Severity
-from schemas.errors import BadUsage
+from schemas.errors import BadUsage, Fatal
 from streams.alerts.delivery.address import Unreachable, checked_address, refuse_private
 from streams.alerts.delivery.destinations import Destination
 from streams.alerts.delivery.plan import Message
-from streams.alerts.delivery.words import body_of, message_id, text_of, title_of, urgency_of
+from streams.alerts.delivery.service import SECONDS, Notice, open_service, serve
+from streams.alerts.delivery.words import body_of, incident_of, message_id, text_of, title_of, urgency_of
+from streams.child import Child
 
 ANSWER_SECONDS: Final = 10.0
 """How long a webhook may take."""
-APPRISE_SECONDS: Final = 30.0
-MOST_PARTS: Final = 10
-"""Of what is longer than a service takes, about; if it made more, as of short messages, it is told how it begins."""
 
 _TYPES: Final = {
     Severity.CRITICAL: apprise.NotifyType.FAILURE,
@@ -137,71 +137,62 @@ class _Webhook:
 
 class _Apprise:
     def __init__(self, destination: Destination, private: bool, api_url: str) -> None:
-        self._private, self._api_url = private, api_url
-        asset = apprise.AppriseAsset(
-            app_id="idtrail",
-            app_desc="idtrail",
-            async_mode=False,
-            http_redirects=False,
-            storage_mode=apprise.PersistentStoreMode.MEMORY,
-        )
-        url = destination.url.get_secret_value()
-        found: Any = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-        if not isinstance(found, apprise.NotifyBase):
+        self._name, self._private, self._api_url = destination.name, private, api_url
+        self._url, self._of_incidents = destination.url.get_secret_value(), destination.of_incidents
+        found = open_service(self._url)
+        if found is None:
             raise BadUsage(
                 f"{destination.name}.url: Apprise knows no such URL of scheme {destination.scheme}: it may lack a part"
             )
         _refuse_port(destination.name, getattr(found, "port", None))
-        # Services with this are told of incidents, which they know by their first line.
-        self._of_incidents = "action" in found.template_args
-        # Whatever the URL says.
-        found.redirects = False
-        found.socket_connect_timeout = found.socket_read_timeout = ANSWER_SECONDS
-        # Threads of its own: one that hangs takes none that others wait for.
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"apprise-{destination.name}")
-        self._service: Any = found
+        self._host = _host_of(found)
+        self._room = found.body_maxlen * 4 // 5  # some write a sign as several
+        # A thread of its own: what waits takes none that others wait for.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"apprise-{destination.name}")
 
     async def tell(self, message: Message) -> str:
         kind = _TYPES[urgency_of(message)]
-        if self._of_incidents and kind is apprise.NotifyType.SUCCESS and len(message.items) > 1:
-            kind = apprise.NotifyType.INFO  # it would end whatever incident has the same number of alerts
-        title = title_of(message, lasting=self._of_incidents)
-        return await self._tell(title, text_of(message, self._api_url), kind)
+        incident = incident_of(message.items[0]) if self._of_incidents else ""
+        title = title_of(message)
+        text = text_of(message, self._api_url, room=self._room - len(title))
+        return await self._tell(Notice(self._url, title, text, kind, incident))
 
     async def test(self, title: str, text: str) -> str:
-        return await self._tell(title, text, apprise.NotifyType.INFO)
+        return await self._tell(Notice(self._url, title, text, apprise.NotifyType.INFO, ""))
 
-    async def _tell(self, title: str, text: str, kind: apprise.NotifyType) -> str:
-        parts = 1 + (len(title) + len(text)) * 5 // (4 * max(1, self._service.body_maxlen))
-        how, pauses = apprise.OverflowMode.SPLIT, (parts - 1) * self._service.request_rate_per_sec
-        if self._of_incidents or parts > MOST_PARTS:
-            how, pauses = apprise.OverflowMode.TRUNCATE, 0.0
+    async def _tell(self, notice: Notice) -> str:
         try:
-            async with asyncio.timeout(APPRISE_SECONDS + pauses):
-                for host in self._hosts():
-                    await refuse_private(host, private=self._private)
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, self._notify, title, text, kind, how)
+            async with asyncio.timeout(SECONDS):
+                if self._host:
+                    await refuse_private(self._host, private=self._private)
+                return await self._in_a_process(notice)
         except TimeoutError:
-            return f"no answer within {APPRISE_SECONDS:.0f} s"
+            return f"no answer within {SECONDS} s"
         except Unreachable as error:
             return str(error)
+        except Fatal:
+            return "it could not be told (its process ended)"
 
-    def _hosts(self) -> list[str]:
-        """The hosts that its URL names; services that are at one place of the internet have none."""
-        if "host" not in self._service.template_tokens:
-            return []
-        named = getattr(self._service, "smtp_host", None) or self._service.host
-        return [named.strip("[]")] if named else []
-
-    def _notify(self, title: str, text: str, kind: apprise.NotifyType, how: apprise.OverflowMode) -> str:
+    async def _in_a_process(self, notice: Notice) -> str:
+        loop = asyncio.get_running_loop()
+        child = await loop.run_in_executor(self._thread, Child, serve, notice, f"apprise-{self._name}")
         try:
-            taken = self._service.notify(
-                body=text, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT, overflow=how
-            )
-        except Exception as error:  # because each of its services raises what its libraries do
-            return f"it could not be told ({type(error).__name__})"
-        return "" if taken else "it did not take the message"
+            return str(await loop.run_in_executor(self._thread, _answer_of, child))
+        finally:
+            child.kill()  # which ends the thread's waiting, too
+
+
+def _answer_of(child: Child) -> Any:
+    with closing(child):
+        return child.receive()
+
+
+def _host_of(service: Any) -> str:
+    """The host that its URL names; services that are at one place of the internet have none."""
+    if "host" not in service.template_tokens:
+        return ""
+    named = getattr(service, "smtp_host", None) or service.host
+    return named.strip("[]") if named else ""
 
 
 def _refuse_port(name: str, port: int | None) -> None:

@@ -25,6 +25,11 @@ from streams.alerts.spelling import meant
 DELIVERY_FAILING: Final = "delivery-failing"
 """The rule of alerts about destinations that cannot be reached: every other destination is told."""
 WEBHOOKS: Final = ("webhook+https", "webhook+http")
+INCIDENTS: Final = frozenset({
+    "firehydrant", "goalert", "goalerts", "ilert", "incidentio", "jira", "opsgenie", "opsimate", "opsimates",
+    "pagerduty", "pagertree", "signl4", "splunk", "squadcast", "victorops",
+})  # fmt: skip
+"""Schemes of Apprise at which a message is an incident."""
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  because it is what secrets begin with
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64
 """In bytes, as Standard Webhooks has it."""
@@ -86,8 +91,18 @@ class Destination(BaseModel):
 
     @property
     def is_webhook(self) -> bool:
-        """Whether it is a program that is told each occasion by itself, not people who are told all at once."""
+        """Whether it is a program."""
         return self.scheme in WEBHOOKS
+
+    @property
+    def of_incidents(self) -> bool:
+        """Whether it is a service that makes an incident of each message."""
+        return self.scheme in INCIDENTS
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether it is told of each occasion by itself; people are told of all at once."""
+        return self.is_webhook or self.of_incidents
 
     def key(self) -> bytes:
         """What a webhook's messages are signed with."""

@@ -125,7 +125,7 @@ def _pending(partition: int, story: Story, destinations: Destinations, now: date
             if at is None:
                 continue
             yield destination.name, _Due(at, Item(partition, alert, occasion, tries.number + 1 if tries else 1))
-            if destination.is_webhook:
+            if destination.one_by_one:
                 break  # one thing after the other
             opening = at
 
@@ -153,14 +153,14 @@ def _messages(
     room = ROUND if destination.per_hour is None else destination.per_hour - len(sent)
     if room <= 0:
         ready = max(ready, sent[-(destination.per_hour or 1)] + HOUR)
-    elif not destination.is_webhook and not answers.failed:
+    elif not destination.one_by_one and not answers.failed:
         ready = max(
             ready, min(one.at for one in due) + (GATHER if all(one.item.attempt == 1 for one in due) else timedelta())
         )
     now_due = sorted((one.item for one in due if one.at <= now), key=_order)
     if ready > now or not now_due:
         return [], max(ready, min(one.at for one in due))
-    if not destination.is_webhook:
+    if not destination.one_by_one:
         now_due.sort(key=lambda item: _order(item)[1:])
         full = destination.per_hour is not None and room == 1
         return [Message(destination.name, tuple(now_due), (sent[0] if sent else now) + HOUR if full else None)], now

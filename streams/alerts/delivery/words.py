@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -15,33 +16,36 @@ from streams.alerts.delivery.plan import Item, Message
 MOST_SHOWN: Final = 20
 """Occasions that one text tells of; it counts them all."""
 MOST_LETTERS: Final = 300
-TEST_TITLE: Final = "idtrail: a test message"
 
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _CALLS: Final = re.compile(r"@(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
 
 
-def title_of(message: Message, *, lasting: bool = False) -> str:
-    """Of the text for people, in one line; `lasting`: the same for an alert's end as for its opening."""
+def title_of(message: Message) -> str:
+    """Of the text for people, in one line."""
     items = message.items
     if len(items) == 1:
-        return _line(items[0], lasting=lasting)
+        return _line(items[0])
     urgent = max((item.alert.severity for item in items), key=_RANK.index)
     return f"{len(items)} alerts, the most urgent {urgent}"
 
 
-def text_of(message: Message, api_url: str = "") -> str:
-    """For people."""
+def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> str:
+    """For people: the most urgent first, and of what has no room in so many letters how much it is."""
     shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
-    parts = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
-    if len(shown) > MOST_SHOWN:
-        parts.append(f"... and {len(shown) - MOST_SHOWN} more: idtrail alerts list")
+    blocks = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
+    last = []
     if message.full_until is not None:
-        parts.append(
+        last.append(
             f"This was the last message that this destination takes within an hour: what else comes before "
             f"{_clock(message.full_until)} is told then, in one message."
         )
-    return "\n\n".join(parts)
+    while True:
+        more = len(shown) - len(blocks)
+        text = "\n\n".join(blocks + [f"... and {more} more: idtrail alerts list"] * (more > 0) + last)
+        if len(text) <= room or len(blocks) == 1:
+            return text
+        blocks.pop()
 
 
 def urgency_of(message: Message) -> Severity | None:
@@ -79,6 +83,13 @@ def message_id(destination: str, item: Item) -> str:
     return f"msg_{blake2b(told.encode(), digest_size=16).hexdigest()}"
 
 
+def incident_of(item: Item) -> str:
+    """The key of the incident that an opening of an alert is, and that its end ends: no other has it."""
+    opening = item.occasion.name.partition(" ")[2]
+    told = f"{item.alert.organization}\n{item.alert.alert_id}\n{opening}"
+    return blake2b(told.encode(), digest_size=16).hexdigest()
+
+
 def plain(text: str) -> str:
     """What others have written, so that it neither calls people nor hides anything: names are anybody's to choose."""
     shown = _CALLS.sub("@ ", _UNSEEN.sub(" ", text).replace("<", "(").replace(">", ")"))
@@ -88,8 +99,8 @@ def plain(text: str) -> str:
 _RANK: Final = list(Severity)
 
 
-def _line(item: Item, *, lasting: bool = False) -> str:
-    what = "" if lasting else {"opened": "", "reopened": "open again: ", "ended": "over: "}[item.occasion.kind]
+def _line(item: Item) -> str:
+    what = {"opened": "", "reopened": "open again: ", "ended": "over: "}[item.occasion.kind]
     return f"{item.alert.severity.upper()} {what}{plain(item.alert.title)}"
 
 
