@@ -7,7 +7,6 @@ first that fits names the cause.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -197,8 +196,6 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """Tried in order. What fits none is unknown."""
 
-_SEAM = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
-
 
 def classify(answer: Answer) -> Cause:
     """The cause of a failed attempt. Pure and total.
@@ -207,7 +204,7 @@ def classify(answer: Answer) -> Cause:
     otherwise the answer was malformed.
     """
     status, scim_type, text, html = answer
-    text = _SEAM.sub(" ", text)  # `user_already_exists`, `ThrottlingException`: slugs read as words
+    text = w.in_words(text)
     kind = scim_type.lower()
     good = 200 <= status < 300
     if good and not (html and status == 200):

@@ -19,10 +19,12 @@ _OUTCOMES = {
     Outcome.SUCCESS: "The record says so: `success: true`, or a 2xx code where `success` is absent. Never guessed.",
     Outcome.FAILURE: "`success: false`; or, where it is absent, any other code, an `error_message`, or any lookup: "
     "lookups are only logged when they went wrong.",
-    Outcome.REPORTED_ABSENT: f"A 404, by code or in a text, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}. "
-    "Probably gone already; listed apart, because an application also answers 404 for reasons of its own. A 404 whose "
-    "answer tells of something else is a failure and says nothing of the account: a web page, an address that nobody "
-    "serves, a token that is refused, provisioning that is switched off.",
+    Outcome.REPORTED_ABSENT: f"A 404, by code or in a text, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}, "
+    "that says nothing more (no body, `Not Found`), or that the account (of a group: the group) is not there, or the "
+    "resource. Probably gone already; listed apart, because an application also answers 404 for reasons of its own. "
+    "Any other 404 is a failure and says nothing of the account: a web page, an address that nobody serves, a tenant "
+    "that is not there, a token that is refused, provisioning that is switched off, and words that idtrail does not "
+    "know, such as those of other languages.",
     Outcome.UNKNOWN: f"The record does not say, or contradicts itself: `success: true` with an error code is "
     f"flagged `{CONTRADICTED}`, a 2xx code without `success` whose body is a web page or a SCIM error "
     f"`{ANSWER_CONTRADICTED}`.",

@@ -36,14 +36,15 @@ class Evidence(NamedTuple):
     """The same, or one that a text names."""
     error_message: str
     body_denies: bool
-    """The body does not bear the status out: a web page, an address that nobody serves, an error under a 200."""
+    """The body does not bear the status out: a web page or an error under a 200, a 404 of something else."""
 
 
 def judge(evidence: Evidence) -> tuple[Outcome, str]:
     """The outcome, and a flag (or an empty text).
 
-    In order: a 404 on a removal; `success`, unless the code contradicts it; the code; a non-empty
-    error message; a lookup, which is only logged when it went wrong; otherwise unknown.
+    In order: a 404 on a removal, unless the body tells of something else; `success`, unless the code
+    contradicts it; the code; a non-empty error message; a lookup, which is only logged when it went
+    wrong; otherwise unknown.
     """
     event_type, success, code, status, error_message, body_denies = evidence
     if status == 404 and not body_denies and event_type in REMOVALS:

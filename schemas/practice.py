@@ -168,7 +168,8 @@ NOTES: Final[dict[Cause, tuple[str, ...]]] = {
     Cause.NOT_FOUND: (
         "Miro and others refuse a group's whole push for one member that they do not know: create that account first.",
         "A 404 that is a web page says nothing of the account, and is `configuration`.",
-        "On a closing or a deletion a 404 is no failure but `reported_absent`.",
+        "On a closing or a deletion a 404 that says no more, or says so of the account, is no failure but "
+        "`reported_absent`. What else it may say is a failure, and `unknown` where no other cause is recognised.",
     ),
     Cause.UNSUPPORTED: (
         "Statsig neither renames nor deletes project groups through SCIM; Miro's and Databricks' older integrations "

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from schemas.absence import tells_absence
 from schemas.answer import read_answer
 from schemas.attribute import attribute_in, spelling
 from schemas.cause import CAUSES, Cause
@@ -16,7 +17,7 @@ from schemas.classification import Answer, classify
 from schemas.events import DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
 from schemas.member import misses_member
-from schemas.outcome import Evidence, Outcome, judge
+from schemas.outcome import REMOVALS, Evidence, Outcome, judge
 from schemas.redaction import redact_text
 from schemas.withheld import withhold
 
@@ -79,15 +80,18 @@ def _verdict(
     answer = read_answer(response_code, message, details, error, success)
     told = Answer(answer.status, answer.scim_type, answer.text, answer.html)
     denies = answer.html or (answer.error and answer.status < 300)
-    # `SCIM is not enabled`, `invalid token`: what was asked for may well be there.
-    denies = denies or (answer.status == 404 and classify(told) is not Cause.NOT_FOUND)
+    not_found, of_group = answer.status == 404 and event_type in REMOVALS, event_type.startswith("group_")
+    if not_found:
+        denies = classify(told) is not Cause.NOT_FOUND or not tells_absence(answer.text, of_group)
     outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, error, denies))
     cause = attribute = detail = ""
     retryable = False
     if outcome is Outcome.FAILURE and event_type:
         found = classify(told)
+        if not_found and found is Cause.NOT_FOUND:
+            found = Cause.UNKNOWN  # whatever it is that was not found, it is not the account
         cause, retryable = found.value, CAUSES[found].retryable
-        attribute = _attribute(found, answer.text, event_type.startswith("group_"))
+        attribute = _attribute(found, answer.text, of_group)
     if outcome is not Outcome.SUCCESS:
         detail = shown(answer.text)
     return Verdict(outcome.value, answer.status, answer.scim_type, cause, attribute, detail, retryable, flag)

@@ -5,6 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+_SEAM = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+
+
+def in_words(text: str) -> str:
+    """Slugs as words: `user_already_exists`, `ThrottlingException`."""
+    return _SEAM.sub(" ", text)
+
 
 def _says(*patterns: str) -> Callable[[str], bool]:
     pattern = re.compile("|".join(patterns), re.IGNORECASE)
@@ -87,17 +94,21 @@ says_setup = _says(
     r"unknown host",
     r"group management",
 )
+_TENANT = r"(?:organi[sz]ation|tenant|workspace|integration|connection|directory|app(?:lication)?|deployment)"
 says_wrong_address = _says(
     r"404 page not found",
     r"no (?:such )?(?:route|endpoint|path)\b",
-    r"\b(?:route|endpoint|path|url)\b.{0,60}\b(?:not found|does not exist)",
+    r"\b(?:route|endpoint|path|url)\b.{0,60}\b(?:not found|does not exist|no longer exists?|not recogni[sz]ed)",
     r"unknown (?:route|endpoint|path|url)",
     r"no (?:handler|static resource)\b",
     r"cannot (?:get|post|put|patch|delete) /",
-    r"(?:^|· )\W*(?:\w+:\s*)?(?:the |this |your )?"
-    r"(?:organi[sz]ation|tenant|workspace|integration|connection|directory)\b"
+    r"\bdefault backend\b",
+    r"\bno app(?:lication)? configured\b",
+    rf"(?:^|· )\W*(?:\w+:\s*)?(?:the |this |your )?{_TENANT}\b"
     r"(?:(?!\b(?:user|account|member|group|person|profile|resource)).){0,60}"
-    r"\b(?:not found|does not exist|doesn'?t exist)",
+    r"\b(?:not (?:be )?found|does not exist|doesn'?t exist)",
+    rf"\b(?:no such|unknown|(?:could not|cannot|unable to) find) (?:the |this |your )?{_TENANT}\b"
+    r"(?! (?:user|account|member|group|person|profile|resource))",
 )
 """Whether a 404 is about the address, or about whose it is: it says nothing of the account."""
 says_unsupported = _says(

@@ -43,8 +43,9 @@ def attempt(minutes: float, event_type: str = "user_update_provision", **fields:
 def failed(
     minutes: float, event_type: str = "user_update_provision", code: str = "401", **fields: Any
 ) -> dict[str, Any]:
-    """One that the provider refused: 401 is a matter of credentials."""
-    chain = {"response_code": code, "response_message": "no", "message_details": fields.pop("details", "refused")}
+    """One that the provider refused: 401 is a matter of credentials, 404 says that the person is not there."""
+    details = fields.pop("details", "User not found" if code == "404" else "refused")
+    chain = {"response_code": code, "response_message": "no", "message_details": details}
     return attempt(minutes, event_type, success=False, message_chain=chain, **fields)
 
 

@@ -172,14 +172,23 @@ SCIM_ERROR = json.dumps(
         *(
             pytest.param("user_deprovision", False, {"response_code": "404", "message_details": text},
                          ("failure", "configuration", ()), id=text)
-            for text in ("Organization not found", "The workspace acme-corp does not exist", "Error: tenant not found")
+            for text in (
+                "Organization not found", "The workspace acme-corp does not exist", "Error: tenant not found",
+                "Unknown tenant", "No such workspace", "Could not find directory", "Unable to find organization 88",
+                "The directory could not be found.", "Directory with id 6a7 could not be found",
+                "Application not found",
+               "default backend - 404", "There is no app configured at that hostname", "URL No Longer Exists",
+                "This API endpoint is not recognized.", "The deployment could not be found on Vercel.",
+            )
         ),
-        *(
-            pytest.param("user_deprovision", False, {"response_code": "404", "message_details": text},
-                         ("reported_absent", "", ()), id=text)
-            for text in ("Organization member not found", "User 7 not found in this organization",
-                         "No user with key 7 was found", "User with key 7 not found")
-        ),
+        pytest.param("user_deprovision", False, {"response_code": "404", "message_details": "No such gizmo"},
+                     ("failure", "unknown", ()), id="what is not understood is no absence"),
+        pytest.param("user_deprovision", False, {"response_code": "404", "message_details": "User 7 not found"},
+                     ("reported_absent", "", ()), id="the person is not there"),
+        pytest.param("group_delete_provision", False, {"response_code": "404", "message_details": "Team not found"},
+                     ("reported_absent", "", ()), id="the group is not there"),
+        pytest.param("user_update_provision", False, {"response_code": "404", "message_details": "No such gizmo"},
+                     ("failure", "not_found", ()), id="of an update any 404 is something that is missing"),
     ],
 )  # fmt: skip
 def test_the_body_is_weighed_with_the_code(
