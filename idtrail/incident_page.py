@@ -121,6 +121,11 @@ A person or group is in trouble from a failure until a success. Whose success it
 | cause | an incident of it ends |
 |---|---|"""
 _PICTURE: Final = """
+A failed attempt to *close* an account or a group (a deactivation, a deletion, an update to `active: false`) takes more,
+unless its cause is in the first row: it ends only with an own success that closes this account too, or creates it or
+makes it active, so that it is wanted again. That its title was taken meanwhile, or that somebody else could be removed,
+leaves it as open as it was.
+
 What failed of the integration itself, such as its activation, ends with any success at the application, its own
 included. The deletion of the integration ends everything: nothing can fail there any more. An attempt whose outcome is
 unknown, or a removal that was answered with 404, ends nothing.

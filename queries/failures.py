@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from queries.runs import CLOSES, TURNS
 from queries.selection import Selection
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
@@ -28,26 +29,29 @@ _TOTALS: Final = (
     " WHERE occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')"
 )
 
-# A person's trouble is over with the person's own success in that application; credentials' with any.
+# A person's trouble is over with the person's own success in that application; a closing's with one that closes or
+# opens the account; credentials' with any.
 _GROUPS: Final = """
 SELECT
     f.organization AS organization, f.application_id AS application_id,
     argMax(f.try.application_name, f.try.occurred_at) AS application, f.try.cause AS cause,
     f.try.attribute AS attribute, count() AS tries, uniqExactIf(f.subject_id, f.kind = 'user') AS people,
     uniqExactIf(f.subject_id, f.kind = 'group') AS groups, min(f.try.occurred_at) AS first,
-    max(f.try.occurred_at) AS last, countIf(f.try.occurred_at > f.own_success) AS unresolved,
+    max(f.try.occurred_at) AS last,
+    countIf(f.try.occurred_at > if(f.try.closes, f.own_turn, f.own_success)) AS unresolved,
     max(f.any_success) AS last_success, argMax(f.try.detail, f.try.occurred_at) AS detail,
     argMax(f.try.http_status, f.try.occurred_at) AS http_status,
     argMax(f.try.event_id, f.try.occurred_at) AS last_event, count() OVER () AS total
 FROM (
-    SELECT organization, application_id, kind, subject_id, own_success, any_success, arrayJoin(tries) AS try
+    SELECT organization, application_id, kind, subject_id, own_success, own_turn, any_success, arrayJoin(tries) AS try
     FROM (
         SELECT *, max(own_success) OVER (PARTITION BY organization, application_id) AS any_success
         FROM (
             SELECT organization, application_id, kind, subject_id,
                 maxIf(occurred_at, outcome = 'success') AS own_success,
+                maxIf(occurred_at, outcome = 'success' AND {turns}) AS own_turn,
                 groupArrayIf(
-                    CAST(tuple(event_id, occurred_at, application_name, cause, attribute, detail, http_status)
+                    CAST(tuple(event_id, occurred_at, application_name, cause, attribute, detail, http_status, {closes})
                         AS {failed}),
                     outcome = 'failure' AND occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC'){causes}
                 ) AS tries
@@ -62,11 +66,11 @@ LIMIT {{limit:UInt32}}
 """
 _FAILED: Final = (
     "Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), application_name String, cause String,"
-    " attribute String, detail String, http_status UInt16)"
+    " attribute String, detail String, http_status UInt16, closes Bool)"
 )
 _COLUMNS: Final = (
     "organization", "application_id", "application_name", "kind", "subject_id", "outcome", "cause", "attribute",
-    "detail", "http_status",
+    "detail", "http_status", "action", "account_state",
 )  # fmt: skip
 
 
@@ -76,7 +80,13 @@ def failures_sql(selection: Selection) -> tuple[str, str]:
     causes = " AND cause IN {failed_by:Array(String)}" if selection.causes else ""
     return (
         _TOTALS.format(attempts=everything.in_force_sql(("outcome",), "attempts")),
-        _GROUPS.format(attempts=everything.in_force_sql(_COLUMNS, "attempts"), causes=causes, failed=_FAILED),
+        _GROUPS.format(
+            attempts=everything.in_force_sql(_COLUMNS, "attempts"),
+            causes=causes,
+            failed=_FAILED,
+            closes=CLOSES,
+            turns=TURNS,
+        ),
     )
 
 
@@ -88,8 +98,9 @@ def _all_attempts(selection: Selection) -> Selection:
 def list_failures(store: Store, selection: Selection, limit: int) -> Failures:
     """Failures of the twelve types in the selection's range; not for selections by actor, text or outcome.
 
-    A group is `open` while somebody's last failure has not been followed by an own success in that
-    application; one of credentials while the application has accepted nothing since, from anybody.
+    A group is `open` while somebody's last failure has not been followed by an own success in that application, or
+    a failed closing by one that closes or opens the account; one of credentials while the application has accepted
+    nothing since, from anybody.
     """
     totals, groups = failures_sql(selection)
     parameters = _all_attempts(selection).parameters() | {"end": to_microseconds(selection.until)}

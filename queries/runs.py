@@ -2,8 +2,8 @@
 
 An attempt is what the copy in force says, of its copies at one application; where that tells no time that can be
 believed, there is none. Parameters: the applications (`ours`), each with its organization; `ids` (hexadecimal; with
-`SOME`); `begin` (microseconds); and the causes that end with any success of the integration (`of_all`) or of the same
-event type (`of_type`).
+`SOME`); `begin` (microseconds); and the causes that end with any success of the integration (`of_all`) or, unless they
+failed a closing, of the same event type (`of_type`).
 """
 
 from __future__ import annotations
@@ -29,20 +29,27 @@ def _in_force(columns: str, ids: str, wanted: str) -> str:
     return in_force_sql(columns, _OURS, f"({ids})", wanted)
 
 
+CLOSES: Final = "(kind != 'integration' AND (action IN ('deprovision', 'delete') OR account_state = 'inactive'))"
+TURNS: Final = f"({CLOSES} OR kind != 'integration' AND (action = 'create' OR account_state = 'active'))"
+"""Opens or closes the account. What it meant the account to become is empty in rows of before migration 27."""
+
 _FAILED: Final = (
-    "occurred_at, application_name, incident_id, kind, event_type, subject_id, cause, attribute, detail, http_status"
+    "occurred_at, application_name, incident_id, kind, event_type, action, account_state, subject_id, cause, attribute,"
+    " detail, http_status"
 )
-_ACCEPTED: Final = "occurred_at, kind, event_type, subject_id, outcome"
+_ACCEPTED: Final = "occurred_at, kind, event_type, action, account_state, subject_id, outcome"
 _OF_INTEGRATION: Final = "kind = 'integration'"
 _CHANGED: Final = "occurred_at, kind, event_type, action, outcome, actor_name"
 _APPLICATION: Final = "concat(organization, '\\n', application_id, '\\n')"
 _SCOPE: Final = (
     f"concat({_APPLICATION}, multiIf(kind = 'integration', 'i', cause IN {{of_all:Array(String)}}, '',"
+    f" {CLOSES}, concat('c', kind, subject_id),"
     " cause IN {of_type:Array(String)}, concat('t', event_type), concat('s', kind, subject_id)))"
 )
 _ENDED_SCOPES: Final = (
     f"arrayMap(own -> concat({_APPLICATION}, own), if(kind = 'integration', ['i'],"
-    " ['i', '', concat('t', event_type), concat('s', kind, subject_id)]))"
+    f" arrayConcat(['i', '', concat('t', event_type), concat('s', kind, subject_id)],"
+    f" if({TURNS}, [concat('c', kind, subject_id)], []))))"
 )
 """What failed of the integration itself, such as its activation, ends with its own success too; that of a
 re-authorisation does not tell that people's requests are taken again."""

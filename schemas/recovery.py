@@ -24,11 +24,15 @@ _WIDER: Final = {
     Cause.NETWORK: Scope.INTEGRATION,
     Cause.CONFIGURATION: Scope.INTEGRATION,
     Cause.PERMISSION: Scope.EVENT_TYPE,
-    Cause.UNSUPPORTED: Scope.EVENT_TYPE,
     Cause.QUOTA: Scope.EVENT_TYPE,
 }
 SCOPES: Final = {cause: _WIDER.get(cause, Scope.SUBJECT) for cause in Cause}
-"""A provider's own errors and its rate limits end person by person too: half an outage lets some through."""
+"""A provider's own errors and its rate limits end person by person too: half an outage lets some through. So does what
+is not supported, or not of this account (a last owner): that another one's title was taken shows nothing of it.
+
+A closing that failed, but for what concerns the whole integration, ends with nothing but the subject's own success that
+closes or opens the account, whatever the scope.
+"""
 
 
 def scope_of(cause: str) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ from queries.store import Store
 from streams.rows import EVENT_COLUMNS
 
 WHOLE = {"credentials", "network", "configuration"}
-TYPE = {"permission", "unsupported", "quota"}
+CLOSING = {"user_deprovision", "user_delete_provision", "group_delete_provision"}
+TYPE = {"permission", "quota"}
 
 
 @dataclass
@@ -44,7 +45,19 @@ def _scope(cause: str, row: dict[str, Any]) -> tuple[str, ...]:
         return ("integration",)
     if cause in WHOLE:
         return ("whole",)
+    if row["event_type"] in CLOSING or row["account_state"] == "inactive":
+        return ("account", row["kind"], row["subject_id"])
     return ("type", row["event_type"]) if cause in TYPE else ("subject", row["kind"], row["subject_id"])
+
+
+def _ended(row: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The scopes that a success is the end of."""
+    yield ("integration",)
+    if row["kind"] == "integration":
+        return
+    yield from (("whole",), ("type", row["event_type"]), ("subject", row["kind"], row["subject_id"]))
+    if row["account_state"] or row["event_type"] in {*CLOSING, "group_create_provision"}:
+        yield ("account", row["kind"], row["subject_id"])
 
 
 def incidents_of(rows: Iterable[tuple[object, ...]]) -> list[tuple[Any, ...]]:
@@ -63,8 +76,8 @@ def incidents_of(rows: Iterable[tuple[object, ...]]) -> list[tuple[Any, ...]]:
                 if removed:
                     one.hurt.clear()
                 else:
-                    one.hurt.pop(("integration",), None)
-                    one.hurt.pop(_scope(one.cause, row), None)
+                    for scope in _ended(row):
+                        one.hurt.pop(scope, None)
                 if not one.hurt:
                     one.ended = at
         if row["outcome"] == "failure":

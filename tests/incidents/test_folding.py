@@ -33,6 +33,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "permission": {"success": False, "error_message": "403 Forbidden"},
     "title": {"success": False, "error_message": "400 invalidValue: title is too long: 104 characters"},
     "conflict": {"success": False, "error_message": "409 Conflict: user already exists"},
+    "broken": {"success": False, "error_message": "500 Internal Server Error"},
+    "last owner": {"success": False, "error_message": "400 Cannot remove the last owner of the organization"},
 }
 SUBJECTS = {
     "ines": {"id": "u1", "type": "user", "username": "ines.almeida"},
@@ -42,8 +44,9 @@ SUBJECTS = {
 TYPES = {
     "ines": ["user_update_provision", "user_deprovision", "user_create_provision"],
     "kofi": ["user_update_provision", "user_deprovision", "user_create_provision"],
-    "data": ["group_update_provision", "group_create_provision"],
+    "data": ["group_update_provision", "group_create_provision", "group_delete_provision"],
 }
+CHANGES = ("title", "x"), ("active", False), ("active", True)
 BEGIN = NOON - timedelta(hours=3)
 _organizations = count()
 _tokens = count()
@@ -64,6 +67,7 @@ def attempts(draw: st.DrawFn) -> dict[str, Any]:
         timestamp=when,
         resource=SUBJECTS[who],
         application=application,
+        changes=[dict(zip(("field", "to"), draw(st.sampled_from(CHANGES)), strict=True))],
         **ANSWERS[draw(st.sampled_from(sorted(ANSWERS)))],
     )
 
@@ -307,6 +311,37 @@ async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_leas
         await trail.sink([trail.record(one) for one in ends])
         (row,) = written(shared_store, trail.organization)
         assert (row[3], row[-2]) == (2, least_id(shared_store, trail.rows[2:]))
+
+
+@pytest.mark.parametrize(
+    ("failed", "since", "ended"),
+    [
+        pytest.param("last owner", {"who": "kofi", "event_type": "user_deprovision"}, False, id="another's closing"),
+        pytest.param("permission", {"who": "kofi", "event_type": "user_deprovision"}, False, id="rights for another"),
+        pytest.param("broken", {}, False, id="the person's own title"),
+        pytest.param("broken", {"event_type": "user_deprovision"}, True, id="the own closing"),
+        pytest.param("broken", {"event_type": "user_delete_provision"}, True, id="the own deletion"),
+        pytest.param("broken", {"changes": [{"field": "active", "to": False}]}, True, id="an update that closes"),
+        pytest.param("broken", {"event_type": "user_create_provision"}, True, id="wanted again"),
+        pytest.param("broken", {"changes": [{"field": "active", "to": True}]}, True, id="wanted again, by an update"),
+        pytest.param("credentials", {"who": "kofi"}, True, id="credentials: the whole integration's"),
+    ],
+)
+@pytest.mark.parametrize(
+    "closing",
+    [
+        pytest.param({"event_type": "user_deprovision"}, id="deprovision"),
+        pytest.param({"changes": [{"field": "active", "to": False}]}, id="update"),
+    ],
+)
+async def test_a_closing_that_failed_ends_with_nothing_but_what_closes_or_opens_the_account(
+    shared_store: Store, failed: str, since: dict[str, Any], ended: bool, closing: dict[str, Any]
+) -> None:
+    trail = Trail(shared_store)
+    await trail.sink([trail.record(attempt("a1", 10, failed, **closing))])
+    await trail.sink([trail.record(attempt("a1", 20, "success", **since))])
+    trail.check()
+    assert [row[-3] > 0 for row in written(shared_store, trail.organization)] == [ended]
 
 
 def least_id(store: Store, rows: Sequence[Row]) -> str:

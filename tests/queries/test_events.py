@@ -46,9 +46,7 @@ def story(trail: Trail) -> dict[str, str]:
         "create": trail.log(attempt(0, "user_create_provision", initiated_by=ADA)),
         "refused": trail.log(failed(1, details="title: Paradoxical is too long", code="400")),
         "expired": trail.log(failed(2, "user_deprovision", resource=KOFI, application=SLACK)),
-        "absent": trail.log(
-            failed(3, "user_delete_provision", code="404", resource=KOFI, application=SLACK)
-        ),
+        "absent": trail.log(failed(3, "user_delete_provision", code="404", resource=KOFI, application=SLACK)),
         "group": trail.log(attempt(4, "group_update_provision", resource={"id": "g1", "name": "all staff"})),
         "sign-in": trail.log(
             event("sso_auth", timestamp=at(5), resource=None, success=None, application=SLACK, initiated_by=KOFI)

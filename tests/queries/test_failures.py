@@ -21,6 +21,8 @@ pytestmark = pytest.mark.store
 KOFI = {"id": "73ec9bba89a64e507ce0a4c3", "type": "user", "username": "kofi.mensah"}
 STAFF = {"id": "g1", "type": "user_group", "name": "all staff"}
 Raw = dict[str, Any]
+CLOSING = failed(1, "user_deprovision", code="500")
+ACTIVE, INACTIVE = ([{"field": "active", "to": to}] for to in (True, False))
 
 
 def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> None:
@@ -77,6 +79,14 @@ def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> No
             [failed(1, code="409"), failed(1, code="409", resource=KOFI), attempt(2)], "open", id="one of two is left"
         ),
         pytest.param([failed(1), attempt(60 * 13)], "resolved", id="success after the range"),
+        pytest.param([CLOSING, attempt(2)], "open", id="a closing: an update of the title"),
+        pytest.param([CLOSING, attempt(2, "user_deprovision", resource=KOFI)], "open", id="a closing: another's"),
+        pytest.param([CLOSING, attempt(2, "user_deprovision")], "resolved", id="a closing: the own one"),
+        pytest.param([CLOSING, attempt(2, "user_create_provision")], "resolved", id="a closing: wanted again"),
+        pytest.param([CLOSING, attempt(2, changes=ACTIVE)], "resolved", id="a closing: wanted again, by an update"),
+        pytest.param(
+            [failed(1, code="500", changes=INACTIVE), attempt(2)], "open", id="an update that closes: another update"
+        ),
     ],
 )
 def test_whether_a_trouble_goes_on(trail: Trail, records: list[Raw], state: str) -> None:

@@ -1028,3 +1028,15 @@ SELECT DISTINCT
 FROM events
 WHERE application_id != ''
     AND (kind = 'user' OR (event_type = 'association_change' AND group_id = '' AND outcome != 'failure'));
+
+ALTER TABLE attempts_by_application_local ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS account_state LowCardinality(String);
+
+ALTER TABLE attempts_by_application ON CLUSTER 'trail' ADD COLUMN IF NOT EXISTS account_state LowCardinality(String);
+
+ALTER TABLE attempts_by_application_view ON CLUSTER 'trail' MODIFY QUERY
+SELECT
+    organization, application_id, occurred_at, event_id, fingerprint, version, time_quality, fresh, event_type, kind,
+    action, outcome, incident_id, application_name, cause, attribute, subject_id, actor_name, http_status, detail,
+    log_topic, log_partition, log_offset, account_state
+FROM events_local
+WHERE kind != 'other' AND application_id != '';
