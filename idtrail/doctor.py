@@ -149,7 +149,7 @@ def _blind(settings: Settings) -> list[Finding]:
     except IdtrailError as error:
         return [Finding("blind", False, str(error))]
     if not found:
-        return [Finding("blind", True, "no usual source is silent, no dead letters are rising")]
+        return [Finding("blind", True, "no usual source is silent, no dead letters are rising, no log was cut")]
     return [Finding("blind", False, f"since {when(spot['since'])} UTC: {spot['text']}") for spot in found]
 
 

@@ -1,10 +1,11 @@
-"""What the trail does not see, and since when: sources gone silent, a sink behind, dead letters rising. Pure."""
+"""What the trail does not see, and since when: silent sources, a sink behind, dead letters rising, a cut log. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
+from uuid import UUID
 
 from queries.lag_watch import LagWatch
 
@@ -23,7 +24,7 @@ TIMES_LETTERS: Final = 3
 class Blind(NamedTuple):
     """One thing that the trail may be missing events of."""
 
-    what: Literal["source", "sink", "dead_letters"]
+    what: Literal["source", "sink", "dead_letters", "log"]
     name: str
     since: datetime
     text: str
@@ -100,6 +101,28 @@ def rising_letters(rates: Iterable[LetterRate]) -> list[Blind]:
         )
         for rate in rates
         if rate.rising()
+    ]
+
+
+class CutLog(NamedTuple):
+    """A dead letter of the sink that tells what the log has lost."""
+
+    letter_id: UUID
+    position: str
+    message: str
+    known_at: datetime
+
+
+def cut_logs(letters: Iterable[CutLog]) -> list[Blind]:
+    """What the log has lost, until somebody has looked into it."""
+    return [
+        Blind(
+            "log",
+            letter.position,
+            letter.known_at,
+            f"{letter.message}. When that is done: `idtrail dead-letters discard {letter.letter_id} --because ...`",
+        )
+        for letter in letters
     ]
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from queries.blindness import Habit, LetterRate
+from queries.blindness import CutLog, Habit, LetterRate
+from queries.dead_letters import WAITING
 from queries.store import Store
+from schemas.letters import CUTS
 
 HABIT_DAYS: Final = 14
 LETTER_DAYS: Final = 7
 MOST_SOURCES: Final = 1000
+MOST_CUTS: Final = 20
 
 _SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
+_UNKNOWN: Final = "organization = ''"
 # Files have a name each; whoever imports one an hour is one source.
 _HABITS: Final = (
     "SELECT organization, if(startsWith(source, 'file:'), 'file', source) AS name,"
@@ -34,6 +38,11 @@ _LETTERS: Final = (
     f" FROM dead_letters FINAL WHERE {_SCOPE} AND known_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
     " AND ({files:Bool} OR NOT startsWith(source, 'file:'))"
     " GROUP BY organization HAVING lately > 0 ORDER BY lately DESC LIMIT {limit:UInt32}"
+)
+_CUTS: Final = (
+    f"SELECT letter_id, position, message, known_at FROM dead_letters FINAL WHERE {_UNKNOWN}"
+    f" AND reason IN {{reasons:Array(String)}} AND {WAITING.format(own=_UNKNOWN)}"
+    " ORDER BY known_at DESC LIMIT {limit:UInt32}"
 )
 _NEWEST: Final = (
     f"SELECT max(known_at) FROM events WHERE {_SCOPE}"
@@ -65,6 +74,12 @@ def read_letter_rates(store: Store, organization: str | None, now: datetime, *, 
     rows = store.query_dicts(_LETTERS, {**_parameters(organization, begin), **hour_ago, "files": files})
     hours = LETTER_DAYS * 24 - 1
     return [LetterRate(row["organization"], row["lately"], row["since"], row["before"] / hours) for row in rows]
+
+
+def read_cuts(store: Store) -> list[CutLog]:
+    """What the log has lost and nobody has looked into; it is of no organization, and concerns all."""
+    rows = store.query(_CUTS, {"reasons": list(CUTS), "limit": MOST_CUTS})
+    return [CutLog(*row) for row in rows]
 
 
 def read_newest(store: Store, organization: str | None, now: datetime) -> datetime | None:

@@ -23,6 +23,12 @@ DECISION: Final = "idtrail_decision"
 REDRIVEN_FROM: Final = "idtrail_redriven_from"
 """On a redriven event: the letter's place, `topic/partition/offset`."""
 
+LOST_END: Final = "lost_end"
+"""Reason of a letter that the sink writes: the log lost records that had been read."""
+LOST_BEGINNING: Final = "lost_beginning"
+"""The log lost records that had not been stored."""
+CUTS: Final = (LOST_END, LOST_BEGINNING)
+
 
 class Coordinates(NamedTuple):
     """Where a record is on the log."""

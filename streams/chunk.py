@@ -16,7 +16,7 @@ from schemas.errors import Fatal
 MAX_MONTHS: Final = 50
 """ClickHouse refuses an insert into more than 100 partitions (error 252); half of that leaves room."""
 
-_METADATA = re.compile(r"([0-9a-f]{8})(?::(\d+)-(\d+))?(?:\+(\d+))?")
+_METADATA = re.compile(r"([0-9a-f]{8})(?::(\d+)-(\d+))?(?:\+(\d+))?(?:@(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,15 @@ class Progress:
     """The chunk that was, or may have been, in flight."""
     unreadable: int = 0
     """How many records in a row, up to the committed offset, could not be read: a restart goes on counting."""
+    mark: int = 0
+    """The latest append time, in milliseconds, of any record up to here, those of the intent included; 0 when it is
+    not known. See `streams/standing.py`."""
 
     def metadata(self) -> str:
         """As committed."""
         intent = "" if self.intent is None else f":{self.intent.first}-{self.intent.last}"
-        return f"{self.epoch}{intent}" + (f"+{self.unreadable}" if self.unreadable else "")
+        unreadable = f"+{self.unreadable}" if self.unreadable else ""
+        return f"{self.epoch}{intent}{unreadable}" + (f"@{self.mark}" if self.mark else "")
 
 
 def read_progress(metadata: str, epoch: str) -> Progress:
@@ -59,7 +63,7 @@ def read_progress(metadata: str, epoch: str) -> Progress:
             "another program commits under its name; give that one a group of its own"
         )
     intent = Span(int(match[2]), int(match[3])) if match[2] else None
-    return Progress(match[1], intent, int(match[4] or 0))
+    return Progress(match[1], intent, int(match[4] or 0), int(match[5] or 0))
 
 
 def token(epoch: str, topic: str, partition: int, span: Span) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from schemas.errors import Fatal
+from streams.chunk import Progress
 from streams.portion import Portion, Portions, Runs, cut
 from streams.rows import LogRecord
 
@@ -23,6 +24,16 @@ class Chunk:
     portion: Portion
     unreadable_before: int
     """How many records in a row, up to these, could not be read."""
+    newest_ms: int
+    """The latest append time of any."""
+
+    def begun(self, before: Progress) -> Progress:
+        """What is committed before they are stored."""
+        return Progress(before.epoch, self.portion.span, self.unreadable_before, max(before.mark, self.newest_ms))
+
+    def ended(self, before: Progress) -> Progress:
+        """What is committed when they are."""
+        return Progress(before.epoch, None, self.unreadable, max(before.mark, self.newest_ms))
 
     @property
     def unreadable(self) -> int:
@@ -66,7 +77,7 @@ class Loader:
     def _chunks(
         self, place: TopicPartition, records: Sequence[LogRecord], unreadable: dict[TopicPartition, int]
     ) -> list[Chunk]:
-        whole = Chunk(place, self.portions.portion(records), unreadable[place])
+        whole = self._chunk(place, records, unreadable[place])
         self._stop_if_all_is_poison(whole)
         pieces = list(cut(records, whole.portion))
         chunks = [whole]
@@ -74,10 +85,14 @@ class Loader:
             chunks.clear()
             before = unreadable[place]
             for piece in pieces:
-                chunks.append(Chunk(place, self.portions.portion(piece), before))
+                chunks.append(self._chunk(place, piece, before))
                 before = chunks[-1].unreadable
         unreadable[place] = whole.unreadable
         return chunks
+
+    def _chunk(self, place: TopicPartition, records: Sequence[LogRecord], unreadable: int) -> Chunk:
+        newest_ms = max(record.timestamp for record in records)
+        return Chunk(place, self.portions.portion(records), unreadable, max(newest_ms, 0))
 
     def _stop_if_all_is_poison(self, chunk: Chunk) -> None:
         """Rather stop and say so than empty the log into the dead letters."""

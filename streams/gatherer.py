@@ -10,7 +10,6 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.errors import Fatal
 from streams.chunk import Span
 from streams.flight import Fetched
 
@@ -23,14 +22,14 @@ log = structlog.get_logger(__name__)
 
 
 class Gatherer:
-    """Reads one consumer, for as long as its partitions are not `revoked`. One call at a time."""
+    """Reads one consumer, for as long as its partitions are not `revoked`. One call at a time.
 
-    def __init__(
-        self, consumer: AIOKafkaConsumer, revoked: asyncio.Event, group: str, most_rows: int, flush: timedelta
-    ) -> None:
+    Raises `KafkaError`, `OffsetOutOfRangeError` among them where the log was cut.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, revoked: asyncio.Event, most_rows: int, flush: timedelta) -> None:
         self._consumer = consumer
         self._revoked = revoked
-        self._group = group
         self._most_rows = most_rows
         self._flush_seconds = flush.total_seconds()
 
@@ -57,18 +56,10 @@ class Gatherer:
         return gathered
 
     async def gather_again(self, intents: Mapping[TopicPartition, Span]) -> Fetched:
-        """Exactly the records of unfinished chunks: the same rows under the same tokens. Empty once a rebalance has
-        begun: whoever gets the partitions starts over. Raises `Fatal` when the log does not hold them any more."""
+        """Exactly the records of unfinished chunks, which the log must hold: the same rows under the same tokens. Empty
+        once a rebalance has begun: whoever gets the partitions starts over."""
         gathered: Fetched = {place: [] for place in intents}
-        beginnings = await self._consumer.beginning_offsets(list(intents))
-        ends = await self._consumer.end_offsets(list(intents))
         for place, span in intents.items():
-            if span.first < beginnings[place] or span.last >= ends[place]:
-                raise Fatal(
-                    f"{place.topic}[{place.partition}] no longer holds offsets {span.first} to {span.last}, which were "
-                    "being stored: the topic was shortened. Keep it for ever (retention.ms=-1); to go on, reset the "
-                    f"offsets of the consumer group {self._group} (identity keeps repeats harmless)"
-                )
             self._consumer.seek(place, span.first)
         waiting = set(intents)
         while waiting:

@@ -22,7 +22,8 @@ class Lag(NamedTuple):
     end: int
     """Offset of the next record to be written."""
     stored: int
-    """All records before this offset are stored; the beginning of the log when none is."""
+    """All records before this offset are stored; the beginning of the log when none is. Never outside what the log
+    holds, though it may have lost more than was committed."""
 
     @property
     def behind(self) -> int:
@@ -46,7 +47,7 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
                 place.topic,
                 place.partition,
                 ends[place],
-                committed[place].offset if place in committed else beginnings[place],
+                min(ends[place], max(beginnings[place], committed[place].offset if place in committed else 0)),
             )
             for place in sorted(places)
         ]

@@ -7,7 +7,8 @@ Its own consumer, its own group, offsets committed by hand. For each flight of c
 
 A worker that takes a partition over finds an unfinished intent in the committed metadata, fetches those
 very offsets and inserts the same rows under the same token. The rebalance listener takes the same lock
-and drops whatever was fetched, so nothing fetched before a rebalance is inserted after it.
+and drops whatever was fetched, so nothing fetched before a rebalance is inserted after it. A log that is
+not the one that was read (`streams/standing.py`) is told in a dead letter; what is new of it is stored.
 
 Crash over guess: whatever is not expected here ends the process before offsets move.
 """
@@ -16,28 +17,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
-from uuid import uuid4
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.errors import CommitFailedError, KafkaError, OffsetOutOfRangeError
 
 from broker.batches import send_all
-from broker.refusal import failure, refusal
+from broker.refusal import failure
 from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.blocks import Block
-from streams.chunk import Progress, read_progress, token
+from streams.chunk import token
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
 from streams.portion import Reading
 from streams.shared_reading import SharedReading
+from streams.standing import Assignment, look
 
 GROUP: Final = "idtrail-sink"
 REBALANCE_TIMEOUT_MS: Final = 300_000
@@ -86,16 +87,6 @@ class SinkOptions:
         return Reading(self.topics[0], self.alerts, self.horizon, self.also)
 
 
-@dataclass(slots=True)
-class _Assignment:
-    """What is known of the partitions held, between two rebalances."""
-
-    progress: dict[TopicPartition, Progress] = field(default_factory=dict)
-    """As committed."""
-    unreadable: dict[TopicPartition, int] = field(default_factory=dict)
-    """The run of unreadable records up to what was read last; that may be ahead of what is committed."""
-
-
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka ships no types
     """Run with `run()`; ends only by cancellation or by an error that must end the process."""
 
@@ -116,10 +107,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._lock = asyncio.Lock()
         self._assigned = asyncio.Event()
         self._revoked = asyncio.Event()
-        self._held = _Assignment()
+        self._places: set[TopicPartition] = set()
+        self._held: Assignment | None = None
+        """None while it is not known where the partitions stand."""
         self._next: asyncio.Task[list[Flight]] | None = None
         self._lands = False
-        self._broken: BaseException | None = None
         self._newest_ms = 0
         self.stored = 0
         """Records stored since the start."""
@@ -131,7 +123,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._consumer = AIOKafkaConsumer(
             group_id=self._options.group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # where to go on is never guessed
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 12,  # how soon a rebalance is noticed
             max_poll_interval_ms=REBALANCE_TIMEOUT_MS,
@@ -152,9 +144,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             **self._connection.options(),
         )
         self._admin = AIOKafkaAdminClient(**self._connection.options())
-        self._gatherer = Gatherer(
-            self._consumer, self._revoked, self._options.group, self._options.flight_rows, self._options.flush
-        )
+        self._gatherer = Gatherer(self._consumer, self._revoked, self._options.flight_rows, self._options.flush)
         clients = (self._admin, self._producer, self._consumer)
         try:
             await self._admin.start()
@@ -163,8 +153,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             await self._consumer.start()
             while True:
                 await self._assigned.wait()
-                if self._broken is not None:
-                    raise self._broken
                 async with self._lock:
                     if self._assigned.is_set():
                         await self._step()
@@ -186,7 +174,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
 
     def partitions(self) -> set[tuple[str, int]]:
         """The partitions that are held now."""
-        held = self._held.progress if self._assigned.is_set() else ()
+        held = self._held.progress if self._assigned.is_set() and self._held is not None else ()
         return {(place.topic, place.partition) for place in held}
 
     # Rebalances -------------------------------------------------------------------------------------
@@ -199,68 +187,79 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._drop_next()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Read where each partition stands, unfinished intents included, before anything is fetched."""
-        try:
-            committed = await self._admin.list_consumer_group_offsets(
-                self._options.group, partitions=list(assigned) or None
-            )
-            metadata = {place: committed[place].metadata for place in assigned if place in committed}
-            progress = {place: read_progress(metadata.get(place) or "", uuid4().hex[:8]) for place in assigned}
-            self._held = _Assignment(progress, {place: at.unreadable for place, at in progress.items()})
-        except (KafkaError, Fatal) as error:
-            # aiokafka logs and swallows what a listener raises; `run` raises it instead.
-            refused = refusal(self._connection, error)
-            self._broken = refused or (error if isinstance(error, Fatal) else Fatal(f"cannot read offsets: {error!r}"))
+        """Have `run` look where each stands before anything is fetched. It does so itself: aiokafka logs and swallows
+        what a listener raises."""
+        self._places, self._held = assigned, None
         if not assigned:
             self._reading.rest(0)
-        if assigned or self._broken:
-            log.info("sink assigned", partitions=len(assigned))
-            self._revoked.clear()
-            self._assigned.set()
+            return
+        log.info("sink assigned", partitions=len(assigned))
+        self._revoked.clear()
+        self._assigned.set()
 
     def _drop_next(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
 
+    async def _stand(self) -> Assignment:
+        """Go where each partition stands, unfinished intents included. What a log has lost is told first."""
+        standing = await look(self._consumer, self._admin, self._options.group, self._places)
+        letters = [cut.letter(place) for place, at in standing.items() for cut in at.cuts]
+        if letters:
+            log.error("the log was cut", lost=[letter.value.decode() for letter in letters])
+            await asyncio.gather(*await send_all(self._producer, self._options.topics[1], letters))
+            self._checkpoint("told")
+            await self._commit(
+                {place: (at.offset, at.progress.metadata()) for place, at in standing.items() if at.cuts}
+            )
+            DEAD_LETTERED.inc(len(letters))
+        for place, at in standing.items():
+            self._consumer.seek(place, at.offset)
+        return Assignment.of(standing)
+
     # One flight -------------------------------------------------------------------------------------
 
     async def _step(self) -> None:
-        """Land one flight while the next is being fetched and decoded. Holds the lock throughout."""
-        flights = await self._prepare() if self._next is None else await self._next
-        self._next = asyncio.create_task(self._prepare()) if flights and not self._recovers() else None
+        """Land what is ready; where the log turns out to have been cut, have it looked at anew. Holds the lock
+        throughout."""
+        if self._held is None:
+            self._held = await self._stand()
+        try:
+            await self._fly(self._held)
+        except OffsetOutOfRangeError:
+            self._drop_next()
+            self._held = None
+
+    async def _fly(self, held: Assignment) -> None:
+        """Land one flight while the next is being fetched and decoded."""
+        flights = await self._prepare(held) if self._next is None else await self._next
+        self._next = asyncio.create_task(self._prepare(held)) if flights and not held.recovers() else None
         self._lands = True
         try:
             for flight in flights:
-                await self._land(flight)
+                await self._land(flight, held)
         finally:
             self._lands = False
         if self._next is not None:
             await asyncio.wait([self._next])
 
-    async def _prepare(self) -> list[Flight]:
+    async def _prepare(self, held: Assignment) -> list[Flight]:
         """Fetch what there is and decode it."""
-        intents = {place: progress.intent for place, progress in self._held.progress.items() if progress.intent}
+        intents = {place: progress.intent for place, progress in held.progress.items() if progress.intent}
         gatherer = self._gatherer
         fetched = await (gatherer.gather_again(intents) if intents else gatherer.gather(lambda: self._lands))
         self._reading.rest()
         if fetched:
             self._checkpoint("fetched")
-        return await asyncio.to_thread(self._loader.load, fetched, self._held.unreadable)
+        return await asyncio.to_thread(self._loader.load, fetched, held.unreadable)
 
-    def _recovers(self) -> bool:
-        """Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then."""
-        return any(progress.intent for progress in self._held.progress.values())
-
-    async def _land(self, flight: Flight) -> None:
+    async def _land(self, flight: Flight, held: Assignment) -> None:
         began = asyncio.get_running_loop().time()
-        progress = self._held.progress
-        intents = {
-            chunk.place: Progress(progress[chunk.place].epoch, chunk.portion.span, chunk.unreadable_before)
-            for chunk in flight
-        }
+        progress = held.progress
+        await held.refuse_fork(self._consumer, [chunk.place for chunk in flight])
         await self._commit(
-            {chunk.place: (chunk.portion.span.first, intents[chunk.place].metadata()) for chunk in flight}
+            {chunk.place: (chunk.portion.span.first, chunk.begun(progress[chunk.place]).metadata()) for chunk in flight}
         )
         self._checkpoint("intended")
         _, dead_letters, provisioning = self._options.topics
@@ -276,11 +275,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         # Every one is looked at: an error of any ends the process before the offsets move.
         await asyncio.gather(*sent)
         self._checkpoint("forwarded")
-        ends = {chunk.place: Progress(progress[chunk.place].epoch, unreadable=chunk.unreadable) for chunk in flight}
-        await self._commit(
-            {chunk.place: (chunk.portion.span.last + 1, ends[chunk.place].metadata()) for chunk in flight}
-        )
+        ends = {chunk.place: chunk.ended(progress[chunk.place]) for chunk in flight}
+        offsets = {chunk.place: chunk.portion.span.last + 1 for chunk in flight}
+        await self._commit({place: (offset, ends[place].metadata()) for place, offset in offsets.items()})
         progress.update(ends)
+        held.offsets.update(offsets)
         self._measure(flight, asyncio.get_running_loop().time() - began)
         self._checkpoint("committed")
 

@@ -19,8 +19,8 @@ from queries.api import models
 from queries.api.access import Given, Organization
 from queries.api.context import Context
 from queries.api.problems import problem
-from queries.blindness import rising_letters, silent_sources, sink_behind
-from queries.habits import read_habits, read_letter_rates, read_newest
+from queries.blindness import cut_logs, rising_letters, silent_sources, sink_behind
+from queries.habits import read_cuts, read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch, Place
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
@@ -76,6 +76,7 @@ class Vigil:
             store = self._context.store
             seen: dict[str, Any] = {"blind": [], "newest": None, "trouble": []}
             try:
+                seen["blind"] += cut_logs(read_cuts(store))
                 seen["newest"] = read_newest(store, organization, now)
                 seen["blind"] += rising_letters(read_letter_rates(store, organization, now))
                 seen["blind"] += silent_sources(read_habits(store, organization, now), now)
@@ -134,7 +135,7 @@ async def readyz(request: Request, context: Given) -> Response:
 
 @router.get("/api/v1/health", tags=["health"], response_model=models.Health)
 async def health(request: Request, context: Given, organization: Organization) -> dict[str, Any]:
-    """What the trail may be missing: sources gone silent, a sink that is behind, dead letters rising.
+    """What the trail may be missing: sources gone silent, a sink that is behind, dead letters rising, a cut log.
 
     `blind` is empty when all is as usual. `trouble` says that the broker is away; an answer without the store is 503.
     """

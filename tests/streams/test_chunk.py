@@ -18,6 +18,8 @@ from streams.chunk import Progress, Span, cut_at_months, read_progress, token
         pytest.param(Progress("0a1b2c3d", Span(100, 2000)), "0a1b2c3d:100-2000", id="a chunk in flight"),
         pytest.param(Progress("0a1b2c3d", None, 499), "0a1b2c3d+499", id="after unreadable records"),
         pytest.param(Progress("0a1b2c3d", Span(7, 9), 3), "0a1b2c3d:7-9+3", id="a chunk after unreadable records"),
+        pytest.param(Progress("0a1b2c3d", mark=1700), "0a1b2c3d@1700", id="the newest record's time"),
+        pytest.param(Progress("0a1b2c3d", Span(7, 9), 3, 1700), "0a1b2c3d:7-9+3@1700", id="all of it"),
     ],
 )
 def test_progress_survives_the_commit_metadata(progress: Progress, metadata: str) -> None:
@@ -30,7 +32,18 @@ def test_a_partition_that_was_never_committed_starts_a_new_epoch() -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", ["leader", "0a1b2c3d:5", "0a1b2c3d:5-", "0A1B2C3D:1-2", " 0a1b2c3d", "0a1b2c3d+", "0a1b2c3d+3:1-2"]
+    "metadata",
+    [
+        "leader",
+        "0a1b2c3d:5",
+        "0a1b2c3d:5-",
+        "0A1B2C3D:1-2",
+        " 0a1b2c3d",
+        "0a1b2c3d+",
+        "0a1b2c3d+3:1-2",
+        "0a1b2c3d@",
+        "0a1b2c3d@1+3",
+    ],
 )
 def test_metadata_of_another_program_stops_the_sink(metadata: str) -> None:
     with pytest.raises(Fatal, match="another program commits"):

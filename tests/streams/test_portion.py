@@ -41,7 +41,7 @@ def test_unreadable_records_in_a_row_are_counted_across_chunks(
 ) -> None:
     records = [Record(b"?") if sign == "?" else record_of(event()) for sign in pattern]
     portion = READING.portion(records)
-    chunk = Chunk(PLACE, portion, before)
+    chunk = Chunk(PLACE, portion, before, 0)
     assert (chunk.longest_unreadable, chunk.unreadable) == (longest, at_the_end)
 
 

@@ -1,0 +1,183 @@
+"""Where the sink stands in a partition, and whether the log before that still is the one that it read.
+
+A log can lose its end (a power cut before it was synced, a replica that was behind and leads, a volume restored from
+an older copy) and grow again under the same offsets. It can lose its beginning, also what nobody had read. So each
+commit keeps the append time of the newest record that it tells of, its *mark*: a record below the committed offset
+that is newer than the mark is another one than was read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from schemas.errors import MalformedRecord
+from schemas.letters import LOST_BEGINNING, LOST_END
+from streams.chunk import Progress, Span, read_progress
+from streams.rows import Produced, dead_letter
+
+_BEGAN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS: Final = 2**63 - 1
+
+
+class Log(NamedTuple):
+    """What a partition holds."""
+
+    begin: int
+    end: int
+    """Offset of the next record to be written."""
+    newer: int | None
+    """The first record appended after the mark; None when there is none, or no mark."""
+
+
+class Cut(NamedTuple):
+    """Records that the log does not hold any more, and that are missed."""
+
+    reason: str
+    span: Span
+    message: str
+
+    def letter(self, place: TopicPartition) -> Produced:
+        """For the dead letters: the sink goes on, and this says for good what it went on without."""
+        why = MalformedRecord(self.message, reason=self.reason)
+        return dead_letter(place.topic, place.partition, self.span.first, None, self.message.encode(), (), why)
+
+
+class Standing(NamedTuple):
+    """Where to go on in a partition."""
+
+    offset: int
+    progress: Progress
+    cuts: list[Cut]
+    """Empty when the log is the one that was read; then nothing has to be committed."""
+
+
+def stand(place: TopicPartition, committed: int | None, progress: Progress, log: Log, epoch: str) -> Standing:
+    """From what the group committed, None when it never did, and what the log holds.
+
+    After a cut nothing of the unfinished chunk is known to be whole: it is read again, like all that is new, in other
+    chunks. A log that has lost its end goes on under a new `epoch`.
+    """
+    if committed is None:
+        return Standing(log.begin, progress, [])
+    name = f"{place.topic}[{place.partition}]"
+    read_to = committed if progress.intent is None else progress.intent.last + 1
+    offset, cuts = committed, []
+    if (fork := _fork(read_to, progress.mark, log)) is not None:
+        offset, lost = min(offset, fork), Span(fork, read_to - 1)
+        known = f", appended up to {_at(progress.mark)}" if progress.mark else ""
+        cuts.append(
+            Cut(
+                LOST_END,
+                lost,
+                f"{name} has lost its end: records up to offset {lost.last}{known}, were read and are gone. What is "
+                f"new from offset {fork} on is read. What was lost is in the store alone, and a rebuild would drop it: "
+                "save it with `idtrail export`; `idtrail verify` tells where store and log differ",
+            )
+        )
+    if log.begin > committed:
+        removed = Span(committed, log.begin - 1)
+        cuts.append(
+            Cut(
+                LOST_BEGINNING,
+                removed,
+                f"{name} has lost its beginning: offsets {removed.first} to {removed.last} were removed before they "
+                "were known to be stored. What they held is lost unless its sources still have it: import it again. "
+                "Find what shortens the topic, and keep it for ever (retention.ms=-1, retention.bytes=-1)",
+            )
+        )
+    if not cuts:
+        return Standing(committed, progress, [])
+    same = progress.epoch if cuts[0].reason == LOST_BEGINNING else epoch
+    return Standing(max(offset, log.begin), Progress(same, mark=progress.mark), cuts)
+
+
+def _fork(read_to: int, mark: int, log: Log) -> int | None:
+    """From which offset on the log is not what was read; None when all of it is."""
+    if log.newer is not None and log.newer < read_to:
+        return log.newer
+    if log.end >= read_to:
+        return None
+    return log.end if mark else log.begin  # without a mark anything may be new
+
+
+def _at(milliseconds: int) -> str:
+    try:
+        return f"{_BEGAN + timedelta(milliseconds=milliseconds):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
+    except OverflowError:  # only on a topic that its producers stamp
+        return f"{milliseconds} ms"
+
+
+async def newer_than(consumer: Any, marks: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """The first offset whose record is newer than its partition's mark, where there is one. Raises `KafkaError`."""
+    found = await consumer.offsets_for_times(
+        {place: min(mark + 1, _LATEST_MS) for place, mark in marks.items() if mark}
+    )
+    return {place: at.offset for place, at in found.items() if at is not None}
+
+
+async def look(
+    consumer: Any, admin: Any, group: str, places: Collection[TopicPartition]
+) -> dict[TopicPartition, Standing]:
+    """Where the group stands in each. Raises `KafkaError`, and `Fatal` where another program commits in its name."""
+    found = await admin.list_consumer_group_offsets(group, partitions=list(places))
+    committed = {place: at for place, at in found.items() if at.offset >= 0}
+    progress = {
+        place: read_progress(committed[place].metadata or "" if place in committed else "", _new_epoch())
+        for place in places
+    }
+    begins = await consumer.beginning_offsets(list(places))
+    ends = await consumer.end_offsets(list(places))
+    newer = await newer_than(consumer, {place: at.mark for place, at in progress.items()})
+    return {
+        place: stand(
+            place,
+            committed[place].offset if place in committed else None,
+            progress[place],
+            Log(begins[place], ends[place], newer.get(place)),
+            _new_epoch(),
+        )
+        for place in places
+    }
+
+
+def _new_epoch() -> str:
+    return uuid4().hex[:8]
+
+
+@dataclass(slots=True)
+class Assignment:
+    """What is known of the partitions held, between two rebalances."""
+
+    offsets: dict[TopicPartition, int]
+    """As committed: everything before is stored."""
+    progress: dict[TopicPartition, Progress]
+    """As committed."""
+    unreadable: dict[TopicPartition, int]
+    """The run of unreadable records up to what was read last; that may be ahead of what is committed."""
+
+    @classmethod
+    def of(cls, standing: Mapping[TopicPartition, Standing]) -> Assignment:
+        """From where each stands."""
+        return cls(
+            {place: at.offset for place, at in standing.items()},
+            {place: at.progress for place, at in standing.items()},
+            {place: at.progress.unreadable for place, at in standing.items()},
+        )
+
+    def recovers(self) -> bool:
+        """Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then."""
+        return any(progress.intent for progress in self.progress.values())
+
+    async def refuse_fork(self, consumer: Any, places: Iterable[TopicPartition]) -> None:
+        """Raises `OffsetOutOfRangeError` where the log lost its end and has grown again beyond what was read: fetches
+        do not notice."""
+        newer = await newer_than(consumer, {place: self.progress[place].mark for place in places})
+        if any(at < self.offsets[place] for place, at in newer.items()):
+            raise OffsetOutOfRangeError(newer)
