@@ -17,6 +17,7 @@ MAX_NAME: Final = 256
 MAX_ID: Final = 256
 """Longer ids are cut: they go into keys and headers, which must fit into a record of Kafka beside the event."""
 MAX_CHANGES: Final = 32
+"""Of one event, and of what stands behind them the states."""
 MAX_STATE: Final = 64
 
 _STATES = frozenset({"active", "state", "suspended", "activated", "account_locked"})
@@ -225,7 +226,18 @@ def _changed(event: Event) -> tuple[str, ...]:
         name = change.field
         if name:
             names.append(_shown_change(change) if name in _STATES else name[:MAX_NAME])
+    if event.changes and len(event.changes) > MAX_CHANGES:
+        names += _states_of(event.changes[MAX_CHANGES:])
     return tuple(names)
+
+
+def _states_of(changes: list[Change]) -> list[str]:
+    """Of each state the first change: a suspension counts wherever it stands among the attributes."""
+    first: dict[str, Change] = {}
+    for change in changes:
+        if change.field in _STATES:
+            first.setdefault(change.field, change)
+    return [_shown_change(change) for change in first.values()]
 
 
 def _shown_change(change: Change) -> str:

@@ -86,10 +86,16 @@ def full_name(event: Event, shown: str) -> str:
 
 def _changed(event: Event) -> Iterator[tuple[IdentifierKind, str]]:
     """The identifiers in changed values, as they are spelt."""
-    for change in (event.changes or ())[:MAX_CHANGES]:
+    left = MAX_CHANGES
+    for change in event.changes or ():
         kind = _SIMPLE.get(change.field or "")
-        if kind is not None and (text := _text(change.field or "", change.to, event)):
+        if kind is None:
+            continue
+        if text := _text(change.field or "", change.to, event):
             yield kind, text
+        left -= 1
+        if not left:
+            return
 
 
 def _text(field: str, value: Any, event: Event) -> str:

@@ -257,6 +257,14 @@ def test_what_changed_is_named_and_only_states_are_shown(sent: Any, expected: tu
     assert event(changes=sent).changed == expected
 
 
+def test_a_state_is_shown_wherever_it_stands_among_the_attributes() -> None:
+    many = changes(**{f"attribute{number}": "x" for number in range(MAX_CHANGES)})
+    states = [{"field": "state", "from": "ACTIVATED", "to": to} for to in ("SUSPENDED", "STAGED")] * 999
+    found = event(event_type="user_update", changes=[*many, *states, *many, *changes(suspended=True)])
+
+    assert found.changed[MAX_CHANGES:] == ("state: ACTIVATED -> SUSPENDED", "suspended: true")
+
+
 def test_columns_are_bounded() -> None:
     found = event(
         changes=[{"field": "x" * 999}] * 99,

@@ -53,6 +53,9 @@ def changes(**to: Any) -> list[dict[str, Any]]:
         pytest.param(changes(firstname="Ana", lastname="Lima"), ["full_name:ana lima"], id="in two fields"),
         pytest.param(changes(displayName="Ana Lima"), ["full_name:ana lima"], id="a name to show"),
         pytest.param(changes(active=False, title="x"), [], id="nothing of who it is"),
+        pytest.param(
+            changes(**{f"attribute{n}": "x" for n in range(99)}, username="ana"), ["name:ana"], id="behind many others"
+        ),
         pytest.param(changes(userName=None, email=["x"], employeeNumber=True, emails="x"), [], id="other shapes"),
     ],
 )
