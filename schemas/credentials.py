@@ -1,7 +1,8 @@
 """What counts as a secret: names whose values are secret, and what a secret looks like in running text.
 
 Causes must survive: "token: expired", "Bearer authentication required" and "password must be at least 8
-characters" hold none. Where a text could be either, it is taken for a secret.
+characters" hold none. Where a text could be either, it is taken for a secret; an ordinary word behind a colon
+("password: monkey") is taken for a cause.
 """
 
 from __future__ import annotations
@@ -58,6 +59,22 @@ _NO_SCHEME = (
     r" | code | the | this | your | for | of | http | https ) \b"
 )
 _NUMBERED = r"""(?= [^\s"'\\,;&}\]]{8} ) [^\s"'\\,;&}\]]{0,64}? \d"""
+# What may stand behind `token:` and is none: an ordinary word or some of them joined, a name in an answer's own
+# language, an address without a digit.
+_LOWER_CASE = r"(?: [a-z]{1,16}+ (?! [a-z] ) | [\x80-\U0010ffff]{1,60}+ )"
+_WORD = rf"(?: [A-Z]?+ {_LOWER_CASE}{{1,8}}+ | [A-Z]{{1,16}}+ ) (?! [A-Za-z] )"
+_ORDINARY = (
+    rf"(?-i: [/(\[<{{\"'`]{{0,2}}+ (?: https?://[^\s\d]{{1,256}}+ | [a-zA-Z._+-]{{1,64}}+@[a-zA-Z.-]{{1,64}}+"
+    rf" | {_WORD} (?: [-_./:='+]{{1,2}}+ {_WORD} ){{0,16}}+ ) [.:)\]>}}\"'`]{{0,4}}+ (?! [^\s,;] ) )"
+)
+# A name of an error, as programs give them: `TokenExpiredError`, `[ErrorDetail(…`.
+_ERROR_NAME = (
+    r"(?-i: [^\s\w]{0,3}+ [A-Za-z_.]{0,48}? (?: Invalid | Expired | Missing | Required | Exception | Error | Denied"
+    r" | Fail | Violation | Mismatch | Unauthorized | Forbidden | Locked | Disabled | Unknown | Not"
+    r" | Such | Too | Bad | Wrong ) )"
+)
+# An answer's sentence in place of a value.
+_SENTENCE = rf"(?: [a-z'-]{{1,16}}+ \s ){{0,4}}? {_COMPLAINT}"
 # Look-aheads are bounded, groups atomic or possessive: a record of `token:token:…` must take linear time like any
 # other. Each branch needs one of the words above. ASCII only, so that bytes can be searched as Latin-1.
 _SECRET = re.compile(
@@ -69,12 +86,17 @@ _SECRET = re.compile(
           (?= {_NUMBERED} ) ) )
         (?! {_COMPLAINT} | \[redacted ) [^\s"'\\,;&}}\]]{{4,}}
     | (?P<address> : (?: \\*+ / ){{2}} [^\s/@:"'\\?\#<>]{{0,64}}+ : ) (?! \[redacted ) [^\s/"'\\?\#<>]{{1,256}} (?=@)
-    | (?P<quoted> {_NAME} ["'\\]*+ \s*+ [:=] \s*+ (?: " | (?P<single>') | (?P<escaped>\\+["']) )
+    | (?P<quoted> {_NAME} ["'\\]*+ \s*+ [:=]{{1,2}}+ >?+ \s*+ (?: " | (?P<single>') | (?P<escaped>\\+["']) )
         (?! {_COMPLAINT} | \[redacted ) )
         (?(single) [^'\\]+ | (?(escaped) [^"'\\]+ | (?: [^"\\] | \\[\s\S] )+ ) )
     | (?P<cookie> cookie ["'\\]*+ \s*+ : \s*+ (?= [\w-]{{1,64}}+ = (?! {_COMPLAINT} ) ) )
         [^\s"'\\,;}}]++ (?: ; \s? [\w.-]{{1,64}}+ = [^\s"'\\,;}}]++ )*+
-    | (?P<plain> {_NAME} (?: \s*+ (?: = | %3d ) \s*+ | ["'\\]*+ \s*+ : \s*+ (?=[^\s,;]{{5}}) (?=\S{{0,256}}?\d) )
+    | (?P<element> {_NAME} (?: \s [^<>]{{0,256}}+ )? (?: > | &gt; ) (?: <!\[CDATA\[ )?+ (?! {_SENTENCE} | \[redacted ) )
+        (?: (?! \]\]> | &lt; ) [^<>] ){{4,}}+ (?= (?: \]\]> )?+ (?: < | &lt; ) \\*+ / )
+    | (?P<told> {_NAME} \s++ (?: is | was | set\ to ) (?: \s*+ : )?+ \s++ ["'\\]*+
+        (?! {_NUMBERED_WORDS} | \d{{4}}-\d\d | \[redacted ) (?= {_NUMBERED} ) ) [^\s"'\\,;&}}\]]{{8,}}
+    | (?P<plain> {_NAME} (?: ["'\\\]]*+ \s*+ (?: =>?+ | %3d ) \s*+
+        | ["'\\]*+ \s*+ : \s*+ (?=[^\s,;]{{5}}) (?: (?=\S{{0,256}}?\d) | (?! {_ORDINARY} | {_ERROR_NAME} ) ) )
         (?! {_COMPLAINT} | bearer\b | basic\b | \[redacted ) ) [^\s"'\\,;&}}]{{4,}}
     | \b (?<! // ) (?<! @ ) scim (?: _? (?!-) | - (?! {_LABEL} {_LABEL} [a-z] ) | \. (?! {_LABEL} [a-z0-9] ) )
         (?! {_NUMBERED_WORDS} ) [a-z0-9_-]{{12,}}
@@ -83,12 +105,15 @@ _SECRET = re.compile(
     | (?P<begin> -----BEGIN\ [A-Z\ ]{{0,30}}PRIVATE\ KEY----- ) (?! \[redacted ) [^-]+
     """
 )
-_INTRODUCTIONS: Final = ("scheme", "header", "address", "quoted", "cookie", "plain", "lead", "begin")
+_INTRODUCTIONS: Final = ("scheme", "header", "address", "quoted", "cookie", "element", "told", "plain", "lead", "begin")
 # Without word boundary and exceptions, for speed: what it finds too much costs a closer look.
 _STEM = re.compile("|".join((*NEEDED, "scim", "://")))
 _ADDRESS = re.compile(r""":[/\\]{2,16}[^\s/@:"'\\]{0,64}:""")
 _CREDENTIAL = re.compile(rf"(?aix) (?: [a-z][a-z0-9-]{{1,30}}+ \s )? (?! {_NUMBERED_WORDS} ) (?= \S*\d ) \S{{8,}}")
 _SCIM_KEY = re.compile(r"scim[-_.]?[a-z0-9_-]{12,}")
+_MOMENT = re.compile(r"(?a)\d{4}-\d\d-\d\d[T ]\d\d:[\d:.,]+ ?(?:Z|UTC|[+-]\d\d:?\d\d)?")
+_HOST = re.compile(r"(?a)(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}|/\d\d?)?|(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45}")
+_DAY_OR_URL = re.compile(r"(?a)\d{4}-\d\d-\d\d|[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
 _REFUSAL = re.compile(
     r"""(?aix)
       (?: expired | invalid | missing | required | revoked | unknown | empty | blank | incorrect | none | null ) [.!]?
@@ -156,6 +181,16 @@ def is_refusal(text: str) -> bool:
     Only for what a provider answers: elsewhere it could be a passphrase.
     """
     return len(text) <= 200 and _REFUSAL.fullmatch(text) is not None
+
+
+def is_moment_or_host(text: str) -> bool:
+    """Whether a text is a date with a time or an IP address, which a secret never is."""
+    return _MOMENT.fullmatch(text) is not None or _HOST.fullmatch(text) is not None
+
+
+def is_evidence(text: str) -> bool:
+    """Whether a text, secret where it stands, is likely to mean something else elsewhere: a date, any address."""
+    return is_moment_or_host(text) or _DAY_OR_URL.fullmatch(text) is not None
 
 
 def holds_secret(text: str) -> bool:

@@ -190,8 +190,14 @@ def _headers() -> Iterator[str]:
     yield "application), so that what happened to one stays in order. Passwords, tokens, keys and authorization"
     yield "headers are cut out of the bytes before they reach the log or the dead letters; nothing else ever"
     yield "changes. A secret of 8 characters or more that stands under its name (`password`, or the change of one)"
-    yield "is cut out wherever else the record repeats it, unless it is an ordinary word, or the id or name of"
-    yield "something in it."
+    yield "is cut out wherever else the record repeats it, unless it is an ordinary word, a date, an address, or the"
+    yield "id or name of something in it; never from an event's timestamp, type, organization or client address. In"
+    yield "an object under such a name (`credential`) all is cut out but what tells about it: ids, names, types,"
+    yield "dates, status, method, scope, times and IP addresses."
+    yield ""
+    yield "Running text is searched for the spellings in which programs and people write secrets (`password=…`,"
+    yield "`<password>…</password>`, `Bearer …`). Where a text could be either it is taken for a secret, but for an"
+    yield "ordinary word behind a colon: `token: expired` and `password: monkey` look the same."
     yield ""
     yield from _table(
         ("header", "always", "meaning"),

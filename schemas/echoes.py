@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from schemas.credentials import is_evidence
 from schemas.spelling import Unescaped
 
 SHORTEST: Final = 8
@@ -20,6 +22,9 @@ MAX_KNOWN: Final = 32
 """Each is a search of the whole record."""
 MAX_ESCAPED: Final = 4
 """How often a repeated one may be escaped: once for each string of JSON that it is in."""
+
+Span = tuple[int, int]
+"""Where it begins, and where it ends."""
 
 _ASIDE: Final = (string.punctuation + string.whitespace).encode()
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9_-]{1,30} +(?=\S+\Z)")
@@ -47,7 +52,7 @@ class Echoes:
     def __bool__(self) -> bool:
         return not self._secrets <= self._public
 
-    def places(self, text: bytes, escaped: int = MAX_ESCAPED) -> Iterator[tuple[int, int]]:
+    def places(self, text: bytes, escaped: int = MAX_ESCAPED) -> Iterator[Span]:
         """Where they stand in `text`, also escaped as in JSON, so often; those of the same depth do not overlap."""
         covered = bytearray(len(text))
         for secret in self._secrets - self._public:
@@ -66,10 +71,30 @@ class Echoes:
                 yield meant.place(start), meant.place(end)
 
 
+def outside(spans: Iterable[Span], cuts: Sequence[Span]) -> list[Span]:
+    """Those that none of the cuts, which are in order, takes along."""
+    starts = [start for start, _ in cuts]
+    last = ((span, bisect_right(starts, span[0]) - 1) for span in spans)
+    return [span for span, at in last if at < 0 or cuts[at][1] < span[1]]
+
+
+def inside(spans: Iterable[Span], strings: Sequence[Span]) -> Iterator[Span]:
+    """What of them is in the strings, which are in order."""
+    for span in spans:
+        at = max(0, bisect_right(strings, span) - 1)
+        while at < len(strings) and strings[at][0] < span[1]:
+            start, end = max(span[0], strings[at][0]), min(span[1], strings[at][1])
+            if start < end:
+                yield start, end
+            at += 1
+
+
 def _is_telling(secret: bytes) -> bool:
+    if len(secret) > LONGEST or is_evidence(secret.decode("latin-1")):
+        return False
     word = secret.strip(_ASIDE)
     plain = word.isalpha() and (word.islower() or word.isupper() or word.istitle())
-    return SHORTEST <= len(secret) <= LONGEST and not plain and len(set(word)) > 3  # a mask has one or two
+    return len(secret) >= SHORTEST and not plain and len(set(word)) > 3  # a mask has one or two
 
 
 def _is_mixed(secret: bytes) -> bool:

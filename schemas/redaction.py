@@ -9,7 +9,6 @@ What stands under such a name is cut wherever else the record repeats it. See `e
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -18,13 +17,14 @@ from schemas.credentials import (
     MARK,
     holds_secret,
     is_credential,
+    is_moment_or_host,
     is_refusal,
     may_hold_secrets,
     names_secret,
     names_several,
     secrets_in,
 )
-from schemas.echoes import Echoes
+from schemas.echoes import Echoes, inside, outside
 from schemas.errors import MalformedRecord
 from schemas.jsontext import Node, decode, nodes, spelt, trim
 from schemas.spelling import Unescaped
@@ -46,9 +46,10 @@ _IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
 _PLAIN_KEYS = frozenset({"timestamp", "jc_timestamp", "event_type", "client_ip", "organization"})
 """Keys whose values place an event, whatever they have in common with a secret."""
 _ABOUT = re.compile(
-    r"(?:.*[_-])?(?:id|name|email|type|label|at|date|time|expires)|.*(?:Id|Name|Email|Type|At|Date|Time)"
+    r"(?:.*[_-])?(?:id|name|email|type|label|at|date|time|expires|status|method|scopes?|agent)"
+    r"|.*(?:I[dD]|Name|Email|Type|At|Date|Time|Status|Method|Agent)"
 )
-"""Keys that tell about one of several secrets."""
+"""Keys in an object of a secret's name that tell about it."""
 _PAIR = re.compile(r'\[\s*"([^"\\]*)"\s*,\s*"')
 # A string of JSON, and whether it is a key; not one of "", true, false, null, or an object of one such.
 _STRING = re.compile(
@@ -63,7 +64,7 @@ class _Secrecy(IntEnum):
 
     NONE = 0
     STRINGS = 1
-    """Of several: strings, but for ids, names and dates; a number may be how many they are."""
+    """Of several: a number may be how many they are."""
     SURE = 2
 
 
@@ -154,28 +155,11 @@ def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
         spans = [(meant.place(start), meant.place(end)) for start, end in echoes.places(meant.text)]
     else:
         spans = list(echoes.places(raw))
-    starts = [cut.start for cut in cuts]
-    spans = [span for span in spans if not _is_in(span, cuts, starts)]
+    spans = outside(spans, [cut[:2] for cut in cuts])
     if is_json and spans:
         strings = (node for node in nodes(raw) if node.kind == '"' and node.key not in _PLAIN_KEYS)
         searched = [(node.start + 1, node.end - 1) for node in strings]
-    return _merged((*cuts, *(_Cut(*part, _MARK) for span in spans for part in _parts(span, searched))))
-
-
-def _is_in(span: tuple[int, int], cuts: list[_Cut], starts: list[int]) -> bool:
-    """Whether one of the cuts, which begin at these places, takes it along."""
-    last = bisect_right(starts, span[0]) - 1
-    return last >= 0 and span[1] <= cuts[last].end
-
-
-def _parts(span: tuple[int, int], strings: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What of it is in the strings."""
-    at = max(0, bisect_right(strings, span) - 1)
-    while at < len(strings) and strings[at][0] < span[1]:
-        start, end = max(span[0], strings[at][0]), min(span[1], strings[at][1])
-        if start < end:
-            yield start, end
-        at += 1
+    return _merged((*cuts, *(_Cut(start, end, _MARK) for start, end in inside(spans, searched))))
 
 
 def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
@@ -229,16 +213,19 @@ def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
         own = _Secrecy.SURE if index in paired else max(_secrecy(field), _secrecy(node.key))
         secrecy.append(max(held, own))
         answer.append(level > 0 or node.key in _ANSWER_KEYS or (node.parent >= 0 and answer[node.parent]))
-        if node.kind == '"' and not _is_secret(raw, node, secrecy[-1]):
+        if node.kind == "literal":
+            if secrecy[-1] is _Secrecy.SURE and raw[node.start] in _NUMBERS and not _is_about(raw, node, own):
+                yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
+        elif node.kind != '"':
+            continue
+        elif secrecy[-1] is _Secrecy.NONE or _is_about(raw, node, own) or _is_count(raw, node, secrecy[-1]):
             if not answer[-1] and (field or node.key).lower().endswith(_IDENTIFYING_ENDINGS):
                 echoes.spare(_inside(raw, node))
             yield from _string_cuts(raw, node, level, echoes)
-        elif node.kind == '"' and not _harmless(_text(raw, node), node.key, answer=answer[-1]):
+        elif not _harmless(_text(raw, node), node.key, answer=answer[-1]):
             if not is_refusal(_text(raw, node)):
                 echoes.add(_inside(raw, node))
             yield _Cut(node.start + 1, node.end - 1, _MARK)
-        elif node.kind == "literal" and secrecy[-1] is _Secrecy.SURE and raw[node.start] in _NUMBERS:
-            yield _Cut(node.start, node.end, b'"' + _MARK + b'"')
 
 
 def _paired(raw: bytes, tree: Sequence[Node]) -> Iterator[int]:
@@ -257,10 +244,13 @@ def _secrecy(name: str) -> _Secrecy:
     return _Secrecy.STRINGS if names_several(name) else _Secrecy.SURE
 
 
-def _is_secret(raw: bytes, node: Node, secrecy: _Secrecy) -> bool:
-    if secrecy is _Secrecy.STRINGS:
-        return not _ABOUT.fullmatch(node.key) and not _text(raw, node).isdigit()
-    return secrecy is _Secrecy.SURE
+def _is_about(raw: bytes, node: Node, own: _Secrecy) -> bool:
+    """Whether it only tells about the secret in whose object it stands, and has no secret's name itself."""
+    return own is _Secrecy.NONE and (_ABOUT.fullmatch(node.key) is not None or is_moment_or_host(_text(raw, node)))
+
+
+def _is_count(raw: bytes, node: Node, secrecy: _Secrecy) -> bool:
+    return secrecy is _Secrecy.STRINGS and _text(raw, node).isdigit()
 
 
 def _harmless(text: str, key: str, *, answer: bool) -> bool:
@@ -275,14 +265,14 @@ def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator
     token = raw[node.start + 1 : node.end - 1]
     if b"\\" not in token and not may_hold_secrets(token):
         return
-    inside = Unescaped(token, node.start + 1)
-    text = inside.text
+    spelled = Unescaped(token, node.start + 1)
+    text = spelled.text
     if not may_hold_secrets(text):
         return
     embedded = level < MAX_EMBEDDED and b'"' in text and (b"{" in text or b"[" in text)
     for cut in _cuts(text, level + 1, echoes) if embedded else _text_cuts(text):
         mark = cut.mark.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        yield _Cut(inside.place(cut.start), inside.place(cut.end), mark)
+        yield _Cut(spelled.place(cut.start), spelled.place(cut.end), mark)
 
 
 def _inside(raw: bytes, node: Node) -> bytes:

@@ -112,6 +112,27 @@ SECRET = "S3cr3tValue12345"
         pytest.param("token=abcd1234", f"token={MARK}", id="a string"),
         pytest.param({"m": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"},
                      {"m": f"-----BEGIN RSA PRIVATE KEY-----{MARK}-----END RSA PRIVATE KEY-----"}, id="a private key"),
+        *(
+            pytest.param({"m": said.replace("@", secret)}, {"m": said.replace("@", MARK)}, id=f"{name}, {kind}")
+            for name, said in {
+                "an element": "<Envelope><password>@</password><n>1</n>",
+                "an element with a name space": '<w:Password Type="w#PasswordText" >@</w:Password>',
+                "an element as text": "&lt;newPassword&gt;@&lt;/newPassword&gt;",
+                "an element's data": "<clientSecret><![CDATA[@]]></clientSecret>",
+                "an escaped element": r"<password>@<\/password>",
+                "Ruby": '{:user=>"x", "password"=>"@", "n"=>1}',
+                "Ruby's symbols": "{:password=>'@'}",
+                "Go": 'password := "@"',
+                "PHP": "[password] => @ [n] => 1",
+                "a sentence": "temporary password: @ (once)",
+                "a header": "x-api-key: @, accept: x",
+            }.items()
+            for kind, secret in {"with digits": "Zk39fLq8vXw2", "letters": "qWertzuiOpasdfghJklyxcvb",
+                                 "small letters": "qwertzuiopasdfghjklyxcvb", "a mark": "CorrectHorse!",
+                                 "a word and a mark": "Monkey!"}.items()
+        ),
+        pytest.param({"m": "Your password is Zk39fLq8vXw2."}, {"m": f"Your password is {MARK}"}, id="said"),
+        pytest.param({"m": 'The password was: "Zk39fLq8vXw2"'}, {"m": f'The password was: "{MARK}"'}, id="quoted"),
         pytest.param({"url": "https://x.example/?api_key=abcd1234"}, {"url": f"https://x.example/?api_key={MARK}"},
                      id="in an address"),
     ],
@@ -121,6 +142,47 @@ def test_a_secret_is_cut_out(record: Any, cleaned: Any) -> None:
 
     assert orjson.loads(value) == cleaned
     assert cut >= 1
+
+
+WHEN = "2026-11-30T19:00:00.123Z"
+
+
+@pytest.mark.parametrize(
+    ("record", "cleaned"),
+    [
+        pytest.param({"credential": {"id": "c-123456", "type": "scim", "last_used": WHEN, "status": "rejected_by_it",
+                                     "issued_to": "203.0.113.77", "exp": WHEN, "value": "xyz"}},
+                     {"credential": {"id": "c-123456", "type": "scim", "last_used": WHEN, "status": "rejected_by_it",
+                                     "issued_to": "203.0.113.77", "exp": WHEN, "value": MARK}},
+                     id="what is told about a credential"),
+        pytest.param({"api_key": {"keyId": "k-123456", "name": "for CI", "createdAt": 1764529200, "uses": 3}},
+                     {"api_key": {"keyId": "k-123456", "name": "for CI", "createdAt": 1764529200, "uses": MARK}},
+                     id="numbers"),
+        pytest.param({"token": {"token": "a", "value": "b", "key": "c", "new": ["d"], "token_value": "e", "hash": "f"}},
+                     {"token": {"token": MARK, "value": MARK, "key": MARK, "new": [MARK], "token_value": MARK,
+                                "hash": MARK}},
+                     id="never its value"),
+        pytest.param({"token": {"id": f"Bearer {SECRET}", "name": JWT}},
+                     {"token": {"id": f"Bearer {MARK}", "name": MARK}}, id="never what looks like one"),
+        pytest.param({"password": WHEN, "token": "203.0.113.77", "changes": [{"field": "password", "to": WHEN}]},
+                     {"password": MARK, "token": MARK, "changes": [{"field": "password", "to": MARK}]},
+                     id="never a value itself"),
+        pytest.param({"secret": {"rotated": "2026-11-30", "by": "2001:db8::1", "url": "https://acme.example/scim"},
+                      "error_message": "2026-11-30 https://acme.example/scim/Users 2001:db8::1"},
+                     {"secret": {"rotated": MARK, "by": "2001:db8::1", "url": MARK},
+                      "error_message": "2026-11-30 https://acme.example/scim/Users 2001:db8::1"},
+                     id="dates and addresses are no repeated secrets"),
+        pytest.param({"token": "user_deprovision and org-12345", "event_type": "user_deprovision and org-12345",
+                      "organization": "user_deprovision and org-12345", "error_message": "an org-12345"},
+                     {"token": MARK, "event_type": "user_deprovision and org-12345",
+                      "organization": "user_deprovision and org-12345", "error_message": "an org-12345"},
+                     id="what places the event"),
+    ],
+)  # fmt: skip
+def test_what_an_event_tells_besides_its_secrets_stays(record: dict[str, Any], cleaned: dict[str, Any]) -> None:
+    placed = {"timestamp": WHEN, "client_ip": "203.0.113.77"}
+
+    assert orjson.loads(redact(orjson.dumps({**record, **placed}))[0]) == {**cleaned, **placed}
 
 
 def password_change(secret: str, **others: Any) -> dict[str, Any]:
@@ -264,6 +326,22 @@ def test_an_escaped_name_hides_no_secret() -> None:
         "Authorization: SSWS token is missing",
         "https://x.example:8443/users/jane@x.example",
         "see https://x.example:8443?user=jane@x.example",
+        "token: not-found",
+        "Password: Unacceptable",
+        "TOKEN: EXPIRED_ALREADY",
+        "invalid credentials: jane.doe@x.example",
+        "token: PasswordTooWeak",
+        "bad token: https://idp.example.com/oauth",
+        "token: (unusable), sorry",
+        "private key: /etc/ssl/private/host.pem",
+        "token: ung\u00fcltig abgelaufen",
+        "<error><password>Password is too short</password><token>expired</token></error>",
+        "<passwordPolicy>strict1</passwordPolicy>",
+        "{'password': [ErrorDetail(string='This password is too short.', code='short')]}",
+        '{:password=>"is too short"}',
+        "if (password == null) throw",
+        "your password was 2026-03-19 last changed",
+        "password is case-sensitive2",
         "mailto:jane@x.example http://x.example/a:b@c",
         "Basic aaaaaaaaaaaaa1 plan required",
         "Basic authentication2 plan",
@@ -499,6 +577,8 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
     ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", "basic aA", "basic A", "scim.a", "scim-a.",
      "scim-a-1", 'password\\"', "password='", "basic:\\t", "eyJaaaaaaaa.", "secret=", "authorization: bearer ",
      "-----BEGIN PRIVATE KEY-----", "pwd: x1", "authorization: A", "://a:", "cookie: a=b;",
+     "<password>", "<token ", "token &gt;", "password is 1", "password is  ", "token: a-", "token: [", "password => ",
+     "<![CDATA[",
      ":\\", "'Authorization','Ab 1", '{"token":',
      '["token",', '{"token":[}', "token\\\\", "a"],
 )  # fmt: skip
