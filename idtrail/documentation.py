@@ -15,7 +15,8 @@ _INTRODUCTION: Final = """# Settings
 Set by environment variable, or by the name in lower case without `IDTRAIL_` in `idtrail.toml` of the working
 directory; the environment wins. A wrong value is refused at the start, with its name and what it must be; so is a name
 that is no setting's, in either place, with the one that is nearest. (On Kubernetes, services named `idtrail…` put such
-names into every pod: set `enableServiceLinks: false`.) Whether what the values name is there, `idtrail doctor` tells.
+names into every pod: set `enableServiceLinks: false`.) `idtrail doctor` checks that
+what the values refer to exists.
 
 This page is generated from `idtrail/settings.py` (`make generate`).
 

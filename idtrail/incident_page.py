@@ -110,7 +110,7 @@ The provider's texts are shown as it wrote them, but for personal data. Secrets 
 user name, pieces of a value in quotes, which a provider cut short, and telephone numbers in another spacing. What says
 what to mend stays: ids, roles and entitlements, names of groups and of attributes, and the words that such texts
 are made of, such as `user`, unless they stand in quotes as the value. A value that the record does not tell cannot be
-known for one: where it has no `changes`, a quoted value is shown. The record's own bytes, in `idtrail events show`,
+known for one: where it has no `changes`, a quoted value is shown. The record's own bytes, in `idtrail events ID --raw`,
 are as they came.
 
 """

@@ -98,8 +98,7 @@ time, or made of other events). An event counts as fresh here if the copy that i
 told in time and an export brings again a week later does not, and its alerts are shown as lost.
 
 A backtest follows at least as many groups of a rule at a time as live detection does, and forgets those that are over.
-Of which rules it left out events of more groups, or alerts beyond 100,000 of one rule and organization, it tells
-(`left_out` in the result).
+The result lists (`left_out`) the rules that met this limit, or that of 100,000 alerts of one rule and organization.
 
 """
 

@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         24, ge=1, le=144, description="Age up to which events are fresh: seen by live detection, in h."
     )
     rules_dir: Path | None = Field(
-        None, description="Folder of one's own alert rules, `*.yaml`; those of a shipped rule's id stand in for it."
+        None, description="Folder of your own alert rules, `*.yaml`; a rule with the id of a shipped one replaces it."
     )
     destinations_file: Path | None = Field(
         None, description="File of who is told of alerts, TOML (docs/deliveries.md); without one nobody is."

@@ -34,7 +34,7 @@ MAX_TEXT: Final = 2_000
 
 def _placed(at: datetime) -> datetime:
     if not SENTINEL <= at < LATEST:
-        raise ValueError("no time that the store holds")
+        raise ValueError("must be between 1970 and 2100")
     return at.astimezone(UTC)
 
 
@@ -187,7 +187,7 @@ def read_alert_record(value: bytes | None) -> AlertRecord:
     try:
         return _RECORDS.validate_json(value or b"")
     except ValidationError:
-        raise MalformedRecord("the record is none about an alert", reason="no_alert_record") from None
+        raise MalformedRecord("not a record about an alert", reason="no_alert_record") from None
 
 
 class State(StrEnum):

@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
             os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
-        quick_java.use(config.cache.mkdir("java"), make=bool(config.getoption("numprocesses", None)))
+        if cache := getattr(config, "cache", None):  # None with `-p no:cacheprovider`
+            quick_java.use(cache.mkdir("java"), make=bool(config.getoption("numprocesses", None)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
+from idtrail.stack.lock import read_running
 from tests.cli.running import ROOT, RunningTrail
+from tests.records import event
 
 README = ROOT / "README.md"
+EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```console\n(\$ idtrail .*?)```", re.DOTALL)
 _AGE = re.compile(r"\(?\b\d+ (?:s|min|h|d)\b(?: ago)?\)?")
 FOLD_SECONDS = 60
@@ -40,6 +46,22 @@ def test_the_tour_shows_what_a_user_sees(trail: RunningTrail) -> None:
     for block in blocks:
         command = block.splitlines()[0]
         assert _without_ages(played(trail, command)) == _without_ages(block), command
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+def test_the_example_in_python_runs_as_it_stands(trail: RunningTrail, tmp_path: Path) -> None:
+    running = read_running(trail.state)
+    assert running is not None
+    (script,) = EXAMPLE.findall(README.read_text())
+    one, *more = (orjson.dumps(event(id=f"readme-{number}")) for number in range(3))
+    (tmp_path / "event.json").write_bytes(one)
+    (tmp_path / "events.ndjson").write_bytes(b"\n".join(more))
+    done = subprocess.run(
+        [sys.executable, "-c", script.replace("kafka-1:9092", running.bootstrap)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("logged 2 0 0\n", 0), done.stderr
 
 
 def played(trail: RunningTrail, command: str) -> str:

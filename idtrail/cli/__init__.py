@@ -40,6 +40,23 @@ Organization = Annotated[
 ]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from queries.release import RELEASE
+
+        typer.echo(f"idtrail {RELEASE}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the release and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 def register_commands() -> None:
     """Import every module of `idtrail.cli.commands`: each adds its command to `app`.
 

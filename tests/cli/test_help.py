@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from idtrail.cli import SINCE, UNTIL, app, register_commands
-from tests.cli.running import ROOT
+from tests.cli.running import ROOT, stateless
 
 OF_THE_WORK = {"httpx", "pydantic", "pydantic_settings", "fastapi", "aiokafka", "faust", "textual", "chdb", "pyarrow"}
 HELP = """
@@ -27,6 +28,10 @@ def test_the_help_imports_nothing_of_what_commands_work_with() -> None:
     done = subprocess.run([sys.executable, "-c", HELP, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "lifecycle" in done.stdout
     assert not OF_THE_WORK & set(done.stderr.split())
+
+
+def test_the_release_is_told() -> None:
+    assert stateless(["--version"], {}) == (0, f"idtrail {version('idtrail')}\n", "")
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:

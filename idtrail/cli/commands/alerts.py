@@ -21,9 +21,7 @@ LONGEST_SNOOZE: Final = timedelta(days=30)
 alerts = typer.Typer(help="What needs somebody: which alerts are open, one whole, and what is done about it.")
 app.add_typer(alerts, name="alerts", invoke_without_command=True)
 
-Since = Annotated[
-    str, typer.Option(*SINCE, help="Of this time on, and all that go on: a time, a date, or an age (24h, 7d).")
-]
+Since = Annotated[str, typer.Option(*SINCE, help="Active since this time: a time, a date, or an age (24h, 7d).")]
 Until = Annotated[str | None, typer.Option(*UNTIL, help="That opened before this time.", show_default=False)]
 State = Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATES)}; may be repeated.", show_default=False)]
 Severity = Annotated[

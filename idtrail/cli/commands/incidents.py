@@ -21,9 +21,7 @@ STATES: Final = ("open", "regressed", "quiet", "resolved")
 incidents = typer.Typer(help="Failures folded into troubles: what is broken, since when, for whom, and what to do.")
 app.add_typer(incidents, name="incidents", invoke_without_command=True)
 
-Since = Annotated[
-    str, typer.Option(*SINCE, help="Of this time on, and all that go on: a time, a date, or an age (24h, 7d).")
-]
+Since = Annotated[str, typer.Option(*SINCE, help="Active since this time: a time, a date, or an age (24h, 7d).")]
 Until = Annotated[str | None, typer.Option(*UNTIL, help="That began before this time.", show_default=False)]
 State = Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATES)}; may be repeated.", show_default=False)]
 App = Annotated[str | None, typer.Option("--app", help="Only this application: id or name.", show_default=False)]
