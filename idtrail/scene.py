@@ -75,6 +75,13 @@ class Scene:
         (self.own if self.kind == "group" else self.around).append(row)
         return self
 
+    def direct(self, op: str) -> Scene:
+        """The person is bound to the application directly, or unbound."""
+        self.own.append(
+            self._row(ASSOCIATION_CHANGE, action=op, application_id="a1", application_name="slack", subject_id="p")
+        )
+        return self
+
     def group_deleted(self) -> Scene:
         """The group, in its own scene."""
         self.own.append(self._row("group_delete", subject_id="sales"))

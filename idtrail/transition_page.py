@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from idtrail.scene import Scene
 from queries.account import ABSENT, ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
-from queries.because import BURST, MOVE, PROMPT, ROLLOUT
+from queries.because import BURST, CLOCKS, MOVE, PROMPT, ROLLOUT
 from queries.pushes import INSTEAD, RETRY_WINDOW
 from schemas.outcome import Outcome
 
@@ -55,6 +55,11 @@ DECIDED: Final = (
     ),
     ("added to a bound group, which is then unbound",
      lambda scene: scene.bound("add").member("add").bound("remove")),
+    ("bound directly, then unbound", lambda scene: scene.direct("add").direct("remove")),
+    (
+        "bound directly and added to a bound group, then unbound directly",
+        lambda scene: scene.bound("add").member("add").direct("add").direct("remove"),
+    ),
     ("only an attempt to create it", lambda scene: scene.attempt("create", Outcome.FAILURE)),
     ("only an attempt to deactivate it", lambda scene: scene.attempt("deprovision", Outcome.FAILURE)),
     ("only an attempt to delete it", lambda scene: scene.attempt("delete", Outcome.FAILURE)),
@@ -124,10 +129,15 @@ _TAIL: Final = f"""
   that they are added to within {MOVE.seconds} seconds. If a group is bound of which the log does not tell whether they
   are in it, and the account is updated afterwards and no attempt is made to close it, the removal did not end the
   access. What was refused shows nothing, nor what may be the retry of an attempt that was refused before the removal.
+- A **direct binding** of the person to the application gives access as a group does: either is enough.
+- While somebody is **suspended**, what they gain or lose takes effect when they are taken back: their accounts are
+  wanted again unless they lost what gave them access meanwhile. An attempt that closes an account for a suspension may
+  be stamped up to {CLOCKS.seconds} seconds before it.
 - A **binding** gives access to whom the directory then pushes: who was in the group before the log began shows by
   the attempt, up to {HOURS} hours later. If several groups were bound and the log does not tell in which of
   them the person is, the state between the first and the last of those bindings is `unknown`. As long as the
-  first push has not come, the account is not yet told to be wanted.
+  first push has not come, the account is not yet told to be wanted, unless it was before and the log tells that the
+  person is in the group.
 - Some applications delete the account for a **suspension**: a deletion that is the first attempt within an hour
   after it was made for it, and the account is wanted again when the person is taken back.
 - A **deletion in the directory** means an account deleted if it may still be there. What was never accepted, or is

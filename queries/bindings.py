@@ -63,34 +63,41 @@ NO_BINDINGS: Final = Bindings()
 
 
 class Memberships:
-    """When one person was in which group, as far as the log tells."""
+    """When one person was in which group, and bound to which application directly, as far as the log tells."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self._groups: dict[str, list[tuple[Place, bool]]] = defaultdict(list)
+        self._told: dict[str, list[tuple[Place, bool]]] = defaultdict(list)
         for row in in_force(rows):
-            if is_membership(row) and row["time_quality"] == TimeQuality.OK and _counts(row):
-                self._groups[row["group_id"]].append((place_of(row), row["action"] == "add"))
+            own = is_membership(row) or is_direct(row)
+            if own and row["time_quality"] == TimeQuality.OK and _counts(row):
+                self._told[row["group_id"] or row["application_id"]].append((place_of(row), row["action"] == "add"))
 
-    def holds(self, group: str, at: Place) -> bool | None:
-        """Whether the person was in the group just after; None where the log does not tell.
+    def holds(self, source: str, at: Place) -> bool | None:
+        """Whether the person was in that group, or bound to that application, just after; None where the log does not
+        tell.
 
         Who is removed later was in it before, and who is added later was not.
         """
-        told = self._groups.get(group)
+        told = self._told.get(source)
         if told is None:
             return None
         index = bisect_right(told, (at, True))
         return told[index - 1][1] if index else not told[0][1]
 
-    def joined_within(self, groups: Iterable[str], at: Place, wait: timedelta) -> bool:
-        """Whether the person is added to one of the groups soon after: moved, and not removed."""
+    def joined_within(self, sources: Iterable[str], at: Place, wait: timedelta) -> bool:
+        """Whether the person is added to one of them soon after: moved, and not removed."""
         return any(
             added and at < place and place[0] <= at[0] + wait
-            for group in groups
-            for place, added in self._groups.get(group, ())
+            for source in sources
+            for place, added in self._told.get(source, ())
         )
 
 
 def is_membership(row: Row) -> bool:
     """Whether somebody was added to a group or removed."""
     return row["event_type"] == ASSOCIATION_CHANGE and bool(row["group_id"]) and not row["application_id"]
+
+
+def is_direct(row: Row) -> bool:
+    """Whether a person was bound to an application by themselves, or unbound."""
+    return row["event_type"] == ASSOCIATION_CHANGE and bool(row["application_id"]) and not row["group_id"]

@@ -30,30 +30,18 @@ class Directory:
         self.acted = ""
         """suspended, activated or deleted: what the last `act` made of the person."""
         self.left: Final[dict[str, Row]] = {}
-        """By application, what last took the access there: a removal from a group, or the end of a binding."""
+        """By application, what last took the access there: a removal from a group, the end of a binding."""
         self.knows_subject = False
         """The subject is one of the directory's own, and no activation's test."""
 
     def gives_elsewhere(self, application: str, row: Row) -> bool:
-        """Whether the person has, or within a moment gets, access through another group than the row's."""
-        others = [group for group in self.bound.get(application, ()) if group != row["group_id"]]
+        """Whether the person has, or within a moment gets, access otherwise than by the row's group or binding: by
+        another group that is bound, or directly."""
+        own = row["group_id"] or row["application_id"]
+        others = [source for source in (*self.bound.get(application, ()), application) if source != own]
         place = place_of(row)
-        return any(self.memberships.holds(group, place) for group in others) or self.memberships.joined_within(
+        return any(self.memberships.holds(source, place) for source in others) or self.memberships.joined_within(
             others, place, MOVE
-        )
-
-    def returns(self, entry: Entry, application: str, row: Row) -> bool:
-        """Whether the person's return opens the account again: it was closed for the suspension, and a group may give
-        them access, as far as the log tells; or they were added to such a group meanwhile."""
-        place, bound = place_of(row), self.bound.get(application)
-        if entry.suspended:
-            return bound is None or any(self.memberships.holds(group, place) is not False for group in bound)
-        return bound is not None and any(
-            move["action"] == "add"
-            and move["group_id"] in bound
-            and _after(move, entry.decided)
-            and self.memberships.holds(move["group_id"], place)
-            for move in self.moves
         )
 
     def testing(self, row: Row) -> Row | None:
@@ -72,6 +60,13 @@ class Directory:
         no attempt means the account wanted then, whatever it opens."""
         if entry.kind == "user" and self.act is not None and self.acted in LEAVES:
             return told(LEAVES[self.acted], self.act)
+        return self._taken(entry, row)
+
+    def returns(self, entry: Entry, row: Row) -> bool:
+        """Whether nothing but the person's suspension keeps what the attempt opens from being wanted."""
+        return self.acted == "suspended" and self._taken(entry, row) is None
+
+    def _taken(self, entry: Entry, row: Row) -> Decision | None:
         left = self.left.get(row["application_id"])
         if left is None or (entry.kind == "user" and self._given_since(left, row)):
             return None
@@ -79,6 +74,8 @@ class Directory:
 
     def _given_since(self, left: Row, row: Row) -> bool:
         """Whether the person has access again, or may have by a binding since of a group that they may be in."""
+        if self.memberships.holds(row["application_id"], place_of(row)):
+            return True
         for group, bound in self.bound.get(row["application_id"], {}).items():
             held = self.memberships.holds(group, place_of(row))
             if held or (held is None and _after(bound, place_of(left))):

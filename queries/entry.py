@@ -24,7 +24,7 @@ from queries.account import (
     Because,
     Change,
 )
-from queries.because import REMEMBERED, told_by
+from queries.because import CLOCKS, REMEMBERED, told_by
 from queries.folding import Place, Row, place_of
 from queries.pushes import Pushes
 from queries.step import Step
@@ -79,7 +79,7 @@ class Entry:
     decided: Place | None = None
     group: str = ""
     suspended: bool = False
-    """Closed because the person is suspended: their return opens it again."""
+    """Closed, and the return of the person, who is suspended, opens it again."""
     removal: _Removal | None = None
     """Somebody left a group; something may yet show that it did not end their access."""
     unbound: deque[Row] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -125,6 +125,18 @@ class Entry:
         self.unbound.clear()
         self.pushes.decided(because, place)
         self._stand(place)
+
+    def suspend(self, decision: Decision) -> None:
+        """Meant closed while the person is suspended."""
+        group = self.group
+        self.intend(decision)
+        self.suspended, self.group = True, group
+
+    def closed_just_before(self, row: Row) -> bool:
+        """Whether an attempt closed it for what was stamped only then: two services, two clocks."""
+        account, since = self.account, self.account.intended_since
+        untold = account.intended in CLOSED and account.intended_because == NOT_TOLD
+        return untold and since is not None and row["occurred_at"] - since <= CLOCKS
 
     def remove(self, decision: Decision) -> None:
         """Somebody left the group that gave access: meant closed, unless something shows otherwise."""

@@ -171,10 +171,10 @@ def read_bindings(store: Store, organization: str, until: datetime) -> Bindings:
 
 
 def memberships_sql() -> str:
-    """A person's own associations with groups."""
+    """A person's own associations: with groups, and with applications."""
     return (
         f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND subject_id = {{subject:String}} AND {_KNOWN}"
-        " AND event_type = 'association_change' AND group_id != ''"
+        " AND event_type = 'association_change'"
     )
 
 

@@ -60,12 +60,13 @@ class Ledger:
     def person(self, row: Row, act: str) -> None:
         """Suspended, activated or deleted."""
         self._directory.act, self._directory.acted = row, act
-        for application, entry in self._entries.items():
+        for entry in self._entries.values():
             intended = entry.account.intended
             if act == "suspended" and intended in (ACTIVE, UNKNOWN):
-                entry.intend(told(INACTIVE, row))
+                entry.suspend(told(INACTIVE, row))
+            elif act == "suspended" and entry.closed_just_before(row):
                 entry.suspended = True
-            elif act == "activated" and intended != ACTIVE and self._directory.returns(entry, application, row):
+            elif act == "activated" and entry.suspended:
                 entry.intend(told(ACTIVE, row))
             elif act == "deleted" and intended != DELETED:
                 there = entry.account.confirmed in (ACTIVE, INACTIVE, UNKNOWN)
@@ -80,33 +81,57 @@ class Ledger:
     def member(self, row: Row) -> None:
         """The person was added to a group or removed."""
         self._directory.moves.append(row)
-        group, here = row["group_id"], self._directory.acted not in LEAVES
         for application, bound in self._directory.bound.items():
-            if group not in bound:
-                continue
-            if row["action"] == "add":
-                if not here:
-                    continue
-                entry = self._entry({**row, **_application(bound[group])}, ABSENT, "user")
-                if entry.account.intended != ACTIVE:
-                    entry.intend(told(ACTIVE, row))
-            elif not self._directory.gives_elsewhere(application, row):
-                self._directory.left[application] = row
-                known = self._entries.get(application)
-                if here and known is not None and known.account.intended == ACTIVE:
-                    known.remove(told(INACTIVE, row))
+            group = bound.get(row["group_id"])
+            if group is not None and row["action"] == "add":
+                self._give(row, group)
+            elif group is not None:
+                self._take(application, row)
 
     def bind(self, row: Row) -> None:
         """The subject itself, a group or a person, was bound to an application or unbound."""
-        kind, added = ("group" if row["group_id"] else "user"), row["action"] == "add"
-        entry = self._entry(row, ABSENT if added else UNKNOWN, kind)
-        state = ACTIVE if added else DELETED if kind == "group" else INACTIVE
-        if not added:
-            self._directory.left[row["application_id"]] = row
-        elif kind == "group":
-            self._directory.left.pop(row["application_id"], None)
-        if entry.account.intended != state and (added or entry.account.intended not in CLOSED):
+        application, added = row["application_id"], row["action"] == "add"
+        if not row["group_id"]:
+            if added:
+                self._give(row, row)
+            else:
+                self._entry(row, UNKNOWN, "user")
+                self._take(application, row)
+            return
+        entry = self._entry(row, ABSENT if added else UNKNOWN, "group")
+        if added:
+            self._directory.left.pop(application, None)
+        else:
+            self._directory.left[application] = row
+        state = ACTIVE if added else DELETED
+        if entry.account.intended != state:
             entry.intend(told(state, row))
+
+    def _give(self, row: Row, binding: Row) -> None:
+        """The person came to have access by a binding, of a group or their own. Who is suspended gets it when they are
+        taken back; who is deleted gets nothing."""
+        if self._directory.acted in LEAVES:
+            known = self._entries.get(binding["application_id"])
+            if known is not None and self._directory.acted == "suspended":
+                known.suspended = True
+            return
+        entry = self._entry({**row, **_application(binding)}, ABSENT, "user")
+        if entry.account.intended != ACTIVE:
+            entry.intend(told(ACTIVE, row))
+
+    def _take(self, application: str, row: Row) -> None:
+        """The person lost a way to an application; nothing else may give it."""
+        if self._directory.gives_elsewhere(application, row):
+            return
+        self._directory.left[application] = row
+        entry = self._entries.get(application)
+        if entry is None:
+            return
+        entry.suspended = False
+        if entry.account.intended == ACTIVE:
+            entry.remove(told(INACTIVE, row))
+        elif entry.account.intended == UNKNOWN:
+            entry.intend(told(INACTIVE, row))
 
     def group_deleted(self, row: Row) -> None:
         """The subject is a group, and is no more."""
@@ -128,6 +153,8 @@ class Ledger:
             bound = self._directory.bound.setdefault(application, {})
             if row["action"] == "add":
                 bound[row["group_id"]] = row
+                if application in self._entries and self._directory.memberships.holds(row["group_id"], place_of(row)):
+                    self._give(row, row)
             else:
                 bound.pop(row["group_id"], None)
                 self._unbind(application, row, row["group_id"])
@@ -140,7 +167,10 @@ class Ledger:
             return
         if held:
             self._directory.left[application] = row
-        if entry is None or entry.kind != "user" or entry.account.intended != ACTIVE:
+        if entry is None or entry.kind != "user":
+            return
+        entry.suspended = entry.suspended and not held and bool(self._directory.bound[application])
+        if entry.account.intended != ACTIVE:
             return
         if held:
             entry.intend(told(INACTIVE, row))
@@ -174,13 +204,13 @@ class Ledger:
             entry.went_on()
         intended = entry.account.intended
         if intended == UNKNOWN and action == "update" and not meant:
-            self._decide(entry, self._directory.end(entry, row) or not_told(ACTIVE, row))
+            self._open(entry, row, not_told(ACTIVE, row))
+        elif meant == ACTIVE != intended:
+            self._open(entry, row, self._directory.decision(entry, row, meant))
         elif meant and intended != meant:
-            end = self._directory.end(entry, row) if meant == ACTIVE else None
-            if end is None:
-                self._decide(entry, self._directory.decision(entry, row, meant))
-            elif intended not in CLOSED:
-                self._decide(entry, end)
+            decision = self._directory.decision(entry, row, meant)
+            entry.intend(decision)
+            entry.suspended = self._directory.suspended_by(decision)
         step.because = entry.pushes.set_off(row, meant, entry.account, step)
         if step.because.kind == "retry":
             step.retry_of = step.because.event_id
@@ -189,9 +219,15 @@ class Ledger:
             entry.test(step, activation, meant)
         entry.settle(row, meant)
 
-    def _decide(self, entry: Entry, decision: Decision) -> None:
-        entry.intend(decision)
-        entry.suspended = self._directory.suspended_by(decision)
+    def _open(self, entry: Entry, row: Row, wanted: Decision) -> None:
+        """An attempt shows the account wanted, unless the directory ended that."""
+        end = self._directory.end(entry, row)
+        if end is None:
+            entry.intend(wanted)
+            return
+        if entry.account.intended not in CLOSED:
+            entry.intend(end)
+        entry.suspended = self._directory.returns(entry, row)
 
     def _entry(self, row: Row, initial: str, kind: str) -> Entry:
         application = row["application_id"]

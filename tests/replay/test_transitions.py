@@ -29,6 +29,11 @@ LEAVINGS: Final[list[tuple[str, Leave, str]]] = [
     ("deleted", lambda scene: scene.person("deleted"), "deleted"),
     ("out of the only bound group", lambda scene: scene.member("remove"), "inactive"),
     ("the only bound group unbound", lambda scene: scene.bound("remove"), "inactive"),
+    (
+        "out of the group and unbound directly",
+        lambda scene: scene.direct("add").member("remove").direct("remove"),
+        "inactive",
+    ),
 ]
 """How somebody leaves, and what their accounts are meant to be from then on."""
 OPENINGS: Final = [
@@ -299,6 +304,162 @@ RETURNS: Final = [
             "inactive",
             "active",
             id="removed and suspended, yet updated",
+        ),
+        pytest.param(
+            Scene()
+            .person("suspended")
+            .bound("add")
+            .member("add")
+            .member("remove")
+            .attempt("create")
+            .person("activated"),
+            "inactive",
+            "active",
+            id="out of the only bound group, first seen created while suspended, and taken back",
+        ),
+        pytest.param(
+            Scene().attempt("deprovision", FAILED).person("suspended").attempt("activate").person("activated"),
+            "active",
+            "active",
+            id="closed before, opened while suspended, and taken back",
+        ),
+        pytest.param(Scene().direct("add"), "active", "absent", id="bound directly"),
+        pytest.param(
+            Scene().direct("add").attempt("create").direct("remove"), "inactive", "active", id="unbound directly"
+        ),
+        pytest.param(Scene().direct("remove"), "inactive", "unknown", id="unbound directly, the account unseen"),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create").direct("add").direct("remove"),
+            "active",
+            "active",
+            id="unbound directly, and still in a bound group",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").direct("add").attempt("create").member("remove"),
+            "active",
+            "active",
+            id="out of the only bound group, and still bound directly",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create").member("remove").direct("remove"),
+            "inactive",
+            "active",
+            id="out of the only bound group, and unbound directly, bound before the log began",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .member("add")
+            .direct("add")
+            .attempt("create")
+            .member("remove")
+            .bound("remove")
+            .direct("remove"),
+            "inactive",
+            "active",
+            id="out of everything that gave access, one after the other",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").direct("add").attempt("create").bound("remove"),
+            "active",
+            "active",
+            id="the group unbound, and still bound directly",
+        ),
+        pytest.param(removed().after(SOON).direct("add"), "active", "active", id="from the group to a direct binding"),
+        pytest.param(
+            Scene().attempt("create").person("suspended").direct("remove").direct("add"),
+            "inactive",
+            "active",
+            id="suspended, and bound directly",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").direct("add").person("activated"),
+            "active",
+            "active",
+            id="suspended, bound directly and taken back",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("deleted").direct("add"), "deleted", "active", id="deleted, and bound"
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").direct("remove").person("activated"),
+            "inactive",
+            "active",
+            id="suspended, unbound directly and taken back",
+        ),
+        pytest.param(
+            Scene().attempt("deprovision", FAILED).after(SOON).person("suspended").person("activated"),
+            "active",
+            "unknown",
+            id="suspended a moment after the account was closed for it, and taken back",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .attempt("deprovision", FAILED)
+            .after(timedelta())
+            .person("suspended")
+            .person("activated"),
+            "active",
+            "active",
+            id="suspended at the instant at which the account was closed, and taken back",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("add")
+            .attempt("create")
+            .person("suspended")
+            .member("remove")
+            .person("activated"),
+            "inactive",
+            "active",
+            id="taken back, but out of the only bound group that they are known to have been in",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("add")
+            .attempt("create")
+            .person("suspended")
+            .bound("remove")
+            .person("activated"),
+            "inactive",
+            "active",
+            id="taken back, but the group that they are known to be in unbound meanwhile",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .bound("add", "staff")
+            .member("remove", "other")
+            .attempt("create")
+            .person("suspended")
+            .person("activated"),
+            "active",
+            "active",
+            id="taken back, in which bound group is not told",
+        ),
+        pytest.param(
+            Scene().bound("add").member("add").attempt("create").bound("remove").bound("add"),
+            "active",
+            "active",
+            id="the group unbound and bound again, its members told",
+        ),
+        pytest.param(
+            Scene()
+            .bound("add")
+            .member("add")
+            .attempt("create")
+            .person("suspended")
+            .bound("remove")
+            .bound("add")
+            .person("activated"),
+            "active",
+            "active",
+            id="taken back, the group unbound and bound again meanwhile",
         ),
         *[
             pytest.param(left.attempt(action, outcome), intended, confirmed, id=f"{words}, then {action} {outcome}")
@@ -705,6 +866,7 @@ acts = st.lists(
         st.tuples(st.just("person"), st.sampled_from(["suspended", "activated", "deleted", "made"])),
         st.tuples(st.just("member"), st.sampled_from(["add", "remove"]), st.sampled_from(["sales", "staff"])),
         st.tuples(st.just("bound"), st.sampled_from(["add", "remove"]), st.sampled_from(["sales", "staff"])),
+        st.tuples(st.just("direct"), st.sampled_from(["add", "remove"])),
         st.tuples(st.just("edit"), st.sampled_from(["jobTitle", "email"])),
         st.tuples(st.just("integration"), st.booleans()),
         st.tuples(st.just("after"), st.sampled_from([SOON, MOVE, BURST, timedelta(minutes=10)])),
