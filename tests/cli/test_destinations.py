@@ -26,8 +26,9 @@ def run(*arguments: str, file: Path | None = None, code: int = 0, **more: str) -
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
+    own = 'organizations = ["641b3db57090821c0b2f8183"]\n'
     quiet = 'quiet_hours = {begin = "22:00", end = "06:30", zone = "Europe/Vienna"}\n'
-    text = f'[people]\n{PEOPLE}severities = ["critical", "high"]\n{quiet}per_hour = 10\n[siem]\n{HOOK}'
+    text = f'[people]\n{PEOPLE}{own}severities = ["critical", "high"]\n{quiet}per_hour = 10\n[siem]\n{HOOK}'
     (tmp_path / "destinations.toml").write_text(text)
     return tmp_path / "destinations.toml"
 
@@ -37,7 +38,7 @@ def test_a_check_shows_what_there_is(file: Path) -> None:
     assert [line.split() for line in out.splitlines()] == [
         "2 destinations can be used; nothing was sent".split(),
         "destination by takes quiet per hour".split(),
-        "people json high, critical 22:00 to 06:30 Europe/Vienna 10".split(),
+        "people json high, critical; 1 organization 22:00 to 06:30 Europe/Vienna 10".split(),
         "siem webhook+https everything - -".split(),
         "Next: idtrail destinations test people".split(),
     ]

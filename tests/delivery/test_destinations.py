@@ -51,6 +51,7 @@ def test_a_file_of_destinations(tmp_path: Path) -> None:
         pytest.param('[one]\nurl = "webhook+https://h"\nsecret = "whsec_T0K3"', "one.secret: must be", id="too short"),
         pytest.param(f'[one]\n{HOOK}severities = ["urgent"]', "one.severities: input should be", id="severity"),
         pytest.param(f"[one]\n{HOOK}per_hour = 0", "one.per_hour: input should be greater", id="a limit"),
+        pytest.param(f"[one]\n{HOOK}organizations = []", "one.organizations: frozenset should", id="nobody's"),
         pytest.param(f"[one]\n{HOOK}limit = 3", "one.limit: there is no such field; there are url,", id="a field"),
         pytest.param(
             f'[one]\n{HOOK}quiet_hours = {{begin = "22:00", end = "06:00", zone = "Vienna"}}',

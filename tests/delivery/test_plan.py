@@ -153,6 +153,14 @@ def test_an_act_that_is_logged_twice_counts_once() -> None:
         pytest.param({"destinations": ("rules",)}, ["rules"], id="named by the rule"),
         pytest.param({"destinations": ("rules", "nobody")}, ["rules"], id="one of the named is unknown"),
         pytest.param({"destinations": ("nobody",)}, ["all", "apps", "urgent"], id="all of the named are unknown"),
+        pytest.param({"organization": "two"}, ["all", "apps", "two", "urgent"], id="by organization"),
+        pytest.param({"destinations": ("two",)}, ["all", "apps", "urgent"], id="the named is another organization's"),
+        pytest.param({"destinations": ("two", "rules")}, ["rules"], id="one of the named is another organization's"),
+        pytest.param(
+            {"rule_id": DELIVERY_FAILING, "group": {"destination": "all"}},
+            ["apps", "rules", "urgent"],
+            id="that a destination fails is its organization's too",
+        ),
     ],
 )
 def test_routing(fields: dict[str, Any], said: list[str]) -> None:
@@ -162,6 +170,7 @@ def test_routing(fields: dict[str, Any], said: list[str]) -> None:
             urgent=HOOK + 'severities = ["high", "critical"]',
             apps=HOOK + 'apps = ["5fad07f2b9f5414721b3d797"]',
             rules=HOOK + 'rules = ["mass-deletion"]',
+            two=HOOK + 'organizations = ["two"]',
         )
     )
     log.found(0, **fields)
@@ -177,6 +186,30 @@ def test_people_are_told_in_one_message_what_is_due_together() -> None:
     assert log.plan(0.07).wake == minute(5 / 60)
     log.found(4 / 60, 7)
     assert [len(message.items) for message in log.plan(5 / 60).messages if message.destination == "people"] == [4]
+
+
+def test_people_are_told_of_each_organization_in_a_message_of_its_own() -> None:
+    log = Partition(destinations(people=PEOPLE + "per_hour = 2"))
+    for number, organization in enumerate(("one", "two", "one", "three", "two")):
+        log.found(number / 600, number, organization=organization)
+    messages = log.plan(1).messages
+    assert [[item.alert.alert_id[-1] for item in message.items] for message in messages] == [["0", "2"], ["1", "4"]]
+    assert [message.full_until for message in messages] == [None, minute(61)]
+    assert log.tell(1) == ["people: opened 1, opened 1"] * 2
+    assert log.tell(2) == []
+    assert [message.items[0].alert.organization for message in log.plan(62).messages] == ["three"]
+
+
+def test_an_organization_s_message_that_is_refused_holds_up_no_other_s() -> None:
+    log = Partition(destinations(people=PEOPLE))
+    log.found(0, 1, organization="one")
+    (refused,) = log.plan(1).messages
+    log.tried(refused, 1, succeeded=False)
+    log.found(1, 2, organization="two")
+    (told,) = log.plan(2).messages  # one asks whether it answers
+    assert {item.alert.organization for item in told.items} == {"two"}
+    log.tried(told, 2)
+    assert [message.items[0].alert.organization for message in log.plan(3).messages] == ["one"]
 
 
 def test_quiet_hours_hold_back_and_end_in_one_message() -> None:
@@ -419,7 +452,10 @@ def test_nothing_is_told_twice_and_a_restart_changes_no_plan(steps: list[tuple[s
         for record, appended in log.records[read:]:
             held.take(record, appended)
         read = len(log.records)
-        assert make_plan({0: held}, log.to, minute(at + 0.01)) == log.plan(at + 0.01)
+        plan = make_plan({0: held}, log.to, minute(at + 0.01))
+        assert plan._replace(done=[]) == log.plan(at + 0.01)._replace(done=[])
+        for _, alert in plan.done:
+            held.watched.discard(alert)
     at += 1
     for _ in range(40):
         log.tell(at)

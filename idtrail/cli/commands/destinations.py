@@ -98,7 +98,8 @@ def _takes(one: Destination) -> str:
     from schemas.alerts import Severity
 
     parts = [", ".join(severity for severity in Severity if severity in one.severities)]
-    parts += [counted(len(one.apps), "app") if one.apps else "", counted(len(one.rules), "rule") if one.rules else ""]
+    limits = (("organization", one.organizations), ("app", one.apps), ("rule", one.rules))
+    parts += [counted(len(ids), noun) for noun, ids in limits if ids]
     return "; ".join(filter(None, parts)) or "everything"
 
 

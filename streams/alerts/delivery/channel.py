@@ -162,10 +162,9 @@ class _Apprise:
 
     async def _tell(self, notice: Notice) -> str:
         try:
-            async with asyncio.timeout(SECONDS):
-                if self._host:
-                    await refuse_private(self._host, private=self._private)
-                return await self._in_a_process(notice)
+            if self._host:
+                await refuse_private(self._host, private=self._private)
+            return await self._in_a_process(notice)
         except TimeoutError:
             return f"no answer within {SECONDS} s"
         except Unreachable as error:
@@ -177,7 +176,9 @@ class _Apprise:
         loop = asyncio.get_running_loop()
         child = await loop.run_in_executor(self._thread, Child, serve, notice, f"apprise-{self._name}")
         try:
-            return str(await loop.run_in_executor(self._thread, _answer_of, child))
+            await loop.run_in_executor(self._thread, child.receive)  # that it runs: not soon on a busy machine
+            async with asyncio.timeout(SECONDS):
+                return str(await loop.run_in_executor(self._thread, _answer_of, child))
         finally:
             child.kill()  # which ends the thread's waiting, too
 

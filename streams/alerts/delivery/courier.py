@@ -189,6 +189,8 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
             ledger.forget(now)
         plan = make_plan(ledgers, self._destinations, now, self._sending.keys())
         self._wake = plan.wake
+        for partition, alert_id in plan.done:
+            ledgers[partition].watched.discard(alert_id)
         for report in plan.reports:
             about = f"{report.alert_id} {report.detection} {report.episodes}"
             if about not in self._reported:

@@ -46,6 +46,9 @@ class Destination(BaseModel):
     name: str
     url: SecretStr = Field(description="Of Apprise, or `webhook+https://…`.")
     secret: SecretStr | None = Field(None, description="A webhook's: `whsec_` and 24 to 64 bytes in base64.")
+    organizations: frozenset[str] = Field(
+        frozenset(), min_length=1, description="Those whose alerts it may be told of; without any, all."
+    )
     severities: frozenset[Severity] = Field(frozenset(), description="Those it takes; without any, all.")
     apps: frozenset[str] = Field(frozenset(), description="Ids of the applications it takes; without any, all.")
     rules: frozenset[str] = Field(frozenset(), description="Ids of the rules it takes; without any, all.")
@@ -141,14 +144,16 @@ class Destinations:
         return name in self._by_name
 
     def of(self, alert: Detected) -> list[Destination]:
-        """Whom an alert is told: those that its rule names, else all whose filters fit.
+        """Whom an alert is told: those that its rule names, else all whose filters fit; and nobody, whatever a rule
+        says, who is there for other organizations.
 
         A rule whose names are all unknown here is told by the filters: better to somebody else than to nobody.
         """
+        its = [one for one in self if not one.organizations or alert.organization in one.organizations]
         if alert.rule_id == DELIVERY_FAILING:
-            return [one for one in self if one.name != alert.group.get("destination")]
-        named = [one for one in self if one.name in alert.destinations]
-        return named or [one for one in self if one.takes(alert)]
+            return [one for one in its if one.name != alert.group.get("destination")]
+        named = [one for one in its if one.name in alert.destinations]
+        return named or [one for one in its if one.takes(alert)]
 
 
 def unknown_names(rules: Iterable[Rule], known: Destinations, file: Path) -> list[str]:

@@ -42,7 +42,7 @@ class Item(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What goes to a destination in one piece."""
+    """What goes to a destination in one piece, of one organization."""
 
     destination: str
     items: tuple[Item, ...]
@@ -56,6 +56,8 @@ class Plan(NamedTuple):
     messages: list[Message]
     reports: list[Detected]
     """Alerts about destinations."""
+    done: list[tuple[int, str]]
+    """Alerts that need not be looked at until there is another record of them, each with its partition."""
     wake: datetime | None
     """When to plan again, if nothing comes before."""
 
@@ -71,8 +73,9 @@ def make_plan(
     """By partition, what the log says; destinations that are `busy` are told nothing more."""
     due: dict[str, list[_Due]] = {destination.name: [] for destination in destinations}
     wakes: list[datetime] = []
+    done: list[tuple[int, str]] = []
     for partition, ledger in ledgers.items():
-        for alert_id in list(ledger.watched):
+        for alert_id in ledger.watched:
             story = ledger.stories[alert_id]
             found = list(_pending(partition, story, destinations, now))
             for name, one in found:
@@ -81,7 +84,7 @@ def make_plan(
             if opens is not None:
                 wakes.append(opens)
             elif not found:
-                ledger.watched.discard(alert_id)
+                done.append((partition, alert_id))
     messages: list[Message] = []
     gone = (report for report in _reported(ledgers.values()) if report.group["destination"] not in destinations)
     reports = [_over(report, now) for report in gone]
@@ -94,7 +97,7 @@ def make_plan(
             wakes.append(wake)
             if answers.failed and now < min(answers.failed) + FAILING_AFTER:
                 wakes.append(min(answers.failed) + FAILING_AFTER)
-    return Plan(messages, reports, min(wakes, default=None))
+    return Plan(messages, reports, done, min(wakes, default=None))
 
 
 def wait_after(count: int, seed: str) -> timedelta:
@@ -160,13 +163,20 @@ def _messages(
     now_due = sorted((one.item for one in due if one.at <= now), key=_order)
     if ready > now or not now_due:
         return [], max(ready, min(one.at for one in due))
-    if not destination.one_by_one:
-        now_due.sort(key=lambda item: _order(item)[1:])
-        full = destination.per_hour is not None and room == 1
-        return [Message(destination.name, tuple(now_due), (sent[0] if sent else now) + HOUR if full else None)], now
+    pieces = [(item,) for item in now_due] if destination.one_by_one else _by_organization(now_due)
     # One that does not answer is asked with one message whether it does again.
-    most = 1 if answers.failed else min(room, ROUND)
-    return [Message(destination.name, (item,), None) for item in now_due[:most]], now
+    pieces = pieces[: 1 if answers.failed else min(room, ROUND)]
+    found = [Message(destination.name, items, None) for items in pieces]
+    if destination.per_hour is not None and len(found) == room and not destination.one_by_one:
+        found[-1] = found[-1]._replace(full_until=(sent[0] if sent else now) + HOUR)
+    return found, now
+
+
+def _by_organization(items: list[Item]) -> list[tuple[Item, ...]]:
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.alert.organization, []).append(item)
+    return [tuple(sorted(its, key=lambda item: _order(item)[1:])) for its in found.values()]
 
 
 def _rounds(failed: Collection[datetime]) -> int:

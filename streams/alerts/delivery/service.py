@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import apprise
 
 SECONDS: Final = 30
-"""How long telling may take: then the process is ended, by itself if nobody else is there to end it."""
+"""How long telling may take: then the process is ended, or a little later by itself if nobody is there to end it."""
 SOCKET_SECONDS: Final = 10.0
 MEMORY: Final = 512 * 2**20
 """Of such a process, in bytes."""
@@ -59,8 +59,10 @@ def open_service(url: str) -> Any:
 
 
 def serve(pipe: Connection, notice: Notice) -> None:
-    """Tell it, and put on the pipe what came of it: empty, or why it was not told in a sentence of ours."""
-    signal.alarm(SECONDS)
+    """Tell it, and put on the pipe that it begins, and what came of it: empty, or why it was not told in a sentence of
+    ours."""
+    signal.alarm(SECONDS + 5)
+    pipe.send("")
     logging.disable()  # what libraries log may hold the address
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))

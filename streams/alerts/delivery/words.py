@@ -34,7 +34,7 @@ def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> 
     """For people: the most urgent first, and of what has no room in so many letters how much it is."""
     shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
     blocks = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
-    last = []
+    last = [f"organization {plain(shown[0].alert.organization)}"]
     if message.full_until is not None:
         last.append(
             f"This was the last message that this destination takes within an hour: what else comes before "
