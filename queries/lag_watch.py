@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, Protocol
 
 STUCK_AFTER: Final = timedelta(seconds=60)
 """A flight lands within a second, a killed worker's partitions move within ten."""
+HEADER: Final = "idtrail-behind"
+"""Of the answers of the API: how many records were not stored yet; absent while that is not known."""
 BEHIND_AFTER: Final = timedelta(minutes=10)
 """A burst is caught up with sooner; a sink that is slower than what comes in never does."""
 
@@ -102,6 +104,11 @@ class LagWatch:
             self._behind_since = None
         elif self._late and self._behind_since is None:
             self._behind_since = then
+
+    @property
+    def waiting(self) -> int | None:
+        """How many records were not stored at the last look; None before the first."""
+        return None if self._looked_at is None else self._waiting
 
     def stalls(self) -> list[Stall]:
         """The topics with partitions whose records wait without anything being stored; the longest first.

@@ -12,7 +12,9 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
 from idtrail.settings import Settings
 from idtrail.stack.lock import read_running
-from queries.release import HEADER, RELEASE
+from queries.lag_watch import HEADER as BEHIND_HEADER
+from queries.release import HEADER as RELEASE_HEADER
+from queries.release import RELEASE
 from schemas.errors import BadUsage, Denied, FeedAway, Gone, NotFound, StoreAway, UserError
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -38,8 +40,9 @@ class Api:
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None] | None = None) -> None:
-        """`say` is told, once, that the trail is of another release."""
+        """`say` is told, each once, that the trail is of another release, and that an answer may miss records."""
         self._say = say
+        self._said: set[str] = set()
         url = settings.api_url
         if not url:
             running = read_running(settings.state)
@@ -148,18 +151,26 @@ class Api:
             raise UserError(
                 f"{self.url} does not answer ({error}): is the trail running? `idtrail doctor` tells"
             ) from None
-        self._compare(answer.headers.get(HEADER, RELEASE))
+        release, behind = answer.headers.get(RELEASE_HEADER, RELEASE), int(answer.headers.get(BEHIND_HEADER, 0))
+        if release != RELEASE:
+            self._say_once(
+                RELEASE_HEADER,
+                f"the trail at {self.url} runs idtrail {release}, this command is of {RELEASE}: "
+                "restart the trail, or take the command of its release",
+            )
+        if behind:
+            lacking = "1 record is not stored yet: this may miss it"
+            if behind > 1:
+                lacking = f"{behind:,} records are not stored yet: this may miss them"
+            self._say_once(BEHIND_HEADER, lacking)
         if answer.is_success:
             return answer
         raise _ERRORS.get(answer.status_code, UserError)(_sentence(answer))
 
-    def _compare(self, release: str) -> None:
-        if release != RELEASE and self._say is not None:
-            self._say(
-                f"the trail at {self.url} runs idtrail {release}, this command is of {RELEASE}: "
-                "restart the trail, or take the command of its release"
-            )
-            self._say = None
+    def _say_once(self, what: str, sentence: str) -> None:
+        if self._say is not None and what not in self._said:
+            self._said.add(what)
+            self._say(sentence)
 
 
 def _stream_error(answer: httpx.Response) -> FeedAway | UserError:

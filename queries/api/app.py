@@ -28,12 +28,14 @@ from queries.api import (
     stream,
     tokens,
 )
+from queries.api.behind import PREFIX, Behind
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
 from queries.api.models import Problem
 from queries.api.problems import MEDIA_TYPE, install_problems
 from queries.api.released import Released
 from queries.api.strictness import refuse_unknown_parameters
+from queries.lag_watch import HEADER
 
 DOCUMENT: Final = "docs/openapi.json"
 _PROBED: Final = (health.router, measuring.router, root.router)
@@ -82,13 +84,16 @@ def bare_app() -> FastAPI:
     app = FastAPI(
         title="idtrail",
         version="1",
-        description="The audit trail of identity provisioning. Every error is a problem document (RFC 9457).",
+        description="The audit trail of identity provisioning. Every error is a problem document (RFC 9457). "
+        f"The header `{HEADER}` of every answer to a GET under {PREFIX} tells how many records on the log were not "
+        "stored yet when it was asked: the answer may miss them.",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=health.vigilant,
     )
     app.add_middleware(BodyLimit)
+    app.add_middleware(Behind)
     app.add_middleware(measuring.Measured)
     app.add_middleware(Released)
     install_problems(app)

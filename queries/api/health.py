@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,10 @@ LOOK_SECONDS: Final = 15.0
 """Between two looks at the lag: whether the sink gets on takes several, whoever asks and when."""
 ANSWER_SECONDS: Final = 5.0
 """For the broker and the store each: who asks whether all is well gives up soon, and would not learn which hangs."""
+FRESH_SECONDS: Final = 1.0
+"""A look is not repeated for whoever asks the store something, however many ask."""
+PATIENCE_SECONDS: Final = 0.5
+"""So long a question waits for that look; one takes a tenth of it. Then what the last one saw is told."""
 HABIT_SECONDS: Final = 60.0
 """How long an answer about habits is good: it reads two weeks of events."""
 
@@ -43,6 +48,8 @@ class Vigil:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._habits: dict[str | None, tuple[float, dict[str, Any]]] = {}
+        self._begun = -math.inf
+        self._asked: asyncio.Task[None] | None = None
         self.watch = LagWatch()
 
     async def look(self) -> Sequence[Place]:
@@ -60,14 +67,34 @@ class Vigil:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            try:
-                await self.look()
-            except (Away, BrokerRefuses):
-                pass  # whoever asks is told; the next look may succeed
-            except Exception:
-                # A look that fails must not end the looking: nobody would notice a sink that stands still.
-                log.exception("the lag cannot be looked at")
+            await self._glance()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _glance(self) -> None:
+        try:
+            await self.look()
+        except (Away, BrokerRefuses):
+            pass  # whoever asks is told; the next look may succeed
+        except Exception:
+            # A look that fails must not end the looking: nobody would notice a sink that stands still.
+            log.exception("the lag cannot be looked at")
+
+    async def waiting(self) -> int | None:
+        """How many records are not stored yet, as of a second ago at most; while the broker does not answer, as of the
+        last look. None before the first."""
+        done = self._asked is None or self._asked.done()
+        if done and time.monotonic() - self._begun > FRESH_SECONDS:
+            self._begun = time.monotonic()
+            self._asked = asyncio.create_task(self._glance())
+        left = self._begun + PATIENCE_SECONDS - time.monotonic()
+        if self._asked is not None and left > 0:
+            await asyncio.wait([self._asked], timeout=left)
+        return self.watch.waiting
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._asked is not None:
+            self._asked.cancel()
 
     def seen_in_store(self, organization: str | None, now: datetime) -> dict[str, Any]:
         """What habits tell, read at most once a minute for each organization."""
@@ -94,6 +121,7 @@ async def vigilant(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        app.state.vigil.close()
         looking.cancel()
         await asyncio.wait([looking])
 

@@ -40,6 +40,8 @@ class Log:
     failure: Exception | None = None
     hangs: bool = False
     """Nobody is told how far the sink is, not even that it is not known."""
+    looks: int = 0
+    """How often it was asked how far the sink is."""
     events: list[tuple[bytes, Source]] = field(default_factory=list)
     dead: list[tuple[bytes, Source, str, str]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -96,6 +98,7 @@ class Log:
         self.acts.append(acted)
 
     async def read_lag(self) -> Sequence[Lag]:
+        self.looks += 1
         if self.failure:
             raise self.failure
         if self.hangs:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from queries.api.health import Vigil
+from queries.lag_watch import HEADER
 from schemas.envelope import Source, Trust
 from schemas.errors import BrokerAway, UserError
 from tests.api.conftest import As
@@ -64,6 +65,42 @@ async def test_it_says_which_hangs_before_whoever_asks_gives_up(
     told = assert_problem(await api.get("/readyz"), 503)["detail"]
     failing.hangs.set()
     assert told == "the store is away: it did not answer within 0.05 s"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "behind"),
+    [
+        pytest.param("/api/v1/exposures", 200, "3", id="an answer"),
+        pytest.param("/api/v1/lifecycle?person=nobody", 404, "3", id="nobody is known"),
+        pytest.param("/healthz", 200, None, id="no question"),
+    ],
+)
+async def test_answers_tell_how_many_records_they_may_miss(
+    api: httpx.AsyncClient, using: As, log: Log, path: str, status: int, behind: str | None
+) -> None:
+    headers = using()
+    for _ in range(3):
+        answer = await api.get(path, headers=headers)
+        assert (answer.status_code, answer.headers.get(HEADER)) == (status, behind)
+    assert log.looks == (1 if behind else 0), "one look serves all that ask within a second"
+
+
+async def test_no_answer_waits_long_for_a_broker_and_what_is_not_known_is_not_told(
+    api: httpx.AsyncClient, using: As, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.api.health.ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("queries.api.health.PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr("queries.api.health.FRESH_SECONDS", 0.0)
+    headers = using()
+    log.hangs = True
+    assert HEADER not in (await api.get("/api/v1/exposures", headers=headers)).headers
+    log.hangs = False
+    monkeypatch.setattr("queries.api.health.PATIENCE_SECONDS", 5.0)
+    while log.looks < 2:
+        told = (await api.get("/api/v1/whoami", headers=headers)).headers
+    assert told[HEADER] == "3"
+    log.failure = BrokerAway("no broker")
+    assert (await api.get("/api/v1/exposures", headers=headers)).headers[HEADER] == "3", "as of the last look"
 
 
 async def test_health_names_a_silent_source_and_a_sink_that_stands_still(

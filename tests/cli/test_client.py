@@ -1,7 +1,8 @@
-"""The command line beside a trail of another release: it says so once, and goes on."""
+"""The command line beside a trail of another release, or one that has not stored all: it says so once, and goes on."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,9 @@ from pydantic import SecretStr
 
 from idtrail.cli.client import Api
 from idtrail.settings import Settings
+from queries.lag_watch import HEADER as BEHIND_HEADER
 from queries.release import HEADER, RELEASE
+from schemas.errors import NotFound
 
 URL = "http://127.0.0.1:1"
 
@@ -36,3 +39,24 @@ def test_a_trail_of_another_release_is_told_once(
         f"the trail at {URL} runs idtrail 0.0.1, this command is of {RELEASE}: "
         "restart the trail, or take the command of its release"
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "behind", "told"),
+    [
+        pytest.param(200, "0", [], id="nothing"),
+        pytest.param(200, "1", ["1 record is not stored yet: this may miss it"], id="one"),
+        pytest.param(404, "1204", ["1,204 records are not stored yet: this may miss them"], id="nobody known"),
+    ],
+)
+def test_what_an_answer_may_miss_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, behind: str, told: list[str]
+) -> None:
+    answer = httpx.Response(status, headers={BEHIND_HEADER: behind}, json={"title": "nobody is known"})
+    monkeypatch.setattr(httpx.Client, "request", lambda self, method, path, **more: answer)
+    said: list[str] = []
+    api = Api(Settings(state_dir=tmp_path, api_url=URL, token=SecretStr("idt_x")), said.append)
+    for _ in range(2):
+        with nullcontext() if status == 200 else pytest.raises(NotFound):
+            api.get("/api/v1/lifecycle")
+    assert said == told
