@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -17,6 +18,15 @@ class Block(NamedTuple):
 
     table: str
     rows: pa.Table
+
+
+def digest_of(blocks: Sequence[Block]) -> str:
+    """Tells rows from others, in 16 characters; the same rows have the same one, whichever process made them."""
+    digest = blake2b(digest_size=8)
+    for block in blocks:
+        digest.update(block.table.encode())
+        digest.update(bytes_of(block.rows))
+    return digest.hexdigest()
 
 
 def send_blocks(pipe: Connection, blocks: Sequence[Block]) -> None:

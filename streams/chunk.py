@@ -2,7 +2,8 @@
 
 A chunk's boundaries are committed to Kafka before its insert (the *intent*) and its end after it, both
 in the metadata of the group's own offset commit. Whoever takes the partition over reads them there and
-inserts exactly the same rows under the same token, which ClickHouse recognises.
+inserts exactly the same rows under the same token, which ClickHouse recognises. The token tells the rows
+apart too: ClickHouse drops whatever comes under a token that it knows.
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ def read_progress(metadata: str, epoch: str) -> Progress:
     return Progress(match[1], intent, int(match[4] or 0), int(match[5] or 0))
 
 
-def token(epoch: str, topic: str, partition: int, span: Span) -> str:
-    """The insert token of a chunk: the same chunk, whoever inserts it and however often, has the same one."""
-    return f"{epoch}:{topic}:{partition}:{span.first}-{span.last}"
+def token(epoch: str, topic: str, partition: int, span: Span, digest: str) -> str:
+    """The insert token of a chunk: the same rows of the same chunk, whoever inserts them and however often, have the
+    same one. A release that reads the records otherwise has another: its rows must not be taken for those."""
+    return f"{epoch}:{topic}:{partition}:{span.first}-{span.last}:{digest}"
 
 
 def cut_at_months(months: list[int], limit: int = MAX_MONTHS) -> list[int]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from schemas.errors import Fatal
-from streams.chunk import Progress
+from streams.blocks import digest_of
+from streams.chunk import Progress, token
 from streams.portion import Portion, Portions, Runs, cut
 from streams.rows import LogRecord
 
@@ -26,6 +27,12 @@ class Chunk:
     """How many records in a row, up to these, could not be read."""
     newest_ms: int
     """The latest append time of any."""
+    digest: str
+    """Of the rows."""
+
+    def token(self, epoch: str) -> str:
+        """The token of their insert."""
+        return token(epoch, self.place.topic, self.place.partition, self.portion.span, self.digest)
 
     def begun(self, before: Progress) -> Progress:
         """What is committed before they are stored."""
@@ -91,8 +98,9 @@ class Loader:
         return chunks
 
     def _chunk(self, place: TopicPartition, records: Sequence[LogRecord], unreadable: int) -> Chunk:
+        portion = self.portions.portion(records)
         newest_ms = max(record.timestamp for record in records)
-        return Chunk(place, self.portions.portion(records), unreadable, max(newest_ms, 0))
+        return Chunk(place, portion, unreadable, max(newest_ms, 0), digest_of(portion.blocks))
 
     def _stop_if_all_is_poison(self, chunk: Chunk) -> None:
         """Rather stop and say so than empty the log into the dead letters."""

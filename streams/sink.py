@@ -32,7 +32,6 @@ from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.blocks import Block
-from streams.chunk import token
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
@@ -265,9 +264,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         _, dead_letters, provisioning = self._options.topics
         sent: list[asyncio.Future[Any]] = []
         for chunk in flight:
-            place, portion = chunk.place, chunk.portion
-            name = token(progress[place].epoch, place.topic, place.partition, portion.span)
-            await self._writer.write(portion.blocks, name)
+            portion = chunk.portion
+            await self._writer.write(portion.blocks, chunk.token(progress[chunk.place].epoch))
             self._checkpoint("inserted")
             # Detection need not wait for the inserts of the other chunks.
             sent += await send_all(self._producer, dead_letters, portion.dead)

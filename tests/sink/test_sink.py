@@ -15,11 +15,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError
 
 from queries.store import Store
-from schemas.errors import Fatal, StoreAway
+from schemas.errors import Fatal, MalformedRecord, StoreAway
 from schemas.kafka import KafkaConnection
 from schemas.metrics import DECODED_ASIDE
-from streams import shared_reading
+from streams import rows, shared_reading
 from streams.blocks import Block
+from streams.rows import LogRecord
 from streams.sink import Sink, SinkOptions
 from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
@@ -170,6 +171,31 @@ async def test_a_failed_insert_ends_the_sink_before_offsets_move(
     (offset,) = (await committed(kafka, topics)).values()
     assert offset == 50
     assert effect(store) == once(50)
+
+
+async def test_what_only_the_next_release_can_read_of_a_chunk_in_flight_is_stored(
+    kafka: KafkaConnection, topics: Topics, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = rows.read
+
+    def older(record: LogRecord) -> rows.Logged:
+        if record.offset == 2:
+            raise MalformedRecord("of a later version", reason="later_version")
+        return read(record)
+
+    def die(point: str) -> None:
+        if point == "inserted":
+            raise RuntimeError("told to fail")
+
+    await fill(kafka, topics.events, records(5, people=1))
+    monkeypatch.setattr(rows, "read", older)
+    with pytest.raises(RuntimeError, match="told to fail"):
+        await asyncio.wait_for(Sink(kafka, StoreWriter(store, 30), options(topics), die).run(), 30)
+    assert effect(store) == once(4)
+    monkeypatch.setattr(rows, "read", read)
+    await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
+    assert store.query("SELECT arraySort(groupUniqArray(log_offset)) FROM events") == [([0, 1, 2, 3, 4],)]
+    assert effect(store).counted == effect(store).distinct == 5
 
 
 class DyingAfterShared:

@@ -50,16 +50,17 @@ def test_metadata_of_another_program_stops_the_sink(metadata: str) -> None:
         read_progress(metadata, "ffffffff")
 
 
-def test_tokens_differ_by_epoch_topic_partition_and_boundaries() -> None:
+def test_tokens_differ_by_epoch_topic_partition_boundaries_and_rows() -> None:
     tokens = {
-        token("aaaaaaaa", "events", 0, Span(0, 9)),
-        token("bbbbbbbb", "events", 0, Span(0, 9)),
-        token("aaaaaaaa", "other", 0, Span(0, 9)),
-        token("aaaaaaaa", "events", 1, Span(0, 9)),
-        token("aaaaaaaa", "events", 0, Span(0, 8)),
-        token("aaaaaaaa", "events", 0, Span(1, 9)),
+        token("aaaaaaaa", "events", 0, Span(0, 9), "d1"),
+        token("bbbbbbbb", "events", 0, Span(0, 9), "d1"),
+        token("aaaaaaaa", "other", 0, Span(0, 9), "d1"),
+        token("aaaaaaaa", "events", 1, Span(0, 9), "d1"),
+        token("aaaaaaaa", "events", 0, Span(0, 8), "d1"),
+        token("aaaaaaaa", "events", 0, Span(1, 9), "d1"),
+        token("aaaaaaaa", "events", 0, Span(0, 9), "d2"),
     }
-    assert len(tokens) == 6
+    assert len(tokens) == 7
 
 
 @given(st.lists(st.integers(0, 12), max_size=60), st.integers(1, 5))

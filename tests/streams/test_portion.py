@@ -16,7 +16,8 @@ from schemas.errors import Fatal
 from schemas.kafka import ALERTS, EVENTS
 from schemas.metrics import DECODED_ASIDE
 from streams import shared_reading
-from streams.flight import Chunk
+from streams.blocks import digest_of
+from streams.flight import Chunk, Loader
 from streams.portion import Reading, cut, join
 from streams.shared_reading import SharedReading
 from tests.records import NOON, Record, event, record_of
@@ -41,7 +42,7 @@ def test_unreadable_records_in_a_row_are_counted_across_chunks(
 ) -> None:
     records = [Record(b"?") if sign == "?" else record_of(event()) for sign in pattern]
     portion = READING.portion(records)
-    chunk = Chunk(PLACE, portion, before, 0)
+    chunk = Chunk(PLACE, portion, before, 0, "")
     assert (chunk.longest_unreadable, chunk.unreadable) == (longest, at_the_end)
 
 
@@ -67,7 +68,29 @@ def test_a_divided_portion_joins_to_the_whole_one(signs: str, data: st.DataObjec
     parts = [records[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
     joined, whole = join([READING.portion(part) for part in parts]), READING.portion(records)
     assert joined == whole
+    assert digest_of(joined.blocks) == digest_of(whole.blocks)
     assert [rows["raw"].num_chunks for _, rows in joined.blocks] == [rows["raw"].num_chunks for _, rows in whole.blocks]
+
+
+@pytest.mark.parametrize(
+    ("reading", "unreadable", "same"),
+    [
+        pytest.param(READING, [], True, id="the same"),
+        pytest.param(READING, [Record(b"?", offset=4)], False, id="the last one cannot be read"),
+        pytest.param(Reading(EVENTS, ALERTS, timedelta(days=90)), [], False, id="another horizon"),
+    ],
+)
+def test_rows_that_are_read_otherwise_have_another_token(
+    reading: Reading, unreadable: list[Record], same: bool
+) -> None:
+    records = list(_records("..oo."))
+
+    def token(reading: Reading, records: list[Record]) -> str:
+        (flight,) = Loader(reading, 10).load({PLACE: records}, {PLACE: 0})
+        return flight[0].token("0a1b2c3d")
+
+    there = records[: len(records) - len(unreadable)] + unreadable
+    assert (token(reading, there) == token(READING, records)) is same
 
 
 @pytest.fixture
@@ -86,7 +109,9 @@ def read_by_a_child(reading: SharedReading, signs: str = "....o.o..?.." * 20) ->
     deadline = time.monotonic() + 60
     while DECODED_ASIDE._value.get() == decoded:
         assert time.monotonic() < deadline, "no child has read anything"
-        assert reading.portion(records) == whole
+        portion = reading.portion(records)
+        assert portion == whole
+        assert digest_of(portion.blocks) == digest_of(whole.blocks)
 
 
 def test_a_child_reads_what_this_process_would_have_read(shared: SharedReading) -> None:
