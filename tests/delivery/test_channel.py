@@ -423,6 +423,28 @@ def test_a_url_that_nothing_can_be_sent_to_is_refused_without_showing_it(url: st
     assert "T0K3N" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        pytest.param("[Reset](https://evil.example)", "[Reset] (https: //evil.example)", id="a link of Markdown"),
+        pytest.param("[Reset][1]", "[Reset] [1]", id="one to a reference"),
+        pytest.param("[Reset|https://evil.example]", "[Reset|https: //evil.example]", id="of a wiki"),
+        pytest.param("<https://evil.example|Reset>", "(https: //evil.example|Reset)", id="of Slack"),
+        pytest.param("[Reset]\u200b(//evil.example)", "[Reset] (//evil.example)", id="joined by nothing"),
+        pytest.param("@**all** @room *@ada", "@ **all** @ room *@ ada", id="calls"),
+        pytest.param("<@&17> <@17> _@Everyone x@here", "(@ &17) (@ 17) _@ Everyone x@ here", id="calls of Discord"),
+        pytest.param("ada@corp.example: 'a' (b) [c] 12:30", "ada@corp.example: 'a' (b) [c] 12:30", id="none of them"),
+    ],
+)
+def test_what_others_wrote_leads_and_calls_nobody(written: str, shown: str) -> None:
+    one = message(PEOPLE, title=written, organization=written, remedy="See https://wiki.example/runbook")
+    assert title_of(one) == f"HIGH {shown}"
+    text = text_of(one)
+    assert text.startswith(f"HIGH {shown}\n")
+    assert text.endswith(f"organization {shown}")
+    assert "See https://wiki.example/runbook" in text  # which the rule's author wrote
+
+
 def test_what_others_wrote_calls_nobody_and_hides_nothing() -> None:
     one = message(PEOPLE, title="<!channel> @here\x1b[2K\u202eevil " + "x" * 500, remedy="<http://evil|click>")
     assert title_of(one).startswith("HIGH (!channel) @ here [2K evil xxx")

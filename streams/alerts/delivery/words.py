@@ -18,7 +18,9 @@ MOST_SHOWN: Final = 20
 MOST_LETTERS: Final = 300
 
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-_CALLS: Final = re.compile(r"@(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
+_CALLS: Final = re.compile(r"@(?=(?:here|channel|everyone|all|room)\b)|(?<![^\W_])@(?=\S)", re.IGNORECASE)
+"""Anywhere, or what begins a word: an address holds others."""
+_LEADS: Final = re.compile(r"\](?=[(\[])|:(?=//)")
 
 
 def title_of(message: Message) -> str:
@@ -34,7 +36,7 @@ def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> 
     """For people: the most urgent first, and of what has no room in so many letters how much it is."""
     shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
     blocks = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
-    last = [f"organization {plain(shown[0].alert.organization)}"]
+    last = [f"organization {foreign(shown[0].alert.organization)}"]
     if message.full_until is not None:
         last.append(
             f"This was the last message that this destination takes within an hour: what else comes before "
@@ -90,8 +92,13 @@ def incident_of(item: Item) -> str:
     return blake2b(told.encode(), digest_size=16).hexdigest()
 
 
+def foreign(text: str) -> str:
+    """What others have written, so that it leads nobody anywhere either: names are anybody's to choose."""
+    return _LEADS.sub(r"\g<0> ", plain(text))
+
+
 def plain(text: str) -> str:
-    """What others have written, so that it neither calls people nor hides anything: names are anybody's to choose."""
+    """In one line, not too long, so that it neither calls people nor hides anything."""
     shown = _CALLS.sub("@ ", _UNSEEN.sub(" ", text).replace("<", "(").replace(">", ")"))
     return shown if len(shown) <= MOST_LETTERS else shown[: MOST_LETTERS - 1] + "…"
 
@@ -101,7 +108,7 @@ _RANK: Final = list(Severity)
 
 def _line(item: Item) -> str:
     what = {"opened": "", "reopened": "open again: ", "ended": "over: "}[item.occasion.kind]
-    return f"{item.alert.severity.upper()} {what}{plain(item.alert.title)}"
+    return f"{item.alert.severity.upper()} {what}{foreign(item.alert.title)}"
 
 
 def _block(item: Item, api_url: str) -> str:
