@@ -72,7 +72,7 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
     assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 used since"
     assert lines[3].startswith("  ines.almeida  statsig  03-19 11:00  2 d")
     assert lines[4].startswith("  lena.berg     statsig  03-19 11:00  2 d")
-    assert lines[3].split()[-4:-1] == ["5", "03-19", "11:50"]
+    assert lines[3].split()[-5:-2] == ["5", "03-19", "11:50"]
     assert "Left behind by a deleted integration, nobody closes them any more: 1" in lines
     assert lines[-1].startswith("Next: idtrail lifecycle ines.almeida")
     assert all(len(line) <= 80 for line in lines[:-1])

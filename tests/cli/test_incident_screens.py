@@ -141,7 +141,10 @@ def test_a_range_with_an_end_is_told_with_both_ends() -> None:
     times = {"since": when(-9 * DAY).isoformat(), "until": when(-DAY).isoformat()}
     answer = {"attempts": 4, "failures": 3, "items": [group | told], **times}
     lines = drawn(show_failures, answer, [], 50, Asked("9d", "1d"), NOON)
-    assert lines[0] == "2026-03-10 11:00 to 2026-03-18 11:00: 3 failures of 4 attempts (75 %), 0 incidents, 0 new"
+    assert lines[:2] == [
+        "3 failures of 4 attempts (75 %), 0 incidents, 0 new",
+        "from 2026-03-10 11:00 to 2026-03-18 11:00",
+    ]
     assert "idtrail events --outcome failure --app statsig --since 9d --until 1d" in lines[-1]
 
 

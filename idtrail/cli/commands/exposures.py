@@ -166,7 +166,7 @@ def show_report(out: Console, answer: Item, now: datetime) -> None:
 def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
     if not items:
         return
-    rows = table("person", "app", "since (UTC)", "open for", "tries", "used since", "cause", right=("tries",))
+    rows = table("person", "app", "since (UTC)", "for", "tries", "used since", "cause", right=("tries",))
     times = times_that_fit([when(item["since"], seconds=False) for item in items], out)
     for item, since_text in zip(items, times, strict=True):
         since = moment(item["since"])

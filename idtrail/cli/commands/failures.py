@@ -66,10 +66,8 @@ class Asked(NamedTuple):
     since: str
     until: str | None = None
 
-    def words(self, answer: Item) -> str:
-        """In words; with an end, the two times that were counted between."""
-        if self.until:
-            return f"{when(answer['since'], seconds=False)} to {when(answer['until'], seconds=False)}"
+    def begin(self) -> str:
+        """Of a range without an end, in words."""
         age = re.fullmatch(r"(\d+)\s*([smhdw])", self.since.strip())
         return f"last {age[1]} {'min' if age[2] == 'm' else age[2]}" if age else f"since {self.since}"
 
@@ -86,11 +84,14 @@ def show_failures(out: Console, answer: Item, incidents: list[Item], limit: int,
     share = f" ({failed * 100 / attempts:.0f} %)" if attempts else ""
     begin = moment(answer["since"])
     new = sum(begin is not None and begin <= datetime.fromisoformat(item["first_at"]) for item in incidents)
+    least = "at least " if len(incidents) == MAX_INCIDENTS else ""
     out.print(
-        f"{asked.words(answer)}: {counted(failed, 'failure')} of {counted(attempts, 'attempt')}{share}, "
-        f"{'at least ' if len(incidents) == MAX_INCIDENTS else ''}{counted(len(incidents), 'incident')}, {new} new",
+        f"{'' if asked.until else f'{asked.begin()}: '}{counted(failed, 'failure')} of {counted(attempts, 'attempt')}"
+        f"{share}, {least}{counted(len(incidents), 'incident')}, {new} new",
         soft_wrap=True,
     )
+    if asked.until:
+        out.print(f"from {when(answer['since'], seconds=False)} to {when(answer['until'], seconds=False)}")
     if not items:
         out.print("Nothing failed." if attempts else "Nothing was attempted in that time.")
         return
