@@ -179,10 +179,8 @@ def _copy(row: Row, best: Row) -> Copy:
 
 
 def relation_of(best: bytes, other: bytes) -> Relation:
-    """Between copies of one event whose fingerprints differ: the other's to the one in force."""
-    found = relation(decode_object(best), decode_object(other))
-    # The fingerprints differ, yet what is left after redaction is the same: the secrets differed.
-    return Relation.CONFLICT if found is Relation.SAME else found
+    """Between copies of one event: the other's to the one in force."""
+    return relation(decode_object(best), decode_object(other))
 
 
 def stored_event(row: Row) -> Event:

@@ -165,7 +165,9 @@ def _rest() -> Iterator[str]:
     yield ""
     yield "An event's id is a UUIDv5 over its organization and the vendor's own id; without one, over its normal"
     yield "form: keys sanitised as in exports to Google Cloud (`@version` is `_version`) and sorted, null, empty"
-    yield "and absent the same, shippers' additions dropped. The fingerprint is taken over the normal form too."
+    yield "and absent the same, shippers' additions dropped. The fingerprint is taken over the normal form too. Both"
+    yield "are of what is left when secrets are cut out, so that whoever may read them cannot try passwords on them;"
+    yield "events without an id that differ in a secret only are one."
     yield "Hence one event is one event by whatever routes and however often it came, in whatever order and"
     yield "spelling; every count is of events."
     wrappers = ", ".join(f"`{name}`" for name in WRAPPERS)
@@ -173,7 +175,8 @@ def _rest() -> Iterator[str]:
     yield ""
     yield "Copies with one id and one fingerprint are the same. When one copy's values are a subset of the other's,"
     yield "it is a *partial* copy, as webhooks send. When a value differs, they are in *conflict*: both are kept"
-    yield "and shown, and nobody can overwrite a record by sending its id again. The copy in force is the most"
+    yield "and shown, and nobody can overwrite a record by sending its id again. What was cut out of one copy and"
+    yield "not of the other, as by another release, is no contradiction. The copy in force is the most"
     yield "trusted, then the first:"
     yield ""
     yield from _table(

@@ -106,14 +106,15 @@ def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
     value, record = unwrap(raw)
     event = from_object(record)
     organization = _organization(event, source)
+    own_id = event.id
+    value, cut = redact(value)
+    if cut:  # all that is made of the record is on the log, too: with a hash of a password anybody could guess it
+        record = decode_object(value)
+        event = from_object(record)
     who = subject(event).id
     normal = identity.normal_form(record)
     fingerprint = identity.fingerprint(normal)
-    own = identity.event_id(organization, event.id, normal)
-    value, cut = redact(value)
-    if cut:  # the key and the subject are on the log, too
-        event = from_object(decode_object(value))
-        who = subject(event).id
+    own = identity.event_id(organization, own_id, normal)
     moment = parse_timestamp(event.timestamp)
     event_type = type_of(event)
     headers: list[Header] = [

@@ -51,7 +51,7 @@ HEADERS: Final[dict[str, HeaderText]] = {
         "The producer's clock at receipt: evidence only.",
     ),
     "idtrail_fingerprint": HeaderText(
-        "^[0-9a-f]{32}$", True, "128 bits of BLAKE2b over the normal form, taken before secrets are cut."
+        "^[0-9a-f]{32}$", True, "128 bits of BLAKE2b over the normal form, without what was cut out."
     ),
     "idtrail_digest": HeaderText(
         "^[0-9a-f]{64}$", True, "SHA-256 of the value as logged: proves an erased value to have been there."

@@ -17,6 +17,8 @@ from uuid import UUID
 
 import orjson
 
+from schemas.credentials import MARK
+
 NAMESPACE: Final = UUID("3f0b6c1e-6a53-5d0e-9d43-0c6f6a1c7c55")
 """The UUIDv5 namespace of event identities; never changes."""
 
@@ -140,15 +142,34 @@ class Relation(StrEnum):
 
 
 def relation(left: dict[str, Any], right: dict[str, Any]) -> Relation:
-    """Compare two decoded records of one identity.
+    """Compare two decoded records of one identity, but for what was cut out of one of them.
 
     `PARTIAL`: the leaves of one are a subset of the other's, as in webhook forms: no contradiction.
     `CONFLICT`: a leaf differs, or each has one that the other lacks.
     """
-    first, second = set(_leaves(normal_form(left))), set(_leaves(normal_form(right)))
+    first, second = dict(_leaves(normal_form(left))), dict(_leaves(normal_form(right)))
+    for path in first.keys() & second.keys():
+        if _hides(first[path], second[path]) or _hides(second[path], first[path]):
+            del first[path], second[path]
     if first == second:
         return Relation.SAME
-    return Relation.PARTIAL if first <= second or second <= first else Relation.CONFLICT
+    subset = first.items() <= second.items() or second.items() <= first.items()
+    return Relation.PARTIAL if subset else Relation.CONFLICT
+
+
+def _hides(cut: str, whole: str) -> bool:
+    """Whether one leaf can be the other with secrets cut out, as another release would."""
+    first, *others = cut.split(MARK)
+    if not others or cut == f'"{MARK}"':  # which may have been a number
+        return bool(others)
+    *between, last = others
+    at = len(first)
+    for piece in between:
+        found = whole.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return whole.startswith(first) and whole.endswith(last) and at + len(last) <= len(whole)
 
 
 def _leaves(normal: bytes) -> Iterator[tuple[str, str]]:

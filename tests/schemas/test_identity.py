@@ -141,6 +141,16 @@ def test_two_events(left: dict[str, Any], right: dict[str, Any]) -> None:
         pytest.param({}, {"a": 1}, Relation.PARTIAL, id="nothing contradicts nothing"),
         pytest.param({"a.b": 1}, {"a": {"b": 1}}, Relation.CONFLICT, id="a dotted key is not a nested one"),
         pytest.param({"a": True}, {"a": 1}, Relation.CONFLICT, id="true is not one"),
+        pytest.param({"a": "[redacted]"}, {"a": "x"}, Relation.SAME, id="what one release cut out"),
+        pytest.param({"a": "[redacted]"}, {"a": 5}, Relation.SAME, id="a number that it cut out"),
+        pytest.param({"a": "[redacted]", "b": 1}, {"a": "x"}, Relation.PARTIAL, id="and one lacks a leaf"),
+        pytest.param(
+            {"a": "pw [redacted], [redacted]."}, {"a": "pw x, [redacted]."}, Relation.SAME, id="within a text"
+        ),
+        pytest.param({"a": "pw [redacted]."}, {"a": "of y."}, Relation.CONFLICT, id="another text"),
+        pytest.param({"a": "pw [redacted]."}, {"a": "pw x!"}, Relation.CONFLICT, id="another end"),
+        pytest.param({"a": "ab[redacted]ba"}, {"a": "aba"}, Relation.CONFLICT, id="a shorter text"),
+        pytest.param({"a": "x[redacted]y[redacted]z"}, {"a": "xz"}, Relation.CONFLICT, id="without its middle"),
     ],
 )
 def test_how_two_records_of_one_identity_stand(left: dict[str, Any], right: dict[str, Any], expected: Relation) -> None:
