@@ -158,6 +158,7 @@ class Delivered(_Record):
     at: Time
     succeeded: bool
     detail: str = Field("", max_length=MAX_TEXT, description="Why not, without the destination's address.")
+    not_before: Time | None = Field(None, description="Until when it asked to be left alone.")
 
 
 AlertRecord = Detected | Acted | Delivered

@@ -68,7 +68,7 @@ class Partition:
     def plan(self, at: float, busy: tuple[str, ...] = ()) -> Plan:
         return make_plan({0: self.ledger(at)}, self.to, minute(at), busy)
 
-    def tried(self, message: Message, at: float, succeeded: bool = True) -> None:
+    def tried(self, message: Message, at: float, succeeded: bool = True, **fields: Any) -> None:
         for item in message.items:
             self.append(
                 Delivered(
@@ -80,6 +80,7 @@ class Partition:
                     attempt=item.attempt,
                     at=minute(at),
                     succeeded=succeeded,
+                    **fields,
                 ),
                 minute(at),
             )

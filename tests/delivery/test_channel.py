@@ -29,7 +29,7 @@ from schemas.alerts import Severity
 from schemas.errors import BadUsage
 from streams.alerts.delivery import address, service
 from streams.alerts.delivery.address import NOWHERE, PRIVATE, of_the_internet
-from streams.alerts.delivery.channel import Channel, open_channel, signed
+from streams.alerts.delivery.channel import Channel, open_channel, rest_until, signed
 from streams.alerts.delivery.destinations import INCIDENTS
 from streams.alerts.delivery.plan import Message
 from streams.alerts.delivery.service import Notice
@@ -94,7 +94,7 @@ def test_the_signature_is_that_of_the_published_example() -> None:
 
 async def test_a_webhook_is_told_one_occasion_signed() -> None:
     async with receiving() as receiver:
-        assert await channel(hook(receiver.port)).tell(message()) == ""
+        assert (await channel(hook(receiver.port)).tell(message())).problem == ""
     ((first, headers, body),) = receiver.requests
     assert first == "POST /T0K3N?a=b HTTP/1.1"
     assert headers["host"] == f"127.0.0.1:{receiver.port}"
@@ -124,20 +124,50 @@ async def test_a_webhook_is_told_one_occasion_signed() -> None:
 )
 async def test_what_a_webhook_answers(answer: str, said: str) -> None:
     async with receiving(answer=answer) as receiver:
-        assert await channel(hook(receiver.port)).tell(message()) == said
+        assert (await channel(hook(receiver.port)).tell(message())).problem == said
         assert len(receiver.requests) == 1
+
+
+NOON = datetime(2026, 3, 19, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "until"),
+    [
+        pytest.param("600", NOON + timedelta(minutes=10), id="seconds"),
+        pytest.param("Thu, 19 Mar 2026 12:10:00 GMT", NOON + timedelta(minutes=10), id="a time"),
+        pytest.param("9" * 12, NOON + timedelta(hours=1), id="for ever is an hour"),
+        pytest.param("Thu, 19 Mar 2099 12:00:00 GMT", NOON + timedelta(hours=1), id="in years is an hour"),
+        pytest.param("9" * 5_000, None, id="no number"),
+        pytest.param("0", None, id="now"),
+        pytest.param("Thu, 19 Mar 2026 11:59:59 GMT", None, id="over"),
+        pytest.param("", None, id="no word of it"),
+        pytest.param("-5", None, id="before"),
+        pytest.param("soon", None, id="no time"),
+        pytest.param("\u00b2", None, id="no digit"),
+    ],
+)
+async def test_who_asks_for_rest_is_granted_an_hour_at_most(retry_after: str, until: datetime | None) -> None:
+    assert rest_until(retry_after, NOON) == until
+
+
+async def test_a_webhook_asks_for_rest() -> None:
+    async with receiving(answer="429 T0K3N\r\nRetry-After: 600") as receiver:
+        one = open_channel(destinations(one=hook(receiver.port))["one"], private=True, clock=lambda: NOON)
+        told = await one.tell(message())
+    assert told == ("it answers 429 and asks for rest until 12:10:00 UTC", NOON + timedelta(minutes=10))
 
 
 async def test_a_webhook_that_is_away_or_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving() as receiver:
         pass
-    assert await channel(hook(receiver.port)).tell(message()) == "it cannot be connected to"
-    assert await channel(hook(receiver.port, "nowhere.invalid")).tell(message()) == NOWHERE
+    assert (await channel(hook(receiver.port)).tell(message())).problem == "it cannot be connected to"
+    assert (await channel(hook(receiver.port, "nowhere.invalid")).tell(message())).problem == NOWHERE
     monkeypatch.setattr("streams.alerts.delivery.channel.ANSWER_SECONDS", 0.2)
     writers: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
     said = await channel(hook(silent.sockets[0].getsockname()[1])).tell(message())
-    assert said.startswith("no answer within")
+    assert said.problem.startswith("no answer within")
     silent.close()
     for writer in writers:
         writer.close()
@@ -160,7 +190,7 @@ def test_which_addresses_are_of_the_internet(host: str, allowed: bool) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "127.1"])
 async def test_no_private_host_is_connected_to(host: str) -> None:
     async with receiving() as receiver:
-        assert await channel(hook(receiver.port, host), private=False).tell(message()) in (PRIVATE, NOWHERE)
+        assert (await channel(hook(receiver.port, host), private=False).tell(message())).problem in (PRIVATE, NOWHERE)
         assert receiver.requests == []
 
 
@@ -168,7 +198,7 @@ async def test_no_private_host_is_connected_to(host: str) -> None:
 async def test_apprise_is_not_let_to_a_private_host(host: str) -> None:
     async with receiving() as receiver:
         one = channel(f'url = "json://{host}:{receiver.port}/"', private=False)
-        assert await one.tell(message(PEOPLE)) == PRIVATE
+        assert (await one.tell(message(PEOPLE))).problem == PRIVATE
         assert receiver.requests == []
 
 
@@ -177,7 +207,7 @@ async def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: 
         return ["8.8.8.8", "10.0.0.1"]
 
     monkeypatch.setattr(address, "_addresses", both)
-    assert await channel(hook(80, "both.example"), private=False).tell(message()) == PRIVATE
+    assert (await channel(hook(80, "both.example"), private=False).tell(message())).problem == PRIVATE
 
 
 async def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +223,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: 
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     async with receiving() as receiver:
-        assert await channel(hook(receiver.port, "rebound.example")).tell(message()) == ""
+        assert (await channel(hook(receiver.port, "rebound.example")).tell(message())).problem == ""
     assert looks == ["rebound.example"]
     assert receiver.requests[0][1]["host"] == f"rebound.example:{receiver.port}"
 
@@ -236,14 +266,14 @@ async def test_the_certificate_is_that_of_the_name_though_the_address_is_connect
     monkeypatch.setattr(httpx, "create_ssl_context", lambda **how: ssl.create_default_context(cafile=file))
     async with receiving(tls=context) as receiver:
         one = channel(hook(receiver.port, "hooks.example").replace("+http:", "+https:"))
-        assert await one.tell(message()) == said
+        assert (await one.tell(message())).problem == said
         assert len(receiver.requests) == (not said)
 
 
 async def test_a_webhook_at_an_address_of_version_six() -> None:
     try:
         async with receiving(host="::1") as receiver:
-            assert await channel(hook(receiver.port, "[::1]")).tell(message()) == ""
+            assert (await channel(hook(receiver.port, "[::1]")).tell(message())).problem == ""
     except OSError:
         pytest.skip("this machine has no ::1")
     assert receiver.requests[0][1]["host"] == f"[::1]:{receiver.port}"
@@ -252,13 +282,13 @@ async def test_a_webhook_at_an_address_of_version_six() -> None:
 async def test_people_are_told_by_apprise_without_following_redirects() -> None:
     async with receiving() as receiver:
         one = channel(f'url = "json://127.0.0.1:{receiver.port}/T0K3N?redirect=yes"')
-        assert await one.tell(message(PEOPLE, 25)) == ""
+        assert (await one.tell(message(PEOPLE, 25))).problem == ""
         told = receiver.body(0)
         assert told["title"] == "25 alerts, the most urgent high"
         assert told["message"].count("idtrail alerts show") == 20
         assert "and 5 more" in told["message"]
         receiver.answer = f"307 Moved\r\nLocation: http://127.0.0.1:{receiver.port}/elsewhere"
-        assert await one.tell(message(PEOPLE)) == "it did not take the message"
+        assert (await one.tell(message(PEOPLE))).problem == "it did not take the message"
         assert len(receiver.requests) == 2
 
 
@@ -288,7 +318,7 @@ async def test_services_of_apprise_are_told_how_urgent_it_is(alerts: list[tuple[
     )
     async with receiving() as receiver:
         told = message(PEOPLE)._replace(items=items)
-        assert await channel(f'url = "json://127.0.0.1:{receiver.port}"').tell(told) == ""
+        assert (await channel(f'url = "json://127.0.0.1:{receiver.port}"').tell(told)).problem == ""
         assert receiver.body(0)["type"] == kind
 
 
@@ -303,7 +333,7 @@ async def test_what_is_longer_than_a_service_takes_is_one_message(
     posted: list[Any], url: str, room: Sequence[int], shown: Sequence[int]
 ) -> None:
     told = message(PEOPLE, 20, remedy="Re-authorise it. " * 4)
-    assert await channel(f'url = "{url}"').tell(told) == ""
+    assert (await channel(f'url = "{url}"').tell(told)).problem == ""
     (text,) = [re.findall(r'"(?:content|body)":"([^"]*)"', orjson.dumps(body).decode())[0] for body in posted]
     text = orjson.loads(f'"{text}"')
     assert text.startswith("20 alerts, the most urgent high")
@@ -322,7 +352,7 @@ async def test_each_alert_is_an_incident_which_its_end_and_no_other_s_ends(poste
         before = len(posted)
         for told in log.plan(at).messages:
             log.tried(told, at)
-            assert await pager.tell(told) == ""
+            assert (await pager.tell(told)).problem == ""
         return [(body["event_action"], body["dedup_key"]) for body in posted[before:]]
 
     log.found(0, 1)
@@ -351,7 +381,7 @@ async def test_who_finds_no_alert_again_is_told_of_all_there_is(posted: list[Any
     for at in (2, 3):
         (told,) = log.plan(at).messages
         log.tried(told, at)
-        assert await one.tell(told) == ""
+        assert (await one.tell(told)).problem == ""
     assert [body["message"].split(" statsig")[0] for body in posted] == ["LOW", "LOW over:"]
 
 
@@ -381,21 +411,21 @@ async def test_what_answers_without_an_end_is_given_up_and_told_again_once_it_is
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     one = channel(f'url = "json://127.0.0.1:{server.sockets[0].getsockname()[1]}"')
     well.set()
-    assert await one.tell(message(PEOPLE)) == ""
+    assert (await one.tell(message(PEOPLE))).problem == ""
     well.clear()
     monkeypatch.setattr("streams.alerts.delivery.channel.SECONDS", 2)
-    assert await one.tell(message(PEOPLE)) == "no answer within 2 s"
+    assert (await one.tell(message(PEOPLE))).problem == "no answer within 2 s"
     await until(lambda: not [child for child in multiprocessing.active_children() if child.name == "apprise-one"])
     well.set()
     monkeypatch.undo()
-    assert await one.tell(message(PEOPLE)) == ""
+    assert (await one.tell(message(PEOPLE))).problem == ""
     server.close()
 
 
 @pytest.mark.usefixtures("here")
 async def test_a_test_message_is_no_trouble() -> None:
     async with receiving() as receiver:
-        assert await channel(f'url = "json://127.0.0.1:{receiver.port}"').test("a", "b") == ""
+        assert (await channel(f'url = "json://127.0.0.1:{receiver.port}"').test("a", "b")).problem == ""
         assert receiver.body(0)["type"] == "info"
 
 
@@ -484,7 +514,7 @@ async def test_what_is_told_links_to_the_alert(api_url: str, link: str | None) -
     async with receiving() as receiver:
         for table, whom in ((hook(receiver.port), HOOK), (f'url = "json://127.0.0.1:{receiver.port}"', PEOPLE)):
             one = destinations(one=table)["one"]
-            assert await open_channel(one, private=True, clock=now, api_url=api_url).tell(message(whom)) == ""
+            assert (await open_channel(one, private=True, clock=now, api_url=api_url).tell(message(whom))).problem == ""
         assert receiver.body(0)["data"]["link"] == link
         assert receiver.body(1)["message"].splitlines()[-3] == (link or "idtrail alerts show 00000000")
 

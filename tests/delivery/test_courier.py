@@ -20,6 +20,7 @@ from idtrail.settings import Settings
 from idtrail.stack.topics import create_topics
 from schemas.alerts import AlertRecord, Delivered, Detected, read_alert_record
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
+from streams.alerts.delivery.channel import Answer
 from streams.alerts.delivery.courier import AT_ONCE, Courier
 from streams.alerts.delivery.destinations import load_destinations
 from streams.alerts.delivery.plan import JITTER, LONGEST_WAIT, Message
@@ -231,13 +232,13 @@ class Held:
         self.begun = 0
         self.let = asyncio.Event()
 
-    async def tell(self, message: Message) -> str:
+    async def tell(self, message: Message) -> Answer:
         self.begun += 1
         await self.let.wait()
-        return ""
+        return Answer()
 
-    async def test(self, title: str, text: str) -> str:
-        return ""
+    async def test(self, title: str, text: str) -> Answer:
+        return Answer()
 
 
 @pytest.mark.parametrize("stops", [pytest.param(True, id="a stop"), pytest.param(False, id="a rebalance")])

@@ -274,6 +274,18 @@ def test_retries_wait_longer_each_time_and_give_up_after_a_day() -> None:
     assert log.tell(DAY + 1) == []
 
 
+def test_who_asks_for_rest_is_told_nothing_until_then() -> None:
+    log = Partition()
+    log.found(0, 1)
+    (first,) = log.plan(0).messages
+    log.tried(first, 0, succeeded=False, not_before=minute(10))
+    log.found(1, 2)
+    assert log.plan(9.9).messages == []
+    assert log.plan(9.9).wake == minute(10)
+    assert log.tell(10) == ["hook: opened 1"]
+    assert log.tell(10.1) == ["hook: opened 1"]
+
+
 def test_what_fails_at_the_same_time_is_one_try_of_the_destination() -> None:
     log = Partition()
     for number in range(6):

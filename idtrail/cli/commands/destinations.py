@@ -58,11 +58,11 @@ def try_destination(name: Annotated[str, typer.Argument(help="Its name.")]) -> N
     found, channels = _opened(settings)
     if name not in found:
         raise BadUsage(f"there is no destination {name!r}; there are {', '.join(sorted(channels))}")
-    problem = asyncio.run(
+    answer = asyncio.run(
         channels[name].test("idtrail: a test message", f"The destination {name} can be told of alerts.")
     )
-    if problem:
-        raise UserError(f"{name} was not told: {problem}")
+    if answer.problem:
+        raise UserError(f"{name} was not told: {answer.problem}")
     console().print(f"{name} took the message")
 
 

@@ -12,8 +12,9 @@ from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
-from typing import Any, Final, Protocol
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, NamedTuple, Protocol
 
 import apprise
 import httpx
@@ -22,7 +23,7 @@ from schemas.alerts import Severity
 from schemas.errors import BadUsage, Fatal
 from streams.alerts.delivery.address import Unreachable, checked_address, refuse_private
 from streams.alerts.delivery.destinations import Destination
-from streams.alerts.delivery.plan import Message
+from streams.alerts.delivery.plan import LONGEST_WAIT, Message
 from streams.alerts.delivery.service import SECONDS, Notice, open_service, serve
 from streams.alerts.delivery.words import body_of, incident_of, message_id, text_of, title_of, urgency_of
 from streams.child import Child
@@ -40,14 +41,23 @@ _TYPES: Final = {
 """What services of Apprise colour messages by, and some choose their own severity by."""
 
 
+class Answer(NamedTuple):
+    """What came of a message."""
+
+    problem: str = ""
+    """Empty when it was taken, else why not, in a sentence that may be shown to everybody."""
+    not_before: datetime | None = None
+    """Until when it asked to be left alone."""
+
+
 class Channel(Protocol):
     """Tells one destination."""
 
-    async def tell(self, message: Message) -> str:
-        """Send it; empty when it was taken, else why not, in a sentence that may be shown to everybody."""
+    async def tell(self, message: Message) -> Answer:
+        """Send it."""
 
-    async def test(self, title: str, text: str) -> str:
-        """Send a message about nothing; as `tell`."""
+    async def test(self, title: str, text: str) -> Answer:
+        """Send a message about nothing."""
 
 
 def open_channel(
@@ -75,6 +85,20 @@ def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str
     }
 
 
+def rest_until(retry_after: str, now: datetime) -> datetime | None:
+    """Until when an answer with this `Retry-After` asks to be left alone, which is granted for an hour; None if it
+    does not."""
+    try:
+        if retry_after.isdecimal():
+            seconds = min(int(retry_after), LONGEST_WAIT.total_seconds())
+            until = now + timedelta(seconds=seconds)
+        else:
+            until = min(parsedate_to_datetime(retry_after).replace(tzinfo=UTC), now + LONGEST_WAIT)
+    except (ValueError, OverflowError):
+        return None
+    return until if until > now else None
+
+
 class _Webhook:
     def __init__(self, destination: Destination, private: bool, clock: Callable[[], datetime], api_url: str) -> None:
         self._api_url = api_url
@@ -89,28 +113,28 @@ class _Webhook:
         _refuse_port(destination.name, self._url.port)
         self._tls = httpx.create_ssl_context(trust_env=False)
 
-    async def tell(self, message: Message) -> str:
+    async def tell(self, message: Message) -> Answer:
         (item,) = message.items
         now = self._clock()
         return await self._post(message_id(self._name, item), now, body_of(self._name, item, now, self._api_url))
 
-    async def test(self, title: str, text: str) -> str:
+    async def test(self, title: str, text: str) -> Answer:
         now = self._clock()
         told = {"type": "test", "timestamp": now.isoformat(), "data": {"destination": self._name, "text": text}}
         return await self._post(f"msg_test_{now.timestamp():.6f}", now, httpx.Request("POST", "/", json=told).content)
 
-    async def _post(self, message: str, now: datetime, body: bytes) -> str:
+    async def _post(self, message: str, now: datetime, body: bytes) -> Answer:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._send(signed(self._key, message, now, body), body)
         except TimeoutError:
-            return f"no answer within {ANSWER_SECONDS:.0f} s"
+            return Answer(f"no answer within {ANSWER_SECONDS:.0f} s")
         except Unreachable as error:
-            return str(error)
+            return Answer(str(error))
         except (httpx.HTTPError, OSError) as error:
-            return _why(error)
+            return Answer(_why(error))
 
-    async def _send(self, headers: dict[str, str], body: bytes) -> str:
+    async def _send(self, headers: dict[str, str], body: bytes) -> Answer:
         """To the address that was checked and no other: a name may be another's by the next look."""
         url = self._url
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -129,10 +153,12 @@ class _Webhook:
             ) as answer,
         ):
             if answer.is_success:
-                return ""
+                return Answer()
             if answer.has_redirect_location:
-                return f"it answers {answer.status_code} with another address: redirects are not followed"
-            return f"it answers {answer.status_code}"
+                return Answer(f"it answers {answer.status_code} with another address: redirects are not followed")
+            until = rest_until(answer.headers.get("retry-after", ""), self._clock())
+            asks = "" if until is None else f" and asks for rest until {until:%H:%M:%S} UTC"
+            return Answer(f"it answers {answer.status_code}{asks}", until)
 
 
 class _Apprise:
@@ -150,27 +176,27 @@ class _Apprise:
         # A thread of its own: what waits takes none that others wait for.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"apprise-{destination.name}")
 
-    async def tell(self, message: Message) -> str:
+    async def tell(self, message: Message) -> Answer:
         kind = _TYPES[urgency_of(message)]
         incident = incident_of(message.items[0]) if self._of_incidents else ""
         title = title_of(message)
         text = text_of(message, self._api_url, room=self._room - len(title))
         return await self._tell(Notice(self._url, title, text, kind, incident))
 
-    async def test(self, title: str, text: str) -> str:
+    async def test(self, title: str, text: str) -> Answer:
         return await self._tell(Notice(self._url, title, text, apprise.NotifyType.INFO, ""))
 
-    async def _tell(self, notice: Notice) -> str:
+    async def _tell(self, notice: Notice) -> Answer:
         try:
             if self._host:
                 await refuse_private(self._host, private=self._private)
-            return await self._in_a_process(notice)
+            return Answer(await self._in_a_process(notice))
         except TimeoutError:
-            return f"no answer within {SECONDS} s"
+            return Answer(f"no answer within {SECONDS} s")
         except Unreachable as error:
-            return str(error)
+            return Answer(str(error))
         except Fatal:
-            return "it could not be told (its process ended)"
+            return Answer("it could not be told (its process ended)")
 
     async def _in_a_process(self, notice: Notice) -> str:
         loop = asyncio.get_running_loop()

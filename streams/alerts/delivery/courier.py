@@ -219,7 +219,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
 
     async def _tell(self, name: str, message: Message) -> bool:
         """Whether it was taken; recorded either way."""
-        problem = await self._channels[name].tell(message)
+        problem, not_before = await self._channels[name].tell(message)
         self._checkpoint("told")
         at = self._clock()
         records = [
@@ -235,6 +235,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
                     at=at,
                     succeeded=not problem,
                     detail=problem,
+                    not_before=not_before,
                 ),
             )
             for item in message.items

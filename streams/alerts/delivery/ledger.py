@@ -27,9 +27,12 @@ class Answers:
     """The tries since then."""
     sent: set[datetime] = field(default_factory=set)
     """When it took something, within about the last hour."""
+    not_before: datetime = SENTINEL
+    """Until when it asked to be left alone."""
 
     def take(self, record: Delivered) -> None:
         """One try; several records of one try are one."""
+        self.not_before = max(self.not_before, record.not_before or SENTINEL)
         if not record.succeeded:
             if record.at > self.succeeded:
                 self.failed.add(record.at)
@@ -45,7 +48,7 @@ class Answers:
         """Of two partitions."""
         succeeded = max(self.succeeded, other.succeeded)
         failed = {at for at in self.failed | other.failed if at > succeeded}
-        return Answers(succeeded, failed, self.sent | other.sent)
+        return Answers(succeeded, failed, self.sent | other.sent, max(self.not_before, other.not_before))
 
 
 class Ledger:

@@ -148,10 +148,10 @@ def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now
 def _messages(
     destination: Destination, answers: Answers, due: list[_Due], now: datetime
 ) -> tuple[list[Message], datetime]:
-    ready = now
+    ready = max(now, answers.not_before)
     if answers.failed:
         last = max(answers.failed)
-        ready = last + wait_after(_rounds(answers.failed), f"{destination.name} {last}")
+        ready = max(ready, last + wait_after(_rounds(answers.failed), f"{destination.name} {last}"))
     sent = sorted(at for at in answers.sent if at > now - HOUR)
     room = ROUND if destination.per_hour is None else destination.per_hour - len(sent)
     if room <= 0:
