@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -66,17 +66,25 @@ def act_on_person(row: Row) -> str:
     if row["outcome"] == Outcome.FAILURE:
         return ""
     if event_type in _UPDATES:
-        for name in row["changed"]:
-            field, _, value = name.partition(": ")
-            found = _BY_CHANGE.get(f"{field}: {value.rpartition(' -> ')[2]}".lower())
-            if found:
-                return found
-        return ""
+        return next((_BY_CHANGE[each] for each in _became(row) if each in _BY_CHANGE), "")
     if event_type in _SUSPENDS:
         return "suspended"
     if event_type in _ACTIVATES:
         return "activated"
     return "deleted" if event_type in _DELETES else ""
+
+
+def made_as(row: Row) -> str:
+    """`staged`, `suspended` or `activated`: how the event that makes a person leaves them."""
+    made = {**_BY_CHANGE, "state: staged": "staged"}
+    return next((made[each] for each in _became(row) if each in made), "activated")
+
+
+def _became(row: Row) -> Iterator[str]:
+    """What was changed, with its value from then on, in lower case."""
+    for name in row["changed"]:
+        field, _, value = name.partition(": ")
+        yield f"{field}: {value.rpartition(' -> ')[2]}".lower()
 
 
 def is_edit(row: Row) -> bool:

@@ -13,21 +13,21 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from queries.account import ACTIVE, UNKNOWN, Account
-from queries.because import act_on_person
+from queries.because import MAKES, act_on_person, made_as
 from queries.bindings import GROUP_DELETED, Bindings, is_membership
 from queries.folding import Row
-from queries.histories import Told, read_told
+from queries.histories import read_told
 from queries.incident_details import names_of
 from queries.lifecycle import Fold
+from queries.members import Members, read_members
 from queries.people import Person, each_id
 from queries.store import SMALL_LIMITS, Store
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
 
 MAX_MEMBERS: Final = 10_000
-_STATES: Final = {"activated": "active", "suspended": "suspended", "deleted": "deleted"}
-_OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "active": 3}
-_CREATES: Final = frozenset({"user_create", "systemuser_create"})
+_STATES: Final = {"activated": "active", "staged": "staged", "suspended": "suspended", "deleted": "deleted"}
+_OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "staged": 3, "active": 4}
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -35,7 +35,7 @@ class Standing(NamedTuple):
     """Of a person in the directory."""
 
     state: str
-    """active, suspended or deleted; unknown where the log does not tell."""
+    """active, staged, suspended or deleted; unknown where the log does not tell."""
     since: datetime | None
     event_id: UUID | None
 
@@ -133,12 +133,13 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
             own.add(row)
             events += 1
         own.leave_deleted(one.bindings)
-        found, inside = folding.accounts(), _members_at(one, asked.at)
+        group = read_members(store, subject.organization, one.subject_id, one.bindings, asked.known_at)
+        found, inside = folding.accounts(), group.at(asked.at)
         for account in found:
             account.subject_id = one.subject_id
         owns.append(own)
         accounts += found
-        accepted += _accepted(one, found, inside) if own.is_group else []
+        accepted += _accepted(group, found, inside) if own.is_group else []
         members |= inside
     return State(
         asked,
@@ -190,9 +191,11 @@ class _Own:
         self.is_group = self.is_group or row["kind"] == "group"
         if row["kind"] != "other" or row["time_quality"] != TimeQuality.OK or row["outcome"] == Outcome.FAILURE:
             return
-        act = "activated" if row["event_type"] in _CREATES else act_on_person(row)
+        act = made_as(row) if row["event_type"] in MAKES else act_on_person(row)
         if act:
             self.standing = Standing(_STATES[act], row["occurred_at"], row["event_id"])
+            if act == "deleted":
+                self.groups.clear()
         elif is_membership(row) and row["action"] == "add":
             self.groups[row["group_id"]] = Member(row["group_id"], row["group_name"], row["occurred_at"])
         elif is_membership(row):
@@ -245,26 +248,11 @@ def count_later(store: Store, subject: Person, asked: Asked, applications: Seque
     return int(number)
 
 
-def _members_at(group: Told, at: datetime) -> dict[str, datetime]:
-    """Who was in the group, each since when."""
-    held: dict[str, datetime] = {}
-    for row in group.bindings.agenda:
-        if row["occurred_at"] > at:
-            continue
-        if row["event_type"] == GROUP_DELETED and row["subject_id"] == group.subject_id:
-            held.clear()
-        elif is_membership(row) and row["action"] == "add":
-            held[row["subject_id"]] = row["occurred_at"]
-        elif is_membership(row):
-            held.pop(row["subject_id"], None)
-    return held
-
-
-def _accepted(group: Told, accounts: list[Account], members: dict[str, datetime]) -> list[Accepted]:
+def _accepted(group: Members, accounts: list[Account], members: dict[str, datetime]) -> list[Accepted]:
     found = []
     for account in accounts:
         if account.updated_at is not None and account.confirmed == ACTIVE:
-            then = _members_at(group, account.updated_at)
+            then = group.at(account.updated_at)
             found.append(
                 Accepted(
                     account.application_id,

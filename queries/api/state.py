@@ -39,7 +39,7 @@ class Member(Answer):
 class Standing(Answer):
     """Of a person in the directory."""
 
-    state: str = Field(description="active, suspended, deleted, or unknown.")
+    state: str = Field(description="active, staged, suspended, deleted, or unknown.")
     since: datetime | None
     event_id: UUID | None
 

@@ -109,6 +109,31 @@ def test_groups_are_those_joined_and_not_left(trail: Trail) -> None:
 
 
 @pytest.mark.store
+def test_who_is_deleted_is_in_no_group_until_added_again_and_is_left_over_in_the_applications(trail: Trail) -> None:
+    staff = {"id": STAFF["id"], "type": "user_group", "name": STAFF["name"]}
+    trail.insert(membership(-1), attempt(0, "group_create_provision", resource=staff))
+    trail.insert(attempt(5, "group_update_provision", resource=staff), membership(20))
+    trail.insert(trail.log(deleted(10, INES), known_at=when(70)))
+    group = Person(trail.organization, STAFF["id"], [STAFF["name"]])
+    told = [
+        (read_state(trail.store, ines_of(trail), asked), read_state(trail.store, group, asked))
+        for asked in (Asked(when(9), None), Asked(when(12), None), Asked(when(12), when(65)), Asked(when(30), None))
+    ]
+    assert [bool(own.groups) for own, _ in told] == [True, False, True, True]
+    assert [[one.id for one in of.members] for _, of in told] == [[INES["id"]], [], [INES["id"]], [INES["id"]]]
+    assert [of.accepted[0].left_over for _, of in told] == [[], [INES["id"]], [], []]
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("made", ["STAGED", "SUSPENDED", "ACTIVATED"])
+def test_who_is_made_in_a_state_is_told_in_it(trail: Trail, made: str) -> None:
+    changes = [{"field": "state", "to": made}]
+    trail.insert(event("user_create", timestamp=at(0), resource=INES, application=None, changes=changes))
+    state = read_state(trail.store, ines_of(trail), Asked(when(1), None)).directory.state
+    assert state == {"ACTIVATED": "active"}.get(made, made.lower())
+
+
+@pytest.mark.store
 def test_nobody_is_in_a_group_that_is_deleted(trail: Trail) -> None:
     """Nor does the deletion of another one end anything."""
 
