@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from idtrail.scene import Scene
 from queries.account import ABSENT, ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
-from queries.because import BURST, CLOCKS, MOVE, PROMPT, ROLLOUT
+from queries.because import CLOCKS, MOVE, PROMPT, ROLLOUT
 from queries.pushes import INSTEAD, RETRY_WINDOW
+from queries.trial import BURST
 from schemas.outcome import Outcome
 
 
@@ -144,7 +145,8 @@ _TAIL: Final = f"""
   meant closed and reported absent, stays as it is.
 - An account that the log first tells of by an **update** is wanted, unless the directory had ended the access by
   then: it should have been closed since.
-- The **test user and group** that an activation makes and takes away within {BURST.seconds} seconds are marked `test`.
+- The **test user and group** that an activation makes and takes away within {BURST.seconds} seconds are marked `test`,
+  unless anything else tells of them: another attempt in that application, an act of the directory, a group.
 
 ## What set an attempt off
 

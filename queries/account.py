@@ -22,6 +22,8 @@ INTENDED: Final = (ABSENT, ACTIVE, INACTIVE, DELETED, UNKNOWN)
 CONFIRMED: Final = (*INTENDED, REPORTED_ABSENT)
 
 CLOSED: Final = frozenset({INACTIVE, DELETED})
+CLOSINGS: Final = ("deprovision", "delete")
+"""The actions that are to close an account."""
 
 INTENTION = "intended"
 CONFIRMATION = "confirmed"

@@ -22,8 +22,6 @@ MOVE: Final = timedelta(minutes=1)
 """Whoever is removed from one group and within this added to another one has moved."""
 CLOCKS: Final = timedelta(seconds=5)
 """An attempt may be stamped so long before the act of the directory that it was made for."""
-BURST: Final = timedelta(seconds=30)
-"""An activation's test user and group are made and taken away again within this."""
 REMEMBERED: Final = 32
 """Changes of a subject that are remembered for the pushes that carry them."""
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from queries.account import ACTIVE, DELETED, INACTIVE
-from queries.because import BURST, MOVE, PROMPT, REMEMBERED, ROLLOUT, one_of
+from queries.because import MOVE, PROMPT, REMEMBERED, ROLLOUT, one_of
 from queries.bindings import Bindings, Memberships
 from queries.entry import Decision, Entry, not_told, told
 from queries.folding import Place, Row, place_of
+from queries.trial import BURST
 
 LEAVES: Final = {"suspended": INACTIVE, "deleted": DELETED}
 """What each act that ends a person's access makes of their accounts."""
@@ -44,10 +45,8 @@ class Directory:
             others, place, MOVE
         )
 
-    def testing(self, row: Row) -> Row | None:
-        """The activation that the attempt may be the test of."""
-        if self.knows_subject:
-            return None
+    def just_activated(self, row: Row) -> Row | None:
+        """The activation just before the attempt."""
         return self.bindings.activation_before(row["application_id"], row["occurred_at"], BURST)
 
     def suspended_by(self, decision: Decision) -> bool:
@@ -96,7 +95,7 @@ class Directory:
 
     def _opening(self, entry: Entry, row: Row) -> Decision | None:
         application, at = row["application_id"], row["occurred_at"]
-        if self.testing(row) is not None:
+        if entry.testing:
             return None
         act, floor = self.act, entry.decided
         last: Row | None = None

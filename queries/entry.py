@@ -6,7 +6,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from queries.account import (
     ACTIVE,
@@ -28,6 +27,7 @@ from queries.because import CLOCKS, REMEMBERED, told_by
 from queries.folding import Place, Row, place_of
 from queries.pushes import Pushes
 from queries.step import Step
+from queries.trial import Trial
 from schemas.outcome import Outcome
 
 
@@ -88,9 +88,11 @@ class Entry:
     """The last attempt was not accepted."""
     shut: str = ""
     """closed or reported_absent, if the provider said so and nothing since may have opened the account."""
+    trial: Trial = field(default_factory=Trial)
+    testing: bool = False
+    """Whether the last attempt may be an activation's test."""
     burst: list[Step] = field(default_factory=list)
-    """What an activation, `tested`, may have tried with it."""
-    tested: UUID | None = None
+    """What the activation may have tried with it."""
 
     def begin(self, initial: str) -> bool:
         """How it stood before its first event; whether this was the first."""
@@ -204,16 +206,20 @@ class Entry:
                 self._confirm(confirmed, at, Because("attempt", row["event_id"], outcome))
         self._stand(place_of(row))
 
-    def test(self, step: Step, activation: Row, meant: str) -> None:
+    def try_out(self, row: Row, activation: Row | None) -> None:
+        """An attempt may be the test of the activation just before it; none, where there is none."""
+        begun = self.trial.begun
+        self.testing = self.trial.take(row, activation)
+        self.account.test = self.trial.test
+        if self.trial.begun != begun:
+            self.burst.clear()
+
+    def test(self, step: Step, activation: Row) -> None:
         """A step just after an activation: its test, if the account is made and taken away again."""
         by = f" by {activation['actor_name']}" if activation["actor_name"] else ""
         step.because, step.retry_of = told_by(activation), None
-        if self.tested != activation["event_id"]:
-            self.burst.clear()
-        self.tested = activation["event_id"]
         if len(self.burst) < REMEMBERED:
             self.burst.append(step)
-        self.account.test = self.account.test or meant in CLOSED
         if self.account.test:
             because = Because("test", activation["event_id"], f"the test of an activation{by}")
             for one in self.burst:

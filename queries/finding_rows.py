@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ from queries.bound import bindings_of, bound_at
 from queries.finding import App
 from queries.folding import Row
 from queries.mass_changes import LITTLE, History
-from queries.pieces import pieces
+from queries.pieces import IDS_AT_ONCE, pieces
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Limits, Store
+from queries.trial import perhaps_tests
 from schemas.times import EARLIEST, to_microseconds
 
 APPS_AT_ONCE: Final = 20
@@ -44,6 +45,15 @@ CLOSINGS_SQL: Final = (
     f" WHERE time_quality = 'ok' AND {_CLOSING} ORDER BY occurred_at, event_id LIMIT {{limit:UInt32}}"
 )
 """What was closed, and what configured the integration."""
+FIRST: Final = 8
+"""More than a test is attempted: whoever is none shows it by then."""
+FIRST_SQL: Final = (
+    f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM events_by_subject"
+    f" WHERE {OF_APPS} AND subject_id IN {{subjects:Array(String)}} AND kind IN ('user', 'group') AND {RANGE}{_BEST})"
+    " WHERE time_quality = 'ok' AND action != 'lookup' ORDER BY occurred_at, event_id"
+    f" LIMIT {FIRST} BY application_id, kind, subject_id LIMIT {{limit:UInt32}}"
+)
+"""The first attempts on some people and groups, ever until then."""
 BEGUN_SQL: Final = (
     "SELECT application_id, min(occurred_at) FROM attempts_by_application"
     f" WHERE {OF_APPS} AND time_quality = 'ok' AND kind != 'integration'"
@@ -78,10 +88,12 @@ THEIRS_SQL: Final = (
 
 def read_closings(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[App, list[Row]]:
     """What `mass_changes` is told of, by application of one organization: closing attempts, activations, removals of
-    people from groups that were bound to it."""
+    people from groups that were bound to it; of whoever may be an activation's test also what tells."""
     found: dict[str, list[Row]] = defaultdict(list)
     values = values_of(apps, since, until)
     for row in store.query_dicts(CLOSINGS_SQL, values, LIMITS):
+        found[row["application_id"]].append(row)
+    for row in list(_of_tests(store, apps, until, found)):
         found[row["application_id"]].append(row)
     bound = read_bound(store, apps, until)
     bindings = bindings_of(row for rows in bound.values() for row in rows)
@@ -89,6 +101,17 @@ def read_closings(store: Store, apps: Sequence[App], since: datetime, until: dat
         for application in bound_at(bindings[row["group_id"]], row["occurred_at"]):
             found[application].append(row)
     return {app: found[app.application_id] for app in apps}
+
+
+def _of_tests(store: Store, apps: Sequence[App], until: datetime, found: Mapping[str, list[Row]]) -> Iterator[Row]:
+    """Of whoever was closed just after an activation the first attempts, and all activations."""
+    perhaps = {application: perhaps_tests(rows) for application, rows in found.items()}
+    values = values_of(apps, EARLIEST, until)
+    for some in pieces(sorted(set().union(*perhaps.values())), IDS_AT_ONCE):
+        yield from store.query_dicts(FIRST_SQL, values | {"subjects": some}, LIMITS)
+    tried = [application for application, subjects in perhaps.items() if subjects]
+    for rows in read_theirs(store, apps[0].organization, tried, EARLIEST, until):
+        yield from (row for row in rows if row["kind"] == "integration")
 
 
 def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, list[Row]]:

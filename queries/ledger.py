@@ -42,7 +42,7 @@ class Ledger:
     def heeds_update(self, application: str) -> bool:
         """Whether an accepted update now could change anything but when the account was last updated."""
         entry = self._entries.get(application)
-        return entry is None or entry.heeds_update() or (bool(entry.burst) and not self._directory.knows_subject)
+        return entry is None or entry.heeds_update() or (entry.trial.begun is not None and not entry.trial.known)
 
     def know(self, row: Row) -> None:
         """An attempt whose time cannot be believed: the account is there, and that is all."""
@@ -55,7 +55,7 @@ class Ledger:
         if not self._directory.knows_subject:
             self._directory.knows_subject = True
             for entry in self._entries.values():
-                entry.account.test = False
+                entry.trial.known, entry.account.test = True, False
 
     def person(self, row: Row, act: str) -> None:
         """Suspended, activated or deleted."""
@@ -198,6 +198,8 @@ class Ledger:
         """One attempt on an account; tells the step what set it off."""
         meant, action = meant_by(row), row["action"]
         entry = self._entry(row, ABSENT if action == "create" else UNKNOWN, row["kind"])
+        activation = self._directory.just_activated(row)
+        entry.try_out(row, activation)
         if meant in CLOSED:
             entry.removal = None
         elif not meant and action == "update" and row["outcome"] == Outcome.SUCCESS and self._directory.may_give(row):
@@ -214,9 +216,8 @@ class Ledger:
         step.because = entry.pushes.set_off(row, meant, entry.account, step)
         if step.because.kind == "retry":
             step.retry_of = step.because.event_id
-        activation = self._directory.testing(row)
-        if activation is not None and (action == "create" or entry.burst):
-            entry.test(step, activation, meant)
+        if activation is not None and entry.testing:
+            entry.test(step, activation)
         entry.settle(row, meant)
 
     def _open(self, entry: Entry, row: Row, wanted: Decision) -> None:
@@ -236,6 +237,7 @@ class Ledger:
             account = Account(application, row["application_name"])
             account.left_behind = self._deactivated.get(application)
             entry = self._entries[application] = Entry(account, kind, self._pushes(self._triggers), self._timeline)
+            entry.trial.known = self._directory.knows_subject
         if entry.begin(initial) and row["time_quality"] != TimeQuality.OK:
             entry.begun = False  # what comes first of all with a time of its own tells how it began
         entry.account.application = row["application_name"] or entry.account.application

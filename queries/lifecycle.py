@@ -104,6 +104,7 @@ class Fold:
             self._next += 1
             if is_membership(row):
                 self._triggers.add(row)
+                self._ledger.in_directory()
             else:
                 self._ledger.surround(row)
 
@@ -115,8 +116,7 @@ class Fold:
                 self._ledger.member(row)
             elif row["application_id"]:
                 self._ledger.bind(row)
-            return
-        if row["event_type"] == "group_delete":
+        elif row["event_type"] == "group_delete":
             self._ledger.group_deleted(row)
         elif act := act_on_person(row):
             self._ledger.person(row, act)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.account import Because
+from queries.account import CLOSINGS, Because
 from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force
 from schemas.attribute import spelling
@@ -24,7 +24,6 @@ _NAMED: Final = ("attribute", "mapping")
 _KEYS: Final = ("name", "target", "attribute")
 """Where a mapping that is an object may have the attribute's name."""
 PUSHES: Final = ("create", "update")
-CLOSINGS: Final = ("deprovision", "delete")
 
 
 class Remap(NamedTuple):

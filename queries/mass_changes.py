@@ -13,12 +13,13 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import Because
-from queries.because import BURST, PROMPT, act_on_person, told_by
+from queries.because import PROMPT, act_on_person, told_by
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, is_membership
 from queries.bound import Bound, bindings_of, binds, bound_at
 from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force, place_of
 from queries.pushes import RETRY_WINDOW
+from queries.trial import only_tests
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
@@ -74,19 +75,16 @@ class History(NamedTuple):
 def changes_of(rows: Iterable[Row]) -> list[Changed]:
     """The changes of one application, in the order of their first tries.
 
-    A try within `RETRY_WINDOW` after a failed one of the same sort is its retry. What is closed within `BURST` after
-    an activation is its test.
+    A try within `RETRY_WINDOW` after a failed one of the same sort is its retry. What is closed of the tests of
+    activations is none: see `only_tests` for what must be among the rows.
     """
+    own = [row for row in in_force(rows) if row["time_quality"] == TimeQuality.OK]
+    tests = only_tests(own)
     found: list[Changed] = []
     open_runs: dict[tuple[Kind, str], tuple[int, datetime]] = {}
-    activated: datetime | None = None
-    for row in in_force(rows):
-        if row["time_quality"] != TimeQuality.OK:
-            continue
-        if row["event_type"] == ACTIVATED and row["outcome"] == Outcome.SUCCESS:
-            activated = row["occurred_at"]
+    for row in own:
         kind = kind_of(row)
-        if kind is None or not row["subject_id"] or (activated and row["occurred_at"] - activated <= BURST):
+        if kind is None or not row["subject_id"] or (row["kind"], row["subject_id"]) in tests:
             continue
         key = kind, row["subject_id"]
         accepted = row["event_id"] if _accepted(row) else None

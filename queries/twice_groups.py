@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from queries.because import BURST
 from queries.bindings import ACTIVATED
 from queries.finding import CERTAIN, LIKELY, App, Finding, Kind
 from queries.folding import Row, in_force
+from queries.trial import only_tests
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
@@ -37,16 +37,15 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
     test group never counts, nor what was refused: only accepted attempts say what the provider has.
     """
     held: list[_Held] = []
-    activated: datetime | None = None
     renewed: datetime | None = None
-    for row in in_force(rows):
-        if row["time_quality"] != TimeQuality.OK:
-            continue
+    own = [row for row in in_force(rows) if row["time_quality"] == TimeQuality.OK]
+    tests = only_tests(own)
+    for row in own:
         if row["kind"] == "integration":
             if row["outcome"] == Outcome.SUCCESS and row["event_type"] == ACTIVATED:
-                activated = renewed = row["occurred_at"]
+                renewed = row["occurred_at"]
             continue
-        if row["kind"] != "group" or (activated and row["occurred_at"] - activated <= BURST):
+        if row["kind"] != "group" or ("group", row["subject_id"]) in tests:
             continue
         subject = row["subject_id"]
         if row["action"] == "delete" and row["outcome"] in (Outcome.SUCCESS, Outcome.REPORTED_ABSENT):
@@ -55,8 +54,8 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
             continue
         name = row["subject_name"]
         if row["action"] == "create" and row["http_status"] in (0, CREATED):
-            own = [one for one in held if one.subject_id == subject]
-            if own and (renewed is None or own[-1].at > renewed):
+            same = [one for one in held if one.subject_id == subject]
+            if same and (renewed is None or same[-1].at > renewed):
                 continue  # told twice, not made twice
             held.append(_Held(subject, name, row["event_id"], row["occurred_at"], row["http_status"]))
         elif row["action"] in ("create", "update"):

@@ -167,6 +167,25 @@ def test_what_an_integrations_deletion_sets_off_is_told_of_it_and_undone_by_acti
     assert [step.do for step in whole.steps] == ["activate_integration", *["reactivate_account"] * 12]
 
 
+def test_who_was_there_before_is_no_test_of_an_activation(trail: Trail) -> None:
+    """A test of the same ids at both activations is none of the change; who was pushed before, long ago too, is."""
+
+    def trial(minutes: float) -> list[Raw]:
+        sorts = ("user_create_provision", "user_deprovision", "user_delete_provision")
+        made = (attempt(minutes + 0.1 * place, sort, resource=person(0)) for place, sort in enumerate(sorts, 1))
+        return [attempt(minutes, "idm_integration_activate", resource=None), *made]
+
+    trail.insert(
+        *trial(-100 * 24 * 60),
+        *(attempt(-99 * 24 * 60 + n, "user_create_provision", resource=person(n)) for n in range(1, 13)),
+        *trial(0),
+        *(attempt(0.2 + n / 100, "user_deprovision", resource=person(n)) for n in range(1, 13)),
+    )
+    (found,) = list_findings(trail.store, Asked(trail.organization, NOON - timedelta(days=2), NOON))
+    assert found.kind is Kind.MASS_DEACTIVATIONS
+    assert set(found.subjects) == {f"p{n}" for n in range(1, 13)}
+
+
 @pytest.mark.parametrize(
     ("before", "what", "act"),
     [

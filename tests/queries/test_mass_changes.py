@@ -136,7 +136,15 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
         pytest.param(many(20, event_type="user_create_provision"), OLD, [], id="a rollout"),
         pytest.param(many(20, time_quality="unknown"), OLD, [], id="times that cannot be believed"),
         pytest.param(
-            [row(-0.1, "a1", "idm_integration_activate"), *many(12)], OLD, [], id="the test of an activation",
+            [
+                row(-0.2, "a1", "idm_integration_activate"), *many(12, -0.15, event_type="user_create_provision"),
+                *many(12),
+            ],
+            OLD, [], id="the tests of an activation",
+        ),
+        pytest.param(
+            [row(-0.1, "a1", "idm_integration_activate"), *many(12)], OLD, [("mass_deactivations", 12, 12)],
+            id="just after an activation, people who were there before",
         ),
         pytest.param([*usual(6), *many(17)], OLD, [], id="less than three times the usual"),
         pytest.param([*usual(6), *many(18)], OLD, [("mass_deactivations", 18, 18)], id="three times the usual"),

@@ -115,9 +115,14 @@ def updated(scene: Scene, times: int = 3) -> Scene:
             id="out of the group among them: the next one tells that the access did not end",
         ),
         pytest.param(
-            lambda s: updated(updated(s.integration(True).after(TICK).attempt("create"))),
+            lambda s: updated(updated(s.integration(True).after(TICK).attempt("create").after(TICK))),
             False,
             id="perhaps an activation's test",
+        ),
+        pytest.param(
+            lambda s: updated(updated(s.integration(True).after(TICK).attempt("create"))),
+            True,
+            id="made just after an activation, and not its test",
         ),
     ],
 )

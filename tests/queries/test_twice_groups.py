@@ -24,6 +24,7 @@ def renewed(minutes: float) -> list[Row]:
 
 
 FIRST = group(0, "g1")
+REFUSED: dict[str, Any] = {"action": "delete", "outcome": "failure", "status": 403}
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,18 @@ FIRST = group(0, "g1")
             [FIRST, *renewed(3), group(9, "g1", status=200)], [], id="found again by a new integration",
         ),
         pytest.param(
-            [row(0, "a1", "idm_integration_activate"), group(0.1, "t"), *renewed(60), group(61.1, "t2")], [],
-            id="the test group of an activation, which the provider does not delete",
+            [
+                row(0, "a1", "idm_integration_activate"), group(0.1, "t"), group(0.2, "t", **REFUSED),
+                *renewed(60), group(61.1, "t2"), group(61.2, "t2", **REFUSED),
+            ],
+            [], id="the test group of an activation, which the provider does not delete",
+        ),
+        pytest.param(
+            [FIRST, *renewed(3), group(4.1, "g1")], [("g1",)], id="made again just after the new integration is there",
+        ),
+        pytest.param(
+            [row(0, "a1", "idm_integration_activate"), group(0.1, "g1"), *renewed(60), group(61.1, "g2")],
+            [("g1", "g2")], id="made just after activations, and kept",
         ),
         pytest.param([FIRST, group(9, "g2", time_quality="unknown")], [], id="times that cannot be believed"),
     ],

@@ -1,0 +1,112 @@
+"""Who is the test user or group of an activation, and who only looks so; one rule wherever it is asked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from idtrail.scene import Scene
+from queries.account import Account
+from queries.exposures import FAILING, SLA, reason_of
+from queries.folding import in_force
+from queries.trial import only_tests, perhaps_tests
+from schemas.outcome import Outcome
+from schemas.times import LATEST
+
+SOON = timedelta(seconds=5)
+LONG = timedelta(days=60)
+
+
+def activated(scene: Scene | None = None) -> Scene:
+    """The next event comes just after."""
+    return (scene or Scene()).integration(active=True).after(SOON)
+
+
+def tried(scene: Scene | None = None, outcome: Outcome = Outcome.SUCCESS) -> Scene:
+    """An activation with its test."""
+    made = activated(scene).attempt("create").after(SOON).attempt("deprovision", outcome)
+    return made.after(SOON).attempt("delete", outcome)
+
+
+def refused(scene: Scene) -> Scene:
+    """An activation, and just after it a deactivation in vain."""
+    return activated(scene).attempt("deprovision", Outcome.FAILURE)
+
+
+TESTS = [
+    pytest.param(tried(), id="made and taken away"),
+    pytest.param(tried(outcome=Outcome.FAILURE), id="taken away in vain"),
+    pytest.param(tried(tried().after(LONG)), id="the same at each activation"),
+    pytest.param(tried().attempt("delete"), id="taken away once more, later"),
+    pytest.param(
+        activated().attempt("lookup", Outcome.FAILURE).after(SOON).attempt("create").after(SOON).attempt("delete"),
+        id="looked for before it was made",
+    ),
+]
+OTHERS = [
+    pytest.param(activated().attempt("create"), id="made, and kept"),
+    pytest.param(activated().attempt("create").attempt("deprovision", Outcome.FAILURE), id="closed later"),
+    pytest.param(
+        refused(activated().attempt("create").attempt("update").after(LONG)), id="used, and closed after the next one"
+    ),
+    pytest.param(refused(activated().attempt("create").after(LONG)), id="made after one, closed after another"),
+    pytest.param(refused(Scene().attempt("update")), id="there before, and closed just after"),
+    pytest.param(
+        activated(Scene().attempt("create")).attempt("create").after(SOON).attempt("deprovision", Outcome.FAILURE),
+        id="there before, made anew and closed just after",
+    ),
+    pytest.param(
+        tried(outcome=Outcome.FAILURE).attempt("create").attempt("deprovision", Outcome.FAILURE),
+        id="made once more, later",
+    ),
+]
+
+
+def account(scene: Scene) -> Account:
+    (found,) = scene.told().accounts
+    return found
+
+
+def subjects(scene: Scene) -> set[Any]:
+    """As findings tell, of the rows of the application."""
+    return only_tests(in_force({**row, "subject_id": "u1"} for row in (*scene.own, *scene.around)))
+
+
+@pytest.mark.parametrize("scene", TESTS)
+def test_made_and_taken_away_just_after_an_activation_and_never_seen_otherwise_is_its_test(scene: Scene) -> None:
+    assert account(scene).test
+    assert reason_of(account(scene), LATEST, SLA) == ""
+    assert subjects(scene) == {("user", "u1")}
+
+
+@pytest.mark.parametrize("scene", OTHERS)
+def test_whoever_is_seen_otherwise_is_no_test(scene: Scene) -> None:
+    assert not account(scene).test
+    assert subjects(scene) == set()
+    if account(scene).last_outcome == Outcome.FAILURE:
+        assert reason_of(account(scene), LATEST, SLA) == FAILING
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(lambda scene: scene.edit("jobTitle"), id="changed in the directory"),
+        pytest.param(lambda scene: scene.member("add"), id="added to a group"),
+        pytest.param(lambda scene: scene.person("suspended"), id="suspended"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_whom_the_directory_tells_of_is_no_test(seen: Any, before: bool) -> None:
+    scene = tried(seen(Scene()), Outcome.FAILURE) if before else seen(tried(outcome=Outcome.FAILURE))
+    (found,) = scene.told().accounts
+    assert not found.test
+    assert reason_of(found, LATEST, SLA) == FAILING
+
+
+def test_only_of_who_was_closed_just_after_an_activation_more_must_be_read() -> None:
+    scene = refused(Scene().attempt("create"))
+    assert perhaps_tests(in_force({**row, "subject_id": "u1"} for row in (*scene.own, *scene.around))) == {"u1"}
+    late = activated().attempt("create").attempt("deprovision")
+    assert perhaps_tests(in_force({**row, "subject_id": "u1"} for row in (*late.own, *late.around))) == set()
