@@ -42,21 +42,27 @@ RAW_SQL: Final = (
     " (SELECT arrayJoin(arrayMap(at -> fromUnixTimestamp64Micro(at, 'UTC'), {times:Array(Int64)})))"
     " AND event_id IN {events:Array(UUID)} LIMIT {limit:UInt32}"
 )
-_CLOSING_PUSHES: Final = (
-    f"SELECT event_id, version, fingerprint FROM account_turns WHERE {_OF_APP} AND {_USERS} AND {_BEFORE}"
-    f" AND kind = 'user' AND action IN {PUSHES} AND account_state IN ('inactive', 'deleted')"
-)
+
+
+def _pushed(*states: str) -> str:
+    return (
+        "(event_id, version, fingerprint) GLOBAL IN (SELECT event_id, version, fingerprint FROM account_turns"
+        f" WHERE {_OF_APP} AND {_USERS} AND {_BEFORE} AND kind = 'user' AND action IN {PUSHES}"
+        f" AND account_state IN [{', '.join(map(repr, states))}])"
+    )
+
+
 LAST_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
-    f" if((event_id, version, fingerprint) GLOBAL IN ({_CLOSING_PUSHES}), 'inactive', '') AS account_state,"
+    f" multiIf({_pushed('inactive', 'deleted')}, 'inactive', {_pushed('active')}, 'active', '') AS account_state,"
     " CAST([], 'Array(String)') AS changed FROM"
     f" (SELECT * FROM attempts_by_application WHERE {_OF_APP} AND {_BEFORE} AND kind = 'user'"
     f" ORDER BY {_KEY}, {IN_FORCE} DESC LIMIT 1 BY {_KEY})"
     f" WHERE {_TOOK_EFFECT}"
-    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, action, outcome"
+    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, action, outcome, account_state"
     " LIMIT {limit:UInt32}"
 )
-"""Everybody's last accepted attempt of each sort."""
+"""Everybody's last accepted attempt of each sort, and of pushes of each state that they made of the account."""
 _NAMED: Final = "arrayFilter(name -> has({fields:Array(String)}, lower(name)), changed)"
 VALUES_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
@@ -65,8 +71,8 @@ VALUES_SQL: Final = (
     f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
     " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
     f" WHERE kind = 'user' AND {_TOOK_EFFECT}"
-    f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, action, outcome, {_NAMED}"
-    " LIMIT {limit:UInt32}"
+    " ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC"
+    f" LIMIT 1 BY subject_id, action, outcome, account_state, {_NAMED} LIMIT {{limit:UInt32}}"
 )
 """The same, and everybody's last accepted push of each combination of some attributes."""
 CREATING_SQL: Final = (

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.account import CLOSINGS, Because
+from queries.account import ACTIVE, CLOSINGS, DELETED, INACTIVE, SHOWS_IT_OPEN, UNKNOWN, Because
 from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force
 from schemas.attribute import spelling
@@ -119,20 +119,23 @@ def _accepted(rows: Iterable[Row]) -> tuple[list[str], dict[str, list[Row]]]:
     """Who has an open account by the last accepted attempt, and everybody's accepted pushes in order, since the account
     was made last."""
     pushes: dict[str, list[Row]] = defaultdict(list)
-    closed: dict[str, bool] = {}
+    confirmed: dict[str, str] = {}
     for row in in_force(rows):
         if row["time_quality"] != TimeQuality.OK or row["kind"] != "user":
             continue
         if row["action"] in CLOSINGS and row["outcome"] in (Outcome.SUCCESS, Outcome.REPORTED_ABSENT):
-            closed[row["subject_id"]] = True
-            if row["action"] == "delete" or row["outcome"] == Outcome.REPORTED_ABSENT:
+            gone = row["action"] == "delete" or row["outcome"] == Outcome.REPORTED_ABSENT
+            confirmed[row["subject_id"]] = DELETED if gone else INACTIVE
+            if gone:
                 pushes[row["subject_id"]] = []  # with its values
         elif row["action"] in PUSHES and row["outcome"] == Outcome.SUCCESS:
             if row["action"] == "create":
                 pushes[row["subject_id"]] = []
             pushes[row["subject_id"]].append(row)
-            closed[row["subject_id"]] = row["account_state"] in ("inactive", "deleted")
-    return sorted(subject for subject, gone in closed.items() if not gone and pushes[subject]), pushes
+            state = ACTIVE if row["action"] == "create" else row["account_state"]
+            if state or confirmed.get(row["subject_id"], UNKNOWN) in SHOWS_IT_OPEN:
+                confirmed[row["subject_id"]] = state or ACTIVE
+    return sorted(subject for subject, state in confirmed.items() if state == ACTIVE and pushes[subject]), pushes
 
 
 def _sets(row: Row, fields: Sequence[str]) -> bool:

@@ -239,6 +239,10 @@ def test_the_way_back_gives_nobody_what_was_taken_for_another_reason(trail: Trai
         pytest.param({"changes": INACTIVE, "success": False}, [], ["p1", "p2"], id="in vain"),
         pytest.param({"changes": INACTIVE}, [{"changes": ACTIVE}], ["p1", "p2"], id="and taken into use again"),
         pytest.param({"changes": ACTIVE}, [{"changes": INACTIVE}], ["p2"], id="after they were taken into use"),
+        pytest.param({"event_type": "user_deprovision"}, [{}], ["p2"], id="and still updated"),
+        pytest.param(
+            {"event_type": "user_deprovision"}, [{"changes": ACTIVE}, {}], ["p1", "p2"], id="and active again"
+        ),
     ],
 )
 def test_who_was_closed_is_not_stale(trail: Trail, closing: Raw, since: list[Raw], expected: list[str]) -> None:

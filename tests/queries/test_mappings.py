@@ -21,6 +21,10 @@ def push(minutes: float, person: str, *changed: str, action: str = "update", **f
     return row(minutes, person, f"user_{action}_provision", kind="user", action=action, changed=list(changed), **fields)
 
 
+def closed(minutes: float, person: str) -> Row:
+    return row(minutes, person)
+
+
 def gone(minutes: float, person: str) -> Row:
     return row(minutes, person, "user_delete_provision")
 
@@ -114,6 +118,19 @@ def test_values_are_left_behind_where_they_were_accepted_before_their_mapping_we
         ),
         pytest.param(
             [remap(10, "", "title")], [CREATED, gone(5, "p1") | {"outcome": "reported_absent"}], [], id="not there",
+        ),
+        pytest.param(
+            [remap(10, "", "title")], [CREATED, closed(5, "p1"), push(6, "p1")], [],
+            id="deactivated, and still updated",
+        ),
+        pytest.param(
+            [remap(10, "", "title")],
+            [CREATED, closed(5, "p1"), push(6, "p1", account_state="active"), push(7, "p1")],
+            [("p1",)], id="deactivated, and active again",
+        ),
+        pytest.param(
+            [remap(10, "", "title")], [CREATED, gone(5, "p1"), push(6, "p1")], [("p1",)],
+            id="deleted, and there all the same",
         ),
         pytest.param(
             [remap(10, "", "title")], [CREATED, gone(5, "p1") | {"outcome": "failure"}], [("p1",)], id="not deleted",
