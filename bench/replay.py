@@ -169,7 +169,7 @@ def granules(store: Store, asked: Person) -> int:
 
 def granules_of_exposures(store: Store) -> int:
     """Of `account_turns`, read to tell who is exposed now."""
-    accounts = sorted(read_suspects(store, ORGANIZATION, read_bindings(store, ORGANIZATION, LATEST), None))
+    accounts = sorted(read_suspects(store, ORGANIZATION, read_bindings(store, ORGANIZATION, LATEST), END))
     subjects = sorted({subject for _, subject in accounts})
     return _read(store, THEIR_TURNS, {"organization": ORGANIZATION, "subjects": subjects, "accounts": accounts})
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import CLOSED
-from queries.because import act_on_person
+from queries.because import MAKES, act_on_person
 from schemas.cause import Cause
 from schemas.events import Kind
 from schemas.identifiers import PEOPLE, IdentifierKind
@@ -24,7 +24,6 @@ from schemas.times import LATEST, SENTINEL
 MAX_HOLDERS: Final = 4
 """A number or address that more ids have is no person's: a placeholder, a shared mailbox."""
 
-_CREATES: Final = frozenset({"user_create", "systemuser_create"})
 _ENDS: Final = frozenset({"suspended", "deleted"})
 CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
 """By what people are called, and looked for."""
@@ -58,7 +57,7 @@ class Mark(NamedTuple):
         """What the directory makes of the person: suspended, activated or deleted; empty: neither."""
         if self.kind != Kind.OTHER or self.outcome == Outcome.FAILURE:
             return ""
-        if self.event_type in _CREATES:
+        if self.event_type in MAKES:
             return "activated"
         return act_on_person({"event_type": self.event_type, "outcome": self.outcome, "changed": self.changed})
 

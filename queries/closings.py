@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from queries.account import ABSENT, ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, Account
+from queries.account import ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, Account
 from queries.bindings import Bindings
 from queries.exposures import SUBJECTS_AT_ONCE, organizations
 from queries.folding import Row, in_force
@@ -17,7 +17,7 @@ from queries.lifecycle import fold
 from queries.pieces import pieces
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
-from schemas.times import LATEST, to_microseconds
+from schemas.times import TICK, to_microseconds
 
 MAX_SUBJECTS: Final = 100_000
 MAX_EXCEPTIONS: Final = 10_000
@@ -75,35 +75,43 @@ class Span(NamedTuple):
     closed_at: datetime | None = None
     absent_at: datetime | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Confirmed closed, or reported absent."""
+        return self.closed_at is not None or self.absent_at is not None
+
 
 def closings_of(account: Account) -> Iterator[Span]:
     """When the account came to be meant closed, and how that ended. Pure; needs its changes.
 
-    What was wanted again before it was closed counts no more, and what never was an account neither. What was
-    reported absent ended so, unless the application tells otherwise before it is wanted again.
+    What was wanted again before it was closed counts no more; nor does what never was an account and nobody tried to
+    close. It ended so, unless the application tells before it is wanted again that it is open.
     """
-    confirmed, span = account.initial, None
+    confirmed = account.initial
+    since: datetime | None = None
+    span: Span | None = None
     for change in sorted(account.changes, key=lambda change: change.at):
         if change.view == CONFIRMATION:
             if change.because.kind == "integration":
                 continue  # what is not known while it is deleted is as it was
             confirmed = change.state
-            if span is None:
+            if since is not None and confirmed == ACTIVE:
+                span = Span(since)
+            elif span is None or span.closed_at is not None:
                 continue
-            if confirmed in CLOSED:
-                yield Span(span.since, change.at)
-                span = None
+            elif confirmed in CLOSED:
+                span = Span(span.since, change.at)
             elif confirmed == REPORTED_ABSENT:
                 span = Span(span.since, None, change.at)
-            elif confirmed == ACTIVE:
-                span = Span(span.since)
         elif change.state not in CLOSED:
-            if span is not None and span.absent_at is not None:
+            if span is not None and span.ended:
                 yield span
-            span = None
-        elif span is None and confirmed not in CLOSED and confirmed != ABSENT:
-            span = Span(change.at)
-    if span is not None and (span.absent_at is not None or account.state == "open"):
+            since = span = None
+        else:
+            since = since or change.at
+            if span is None and confirmed not in CLOSED:
+                span = Span(since)
+    if span is not None and (span.ended or account.exposed):
         yield span
 
 
@@ -177,7 +185,7 @@ _EVENTS: Final = (
 def report(
     store: Store, organization: str | None, since: datetime, until: datetime, sla: timedelta, now: datetime
 ) -> Report:
-    """Of every account that came to be meant closed between two times."""
+    """Of every account that came to be meant closed between two times, by what has occurred by now."""
     found: list[Closing] = []
     for owner in organizations(store, organization):
         period: dict[str, Any] = {
@@ -186,11 +194,11 @@ def report(
             "until": to_microseconds(until),
         }
         subjects = [subject for (subject,) in store.query(closers_sql(), period, BULK_LIMITS)]
-        bindings = read_bindings(store, owner, LATEST)
+        bindings = read_bindings(store, owner, now + TICK)
         for some in pieces(subjects, SUBJECTS_AT_ONCE):
             values = {"organization": owner, "subjects": some}
             rows = own_rows(store, owner, store.query_dicts(_EVENTS, values, BULK_LIMITS))
-            found += _closings(rows, bindings, since, until)
+            found += _closings([row for row in in_force(rows) if row["occurred_at"] <= now], bindings, since, until)
     return summarise(found, sla, now)
 
 
@@ -198,8 +206,7 @@ def _closings(rows: list[Row], bindings: Bindings, since: datetime, until: datet
     by_subject: dict[str, list[Row]] = {}
     for row in rows:
         by_subject.setdefault(row["subject_id"], []).append(row)
-    for subject, copies in by_subject.items():
-        own = in_force(copies)
+    for subject, own in by_subject.items():
         names = [row["subject_name"] for row in own if row["subject_name"]]
         for account in fold(own, bindings, timeline=True).accounts:
             if account.test:

@@ -23,7 +23,7 @@ from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from queries.suspects import MAX_SUSPECTS, Key, read_suspects
 from queries.turns import TURNS, Updates, fold_turns
-from schemas.times import LATEST
+from schemas.times import LATEST, TICK
 
 SLA: Final = timedelta(hours=1)
 """So long after it was meant to be closed nobody need have tried yet."""
@@ -36,7 +36,6 @@ NEVER_ATTEMPTED: Final = "never_attempted"
 LEFT_BEHIND: Final = "left_behind"
 REASONS: Final = (FAILING, NEVER_ATTEMPTED, LEFT_BEHIND, REPORTED_ABSENT)
 
-_TICK: Final = timedelta(microseconds=1)
 _LIST: Final = ", ".join(COLUMNS)
 
 
@@ -147,21 +146,21 @@ def list_exposures(
     found: list[Exposure] = []
     complete = True
     for owner in organizations(store, organization):
-        bindings = read_bindings(store, owner, LATEST if at is None else at + _TICK)
+        bindings = read_bindings(store, owner, time + TICK)
         doubted = OPEN if has_better_ways(store, owner) else 0
-        suspects = read_suspects(store, owner, bindings, at, doubted=doubted)
+        suspects = read_suspects(store, owner, bindings, time, past=at is not None, doubted=doubted)
         complete = complete and len(suspects) < MAX_SUSPECTS
         if applications is not None:
             suspects = {account: told for account, told in suspects.items() if account[0] in applications}
         untold: set[Key] = set()
         for some, rows in _read(store, owner, suspects, THEIR_TURNS, TURNED_AT_ONCE):
             exposed, others = turned_exposures(
-                owner, rows, {each: suspects[each] for each in some}, bindings, time, sla, until=at, doubted=doubted
+                owner, rows, {each: suspects[each] for each in some}, bindings, time, sla, doubted=doubted
             )
             found += exposed
             untold |= others
         for some, rows in _read(store, owner, untold, _THEIR_EVENTS, SUBJECTS_AT_ONCE):
-            found += exposures_of(own_rows(store, owner, rows), some, bindings, time, sla, until=at)
+            found += exposures_of(own_rows(store, owner, rows), some, bindings, time, sla)
     used = first_sign_ins(store, {_key(each): each.since for each in found if each.since is not None}, time)
     found = [each._replace(used_since=used.get(_key(each))) for each in found]
     found.sort(key=_order)
@@ -198,7 +197,6 @@ def turned_exposures(
     bindings: Bindings = NO_BINDINGS,
     at: datetime = LATEST,
     sla: timedelta = SLA,
-    until: datetime | None = None,
     doubted: int = 0,
 ) -> tuple[list[Exposure], set[Key]]:
     """Those of the accounts that are exposed, as all but accepted updates tell; and those of which these do not tell.
@@ -222,7 +220,7 @@ def turned_exposures(
         if applications not in narrowed:
             narrowed[applications] = bindings.only(applications)
         certain = doubted == 0 or _certain(rows, told.values(), doubted)
-        turned = fold_turns(rows, told, narrowed[applications], until) if certain else None
+        turned = fold_turns(rows, told, narrowed[applications], at) if certain else None
         if turned is None:
             untold |= {(application, subject) for application in applications}
             continue
@@ -244,9 +242,8 @@ def exposures_of(
     bindings: Bindings = NO_BINDINGS,
     at: datetime = LATEST,
     sla: timedelta = SLA,
-    until: datetime | None = None,
 ) -> list[Exposure]:
-    """Those of the (application, subject) `accounts` that are exposed, as their subjects' events tell. Pure."""
+    """Those of the (application, subject) `accounts` that are exposed, as their events up to a time tell. Pure."""
     by_subject: dict[str, list[Row]] = {}
     for row in rows:
         if (
@@ -257,7 +254,7 @@ def exposures_of(
             by_subject.setdefault(row["subject_id"], []).append(row)
     told: list[Exposure] = []
     for subject, copies in by_subject.items():
-        events = [row for row in in_force(copies) if until is None or row["occurred_at"] <= until]
+        events = [row for row in in_force(copies) if row["occurred_at"] <= at]
         folded = fold(without_repeats(events, bindings), bindings).accounts
         own = [account for account in folded if (account.application_id, subject) in accounts]
         told += _exposed(copies[0]["organization"], subject, events, own, at, sla)

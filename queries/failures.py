@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.runs import CLOSES, TURNS
@@ -48,8 +49,8 @@ FROM (
         SELECT *, max(own_success) OVER (PARTITION BY organization, application_id) AS any_success
         FROM (
             SELECT organization, application_id, kind, subject_id,
-                maxIf(occurred_at, outcome = 'success') AS own_success,
-                maxIf(occurred_at, outcome = 'success' AND {turns}) AS own_turn,
+                maxIf(occurred_at, {accepted}) AS own_success,
+                maxIf(occurred_at, {accepted} AND {turns}) AS own_turn,
                 groupArrayIf(
                     CAST(tuple(event_id, occurred_at, application_name, cause, attribute, detail, http_status, {closes})
                         AS {failed}),
@@ -64,6 +65,7 @@ GROUP BY organization, application_id, cause, attribute
 ORDER BY tries DESC, last DESC, application_id, cause, attribute
 LIMIT {{limit:UInt32}}
 """
+_ACCEPTED: Final = "outcome = 'success' AND occurred_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC')"
 _FAILED: Final = (
     "Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), application_name String, cause String,"
     " attribute String, detail String, http_status UInt16, closes Bool)"
@@ -86,16 +88,17 @@ def failures_sql(selection: Selection) -> tuple[str, str]:
             failed=_FAILED,
             closes=CLOSES,
             turns=TURNS,
+            accepted=_ACCEPTED,
         ),
     )
 
 
 def _all_attempts(selection: Selection) -> Selection:
-    """Whether a trouble is over is told by successes, and by those after the range too."""
+    """Whether a trouble is over is told by successes, and by those after the range too, up to now."""
     return replace(selection, until=LATEST, outcomes=(), causes=())
 
 
-def list_failures(store: Store, selection: Selection, limit: int) -> Failures:
+def list_failures(store: Store, selection: Selection, limit: int, now: datetime) -> Failures:
     """Failures of the twelve types in the selection's range; not for selections by actor, text or outcome.
 
     A group is `open` while somebody's last failure has not been followed by an own success in that application, or
@@ -105,7 +108,7 @@ def list_failures(store: Store, selection: Selection, limit: int) -> Failures:
     totals, groups = failures_sql(selection)
     parameters = _all_attempts(selection).parameters() | {"end": to_microseconds(selection.until)}
     ((attempts, failures),) = store.query(totals, parameters)
-    parameters |= {"limit": limit, "failed_by": list(selection.causes)}
+    parameters |= {"limit": limit, "failed_by": list(selection.causes), "now": to_microseconds(now)}
     rows = store.query_dicts(groups, parameters) if failures else []
     total = rows[0]["total"] if rows else 0
     return Failures(attempts, failures, [_told(row) for row in rows], total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -21,9 +21,8 @@ from queries.restoring import Stood, Undo, ordered, stood_of, undo
 from queries.store import Limits, Store
 from queries.twice_groups import twice_groups
 from schemas.errors import NotFound
-from schemas.times import EARLIEST, LATEST
+from schemas.times import EARLIEST, LATEST, TICK
 
-MOMENT: Final = timedelta(microseconds=1)
 MAX_APPS: Final = 1000
 """A question about more applications is refused."""
 NAMED: Final = 100
@@ -94,7 +93,7 @@ def _mass(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Finding]:
             continue
         for finding in mass_changes(app, rows, read_history(store, app, since - LITTLE)):
             if finding.until >= asked.since:
-                acts = read_acts(store, app, finding.subjects, finding.since - PROMPT, finding.until + MOMENT)
+                acts = read_acts(store, app, finding.subjects, finding.since - PROMPT, finding.until + TICK)
                 yield finding._replace(act=set_off(finding, acts))
 
 

@@ -17,7 +17,7 @@ from queries.people import Person, each_id
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
-from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
+from schemas.times import LATEST, SENTINEL, TICK, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000
 """Events held in memory at once, however many a person has."""
@@ -90,6 +90,7 @@ def read_history(
     timeline: bool = False,
     known_at: datetime | None = None,
     applications: Collection[str] | None = None,
+    now: datetime = LATEST,
 ) -> History:
     """A page of at most `limit` steps between two times, by what was known at one. Raises `BadUsage` for a foreign
     cursor.
@@ -97,7 +98,8 @@ def read_history(
     All ids of the person count, each with accounts of its own: these are told by what was before `since` too, and
     with `timeline` with every change of their states. Every page is folded from the first event to the last, so that
     what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once. With
-    `applications`, by id, only their accounts and steps, and those of no application: the directory's.
+    `applications`, by id, only their accounts and steps, and those of no application: the directory's. Steps that are
+    stamped ahead of `now` are told, but where accounts stand is not told by them.
     """
     people = each_id(person)
     question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people), *(applications or ())))
@@ -109,7 +111,9 @@ def read_history(
     folds = {one.subject_id: Fold(one.bindings, one.memberships, timeline=timeline) for one in told}
     page: list[Step] = []
     more = False
+    ahead = any(row["occurred_at"] > now for one in told for row in one.bindings.agenda[-1:])
     for own, row in _together(told):
+        ahead = ahead or row["occurred_at"] > now
         step = folds[own].add(row)
         step.subject_id = own
         if step.occurred_at < since and step.time_quality == TimeQuality.OK:
@@ -122,6 +126,8 @@ def read_history(
             page.append(step)
             continue
         more = True
+    if ahead and after is None:
+        folds = {one.subject_id: _folded(one, timeline=timeline) for one in read_told(store, people, now + TICK, known)}
     last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until, known_at or SENTINEL) if more else None
     return History(
         page,
@@ -137,6 +143,13 @@ def _together(told: Iterable[Told]) -> Iterator[tuple[str, Row]]:
         return ((one.subject_id, row) for row in one.events)
 
     return merge(*map(of, told), key=lambda item: place_of(item[1]))
+
+
+def _folded(told: Told, *, timeline: bool) -> Fold:
+    folding = Fold(told.bindings, told.memberships, timeline=timeline, explained=False)
+    for row in told.events:
+        folding.add(row)
+    return folding
 
 
 def _accounts(folds: Mapping[str, Fold], applications: Collection[str] | None) -> list[Account]:

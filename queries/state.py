@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -23,12 +23,11 @@ from queries.members import Members, read_members
 from queries.people import Person, each_id
 from queries.store import SMALL_LIMITS, Store
 from schemas.outcome import Outcome
-from schemas.times import LATEST, SENTINEL, TimeQuality, to_microseconds
+from schemas.times import LATEST, SENTINEL, TICK, TimeQuality, to_microseconds
 
 MAX_MEMBERS: Final = 10_000
 _STATES: Final = {"activated": "active", "staged": "staged", "suspended": "suspended", "deleted": "deleted"}
 _OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "staged": 3, "active": 4}
-_TICK: Final = timedelta(microseconds=1)
 
 
 class Standing(NamedTuple):
@@ -119,7 +118,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
 
     No more than a batch of events is held at once, however many there are.
     """
-    until, known = asked.at + _TICK, asked.known_at or LATEST
+    until, known = asked.at + TICK, asked.known_at or LATEST
     owns: list[_Own] = []
     accounts: list[Account] = []
     accepted: list[Accepted] = []

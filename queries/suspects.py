@@ -23,10 +23,12 @@ _SHARE: Final = 8192
 """Rows that are worth a thread: of each much is worked out, and ClickHouse would leave 160,000 to one."""
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
+_AHEAD: Final = "bitShiftLeft(toUInt256({at:Int64} + 1), 192)"
 _KEY: Final = "(at, toString(event_id))"
 
 # Of an account the last attempt that says what it is to be, as one number, and its accepted updates: see migrations
-# 19, 24 and 26. A copy that is not in force counts only where it tells of another time than the one in force.
+# 19, 24 and 26. A copy that is not in force counts only where it tells of another time than the one in force. From
+# `_AHEAD` on the last is stamped ahead of now, and hides what was the last before.
 _NOW: Final = f"SELECT application_id, subject_id, last, first_update, last_update FROM account_marks WHERE {_OWN}"
 _THEN: Final = f"""
 SELECT application_id, subject_id,
@@ -99,12 +101,12 @@ def suspects_sql(*, past: bool, parted: bool) -> str:
     with `parted`, also for a group that was unbound while others were not: a third of the time, for what is rare.
 
     What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
-    copy told last that may be somebody else's: those up to the version `doubted`. Only the rows of people with any row
-    that makes them suspect are put together.
+    copy told last that may be somebody else's: those up to the version `doubted`; and what is stamped ahead of now.
+    Only the rows of people with any row that makes them suspect are put together.
     """
     marks = _THEN if past else _NOW
     closing = (
-        f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7)"
+        f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7) OR last >= {_AHEAD}"
         f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
     )
     some = f"{closing} UNION ALL SELECT subject_id FROM ({_ONES})" if parted else closing
@@ -121,7 +123,7 @@ SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(f
     GROUP BY application_id, subject_id
 )
 WHERE code IN (4, 6) OR (code = 7 AND first < {NO_UPDATE}) OR version BETWEEN 1 AND {{doubted:Int64}}
-    OR (code < 4 AND (
+    OR attempted > {{at:Int64}} OR (code < 4 AND (
         gone OR {one}
         OR application_id IN {{deleted:Array(String)}}
         OR (has({{unbound:Array(String)}}, application_id) AND attempted
@@ -137,9 +139,9 @@ Suspects = dict[Key, Updates | None]
 
 
 def read_suspects(
-    store: Store, organization: str, bindings: Bindings, at: datetime | None, *, doubted: int = 0
+    store: Store, organization: str, bindings: Bindings, at: datetime, *, past: bool = False, doubted: int = 0
 ) -> Suspects:
-    """Accounts that may be exposed now, or at a time in the past. At most `MAX_SUSPECTS`.
+    """Accounts that may be exposed now, or with `past` at a time in the past. At most `MAX_SUSPECTS`.
 
     `doubted`: copies up to that version may be somebody else's.
     """
@@ -149,7 +151,7 @@ def read_suspects(
     parted = sorted(ended.parted)
     values: dict[str, Any] = {
         "organization": organization,
-        "at": to_microseconds(LATEST if at is None else at),
+        "at": to_microseconds(at),
         "deleted": sorted(ended.deleted),
         "unbound": unbound,
         "unbound_at": [to_microseconds(ended.unbound[each]) for each in unbound],
@@ -160,7 +162,7 @@ def read_suspects(
         "groups": sorted(ended.groups),
         "doubted": doubted,
     }
-    found = store.query(suspects_sql(past=at is not None, parted=bool(parted)), values, BULK_LIMITS)
+    found = store.query(suspects_sql(past=past, parted=bool(parted)), values, BULK_LIMITS)
     return {(application, subject): updates_of(*told) for application, subject, *told in found}
 
 

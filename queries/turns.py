@@ -17,7 +17,7 @@ from queries.folding import Place, Row, in_force, place_of
 from queries.lifecycle import Fold
 from queries.step import COLUMNS
 from schemas.outcome import Outcome
-from schemas.times import SENTINEL, TimeQuality
+from schemas.times import LATEST, SENTINEL, TimeQuality
 
 NOT_KEPT: Final = {"attribute": "", "http_status": 0}
 """What the store does not keep of such an event: accounts are told without."""
@@ -82,21 +82,21 @@ class Turned(NamedTuple):
 
 
 def fold_turns(
-    turns: Sequence[Row], updates: Mapping[str, Updates], bindings: Bindings, until: datetime | None = None
+    turns: Sequence[Row], updates: Mapping[str, Updates], bindings: Bindings, until: datetime = LATEST
 ) -> Turned | None:
     """The same accounts as of all the subject's events up to a time, of those applications; None: these have to be
     read.
 
     `turns`: every copy but those of accepted updates, as the store has them; `updates`: of these, by application.
     """
-    own = {each: told for each, told in updates.items() if until is None or told.first[0] <= until}
-    if until is not None and any(told.last[0] > until for told in own.values()):
+    own = {each: told for each, told in updates.items() if told.first[0] <= until}
+    if any(told.last[0] > until for told in own.values()):
         return None
     made = [row for application, told in own.items() for row in told.rows(application)]
     ids = {row["event_id"] for row in made}
     if len(ids) < len(made) or any(row["event_id"] in ids for row in turns):
         return None  # of copies that contradict only one counts
-    rows = [row for row in in_force([*turns, *made]) if until is None or row["occurred_at"] <= until]
+    rows = [row for row in in_force([*turns, *made]) if row["occurred_at"] <= until]
     folding = Fold(bindings, Memberships(rows), explained=False)
     for row in rows:
         folding.add({**row, **NOT_KEPT})

@@ -17,6 +17,8 @@ SENTINEL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The vendor was founded in 2012; an older stamp is a broken clock, not history."""
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+TICK: Final = timedelta(microseconds=1)
+"""The smallest step of time: what is before `at + TICK` is not after `at`."""
 FUTURE_TOLERANCE: Final = timedelta(hours=24)
 """A stamp further than this past the broker's append time is not believed."""
 

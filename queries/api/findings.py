@@ -16,12 +16,11 @@ from queries.api.state import KnownAt
 from queries.closings import report
 from queries.exposures import Exposure, list_exposures
 from queries.failures import list_failures, list_windows
-from queries.findings import MOMENT
 from queries.histories import read_history
 from queries.people import find_person, shared_names
 from queries.selection import Selection
 from queries.state import Asked, count_later
-from schemas.times import EARLIEST, LATEST, parse_past
+from schemas.times import EARLIEST, LATEST, TICK, parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
@@ -61,7 +60,7 @@ def failures(
     """Failed attempts by application, cause and attribute, with the remedy and whether the trouble goes on."""
     begin, end, _ = time_range(since, until, context.clock())
     chosen = replace(chosen, since=begin, until=end, subject=subject)
-    found = list_failures(context.store, chosen, limit)
+    found = list_failures(context.store, chosen, limit, context.clock())
     share = round(found.failures / found.attempts, 6) if found.attempts else 0.0
     return {**found._asdict(), "since": begin, "until": end, "share": share, "items": found.groups}
 
@@ -96,9 +95,9 @@ def lifecycle(
 ) -> Answer:
     """One person's attempts in every application in order, and where each account stands.
 
-    The accounts are told by every event before `until`, those before `since` too. A name means who had it at the end of
-    the range; `person.note` tells who else had it. With `application` only its attempts and accounts, and what happened
-    in the directory: that set them off.
+    The accounts are told by every event before `until` that is not ahead of now, those before `since` too. A name means
+    who had it at the end of the range; `person.note` tells who else had it. With `application` only its attempts and
+    accounts, and what happened in the directory: that set them off.
 
     With `known_at`, by what was known then, also of whom the name means and which ids are theirs; 400 for a time in the
     future.
@@ -107,14 +106,23 @@ def lifecycle(
     now = context.clock()
     begin, end, _ = time_range(since, until, now)
     known = None if known_at is None else parse_past(known_at, now, "known_at")
-    who = find_person(context.store, organization, person, end - MOMENT if end < now else None, known)
+    who = find_person(context.store, organization, person, end - TICK if end < now else None, known)
     found = read_history(
-        context.store, who, begin, end, cursor, limit, timeline=timeline, known_at=known, applications=applications
+        context.store,
+        who,
+        begin,
+        end,
+        cursor,
+        limit,
+        timeline=timeline,
+        known_at=known,
+        applications=applications,
+        now=now,
     )
     return {
         "person": who,
         "known_at": known,
-        "later": count_later(context.store, who, Asked(end - MOMENT, known), applications or ()),
+        "later": count_later(context.store, who, Asked(end - TICK, known), applications or ()),
         "accounts": None if found.accounts is None else [_timed(account) for account in found.accounts],
         "items": found.steps,
         "next": found.next,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from idtrail.scene import Scene
+from queries.bindings import Bindings
 from queries.closings import Closing, closings_of, report, summarise
+from queries.lifecycle import fold
 from schemas.outcome import Outcome
 from tests.queries.support import SLACK, Trail, at, attempt, when
 from tests.queries.test_histories import bound
+from tests.queries.test_repeats import scene_of
 from tests.records import NOON, event
 
 WEEK = timedelta(days=7)
@@ -52,7 +56,37 @@ FAILED, GONE = Outcome.FAILURE, Outcome.REPORTED_ABSENT
             id="reported absent, then wanted again",
         ),
         pytest.param(Scene().attempt("create").person("suspended").person("activated"), [], id="wanted again"),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create"),
+            [(2, None, None)],
+            id="confirmed closed, and opened again by a late push",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create").attempt("delete"),
+            [(2, 5, None)],
+            id="closed once more after a late push",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("delete"),
+            [(2, 3, None)],
+            id="deactivated, and deleted later",
+        ),
         pytest.param(Scene().attempt("create", FAILED).person("suspended"), [], id="never an account"),
+        pytest.param(
+            Scene().attempt("create", FAILED).person("suspended").attempt("deprovision", FAILED),
+            [(2, None, None)],
+            id="never accepted, and its closing was refused",
+        ),
+        pytest.param(
+            Scene().attempt("create", FAILED).person("suspended").attempt("deprovision", FAILED).attempt("deprovision"),
+            [(2, 4, None)],
+            id="never accepted, its closing refused, then confirmed",
+        ),
+        pytest.param(
+            Scene().attempt("create", FAILED).person("suspended").attempt("deprovision", GONE),
+            [(2, None, 3)],
+            id="never accepted, and reported absent",
+        ),
         pytest.param(
             Scene()
             .attempt("create")
@@ -85,6 +119,15 @@ def test_a_closing_ends_confirmed_or_reported_absent_or_not_at_all(
     times = [None, *(row["occurred_at"] for row in scene.own)]
     expected = [tuple(times[number or 0] for number in one) for one in told]
     assert [tuple(one) for one in closings_of(scene.account())] == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_closing_is_open_since_the_same_time_as_the_account_is_exposed(seed: int) -> None:
+    dice = random.Random(seed)
+    for scene in (scene_of(dice) for _ in range(60)):
+        for account in fold(scene.own, Bindings(scene.around), timeline=True).accounts:
+            told = [span.since for span in closings_of(account) if not span.ended]
+            assert told == ([account.closing_since] if account.exposed else [])
 
 
 def test_what_is_reported_absent_is_counted_by_itself() -> None:

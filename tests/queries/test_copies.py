@@ -49,7 +49,7 @@ def answers(trail: Trail) -> dict[str, Any]:
     """What can be asked about one failed deactivation of Ines."""
     store, day = trail.store, trail.day()
     page = list_events(store, day, None, 10)
-    failures = list_failures(store, day, 10)
+    failures = list_failures(store, day, 10, NOON + timedelta(days=1))
     ines = find_person(store, trail.organization, INES)
     history = read_history(store, ines, when(-600), when(600))
     return {

@@ -35,7 +35,7 @@ def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> No
         failed(5, code="400", details="title is too long", application=SLACK),
         event("user_update", success=False, error_message="not an attempt"),
     )
-    found = list_failures(any_trail.store, any_trail.day(), 10)
+    found = list_failures(any_trail.store, any_trail.day(), 10, when(60 * 24))
     assert (found.attempts, found.failures, found.total) == (6, 5, 2)
     first, second = found.groups
     text = CAUSES[Cause.CREDENTIALS]
@@ -91,7 +91,7 @@ def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> No
 )
 def test_whether_a_trouble_goes_on(trail: Trail, records: list[Raw], state: str) -> None:
     trail.insert(*records)
-    (group,) = list_failures(trail.store, trail.day(until=when(60 * 12)), 10).groups
+    (group,) = list_failures(trail.store, trail.day(until=when(60 * 12)), 10, when(60 * 24)).groups
     assert group["state"] == state
 
 
@@ -120,13 +120,13 @@ def told(shared_store: Store) -> Trail:
     ],
 )
 def test_failures_hold_to_the_conditions(told: Trail, conditions: Raw, tries: list[int], attempts: int) -> None:
-    found = list_failures(told.store, told.day(**conditions), 10)
+    found = list_failures(told.store, told.day(**conditions), 10, when(60 * 24))
     assert [group["tries"] for group in found.groups] == tries
     assert found.attempts == attempts
 
 
 def test_more_groups_than_asked_for_are_counted(told: Trail) -> None:
-    found = list_failures(told.store, told.day(), 1)
+    found = list_failures(told.store, told.day(), 1, when(60 * 24))
     assert (len(found.groups), found.total) == (1, 3)
 
 

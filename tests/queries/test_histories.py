@@ -283,7 +283,7 @@ def test_exposures_are_what_the_lifecycles_say(any_trail: Trail) -> None:
             for minute in range(2)
         ],
     )
-    found = list_exposures(any_trail.store, any_trail.organization, NOON)
+    found = list_exposures(any_trail.store, any_trail.organization, NOON + timedelta(days=1))
     assert [(item.person, item.account.application, item.account.closing_tries) for item in found.open] == [
         ("lena.berg", STATSIG["name"], 2),
         ("ines.almeida", STATSIG["name"], 5),
@@ -310,7 +310,7 @@ def test_a_list_of_exposures_that_was_cut_says_so(
     left: Trail, most: int, complete: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exposures, "MAX_SUSPECTS", most)
-    found = list_exposures(left.store, left.organization, NOON)
+    found = list_exposures(left.store, left.organization, NOON + timedelta(days=1))
     assert (found.complete, len(found.open)) == (complete, 1)
 
 

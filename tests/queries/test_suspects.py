@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from queries.exposures import list_exposures
-from queries.histories import read_bindings
+from queries.closings import report
+from queries.exposures import SLA, list_exposures
+from queries.failures import list_failures
+from queries.histories import read_bindings, read_history
+from queries.people import find_person
+from queries.state import Asked, read_state
 from queries.suspects import read_suspects
 from schemas.times import LATEST
-from tests.queries.support import SLACK, Trail, at, attempt, failed
+from tests.queries.support import SLACK, Trail, at, attempt, failed, when
 from tests.queries.test_histories import bound
 from tests.records import NOON, event
 
@@ -50,7 +55,7 @@ def unbound_oneself(minutes: float, who: str) -> dict[str, Any]:
 
 def suspects(trail: Trail) -> set[str]:
     bindings = read_bindings(trail.store, trail.organization, LATEST)
-    return {subject for _, subject in read_suspects(trail.store, trail.organization, bindings, None)}
+    return {subject for _, subject in read_suspects(trail.store, trail.organization, bindings, NOON.replace(hour=23))}
 
 
 def rolled_out(trail: Trail) -> None:
@@ -155,3 +160,43 @@ def test_whatever_the_log_tells_of_an_account_it_is_exposed_once_its_person_left
     for now, past in ((NOON.replace(hour=23), None), (NOON.replace(hour=23), NOON.replace(hour=22))):
         found = list_exposures(trail.store, trail.organization, now, past)
         assert [(each.subject_id, each.reason) for each in found.everything()] == [("p", "never_attempted")]
+
+
+def closed(minutes: float, event_type: str = "user_deprovision", **fields: Any) -> dict[str, Any]:
+    return attempt(minutes, event_type, resource={"id": "p", "username": "p"}, application=SLACK, **fields)
+
+
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        pytest.param(closed(HOURS), id="its closing"),
+        pytest.param(closed(HOURS, "user_update_provision"), id="an update"),
+        pytest.param(made_of(HOURS, "p", "SUSPENDED", "ACTIVATED"), id="the person's return"),
+        pytest.param(
+            event("idm_integration_delete", timestamp=at(HOURS), resource=None, application=SLACK),
+            id="the end of the integration",
+        ),
+    ],
+)
+def test_what_is_stamped_ahead_of_now_tells_nothing_of_now(trail: Trail, ahead: dict[str, Any]) -> None:
+    """Whatever answers, and as it does of the same time later on."""
+
+    def answers(now: datetime, at: datetime | None = None) -> list[Any]:
+        store, organization = trail.store, trail.organization
+        person = find_person(store, organization, "p")
+        (group,) = list_failures(store, trail.day(), 9, now).groups
+        return [
+            list_exposures(store, organization, now, at),
+            report(store, organization, when(-9 * HOURS), LATEST, SLA, now),
+            (group["state"], group["last_success"]),
+            read_history(store, person, when(-9 * HOURS), LATEST, timeline=True, now=now).accounts,
+            read_state(store, person, Asked(at or now, None)).accounts,
+        ]
+
+    now = when(30)
+    trail.insert(create(-HOURS, "p"), suspended(-30, "p"), failed_for(-20, "p", "user_deprovision"))
+    before = answers(now)
+    trail.insert(ahead)
+    assert answers(now) == before
+    assert answers(when(2 * HOURS), now)[0] == before[0]
+    assert answers(when(2 * HOURS)) != before

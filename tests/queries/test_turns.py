@@ -17,6 +17,7 @@ from queries.lifecycle import fold
 from queries.repeats import is_repeat
 from queries.turns import NO_UPDATE, Updates, fold_turns, updates_of
 from schemas.outcome import Outcome
+from schemas.times import LATEST
 from tests.queries.test_repeats import scene_of
 
 TICK = timedelta(seconds=5)
@@ -35,9 +36,9 @@ def updates(rows: list[Row]) -> dict[str, Updates]:
     }
 
 
-def told(scene: Scene, application: str, until: datetime | None = None) -> list[Account] | None:
+def told(scene: Scene, application: str, until: datetime = LATEST) -> list[Account] | None:
     """The account there, by all but those."""
-    around = [row for row in scene.around if until is None or row["occurred_at"] <= until]
+    around = [row for row in scene.around if row["occurred_at"] <= until]
     turns = [
         row for row in scene.own
         if not is_repeat(row) and (row["kind"] == "other" or row["application_id"] == application)
@@ -47,11 +48,9 @@ def told(scene: Scene, application: str, until: datetime | None = None) -> list[
     return None if found is None else [each for each in found.accounts if each.application_id == application]
 
 
-def whole(scene: Scene, application: str, until: datetime | None = None) -> list[Account]:
+def whole(scene: Scene, application: str, until: datetime = LATEST) -> list[Account]:
     """The same by everything."""
-    own, around = (
-        [row for row in rows if until is None or row["occurred_at"] <= until] for rows in (scene.own, scene.around)
-    )
+    own, around = ([row for row in rows if row["occurred_at"] <= until] for rows in (scene.own, scene.around))
     return [each for each in fold(own, Bindings(around)).accounts if each.application_id == application]
 
 
@@ -62,7 +61,7 @@ def test_an_account_is_told_the_same_to_each_field_or_not_at_all(seed: int) -> N
     for _ in range(150):
         scene = scene_of(dice)
         scene.own = scene.own[: dice.randrange(5, len(scene.own))]
-        until = dice.choice([None, None, scene.own[dice.randrange(len(scene.own))]["occurred_at"]])
+        until = dice.choice([LATEST, LATEST, scene.own[dice.randrange(len(scene.own))]["occurred_at"]])
         for application in ("a1", "a2"):
             found = told(scene, application, until)
             if found is not None:

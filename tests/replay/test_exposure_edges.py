@@ -44,7 +44,7 @@ def told(rows: list[Row], key: Key, around: list[Row], at: datetime) -> exposed.
     surroundings = Bindings(row for row in around if row["occurred_at"] <= at)
     uses = [row["occurred_at"] for row in rows if row["event_type"] == "sso_auth" and row["application_id"] == key[0]]
     theirs = [row for row in rows if row["event_type"] != "sso_auth"]
-    for each in exposures_of(theirs, {key}, surroundings, at, until=at):
+    for each in exposures_of(theirs, {key}, surroundings, at):
         assert each.since is not None
         used = next((use for use in uses if each.since <= use <= at), None)
         account = each.account
