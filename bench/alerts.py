@@ -23,6 +23,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench.sink import fresh_store, records
+from broker.consumers import stop_consumer
 from idtrail.serving import LOCAL_PARTITIONS
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
@@ -132,7 +133,7 @@ async def read_back(connection: KafkaConnection) -> tuple[dict[str, int], dict[s
                     if isinstance(told, Detected) and told.rule_id == "deprovision-failed":
                         opened.setdefault(str(told.first_event), record.timestamp)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     return appended, opened
 
 

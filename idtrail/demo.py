@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from broker.consumers import stop_consumer
 from idtrail.cli.client import Api
 from idtrail.cli.screen import console
 from idtrail.emitting import now
@@ -154,12 +155,15 @@ async def _agree(connection: KafkaConnection, store: Store) -> bool:
     """Whether log and store hold the same copies of the same events."""
     on_log: set[tuple[str, str]] = set()
     consumer = AIOKafkaConsumer(EVENTS, auto_offset_reset="earliest", **connection.options())
-    async with consumer:
+    try:
+        await consumer.start()
         ends = await consumer.end_offsets(consumer.assignment())
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
                     headers: dict[str, Any] = dict(record.headers)
                     on_log.add((headers["ce_id"].decode(), headers["idtrail_fingerprint"].decode()))
+    finally:
+        await stop_consumer(consumer)
     rows = await asyncio.to_thread(store.query, "SELECT DISTINCT event_id, fingerprint FROM events")
     return on_log == {(str(event_id), fingerprint.hex()) for event_id, fingerprint in rows}

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from broker.consumers import stop_consumer
 from broker.refusal import failure
 from queries.events import COLUMNS
 from queries.feed import About, Message
@@ -210,7 +211,7 @@ class Follower:
 
     async def stop(self) -> None:
         """Let go of the broker."""
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
 
 def event_item(logged: Logged) -> dict[str, Any]:

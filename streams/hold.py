@@ -20,6 +20,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.errors import KafkaError
 
+from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
@@ -135,7 +136,7 @@ async def hold(
         log.info("sinks held", group=group)
         yield held
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _take(

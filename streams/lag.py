@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
@@ -55,7 +56,7 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
     except (KafkaError, OSError) as error:
         raise await failure(connection, error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
         await admin.close()
 
 
@@ -87,7 +88,7 @@ async def rewind(connection: KafkaConnection, group: str, topics: Sequence[str])
     except (KafkaError, OSError) as error:
         raise BrokerAway(f"the group {group} cannot be rewound while others are in it: {error!r}") from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 class Bounds(NamedTuple):
@@ -112,7 +113,7 @@ async def read_bounds(connection: KafkaConnection, topics: Sequence[str]) -> dic
     except (KafkaError, OSError) as error:
         raise await failure(connection, error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
         await admin.close()
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.envelope import Header
 from schemas.errors import NotFound
@@ -63,5 +64,5 @@ async def read_records(connection: KafkaConnection, places: Iterable[Coordinates
     except (KafkaError, OSError, TimeoutError) as error:
         raise await failure(connection, error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     return found

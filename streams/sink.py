@@ -27,6 +27,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, KafkaError, OffsetOutOfRangeError
 
 from broker.batches import send_all
+from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.errors import BrokerRefuses, Fatal
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
@@ -144,7 +145,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         )
         self._admin = AIOKafkaAdminClient(**self._connection.options())
         self._gatherer = Gatherer(self._consumer, self._revoked, self._options.flight_rows, self._options.flush)
-        clients = (self._admin, self._producer, self._consumer)
         try:
             await self._admin.start()
             await self._producer.start()
@@ -168,8 +168,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         finally:
             self._drop_next()
             self._reading.close()
-            for client in reversed(clients):
-                await (client.close() if client is self._admin else client.stop())
+            await stop_consumer(self._consumer)
+            await self._producer.stop()
+            await self._admin.close()
 
     def partitions(self) -> set[tuple[str, int]]:
         """The partitions that are held now."""

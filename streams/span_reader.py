@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from broker.consumers import stop_consumer
 from schemas.kafka import KafkaConnection
 from streams.rows import LogRecord
 
@@ -56,7 +57,7 @@ class SpanReader:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def parts(self, stretch: Stretch) -> AsyncIterator[tuple[Stretch, list[LogRecord]]]:
         """All records of a stretch, in parts of at most `PART_BYTES`, each one record at least; one part where there is

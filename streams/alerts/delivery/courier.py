@@ -18,6 +18,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.alerts import AlertRecord, Delivered, read_alert_record, seal_record
 from schemas.errors import BrokerRefuses, Fatal, MalformedRecord
@@ -114,7 +115,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
             for task in self._sending.values():
                 task.cancel()
             await asyncio.gather(*self._sending.values(), return_exceptions=True)
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             await self._producer.stop()
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
