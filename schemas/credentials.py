@@ -91,8 +91,9 @@ _SECRET = re.compile(
         (?(single) [^'\\]+ | (?(escaped) [^"'\\]+ | (?: [^"\\] | \\[\s\S] )+ ) )
     | (?P<cookie> cookie ["'\\]*+ \s*+ : \s*+ (?= [\w-]{{1,64}}+ = (?! {_COMPLAINT} ) ) )
         [^\s"'\\,;}}]++ (?: ; \s? [\w.-]{{1,64}}+ = [^\s"'\\,;}}]++ )*+
-    | (?P<element> {_NAME} (?: \s [^<>]{{0,256}}+ )? (?: > | &gt; ) (?: <!\[CDATA\[ )?+ (?! {_SENTENCE} | \[redacted ) )
-        (?: (?! \]\]> | &lt; ) [^<>] ){{4,}}+ (?= (?: \]\]> )?+ (?: < | &lt; ) \\*+ / )
+    | (?P<element> {_NAME} (?: \s [^<>]{{0,256}}+ )? > (?: <!\[CDATA\[ )?+ (?! {_SENTENCE} | \[redacted ) )
+        (?: (?! \]\]> ) [^<>] ){{4,}}+ (?= (?: \]\]> )?+ < \\*+ / )
+    | (?P<markup> {_NAME} &gt; (?! {_SENTENCE} | \[redacted ) ) (?: (?! &[lg]t; ) [^<>] ){{4,}}+ (?= &lt; \\*+ / )
     | (?P<told> {_NAME} \s++ (?: is | was | set\ to ) (?: \s*+ : )?+ \s++ ["'\\]*+
         (?! {_NUMBERED_WORDS} | \d{{4}}-\d\d | \[redacted ) (?= {_NUMBERED} ) ) [^\s"'\\,;&}}\]]{{8,}}
     | (?P<plain> {_NAME} (?: ["'\\\]]*+ \s*+ (?: =>?+ | %3d ) \s*+
@@ -105,7 +106,19 @@ _SECRET = re.compile(
     | (?P<begin> -----BEGIN\ [A-Z\ ]{{0,30}}PRIVATE\ KEY----- ) (?! \[redacted ) [^-]+
     """
 )
-_INTRODUCTIONS: Final = ("scheme", "header", "address", "quoted", "cookie", "element", "told", "plain", "lead", "begin")
+_INTRODUCTIONS: Final = (
+    "scheme",
+    "header",
+    "address",
+    "quoted",
+    "cookie",
+    "element",
+    "markup",
+    "told",
+    "plain",
+    "lead",
+    "begin",
+)
 # Without word boundary and exceptions, for speed: what it finds too much costs a closer look.
 _STEM = re.compile("|".join((*NEEDED, "scim", "://")))
 _ADDRESS = re.compile(r""":[/\\]{2,16}[^\s/@:"'\\]{0,64}:""")

@@ -131,6 +131,7 @@ SECRET = "S3cr3tValue12345"
                                  "small letters": "qwertzuiopasdfghjklyxcvb", "a mark": "CorrectHorse!",
                                  "a word and a mark": "Monkey!"}.items()
         ),
+        pytest.param({"m": "<pwd>a&lt;b&amp;c</pwd>"}, {"m": f"<pwd>{MARK}</pwd>"}, id="an element's own escapes"),
         pytest.param({"m": "Your password is Zk39fLq8vXw2."}, {"m": f"Your password is {MARK}"}, id="said"),
         pytest.param({"m": 'The password was: "Zk39fLq8vXw2"'}, {"m": f'The password was: "{MARK}"'}, id="quoted"),
         pytest.param({"url": "https://x.example/?api_key=abcd1234"}, {"url": f"https://x.example/?api_key={MARK}"},
@@ -577,9 +578,8 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
     ["token:", "scim-", "scimA", "eyJ-", "bearer=", "bearer ", "bearer a-", "basic aA", "basic A", "scim.a", "scim-a.",
      "scim-a-1", 'password\\"', "password='", "basic:\\t", "eyJaaaaaaaa.", "secret=", "authorization: bearer ",
      "-----BEGIN PRIVATE KEY-----", "pwd: x1", "authorization: A", "://a:", "cookie: a=b;",
-     "<password>", "<token ", "token &gt;", "password is 1", "password is  ", "token: a-", "token: [", "password => ",
-     "<![CDATA[",
-     ":\\", "'Authorization','Ab 1", '{"token":',
+     "<password>", "<token ", "token&gt;", "token>", "password is 1", "password is  ", "token: a-", "token: [",
+     "password => ", "<![CDATA[", ":\\", "'Authorization','Ab 1", '{"token":',
      '["token",', '{"token":[}', "token\\\\", "a"],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
