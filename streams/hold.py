@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InconsistentGroupProtocolError, KafkaError
 
 from broker.consumers import stop_consumer
 from broker.refusal import failure
@@ -130,6 +130,10 @@ async def hold(
         except TimeoutError as error:
             raise BrokerAway(
                 f"the sinks did not stand still within {PATIENCE_SECONDS:.0f} s: does a worker of another version run?"
+            ) from error
+        except InconsistentGroupProtocolError as error:
+            raise BrokerAway(
+                f"a worker of another version is, or was until a moment ago, in the group {group}: end it"
             ) from error
         except (KafkaError, OSError) as error:
             raise await failure(connection, error) from error

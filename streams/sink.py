@@ -36,6 +36,7 @@ from streams.blocks import Block
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
+from streams.joining import start_in_group, wait_for_partitions
 from streams.portion import Reading
 from streams.shared_reading import SharedReading
 from streams.standing import Assignment, look
@@ -149,9 +150,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             await self._admin.start()
             await self._producer.start()
             self._consumer.subscribe(list(self._options.stored), listener=self)
-            await self._consumer.start()
+            await start_in_group(self._consumer)
             while True:
-                await self._assigned.wait()
+                await wait_for_partitions(self._consumer, self._assigned, self._options.group)
                 async with self._lock:
                     if self._assigned.is_set():
                         await self._step()

@@ -1,0 +1,46 @@
+"""Waiting for partitions, with an eye on what keeps the group from sharing them out."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from aiokafka.errors import InconsistentGroupProtocolError
+
+from schemas.errors import Fatal
+
+JOIN_SECONDS: Final = 60.0
+"""A worker that was killed is missed a session later; one of another version that runs on must be ended."""
+LOOK_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def start_in_group(consumer: Any) -> None:
+    """Start one that has subscribed. Whether it is let in is for `wait_for_partitions` to see. Raises `KafkaError`."""
+    with suppress(InconsistentGroupProtocolError):
+        await consumer.start()
+
+
+async def wait_for_partitions(consumer: Any, assigned: asyncio.Event, group: str) -> None:
+    """Return when `assigned` is set. Raises what ended the group's work, which aiokafka tells nobody who does not
+    fetch: a `KafkaError`, or `Fatal` where a worker of another version stays in the group."""
+    now = asyncio.get_running_loop().time
+    deadline: float | None = None
+    while not assigned.is_set():
+        try:
+            consumer._coordinator.check_errors()  # and has it try again
+        except InconsistentGroupProtocolError as error:
+            if deadline is None:
+                log.warning("a worker of another version is, or was, in the group: it is waited for", group=group)
+                deadline = now() + JOIN_SECONDS
+            elif now() >= deadline:
+                raise Fatal(
+                    f"a worker of another version has been in the group {group} for {JOIN_SECONDS:.0f} s, and shares "
+                    "nothing with this one: end all of them, then start those of this version"
+                ) from error
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await assigned.wait()
