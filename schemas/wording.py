@@ -95,6 +95,7 @@ says_setup = _says(
     r"group management",
 )
 _TENANT = r"(?:organi[sz]ation|tenant|workspace|integration|connection|directory|app(?:lication)?|deployment)"
+_OF_TENANT = r"(?:user|account|member|group|person|profile|resource|role|unit|entitlement|attribute|field)"
 says_wrong_address = _says(
     r"404 page not found",
     r"no (?:such )?(?:route|endpoint|path)\b",
@@ -105,10 +106,10 @@ says_wrong_address = _says(
     r"\bdefault backend\b",
     r"\bno app(?:lication)? configured\b",
     rf"(?:^|· )\W*(?:\w+:\s*)?(?:the |this |your )?{_TENANT}\b"
-    r"(?:(?!\b(?:user|account|member|group|person|profile|resource)).){0,60}"
+    rf"(?:(?!\b{_OF_TENANT}).){{0,60}}"
     r"\b(?:not (?:be )?found|does not exist|doesn'?t exist)",
     rf"\b(?:no such|unknown|(?:could not|cannot|unable to) find) (?:the |this |your )?{_TENANT}\b"
-    r"(?! (?:user|account|member|group|person|profile|resource))",
+    rf"(?! {_OF_TENANT})",
 )
 """Whether a 404 is about the address, or about whose it is: it says nothing of the account."""
 says_unsupported = _says(
