@@ -75,6 +75,8 @@ class Ledger:
 
     def made(self) -> None:
         """Who had left is in the directory once more; their accounts stay as they are."""
+        # XXX: so is who is made suspended, and a push makes their account wanted: `directory_acts`, by which suspects
+        # are found, has no creations.
         if self._directory.acted in LEAVES:
             self._directory.act, self._directory.acted = None, ""
 
