@@ -103,7 +103,7 @@ async def run_api(settings: Settings) -> None:
                 feed = Feed(connection, settings.feed_readers)
                 jobs = jobs_of(settings, connection, store)
                 app = app_of(settings, connection, store, emitter, feed, jobs)
-                await run_until_stopped(serve(app, sock, feed), jobs.run())
+                await run_until_stopped(serve(app, sock, feed), jobs.run(), emitter.died())
         finally:
             store.close()
 
@@ -156,6 +156,7 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         parts = (
             serve(app_of(settings, connection, store, emitter, feed, jobs), sock, feed),
             jobs.run(),
+            emitter.died(),
             _work(connection, store, settings, rules),
             broker.died(),
         )

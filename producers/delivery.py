@@ -40,8 +40,8 @@ log = structlog.get_logger(__name__)
 _LOGGED: Final = RECEIPTS.labels("logged")
 _SPOOLED: Final = RECEIPTS.labels("spooled")
 
-Outcome = Place | int | None
-"""On the log; or a position in the spool; or not accepted, for want of room."""
+Outcome = Place | int | str
+"""On the log; or a position in the spool; or why it was not accepted, for want of room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +86,23 @@ class Delivery:
         self._room.set()
         self._turn = asyncio.Lock()
         self._running = False
-        self._broken: Fatal | None = None
+        self.broken: Fatal | None = None
+        """Why nothing is accepted any more."""
+        self._breaking = asyncio.Event()
         self._pump_task: asyncio.Task[None] | None = None
         self._drain_task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     def status(self) -> Status:
         spool = self._spool
-        return Status(
-            "spooling" if self._trouble else "logging",
-            self._trouble,
-            spool.depth(),
-            spool.bytes(),
-            spool.max_bytes,
-            spool.oldest(),
-        )
+        state: Literal["logging", "spooling"] = "spooling" if self._trouble else "logging"
+        return Status(state, self._trouble, spool.depth(), spool.bytes(), spool.max_bytes, spool.oldest())
+
+    async def died(self) -> None:
+        """Raises what broke it, when that comes; otherwise waits for ever."""
+        await self._breaking.wait()
+        assert self.broken is not None
+        raise self.broken
 
     async def let_drain(self) -> None:
         """Wait while the spool gets emptier; not for a broker that is away, nor for one that confirms nothing."""
@@ -148,11 +150,11 @@ class Delivery:
 
     async def accept(self, records: Sequence[Record]) -> asyncio.Future[list[Outcome]]:
         """Queue records; the future has their outcomes. Waits for room while too much is queued."""
-        while self._waiting_bytes > WAITING_BYTES and self._broken is None:
+        while self._waiting_bytes > WAITING_BYTES and self.broken is None:
             self._room.clear()
             await self._room.wait()
-        if self._broken is not None:
-            raise self._broken
+        if self.broken is not None:
+            raise self.broken
         if not self._running:
             raise Fatal("the emitter is not running: emit inside its `async with` block")
         parcel = _Parcel(records)
@@ -196,30 +198,34 @@ class Delivery:
 
     async def _deliver(self, records: list[Record]) -> list[Outcome]:
         if self._trouble:
-            return list(await self._spool_all(records))
+            return await self._spool_all(records)
         assert self._uplink is not None
         places, trouble = await self._uplink.fly(records)
-        outcomes: list[Outcome] = list(places)
+        outcomes: list[Outcome] = ["" if place is None else place for place in places]
         _LOGGED.inc(len(records) - places.count(None))
         if trouble:
             self._retire()
             # Whether these are on the log is unknown: spooled, they may come a second time.
             rest = [index for index, place in enumerate(places) if place is None]
-            positions = await self._spool_all([records[index] for index in rest])
-            for index, position in zip(rest, positions, strict=True):
-                outcomes[index] = position
+            spooled = await self._spool_all([records[index] for index in rest])
+            for index, outcome in zip(rest, spooled, strict=True):
+                outcomes[index] = outcome
             self._start_draining(trouble)
         return outcomes
 
-    async def _spool_all(self, records: list[Record]) -> list[int | None]:
+    async def _spool_all(self, records: list[Record]) -> list[Outcome]:
+        spool = self._spool
         try:
-            positions = await self._spool.append(records, self._clock())
+            positions = await spool.append(records, self._clock())
+            full = f"its spool {spool.path} has no room ({spool.bytes()} of {spool.max_bytes} bytes)"
+            mend = "allow the spool more bytes"
         except SpoolFull as error:
-            log.error("the spool has no room on its disk", reason=str(error))
-            positions = []
+            positions, full, mend = [], str(error), "make room there"
+            log.error("the spool has no room on its disk", reason=full)
         _SPOOLED.inc(len(positions))
         self._measure_spool()
-        return [*positions, *repeat(None, len(records) - len(positions))]
+        refusal = f"Kafka is away and {full}: the record was not accepted. Bring the broker back, or {mend}"
+        return [*positions, *repeat(refusal, len(records) - len(positions))]
 
     def _measure_spool(self) -> None:
         SPOOL_RECORDS.set(self._spool.depth())
@@ -281,11 +287,12 @@ class Delivery:
         try:
             await work
         except Exception as error:
-            self._broken = error if isinstance(error, Fatal) else Fatal(f"the emitter stopped: {error!r}")
+            self.broken = error if isinstance(error, Fatal) else Fatal(f"the emitter stopped: {error!r}")
+            self._breaking.set()
             log.exception("the emitter stopped")
             for parcel in self._parcels:
                 if not parcel.answer.done():
-                    parcel.answer.set_exception(self._broken)
+                    parcel.answer.set_exception(self.broken)
                     parcel.answer.exception()  # its caller may have gone: that is no news for the loop
             self._parcels.clear()
             self._room.set()

@@ -26,7 +26,7 @@ from producers.uplink import Place, Uplink
 from schemas.alerts import Acted, seal_record
 from schemas.envelope import Envelope, Source, seal
 from schemas.envelope import dead_letter as seal_dead_letter
-from schemas.errors import MalformedRecord, RecordError, SpoolFull
+from schemas.errors import Fatal, MalformedRecord, RecordError, SpoolFull
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, KafkaConnection
 from schemas.letters import Decision
 
@@ -98,7 +98,6 @@ class Emitter:
         async def connect() -> Uplink:
             return await Uplink.connect(connection, topic, answer_seconds)
 
-        self._spool = spool
         self._clock = clock
         self._topic = topic
         self._dead_letters = dead_letters
@@ -120,6 +119,14 @@ class Emitter:
     def status(self) -> Status:
         """Whether records go to the log or to the spool, and what is in it."""
         return self._delivery.status()
+
+    def broken(self) -> Fatal | None:
+        """Why nothing is accepted any more, if something broke that no waiting mends: start anew."""
+        return self._delivery.broken
+
+    async def died(self) -> None:
+        """Raises that `Fatal` when it comes; otherwise waits for ever."""
+        await self._delivery.died()
 
     async def let_drain(self) -> None:
         """For whoever can wait instead of filling the spool: returns when it is empty, or does not get emptier."""
@@ -167,11 +174,11 @@ class Emitter:
                 answers.append(await self._delivery.accept(sealed))
             await asyncio.sleep(0)  # the pump's turn: it flies this chunk while the next is sealed
             while answers and answers[0].done():
-                on_log, on_disk = _counted(await answers.popleft(), self._spool)
+                on_log, on_disk = _counted(await answers.popleft())
                 logged += on_log
                 spooled += on_disk
         for answer in answers:
-            on_log, on_disk = _counted(await answer, self._spool)
+            on_log, on_disk = _counted(await answer)
             logged += on_log
             spooled += on_disk
         return Batch(logged, spooled, refused, by_type)
@@ -205,8 +212,8 @@ class Emitter:
         (outcome,) = await (await self._delivery.accept([record]))
         if isinstance(outcome, Place):
             return Receipt.logged(record.topic, outcome.partition, outcome.offset, event_id)
-        if outcome is None:
-            raise _full(self._spool)
+        if isinstance(outcome, str):
+            raise SpoolFull(outcome)
         return Receipt.spooled(record.topic, outcome, event_id)
 
 
@@ -238,16 +245,10 @@ def _serialised(record: bytes | Mapping[str, Any] | BaseModel) -> bytes:
         raise MalformedRecord(f"the record cannot be written as JSON: {error}", reason="not_json") from None
 
 
-def _counted(outcomes: list[Outcome], spool: Spool) -> tuple[int, int]:
+def _counted(outcomes: list[Outcome]) -> tuple[int, int]:
+    """How many are on the log, and in the spool. Raises `SpoolFull` if any is in neither."""
     on_log = sum(isinstance(outcome, Place) for outcome in outcomes)
     on_disk = sum(isinstance(outcome, int) for outcome in outcomes)
     if on_log + on_disk < len(outcomes):
-        raise _full(spool)
+        raise SpoolFull(next(outcome for outcome in outcomes if isinstance(outcome, str)))
     return on_log, on_disk
-
-
-def _full(spool: Spool) -> SpoolFull:
-    return SpoolFull(
-        f"Kafka is away and its spool {spool.path} has no room ({spool.bytes()} of {spool.max_bytes} bytes): "
-        "the record was not accepted. Bring the broker back, or allow the spool more bytes"
-    )

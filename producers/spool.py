@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -72,6 +72,8 @@ class Spool:
         self._depth = 0
         self._bytes = 0
         self._oldest: datetime | None = None
+        self._forgotten: set[int] = set()
+        """Still in the file, for want of room on its disk."""
 
     def depth(self) -> int:
         """How many records wait."""
@@ -112,15 +114,20 @@ class Spool:
         return await self._run(lambda: self._peek(max_records, max_bytes))
 
     async def delete(self, positions: Sequence[int]) -> None:
-        """Forget records: only ones that are confirmed elsewhere."""
+        """Forget records: only ones that are confirmed elsewhere.
+
+        Needs no room: what a full disk keeps in the file goes with a later write, or at the end.
+        """
         await self._run(lambda: self._delete(positions))
 
     async def _close(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
-            database, self._database = self._database, None
-            if database is not None:
+            if (database := self._database) is not None:
+                with suppress(sqlite3.Error):  # what is left in the file is sent again
+                    await asyncio.get_running_loop().run_in_executor(thread, self._sweep)
                 await asyncio.get_running_loop().run_in_executor(thread, database.close)
+            self._database = None
             thread.shutdown()
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -131,13 +138,13 @@ class Spool:
             raise self._told(error) from error
 
     def _told(self, error: sqlite3.Error) -> IdtrailError:
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        code = _code(error)
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return AlreadyRunning(
                 f"another process writes the spool {self.path}: end it, or give this one a spool of its own"
             )
         if code == sqlite3.SQLITE_FULL:
-            return SpoolFull(f"no room left on the disk of the spool {self.path}: nothing was accepted")
+            return SpoolFull(f"the disk of its spool {self.path} is full")
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return BadUsage(f"the spool {self.path} cannot be written: make it and its directory writable")
         return Fatal(
@@ -173,6 +180,7 @@ class Spool:
         self._find_oldest()
 
     def _append(self, records: Sequence[Record], at: datetime) -> list[int]:
+        self._sweep()
         room = self.max_bytes - self._bytes
         stamp = at.astimezone(UTC).isoformat()
         positions: list[int] = []
@@ -198,8 +206,11 @@ class Spool:
     def _peek(self, max_records: int, max_bytes: int) -> list[tuple[int, Record]]:
         assert self._database is not None
         found: list[tuple[int, Record]] = []
-        query = "SELECT seq, topic, key, value, headers, bytes FROM spool ORDER BY seq LIMIT ?"
-        with closing(self._database.execute(query, (max_records,))) as rows:
+        query = """
+            SELECT seq, topic, key, value, headers, bytes FROM spool
+            WHERE seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?
+        """
+        with closing(self._database.execute(query, (_listed(self._forgotten), max_records))) as rows:
             for seq, topic, key, value, headers, size in rows:
                 max_bytes -= size
                 if found and max_bytes < 0:
@@ -208,18 +219,35 @@ class Spool:
         return found
 
     def _delete(self, positions: Sequence[int]) -> None:
-        with self._transaction() as database:
-            gone = database.execute(
-                "DELETE FROM spool WHERE seq IN (SELECT value FROM json_each(?)) RETURNING bytes",
-                (json.dumps(list(positions)),),
-            ).fetchall()
-        self._depth -= len(gone)
-        self._bytes -= sum(size for (size,) in gone)
+        assert self._database is not None
+        gone = set(positions) - self._forgotten
+        count, size = self._database.execute(
+            "SELECT count(*), total(bytes) FROM spool WHERE seq IN (SELECT value FROM json_each(?))", (_listed(gone),)
+        ).fetchone()
+        self._depth -= count
+        self._bytes -= int(size)
+        self._forgotten |= gone
+        self._sweep()
         self._find_oldest()
+
+    def _sweep(self) -> None:
+        """Take what is forgotten out of the file, unless its disk is full: that needs room at first."""
+        if not self._forgotten:
+            return
+        try:
+            with self._transaction() as database:
+                forgotten = _listed(self._forgotten)
+                database.execute("DELETE FROM spool WHERE seq IN (SELECT value FROM json_each(?))", (forgotten,))
+        except sqlite3.Error as error:
+            if _code(error) != sqlite3.SQLITE_FULL:
+                raise
+        else:
+            self._forgotten.clear()
 
     def _find_oldest(self) -> None:
         assert self._database is not None
-        row = self._database.execute("SELECT at FROM spool ORDER BY seq LIMIT 1").fetchone()
+        query = "SELECT at FROM spool WHERE seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT 1"
+        row = self._database.execute(query, (_listed(self._forgotten),)).fetchone()
         self._oldest = None if row is None else datetime.fromisoformat(row[0])
 
     def _transaction(self) -> _Transaction:
@@ -253,6 +281,14 @@ class _Transaction:
         # SQLite has rolled back by itself after some errors, a full disk among them.
         with suppress(sqlite3.Error):
             self._database.execute("ROLLBACK")
+
+
+def _code(error: sqlite3.Error) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def _listed(positions: Iterable[int]) -> str:
+    return json.dumps(list(positions))
 
 
 def _pack(headers: Sequence[Header]) -> bytes:

@@ -16,7 +16,7 @@ from queries.store import Store
 from queries.tokens import Tokens
 from schemas.alerts import Acted
 from schemas.envelope import Source
-from schemas.errors import RecordError
+from schemas.errors import Fatal, RecordError
 from schemas.letters import Coordinates
 
 
@@ -41,6 +41,8 @@ class Ingest(Redriven, Protocol):
         self, raw: bytes, source: Source, reason: RecordError, position: str, *, size: int
     ) -> object: ...
     async def act(self, acted: Acted) -> object: ...
+    def broken(self) -> Fatal | None:
+        """Why nothing is accepted any more."""
 
 
 class Piece(Protocol):

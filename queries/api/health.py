@@ -140,7 +140,9 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", tags=["health"])
 async def readyz(request: Request, context: Given) -> Response:
-    """Broker and store answer, and the sink gets on; otherwise 503, saying which does not."""
+    """Events are accepted, broker and store answer, and the sink gets on; otherwise 503, saying which does not."""
+    if broken := context.ingest.broken():
+        return problem(503, f"no event is accepted any more: {broken}")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await to_thread.run_sync(context.store.query, "SELECT 1", abandon_on_cancel=True)

@@ -19,7 +19,7 @@ from queries.jobs import JobState
 from queries.store import Store
 from schemas.alerts import Acted
 from schemas.envelope import Envelope, Header, Source, seal
-from schemas.errors import NotFound, RecordError
+from schemas.errors import Fatal, NotFound, RecordError
 from schemas.letters import Coordinates, Decision
 from streams.log_reader import Logged
 from tests.records import NOON
@@ -40,6 +40,7 @@ class Log:
     failure: Exception | None = None
     hangs: bool = False
     """Nobody is told how far the sink is, not even that it is not known."""
+    defect: Fatal | None = None
     looks: int = 0
     """How often it was asked how far the sink is."""
     events: list[tuple[bytes, Source]] = field(default_factory=list)
@@ -96,6 +97,9 @@ class Log:
         if self.failure:
             raise self.failure
         self.acts.append(acted)
+
+    def broken(self) -> Fatal | None:
+        return self.defect
 
     async def read_lag(self) -> Sequence[Lag]:
         self.looks += 1

@@ -13,7 +13,7 @@ import pytest
 from queries.api.health import Vigil
 from queries.lag_watch import HEADER
 from schemas.envelope import Source, Trust
-from schemas.errors import BrokerAway, UserError
+from schemas.errors import BrokerAway, Fatal, UserError
 from tests.api.conftest import As
 from tests.api.support import Log, StoreThatFails, assert_problem
 from tests.queries.support import Trail
@@ -51,6 +51,12 @@ async def test_it_is_not_ready_while_records_wait_and_none_is_stored(
     pass_time(timedelta(seconds=1))
     told = assert_problem(await api.get("/readyz"), 503)["detail"]
     assert "nothing of idtrail.events[0] was stored since" in told
+
+
+async def test_it_is_not_ready_when_nothing_is_accepted_any_more(api: httpx.AsyncClient, log: Log) -> None:
+    log.defect = Fatal("the emitter stopped: a defect")
+    told = assert_problem(await api.get("/readyz"), 503)["detail"]
+    assert told == "no event is accepted any more: the emitter stopped: a defect"
 
 
 async def test_it_says_which_hangs_before_whoever_asks_gives_up(

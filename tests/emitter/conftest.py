@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.kafka import LETTER_DECISIONS, KafkaConnection
 from tests.emitter.broker import PARTITIONS, OwnBroker
+from tests.emitter.support import FullDisk
 
 
 @pytest.fixture(scope="package")
@@ -28,6 +29,11 @@ def broker(broker_process: OwnBroker) -> OwnBroker:
     if not broker_process.running:
         broker_process.start()
     return broker_process
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    return FullDisk(monkeypatch)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,8 +11,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from producers.spool import _Transaction
 from schemas.envelope import Source, Trust
 from schemas.kafka import KafkaConnection
 from tests.records import ORGANIZATION, event
@@ -30,6 +33,24 @@ def raw_events(count: int, people: int = 7) -> list[bytes]:
         orjson.dumps(event(resource={"id": f"{number % people:024x}", "type": "user", "username": "ines"}))
         for number in range(count)
     ]
+
+
+class FullDisk:
+    """While `full`, SQLite finds no room for whatever a transaction writes."""
+
+    full = False
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        begin = _Transaction.__enter__
+
+        def refused(transaction: _Transaction) -> sqlite3.Connection:
+            if self.full:
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+            return begin(transaction)
+
+        patch.setattr(_Transaction, "__enter__", refused)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30) -> None:

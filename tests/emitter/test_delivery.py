@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,7 @@ from producers.delivery import Delivery, Outcome
 from producers.spool import Record, Spool
 from producers.uplink import Flight, Place, Uplink
 from schemas.errors import BrokerAway, BrokerRefuses, Fatal
-from tests.emitter.support import clock, until
+from tests.emitter.support import FullDisk, clock, until
 
 PARTITIONS = 3
 
@@ -190,10 +191,34 @@ async def test_a_full_spool_takes_nothing_more_and_loses_nothing_it_took(tmp_pat
     async with Running(broker, tmp_path / "spool", room) as delivery:
         found = await outcomes(delivery, range(5))
         assert [isinstance(each, int) for each in found] == [True, True, True, False, False]
-        assert found[3:] == [None, None]
+        assert [str(each).partition(" (")[0] for each in found[3:]] == [
+            f"Kafka is away and its spool {tmp_path / 'spool'} has no room"
+        ] * 2
         broker.away = False
         await until(lambda: delivery.status().state == "logging")
     assert first_appearances(broker) == expected(3)
+
+
+async def test_a_full_disk_refuses_by_its_name_and_holds_up_nothing_once_the_broker_is_back(
+    tmp_path: Path, full_disk: FullDisk
+) -> None:
+    broker = Broker(away=True)
+    path = tmp_path / "spool"
+    async with Running(broker, path) as delivery:
+        await outcomes(delivery, range(4))
+        full_disk.full = True
+        assert set(await outcomes(delivery, range(4, 6))) == {
+            f"Kafka is away and the disk of its spool {path} is full: the record was not accepted. "
+            "Bring the broker back, or make room there"
+        }
+        broker.away = False
+        await until(lambda: delivery.status().state == "logging")
+        assert all(isinstance(each, Place) for each in await outcomes(delivery, range(4, 8)))
+        assert (delivery.status().depth, delivery.broken) == (0, None)
+        full_disk.full = False
+    async with Running(broker, path) as delivery:
+        assert delivery.status().depth == 0
+    assert [each.value for log in broker.log for each in log] == list(chain(*expected(8))), "each once"
 
 
 async def test_what_waits_for_its_turn_at_the_end_is_logged_or_spooled(tmp_path: Path) -> None:
@@ -232,6 +257,9 @@ async def test_an_unexpected_error_is_told_to_every_caller_and_ends_the_delivery
             await answer
     with pytest.raises(Fatal, match="a defect"):
         await delivery.accept([record(3)])
+    assert "a defect" in str(delivery.broken)
+    with pytest.raises(Fatal, match="a defect"):
+        await delivery.died()
     await delivery.stop()
 
 
@@ -273,7 +301,7 @@ def test_whatever_the_broker_does_every_record_arrives_in_the_order_of_its_key(s
                         await asyncio.sleep(0)
             broker.away = False
             for answer in answers:
-                assert None not in await answer
+                assert all(isinstance(each, Place | int) for each in await answer)
             await until(lambda: running.delivery.status().state == "logging")
         finally:
             await running.__aexit__(None, None, None)

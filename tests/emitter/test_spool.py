@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from producers.spool import Record, Spool
-from schemas.errors import AlreadyRunning, BadUsage, Fatal, IdtrailError
+from schemas.errors import AlreadyRunning, BadUsage, Fatal, IdtrailError, SpoolFull
+from tests.emitter.support import FullDisk
 
 AT = datetime(2026, 3, 19, 12, 0, tzinfo=UTC)
 
@@ -71,6 +72,27 @@ async def test_a_peek_is_bounded_but_never_empty_while_something_waits(tmp_path:
         await spool.append([record(number, size=100) for number in range(4)], AT)
         assert len(await spool.peek(3, 10**6)) == 3
         assert len(await spool.peek(4, 1)) == 1
+
+
+async def test_what_a_full_disk_keeps_is_forgotten_all_the_same_and_gone_once_it_has_room(
+    tmp_path: Path, full_disk: FullDisk
+) -> None:
+    records = [record(number) for number in range(3)]
+    async with Spool(tmp_path / "spool") as spool:
+        positions = await spool.append(records, AT)
+        full_disk.full = True
+        for _ in range(2):
+            await spool.delete(positions[:2])
+            assert (await contents(spool), spool.depth(), spool.bytes()) == (records[2:], 1, records[2].size())
+        with pytest.raises(SpoolFull, match=r"the disk of its spool .* is full"):
+            await spool.append(records, AT)
+        full_disk.full = False
+        await spool.append(records[:1], AT)
+        full_disk.full = True
+        await spool.delete(positions[2:])
+        full_disk.full = False
+    async with Spool(tmp_path / "spool") as spool:
+        assert await contents(spool) == records[:1], "at its end it found room"
 
 
 def test_a_second_process_is_told_that_the_spool_is_taken(tmp_path: Path) -> None:
