@@ -200,7 +200,7 @@ class Ledger:
         """One attempt on an account; tells the step what set it off."""
         meant, action = meant_by(row), row["action"]
         entry = self._entry(row, ABSENT if action == "create" else UNKNOWN, row["kind"])
-        activation = self._directory.just_activated(row)
+        activation = None if entry.trial.known else self._directory.just_activated(row)
         entry.try_out(row, activation)
         if meant in CLOSED:
             entry.removal = None
