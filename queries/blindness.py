@@ -108,6 +108,7 @@ class CutLog(NamedTuple):
     """A dead letter of the sink that tells what the log has lost."""
 
     letter_id: UUID
+    reason: str
     position: str
     message: str
     known_at: datetime

@@ -40,7 +40,7 @@ _LETTERS: Final = (
     " GROUP BY organization HAVING lately > 0 ORDER BY lately DESC LIMIT {limit:UInt32}"
 )
 _CUTS: Final = (
-    f"SELECT letter_id, position, message, known_at FROM dead_letters FINAL WHERE {_UNKNOWN}"
+    f"SELECT letter_id, reason, position, message, known_at FROM dead_letters FINAL WHERE {_UNKNOWN}"
     f" AND reason IN {{reasons:Array(String)}} AND {WAITING.format(own=_UNKNOWN)}"
     " ORDER BY known_at DESC LIMIT {limit:UInt32}"
 )

@@ -16,11 +16,13 @@ from uuid import uuid4
 import structlog
 
 from queries.generation import Generation, add_lacking, carry_over, differences
+from queries.habits import read_cuts
 from queries.migrate import Deployment
 from queries.store import Store
 from queries.verification import Reader
 from schemas.errors import BrokerAway, Fatal, UserError
 from schemas.kafka import KafkaConnection
+from schemas.letters import LOST_END
 from streams.decoders import Decoding
 from streams.filling import inserting
 from streams.hold import Held, hold
@@ -179,6 +181,13 @@ class Rebuild:
                 f"rows of the store whose places the log does not hold (any more): {count}; a rebuild would lose "
                 "them. `idtrail verify` names them; `idtrail rebuild --accept-loss` goes on without them"
             )
+        # What the log held then, the store alone has, at places that hold other records now.
+        for cut in await asyncio.to_thread(read_cuts, self._store):
+            if cut.reason == LOST_END:
+                raise UserError(
+                    f"{cut.message}. Then `idtrail dead-letters discard {cut.letter_id} --because ...`, or "
+                    "`idtrail rebuild --accept-loss`"
+                )
 
     async def _stored(self) -> dict[Place, int]:
         """Up to where the sinks have stored."""

@@ -6,16 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
-from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
+from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
 from queries.store import Store
 from queries.verification import Reader
 from schemas.errors import UserError
 from schemas.kafka import KafkaConnection
+from schemas.letters import LOST_END
 from streams import verify
 from streams.alert_records import decode_alerts
+from streams.chunk import Span
 from streams.lag import Bounds
+from streams.letters import decode_dead_letters
 from streams.rows import decode_events
+from streams.standing import Cut
 from streams.verify import find_outside
 from tests.alerts.records import detected, logged
 from tests.fixtures_kafka import Topics
@@ -56,6 +61,18 @@ async def test_an_alert_whose_records_the_log_has_lost_is_not_lost_unasked(
     rows = decode_alerts([logged(detected(), topic="another")]).rows
     store.insert_arrow("alert_records", batch(rows, ALERT_RECORDS_ARROW_SCHEMA), "one")
     with pytest.raises(UserError, match=r": 1; .*--accept-loss"):
+        await rebuild(kafka, topics, store).run(accept_loss=False)
+
+
+@pytest.mark.kafka
+@pytest.mark.store
+async def test_what_a_log_that_lost_its_end_held_before_is_not_lost_unasked(
+    kafka: KafkaConnection, topics: Topics, store: Store
+) -> None:
+    letter = Cut(LOST_END, Span(3, 4), "it has lost its end").letter(TopicPartition(topics.events, 0))
+    told = Record(letter.value, letter.headers, topic=topics.dead_letters)
+    store.insert_arrow("dead_letters", batch(decode_dead_letters([told]).rows, DEAD_LETTERS_ARROW_SCHEMA), "one")
+    with pytest.raises(UserError, match=r"it has lost its end\. .*discard .*--accept-loss"):
         await rebuild(kafka, topics, store).run(accept_loss=False)
 
 
