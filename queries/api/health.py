@@ -34,6 +34,8 @@ ANSWER_SECONDS: Final = 5.0
 """For the broker and the store each: who asks whether all is well gives up soon, and would not learn which hangs."""
 FRESH_SECONDS: Final = 1.0
 """A look is not repeated for whoever asks the store something, however many ask."""
+STALE_SECONDS: Final = 2.0
+"""Until then whoever asks begins a new look and does not wait for it: of many questions in a row none does."""
 PATIENCE_SECONDS: Final = 0.5
 """So long a question waits for that look; one takes a tenth of it. Then what the last one saw is told."""
 HABIT_SECONDS: Final = 60.0
@@ -80,14 +82,16 @@ class Vigil:
             log.exception("the lag cannot be looked at")
 
     async def waiting(self) -> int | None:
-        """How many records are not stored yet, as of a second ago at most; while the broker does not answer, as of the
-        last look. None before the first."""
+        """How many records are not stored yet, as of two seconds ago at most; while the broker does not answer, as of
+        the last look. None before the first."""
+        age = time.monotonic() - self._begun
         done = self._asked is None or self._asked.done()
-        if done and time.monotonic() - self._begun > FRESH_SECONDS:
+        if done and age > FRESH_SECONDS:
             self._begun = time.monotonic()
             self._asked = asyncio.create_task(self._glance())
+            done = age <= STALE_SECONDS
         left = self._begun + PATIENCE_SECONDS - time.monotonic()
-        if self._asked is not None and left > 0:
+        if not done and self._asked is not None and left > 0:
             await asyncio.wait([self._asked], timeout=left)
         return self.watch.waiting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -97,6 +98,7 @@ async def test_no_answer_waits_long_for_a_broker_and_what_is_not_known_is_not_to
     monkeypatch.setattr("queries.api.health.ANSWER_SECONDS", 0.05)
     monkeypatch.setattr("queries.api.health.PATIENCE_SECONDS", 0.001)
     monkeypatch.setattr("queries.api.health.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("queries.api.health.STALE_SECONDS", 0.0)
     headers = using()
     log.hangs = True
     assert HEADER not in (await api.get("/api/v1/exposures", headers=headers)).headers
@@ -107,6 +109,20 @@ async def test_no_answer_waits_long_for_a_broker_and_what_is_not_known_is_not_to
     assert told[HEADER] == "3"
     log.failure = BrokerAway("no broker")
     assert (await api.get("/api/v1/exposures", headers=headers)).headers[HEADER] == "3", "as of the last look"
+
+
+async def test_of_many_questions_in_a_row_none_waits_for_a_look(
+    api: httpx.AsyncClient, using: As, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.api.health.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("queries.api.health.STALE_SECONDS", 600.0)
+    monkeypatch.setattr("queries.api.health.PATIENCE_SECONDS", 600.0)
+    headers = using()
+    assert (await api.get("/api/v1/whoami", headers=headers)).headers[HEADER] == "3"
+    log.hangs = True
+    async with asyncio.timeout(30):
+        assert (await api.get("/api/v1/whoami", headers=headers)).headers[HEADER] == "3"
+    assert log.looks == 2, "the second began a look of its own"
 
 
 async def test_health_names_a_silent_source_and_a_sink_that_stands_still(
