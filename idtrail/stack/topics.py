@@ -87,7 +87,7 @@ async def _create(connection: KafkaConnection, partitions: int, replication: int
             answer = await admin.create_topics(wanted)
             for name, code, message in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
-                    raise Fatal(f"Kafka refused to make the topic {name}: {message or for_code(code).__name__}")
+                    raise _refusal(name, code, message)
                 if code == 0:
                     ours.add(name)
             await _until_listed(admin, {topic.name for topic in topics})
@@ -98,6 +98,14 @@ async def _create(connection: KafkaConnection, partitions: int, replication: int
         raise await failure(connection, error) from error
     finally:
         await admin.close()
+
+
+def _refusal(name: str, code: int, message: str | None) -> BrokerAway | Fatal:
+    """What it means that a topic was not made: waiting mends some of it."""
+    told = f"Kafka refused to make the topic {name}: {message or for_code(code).__name__}"
+    # A broker is fenced while it starts, and when it was too slow to say that it lives; its code has other reasons too.
+    passing = for_code(code).retriable or "fenced" in told
+    return BrokerAway(told) if passing else Fatal(told)
 
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
 
 from idtrail.stack.kafka import MAX_MESSAGE_BYTES
-from idtrail.stack.topics import _configuration, _until_listed, create_topics, examine_topics
+from idtrail.stack.topics import _configuration, _refusal, _until_listed, create_topics, examine_topics
 from schemas.errors import BadUsage, BrokerAway, Fatal
 from schemas.kafka import DAY_MS, FOR_EVER, LARGEST_RECORD, TOPICS, KafkaConnection, TopicSpec
 from streams.alerts.live import LARGEST_ENTRY
@@ -104,6 +105,27 @@ async def test_an_unwise_topic_is_used_and_said(kafka: KafkaConnection, spec: To
 async def test_a_refused_topic_is_fatal_and_named(kafka: KafkaConnection, spec: TopicSpec) -> None:
     with pytest.raises(Fatal, match=rf"Kafka refused to make the topic {spec.name}: "):
         await create_topics(kafka, 1, 3, [spec], patience_seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        pytest.param(
+            38,
+            "Unable to replicate the partition 1 time(s): All brokers are currently fenced.",
+            BrokerAway,
+            id="a broker that starts or is slow",
+        ),
+        pytest.param(41, "", BrokerAway, id="another controller by now"),
+        pytest.param(7, None, BrokerAway, id="no answer in time"),
+        pytest.param(38, "only 1 broker(s) are registered.", Fatal, id="more replicas than brokers"),
+        pytest.param(29, "", Fatal, id="no right to make it"),
+    ],
+)
+def test_only_a_refusal_that_passes_is_waited_for(code: int, message: str | None, kind: type[Exception]) -> None:
+    refusal = _refusal("idtrail.events", code, message)
+    assert type(refusal) is kind
+    assert re.match(r"Kafka refused to make the topic idtrail\.events: \w", str(refusal))
 
 
 async def test_a_broker_that_stays_away_is_waited_for_and_then_named() -> None:
