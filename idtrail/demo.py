@@ -113,7 +113,7 @@ def _end_of_story(state: Path) -> datetime:
     file = state / "demo.json"
     try:
         return datetime.fromisoformat(json.loads(file.read_text())["until"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         until = now().replace(microsecond=0) - timedelta(minutes=2)
         file.write_text(json.dumps({"until": until.isoformat()}))
         return until

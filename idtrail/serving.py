@@ -174,7 +174,8 @@ def first_token(settings: Settings, store: Store) -> str:
     """The token of the local stack: made at its first start, in a file that only its owner can read."""
     file = settings.state / "token"
     tokens = Tokens(store, now)
-    if file.exists() and tokens.check(text := file.read_text().strip()):
+    # Whatever a damaged file holds is no token.
+    if file.exists() and tokens.check(text := file.read_text(errors="replace").strip()):
         return text
     text, _ = tokens.create("local", SCOPES, EVERY_ORGANIZATION)
     file.unlink(missing_ok=True)

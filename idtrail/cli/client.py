@@ -192,6 +192,6 @@ def _token(settings: Settings) -> str:
         return token
     file = settings.state / "token"
     try:
-        return file.read_text().strip()
-    except OSError:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
         raise Denied(f"no token: set IDTRAIL_TOKEN, or read it into {file}") from None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,6 +31,8 @@ MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024 + 512 * 1024
 YEAR_MINUTES: Final = 365 * 24 * 60
 CLEANER_BYTES: Final = 16 * 1024 * 1024
 """Of the heap, for compaction; 128 MB by default."""
+FULL_BYTES: Final = 1024 * 1024
+"""With less, a broker cannot make the files of a partition."""
 _FORMAT: Final = ("kafka.tools.StorageTool", "format", "--config=server.properties")
 
 
@@ -179,7 +182,7 @@ class LocalKafka:
         try:
             kept = json.loads((self._home / "ports.json").read_text())
             ports = int(kept[0]), int(kept[1])
-        except (OSError, ValueError, IndexError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, OverflowError):
             ports = 0, 0
         ports = _free_port(ports[0]), _free_port(ports[1])
         (self._home / "ports.json").write_text(json.dumps(ports))
@@ -222,6 +225,8 @@ class LocalKafka:
 
     def _last_word(self) -> str:
         path = self._home / "broker.log"
+        if shutil.disk_usage(self._home).free < FULL_BYTES:  # then its log ends in the middle of a word
+            return f"the disk of {self._home} is full: make room there, and start again (log: {path})"
         try:
             said = path.read_bytes()
         except OSError:
@@ -239,7 +244,7 @@ def _free_port(wanted: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
-        except OSError:
+        except (OSError, OverflowError):  # taken, or no port at all
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -109,6 +110,25 @@ async def test_a_port_that_is_busy_is_given_up(tmp_path: Path) -> None:
             assert (await _read(kafka))[0] == b"value"
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(b"[99999, 70000]", id="no ports"),
+        pytest.param(b"[-1, 1e999]", id="no numbers of ports"),
+        pytest.param(b'{"broker": 1}', id="no list"),
+        pytest.param(b"[9092", id="cut off"),
+        pytest.param(b"\xff\xfe", id="no text"),
+    ],
+)
+def test_ports_that_were_kept_badly_are_chosen_anew(tmp_path: Path, kept: bytes) -> None:
+    file = tmp_path / "kafka" / "ports.json"
+    file.parent.mkdir()
+    file.write_bytes(kept)
+    ports = LocalKafka(tmp_path, java=Path("java"), jars=(), synced=False)._ports()
+    assert all(0 < port < 65_536 for port in ports)
+    assert json.loads(file.read_text()) == list(ports)
+
+
 def test_the_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
     with child("broker", tmp_path) as parent:
         broker = broker_process(tmp_path)
@@ -175,6 +195,15 @@ async def test_a_broker_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(Fatal, match=r"the broker did not start: .*7.*broker\.log"):
         await kafka.start()
     await kafka.stop()
+
+
+def test_a_full_disk_is_named_instead_of_half_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "broker.log").write_text("[main] ERROR kafka.server.Shared")
+    kafka = LocalKafka(tmp_path, java=Path("java"), jars=(), synced=False)
+    assert kafka._last_word().startswith("[main] ERROR kafka.server.Shared (log: ")
+    monkeypatch.setattr("idtrail.stack.kafka.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert kafka._last_word().startswith(f"the disk of {tmp_path / 'kafka'} is full: make room there")
 
 
 async def test_a_java_that_is_gone_is_named(tmp_path: Path) -> None:

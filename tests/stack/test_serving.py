@@ -8,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from idtrail.connections import usable_rules
-from idtrail.serving import embedded
+from idtrail.serving import embedded, first_token
 from idtrail.settings import Settings
+from queries.store import Store
 from schemas.errors import BadUsage
 from tests.alerts.test_loading import GOOD
 from tests.delivery.log import HOOK
@@ -37,6 +38,24 @@ async def test_nothing_is_started_for_a_worker_that_could_not_run(tmp_path: Path
             pass
     assert said == []
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(b"\xff\xfe\x00", id="no text"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"idt_of-another-store", id="unknown"),
+    ],
+)
+def test_a_file_that_holds_no_token_gets_a_new_one(tmp_path: Path, store: Store, kept: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(kept)
+    settings = Settings(state_dir=tmp_path)
+    token = first_token(settings, store)
+    assert file.read_text() == f"{token}\n"
+    assert first_token(settings, store) == token
 
 
 def test_a_worker_whose_rule_names_an_unknown_destination_starts_and_warns(tmp_path: Path) -> None:
