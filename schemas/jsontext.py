@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -21,6 +22,7 @@ MAX_DEPTH: Final = 128
 _BOM = b"\xef\xbb\xbf"
 # A string, one structural byte, or a literal. JSON's own escapes never contain a bare quote.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_NO_STRING = re.compile(rb'[{}\[\],:]|[^\s{}\[\],:"]+')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -73,9 +75,31 @@ def _integer(digits: str) -> int | float:
     return value if -(2**63) <= value < 2**64 else float(digits)
 
 
+def end_of_strings(raw: bytes) -> int:
+    """Where the first string begins that never ends, and behind which none does; only what is no JSON has any.
+
+    Whoever looks for strings there goes through all the rest from each of its quotes.
+    """
+    last = raw.rfind(b'"')
+    while last >= 0:
+        before = last - 1
+        while before >= 0 and raw[before] == 0x5C:  # a backslash
+            before -= 1
+        if (last - before) % 2:
+            break
+        last = raw.rfind(b'"', 0, last)
+    unclosed = raw.find(b'"', last + 1)
+    return len(raw) if unclosed < 0 else unclosed
+
+
+def _tokens(raw: bytes) -> Iterator[re.Match[bytes]]:
+    end = end_of_strings(raw)
+    return chain(_TOKEN.finditer(raw, 0, end), _NO_STRING.finditer(raw, end))
+
+
 def _depth(raw: bytes) -> int:
     deepest = depth = 0
-    for match in _TOKEN.finditer(raw):
+    for match in _tokens(raw):
         token = match[0]
         if token in (b"{", b"["):
             depth += 1
@@ -149,7 +173,7 @@ def nodes(raw: bytes) -> Iterator[Node]:
     """
     stack: list[tuple[int, str, bool]] = []  # index of the holder, key it gives its elements, is it an object
     key, expects_key, expects_value, index = "", False, False, -1
-    for match in _TOKEN.finditer(raw):
+    for match in _tokens(raw):
         token = match[0]
         first = token[:1]
         if first in (b",", b":"):
@@ -184,7 +208,7 @@ def inner_object(raw: bytes, name: str) -> bytes | None:
     None when there is no such object. `raw` must be well-formed JSON.
     """
     depth, key, expects_key, start = 0, "", False, -1
-    for match in _TOKEN.finditer(raw):
+    for match in _tokens(raw):
         first = match[0][:1]
         if first in (b"{", b"["):
             if depth == 1 and first == b"{" and key == name:

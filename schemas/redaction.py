@@ -26,7 +26,7 @@ from schemas.credentials import (
 )
 from schemas.echoes import Echoes, inside, outside
 from schemas.errors import MalformedRecord
-from schemas.jsontext import Node, decode, nodes, spelt, trim
+from schemas.jsontext import Node, decode, end_of_strings, nodes, spelt, trim
 from schemas.spelling import Unescaped
 
 MAX_EMBEDDED: Final = 4
@@ -182,7 +182,7 @@ def _worth_parsing(raw: bytes) -> bool:
     whole = raw.decode("latin-1")
     if any(map(names_secret, _PAIR.findall(whole))):
         return True
-    for text, is_key in _STRING.findall(whole):
+    for text, is_key in _STRING.findall(whole, 0, end_of_strings(raw)):
         if "\\" in text and may_hold_secrets(text.encode("latin-1")):
             return True
         if is_key:

@@ -580,7 +580,7 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
      "-----BEGIN PRIVATE KEY-----", "pwd: x1", "authorization: A", "://a:", "cookie: a=b;",
      "<password>", "<token ", "token&gt;", "token>", "password is 1", "password is  ", "token: a-", "token: [",
      "password => ", "<![CDATA[", ":\\", "'Authorization','Ab 1", '{"token":',
-     '["token",', '{"token":[}', "token\\\\", "a"],
+     '["token",', '{"token":[}', "token\\\\", "a", '\\"://[scimcookie'],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
     raw = json.dumps({"m": piece * 20_000}).encode()
