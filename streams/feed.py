@@ -170,8 +170,8 @@ async def _offsets_of(live: Follower, topics: Sequence[str], start: Start) -> Of
     for place, offset in found.items():
         if not beginnings[place] <= offset <= ends[place]:
             raise Gone(
-                f"the log does not hold the position any more: {place.topic}[{place.partition}] has "
-                f"{beginnings[place]} to {ends[place]}, not {offset}; start again without it, or with `since`"
+                f"the log does not hold the position any more, {place.topic}[{place.partition}] at {offset}: "
+                "start again without it, or with `since`"
             )
     return beginnings | found
 

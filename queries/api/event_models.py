@@ -128,4 +128,4 @@ class Statistics(BaseModel):
     dead_letters: int = Field(description="Records that could not be read, and wait.")
     unplaced: int = Field(description="Events whose time cannot be believed; in no range.")
     behind: int = Field(description="Records on the log that are not stored yet.")
-    log: list[LogPlace]
+    log: list[LogPlace] = Field(description="Each partition; only for tokens of every organization.")

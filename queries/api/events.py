@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from starlette.concurrency import run_in_threadpool
 
 from queries.api import event_models as models
 from queries.api.access import Given, Organization, Reader
 from queries.api.models import Token
 from queries.api.parameters import CursorText, Selected
+from queries.api.places import StoredLog
 from queries.blame import blame_of
 from queries.counts import Dimension, count_by
 from queries.events import Copy, get_event, list_events
@@ -78,14 +78,14 @@ def counts(
 
 
 @router.get("/stats", response_model=models.Statistics)
-async def stats(context: Given, chosen: Selected) -> Answer:
+def stats(context: Given, chosen: Selected, stored: StoredLog) -> Answer:
     """How much there is, by type and outcome, and how far the store is behind the log."""
-    found = await run_in_threadpool(read_statistics, context.store, chosen)
-    lag = await context.read_lag()
+    found = read_statistics(context.store, chosen)
     log = [
-        {"topic": place.topic, "partition": place.partition, "end": place.end, "stored": place.stored} for place in lag
+        {"topic": place.topic, "partition": place.partition, "end": place.end, "stored": place.stored}
+        for place in stored.places
     ]
-    return {**found._asdict(), "behind": sum(place.end - place.stored for place in lag), "log": log}
+    return {**found._asdict(), "behind": stored.behind, "log": log}
 
 
 @router.get("/whoami", response_model=Token)

@@ -19,6 +19,7 @@ from queries.api.context import Context
 from queries.api.findings import AskedExposures, exposure_answer
 from queries.api.incidents import AskedIncidents
 from queries.api.parameters import Selected
+from queries.api.places import Stored, StoredLog
 from queries.events import list_events
 from queries.exports.archive import archive
 from queries.exports.form import Format
@@ -55,23 +56,29 @@ Pages = Callable[[str | None], tuple[list[Any], str | None]]
 
 
 @router.get("/events", response_class=StreamingResponse, responses=_ZIP)
-async def events(context: Given, chosen: Selected, format: Form = Format.NDJSON) -> StreamingResponse:
+async def events(
+    context: Given, stored: StoredLog, chosen: Selected, format: Form = Format.NDJSON
+) -> StreamingResponse:
     """All events that meet the filter, newest first, each as its copy in force tells it."""
     rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), event_models.Event)
     notes = (UNPLACED if chosen.unplaced else PLACED,)
-    return await _file(context, "events", format, event_models.Event, rows, asdict(chosen), notes=notes)
+    return await _file(context, stored, "events", format, event_models.Event, rows, asdict(chosen), notes=notes)
 
 
 @router.get("/incidents", response_class=StreamingResponse, responses=_ZIP)
-async def incidents(context: Given, chosen: AskedIncidents, format: Form = Format.NDJSON) -> StreamingResponse:
+async def incidents(
+    context: Given, stored: StoredLog, chosen: AskedIncidents, format: Form = Format.NDJSON
+) -> StreamingResponse:
     """Incidents of a time range, and those that still go on."""
     now = context.clock()
     rows = _rows(lambda cursor: list_incidents(context.store, chosen, now, cursor, PAGE), incident_models.Incident)
-    return await _file(context, "incidents", format, incident_models.Incident, rows, asdict(chosen))
+    return await _file(context, stored, "incidents", format, incident_models.Incident, rows, asdict(chosen))
 
 
 @router.get("/exposures", response_class=StreamingResponse, responses=_ZIP)
-async def exposures(context: Given, asked: AskedExposures, format: Form = Format.NDJSON) -> StreamingResponse:
+async def exposures(
+    context: Given, stored: StoredLog, asked: AskedExposures, format: Form = Format.NDJSON
+) -> StreamingResponse:
     """Accounts that should be closed and are not confirmed closed, now or at a time, each with its reason."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
@@ -89,18 +96,20 @@ async def exposures(context: Given, asked: AskedExposures, format: Form = Format
         "at": asked.at or asked.now,
         "sla_seconds": int(asked.sla.total_seconds()),
     }
-    return await _file(context, "exposures", format, finding_models.Exposure, rows, filters, EXPOSURES_FIRST)
+    return await _file(context, stored, "exposures", format, finding_models.Exposure, rows, filters, EXPOSURES_FIRST)
 
 
 @router.get("/findings", response_class=StreamingResponse, responses=_ZIP)
-async def findings(context: Given, asked: found.AskedFindings, format: Form = Format.NDJSON) -> StreamingResponse:
+async def findings(
+    context: Given, stored: StoredLog, asked: found.AskedFindings, format: Form = Format.NDJSON
+) -> StreamingResponse:
     """Findings of a time range, the latest first."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
         return found.told_all(context.store, list_findings(context.store, asked)), None
 
     rows = _rows(listed, found.Finding)
-    return await _file(context, "findings", format, found.Finding, rows, asdict(asked))
+    return await _file(context, stored, "findings", format, found.Finding, rows, asdict(asked))
 
 
 def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:
@@ -116,6 +125,7 @@ def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:
 
 async def _file(
     context: Context,
+    stored: Stored,
     of: str,
     form: Format,
     model: type[BaseModel],
@@ -128,10 +138,7 @@ async def _file(
     file off, and no ZIP reader takes it for whole."""
     if form.ocsf_version and model is not event_models.Event:
         raise BadUsage(f"format: {form} is for events; {of} come as ndjson, csv or parquet")
-    log = [
-        {"topic": place.topic, "partition": place.partition, "stored": place.stored}
-        for place in await context.read_lag()
-    ]
+    log = [{"topic": place.topic, "partition": place.partition, "stored": place.stored} for place in stored.places]
     counted = _Counted(await run_in_threadpool(_begun, rows))
     told = {
         "export": of,
@@ -141,6 +148,7 @@ async def _file(
             name: value for name, value in filters.items() if value is not False and value not in ("", (), None)
         },
         "notes": [*form.notes, *notes],
+        "behind": stored.behind,
         "log": log,
     }
     blocks = encode(counted, columns_of(model, first), form)

@@ -17,12 +17,13 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from queries.api import models
-from queries.api.access import Given, Organization
+from queries.api.access import Given, Organization, Reader
 from queries.api.context import Context
 from queries.api.problems import problem
 from queries.blindness import cut_logs, rising_letters, silent_sources, sink_behind
 from queries.habits import read_cuts, read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch, Place
+from queries.tokens import EVERY_ORGANIZATION
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
 
@@ -168,13 +169,14 @@ async def readyz(request: Request, context: Given) -> Response:
 
 
 @router.get("/api/v1/health", tags=["health"], response_model=models.Health)
-async def health(request: Request, context: Given, organization: Organization) -> dict[str, Any]:
+async def health(request: Request, context: Given, token: Reader, organization: Organization) -> dict[str, Any]:
     """What the trail may be missing: sources gone silent, a sink that is behind, dead letters rising, a cut log.
 
     `blind` is empty when all is as usual. `trouble` says that the broker is away; an answer without the store is 503.
     """
     vigil = _vigil(request)
     now = context.clock()
+    every = token.organization == EVERY_ORGANIZATION
     trouble: list[str] = []
     lag: Sequence[Place] = ()
     try:
@@ -194,8 +196,8 @@ async def health(request: Request, context: Given, organization: Organization) -
             {
                 "topic": place.topic,
                 "partition": place.partition,
-                "end": place.end,
-                "stored": place.stored,
+                "end": place.end if every else None,
+                "stored": place.stored if every else None,
                 "behind": place.end - place.stored,
             }
             for place in lag

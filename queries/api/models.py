@@ -92,8 +92,8 @@ class PartitionLag(BaseModel):
 
     topic: str
     partition: int
-    end: int
-    stored: int
+    end: int | None = Field(description="Null for a token of one organization: the log is of all of them.")
+    stored: int | None = Field(description="As `end`.")
     behind: int
 
 

@@ -45,7 +45,9 @@ async def test_an_export_holds_the_events_that_the_list_tells(
     filtered, data = opened(await api.get("/api/v1/exports/events", headers=mine, params={"outcome": "failure"}))
     assert (filtered["rows"], filtered["filters"]["outcomes"]) == (2, ["failure"])
     assert filtered["filters"]["organization"] == trail.organization
-    assert filtered["log"][1] == {"topic": "idtrail.events", "partition": 1, "stored": 5}, "how far the log is in it"
+    assert (filtered["behind"], filtered["log"]) == (3, []), "it is the log of every organization"
+    whole, _ = opened(await api.get("/api/v1/exports/events", headers=using.everywhere()))
+    assert whole["log"][1] == {"topic": "idtrail.events", "partition": 1, "stored": 5}, "how far the log is in it"
 
 
 async def test_an_export_of_events_says_that_those_without_a_believable_time_are_apart(

@@ -139,7 +139,9 @@ async def test_health_names_a_silent_source_and_a_sink_that_stands_still(
     fine = (await api.get("/api/v1/health", headers=using())).json()
     assert (fine["blind"], fine["trouble"]) == ([], [])
     assert datetime.fromisoformat(fine["newest"]) == times[-1]
-    assert fine["lag"][0] == {"topic": "idtrail.events", "partition": 0, "end": 10, "stored": 7, "behind": 3}
+    place = {"topic": "idtrail.events", "partition": 0, "end": 10, "stored": 7, "behind": 3}
+    assert fine["lag"][0] == {**place, "end": None, "stored": None}, "it is the log of every organization"
+    assert (await api.get("/api/v1/health", headers=using.everywhere())).json()["lag"][0] == place
     pass_time(timedelta(hours=2))
     other = using(organization=f"{trail.organization}-other")
     assert [spot["what"] for spot in (await api.get("/api/v1/health", headers=other)).json()["blind"]] == ["sink"]

@@ -134,8 +134,8 @@ def health(behind: int = 0, *blind: str) -> Item:
         "trouble": [],
         "blind": [{"what": "source", "name": name, "since": ago(30), "text": "no event for 30 min"} for name in blind],
         "lag": [
-            {"topic": "idtrail.events", "partition": 0, "end": 100 + behind, "stored": 100},
-            {"topic": "idtrail.dead-letters", "partition": 0, "end": 3, "stored": 3},
+            {"topic": "idtrail.events", "partition": 0, "behind": behind},
+            {"topic": "idtrail.dead-letters", "partition": 0, "behind": 0},
         ],
     }
 

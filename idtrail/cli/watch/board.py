@@ -156,7 +156,7 @@ class Board:
         """The same by topic."""
         lags: dict[str, int] = {}
         for place in (self.health or {}).get("lag") or ():
-            lags[place["topic"]] = lags.get(place["topic"], 0) + max(int(place["end"]) - int(place["stored"]), 0)
+            lags[place["topic"]] = lags.get(place["topic"], 0) + max(int(place["behind"]), 0)
         return lags
 
     def headline(self, now: datetime, width: int) -> str:
