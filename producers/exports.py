@@ -16,6 +16,8 @@ from schemas.errors import BadUsage, NotFound
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl", ".gz", ".log", ".txt")
 """What is read of a directory or bucket. A file named by itself may be called anything."""
 
+LINKED: Final = "it is a link to a directory elsewhere, which is not followed: name that directory too"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -55,7 +57,7 @@ def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
         if str(path) == STDIN:
             found.append(Found(path, "standard input"))
         elif _is_directory(path):
-            for file, fault in _walk(path):
+            for file, fault in _walk(path, paths):
                 try:
                     is_export = not fault and file.suffix in SUFFIXES and file.is_file()
                 except OSError as error:  # its directory can be listed and not entered
@@ -91,14 +93,23 @@ def _on_disk(path: Path, name: str) -> Found:
     return Found(path, name, size=status.st_size, stamp=f"{status.st_size} {status.st_mtime_ns}", modified=modified)
 
 
-def _walk(directory: Path) -> list[tuple[Path, str]]:
-    """Every file below, and every directory that cannot be read with the reason."""
+def _walk(directory: Path, paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
+    """Every file below, and every directory that is not read with the reason."""
     faults: list[OSError] = []
-    found = [
-        (Path(folder, name), "") for folder, _, names in os.walk(directory, onerror=faults.append) for name in names
-    ]
+    found: list[tuple[Path, str]] = []
+    for folder, below, names in os.walk(directory, onerror=faults.append):
+        found += [(Path(folder, name), "") for name in names]
+        found += [(link, LINKED) for name in below if _leads_away(link := Path(folder, name), paths)]
     found += [(Path(str(fault.filename)), unreadable(fault)) for fault in faults]
     return sorted(found)
+
+
+def _leads_away(directory: Path, paths: Sequence[str | Path]) -> bool:
+    """Whether it is a link to somewhere that is not below any of `paths`: there it is read under its own name."""
+    if not directory.is_symlink():
+        return False
+    target = directory.resolve()
+    return not any(target.is_relative_to(Path(path).resolve()) for path in paths if not is_bucket(path))
 
 
 def printable(path: Path | str) -> str:

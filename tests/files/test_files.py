@@ -16,6 +16,7 @@ import pytest
 
 from producers import files
 from producers.emitter import Batch
+from producers.exports import LINKED
 from producers.files import Progress
 from producers.slicer import KEPT_OF_BAD
 from schemas.envelope import Source
@@ -130,6 +131,24 @@ async def test_directories_are_walked_in_order_and_other_files_named(tmp_path: P
     assert [name for name, _ in emitter.logged][:2] == ["file:a.json.gz", "file:b/1.ndjson"]
     assert summary.skipped == [str(tmp_path / name) for name in ("b/data.csv", "notes.md", "pipe.json")]
     assert summary.complete
+
+
+async def test_a_linked_directory_is_read_under_its_own_name_or_told(tmp_path: Path, emitter: MemoryEmitter) -> None:
+    tree, elsewhere = tmp_path / "tree", tmp_path / "elsewhere"
+    for day in (tree / "2026-11-30", elsewhere):
+        day.mkdir(parents=True)
+        (day / "a.json").write_bytes(lines(1))
+    (tree / "latest").symlink_to("2026-11-30")
+    (tree / "round").symlink_to(tree)
+    (tree / "old").symlink_to(elsewhere)
+    (tree / "up").symlink_to(tmp_path)
+    summary = await imported(emitter, tree)
+    told = {Path(file.name).name: file.stopped for file in summary.files}
+    assert told == {"a.json": "", "old": LINKED, "up": LINKED}
+    assert (summary.accepted, summary.complete) == (1, False)
+    both = await imported(emitter, tree, elsewhere)
+    assert [file.name for file in both.files if not file.stopped] == ["2026-11-30/a.json", "a.json"]
+    assert [Path(file.name).name for file in both.files if file.stopped] == ["up"]
 
 
 async def test_a_file_named_by_itself_may_be_called_anything(tmp_path: Path, emitter: MemoryEmitter) -> None:
