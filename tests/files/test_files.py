@@ -133,7 +133,7 @@ async def test_directories_are_walked_in_order_and_other_files_named(tmp_path: P
     assert summary.complete
 
 
-async def test_a_linked_directory_is_read_under_its_own_name_or_told(tmp_path: Path, emitter: MemoryEmitter) -> None:
+async def test_a_linked_directory_is_read_under_its_own_name_or_told(tmp_path: Path) -> None:
     tree, elsewhere = tmp_path / "tree", tmp_path / "elsewhere"
     for day in (tree / "2026-11-30", elsewhere):
         day.mkdir(parents=True)
@@ -142,11 +142,11 @@ async def test_a_linked_directory_is_read_under_its_own_name_or_told(tmp_path: P
     (tree / "round").symlink_to(tree)
     (tree / "old").symlink_to(elsewhere)
     (tree / "up").symlink_to(tmp_path)
-    summary = await imported(emitter, tree)
+    summary = await imported(MemoryEmitter(), tree)
     told = {Path(file.name).name: file.stopped for file in summary.files}
     assert told == {"a.json": "", "old": LINKED, "up": LINKED}
     assert (summary.accepted, summary.complete) == (1, False)
-    both = await imported(emitter, tree, elsewhere)
+    both = await imported(MemoryEmitter(), tree, elsewhere)
     assert [file.name for file in both.files if not file.stopped] == ["2026-11-30/a.json", "a.json"]
     assert [Path(file.name).name for file in both.files if file.stopped] == ["up"]
 
