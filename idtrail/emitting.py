@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain, count
 
 from idtrail.settings import MEBIBYTE, Settings
 from idtrail.stack.lock import read_running
 from producers.emitter import Emitter
 from producers.spool import Spool
-from schemas.errors import UserError
+from schemas.errors import AlreadyRunning, UserError
 from schemas.kafka import KafkaConnection
 
 
@@ -38,6 +39,41 @@ async def open_emitter(
 ) -> AsyncIterator[Emitter]:
     """An emitter whose spool is the file `spool` in the state directory: each role has its own."""
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = settings.state / f"spool-{spool}.sqlite3"
-    async with Emitter(connection, Spool(path, settings.spool_mebibytes * MEBIBYTE), clock) as emitter:
+    async with Emitter(connection, _spool(settings, spool), clock) as emitter:
         yield emitter
+
+
+@asynccontextmanager
+async def open_emitter_beside_others(
+    settings: Settings, connection: KafkaConnection, *, clock: Callable[[], datetime]
+) -> AsyncIterator[Emitter]:
+    """One of a command, of which several may run at once: its spool is one that no other has."""
+    async with AsyncExitStack() as stack:
+        while True:
+            spool = await _free_spool(settings)
+            try:
+                emitter = await stack.enter_async_context(open_emitter(settings, connection, spool=spool, clock=clock))
+            except AlreadyRunning:  # another command was quicker
+                continue
+            break
+        yield emitter
+
+
+async def _free_spool(settings: Settings) -> str:
+    """One that holds what an earlier command could not log, so that this one does; else the first that is free."""
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    free = ""
+    for name in chain(["cli"], (f"cli-{number}" for number in count(2))):
+        spool = _spool(settings, name)
+        if free and not spool.path.exists():
+            break
+        with suppress(AlreadyRunning):
+            async with spool:
+                if spool.depth():
+                    return name
+            free = free or name
+    return free
+
+
+def _spool(settings: Settings, name: str) -> Spool:
+    return Spool(settings.state / f"spool-{name}.sqlite3", settings.spool_mebibytes * MEBIBYTE)

@@ -141,7 +141,7 @@ class Spool:
         code = _code(error)
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return AlreadyRunning(
-                f"another process writes the spool {self.path}: end it, or give this one a spool of its own"
+                f"another process writes the spool {self.path}: end it, or give this one another state directory"
             )
         if code == sqlite3.SQLITE_FULL:
             return SpoolFull(f"the disk of its spool {self.path} is full")

@@ -44,7 +44,7 @@ def emit(
 
 async def _emit(settings: Settings, descriptor: int, organization: str, as_json: bool) -> int:
     """How many were refused."""
-    from idtrail.emitting import kafka_of, now, open_emitter
+    from idtrail.emitting import kafka_of, now, open_emitter_beside_others
     from producers.slicer import Slicer
     from schemas.envelope import Source, Trust
     from schemas.errors import BadUsage
@@ -52,7 +52,7 @@ async def _emit(settings: Settings, descriptor: int, organization: str, as_json:
     source = Source("cli", Trust.OPEN_INGEST, organization or settings.organization or None)
     refused = 0
     slicer = Slicer()
-    async with open_emitter(settings, kafka_of(settings), spool="cli", clock=now) as emitter:
+    async with open_emitter_beside_others(settings, kafka_of(settings), clock=now) as emitter:
         async for block in _blocks(descriptor):
             refused += await _send(emitter, slicer.feed(block), source, as_json)
         refused += await _send(emitter, slicer.finish(), source, as_json)

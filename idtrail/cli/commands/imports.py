@@ -112,7 +112,7 @@ async def _watch(
 
 
 async def _import(settings: Settings, paths: list[str], organization: str) -> Summary:
-    from idtrail.emitting import kafka_of, now, open_emitter
+    from idtrail.emitting import kafka_of, now, open_emitter_beside_others
     from producers.files import find_files, import_files
 
     find_files(paths)  # a wrong path is told before anything is opened
@@ -132,7 +132,7 @@ async def _import(settings: Settings, paths: list[str], organization: str) -> Su
             described = f"{progress.file}: {number(progress.records)} records"
             bars.update(bar, completed=progress.bytes_read, total=total, description=described)
 
-        async with open_emitter(settings, kafka_of(settings), spool="cli", clock=now) as emitter:
+        async with open_emitter_beside_others(settings, kafka_of(settings), clock=now) as emitter:
             try:
                 return await import_files(
                     paths, emitter, organization=organization or settings.organization or None, on_progress=advance
