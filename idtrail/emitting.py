@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from itertools import chain, count
 
 from idtrail.settings import MEBIBYTE, Settings
 from idtrail.stack.lock import read_running
@@ -48,31 +47,26 @@ async def open_emitter_beside_others(
     settings: Settings, connection: KafkaConnection, *, clock: Callable[[], datetime]
 ) -> AsyncIterator[Emitter]:
     """One of a command, of which several may run at once: its spool is one that no other has."""
-    async with AsyncExitStack() as stack:
-        while True:
-            spool = await _free_spool(settings)
-            try:
-                emitter = await stack.enter_async_context(open_emitter(settings, connection, spool=spool, clock=clock))
-            except AlreadyRunning:  # another command was quicker
-                continue
-            break
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with Emitter(connection, await _own_spool(settings), clock) as emitter:
         yield emitter
 
 
-async def _free_spool(settings: Settings) -> str:
-    """One that holds what an earlier command could not log, so that this one does; else the first that is free."""
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    free = ""
-    for name in chain(["cli"], (f"cli-{number}" for number in count(2))):
-        spool = _spool(settings, name)
-        if free and not spool.path.exists():
+async def _own_spool(settings: Settings) -> Spool:
+    """Open already: one with records that an earlier command could not log, so that this one does; else a free one."""
+    own: Spool | None = None
+    number = 1
+    while own is None or not own.depth():
+        spool = _spool(settings, "cli" if number == 1 else f"cli-{number}")
+        if own is not None and not spool.path.exists():
             break
         with suppress(AlreadyRunning):
-            async with spool:
-                if spool.depth():
-                    return name
-            free = free or name
-    return free
+            await spool.__aenter__()
+            if own is not None:
+                await own.__aexit__(None, None, None)
+            own = spool
+        number += 1
+    return own
 
 
 def _spool(settings: Settings, name: str) -> Spool:

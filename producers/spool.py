@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -88,7 +88,9 @@ class Spool:
         return self._oldest
 
     async def __aenter__(self) -> Self:
-        """Open the file, or make it. Raises `AlreadyRunning`, `BadUsage`, or `Fatal` for a corrupt one."""
+        """Open or make the file, once. Raises `AlreadyRunning`, `BadUsage`, `Fatal` (corrupt)."""
+        if self._thread is not None:
+            return self
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         try:
             await self._run(self._open)
@@ -210,7 +212,7 @@ class Spool:
             SELECT seq, topic, key, value, headers, bytes FROM spool
             WHERE seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?
         """
-        with closing(self._database.execute(query, (_listed(self._forgotten), max_records))) as rows:
+        with closing(self._database.execute(query, (json.dumps(list(self._forgotten)), max_records))) as rows:
             for seq, topic, key, value, headers, size in rows:
                 max_bytes -= size
                 if found and max_bytes < 0:
@@ -222,7 +224,8 @@ class Spool:
         assert self._database is not None
         gone = set(positions) - self._forgotten
         count, size = self._database.execute(
-            "SELECT count(*), total(bytes) FROM spool WHERE seq IN (SELECT value FROM json_each(?))", (_listed(gone),)
+            "SELECT count(*), total(bytes) FROM spool WHERE seq IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(gone)),),
         ).fetchone()
         self._depth -= count
         self._bytes -= int(size)
@@ -236,7 +239,7 @@ class Spool:
             return
         try:
             with self._transaction() as database:
-                forgotten = _listed(self._forgotten)
+                forgotten = json.dumps(list(self._forgotten))
                 database.execute("DELETE FROM spool WHERE seq IN (SELECT value FROM json_each(?))", (forgotten,))
         except sqlite3.Error as error:
             if _code(error) != sqlite3.SQLITE_FULL:
@@ -247,7 +250,7 @@ class Spool:
     def _find_oldest(self) -> None:
         assert self._database is not None
         query = "SELECT at FROM spool WHERE seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT 1"
-        row = self._database.execute(query, (_listed(self._forgotten),)).fetchone()
+        row = self._database.execute(query, (json.dumps(list(self._forgotten)),)).fetchone()
         self._oldest = None if row is None else datetime.fromisoformat(row[0])
 
     def _transaction(self) -> _Transaction:
@@ -285,10 +288,6 @@ class _Transaction:
 
 def _code(error: sqlite3.Error) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-
-
-def _listed(positions: Iterable[int]) -> str:
-    return json.dumps(list(positions))
 
 
 def _pack(headers: Sequence[Header]) -> bytes:
