@@ -35,7 +35,7 @@ from producers.slicer import slice_whole
 from queries.api import Context, create_app
 from queries.jobs import Jobs
 from queries.store import Store
-from queries.tokens import EVERY_ORGANIZATION, SCOPES, Tokens
+from queries.tokens import EVERY_ORGANIZATION, LOCAL, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules
@@ -177,7 +177,7 @@ def first_token(settings: Settings, store: Store) -> str:
     # Whatever a damaged file holds is no token.
     if file.exists() and tokens.check(text := file.read_text(errors="replace").strip()):
         return text
-    text, _ = tokens.create("local", SCOPES, EVERY_ORGANIZATION)
+    text, _ = tokens.create(LOCAL, SCOPES, EVERY_ORGANIZATION)
     file.unlink(missing_ok=True)
     with open(file, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
         out.write(text + "\n")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,6 +19,14 @@ from schemas.errors import BadUsage, NotFound
 PREFIX: Final = "idt_"
 EVERY_ORGANIZATION: Final = "*"
 SCOPES: Final = ("read", "ingest", "admin")
+DEPLOYMENTS_OWN: Final = "IDTRAIL_ADMIN_TOKEN"
+"""The name that what the deployment's own token does is told under."""
+LOCAL: Final = "local"
+"""The name of the local stack's own token."""
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that nobody sees, though Unicode counts them among those that can be printed."""
 REMEMBERED: Final = timedelta(seconds=5)
 """How long a revoked token may still pass."""
 
@@ -53,6 +63,29 @@ class Tokens:
         self._known: dict[bytes, Token] = {}
         self._read_at: datetime | None = None
 
+    def require_free(self, name: str, organization: str) -> None:
+        """Raises `BadUsage` unless a token of that name is told from every other one that may act there.
+
+        A name is never free again: what was done under a token that is revoked is told by its name alone.
+        XXX: of two tokens made at the same moment both may get it; the list shows both.
+        """
+        wanted = _plain(name)
+        if not name.isprintable() or _BLANK.search(name) or not wanted:
+            raise BadUsage(
+                "name: letters, digits, signs and spaces, and none that nobody sees, such as a control character"
+            )
+        acting = (EVERY_ORGANIZATION, organization)
+        taken = {_plain(DEPLOYMENTS_OWN), _plain(LOCAL)} | {
+            _plain(token.name)
+            for token in self.all()
+            if organization == EVERY_ORGANIZATION or token.organization in acting
+        }
+        if wanted in taken:
+            raise BadUsage(
+                f"name: there is or was a token called {name!r}, or much like it, and who did what is told by the name:"
+                " take another, such as one with a number"
+            )
+
     def create(
         self, name: str, scopes: Collection[str], organization: str, lifetime: timedelta | None = None
     ) -> tuple[str, Token]:
@@ -80,7 +113,7 @@ class Tokens:
         """What `text` allows now; None when it allows nothing."""
         wanted, now = _hash(text), self._clock()
         if self._admin_hash and hmac.compare_digest(wanted, self._admin_hash):
-            return Token(UUID(int=0), "IDTRAIL_ADMIN_TOKEN", SCOPES, EVERY_ORGANIZATION, now, None, None)
+            return Token(UUID(int=0), DEPLOYMENTS_OWN, SCOPES, EVERY_ORGANIZATION, now, None, None)
         if self._read_at is None or now - self._read_at >= REMEMBERED:
             self._known, self._read_at = self._read(), now
         # What is looked up is a hash: how long that takes tells nothing about any token's text.
@@ -123,6 +156,12 @@ class Tokens:
             values,
         )
         self._read_at = None
+
+
+def _plain(name: str) -> str:
+    """The name as far as people tell names apart: without case, accents, kinds and number of spaces."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return " ".join("".join(each for each in letters if not unicodedata.combining(each)).split())
 
 
 def _hash(text: str) -> bytes:

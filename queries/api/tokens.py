@@ -23,7 +23,12 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=64)
+    name: str = Field(
+        min_length=1,
+        max_length=64,
+        description="What is done with it is told under this name: one that no other token of the organization, or of "
+        "all, has or had.",
+    )
     scopes: list[Literal["read", "ingest", "admin"]] = Field(
         default=["read"], min_length=1, max_length=3, description="admin allows the others too."
     )
@@ -40,10 +45,11 @@ def tokens(context: Given, token: Admin) -> dict[str, Any]:
 
 @router.post("", status_code=201, response_model=models.CreatedToken)
 def create_token(context: Given, token: Admin, wanted: NewToken) -> dict[str, Any]:
-    """Make a token. Its text is in this answer and nowhere else."""
+    """Make a token. Its text is in this answer and nowhere else, and its name is never given again."""
     organization = wanted.organization or token.organization
     if not _may_manage(token.organization, organization):
         raise NotFound(f"no organization {organization!r}")
+    context.tokens.require_free(wanted.name, organization)
     lifetime = timedelta(days=wanted.days) if wanted.days else None
     text, made = context.tokens.create(wanted.name, wanted.scopes, organization, lifetime)
     return {**asdict(made), "token": text}

@@ -89,6 +89,16 @@ async def test_a_revoked_token_stops_at_once(api: httpx.AsyncClient, using: As) 
     assert_problem(await api.get("/api/v1/whoami", headers=headers), 401)
 
 
+async def test_a_token_of_a_name_that_is_taken_is_not_made(api: httpx.AsyncClient, using: As) -> None:
+    mine = using("admin")
+    for name, status in (("ada", 201), ("ada", 400), ("Ada ", 400), ("IDTRAIL_ADMIN_TOKEN", 400), ("a\x1b", 400)):
+        answer = await api.post("/api/v1/tokens", json={"name": name}, headers=mine)
+        assert answer.status_code == status, answer.text
+    assert "\\x1b" not in answer.text
+    listed = (await api.get("/api/v1/tokens", headers=mine)).json()["items"]
+    assert sorted(item["name"] for item in listed) == ["ada", "test"]
+
+
 async def test_another_organizations_objects_are_not_there(
     api: httpx.AsyncClient, using: As, trail: Trail, tokens: Tokens, log: Log
 ) -> None:

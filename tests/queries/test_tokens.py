@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -113,6 +114,46 @@ def test_a_token_that_would_mean_nothing_is_refused(
 ) -> None:
     with pytest.raises(BadUsage):
         Tokens(shared_store, clock).create("n", list(scopes), organization)
+
+
+@pytest.mark.parametrize(
+    ("name", "organization", "said"),
+    [
+        pytest.param("Zoë of one", "one", "there is or was", id="in use there"),
+        pytest.param("ZOE\u0308  of one ", "one", "there is or was", id="the same to people"),
+        pytest.param("Zoë of one", "*", "there is or was", id="in use in one of all"),
+        pytest.param("Zoë of one", "two", "", id="elsewhere"),
+        pytest.param("of all", "one", "there is or was", id="of a token that may act there too"),
+        pytest.param("gone", "one", "there is or was", id="of a revoked token"),
+        pytest.param("idtrail_admin_token", "one", "there is or was", id="the deployment's own"),
+        pytest.param("local", "one", "there is or was", id="the local stack's own"),
+        pytest.param("Zoe of one 2", "one", "", id="told apart by a number"),
+        pytest.param("Зоя", "one", "", id="in other letters"),
+        pytest.param("a\x1b[2J", "one", "nobody sees", id="a terminal's command"),
+        pytest.param("a\u202eb", "one", "nobody sees", id="turns the direction of writing"),
+        pytest.param("a\nb", "one", "nobody sees", id="a line of its own"),
+        pytest.param("a\x00", "one", "nobody sees", id="ends a text"),
+        pytest.param("a\u200b", "one", "nobody sees", id="a space without width"),
+        pytest.param("a\ufe0f", "one", "nobody sees", id="a mark that is not seen"),
+        pytest.param(" ", "one", "nobody sees", id="blank"),
+    ],
+)
+def test_no_name_can_be_taken_for_that_of_another_who_may_act_there(
+    named_tokens: Tokens, name: str, organization: str, said: str
+) -> None:
+    with pytest.raises(BadUsage, match=said) if said else nullcontext():
+        named_tokens.require_free(name, organization)
+
+
+@pytest.fixture(scope="module")
+def named_tokens(shared_store: Store) -> Tokens:
+    """Those of two organizations, of which one is revoked."""
+    tokens = Tokens(shared_store, Clock())
+    tokens.create("Zoë of one", ["read"], "one")
+    tokens.create("of all", ["read"], EVERY_ORGANIZATION)
+    _, gone = tokens.create("gone", ["read"], "one")
+    tokens.revoke(gone.token_id)
+    return tokens
 
 
 def test_revoking_what_is_not_there_is_told(shared_store: Store, clock: Clock) -> None:

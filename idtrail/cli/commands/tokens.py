@@ -19,7 +19,12 @@ app.add_typer(tokens, name="token")
 
 @tokens.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="What it is for, or whose it is: what is done with it is told by this name, which is given once."
+        ),
+    ],
     scope: Annotated[list[str] | None, typer.Option(help="read (default), ingest, admin; may be repeated.")] = None,
     organization: Annotated[str, typer.Option(help="Its organization; *: all. Default: that of your token.")] = "",
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; default: never.")] = None,
