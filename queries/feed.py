@@ -119,6 +119,8 @@ class FeedReader(Protocol):
 
 
 class LiveFeed(Protocol):
-    """Opens readers. Raises `Gone`, `BadUsage` (no position of ours), `Away`."""
+    """Opens readers, a share for each organization. Raises `Gone`, `BadUsage` (no position of ours), `Away`."""
 
-    def open(self, wants: Callable[[Message], object], start: Start) -> AbstractAsyncContextManager[FeedReader]: ...
+    def open(
+        self, wants: Callable[[Message], object], start: Start, organization: str
+    ) -> AbstractAsyncContextManager[FeedReader]: ...

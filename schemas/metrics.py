@@ -151,7 +151,7 @@ FEED_DROPPED: Final = _counter(
     "idtrail_feed_dropped_total",
     "readers",
     "api",
-    "Readers of the live feed that were dropped because more came than they took.",
+    "Readers of the live feed that were dropped: more came than they took, or they gave way to another organization's.",
 )
 REQUESTS: Final = _counter(
     "idtrail_http_requests_total",

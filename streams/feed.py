@@ -7,7 +7,7 @@ in the past reads the log alone until it has caught up, then joins the others wi
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -38,6 +38,7 @@ LIVE_SHARE, PAST_SHARE = 0.5, 0.25
 STOPPED: Final = "the API is being stopped"
 LOST: Final = "the log does not hold the next records any more"
 SLOW: Final = "too slow: more came than this reader took"
+SHARED: Final = "another organization wants to follow the feed too, and yours had the most readers: try again later"
 
 log = structlog.get_logger(__name__)
 
@@ -61,21 +62,22 @@ class Feed:
         self.heartbeat_seconds = heartbeat_seconds
         self.live: Follower | None = None
         self.joined: set[Reader] = set()
-        self._open: set[Reader] = set()
+        self._open: list[Reader] = []
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._live_pace, self.past_pace = Pace(LIVE_SHARE), Pace(PAST_SHARE)
         self._stopped = False
 
     @asynccontextmanager
-    async def open(self, wants: Callable[[Message], object], start: Start) -> AsyncIterator[Reader]:
-        """A reader of the messages that `wants` finds true. Raises `Gone`, `BadUsage`, `Away`."""
+    async def open(
+        self, wants: Callable[[Message], object], start: Start, organization: str = ""
+    ) -> AsyncIterator[Reader]:
+        """A reader for that organization of what `wants` finds true. Raises `Gone`, `BadUsage`, `Away`."""
         if self._stopped:
             raise FeedAway(STOPPED)
-        if len(self._open) >= self._most_readers:
-            raise FeedAway(f"{self._most_readers} readers follow the feed, as many as it takes: try again later")
-        reader = Reader(self, wants)
-        self._open.add(reader)
+        self._make_room(organization)
+        reader = Reader(self, wants, organization)
+        self._open.append(reader)
         FEED_READERS.inc()
         try:
             await self._begin(reader, start)
@@ -84,6 +86,18 @@ class Feed:
             self.leave(reader)
             await reader.close()
             await self._stop_if_alone()
+
+    def _make_room(self, organization: str) -> None:
+        """No organization keeps another out: where there is no room, the newest reader of the one with the most gives
+        way, unless the one that asks would then have more."""
+        if len(self._open) < self._most_readers:
+            return
+        readers = Counter(reader.organization for reader in self._open)
+        [(largest, most)] = readers.most_common(1)
+        if most < readers[organization] + 2:
+            raise FeedAway(f"{self._most_readers} readers follow the feed, as many as it takes: try again later")
+        FEED_DROPPED.inc()
+        next(reader for reader in reversed(self._open) if reader.organization == largest).end(SHARED)
 
     async def stop(self) -> None:
         """End every reader, and let none begin."""
@@ -179,9 +193,10 @@ async def _offsets_of(live: Follower, topics: Sequence[str], start: Start) -> Of
 class Reader:
     """One reader. `next` is for one caller at a time."""
 
-    def __init__(self, feed: Feed, wants: Callable[[Message], object]) -> None:
+    def __init__(self, feed: Feed, wants: Callable[[Message], object], organization: str) -> None:
         self._feed = feed
         self._wants = wants
+        self.organization = organization
         self._queue: deque[Message] = deque()
         self._filled = asyncio.Event()
         self._past: Follower | None = None

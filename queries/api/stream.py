@@ -48,6 +48,7 @@ class Opened:
 
 async def opened(
     context: Given,
+    token: Reader,
     wants: Annotated[Wanted, Depends(wanted)],
     since: Annotated[
         str | None,
@@ -66,7 +67,9 @@ async def opened(
 ) -> AsyncIterator[Opened]:
     """A reader for as long as the response lasts."""
     begin: datetime | None = parse_past(since, context.clock(), "since") if since else None
-    async with context.feed.open(wants.name, Start(last_event_id or after or None, begin)) as reader:
+    async with context.feed.open(
+        wants.name, Start(last_event_id or after or None, begin), token.organization
+    ) as reader:
         yield Opened(reader, wants)
 
 

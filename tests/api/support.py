@@ -117,15 +117,19 @@ class Played:
     messages: list[Message] = field(default_factory=list)
     failure: Exception | None = None
     starts: list[Start] = field(default_factory=list)
+    organizations: list[str] = field(default_factory=list)
     open_readers: int = 0
     meanwhile: Callable[[], object] = lambda: None
     """Done before each piece is handed out."""
 
     @asynccontextmanager
-    async def open(self, wants: Callable[[Message], object], start: Start) -> AsyncIterator[PlayedReader]:
+    async def open(
+        self, wants: Callable[[Message], object], start: Start, organization: str
+    ) -> AsyncIterator[PlayedReader]:
         if self.failure:
             raise self.failure
         self.starts.append(start)
+        self.organizations.append(organization)
         self.open_readers += 1
         try:
             yield PlayedReader([message for message in self.messages if wants(message)], self.meanwhile)

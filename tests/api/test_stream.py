@@ -184,10 +184,16 @@ async def test_incidents_by_what_they_have_many_of_are_refused_unless_failures_a
     ],
 )
 async def test_where_a_reader_begins(
-    api: httpx.AsyncClient, using: As, feed: Played, headers: dict[str, str], asked: dict[str, str], start: Start
+    api: httpx.AsyncClient,
+    using: As,
+    feed: Played,
+    trail: Trail,
+    headers: dict[str, str],
+    asked: dict[str, str],
+    start: Start,
 ) -> None:
     await api.get(PATH, headers=using() | headers, params=asked)
-    assert feed.starts == [start]
+    assert (feed.starts, feed.organizations) == ([start], [trail.organization])
 
 
 @pytest.mark.parametrize(

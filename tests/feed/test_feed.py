@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import tracemalloc
+from contextlib import AsyncExitStack, nullcontext
 from datetime import UTC, datetime
 
 import orjson
@@ -16,7 +17,7 @@ from schemas.alerts import dumped, seal_record
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, BrokerAway, FeedAway, Gone
 from schemas.kafka import KafkaConnection
-from streams.feed import SLOW, STOPPED
+from streams.feed import SHARED, SLOW, STOPPED, Reader
 from streams.follower import Follower
 from streams.position import Position
 from tests.alerts.records import detected
@@ -197,6 +198,27 @@ async def test_too_many_readers_are_told_so(kafka: KafkaConnection, topics: Topi
                 pass
     async with feed.open(everything, Start()):
         pass
+
+
+async def test_an_organization_with_many_readers_gives_way_to_another(kafka: KafkaConnection, topics: Topics) -> None:
+    feed = feed_of(kafka, topics.events, most_readers=4)
+    async with AsyncExitStack() as stack:
+
+        async def follow(organization: str) -> Reader:
+            return await stack.enter_async_context(feed.open(everything, Start(), organization))
+
+        first, second, third, newest = [await follow("many") for _ in range(4)]
+        with pytest.raises(FeedAway, match="4 readers follow the feed"):
+            await follow("many")
+        await follow("few")
+        assert (await newest.next()).ended == SHARED
+        await follow("few")
+        assert (await third.next()).ended == SHARED
+        for organization in ("few", "many", "another"):
+            with nullcontext() if organization == "another" else pytest.raises(FeedAway):
+                await follow(organization)
+        ended = [(await reader.next()).ended for reader in (first, second)]
+    assert ended == ["", SHARED]
 
 
 async def test_stopping_ends_all_readers_and_lets_none_begin(kafka: KafkaConnection, topics: Topics) -> None:
