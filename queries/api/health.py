@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -39,6 +39,10 @@ STALE_SECONDS: Final = 2.0
 """Until then whoever asks begins a new look and does not wait for it: of many questions in a row none does."""
 PATIENCE_SECONDS: Final = 0.5
 """So long a question waits for that look; one takes a tenth of it. Then what the last one saw is told."""
+RECENT_SECONDS: Final = 30.0
+"""A look that takes long blames no broker for as long as this since one that it answered: the process is busy."""
+PROBES: Final = 2
+"""Looks at the store at once; they do not wait for a thread behind all questions."""
 HABIT_SECONDS: Final = 60.0
 """How long an answer about habits is good: it reads two weeks of events."""
 
@@ -53,15 +57,36 @@ class Vigil:
         self._habits: dict[str | None, tuple[float, dict[str, Any]]] = {}
         self._begun = -math.inf
         self._asked: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[Sequence[Place]] | None = None
+        self._lag: Sequence[Place] = ()
+        self._looked = -math.inf
+        self.probes = CapacityLimiter(PROBES)
         self.watch = LagWatch()
 
     async def look(self) -> Sequence[Place]:
-        """The lag now. Raises `BrokerAway`."""
+        """The lag now; while a look takes long, as of `RECENT_SECONDS` ago at most. Raises `BrokerAway`.
+
+        One look serves all who ask meanwhile.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+            self._looking.add_done_callback(_heard)
+        looking = self._looking
+        await asyncio.wait([looking], timeout=PATIENCE_SECONDS if self._is_recent() else None)
+        return looking.result() if looking.done() else self._lag
+
+    def _is_recent(self) -> bool:
+        return time.monotonic() - self._looked < RECENT_SECONDS
+
+    async def _look(self) -> Sequence[Place]:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 lag = await self._context.read_lag()
         except TimeoutError:
+            if self._is_recent():
+                return self._lag
             raise BrokerAway(f"it did not answer within {ANSWER_SECONDS:g} s") from None
+        self._lag, self._looked = lag, time.monotonic()
         self.watch.look(self._context.clock(), lag)
         for place in lag:
             LAG.labels(place.topic, str(place.partition)).set(place.end - place.stored)
@@ -98,8 +123,9 @@ class Vigil:
 
     def close(self) -> None:
         """Look no more."""
-        if self._asked is not None:
-            self._asked.cancel()
+        for task in (self._asked, self._looking):
+            if task is not None:
+                task.cancel()
 
     def seen_in_store(self, organization: str | None, now: datetime) -> dict[str, Any]:
         """What habits tell, read at most once a minute for each organization."""
@@ -117,6 +143,12 @@ class Vigil:
             kept = time.monotonic(), seen
             self._habits[organization] = kept
         return kept[1]
+
+
+def _heard(looking: asyncio.Task[Sequence[Place]]) -> None:
+    """Whoever asked may have stopped waiting: its error is no news for the event loop."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 @asynccontextmanager
@@ -150,11 +182,12 @@ async def readyz(request: Request, context: Given) -> Response:
         return problem(503, f"no event is accepted any more: {broken}")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await to_thread.run_sync(context.store.query, "SELECT 1", abandon_on_cancel=True)
+            probes = _vigil(request).probes
+            await to_thread.run_sync(context.store.query, "SELECT 1", abandon_on_cancel=True, limiter=probes)
     except Away as error:
         return problem(503, f"the store is away: {error}")
     except TimeoutError:
-        return problem(503, f"the store is away: it did not answer within {ANSWER_SECONDS:g} s")
+        return problem(503, f"the store is away, or busy: it did not answer within {ANSWER_SECONDS:g} s")
     vigil = _vigil(request)
     try:
         lag = await vigil.look()

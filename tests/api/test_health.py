@@ -71,7 +71,20 @@ async def test_it_says_which_hangs_before_whoever_asks_gives_up(
     failing.hangs = Event()
     told = assert_problem(await api.get("/readyz"), 503)["detail"]
     failing.hangs.set()
-    assert told == "the store is away: it did not answer within 0.05 s"
+    assert told == "the store is away, or busy: it did not answer within 0.05 s"
+
+
+async def test_a_slow_look_blames_no_broker_that_answered_a_moment_ago(
+    api: httpx.AsyncClient, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.api.health.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("queries.api.health.ANSWER_SECONDS", 1.0)
+    ready = (await api.get("/readyz")).json()
+    log.hangs = True
+    assert [(await api.get("/readyz")).json() for _ in range(3)] == [ready] * 3
+    assert log.looks == 2, "one look serves all that ask meanwhile"
+    monkeypatch.setattr("queries.api.health.RECENT_SECONDS", 0.0)
+    assert "it did not answer within 1 s" in assert_problem(await api.get("/readyz"), 503)["detail"]
 
 
 @pytest.mark.parametrize(
