@@ -42,7 +42,7 @@ SAME: Final = (
     Same("waits", ("Retry after 30 seconds", "Retry after 2 minutes")),
     Same("lists of ids", ("members 12, 14, 99 do not exist", "members 7 do not exist")),
     Same(
-        "the request, where it has its address",
+        "the request, if it contains an address",
         (
             'Post "https://api.example/Users": EOF',
             'Patch "https://api.example/Users/ab": EOF',
@@ -63,9 +63,9 @@ APART: Final = (
 )
 """Other words are another incident."""
 _STATES: Final[dict[State, str]] = {
-    State.OPEN: "Somebody is in trouble, for the first time.",
-    State.REGRESSED: "Somebody is in trouble again, after it had ended: the mending did not hold.",
-    State.QUIET: f"It has not ended, and nothing has failed for {QUIET.days * 24} h: nobody tries any more. The "
+    State.OPEN: "Somebody is in trouble for the first time.",
+    State.REGRESSED: "Somebody is in trouble again after the incident had ended: the repair did not hold.",
+    State.QUIET: f"It has not ended, but nothing has failed for {QUIET.days * 24} h: the attempts have stopped. The "
     "accounts are still as the last failure left them.",
     State.RESOLVED: "A success ended the last trouble, or the integration was deleted.",
 }
@@ -73,8 +73,8 @@ _STATES: Final[dict[State, str]] = {
 _HEAD: Final = """<!-- Made from idtrail/incident_page.py by `make generate`; changes here are overwritten. -->
 # Incidents
 
-One dead token makes thousands of failures; one wrong mapping makes seven. An incident is one trouble, however many
-failures it makes: what is broken, since when, for whom, what to do, and whether it has ended.
+One dead token causes thousands of failures; one wrong mapping causes seven. An incident is one problem, however many
+failures it causes. It shows what is broken, since when, for whom, what to do, and whether it has ended.
 
 ```
 $ idtrail incidents
@@ -89,68 +89,68 @@ $ idtrail incidents
 Next: idtrail incidents show 957f3a61
 ```
 
-`idtrail incidents show 957f3a61` tells who is hit and who is mended, every text that the provider gave, and the
-failures by hour; the beginning of an id is enough. `idtrail events --incident 957f3a61` lists its events. Over HTTP:
-`GET /api/v1/incidents`, `GET /api/v1/incidents/{id}` and `GET /api/v1/events?incident=…`
-([OpenAPI](openapi.json)); as they change: [the live feed](feed.md).
+`idtrail incidents show 957f3a61` shows who is affected and who has recovered, every text that the provider gave, and
+the failures by hour; the beginning of an id is enough. `idtrail events --incident 957f3a61` lists its events. Over
+HTTP: `GET /api/v1/incidents`, `GET /api/v1/incidents/{id}` and `GET /api/v1/events?incident=…`
+([OpenAPI](openapi.json)); changes as they happen: [the live feed](feed.md).
 
 ## How one is made
 
-Failures are one incident when they have the same organization, application, [cause](causes.md) and attribute, and
-texts that differ only in noise. What is noise is told by rules, not by likeness, so that the same failure always has
-the same incident, whatever came before it. A failure of no known application belongs to none. Answers that are nothing
-but a status have no text to tell them apart: a bare `502 Bad Gateway` and a bare `503 Service Unavailable` of one
-application, both `provider_error`, are one incident.
+Failures are one incident if they have the same organization, application, [cause](causes.md) and attribute, and
+texts that differ only in noise. Fixed rules, not similarity, define noise, so the same failure always belongs to the
+same incident, whatever came before it. A failure without a known application belongs to no incident. Answers that
+consist of a status alone have no text that distinguishes them: a bare `502 Bad Gateway` and a bare
+`503 Service Unavailable` of one application, both `provider_error`, are one incident.
 """
 _SHOWN: Final = """## What is shown of a text
 
-The provider's texts are shown as it wrote them, but for personal data. Secrets become `[redacted]`, mail addresses
-`[address]`, and a value that the event itself sent is told by its attribute alone: of
-`title 'Head of Widgets' is too long` there is `title '[value of title]' is too long`. So are a person's own names and
-user name, pieces of a value in quotes, which a provider cut short, and telephone numbers in another spacing. What says
-what to mend stays: ids, roles and entitlements, names of groups and of attributes, and the words that such texts
-are made of, such as `user`, unless they stand in quotes as the value. A value that the record does not tell cannot be
-known for one: where it has no `changes`, a quoted value is shown. The record's own bytes, in `idtrail events ID --raw`,
-are as they came.
+The provider's texts are shown as it wrote them, except for personal data. Secrets become `[redacted]`, mail addresses
+`[address]`, and a value that the event itself sent is replaced by its attribute's name:
+`title 'Head of Widgets' is too long` becomes `title '[value of title]' is too long`. The same applies to a person's own
+names and user name, to quoted parts of a value that a provider cut short, and to telephone numbers in another spacing.
+Whatever helps to fix the problem stays: ids, roles and entitlements, names of groups and of attributes, and common
+words of such texts, such as `user`, unless they are quoted as the value. A value that the record does not contain
+cannot be recognised: if the record has no `changes`, a quoted value is shown. The record's own bytes, in
+`idtrail events ID --raw`, are unchanged.
 
 """
 _END: Final = """## How one ends
 
-A person or group is in trouble from a failure until a success. Whose success it takes depends on the cause:
+A person or group is in trouble from a failure until a success. Whose success counts depends on the cause:
 
 | cause | an incident of it ends |
 |---|---|"""
 _PICTURE: Final = """
-A failed attempt to *close* an account or a group (a deactivation, a deletion, an update to `active: false`) takes more,
-unless its cause is in the first row: it ends only with an own success that closes this account too, or creates it or
-makes it active, so that it is wanted again. That its title was taken meanwhile, or that somebody else could be removed,
-leaves it as open as it was.
+A failed attempt to *close* an account or a group (a deactivation, a deletion, an update to `active: false`) needs
+more, unless its cause is in the first row. The trouble ends only with a success for this account: one that closes it,
+or one that creates or activates it, so that it is wanted again. An accepted update of its title, or the removal of
+somebody else, leaves it open.
 
-What failed of the integration itself, such as its activation, ends with any success at the application, its own
-included. The deletion of the integration ends everything: nothing can fail there any more. An attempt whose outcome is
-unknown, or a removal that was answered with 404, ends nothing.
+A failure of the integration itself, such as of its activation, ends with any success at the application, the
+integration's own included. The deletion of the integration ends everything: nothing more can fail there. An attempt
+with an unknown outcome, or a removal that was answered with 404, ends nothing.
 
-An incident is in trouble while anybody in it is. Each such stretch is an *episode*; when it fails again after it ended,
-that is the next episode of the same incident, not a new one.
+An incident is in trouble while anybody in it is. Each such period is an *episode*. If the incident fails again after it
+ended, that is its next episode, not a new incident.
 
 ![Ines and Kofi fail, and each succeeds again: one episode, from the first failure to the last success. Later Ines fails
 again, then Lena: the second episode.](incidents.svg)
 
 `since` is the beginning of the last episode, `ended_at` its end, and `change` the last change of the integration's
-configuration before it: often the reason.
+configuration before it, which is often the reason.
 
 ## States
 """
 _REST: Final = """
-The state is told when it is asked for, by the clock; nothing is stored for it. `idtrail incidents` shows what goes on
-first, then what is quiet, then what has ended; within each, what began last.
+The state is computed by the clock on request and not stored. `idtrail incidents` lists ongoing incidents first, then
+quiet ones, then resolved ones; within each group the latest beginning comes first.
 
 ## What they promise
 
-The rows are a function of the set of events: the order in which they come, repeats, better copies that come later,
-live or from an import, make no difference. When a better copy shows that nothing failed at all, the incident goes away.
-Events whose time cannot be believed belong to an incident's list of events, and neither begin nor end it; where such a
-copy is in force, the event counts for nothing, whatever another copy of it says of the time.
+The rows are a function of the set of events: the order of arrival, repeats, and better copies that arrive later, live
+or from an import, make no difference. If a better copy shows that nothing failed at all, the incident disappears.
+Events with an implausible time are listed with an incident but neither begin nor end it. If such a copy is in force,
+the event does not count, whatever time another copy of it states.
 """
 
 
@@ -169,7 +169,7 @@ def _texts() -> Iterator[str]:
     for one, other in APART:
         yield f"- `{one}` and `{other}` stay apart."
     yield ""
-    yield f"Of a long text the first {MAX_PATTERN} characters without noise count: providers say first what is wrong."
+    yield f"The first {MAX_PATTERN} characters of a text without its noise count: providers state the problem first."
     yield ""
 
 

@@ -1,4 +1,4 @@
-"""The page on integrations, `docs/integrations.md`: states of credentials and how expiries are told; from the code."""
+"""The page on integrations, `docs/integrations.md`: states and expiries of credentials; from the code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from queries.token_lifetimes import CATALOGUE
 _HEAD: Final = """<!-- Made from idtrail/integration_page.py by `make generate`; changes here are overwritten. -->
 # Integrations
 
-Whether the credentials of each integration work, since when, whom it holds up if they do not, and when they will
-expire.
+Whether the credentials of each integration work, since when, whom a failure holds up, and when they will expire.
 
 ```
 $ idtrail integrations
@@ -26,35 +25,35 @@ $ idtrail integrations
 Next: idtrail integrations statsig · idtrail incidents --cause credentials
 ```
 
-`idtrail integrations statsig` tells of one: what failed since anything was accepted and with which status, who is
-stuck, and every trouble of its credentials with its beginning, its end and what ended it. `--at` tells of the past:
-nothing that happened later counts. Over HTTP: `GET /api/v1/integrations/health` and `GET /api/v1/integrations/{id}`
+`idtrail integrations statsig` shows one integration: the failures since the last accepted attempt and their status, who
+is stuck, and every trouble of its credentials with its beginning, its end and what ended it. `--at` shows a time in the
+past and ignores everything later. Over HTTP: `GET /api/v1/integrations/health` and `GET /api/v1/integrations/{id}`
 ([OpenAPI](openapi.json)).
 
 ## What counts
 
-- *Accepted*: an attempt on a person or group that succeeded. An answer of 404 to a removal is none.
+- *Accepted*: an attempt on a person or group that succeeded. A 404 answer to a removal does not count.
 - *Refused*: an attempt, re-authorisation or activation that failed with the cause
   [`credentials`](causes.md#credentials). Other failures say nothing about credentials, one way or the other.
-- *Changes*: activation, re-authorisation, change and deletion of the integration. Only the first two bring credentials.
-  A change of mappings is none.
+- *Changes*: activation, re-authorisation, change and deletion of the integration. Only the first two bring
+  credentials. A change of mappings does not count.
 
-A *trouble* goes from a refusal to the first accepted attempt, or to the deletion of the integration. A
-re-authorisation with success does not end it: only an accepted attempt shows that it helped. It is what ended the
-trouble if it came within it and an attempt was then accepted; where there was none, the end is "by itself": a new token
-was put in where the log does not see it, or the provider mended something.
+A *trouble* lasts from a refusal to the first accepted attempt, or to the deletion of the integration. A successful
+re-authorisation alone does not end it: only an accepted attempt shows that it helped. The re-authorisation is then
+named as what ended the trouble if it came during it. Without one, the trouble ended "by itself": a new token was
+entered where the log does not show it, or the provider fixed something.
 
-Who is *stuck* was refused in the last trouble and not accepted since; that outlasts the trouble until each one's own
-next success.
+People are *stuck* if they were refused in the last trouble and not accepted since. They stay stuck after the trouble
+until their own next success.
 
 ## States
 
-The first of these that holds, by the events up to the time that is asked for, in the order of (occurred, event id).
-The order in which they arrived and repeats make no difference. An event is what its copy in force says, wherever in
-time other copies of it stand. Events whose time cannot be believed count for nothing.
+The state is the first of these that holds, from the events up to the requested time, in the order of (occurred, event
+id). The order of arrival and repeats make no difference. An event is what its copy in force says, whatever times its
+other copies have. Events with an implausible time do not count.
 """
 _TRANSITIONS: Final = """
-What leads from one to the next:
+Transitions:
 
 | in | when this happens | it becomes |
 |---|---|---|"""
@@ -63,16 +62,16 @@ STEPS: Final = (
     ("healthy", "an attempt is refused", "degrading"),
     ("degrading", f"refused {SURE} times in a row", "failing"),
     ("degrading", "accepted after the first trouble of a day", "recovered"),
-    ("degrading", "re-authorised with success", "reauthorised"),
-    ("failing", "re-authorised, and these credentials are refused themselves", "still_failing"),
-    ("failing", "re-authorised with success", "reauthorised"),
+    ("degrading", "successfully re-authorised", "reauthorised"),
+    ("failing", "re-authorised, and the new credentials themselves are refused", "still_failing"),
+    ("failing", "successfully re-authorised", "reauthorised"),
     ("reauthorised", "an attempt is refused", "still_failing"),
     ("reauthorised", "an attempt is accepted", "recovered"),
-    ("still_failing", "re-authorised with success", "reauthorised"),
+    ("still_failing", "successfully re-authorised", "reauthorised"),
     ("still_failing", "an attempt is accepted", "recovered"),
     ("failing", "an attempt is accepted", "recovered"),
     ("recovered", "an attempt is refused", "degrading"),
-    ("recovered", f"accepted {RECENT.days} days and more after the trouble", "healthy"),
+    ("recovered", f"accepted {RECENT.days} days or more after the trouble", "healthy"),
     ("healthy", f"nothing is accepted or refused for {SILENCE.days} days", "silent"),
     ("failing", "the integration is deleted", "deactivated"),
     ("healthy", "the integration is deleted", "deactivated"),
@@ -82,41 +81,40 @@ STEPS: Final = (
 
 _FORECAST: Final = f"""
 Two troubles that end within {BY_TURNS // timedelta(hours=1)} h make it `degrading` instead of `recovered`, unless
-somebody re-authorised it. Credentials that fail do not turn silent: they fail until something is accepted.
+somebody re-authorised it. Failing credentials do not turn silent: they fail until something is accepted.
 
 ## When they expire
 
-Counted from the last re-authorisation or activation with success; without one in the log there is no forecast, nor for
-credentials that are refused already. In this order:
+The lifetime counts from the last successful re-authorisation or activation. There is no forecast if the log has none,
+or if the credentials are refused already. The lifetime comes from, in this order:
 
-1. **Observed**: the application's own credentials expired before, and the log shows at what age: they had been given,
-   then accepted, then refused with a text that says they expired. They lived at least until the last accepted attempt
-   and at most until the first refusal, so the forecast is a range. The last expiry counts.
-2. **Catalogue**: what the vendor says of all its tokens, by the application's name in the directory.
+1. **Observed**: the application's own credentials expired before, and the log shows at what age: they were given, then
+   accepted, then refused with a text that says they expired. They lived at least until the last accepted attempt and at
+   most until the first refusal, so the forecast is a range. The last expiry counts.
+2. **Catalogue**: what the vendor states for all its tokens, by the application's name in the directory.
 
-Credentials that were accepted beyond such a lifetime refute it; then the next is taken, or none. A token that was made
-long before it was entered expires earlier than told: the log does not hold when it was made.
+Credentials that were accepted beyond such a lifetime refute it; then the next source is used, or none. A token that was
+made long before it was entered expires earlier than forecast: the log does not record when it was made.
 
 | vendor | lives | names | source |
 |---|---|---|---|"""
 _REST: Final = f"""
 ## What it costs
 
-The health is told from the attempts when it is asked for; nothing is stored for it. One narrow scan finds the hours in
-which credentials were refused. Whole rows are read of the stretches that these hours make (less than
-{APART // timedelta(hours=1)} h between two of one), and between stretches the first and the last accepted attempt
-alone; of what is read, copies that stand elsewhere are looked up by the events' ids. So an integration without trouble
-costs the scan of two small columns and a few granules, whatever it did; one in trouble costs what was attempted during
-its troubles, and a scan of the ids. Of an integration that is refused again and again the last
-{MAX_STRETCHES} stretches and {MAX_RUNS:,} turns are read, and older troubles are not told. Failures since the last
-accepted attempt are counted from that attempt on.
+The health is computed from the attempts on request and not stored. One narrow scan finds the hours in which
+credentials were refused. These hours form stretches (with less than {APART // timedelta(hours=1)} h between two hours
+of one). Whole rows are read within stretches, and only the first and the last accepted attempt between them; other
+copies of these events are looked up by id. So an integration without trouble costs the scan of two small columns and a
+few granules, however active it is; one in trouble costs the attempts during its troubles, and a scan of the ids. If an
+integration is refused again and again, the last {MAX_STRETCHES} stretches and {MAX_RUNS:,} turns are read, and older
+troubles are not shown. Failures since the last accepted attempt are counted from that attempt on.
 
 Measured in processor time on a machine with two cores, embedded store, eight integrations over a year, four of them
-with three troubles of two days each: of 1 million attempts all eight take 0.8 s, one without trouble 0.11 s, one with
-0.35 s; of 10 million 2.3 s, 0.12 s and 0.87 s. One that is accepted and refused by turns throughout costs the whole
-of its attempts: seconds for a million.
+with three troubles of two days each: for 1 million attempts all eight take 0.8 s, one without trouble 0.11 s, one with
+trouble 0.35 s; for 10 million 2.3 s, 0.12 s and 0.87 s. An integration that is alternately accepted and refused
+throughout costs all its attempts: seconds for a million.
 
-`GET /api/v1/integrations`, which the watch screen asks every few seconds, reads none of this.
+`GET /api/v1/integrations`, which the watch screen requests every few seconds, reads none of this.
 """
 
 
@@ -154,5 +152,5 @@ def _steps() -> Iterator[str]:
 def _vendors() -> Iterator[str]:
     for known in CATALOGUE:
         names = ", ".join(f"`{name}`" for name in known.names)
-        source = f"[{known.vendor}]({known.source})" if known.source else "told to us, without a page"
+        source = f"[{known.vendor}]({known.source})" if known.source else "not published on a page"
         yield f"| {known.vendor} | {known.lasts.days} days | {names} | {source} |"

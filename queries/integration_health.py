@@ -41,19 +41,19 @@ class State(StrEnum):
 
 
 MEANINGS: Final[dict[State, str]] = {
-    State.FAILING: f"The last attempt that tells was refused for its credentials, {SURE} or more in a row were, and "
-    "nobody has re-authorised or activated the integration since the first.",
-    State.STILL_FAILING: "In the same trouble the integration was re-authorised or activated, and an attempt was "
-    "refused after that, or the new credentials themselves were.",
-    State.DEGRADING: f"Fewer than {SURE} in a row were refused, the last of them last; or credentials were refused, "
-    f"accepted, refused and accepted again within {BY_TURNS // timedelta(hours=1)} h, and nobody re-authorised it.",
-    State.REAUTHORISED: "In trouble, then re-authorised or activated with success; nothing was accepted or refused "
-    "since, so nobody knows yet whether it helped.",
+    State.FAILING: f"The last {SURE} or more attempts in a row were refused for their credentials, and nobody has "
+    "re-authorised or activated the integration since the first of them.",
+    State.STILL_FAILING: "In the same trouble the integration was re-authorised or activated, and then an attempt or "
+    "the new credentials themselves were refused.",
+    State.DEGRADING: f"Fewer than {SURE} attempts in a row were refused, including the last; or credentials were "
+    f"refused, accepted, refused and accepted again within {BY_TURNS // timedelta(hours=1)} h, and nobody "
+    "re-authorised the integration.",
+    State.REAUTHORISED: "In trouble, then successfully re-authorised or activated; nothing was accepted or refused "
+    "since, so it is not known yet whether that helped.",
     State.RECOVERED: f"The last trouble ended with an accepted attempt, at most {RECENT.days} days ago.",
-    State.SILENT: f"In no trouble, and nothing was accepted or refused for {SILENCE.days} days, or ever.",
-    State.HEALTHY: "The last attempt that tells was accepted, and none of the other states holds.",
-    State.DEACTIVATED: "The last thing that tells is that the integration was deleted: nothing was accepted or "
-    "refused, and nothing activated, since.",
+    State.SILENT: f"Not in trouble, and nothing was accepted or refused for {SILENCE.days} days, or ever.",
+    State.HEALTHY: "The last conclusive attempt was accepted, and none of the other states holds.",
+    State.DEACTIVATED: "The integration was deleted, and since then nothing was accepted, refused or activated.",
 }
 """When each holds; of several the first in the order of `state_of`."""
 
