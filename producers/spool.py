@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,9 @@ from schemas.errors import AlreadyRunning, BadUsage, Fatal, IdtrailError, SpoolF
 DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
 ROW_OVERHEAD_BYTES: Final = 48
 """About what SQLite adds to a row: keeps a flood of tiny records within the bound too."""
+RESERVE_BYTES: Final = 32 * 1024 * 1024
+"""Left free of its disk, for a flight's records and what SQLite notes of them: a spool that has filled its disk could
+not get emptier again."""
 APPLICATION_ID: Final = 0x69647472
 """Marks the file as ours: another program's database must not be written to."""
 
@@ -107,7 +111,8 @@ class Spool:
     async def append(self, records: Sequence[Record], at: datetime) -> list[int]:
         """Write the longest run of `records`, from the first on, that has room; the positions it got.
 
-        On return it is on disk. Fewer positions than records: the rest was not accepted.
+        On return it is on disk. Fewer positions than records: the rest was not accepted. Raises `SpoolFull` when the
+        disk is full: then none was.
         """
         return await self._run(lambda: self._append(records, at))
 
@@ -146,13 +151,16 @@ class Spool:
                 f"another process writes the spool {self.path}: end it, or give this one another state directory"
             )
         if code == sqlite3.SQLITE_FULL:
-            return SpoolFull(f"the disk of its spool {self.path} is full")
+            return self._no_room()
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return BadUsage(f"the spool {self.path} cannot be written: make it and its directory writable")
         return Fatal(
             f"the spool {self.path} cannot be read ({error}). It may hold accepted events that are nowhere "
             "else: move it and its -wal file aside, keep them for recovery, and start again"
         )
+
+    def _no_room(self) -> SpoolFull:
+        return SpoolFull(f"the disk of its spool {self.path} is full")
 
     def _open(self) -> None:
         try:
@@ -183,6 +191,8 @@ class Spool:
 
     def _append(self, records: Sequence[Record], at: datetime) -> list[int]:
         self._sweep()
+        if shutil.disk_usage(self.path.parent).free < RESERVE_BYTES:
+            raise self._no_room()
         room = self.max_bytes - self._bytes
         stamp = at.astimezone(UTC).isoformat()
         positions: list[int] = []
@@ -253,37 +263,20 @@ class Spool:
         row = self._database.execute(query, (json.dumps(list(self._forgotten)),)).fetchone()
         self._oldest = None if row is None else datetime.fromisoformat(row[0])
 
-    def _transaction(self) -> _Transaction:
-        assert self._database is not None
-        return _Transaction(self._database)
-
-
-class _Transaction:
-    """All or nothing; on disk when the block ends."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._database.execute("BEGIN IMMEDIATE")
-        return self._database
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            try:
-                self._database.execute("COMMIT")
-                return
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-        self._roll_back()
-
-    def _roll_back(self) -> None:
-        # SQLite has rolled back by itself after some errors, a full disk among them.
-        with suppress(sqlite3.Error):
-            self._database.execute("ROLLBACK")
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; on disk when the block ends."""
+        database = self._database
+        assert database is not None
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+            database.execute("COMMIT")
+        except BaseException:
+            # SQLite has rolled back by itself after some errors, a full disk among them.
+            with suppress(sqlite3.Error):
+                database.execute("ROLLBACK")
+            raise
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +15,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from producers.spool import _Transaction
+from producers.spool import Spool
 from schemas.envelope import Source, Trust
 from schemas.kafka import KafkaConnection
 from tests.records import ORGANIZATION, event
@@ -41,16 +42,16 @@ class FullDisk:
     full = False
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        begin = _Transaction.__enter__
+        begin = Spool._transaction
 
-        def refused(transaction: _Transaction) -> sqlite3.Connection:
+        def refused(spool: Spool) -> AbstractContextManager[sqlite3.Connection]:
             if self.full:
                 error = sqlite3.OperationalError("database or disk is full")
                 error.sqlite_errorcode = sqlite3.SQLITE_FULL
                 raise error
-            return begin(transaction)
+            return begin(spool)
 
-        patch.setattr(_Transaction, "__enter__", refused)
+        patch.setattr(Spool, "_transaction", refused)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -11,13 +11,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from producers.spool import Record, Spool
+from producers.spool import RESERVE_BYTES, Record, Spool
 from schemas.errors import AlreadyRunning, BadUsage, Fatal, IdtrailError, SpoolFull
 from tests.emitter.support import FullDisk
 
@@ -93,6 +94,18 @@ async def test_what_a_full_disk_keeps_is_forgotten_all_the_same_and_gone_once_it
         full_disk.full = False
     async with Spool(tmp_path / "spool") as spool:
         assert await contents(spool) == records[:1], "at its end it found room"
+
+
+async def test_it_does_not_fill_its_disk_so_that_it_can_get_emptier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Spool(tmp_path / "spool") as spool:
+        positions = await spool.append([record(1)], AT)
+        monkeypatch.setattr("producers.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=RESERVE_BYTES - 1))
+        with pytest.raises(SpoolFull, match=r"the disk of its spool .* is full"):
+            await spool.append([record(2)], AT)
+        await spool.delete(positions)
+        assert await contents(spool) == []
 
 
 def test_a_second_process_is_told_that_the_spool_is_taken(tmp_path: Path) -> None:
