@@ -1,5 +1,7 @@
-"""An account of a person or a group in one application: what the directory wants it to be, and what the provider
-confirmed. Pure; the table of transitions in docs/lifecycle.md is made from `CONFIRMS`."""
+"""An account of a person or a group in one application: what the directory intends and what the provider confirmed.
+
+Pure. The table of transitions in docs/lifecycle.md is made from `CONFIRMS`.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,15 @@ ACTIVE: Final = "active"
 INACTIVE: Final = "inactive"
 DELETED: Final = "deleted"
 UNKNOWN: Final = "unknown"
-"""What an account is meant to be, or was confirmed to be."""
+"""The states that an account may be intended or confirmed to be in."""
 REPORTED_ABSENT: Final = "reported_absent"
-"""Only of what was confirmed: the provider answered 404 when it was to be closed."""
+"""A confirmed state only: the provider answered 404 when the account was to be closed."""
 INTENDED: Final = (ABSENT, ACTIVE, INACTIVE, DELETED, UNKNOWN)
 CONFIRMED: Final = (*INTENDED, REPORTED_ABSENT)
 
 CLOSED: Final = frozenset({INACTIVE, DELETED})
 CLOSINGS: Final = ("deprovision", "delete")
-"""The actions that are to close an account."""
+"""The actions that close an account."""
 
 INTENTION = "intended"
 CONFIRMATION = "confirmed"
@@ -35,19 +37,20 @@ CONFIRMS: Final[dict[tuple[str, str], str]] = {
     (DELETED, Outcome.SUCCESS): DELETED,
     (DELETED, Outcome.REPORTED_ABSENT): REPORTED_ABSENT,
 }
-"""(what the attempt was to make of the account, its outcome) to what is confirmed; every other changes nothing."""
+"""Maps (the state that the attempt was to give the account, its outcome) to the confirmed state. Other pairs change
+nothing."""
 
 SHOWS_IT_OPEN: Final = frozenset({ABSENT, UNKNOWN, REPORTED_ABSENT, DELETED})
-"""An accepted update of an account that was confirmed to be one of these shows that it is there, and kept."""
+"""Confirmed states of an account in which an accepted update shows that it exists and is open."""
 
 
 class Because(NamedTuple):
-    """What set a step off, or decided what an account is meant to be."""
+    """The cause of a step, or of the decision about an account."""
 
     kind: str
     """directory, membership, binding, integration, retry, superseded, test or unknown."""
     event_id: UUID | None
-    """The event that did; None where the log does not tell it for certain."""
+    """The event that is the cause; None if the log does not identify it for certain."""
     text: str
     """A few words for people."""
 
@@ -56,7 +59,7 @@ NOT_TOLD: Final = Because("unknown", None, "the log does not tell")
 
 
 class Change(NamedTuple):
-    """From `at` on the account was meant, or confirmed, to be in that state."""
+    """A change of the intended or confirmed state of an account, in effect from `at`."""
 
     view: str
     """intended or confirmed."""
@@ -67,59 +70,59 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """Where the subject stands in one application, as far as the log tells."""
+    """The subject's account in one application, as far as the log says."""
 
     application_id: str
     application: str
     initial: str = ABSENT
-    """What it was, both ways, before its first change: unknown where the log begins in the middle of its life."""
+    """The intended and confirmed state before the first change; unknown if the log begins in the middle of its life."""
     intended: str = ABSENT
-    """One of `INTENDED`: what the directory wants it to be."""
+    """The state that the directory wants, one of `INTENDED`."""
     intended_since: datetime | None = None
-    """When that was decided: at the directory's own event where the log has it, else at the first attempt."""
+    """When that was decided: the time of the directory's event if it is in the log, else of the first attempt."""
     intended_because: Because | None = None
     confirmed: str = ABSENT
-    """One of `CONFIRMED`: what the provider last accepted; unknown while the integration is deleted."""
+    """The state that the provider last accepted, one of `CONFIRMED`; unknown while the integration is deleted."""
     confirmed_since: datetime | None = None
     test: bool = False
-    """Of the test user or group that an activation makes and takes away again."""
+    """Whether the account belongs to the test user or group that an activation makes and takes away again."""
     attempted: str = ""
-    """active, inactive or deleted: what the last attempt that says so meant the account to be."""
+    """active, inactive or deleted: the state that the last attempt to set a state asked for."""
     attempted_at: datetime | None = None
     confirmed_at: datetime | None = None
-    """When the provider last accepted an attempt that says what the account is to be."""
+    """When the provider last accepted an attempt that sets the state."""
     updated_at: datetime | None = None
-    """When the provider last accepted an update: of a group, its members as they then were."""
+    """When the provider last accepted an update. For a group, its members are as they were then."""
     left_behind: datetime | None = None
-    """When the integration was deleted, while it is."""
+    """When the integration was deleted; None unless it is deleted now."""
     hidden: str = ""
-    """active or inactive: what was confirmed before that, until something is confirmed again."""
+    """active or inactive: the state confirmed before the integration was deleted, until the next confirmation."""
     state: str = UNKNOWN
     """open, closed, reported_absent or unknown."""
     closing_since: datetime | None = None
-    """When it was first meant to be closed, if it is meant to be."""
+    """When the account was first to be closed; None unless it is to be closed now."""
     closing_tries: int = 0
     last_try: datetime | None = None
     last_outcome: str = ""
     last_cause: str = ""
     last_detail: str = ""
     subject_id: str = ""
-    """Of which id of the person, where a person is read: each id has accounts of its own."""
+    """The id of the person that the account belongs to, when a person is read: each id has its own accounts."""
     changes: list[Change] = field(default_factory=list)
-    """Every change of both states, those of one view in order; only where they were asked for."""
+    """The changes of both states, each view in order; only filled when asked for."""
 
     @property
     def exposed(self) -> bool:
-        """Meant to be closed, and neither confirmed closed nor reported absent.
+        """Whether the account is to be closed and is neither confirmed closed nor reported absent.
 
-        What the provider never accepted, and nobody tried to close, is not open.
+        An account that the provider never accepted, and that nobody tried to close, is not exposed.
         """
         if self.intended not in CLOSED or self.state != "open":
             return False
         return self.confirmed != ABSENT or self.closing_tries > 0
 
     def state_at(self, view: str, at: datetime) -> str:
-        """What it was meant (`intended`) or confirmed to be at that instant; needs `changes`."""
+        """Return the `intended` or `confirmed` state at that instant. Requires `changes`."""
         state = self.initial
         for change in self.changes:
             if change.view == view and change.at <= at:

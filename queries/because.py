@@ -1,4 +1,4 @@
-"""What sets a step off: the words for it, and which change of a person an update carries. Pure."""
+"""The cause of a step: its words, and which change of a person an update carries. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
 
 PROMPT: Final = timedelta(hours=1)
-"""A push comes at most this long after the change it carries; while an integration is set up anew, pushes wait."""
+"""A push comes at most this long after the change it carries. While an integration is set up anew, pushes wait."""
 ROLLOUT: Final = timedelta(hours=6)
-"""So long after its binding a group's people may still be pushed for the first time: tens of thousands take hours."""
+"""First pushes of a group's people may come this long after the binding: tens of thousands of people take hours."""
 MOVE: Final = timedelta(minutes=1)
-"""Whoever is removed from one group and within this added to another one has moved."""
+"""A person removed from one group and added to another within this time has moved."""
 CLOCKS: Final = timedelta(seconds=5)
-"""An attempt may be stamped so long before the act of the directory that it was made for."""
+"""An attempt may be stamped up to this long before the directory's act that it was made for."""
 REMEMBERED: Final = 32
-"""Changes of a subject that are remembered for the pushes that carry them."""
+"""How many changes of a subject are remembered for the pushes that carry them."""
 
 _ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _CARRIED_AS: Final[dict[str, tuple[str, ...]]] = {
@@ -42,13 +42,13 @@ _CARRIED_AS: Final[dict[str, tuple[str, ...]]] = {
     "lastname": ("name", "displayName"),
     "displayname": ("displayName",),
 }
-"""The directory's names of a person's attributes, in lower case, to those that a push carries them under."""
+"""Maps the directory's name of a person's attribute, in lower case, to the names that a push carries it under."""
 
 _SUSPENDS: Final = frozenset({"user_suspended"})
 _ACTIVATES: Final = frozenset({"user_unsuspended", "user_activated"})
 _DELETES: Final = frozenset({"user_delete", "systemuser_delete"})
 MAKES: Final = frozenset({"user_create", "systemuser_create"})
-"""A person comes into the directory, or once more under the same id."""
+"""Events that create a person in the directory, or create one again under the same id."""
 _UPDATES: Final = frozenset({"user_update", "systemuser_update"})
 _BY_CHANGE: Final = {
     "state: suspended": "suspended",
@@ -59,7 +59,7 @@ _BY_CHANGE: Final = {
 
 
 def act_on_person(row: Row) -> str:
-    """`suspended`, `activated` or `deleted`, if the event makes the person that in the directory; else empty."""
+    """Return `suspended`, `activated` or `deleted` if the event does that to the person; else an empty string."""
     event_type = row["event_type"]
     if row["outcome"] == Outcome.FAILURE:
         return ""
@@ -73,25 +73,25 @@ def act_on_person(row: Row) -> str:
 
 
 def made_as(row: Row) -> str:
-    """`staged`, `suspended` or `activated`: how the event that makes a person leaves them."""
+    """Return the state in which the event creates a person: `staged`, `suspended` or `activated`."""
     made = {**_BY_CHANGE, "state: staged": "staged"}
     return next((made[each] for each in _became(row) if each in made), "activated")
 
 
 def _became(row: Row) -> Iterator[str]:
-    """What was changed, with its value from then on, in lower case."""
+    """Yield each changed attribute with its new value, in lower case."""
     for name in row["changed"]:
         field, _, value = name.partition(": ")
         yield f"{field}: {value.rpartition(' -> ')[2]}".lower()
 
 
 def is_edit(row: Row) -> bool:
-    """Whether a person or a group was changed in the directory. An event without a type, say, is no edit."""
+    """Whether the event changes a person or a group in the directory. An event without a type is not an edit."""
     return row["event_type"] in _UPDATES or row["event_type"] == "group_update"
 
 
 def told_by(row: Row) -> Because:
-    """The event as what sets others off."""
+    """Return the event as a cause, with its words."""
     event_type, by = row["event_type"], f" by {row['actor_name']}" if row["actor_name"] else ""
     if event_type == ASSOCIATION_CHANGE:
         added = row["action"] == "add"
@@ -115,7 +115,7 @@ def _edited(row: Row) -> str:
 
 
 def one_of(rows: Iterable[Row], kind: str) -> Because:
-    """One of several; which, the log does not tell."""
+    """Return the cause for when one of several events set a step off and the log does not say which."""
     told = [told_by(row).text for row in rows]
     return Because(kind, None, f"one of: {'; '.join(told[:5])}")
 
@@ -135,7 +135,7 @@ class Triggers:
         self._latest: deque[_Trigger] = deque(maxlen=REMEMBERED)
 
     def add(self, row: Row) -> None:
-        """A change of the person or the group, or of the group's members."""
+        """Add a change of the person or group, or of the group's members."""
         carried: set[str] | None = None
         if row["event_type"] in _UPDATES:
             carried = set()
@@ -154,7 +154,10 @@ class Triggers:
         )
 
     def carried_by(self, at: datetime, changed: list[str], after: Place | None) -> tuple[Because, Place] | None:
-        """The latest after a place that a push of those attributes carries; of no names: the latest of all."""
+        """Return the latest change after a place that a push of the `changed` attributes carries, and its place.
+
+        If `changed` is empty, any change fits. Returns None if no change fits.
+        """
         names = frozenset(changed)
         for trigger in reversed(self._latest):
             if (after is not None and trigger.place <= after) or at - trigger.at > PROMPT:
@@ -164,5 +167,5 @@ class Triggers:
         return None
 
     def first_after(self, place: Place) -> UUID | None:
-        """The first change after a place, as far as is remembered."""
+        """Return the first remembered change after a place."""
         return next((trigger.event_id for trigger in self._latest if trigger.place > place), None)

@@ -1,5 +1,5 @@
-"""What surrounds a subject's own events and decides about its accounts: which groups are bound to which applications,
-who is in which group, and when integrations came and went. Pure."""
+"""What decides about a subject's accounts besides its own events: which groups are bound to which applications, who is
+in which group, and when integrations came and went. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BINDING_COLUMNS: Final = (
     "event_id", "occurred_at", "time_quality", "event_type", "action", "outcome", "subject_id", "application_id",
     "application_name", "group_id", "group_name", "actor_name",
 )  # fmt: skip
-"""What is read of an event that surrounds others; with version and fingerprint where copies may come."""
+"""The columns read of such an event; plus version and fingerprint where copies may come."""
 
 ACTIVATED: Final = "idm_integration_activate"
 DEACTIVATED: Final = "idm_integration_delete"
@@ -26,26 +26,26 @@ GROUP_DELETED: Final = "group_delete"
 
 
 class Bindings:
-    """Of one organization, for all its people: every binding of a group to an application, the activations and
-    deletions of integrations, deletions of groups. For a group's own lifecycle also who came into it and went.
+    """The bindings of one organization, the activations and deletions of its integrations, and deletions of groups.
 
-    Made of rows in any order, repeated or not; never changed afterwards.
+    They hold for all people; for the lifecycle of a group the rows also say who joined and left it. Rows may come in
+    any order and repeat. An instance never changes.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.agenda: Final = [row for row in in_force(rows) if row["time_quality"] == TimeQuality.OK and _counts(row)]
-        """In order."""
+        """The events that took effect, in order."""
         self._activations: dict[str, list[Row]] = defaultdict(list)
         for row in self.agenda:
             if row["event_type"] == ACTIVATED:
                 self._activations[row["application_id"]].append(row)
 
     def only(self, applications: Collection[str]) -> Bindings:
-        """What concerns the accounts in these: they are told the same by it."""
+        """Return the bindings that concern these applications. Accounts in them fold to the same result."""
         return Bindings(row for row in self.agenda if row["application_id"] in ("", *applications))
 
     def activation_before(self, application: str, at: datetime, within: timedelta) -> Row | None:
-        """The integration's last activation at most so long before."""
+        """Return the integration's last activation at or before `at`, if it is at most `within` before."""
         for row in reversed(self._activations.get(application, ())):
             if row["occurred_at"] <= at:
                 return row if at - row["occurred_at"] <= within else None
@@ -53,7 +53,7 @@ class Bindings:
 
 
 def _counts(row: Row) -> bool:
-    """Whether it took effect. What does not say so did, but for integrations: those may answer anything."""
+    """Whether the event took effect. Without an outcome it did, except for integrations, which may answer anything."""
     if row["event_type"] in (ACTIVATED, DEACTIVATED):
         return bool(row["outcome"] == Outcome.SUCCESS)
     return bool(row["outcome"] != Outcome.FAILURE)
@@ -63,7 +63,7 @@ NO_BINDINGS: Final = Bindings()
 
 
 class Memberships:
-    """When one person was in which group, and bound to which application directly, as far as the log tells."""
+    """When one person was in which group or bound directly to which application, as far as the log says."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._told: dict[str, list[tuple[Place, bool]]] = defaultdict(list)
@@ -73,10 +73,10 @@ class Memberships:
                 self._told[row["group_id"] or row["application_id"]].append((place_of(row), row["action"] == "add"))
 
     def holds(self, source: str, at: Place) -> bool | None:
-        """Whether the person was in that group, or bound to that application, just after; None where the log does not
-        tell.
+        """Whether the person was in the group, or bound to the application, just after `at`; None if the log does not
+        say.
 
-        Who is removed later was in it before, and who is added later was not.
+        A person whose first event is a removal was a member before it; one whose first event is an addition was not.
         """
         told = self._told.get(source)
         if told is None:
@@ -85,7 +85,7 @@ class Memberships:
         return told[index - 1][1] if index else not told[0][1]
 
     def joined_within(self, sources: Iterable[str], at: Place, wait: timedelta) -> bool:
-        """Whether the person is added to one of them soon after: moved, and not removed."""
+        """Whether the person is added to one of `sources` within `wait` after `at`: a move, not a removal."""
         return any(
             added and at < place and place[0] <= at[0] + wait
             for source in sources
@@ -94,10 +94,10 @@ class Memberships:
 
 
 def is_membership(row: Row) -> bool:
-    """Whether somebody was added to a group or removed."""
+    """Whether the event adds somebody to a group or removes them."""
     return row["event_type"] == ASSOCIATION_CHANGE and bool(row["group_id"]) and not row["application_id"]
 
 
 def is_direct(row: Row) -> bool:
-    """Whether a person was bound to an application by themselves, or unbound."""
+    """Whether the event binds a person directly to an application or unbinds them."""
     return row["event_type"] == ASSOCIATION_CHANGE and bool(row["application_id"]) and not row["group_id"]

@@ -1,4 +1,4 @@
-"""Which groups were bound to which applications at a time, as far as the log tells. Pure."""
+"""Which groups were bound to which applications at a given time, as far as the log says. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.association import ASSOCIATION_CHANGE
 
 
 class Bound(NamedTuple):
-    """A group bound to an application, or unbound."""
+    """The binding of a group to an application, or its end."""
 
     at: datetime
     application_id: str
@@ -21,13 +21,13 @@ class Bound(NamedTuple):
 
 
 def binds(row: Row, application_id: str) -> bool:
-    """Whether it binds a group to the application, or unbinds it."""
+    """Whether the event binds a group to the application or unbinds it."""
     own = row["event_type"] == ASSOCIATION_CHANGE and row["application_id"] == application_id
     return bool(own and row["group_id"])
 
 
 def bindings_of(rows: Iterable[Row]) -> dict[str, list[Bound]]:
-    """In order, by group."""
+    """Return the bindings of each group in order of time."""
     found: dict[str, list[Bound]] = defaultdict(list)
     for row in rows:
         found[row["group_id"]].append(Bound(row["occurred_at"], row["application_id"], row["action"] == "add"))
@@ -37,7 +37,10 @@ def bindings_of(rows: Iterable[Row]) -> dict[str, list[Bound]]:
 
 
 def bound_at(bindings: Sequence[Bound], at: datetime) -> set[str]:
-    """The applications that a group was bound to, of its `bindings` in order: whatever was undone later was there."""
+    """Return the applications that a group was bound to at a time, given its `bindings` in order.
+
+    A binding whose end is the first event after `at` was in effect at `at`.
+    """
     found = {}
     for binding in reversed(bindings):
         if binding.at > at:

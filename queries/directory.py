@@ -1,4 +1,5 @@
-"""What the directory says of one subject and of the groups around it, and what an attempt was therefore made for."""
+"""The directory during a fold: what it says of the subject and its groups, and which decision an attempt carries
+out."""
 
 from __future__ import annotations
 
@@ -14,30 +15,32 @@ from queries.folding import Place, Row, place_of
 from queries.trial import BURST
 
 LEAVES: Final = {"suspended": INACTIVE, "deleted": DELETED}
-"""What each act that ends a person's access makes of their accounts."""
+"""The intended account state after each act that ends a person's access."""
 
 
 class Directory:
-    """As it stands when an event is folded."""
+    """The state of the directory at the event being folded."""
 
     def __init__(self, bindings: Bindings, memberships: Memberships) -> None:
         self.bindings: Final = bindings
         self.memberships: Final = memberships
         self.bound: Final[dict[str, dict[str, Row]]] = {}
-        """By application and group, the bindings that hold."""
+        """The bindings in effect, by application and group."""
         self.moves: Final[deque[Row]] = deque(maxlen=REMEMBERED)
-        """Into groups and out of them, the latest."""
+        """The latest additions to groups and removals from them."""
         self.act: Row | None = None
         self.acted = ""
-        """suspended, activated or deleted: what the last `act` made of the person."""
+        """suspended, activated or deleted: the effect of the last `act` on the person."""
         self.left: Final[dict[str, Row]] = {}
-        """By application, what last took the access there: a removal from a group, the end of a binding."""
+        """By application, the event that last ended the access: a removal from a group, or the end of a binding."""
         self.knows_subject = False
-        """The subject is one of the directory's own, and no activation's test."""
+        """True once the directory knows the subject, so it is not the test of an activation."""
 
     def gives_elsewhere(self, application: str, row: Row) -> bool:
-        """Whether the person has, or within a moment gets, access otherwise than by the row's group or binding: by
-        another group that is bound, or directly."""
+        """Whether the person has access by another bound group or directly, or gets it within a moment.
+
+        The group or binding of the row itself does not count.
+        """
         own = row["group_id"] or row["application_id"]
         others = [source for source in (*self.bound.get(application, ()), application) if source != own]
         place = place_of(row)
@@ -46,23 +49,25 @@ class Directory:
         )
 
     def just_activated(self, row: Row) -> Row | None:
-        """The activation just before the attempt."""
+        """Return the activation just before the attempt, if any."""
         return self.bindings.activation_before(row["application_id"], row["occurred_at"], BURST)
 
     def suspended_by(self, decision: Decision) -> bool:
-        """Whether it was the person's suspension."""
+        """Whether the person's suspension made the decision."""
         by = self.act is not None and decision.because.event_id == self.act["event_id"]
         return by and self.acted == "suspended"
 
     def end(self, entry: Entry, row: Row) -> Decision | None:
-        """What the directory made of the access if that ended it, and nothing gives it again, as far as the log tells:
-        no attempt means the account wanted then, whatever it opens."""
+        """Return the decision that ended the access, if the directory ended it and nothing in the log gives it again.
+
+        While there is one, no attempt makes the account wanted, whatever it opens.
+        """
         if entry.kind == "user" and self.act is not None and self.acted in LEAVES:
             return told(LEAVES[self.acted], self.act)
         return self._taken(entry, row)
 
     def returns(self, entry: Entry, row: Row) -> bool:
-        """Whether nothing but the person's suspension keeps what the attempt opens from being wanted."""
+        """Whether the person's suspension is the only reason that the account the attempt opens is not wanted."""
         return self.acted == "suspended" and self._taken(entry, row) is None
 
     def _taken(self, entry: Entry, row: Row) -> Decision | None:
@@ -72,7 +77,7 @@ class Directory:
         return told(DELETED if entry.kind == "group" else INACTIVE, left)
 
     def _given_since(self, left: Row, row: Row) -> bool:
-        """Whether the person has access again, or may have by a binding since of a group that they may be in."""
+        """Whether the person has access again, or may have it by a later binding of a group they may be in."""
         if self.memberships.holds(row["application_id"], place_of(row)):
             return True
         for group, bound in self.bound.get(row["application_id"], {}).items():
@@ -82,12 +87,12 @@ class Directory:
         return False
 
     def may_give(self, row: Row) -> bool:
-        """Whether a group is bound there that a person who is not suspended or deleted may be in, untold by the log."""
+        """Whether a bound group may hold the person, who is not suspended or deleted: the log does not say."""
         bound, place = self.bound.get(row["application_id"], ()), place_of(row)
         return self.acted not in LEAVES and any(self.memberships.holds(group, place) is None for group in bound)
 
     def decision(self, entry: Entry, row: Row, meant: str) -> Decision:
-        """What an attempt is made for that nothing before it decided for certain."""
+        """Return the decision that an attempt carries out, when no earlier event decided it for certain."""
         found = None
         if entry.kind == "user":
             found = self._opening(entry, row) if meant == ACTIVE else self._closing(entry, row, meant)
@@ -147,7 +152,8 @@ class Directory:
         return Decision(meant, recent[-1]["occurred_at"], place_of(recent[-1]), because, "", recent[0]["occurred_at"])
 
     def _promptly_deleted(self, entry: Entry, act: Row, at: datetime) -> bool:
-        """Whether a deletion is what some applications do for a suspension: the first that is done, and soon."""
+        """Whether the deletion may be an application's way to suspend: it is prompt, and the first attempt since the
+        act."""
         return (entry.decided is None or not entry.pushes.tried) and at - act["occurred_at"] <= PROMPT
 
 

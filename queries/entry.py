@@ -1,4 +1,4 @@
-"""One account while its subject's events are folded: what is meant, what was confirmed, and what may yet turn out."""
+"""One account during a fold: what is intended, what is confirmed, and what later events may still decide."""
 
 from __future__ import annotations
 
@@ -32,70 +32,71 @@ from schemas.outcome import Outcome
 
 
 class Decision(NamedTuple):
-    """What an account came to be meant to be."""
+    """The state that an account is intended to be in, since when, and why."""
 
     state: str
     at: datetime
     place: Place
     because: Because
     group: str = ""
-    """By whose binding the account is wanted, where that is known."""
+    """The id of the group whose binding gives the access, where it is known."""
     doubted_since: datetime | None = None
-    """From here to `at` it may or may not have been meant so."""
+    """Between this time and `at` it is uncertain whether the decision held already."""
 
 
 def told(state: str, row: Row) -> Decision:
-    """Decided by the event."""
+    """Return the decision that the event makes."""
     group = row["group_id"] if state == ACTIVE else ""
     return Decision(state, row["occurred_at"], place_of(row), told_by(row), group)
 
 
 def not_told(state: str, row: Row) -> Decision:
-    """Decided by nothing that is logged: known from the attempt on."""
+    """Return a decision whose cause is not in the log; it holds from the attempt on."""
     return Decision(state, row["occurred_at"], place_of(row), NOT_TOLD)
 
 
 class _Removal(NamedTuple):
-    """What was decided before somebody left a group."""
+    """The state before somebody was removed from a group, to restore if the removal did not end the access."""
 
     before: Decision
     changes: int
     pushes: Pushes
     retried: bool
-    """The attempt before it had not been accepted: the next that is may be its retry, which tells nothing."""
+    """True if the attempt before was not accepted. The next accepted one may be its retry, so it proves nothing."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """An account, with what is needed to go on."""
+    """An account and the state that its fold needs."""
 
     account: Account
     kind: str
-    """user or group."""
+    """`user` or `group`."""
     pushes: Pushes
     timeline: bool
     begun: bool = False
-    """Whether an event with a believable time has told how it stood before."""
+    """Whether an event with a believable time has set the initial state."""
     decided: Place | None = None
     group: str = ""
     suspended: bool = False
-    """Closed, and the return of the person, who is suspended, opens it again."""
+    """True if the account is closed only because the person is suspended: their return opens it again."""
     removal: _Removal | None = None
-    """Somebody left a group; something may yet show that it did not end their access."""
+    """Set after a removal from a group, while an update may still show that the access did not end."""
     unbound: deque[Row] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    """Bindings that ended of groups which the person may have been in."""
+    """Ended bindings of groups that the person may have been in."""
     failed: bool = False
-    """The last attempt was not accepted."""
+    """True if the last attempt was not accepted."""
     shut: str = ""
-    """closed or reported_absent, if the provider said so and nothing since may have opened the account."""
+    """`closed` or `reported_absent` if the provider said so and nothing since may have opened the account; else
+    empty."""
     trial: Trial = field(default_factory=Trial)
     testing: bool = False
-    """Whether the last attempt may be an activation's test."""
+    """Whether the last attempt may be the test of an activation."""
     burst: list[Step] = field(default_factory=list)
-    """What the activation may have tried with it."""
+    """Steps that may belong to the activation's test."""
 
     def begin(self, initial: str) -> bool:
-        """How it stood before its first event; whether this was the first."""
+        """Set the initial state before the first event. Returns whether this was the first."""
         if self.begun:
             return False
         self.begun = True
@@ -104,14 +105,15 @@ class Entry:
         return True
 
     def heeds_update(self) -> bool:
-        """Whether an accepted update would change more than when the last one was; mind an activation's test."""
+        """Whether an accepted update would change more than `updated_at`. The test of an activation is not considered
+        here."""
         account = self.account
         if not self.begun or self.removal is not None or account.intended == UNKNOWN:
             return True
         return account.confirmed in SHOWS_IT_OPEN and not account.hidden
 
     def intend(self, decision: Decision) -> None:
-        """From now on it is meant to be so."""
+        """Make a decision the intended state from now on."""
         account, (state, at, place, because, group, doubted) = self.account, decision
         if self.timeline:
             if doubted is not None and doubted < at:
@@ -129,19 +131,21 @@ class Entry:
         self._stand(place)
 
     def suspend(self, decision: Decision) -> None:
-        """Meant closed while the person is suspended."""
+        """Intend the account closed while the person is suspended."""
         group = self.group
         self.intend(decision)
         self.suspended, self.group = True, group
 
     def closed_just_before(self, row: Row) -> bool:
-        """Whether an attempt closed it for what was stamped only then: two services, two clocks."""
+        """Whether an attempt closed the account shortly before the act that it was made for: two services, two
+        clocks."""
         account, since = self.account, self.account.intended_since
         untold = account.intended in CLOSED and account.intended_because == NOT_TOLD
         return untold and since is not None and row["occurred_at"] - since <= CLOCKS
 
     def remove(self, decision: Decision) -> None:
-        """Somebody left the group that gave access: meant closed, unless something shows otherwise."""
+        """Intend the account closed after a removal from the group that gave access, until an update shows
+        otherwise."""
         account = self.account
         assert account.intended_since is not None
         assert self.decided is not None
@@ -152,7 +156,7 @@ class Entry:
         self.removal = removal
 
     def went_on(self) -> None:
-        """An accepted update tells that somebody's removal from a group did not end the access."""
+        """Restore what a removal from a group changed: an accepted update shows that the access did not end."""
         if self.removal is None:
             return
         (before, changes, pushes, retried), self.removal = self.removal, None
@@ -169,7 +173,7 @@ class Entry:
         self._stand(None)
 
     def integration(self, row: Row, *, deleted: bool) -> None:
-        """The account's integration was deleted, or is active again."""
+        """Apply the deletion of the account's integration, or its activation."""
         account, at = self.account, row["occurred_at"]
         account.left_behind = at if deleted else None
         if deleted and account.confirmed in (ACTIVE, INACTIVE):
@@ -181,7 +185,7 @@ class Entry:
         self._stand(place_of(row))
 
     def settle(self, row: Row, meant: str) -> None:
-        """What an attempt came to."""
+        """Apply the result of an attempt."""
         account, outcome, at = self.account, row["outcome"], row["occurred_at"]
         self.failed = outcome != Outcome.SUCCESS
         if meant:
@@ -199,7 +203,7 @@ class Entry:
             if account.confirmed in SHOWS_IT_OPEN and not account.hidden:
                 confirmed, self.shut = ACTIVE, ""
         if confirmed == REPORTED_ABSENT and account.confirmed == DELETED:
-            confirmed = None  # what was deleted is not found: that is no news
+            confirmed = None  # a deleted account is not found: nothing new
         if confirmed is not None:
             account.hidden = ""
             if confirmed != account.confirmed:
@@ -207,7 +211,7 @@ class Entry:
         self._stand(place_of(row))
 
     def try_out(self, row: Row, activation: Row | None) -> None:
-        """An attempt may be the test of the activation just before it; none, where there is none."""
+        """Record whether an attempt may be the test of the activation just before it, if there is one."""
         begun = self.trial.begun
         self.testing = self.trial.take(row, activation)
         self.account.test = self.trial.test
@@ -215,7 +219,8 @@ class Entry:
             self.burst.clear()
 
     def test(self, step: Step, activation: Row) -> None:
-        """A step just after an activation: its test, if the account is made and taken away again."""
+        """Attribute a step to the activation just before it; to its test, if the account is made and taken away
+        again."""
         by = f" by {activation['actor_name']}" if activation["actor_name"] else ""
         step.because, step.retry_of = told_by(activation), None
         if len(self.burst) < REMEMBERED:
@@ -244,7 +249,7 @@ class Entry:
 
 
 def meant_by(row: Row) -> str:
-    """What the attempt was to make of the account; empty where it leaves that as it is."""
+    """Return the state that the attempt was to give the account; empty if it leaves the state as it is."""
     if row["kind"] == "group":
         return {"create": ACTIVE, "delete": DELETED}.get(row["action"], "")
     state: str = row["account_state"]
@@ -252,7 +257,7 @@ def meant_by(row: Row) -> str:
 
 
 def _shut(before: str, meant: str, outcome: str) -> str:
-    """What is left of it after an attempt."""
+    """Return `Entry.shut` as it is after an attempt."""
     if meant in CLOSED:
         if outcome == Outcome.SUCCESS:
             return "closed"

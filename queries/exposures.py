@@ -1,6 +1,6 @@
-"""Accounts that are open though they should be closed: since when, why, and whether they were used since.
+"""Lists accounts that are open but should be closed: since when, why, and whether they were used since.
 
-Cheap statements find who may be exposed, and never too few; what is told of them is told by the fold of a lifecycle.
+Cheap statements find every account that may be exposed; the fold of the lifecycle then decides.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from queries.turns import TURNS, Updates, fold_turns
 from schemas.times import LATEST, TICK
 
 SLA: Final = timedelta(hours=1)
-"""So long after it was meant to be closed nobody need have tried yet."""
+"""An account must have a first attempt to close it within this time; until then it is not reported as never
+attempted."""
 SUBJECTS_AT_ONCE: Final = 200
-"""Of whom all events are read."""
+"""How many subjects are read at once with all their events."""
 TURNED_AT_ONCE: Final = 500
 
 FAILING: Final = "failing"
@@ -51,32 +52,32 @@ class Exposure(NamedTuple):
     deleted while it was open; reported_absent: the provider answered 404."""
     since: datetime | None
     used_since: datetime | None
-    """The first sign-in to the application after it should have been closed."""
+    """The first sign-in to the application after the account should have been closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    """By reason, in each those that were used since first, then the longest open."""
+    """Exposed accounts by reason. Each list starts with those used since, then those open the longest."""
 
     failing: list[Exposure] = field(default_factory=list)
     never_attempted: list[Exposure] = field(default_factory=list)
     left_behind: list[Exposure] = field(default_factory=list)
     reported_absent: list[Exposure] = field(default_factory=list)
     complete: bool = True
-    """False: more accounts may be exposed than were looked at."""
+    """False if more accounts may be exposed than were examined."""
 
     @property
     def open(self) -> list[Exposure]:
-        """Failing, or never attempted."""
+        """Exposures that are failing or never attempted."""
         return sorted([*self.failing, *self.never_attempted], key=_order)
 
     def everything(self) -> list[Exposure]:
-        """All, whatever the reason."""
+        """Return the exposures of all reasons."""
         return [*self.open, *self.left_behind, *self.reported_absent]
 
 
 def reason_of(account: Account, at: datetime, sla: timedelta) -> str:
-    """Why the account counts at that time; empty if it does not. Pure."""
+    """Return why the account is exposed at that time; empty if it is not. Pure."""
     if account.test:
         return ""
     if account.state == REPORTED_ABSENT and account.intended in CLOSED:
@@ -98,7 +99,10 @@ def _open_behind(account: Account) -> bool:
 
 
 def since_of(account: Account, reason: str) -> datetime | None:
-    """From when on it should have been closed; left behind, if the integration went away before, from then on."""
+    """Return when the account should have been closed.
+
+    For an account left behind, that is the deletion of the integration, if it came first.
+    """
     since = account.closing_since
     if reason == LEFT_BEHIND and account.left_behind is not None and (since is None or account.left_behind < since):
         return account.left_behind
@@ -111,7 +115,7 @@ def _order(exposure: Exposure) -> tuple[bool, str, str, str]:
 
 _OWN: Final = "organization = {organization:String}"
 
-# In order, so that they come in one block: of hundreds of small ones each costs as much as its rows.
+# Ordered, so that the rows come in one block: each of hundreds of small blocks costs as much as its rows.
 _THEIR_EVENTS: Final = (
     f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
     f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
@@ -125,8 +129,7 @@ THEIR_TURNS: Final = (
     f" FROM account_turns WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
     " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
     " ORDER BY subject_id"
-    # A few rows at each of hundreds of places: shared out among threads, without reading far ahead at any of them, and
-    # each in one go.
+    # A few rows at each of hundreds of places: threads share them, read each in one go, and do not read far ahead.
     " SETTINGS merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1,"
     " max_read_buffer_size_local_fs = 16384, optimize_move_to_prewhere = 0"
 )
@@ -140,8 +143,10 @@ def list_exposures(
     sla: timedelta = SLA,
     applications: Collection[str] | None = None,
 ) -> Exposures:
-    """Every account that should be closed and is not confirmed closed, now or at a time in the past; with
-    `applications`, in these alone."""
+    """Return every account that should be closed and is not confirmed closed, now or at a time in the past.
+
+    With `applications`, only accounts in these.
+    """
     time = at or now
     found: list[Exposure] = []
     complete = True
@@ -171,7 +176,7 @@ def list_exposures(
 
 
 def organizations(store: Store, organization: str | None) -> list[str]:
-    """That one; None: all that attempted anything."""
+    """Return the given organization, or with None all organizations that have attempts."""
     if organization is not None:
         return [organization]
     return [own for (own,) in store.query("SELECT DISTINCT organization FROM integrations ORDER BY organization")]
@@ -180,7 +185,7 @@ def organizations(store: Store, organization: str | None) -> list[str]:
 def _read(
     store: Store, organization: str, accounts: Iterable[Key], sql: str, most: int
 ) -> Iterator[tuple[set[Key], list[Row]]]:
-    """Some of the accounts, of so many subjects at most, all of each subject's together, and what is told of them."""
+    """Yield accounts in groups of at most `most` subjects, with their rows. All accounts of a subject come together."""
     by_subject: dict[str, list[Key]] = {}
     for account in sorted(accounts):
         by_subject.setdefault(account[1], []).append(account)
@@ -199,9 +204,9 @@ def turned_exposures(
     sla: timedelta = SLA,
     doubted: int = 0,
 ) -> tuple[list[Exposure], set[Key]]:
-    """Those of the accounts that are exposed, as all but accepted updates tell; and those of which these do not tell.
+    """Return the exposed accounts, and the accounts that cannot be decided without their accepted updates.
 
-    Of copies up to the version `doubted` a better one may be among what is not read. Pure.
+    `doubted`: a better copy of a version up to this may be among the rows that are not read. Pure.
     """
     by_subject: dict[str, tuple[list[Row], dict[str, Updates]]] = {}
     wanted: dict[str, set[str]] = {}
@@ -243,7 +248,7 @@ def exposures_of(
     at: datetime = LATEST,
     sla: timedelta = SLA,
 ) -> list[Exposure]:
-    """Those of the (application, subject) `accounts` that are exposed, as their events up to a time tell. Pure."""
+    """Return which of the (application, subject) `accounts` are exposed, given their events up to a time. Pure."""
     by_subject: dict[str, list[Row]] = {}
     for row in rows:
         if (

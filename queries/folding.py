@@ -1,4 +1,4 @@
-"""What every fold of events starts from: one row an event, the copy in force, in the order of (occurred, event id)."""
+"""What every fold of events starts from: one row per event, the copy in force, in the order of (occurred, event id)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from uuid import UUID
 
 Row = dict[str, Any]
 Place = tuple[datetime, int]
-"""Where an event stands among all others: when it occurred, and its id as it reads."""
+"""The position of an event among all others: when it occurred, and its id as a number."""
 
 
 def place_of(row: Row) -> Place:
-    """Where the row's event stands."""
+    """Return the position of the row's event."""
     return row["occurred_at"], row["event_id"].int
 
 
 def in_force(rows: Iterable[Row]) -> list[Row]:
-    """One row an event, the copy of the largest (version, fingerprint), by (occurred, event id)."""
+    """Return one row per event, the copy with the largest (version, fingerprint), in the order of (occurred, event
+    id)."""
     best: dict[UUID, Row] = {}
     for row in rows:
         known = best.get(row["event_id"])

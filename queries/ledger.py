@@ -1,4 +1,4 @@
-"""The accounts of one subject while its events are folded: what decides about each, what each attempt does to it."""
+"""Keeps the accounts of one subject during a fold: applies the decisions of the directory and the attempts to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.times import TimeQuality
 
 
 class Ledger:
-    """All accounts of one subject, by application."""
+    """The accounts of one subject, by application."""
 
     def __init__(
         self, bindings: Bindings, memberships: Memberships, triggers: Triggers, *, timeline: bool, explained: bool
@@ -31,34 +31,34 @@ class Ledger:
         self._deactivated: Final[dict[str, datetime]] = {}
 
     def accounts(self) -> list[Account]:
-        """In no order."""
+        """Return the accounts in no particular order."""
         return [entry.account for entry in self._entries.values()]
 
     def in_doubt(self, application: str) -> bool:
-        """Whether an accepted update may yet tell that somebody's removal did not end the access."""
+        """Whether a later accepted update may show that a removal from a group did not end the access."""
         entry = self._entries.get(application)
         return entry is not None and entry.removal is not None
 
     def heeds_update(self, application: str) -> bool:
-        """Whether an accepted update now could change anything but when the account was last updated."""
+        """Whether an accepted update now could change more than the account's `updated_at`."""
         entry = self._entries.get(application)
         return entry is None or entry.heeds_update() or (entry.trial.begun is not None and not entry.trial.known)
 
     def know(self, row: Row) -> None:
-        """An attempt whose time cannot be believed: the account is there, and that is all."""
+        """Record that an account exists, from an attempt whose time cannot be believed. Its state stays unknown."""
         self._entry(row, UNKNOWN, row["kind"])
 
-    # What is decided in the directory.
+    # Decisions of the directory.
 
     def in_directory(self) -> None:
-        """The subject is one of the directory's own, and no activation's test."""
+        """Record that the directory knows the subject, so it is not the test of an activation."""
         if not self._directory.knows_subject:
             self._directory.knows_subject = True
             for entry in self._entries.values():
                 entry.trial.known, entry.account.test = True, False
 
     def person(self, row: Row, act: str) -> None:
-        """Suspended, activated or deleted."""
+        """Apply an act on the person: suspended, activated or deleted."""
         self._directory.act, self._directory.acted = row, act
         for entry in self._entries.values():
             intended = entry.account.intended
@@ -74,14 +74,14 @@ class Ledger:
                     entry.intend(told(DELETED, row))
 
     def made(self) -> None:
-        """Who had left is in the directory once more; their accounts stay as they are."""
-        # XXX: so is who is made suspended, and a push makes their account wanted: `directory_acts`, by which suspects
-        # are found, has no creations.
+        """Record that a person who had left is in the directory again. Their accounts keep their state."""
+        # XXX: a person who is created suspended counts as active too, so a push makes their account wanted.
+        # `directory_acts`, by which suspects are found, does not hold creations.
         if self._directory.acted in LEAVES:
             self._directory.act, self._directory.acted = None, ""
 
     def member(self, row: Row) -> None:
-        """The person was added to a group or removed."""
+        """Apply the addition of the person to a group, or the removal."""
         self._directory.moves.append(row)
         for application, bound in self._directory.bound.items():
             group = bound.get(row["group_id"])
@@ -91,7 +91,7 @@ class Ledger:
                 self._take(application, row)
 
     def bind(self, row: Row) -> None:
-        """The subject itself, a group or a person, was bound to an application or unbound."""
+        """Apply the binding of the subject itself, a group or a person, to an application, or its end."""
         application, added = row["application_id"], row["action"] == "add"
         if not row["group_id"]:
             if added:
@@ -110,8 +110,10 @@ class Ledger:
             entry.intend(told(state, row))
 
     def _give(self, row: Row, binding: Row) -> None:
-        """The person came to have access by a binding, of a group or their own. Who is suspended gets it when they are
-        taken back; who is deleted gets nothing."""
+        """Give the person access by a binding, their own or a group's.
+
+        A suspended person gets the access when they are activated; a deleted person gets none.
+        """
         if self._directory.acted in LEAVES:
             known = self._entries.get(binding["application_id"])
             if known is not None and self._directory.acted == "suspended":
@@ -122,7 +124,7 @@ class Ledger:
             entry.intend(told(ACTIVE, row))
 
     def _take(self, application: str, row: Row) -> None:
-        """The person lost a way to an application; nothing else may give it."""
+        """Take the person's access to an application, unless something else still gives it."""
         if self._directory.gives_elsewhere(application, row):
             return
         self._directory.left[application] = row
@@ -136,14 +138,15 @@ class Ledger:
             entry.intend(told(INACTIVE, row))
 
     def group_deleted(self, row: Row) -> None:
-        """The subject is a group, and is no more."""
+        """Apply the deletion of the subject, a group."""
         for application, entry in self._entries.items():
             self._directory.left[application] = row
             if entry.account.intended not in (ABSENT, DELETED):
                 entry.intend(told(DELETED, row))
 
     def surround(self, row: Row) -> None:
-        """A binding of some group, or an integration, came or went."""
+        """Apply a change around the subject: a group's binding, a group's deletion, or the activation or deletion of an
+        integration."""
         application, event_type = row["application_id"], row["event_type"]
         if event_type in (ACTIVATED, DEACTIVATED):
             self._integration(application, row, deleted=event_type == DEACTIVATED)
@@ -194,10 +197,10 @@ class Ledger:
         if entry is not None:
             entry.integration(row, deleted=deleted)
 
-    # What is attempted.
+    # Attempts.
 
     def attempt(self, row: Row, step: Step) -> None:
-        """One attempt on an account; tells the step what set it off."""
+        """Apply one attempt on an account, and set what set the step off."""
         meant, action = meant_by(row), row["action"]
         entry = self._entry(row, ABSENT if action == "create" else UNKNOWN, row["kind"])
         activation = None if entry.trial.known else self._directory.just_activated(row)
@@ -223,7 +226,7 @@ class Ledger:
         entry.settle(row, meant)
 
     def _open(self, entry: Entry, row: Row, wanted: Decision) -> None:
-        """An attempt shows the account wanted, unless the directory ended that."""
+        """Make the account wanted by an attempt that opens it, unless the directory has ended the access."""
         end = self._directory.end(entry, row)
         if end is None:
             entry.intend(wanted)
@@ -241,7 +244,7 @@ class Ledger:
             entry = self._entries[application] = Entry(account, kind, self._pushes(self._triggers), self._timeline)
             entry.trial.known = self._directory.knows_subject
         if entry.begin(initial) and row["time_quality"] != TimeQuality.OK:
-            entry.begun = False  # what comes first of all with a time of its own tells how it began
+            entry.begun = False  # the first event with a believable time still sets the initial state
         entry.account.application = row["application_name"] or entry.account.application
         return entry
 

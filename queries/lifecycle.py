@@ -1,4 +1,5 @@
-"""One person's or group's lifecycle: every attempt in every application, what set it off, and where accounts stand.
+"""Folds the events of one person or group into a lifecycle: each attempt, what set it off, and the state of each
+account.
 
 The fold is pure and a function of the set of events: order of arrival and repeats change nothing.
 """
@@ -41,16 +42,19 @@ __all__ = (
 
 
 class Lifecycle(NamedTuple):
-    """The whole answer."""
+    """A folded lifecycle: its steps in order, and the accounts they lead to."""
 
     steps: list[Step]
     accounts: list[Account]
 
 
 class Fold:
-    """Takes a subject's events, each once, in the order of (occurred, event id), and keeps only where things
-    stand: no event. `timeline`: the accounts keep every change of their states too. Unless `explained` steps do not
-    tell what set them off, nor what they retry; where accounts stand does not depend on it."""
+    """Folds a subject's events into accounts, without keeping the events.
+
+    Events must be added once each, in the order of (occurred, event id). With `timeline` each account also keeps every
+    change of its states. Without `explained` the steps do not say what set them off or what they retry; the accounts
+    are the same.
+    """
 
     def __init__(
         self,
@@ -68,7 +72,8 @@ class Fold:
         )
 
     def add(self, row: Row) -> Step:
-        """The step that the event is. Its `because` and `superseded_by` may still change with the events after it."""
+        """Fold one event and return its step. Later events may still change the step's `because` and
+        `superseded_by`."""
         step = step_of(row)
         if step.time_quality != TimeQuality.OK:
             if step.kind in ("user", "group") and step.application_id:
@@ -83,17 +88,19 @@ class Fold:
         return step
 
     def in_doubt(self, application: str) -> bool:
-        """Whether the next accepted updates of the account there may tell that somebody's removal from a group did not
-        end the access."""
+        """Whether a later accepted update of the account may show that a removal from a group did not end the
+        access."""
         return self._ledger.in_doubt(application)
 
     def heeds_update(self, application: str) -> bool:
-        """Whether, up to the next event, an accepted update that says nothing of what the account there is to be could
-        change anything but when it was last updated."""
+        """Whether an accepted update before the next event could change more than the account's `updated_at`.
+
+        This concerns updates that do not say what the account is to be.
+        """
         return self._ledger.heeds_update(application)
 
     def accounts(self) -> list[Account]:
-        """Where they stand, by application, after everything that surrounds the subject too."""
+        """Apply the rest of the agenda of bindings, and return the accounts in order of application."""
         self._surroundings(None)
         return sorted(self._ledger.accounts(), key=lambda account: (account.application, account.application_id))
 
@@ -128,10 +135,10 @@ class Fold:
 
 
 def fold(rows: Iterable[Row], bindings: Bindings = NO_BINDINGS, *, timeline: bool = False) -> Lifecycle:
-    """The lifecycle that a subject's events tell, in any order and however often each is given.
+    """Fold a subject's events into its lifecycle. They may come in any order and repeat.
 
-    Without `bindings` what sets attempts off is known as far as the subject's own events tell. Events whose time
-    cannot be believed come first and change no state.
+    Without `bindings`, causes are found only among the subject's own events. Events whose time cannot be believed come
+    first and change no state.
     """
     own = in_force(rows)
     folding = Fold(bindings, Memberships(own), timeline=timeline)

@@ -1,4 +1,4 @@
-"""The attempts on one account: which one repeats which, which gives way to which, and what set each off."""
+"""The attempts on one account: which are retries, which are superseded, and what set each one off."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from schemas.cause import Cause
 from schemas.outcome import Outcome
 
 RETRY_WINDOW: Final = timedelta(hours=48)
-"""A same attempt within this after the last of a run that failed counts as its retry."""
+"""An identical attempt within this time after the last of a failing run counts as its retry."""
 INSTEAD: Final = timedelta(minutes=1)
-"""An account that an update did not find is made anew within this."""
+"""A create within this time after an update that found no account takes the update's place."""
 
 MAX_RUNS: Final = 64
-"""Failing attempts of one account that differ in what they send, and are remembered: the latest ones."""
+"""How many different failing attempts of one account are remembered; the oldest is forgotten first."""
 
 _UPDATING: Final = ("update", "lookup")
 _Key = tuple[str, ...]
@@ -29,7 +29,7 @@ _Key = tuple[str, ...]
 
 @dataclass(slots=True)
 class _Run:
-    """The same attempt, failing again and again."""
+    """A series of identical attempts that keeps failing."""
 
     first: UUID
     first_at: datetime
@@ -38,41 +38,42 @@ class _Run:
 
 @dataclass(slots=True)
 class Pushes:
-    """Of one account, since it is known."""
+    """The attempts on one account since its first event."""
 
     triggers: Triggers
     runs: dict[_Key, _Run] = field(default_factory=dict)
     overtaken: dict[_Key, _Run] = field(default_factory=dict)
-    """Those that gave way to what was decided last. Some are tried again nevertheless."""
+    """Runs that the last decision superseded. Some are tried again all the same."""
     tried: bool = True
-    """Whether what was decided last has been attempted."""
+    """Whether the last decision has been attempted."""
     updated: bool = True
-    """Whether it has been updated since."""
+    """Whether the account has been updated since the last decision."""
     carried: Place | None = None
-    """Changes up to here have been pushed, or were never to be."""
+    """Changes up to this place have been pushed, or need no push."""
     was_open: bool = False
     latest: Step | None = None
     latest_key: _Key = ()
 
     def copy(self) -> Pushes:
-        """As it stands now."""
+        """Return a copy with a run table of its own."""
         return replace(self, runs=dict(self.runs))
 
     def opened(self, is_open: bool, place: Place | None) -> None:
-        """Changes are pushed from where the account is, as far as the directory knows, open."""
+        """Record whether the account is open, as far as the directory knows. Changes are pushed only from when it
+        opens."""
         if is_open and not self.was_open and place is not None:
             self.carried = place
         self.was_open = is_open
 
     def decided(self, because: Because, place: Place) -> None:
-        """Something else came to be wanted: what still failed gives way."""
+        """Record a new decision, which supersedes all failing runs."""
         self._give_way(self.runs.values(), because)
         self.overtaken, self.runs = self.runs, {}
         self.tried = self.updated = False
         self.carried = place
 
     def set_off(self, row: Row, meant: str, account: Account, step: Step) -> Because:
-        """What set the attempt off."""
+        """Record an attempt and return what set it off."""
         key = (row["application_id"], row["event_type"], row["account_state"], *row["changed"])
         because = self._because(row, key, meant, account)
         run = self._run(row, key, against=account.intended in CLOSED and meant not in CLOSED)
@@ -101,7 +102,7 @@ class Pushes:
     def _give_way(self, runs: Iterable[_Run], because: Because) -> None:
         for run in runs:
             if run.last.superseded_by is None:
-                # A change whose own push gave way, in turn, had ended the run already.
+                # If a change's own push was superseded in turn, that change had already ended the run.
                 ended = self.triggers.first_after((run.last.occurred_at, run.last.event_id.int))
                 run.last.superseded_by = ended or because.event_id
 
@@ -120,7 +121,10 @@ class Pushes:
         return because
 
     def _run(self, row: Row, key: _Key, *, against: bool) -> _Run | None:
-        """The failing attempts that this one repeats; `against` what is meant, what gave way to that too."""
+        """Return the failing run that this attempt continues, if any.
+
+        With `against` the attempt opposes the current intention, so superseded runs count too.
+        """
         run = self.runs.pop(key, None) or (self.overtaken.pop(key, None) if against else None)
         latest = self.latest
         actions = (row["action"], latest.action if latest is not None else "")
@@ -132,7 +136,7 @@ class Pushes:
         return run
 
     def _missed(self, row: Row) -> Step | None:
-        """The update just before that found no account, if the attempt is to make one."""
+        """Return the update just before that found no account, if this attempt creates the account."""
         latest = self.latest
         if row["action"] != "create" or latest is None or latest.action != "update":
             return None
@@ -146,7 +150,8 @@ class Pushes:
 
 
 class Unasked(Pushes):
-    """Where nobody asks what set attempts off: only whether there were any is kept, which decides about accounts."""
+    """A reduced `Pushes` for folds that need no causes: it keeps only whether the decision was tried, which affects
+    accounts."""
 
     __slots__ = ()
 
@@ -162,5 +167,5 @@ class Unasked(Pushes):
 
 
 def _tries(row: Row, meant: str, account: Account) -> bool:
-    """Whether it attempts what was decided last: what opens an account that is meant closed does not."""
+    """Whether the attempt carries out the last decision. One that opens an account intended closed does not."""
     return meant == account.intended or row["action"] == "lookup"

@@ -1,4 +1,4 @@
-"""A step of a lifecycle: one event, and what is found out about it."""
+"""A step of a lifecycle: one event and its cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS: Final = (
     "http_status", "detail", "application_id", "application_name", "actor_name", "account_state", "changed",
     "group_id", "group_name",
 )  # fmt: skip
-"""What the fold reads of an event."""
+"""The columns of an event that the fold reads."""
 
 
 @dataclass(slots=True)
@@ -36,23 +36,23 @@ class Step:
     application_id: str
     application: str
     group: str
-    """Of an association: the group."""
+    """The group of an association."""
     actor: str
     account_state: str
     changed: list[str]
-    """Names of the attributes it set; values only of states."""
+    """Names of the attributes that the event set; values only for states."""
     retry_of: UUID | None = None
-    """The first of the failed attempts that this one repeats."""
+    """The first failed attempt of the run that this one continues."""
     because: Because | None = None
-    """What set the attempt off; the acts of the directory themselves have none."""
+    """What set the attempt off. Events of the directory itself have no cause."""
     superseded_by: UUID | None = None
-    """Of a failed attempt that is not tried again: the event that something else came to be wanted by."""
+    """For a failed attempt that is not retried: the event that changed what is wanted."""
     subject_id: str = ""
-    """Under which id of the person, where a person is read."""
+    """The id of the person that the event belongs to, when a person with several ids is read."""
 
 
 def step_of(row: Row) -> Step:
-    """The event as a step, before anything is known of what set it off."""
+    """Return the event as a step without its cause."""
     return Step(
         event_id=row["event_id"],
         occurred_at=row["occurred_at"],

@@ -1,4 +1,5 @@
-"""Which accounts may be exposed: never too few, so that only their events need be read. Cheap statements find them."""
+"""Finds accounts that may be exposed with cheap statements. It never finds too few, so only their events need be
+read."""
 
 from __future__ import annotations
 
@@ -14,21 +15,21 @@ from queries.turns import NO_UPDATE, Updates, updates_of
 from schemas.times import LATEST, to_microseconds
 
 Key = tuple[str, str]
-"""Of an account: application and subject."""
+"""An account: (application, subject)."""
 MAX_SUSPECTS: Final = 50_000
-"""Of one organization; where there are so many the answer is not complete."""
+"""How many suspects of one organization are read. With this many, the answer is not complete."""
 
 _HOUR: Final = timedelta(hours=1)
 _SHARE: Final = 8192
-"""Rows that are worth a thread: of each much is worked out, and ClickHouse would leave 160,000 to one."""
+"""Rows that are worth a thread: each row takes much work, and ClickHouse would give 160,000 rows to one thread."""
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 _AHEAD: Final = "bitShiftLeft(toUInt256({at:Int64} + 1), 192)"
 _KEY: Final = "(at, toString(event_id))"
 
-# Of an account the last attempt that says what it is to be, as one number, and its accepted updates: see migrations
-# 19, 24 and 26. A copy that is not in force counts only where it tells of another time than the one in force. From
-# `_AHEAD` on the last is stamped ahead of now, and hides what was the last before.
+# For each account, the last attempt that sets its state, as one number, and its accepted updates: see migrations 19, 24
+# and 26. A copy that is not in force counts only if its time differs from that of the copy in force. A number from
+# `_AHEAD` on is stamped ahead of now and hides the last one before it.
 _NOW: Final = f"SELECT application_id, subject_id, last, first_update, last_update FROM account_marks WHERE {_OWN}"
 _THEN: Final = f"""
 SELECT application_id, subject_id,
@@ -55,7 +56,7 @@ _ACTS: Final = f"""
         GROUP BY event_id
     )
 """
-# Who was deleted has left, whatever is made of the same id since: what they had stays meant deleted.
+# A deleted person has left, even if the same id is created again: the old accounts stay intended deleted.
 _LEFT: Final = (
     f"SELECT subject_id FROM ({_ACTS}) GROUP BY subject_id, application_id"
     f" HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted', 'unbound') OR countIf(act = 'deleted') > 0"
@@ -69,14 +70,14 @@ GROUP BY group_id, subject_id
 HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove'
 """
 
-# Of groups that were unbound while the application had others, whoever was ever in them,
+# Everybody who was ever in a group that was unbound while the application had other groups,
 _PARTED: Final = (
     "SELECT arrayJoin(arrayFilter((a, g) -> g = group_id, {parted:Array(String)}, {parted_from:Array(String)})) AS app,"
     f" subject_id FROM associations WHERE {_OWN} AND application_id = ''"
     " AND group_id IN {parted_from:Array(String)}"
 )
-# and whose account was wanted within hours of their binding: it may have been for them, and the log may not tell who
-# was in them before it began.
+# and everybody whose account was wanted within hours of the group's binding: it may have been for that group, and the
+# log may not say who was in it before the log began.
 _SINCE: Final = f"toIntervalHour(arrayJoin(range({ROLLOUT // _HOUR + 1})))"
 _PUSHED: Final = (
     f"SELECT application_id, subject_id FROM attempts WHERE {_OWN}"
@@ -86,23 +87,24 @@ _PUSHED: Final = (
     " (SELECT arrayJoin(arrayZip({pushed:Array(String)}, {pushed_at:Array(DateTime('UTC'))})) AS bound))"
 )
 _ONES: Final = f"{_PARTED} UNION ALL {_PUSHED}"
-# Who left a group that is bound to anything is suspect in every application: never too few, and one condition.
+# A person who left a group that is bound to anything is suspect in every application: that finds never too few, with
+# one condition.
 _LEAVING: Final = f"subject_id GLOBAL IN ({_LEFT} UNION ALL {_REMOVED})"
 _ENDED: Final = "application_id IN {deleted:Array(String)} OR has({unbound:Array(String)}, application_id)"
 
 
 def _version(last: str) -> str:
-    """The version in such a number."""
+    """Return the SQL of the version in such a number."""
     return f"toInt64(bitAnd(bitShiftRight({last}, 8), toUInt256(0xFFFFFFFFFFFFFF)))"
 
 
 def suspects_sql(*, past: bool, parted: bool) -> str:
-    """Accounts that may be exposed: (application, subject), and their accepted updates. Now, or with `past` at a time;
-    with `parted`, also for a group that was unbound while others were not: a third of the time, for what is rare.
+    """Return the SQL of accounts that may be exposed: (application, subject) and their accepted updates.
 
-    What was deleted and ever updated is looked at too: an update after the deletion opens it again. And whatever a
-    copy told last that may be somebody else's: those up to the version `doubted`; and what is stamped ahead of now.
-    Only the rows of people with any row that makes them suspect are put together.
+    With `past` at a time in the past, else now. With `parted` also for groups unbound while others were not: that is
+    rare, and takes a third of the time. Three kinds are included to be safe: deleted accounts that were ever updated,
+    since an update after the deletion opens them again; accounts whose last copy may be somebody else's (versions up to
+    `doubted`); and what is stamped ahead of now. Only rows of people with a suspect row are grouped.
     """
     marks = _THEN if past else _NOW
     closing = (
@@ -135,15 +137,15 @@ SETTINGS merge_tree_min_rows_for_concurrent_read = {_SHARE}, merge_tree_min_byte
 
 
 Suspects = dict[Key, Updates | None]
-"""With their accepted updates, if there were any: now, whatever the time that is asked about."""
+"""Suspect accounts with their accepted updates, or None. The updates are as of now, whatever time is asked about."""
 
 
 def read_suspects(
     store: Store, organization: str, bindings: Bindings, at: datetime, *, past: bool = False, doubted: int = 0
 ) -> Suspects:
-    """Accounts that may be exposed now, or with `past` at a time in the past. At most `MAX_SUSPECTS`.
+    """Return at most `MAX_SUSPECTS` accounts that may be exposed now, or with `past` at a time in the past.
 
-    `doubted`: copies up to that version may be somebody else's.
+    `doubted`: copies up to this version may be somebody else's.
     """
     ended = ended_of(bindings)
     unbound = sorted(ended.unbound)
@@ -168,23 +170,23 @@ def read_suspects(
 
 @dataclass(slots=True)
 class Ended:
-    """What may have ended somebody's access, of an organization's bindings."""
+    """What may have ended somebody's access, according to an organization's bindings."""
 
     deleted: set[str] = field(default_factory=set)
     """Applications whose integration is deleted."""
     unbound: dict[str, datetime] = field(default_factory=dict)
-    """Of each application that lost the last group that was bound to it, which may have been anybody's: until when it
-    had none. What is pushed while it has none does not make an account wanted."""
+    """Maps an application that lost its last bound group, which may have been anybody's, to the end of the time without
+    groups. A push during that time does not make an account wanted."""
     parted: set[tuple[str, str]] = field(default_factory=set)
-    """Applications and groups that were unbound from them while others were not."""
+    """(application, group) pairs that were unbound while other groups stayed bound."""
     pushed: set[tuple[str, datetime]] = field(default_factory=set)
-    """In which hours those groups were bound: from then on their people were first pushed."""
+    """(application, hour) of the bindings of those groups: their people were first pushed from then on."""
     groups: set[str] = field(default_factory=set)
-    """Ever bound."""
+    """Groups that were ever bound."""
 
 
 def ended_of(bindings: Bindings) -> Ended:
-    """Pure."""
+    """Return what may have ended access, from the bindings. Pure."""
     ended = Ended()
     bound: dict[str, dict[str, list[datetime]]] = {}
     for row in bindings.agenda:

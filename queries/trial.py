@@ -1,4 +1,5 @@
-"""The test user and group of an activation: made and taken away again just after it, and never seen otherwise. Pure."""
+"""Recognizes the test user and group of an activation: made and taken away just after it, and seen at no other time.
+Pure."""
 
 from __future__ import annotations
 
@@ -16,29 +17,32 @@ from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
 BURST: Final = timedelta(seconds=30)
-"""An activation's test user and group are made and taken away again within this."""
+"""The test user and group are made and taken away within this time after the activation."""
 
 Subject = tuple[str, str]
-"""Kind and id."""
+"""(kind, id)."""
 
 
 @dataclass(slots=True)
 class Trial:
-    """What the attempts on one subject in one application tell of it, taken in order.
+    """What the attempts on one subject in one application, taken in order, show about an activation's test.
 
-    Whoever is pushed for the first time just after an activation, and stays, is no test; nor is whoever was there
-    before, though they be deactivated or made anew just after one.
+    A subject that is first pushed just after an activation and stays is no test. Nor is one that existed before, even
+    if it is deactivated or made anew just after the activation.
     """
 
     known: bool = False
-    """Seen otherwise."""
+    """True once the subject was seen outside a test."""
     begun: UUID | None = None
-    """The activation just after which it was made."""
+    """The activation just before the subject was made."""
     over: bool = False
-    """It was to be taken away again just after the same one, whatever came of it."""
+    """True if an attempt just after the same activation was to take the subject away, whatever its outcome."""
 
     def take(self, row: Row, activation: Row | None) -> bool:
-        """Whether the attempt may be the test of the activation: one with success at most `BURST` before, if any."""
+        """Take an attempt, and return whether it may be the activation's test.
+
+        `activation`: a successful one at most `BURST` before the attempt, if any.
+        """
         if self.known:
             return False
         after = activation["event_id"] if activation is not None else None
@@ -53,13 +57,15 @@ class Trial:
 
     @property
     def test(self) -> bool:
-        """Whether the subject is nothing but a test, as far as is told."""
+        """Whether the subject is only a test, as far as the attempts show."""
         return self.over and not self.known
 
 
 def only_tests(rows: Iterable[Row]) -> set[Subject]:
-    """The subjects that are tests, of one application's rows, in force and in order: what configured the integration,
-    and the attempts on these subjects, the first ones at least."""
+    """Return the subjects that are tests, from one application's rows, in force and in order.
+
+    The rows must hold what configured the integration and the attempts on these subjects, at least the first ones.
+    """
     trials: defaultdict[Subject, Trial] = defaultdict(Trial)
     for row, activation in _after_activations(rows):
         trials[row["kind"], row["subject_id"]].take(row, activation)
@@ -67,7 +73,7 @@ def only_tests(rows: Iterable[Row]) -> set[Subject]:
 
 
 def perhaps_tests(rows: Iterable[Row]) -> set[str]:
-    """The ids of whoever was to be taken away just after an activation, of such rows."""
+    """Return the ids of the subjects that an attempt was to take away just after an activation, from such rows."""
     return {
         row["subject_id"]
         for row, activation in _after_activations(rows)
@@ -76,7 +82,7 @@ def perhaps_tests(rows: Iterable[Row]) -> set[str]:
 
 
 def _after_activations(rows: Iterable[Row]) -> Iterable[tuple[Row, Row | None]]:
-    """The attempts, each with the activation just before it."""
+    """Yield each attempt with the activation just before it."""
     activation: Row | None = None
     for row in rows:
         if row["time_quality"] != TimeQuality.OK:

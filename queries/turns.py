@@ -1,7 +1,6 @@
-"""Where accounts stand, told by what may change it: all events but accepted updates, of which people have hundreds.
+"""Computes accounts without reading accepted updates, of which people have hundreds: only the first and last are known.
 
-Of these the first and the last are known. Pure. Where one in between may have changed something, nothing is told: who
-asks reads them all.
+Pure. Where an update in between may have changed something, no account is returned and the caller reads all events.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TimeQuality
 
 NOT_KEPT: Final = {"attribute": "", "http_status": 0}
-"""What the store does not keep of such an event: accounts are told without."""
+"""Columns that the store does not keep of these events; accounts do not depend on them."""
 TURNS: Final = ", ".join(name for name in COLUMNS if name not in NOT_KEPT)
 NO_UPDATE: Final = 2**256 - 1
 
@@ -29,18 +28,18 @@ _UUID: Final = 2**128 - 1
 
 
 class Updates(NamedTuple):
-    """The accepted updates of one account that say nothing of what it is to be."""
+    """The accepted updates of one account that do not say what state it is to be in."""
 
     first: Place
     last: Place
     versions: tuple[int, int]
-    """Of the copies that tell of them."""
+    """The versions of the copies of the first and the last update."""
     application: str
     person: str
-    """As the last names them."""
+    """The person's name in the last update."""
 
     def rows(self, application_id: str) -> list[Row]:
-        """The first and the last, as the fold takes them."""
+        """Return the first and the last update as rows for the fold."""
         return [
             {
                 **dict.fromkeys(COLUMNS, ""),
@@ -63,7 +62,7 @@ class Updates(NamedTuple):
 
 
 def updates_of(first: int, last: int, application: str, person: str) -> Updates | None:
-    """Of the numbers that the store keeps: see migration 24. None: there were none."""
+    """Return the updates that the store keeps as numbers (see migration 24); None if there were none."""
     if first == NO_UPDATE:
         return None
     return Updates(_place(first), _place(last), (~first & _LOW, last & _LOW), application, person)
@@ -74,20 +73,19 @@ def _place(number: int) -> Place:
 
 
 class Turned(NamedTuple):
-    """What is told of one subject."""
+    """The events and accounts of one subject."""
 
     events: list[Row]
-    """In force, in order."""
+    """The copies in force, in order."""
     accounts: list[Account]
 
 
 def fold_turns(
     turns: Sequence[Row], updates: Mapping[str, Updates], bindings: Bindings, until: datetime = LATEST
 ) -> Turned | None:
-    """The same accounts as of all the subject's events up to a time, of those applications; None: these have to be
-    read.
+    """Return the same accounts that all the subject's events up to a time give; None if all events must be read.
 
-    `turns`: every copy but those of accepted updates, as the store has them; `updates`: of these, by application.
+    `turns`: all stored copies except accepted updates. `updates`: the accepted updates by application.
     """
     own = {each: told for each, told in updates.items() if told.first[0] <= until}
     if any(told.last[0] > until for told in own.values()):
@@ -95,7 +93,7 @@ def fold_turns(
     made = [row for application, told in own.items() for row in told.rows(application)]
     ids = {row["event_id"] for row in made}
     if len(ids) < len(made) or any(row["event_id"] in ids for row in turns):
-        return None  # of copies that contradict only one counts
+        return None  # Only one of several contradicting copies counts.
     rows = [row for row in in_force([*turns, *made]) if row["occurred_at"] <= until]
     folding = Fold(bindings, Memberships(rows), explained=False)
     for row in rows:
