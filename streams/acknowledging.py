@@ -1,4 +1,4 @@
-"""Acknowledging what a Faust agent has worked off, each offset once and in order."""
+"""Acknowledges the events that a Faust agent has processed, each offset once and in order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Acknowledger:
-    """Holds events until all of several parts have done their work on them."""
+    """Holds events until every one of several parts has processed them."""
 
     def __init__(self, parts: int) -> None:
         self._pending: deque[Any] = deque()
@@ -22,23 +22,24 @@ class Acknowledger:
 
     @property
     def added(self) -> int:
-        """Events added since the start."""
+        """The number of events added since the start."""
         return self.count + len(self._pending)
 
     def add(self, event: Any) -> None:
-        """One more that waits."""
+        """Add an event that waits to be acknowledged."""
         self._pending.append(event)
 
     def done(self, part: int, added: int) -> None:
-        """This part has done its work on the first `added` events; those that every part has are acknowledged."""
+        """Record that `part` has processed the first `added` events; events that every part has processed are
+        acknowledged."""
         self._done[part] = added
         while self.count < min(self._done):
             self._acknowledge(self._pending.popleft())
             self.count += 1
 
     def _acknowledge(self, event: Any) -> None:
-        # After a rebalance Faust hands out what it had fetched, seeks back, and hands it out again; acknowledged twice,
-        # offsets are committed one a second, however many wait.
+        # After a rebalance Faust hands out the events it had fetched, seeks back, and hands them out again. If an
+        # offset is acknowledged twice, Faust commits one offset a second, however many wait.
         message = event.message
         if message.offset > self._acknowledged.get(message.partition, -1):
             self._acknowledged[message.partition] = message.offset
@@ -47,5 +48,5 @@ class Acknowledger:
             message.acked = True
 
     def forget(self) -> None:
-        """After a restart or a rebalance offsets may come again."""
+        """Forget all events: after a restart or a rebalance the same offsets may come again."""
         self._acknowledged.clear()

@@ -1,8 +1,8 @@
-"""The Faust agent that reads fresh provisioning events, once for all that is detected in them.
+"""The Faust agent that reads fresh provisioning events once for all detection.
 
-An event is acknowledged when every part has stored what follows from it and its table entries are confirmed on their
-changelog: Faust by itself sends changelog records without looking whether they arrived, and commits. Faust decodes
-nothing: values are bytes here.
+An event is acknowledged when every part has stored its results and the changelog has confirmed the part's table
+entries. Faust by itself sends changelog records and commits without checking that they arrived. Faust decodes nothing:
+values are bytes here.
 """
 
 from __future__ import annotations
@@ -19,40 +19,43 @@ from streams.forwarded import Forwarded, read_forwarded
 
 FLUSH_EVENTS: Final = 5_000
 PRESSED_SECONDS: Final = 0.01
-"""Between two flushes while too many events wait."""
+"""Pause between two flushes while too many events wait."""
 RESTORE_STEP: Final = 500
 Check = Callable[[str], None]
-"""Called with the name of each step that is done; tests kill the process there."""
+"""Called with the name of each completed step; tests kill the process there."""
 
 
 class Part(Protocol):
-    """What is folded from the events, in a table of its own."""
+    """One kind of detection, which folds events into a table of its own."""
 
     @property
     def table(self) -> Any:
-        """Faust's, of as many partitions as the topic has that events are read from."""
+        """The Faust table, with as many partitions as the topic that events are read from."""
 
     @property
     def flush_seconds(self) -> float:
-        """How soon to flush after the first event that waits."""
+        """Seconds from the first waiting event to the flush."""
 
     @property
     def tick_seconds(self) -> float | None:
-        """How soon to flush where nothing comes; None: never."""
+        """Seconds between flushes when no events come; None for no such flushes."""
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
-        """An event; nothing is written before the flush."""
+        """Take an event. Nothing is written before the flush."""
 
     async def flush(self, taken: int) -> int:
-        """`taken` events were taken since the start. Of how many what follows is stored and confirmed now; if not of
-        all, this is run again soon. Never run twice at a time."""
+        """Store and confirm the results of the first `taken` events since the start.
+
+        Returns for how many events the results are stored and confirmed; if it is fewer than `taken`, the flush is soon
+        repeated. Flushes of a part never overlap.
+        """
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
-        """Derive everything anew from the table, which is another one: let others run in between."""
+        """Rebuild the state from the table, which has been replaced; yields so that other tasks can run."""
 
 
 class _Lane:
-    """The flushes of a part."""
+    """The flush state of one part."""
 
     def __init__(self, number: int, part: Part) -> None:
         self.number = number
@@ -73,7 +76,7 @@ class DetectionAgent:
         source: str = PROVISIONING,
         checkpoint: Check = lambda point: None,
     ) -> None:
-        """`dead_letter` returns when the message is confirmed to be among the dead letters."""
+        """`dead_letter` returns when the message is confirmed on the dead letters topic."""
         self._app = app
         self._source = source
         self._dead_letter = dead_letter
@@ -81,17 +84,17 @@ class DetectionAgent:
         self._acknowledger = Acknowledger(len(parts))
         self._lanes = [_Lane(number, part) for number, part in enumerate(parts)]
         topic = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        parts[0].table.on_recover(self._restore)  # is called when the tables of all are there
+        parts[0].table.on_recover(self._restore)  # called when all tables have recovered
         app.agent(topic, name="detection")(self._consume)
 
     @property
     def acknowledged(self) -> int:
-        """Events that every part has worked off, since the start."""
+        """The number of events that every part has processed since the start."""
         return self._acknowledger.count
 
     async def run_flushes(self) -> None:
-        """Write what has changed soon after it did, each part at most half of the time. Ends only by an error, which
-        must end the process."""
+        """Write changes soon after they happen; each part flushes at most half of the time. Ends only with an error,
+        which must end the process."""
         flushes = [asyncio.create_task(self._run_flushes(lane)) for lane in self._lanes]
         try:
             await asyncio.gather(*flushes)
@@ -123,7 +126,7 @@ class DetectionAgent:
                 lane.waiting.set()
 
     async def _restore(self) -> None:
-        """After a restart or a rebalance. Faust swallows what is raised here."""
+        """Restore every part after a restart or a rebalance. Faust swallows whatever is raised here."""
         self._acknowledger.forget()
         try:
             held = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}

@@ -1,4 +1,4 @@
-"""From records of `idtrail.alerts` to rows of the store. Pure."""
+"""Converts records of `idtrail.alerts` to rows of the store. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALERT_RECORD_COLUMNS: Final = (
     "act", "act_id", "at", "done_by", "snoozed_until", "destination", "succeeded",
     "known_at", "body", "log_topic", "log_partition", "log_offset",
 )  # fmt: skip
-"""The columns of a row that `decode_alerts` makes, in order."""
+"""The columns of a row that `decode_alerts` returns, in order."""
 
 _EMPTY: Final[dict[str, Any]] = {
     **dict.fromkeys(("severity", "cause", "title", "detection", "act", "done_by", "destination"), ""),
@@ -30,11 +30,11 @@ _EMPTY: Final[dict[str, Any]] = {
     "applications": [],
     "act_id": UUID(int=0).bytes,
 }
-"""What a record of another kind has in these columns."""
+"""Values of these columns for records of another kind."""
 
 
 def decode_alerts(records: Sequence[LogRecord]) -> Decoded:
-    """Read a chunk; what is no record of an alert goes to the dead letters."""
+    """Decode a chunk into rows; a record that is not an alert record goes to the dead letters."""
     decoded = Decoded(Span(records[0].offset, records[-1].offset))
     for record in records:
         try:
@@ -88,7 +88,7 @@ def _typed(found: AlertRecord) -> dict[str, object]:
             return {
                 "act": found.act.value,
                 "act_id": found.act_id.bytes,
-                "at": to_microseconds(found.counts_at),  # what states are told by; the body has when it was done
+                "at": to_microseconds(found.counts_at),  # states are ordered by it; the body has the act's own time
                 "done_by": found.by,
                 "snoozed_until": _micros(found.until),
             }

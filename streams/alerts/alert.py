@@ -1,7 +1,7 @@
-"""Alerts: what the triggers of one group of one rule make, folded in order. Pure.
+"""Alerts: the triggers of one group of one rule, folded in order. Pure.
 
-The id is made of the rule, the group and the stretch of time (epoch-aligned, as long as the rule's `dedup`) in which
-the alert opened: whoever folds the same events finds the same alert.
+The id is made of the rule, the group and the time bucket (epoch-aligned, as long as the rule's `dedup`) in which the
+alert opened: whoever folds the same events finds the same alert.
 """
 
 from __future__ import annotations
@@ -18,60 +18,60 @@ from streams.alerts.terms import Terms
 
 NEVER: Final = 0
 MOST_NAMED: Final = 1_000
-"""People and applications of an alert that are told apart; `people` counts no further."""
+"""How many people and applications of an alert are told apart; `people` counts no further."""
 
 
 class Alert(NamedTuple):
-    """One trouble, however many events it makes. Times are microseconds since 1970."""
+    """One problem, however many events it causes. Times are microseconds since 1970."""
 
     alert_id: str
     """32 hexadecimal digits."""
     rule_id: str
     organization: str
     group: tuple[str, ...]
-    """The values of what the rule groups by."""
+    """The values of the rule's `group_by` fields."""
     bucket: int
     opened_at: int
     """When the rule's condition first held."""
     triggered_at: int
-    """When it held last."""
+    """When the condition last held."""
     first_at: int
     first_event: str
     last_at: int
     last_event: str
     events: int
-    """How many different ones."""
+    """The number of distinct events."""
     people: tuple[str, ...]
     applications: tuple[str, ...]
     cause: str
     title: str
-    """Cause and title are the last event's."""
+    """The last event's title."""
     episodes: int = 1
-    """How often it opened."""
+    """How often the alert opened."""
     since: int = NEVER
-    """When it opened last."""
+    """When the alert last opened."""
     ended_at: int = NEVER
-    """When the condition ended; `NEVER` while it goes on."""
+    """When the condition ended; `NEVER` while it holds."""
     ended_by: str = ""
-    """The event that ended it; empty where time did."""
+    """The id of the event that ended the condition; empty where time ended it."""
     incidents: tuple[str, ...] = ()
-    """Those that its failures belong to: the first `schemas.alerts.MAX_NAMED`."""
+    """The incidents that its failures belong to, the first `schemas.alerts.MAX_NAMED` of them."""
 
 
 def alert_id(rule_id: str, organization: str, group: tuple[str, ...], bucket: int) -> str:
-    """The same wherever and whenever it is found; the rule's version has no part in it."""
+    """Returns the id of an alert. It does not depend on the rule's version, or on where and when the alert is found."""
     parts = [rule_id, organization, str(bucket), *group]
     text = "".join(f"{len(part)}:{part}" for part in parts)  # so that no two lists make one text
     return blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 class Fold:
-    """The alerts of one group, from its occurrences in order. `advance` tells it the time."""
+    """Folds the occurrences of one group, in order, into alerts. `advance` moves its time on."""
 
     def __init__(
         self, rule_id: str, organization: str, group: tuple[str, ...], terms: Terms, saved: dict[str, Any] | None = None
     ) -> None:
-        """`saved`: what `saved()` gave, to go on from there."""
+        """`saved` is what `saved()` returned, to continue from there."""
         self._own = rule_id, organization, group
         self._terms = terms
         saved = saved or {"machine": None, "pending": [], "alert": None}
@@ -84,16 +84,16 @@ class Fold:
         """By id, every alert that was opened, grew or ended since the start."""
 
     def feed(self, one: Occurrence) -> None:
-        """The next occurrence in order."""
+        """Take the next occurrence in order."""
         if one.role == Role.UNTIL and self._open is None and not self._machine.moved_by_ends:
-            return  # most of what comes
+            return  # the usual case
         self._reach(one.at)
         trigger = self._machine.feed(one)
         if trigger is not None:
             self._trigger(trigger)
         elif one.role & self._machine.counted:
             if self._open is None:
-                self._pending.append(one._replace(value="", title=""))  # which are the trigger's
+                self._pending.append(one._replace(value="", title=""))  # the trigger's own value and title are used
                 if len(self._pending) > MOST_WITHIN:
                     del self._pending[0]
             else:
@@ -102,26 +102,26 @@ class Fold:
             self._keep(self._open._replace(ended_at=one.at, ended_by=one.event_id))
 
     def advance(self, clock: int) -> None:
-        """It is `clock` now, and nothing up to then is to come."""
+        """Move the time to `clock`: no occurrence up to then is still to come."""
         self._due(clock + 1)
         self._end_of_quiet(clock)
 
     def deadline(self) -> int | None:
-        """When time alone changes something next."""
+        """Returns when time alone next changes something."""
         ends = [] if (due := self._machine.deadline()) is None else [due]
         if self._open is not None and not self._terms.ends:
             ends.append(self._open.triggered_at + self._terms.quiet + 1)
         return min(ends, default=None)
 
     def idle(self, at: int) -> bool:
-        """Whether it can be forgotten: a new one would find the same from `at` on."""
+        """Whether this fold can be dropped: a new one would find the same alerts from `at` on."""
         if self._open is not None or not self._machine.idle(at):
             return False
-        # One that opens again has its number.
+        # An alert that opens again keeps its episode count.
         return self._alert is None or self._alert.bucket < at // self._terms.dedup
 
     def saved(self) -> dict[str, Any]:
-        """Its state, as JSON can hold it."""
+        """Returns the state as JSON values."""
         return {
             "machine": self._machine.saved(),
             "pending": [list(each) for each in self._pending],
@@ -175,7 +175,7 @@ class Fold:
 
 
 def alert_of(saved: list[Any]) -> Alert:
-    """The alert that was put down as JSON."""
+    """Returns the alert that was saved as JSON values."""
     alert = Alert(*saved)
     return alert._replace(
         group=tuple(alert.group),
@@ -186,7 +186,7 @@ def alert_of(saved: list[Any]) -> Alert:
 
 
 def _grown(alert: Alert, one: Occurrence) -> Alert:
-    """With one event more."""
+    """Returns the alert with one more event."""
     first = alert.events == 0
     return alert._replace(
         events=alert.events + 1,

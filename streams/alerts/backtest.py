@@ -1,8 +1,8 @@
-"""Rules over what the store holds: which alerts they would have made, had they been in force.
+"""Backtests: the alerts that rules would have made of the stored events, had they been in force.
 
-The same fold as live detection, over all events, each by its copy in force; over the fresh ones alone where the result
-is held against what live detection told. The store is read in pieces here; child processes evaluate, each a share of
-the rules, so that all cores work and whoever serves the trail goes on serving.
+Uses the same fold as live detection. It reads all events, each by its copy in force; where the result is compared with
+the alerts of live detection, it reads fresh events alone. This process reads the store in pieces; child processes
+evaluate one share of the rules each, so that all cores work and the serving process keeps answering.
 """
 
 from __future__ import annotations
@@ -30,46 +30,46 @@ from streams.alerts.seen import Seen
 from streams.child import Child, children_at_once
 
 PIECE_EVENTS: Final = 50_000
-"""At most so many are read at once, unless one minute alone holds more."""
+"""The most events read at once, unless one minute alone holds more."""
 
 _MICROS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be tested. Rules are texts: the child reads them again."""
+    """What is to be tested. Rules are passed as text; each child parses them again."""
 
     rules: tuple[str, ...]
     against: tuple[str, ...]
     organization: str
-    """Empty: every one."""
+    """Empty for every organization."""
     since: datetime
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the rules make of the events, and what those they are held against do."""
+    """The alerts that the tested rules make, and those they are compared with."""
 
     events: int
     fresh: int
-    """Of these, how many live detection had."""
+    """How many of the events live detection had."""
     alerts: list[Alert]
-    """Of all events."""
+    """The alerts made of all events."""
     before: str
-    """What `after` is held against: `rules` or `told`."""
+    """What `after` is compared with: `rules` or `told`."""
     after: list[Alert]
-    """The same; beside what was told, those of fresh events."""
+    """The alerts to compare with `before`: the same as `alerts`, or those of fresh events where `before` is `told`."""
     against: list[Alert]
     left_out: dict[str, LeftOut]
-    """By rule, what is missing in these, of whichever side it is more."""
+    """By rule: what these alerts lack, on the side that lacks more."""
 
 
 class Backtest:
-    """`run()` once; `done` and `total` tell how far it is, in events."""
+    """One backtest: `run()` once; `done` and `total` show the progress in events."""
 
     def __init__(self, store: Store, question: Question) -> None:
-        """Raises `BadRule` for a text that is none."""
+        """Raises `BadRule` for a text that is not a rule."""
         self._store = store
         self._question = question
         rules = Rules(read_rule(text, "rule") for text in question.rules)
@@ -82,7 +82,7 @@ class Backtest:
         self.done = self.total = 0
 
     async def run(self) -> Found:
-        """Raises `StoreAway`, and `Fatal` when a child ends by itself."""
+        """Run the backtest. Raises `StoreAway`, and `Fatal` when a child ends unexpectedly."""
         shares = _shares(self._question, children_at_once())
         children = [Child(_serve, share, "idtrail-backtest") for share in shares]
         try:
@@ -107,13 +107,13 @@ class Backtest:
         return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told), left_out)
 
     def _told(self) -> list[Alert]:
-        """What live detection told of these rules."""
+        """Returns the alerts of these rules that live detection published."""
         told = told_of(self._store, self._evidence, self._rule_ids)
         return [_alert_of(each) for each in told if each.detection is not Detection.WITHDRAWN]
 
 
 def pieces(minutes: Sequence[tuple[int, int]], evidence: Evidence) -> Iterator[tuple[int, int]]:
-    """Stretches of time that together are the range, each with few events: whole minutes but for the range's ends."""
+    """Cut the range into stretches of few events each, at whole minutes except for the ends of the range."""
     begin, events = evidence.since, 0
     for minute, count in minutes:
         at = minute * _MICROS
@@ -131,7 +131,7 @@ def _alert_of(told: Detected) -> Alert:
         told.rule_id,
         told.organization,
         tuple(told.group.values()),
-        0,  # of what was told only the id is known
+        0,  # of published alerts only the id is known
         to_microseconds(told.opened_at),
         to_microseconds(told.triggered_at),
         to_microseconds(told.first_at),
@@ -151,16 +151,16 @@ def _alert_of(told: Detected) -> Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """Rules of one child."""
+    """The rules of one child."""
 
     rules: tuple[str, ...]
     against: tuple[str, ...] | None
-    """None: nothing, what was told."""
+    """None where the alerts are compared with those that live detection published."""
     until: datetime
 
 
 def _shares(question: Question, count: int) -> list[_Share]:
-    """At most `count`, none without rules."""
+    """Returns at most `count` shares, none of them without rules."""
     count = max(1, min(count, max(len(question.rules), len(question.against))))
     return [
         _Share(question.rules[n::count], question.against[n::count] if question.against else None, question.until)
@@ -202,8 +202,8 @@ def _most(sides: Iterable[dict[str, LeftOut]]) -> dict[str, LeftOut]:
 
 
 def seen_in(table: pa.Table) -> Iterator[tuple[Seen, bool]]:
-    """What the rules see in rows of the store, in order, and whether it was fresh."""
-    # ClickHouse has its own order of ids.
+    """Yields the stored rows as rules see them, in order, each with whether it was fresh."""
+    # ClickHouse orders ids differently.
     ids: Any = table["event_id"].combine_chunks()
     keys = pa.table({"at": table["at"], "id": ids.storage})
     order = pc.sort_indices(keys, sort_keys=[("at", "ascending"), ("id", "ascending")])
@@ -222,7 +222,7 @@ def _values(table: pa.Table, name: str) -> list[Any]:
     if pa.types.is_list(column.type):
         return [tuple(each) for each in column.to_pylist()]
     if pa.types.is_fixed_size_binary(column.type):
-        found: list[Any] = column.to_numpy().tolist()  # `to_pylist` takes forty times as long
+        found: list[Any] = column.to_numpy().tolist()  # `to_pylist` is forty times slower
         return found
     values: list[Any] = column.to_pylist()
     return values

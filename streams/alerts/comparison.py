@@ -1,4 +1,4 @@
-"""Two sets of alerts beside each other: what one rule finds, and what another found or what was told. Pure."""
+"""Compares two sets of alerts: those of one rule with those of another, or with those that were published. Pure."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from streams.alerts.alert import Alert
 
 
 class Moved(NamedTuple):
-    """An alert that both have, and not the same."""
+    """An alert that both sets have, with differences."""
 
     before: Alert
     after: Alert
 
 
 class Comparison(NamedTuple):
-    """What differs, each in the order of time."""
+    """The differences, each list in order of time."""
 
     gained: list[Alert]
     lost: list[Alert]
     moved: list[Moved]
     same: int
-    """How many do not differ."""
+    """The number of alerts without a difference."""
 
 
 def compare(after: Iterable[Alert], before: Iterable[Alert]) -> Comparison:
-    """Alerts are the same by their id; moved is one that opened or ended at another time, or is of other events."""
+    """Compare two sets of alerts. Alerts are matched by id; one is moved if its opening, end or events differ."""
     old, new = ({alert.alert_id: alert for alert in alerts} for alerts in (before, after))
     moved = [Moved(old[own], alert) for own, alert in new.items() if own in old and _extent(old[own]) != _extent(alert)]
     return Comparison(

@@ -1,4 +1,5 @@
-"""Conditions, made ready: whether an event meets one. Tables first, the expression last and only if it must."""
+"""Compiled conditions: tell whether an event meets them. Tables are checked first; the expression runs last, if at
+all."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from streams.alerts.seen import FACT_TYPES, Seen, Value, values_reader
 from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 4_096
-"""Answers of an expression by the facts that it reads. Events differ in few of them."""
+"""Cached answers of an expression, by the facts that it reads: few combinations occur."""
 KEY_FACTS: Final = ("event_type", "kind", "action", "outcome", "cause", "application_id", "drift", "organization")
-"""Events that are alike in these are wanted by the same rules: facts that have few values, and that rules ask for."""
+"""Facts that have few values and that rules ask for: events that agree in these concern the same rules."""
 
 
 class Where:
-    """An expression of a rule. What it cannot be asked of, such as a field that is missing, does not hold."""
+    """An expression of a rule. Where it cannot be evaluated, as when a field is missing, it does not hold."""
 
     def __init__(self, source: str, variables: Variables) -> None:
         self._program, used = checked(source, FACT_TYPES)
@@ -53,13 +54,13 @@ class Where:
         context = self._variables.context(seen, with_event=self.reads_event)
         try:
             answer = self._program.execute(context)
-        except Exception:  # whatever the engine says of data that does not suit
+        except Exception:  # the engine may raise anything on data that does not suit
             return None
         return answer if isinstance(answer, bool) else None
 
 
 class Matcher:
-    """A condition, ready to be asked."""
+    """A compiled condition."""
 
     def __init__(self, condition: Condition, variables: Variables) -> None:
         self.types: frozenset[str] | None = frozenset(condition.type) or None
@@ -73,32 +74,32 @@ class Matcher:
         self._where = Where(condition.where, variables) if condition.where else None
 
     def __call__(self, seen: Seen) -> bool:
-        """Whether the event meets it."""
+        """Whether the event meets the condition."""
         return self._is_listed(seen) and (self._where is None or self._where(seen))
 
     def may_match(self, seen: Seen) -> bool:
-        """Whether any event can meet it that is like this one in `KEY_FACTS`."""
+        """Whether an event with the same `KEY_FACTS` as this one can meet the condition."""
         return self._is_listed(seen) and (self._where is None or not self._where.by_key or self._where(seen))
 
     @property
     def reads_event(self) -> bool:
-        """Whether its expression reads a field of the record itself."""
+        """Whether the expression reads a field of the record itself."""
         return self._where is not None and self._where.reads_event
 
     @property
     def by_key(self) -> bool:
-        """Whether all events that are alike in `KEY_FACTS` meet it, or none does."""
+        """Whether `KEY_FACTS` alone decide if an event meets the condition."""
         return self._where is None or self._where.by_key
 
     @property
     def errors(self) -> int:
-        """How often its expression could not be asked."""
+        """How often the expression could not be evaluated."""
         return 0 if self._where is None else self._where.errors
 
     def _is_listed(self, seen: Seen) -> bool:
         facts = seen.facts
         if self.types is None and facts.kind == Kind.OTHER and not seen.drifted:
-            return False  # it does not get here live, unless another rule names its type
+            return False  # live detection does not see this event unless another rule names its type
         for column, listed in self._tables:  # noqa: SIM110  because a plain loop is faster, and every event is asked
             if facts[column] not in listed:
                 return False

@@ -1,7 +1,8 @@
-"""Rules over events in order: which alerts they make. What a backtest and the tests of a rule run.
+"""Applies rules to events in order and returns the alerts that they make; backtests and rule tests run it.
 
-Pure. Events are asked once, by the rules that they may concern; each group of each rule is folded by itself, and
-forgotten when it is over. As live, a rule that groups by what has ever new values is not followed without end.
+Pure. Each event is checked only against the rules that it may concern; each group of each rule is folded by itself, and
+dropped when it is over. As in live detection, the groups of a rule whose values are always new are not followed without
+limit.
 """
 
 from __future__ import annotations
@@ -17,35 +18,35 @@ from streams.alerts.seen import Seen
 from streams.alerts.terms import Terms
 
 MOST_ALERTS: Final = 100_000
-"""Of one rule of one organization; what it finds beside these is left out."""
+"""Per rule and organization; further alerts are left out."""
 LOOK_AT: Final = 1_000
-"""Which groups are over is asked when at least so many have come since, and as many as are followed."""
+"""Check for groups that are over once at least this many groups came since, and as many as are followed."""
 HELD: Final = 16
-"""Alerts that are left with a group's fold, which holds on to all that it makes."""
+"""Alerts left in a group's fold, which otherwise keeps all that it makes."""
 
 
 class LeftOut(NamedTuple):
-    """What is not in the alerts that were found."""
+    """What is missing in the alerts that were found."""
 
     events: int
-    """Of groups that were too many."""
+    """Events of groups beyond the limit."""
     alerts: int
-    """That were too many."""
+    """Alerts beyond the limit."""
 
 
 class Detector:
-    """Fed with events in order, each once, and told the time at the end."""
+    """Takes each event once, in order; `alerts` sets the time of the end."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._followed: dict[tuple[str, str], _Followed] = {}
 
     def feed(self, seen: Seen) -> None:
-        """The next event in order of time and id."""
+        """Take the next event in order of time and id."""
         self.take(seen.organization, self._rules.kept(seen))
 
     def take(self, organization: str, kept: Iterable[Kept]) -> None:
-        """What its rules keep of the next event."""
+        """Take what its rules keep of the next event."""
         for watched, group, one in kept:
             own = watched.rule.id, organization
             followed = self._followed.get(own)
@@ -54,11 +55,11 @@ class Detector:
             followed.feed(group, one)
 
     def alerts(self, clock: int) -> list[Alert]:
-        """All that were found, by the time they opened; it is `clock` now. Nothing can be fed any more."""
+        """Returns all alerts in order of opening, with `clock` as the end of time. Nothing can be fed afterwards."""
         return in_order(alert for followed in self._followed.values() for alert in followed.end(clock))
 
     def left_out(self) -> dict[str, LeftOut]:
-        """By rule, of those that leave anything out; asked after `alerts`."""
+        """Returns what each rule left out, for rules that left anything out; call it after `alerts`."""
         total: dict[str, LeftOut] = {}
         for (rule_id, _), followed in self._followed.items():
             left = followed.left_out
@@ -69,7 +70,7 @@ class Detector:
 
 
 class _Followed:
-    """The groups of one rule of one organization. Twice `MOST_GROUPS` at most: some of those may be over."""
+    """The groups of one rule of one organization: twice `MOST_GROUPS` at most, since some may be over."""
 
     __slots__ = ("_folds", "_found", "_new", "_own", "_terms", "left_out")
 
@@ -85,7 +86,7 @@ class _Followed:
     def feed(self, group: tuple[str, ...], one: Occurrence) -> None:
         fold = self._folds.get(group)
         if fold is None:
-            if one.role == Role.UNTIL:  # in order, so there is nothing that it ends
+            if one.role == Role.UNTIL:  # events come in order, so there is no alert for it to end
                 return
             fold = self._follow(group, one.at)
             if fold is None:
@@ -105,14 +106,14 @@ class _Followed:
         self._new -= 1
         if self._new < 0:
             self._forget(at)
-            self._new = max(LOOK_AT, len(self._folds))  # so that looking costs each that comes little
+            self._new = max(LOOK_AT, len(self._folds))  # keeps the cost per new group small
         if len(self._folds) >= 2 * MOST_GROUPS:
             return None
         fold = self._folds[group] = Fold(*self._own, group, self._terms)
         return fold
 
     def _forget(self, at: int) -> None:
-        """It is `at`, and events of that time may be to come."""
+        """Drop the groups that are over at `at`; events of that time may still come."""
         for group, fold in list(self._folds.items()):
             fold.advance(at - 1)
             if fold.idle(at):
@@ -120,7 +121,7 @@ class _Followed:
                 del self._folds[group]
 
     def _collect(self, fold: Fold, kept: int) -> None:
-        """Its first alerts but for so many: all but the last are what they will be."""
+        """Collect the fold's alerts except the last `kept`: all alerts but the last are final."""
         while len(fold.found) > kept:
             alert = fold.found.pop(next(iter(fold.found)))
             if len(self._found) < MOST_ALERTS:
@@ -130,12 +131,12 @@ class _Followed:
 
 
 def in_order(alerts: Iterable[Alert]) -> list[Alert]:
-    """By the time they opened."""
+    """Returns the alerts in order of opening."""
     return sorted(alerts, key=lambda alert: (alert.opened_at, alert.rule_id, alert.organization, alert.group))
 
 
 def detect(rules: Rules, events: Iterable[Seen], clock: int) -> list[Alert]:
-    """The alerts of events in any order, of which any may be repeated."""
+    """Returns the alerts of `events`, which may come in any order and repeat."""
     best: dict[tuple[str, bytes], Seen] = {}
     for seen in events:
         own = seen.organization, seen.event_id

@@ -1,4 +1,4 @@
-"""YAML as people write it, with the line of everything that stands in it."""
+"""Parses YAML as people write it, with the line of every value."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ MAX_BYTES: Final = 256_000
 MAX_DEPTH: Final = 50
 
 Place = tuple[str | int, ...]
-"""Where in a document something stands: keys, and numbers in lists."""
+"""The path of a value in a document: keys, and indexes of lists."""
 
 
 _REMEDIES: Final = {
     "mapping values are not allowed here": ": put a text with a colon in quotes",
     "found character '\\t' that cannot start any token": ": indent with spaces",
 }
-"""To what the library says."""
+"""Replacements for the library's messages."""
 
 
 class Document(NamedTuple):
-    """What a document says, and where."""
+    """The value of a document, with the lines of its parts."""
 
     value: Any
     lines: dict[Place, int]
 
     def line(self, place: Place) -> int:
-        """Where that stands, or else what holds it."""
+        """Returns the line of the value at `place`, or else of the closest value around it."""
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]
 
 
 def file_text(file: Traversable, name: str) -> str:
-    """What a file holds; `name` is the file's for messages. Raises `BadRule`."""
+    """Returns the text of a file; `name` is the file's name in messages. Raises `BadRule`."""
     try:
         content = file.read_bytes()
         if len(content) > MAX_BYTES:
@@ -53,13 +53,13 @@ def file_text(file: Traversable, name: str) -> str:
 
 
 class _Reader(yaml.SafeLoader):
-    """YAML whose words mean what they seem to: `no` is a text, and so is a time."""
+    """Parses YAML without surprising types: `no` is a text, and so is a time."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  because that is how the library has it
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As the inherited one, of what is nested in bounds."""
+        """Compose a node as the base class does, with limits on nesting."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"is nested deeper than {MAX_DEPTH}", problem_mark=self.get_mark())
@@ -78,7 +78,7 @@ for _tag, _pattern, _first in (
 
 
 def read_document(text: str, name: str) -> Document:
-    """What the one document of `text` says; `name` is its file's for messages. Raises `BadRule`."""
+    """Parse the one document of `text`; `name` is its file's name in messages. Raises `BadRule`."""
     with _troubles_of(name):
         reader = _Reader(text)
         node = reader.get_single_node()
@@ -88,7 +88,7 @@ def read_document(text: str, name: str) -> Document:
 
 
 def read_documents(text: str, name: str) -> list[Document]:
-    """The same of several documents, or none."""
+    """Parse the documents of `text`, none or several; otherwise as `read_document`."""
     with _troubles_of(name):
         reader = _Reader(text)
         found = []
@@ -119,7 +119,7 @@ def _document(reader: yaml.SafeLoader, node: yaml.Node) -> Document:
 def _value(reader: yaml.SafeLoader, node: yaml.Node, place: Place, lines: dict[Place, int], met: set[int]) -> Any:
     lines.setdefault(place, node.start_mark.line + 1)
     if id(node) in met:
-        # Some aliases of aliases make a document without end.
+        # Aliases of aliases can make a document without end.
         raise _trouble("a rule repeats itself in full: aliases (*name) are not allowed", node)
     met.add(id(node))
     if isinstance(node, yaml.MappingNode):

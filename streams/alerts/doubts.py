@@ -1,4 +1,4 @@
-"""Words of a rule that nobody is known to use: perhaps misspelt, and then it never matches. Pure."""
+"""Finds values in rules that nothing is known to use: probably misspelt, so that the rule never matches. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ VALUES: Final[dict[str, frozenset[str]]] = {
     "account_state": frozenset({"", "active", "inactive", "deleted"}),
     "weekday": frozenset(WEEKDAYS),
 }
-"""What a fact can be, of those that cannot be anything."""
+"""The possible values of facts that have a fixed set of them."""
 ALIKE: Final = 0.9
-"""A test may show what becomes of a type that nobody knows: doubted are those that are as much like a known one."""
+"""Similarity to a known type from which an unknown one is doubted: a test may show what becomes of an unknown type."""
 
 
 def doubts_about(rule: Rule) -> Iterator[str]:
-    """A sentence each."""
+    """Yields a sentence for each doubtful value."""
     conditions = [one for one in (rule.match, rule.unless, rule.then, rule.failed, rule.until) if one is not None]
     types = {name for condition in conditions for name in condition.type}
     for name in sorted(types - KNOWN_TYPES):

@@ -1,4 +1,4 @@
-"""Lengths of time as rules write them: `90s`, `10m`, `2h`, `7d`."""
+"""Durations as rules write them: `90s`, `10m`, `2h`, `7d`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta
 
 
 def parse_duration(written: Any) -> timedelta:
-    """Raises `ValueError` for what is none."""
+    """Parse a duration. Raises `ValueError` for anything else."""
     if isinstance(written, timedelta):
         return written
     text = written if isinstance(written, str) else ""
@@ -24,13 +24,13 @@ def parse_duration(written: Any) -> timedelta:
 
 
 def duration_text(length: timedelta) -> str:
-    """In the largest unit that it is a whole number of."""
+    """Returns the duration in the largest unit that divides it."""
     unit = next((unit for unit, size in _UNITS.items() if length and not length % size), "s")
     return f"{length // _UNITS[unit]}{unit}"
 
 
 def as_default(length: timedelta) -> dict[str, JsonValue]:
-    """For the JSON Schema of a field that has this default."""
+    """Returns the default for the JSON Schema of a duration field."""
     return {"default": duration_text(length)}
 
 
@@ -40,11 +40,11 @@ Duration = Annotated[
     PlainSerializer(duration_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": _PATTERN}),
 ]
-"""A length of time, read from its text and written as it."""
+"""A duration, read from its text and written as such."""
 
 
 def within(least: str, most: str) -> AfterValidator:
-    """Lengths of time from `least` to `most`."""
+    """Returns a validator for durations from `least` to `most`."""
     shortest, longest = parse_duration(least), parse_duration(most)
 
     def check(length: timedelta) -> timedelta:

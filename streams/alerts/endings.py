@@ -1,7 +1,7 @@
-"""What would have ended alerts that nobody has seen begin: kept in case the beginning comes late.
+"""Keeps events that would have ended alerts whose beginning has not come, in case it comes late.
 
-Nearly every success ends nothing. Each is remembered for as long as something earlier can come, and what came together
-is in few entries of the table.
+Nearly every success ends nothing. Each is remembered for as long as an earlier event can come; endings that came
+together share a few table entries.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from streams.alerts.occurrence import Occurrence
 from streams.copies import Table
 
 Own = tuple[str, str, tuple[str, ...]]
-"""Rule, organization, and the values of what the rule groups by."""
+"""Rule, organization, and the values of the rule's `group_by`."""
 
 MOST_OF_ONE: Final = 500
-"""The last that came, of one group: as many as a group that is followed keeps at least."""
+"""The endings kept per group, the latest to come: as many as a followed group keeps at least."""
 MOST: Final = 1_000_000
-"""Groups that any are remembered of; beyond, the first are forgotten."""
+"""Groups with remembered endings; beyond this number the first are forgotten."""
 ENTRY_ENDINGS: Final = 500
-"""In one entry, some 70 KB: what came together after a pause is more than Kafka takes in one record."""
+"""Endings per entry, some 70 KB: after a pause more may come together than fits into one Kafka record."""
 
 
 class Endings:
-    """By group. Not for groups that are followed: those keep their own."""
+    """Endings by group, for groups that are not followed: followed ones keep their own."""
 
     def __init__(self, table: Table, key: Callable[[int], bytes]) -> None:
-        """`key` makes a new key for an entry of a partition."""
+        """`key` returns a new key for an entry of a partition."""
         self._table = table
         self._key = key
         self._of: dict[Own, tuple[int, dict[str, Occurrence]]] = {}
@@ -40,20 +40,21 @@ class Endings:
         """By partition, the entries with up to when the log was read then."""
 
     def add(self, partition: int, own: Own, one: Occurrence) -> None:
-        """One more; nothing is written before `write`."""
+        """Add an ending; nothing is written before `write`."""
         if self._remember(partition, own, one):
             self._came.setdefault(partition, []).append((own, one))
 
     def take(self, own: Own) -> list[Occurrence]:
-        """Those of a group that is followed from now on."""
+        """Remove and return the endings of a group that is followed from now on."""
         _, some = self._of.pop(own, (0, {}))
         return list(some.values())
 
     def write(self, known: dict[int, int]) -> None:
-        """Entries of what came in each partition. `known`: up to when its log was read."""
+        """Write the endings that came in each partition as entries. `known` says up to when its log was read."""
         came, self._came = self._came, {}
         for partition, some in came.items():
-            # Something earlier can come for as long after an event whose clock is ahead as after what is known by then.
+            # Something earlier can come for this long after what is known by then, or after the event itself if its
+            # clock is ahead.
             at = max(known.get(partition, 0), *(one.at for _, one in some))
             for start in range(0, len(some), ENTRY_ENDINGS):
                 value: dict[str, Any] = {
@@ -66,7 +67,7 @@ class Endings:
                 self._entries.setdefault(partition, deque()).append((at, key))
 
     def forget(self, before: dict[int, int]) -> None:
-        """Nothing earlier than this is to come in each partition: what ended anything then is over."""
+        """Forget endings before the time of each partition: nothing earlier is still to come."""
         for partition, entries in self._entries.items():
             while entries and entries[0][0] < before.get(partition, 0):
                 self._table.delete_entry(partition, entries.popleft()[1])
@@ -78,12 +79,12 @@ class Endings:
                 del self._of[own]
 
     def clear(self) -> None:
-        """After a restart or a rebalance the table is another one."""
+        """Forget everything: after a restart or a rebalance the table is another one."""
         for derived in (self._of, self._came, self._entries):
             derived.clear()
 
     def restore(self, key: bytes, value: dict[str, Any]) -> Iterable[tuple[Own, Occurrence]]:
-        """What an entry holds, which is remembered again."""
+        """Take an entry of the table and return the endings in it, which are remembered again."""
         partition = value["partition"]
         self._entries.setdefault(partition, deque()).append((value["known"], key))
         for rule_id, organization, group, *rest in value["endings"]:

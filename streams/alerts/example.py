@@ -1,6 +1,6 @@
-"""The tests inside a rule: events in few words, and the alerts that must come of them.
+"""The tests inside a rule: events in few words, and the alerts that they must make.
 
-An event in few words becomes a whole Directory Insights record, which is then read as any other: what a test shows is
+An event in few words is expanded to a whole Directory Insights record, which is then read as any other: a test shows
 what the trail would see.
 """
 
@@ -20,7 +20,7 @@ from streams.alerts.seen import Seen, seen_of
 from streams.forwarded import KNOWN_AT, read_forwarded
 
 START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
-"""Of every test's time: a Monday morning."""
+"""Where the time of every test starts: a Monday morning."""
 ORGANIZATION: Final = "organization-of-tests"
 SIGN_IN: Final = "sso_auth"
 MINUTE: Final = timedelta(minutes=1)
@@ -71,11 +71,12 @@ class Example(Part):
 
     @property
     def ends_at(self) -> datetime:
-        """When its time is over."""
+        """Returns when the test's time ends."""
         return START + max(event.at + (event.times - 1) * event.every for event in self.events) + self.clock
 
     def grouped_otherwise(self, group_by: Sequence[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """The places of alerts that a rule of these groups never makes, and what they must be."""
+        """Yields the places of expected alerts whose group a rule with these `group_by` fields never makes, each with
+        the group it must have."""
         for number, alert in enumerate(self.alerts):
             if alert.group.keys() != set(group_by):
                 told = (
@@ -85,7 +86,7 @@ class Example(Part):
 
 
 def seen_in(events: Iterable[ExampleEvent]) -> list[Seen]:
-    """The events as rules see them. Raises `RecordError` for a `raw` that can be read by nobody."""
+    """Returns the events as rules see them. Raises `RecordError` for a `raw` that cannot be read."""
     each = (one for event in events for one in _one_by_one(event))
     seen = (_seen(event, number) for number, event in enumerate(each, 1))
     return [one for one in seen if one is not None]
@@ -100,7 +101,7 @@ def _one_by_one(event: ExampleEvent) -> Iterator[ExampleEvent]:
 
 
 def record_of(event: ExampleEvent, number: int) -> dict[str, Any]:
-    """The Directory Insights record that an event stands for, `number` telling it from others."""
+    """Returns the Directory Insights record that an event stands for; `number` makes its id distinct."""
     success = event.success if event.success is not None else event.status is None or event.status < 400
     record: dict[str, Any] = {
         "id": f"{number:024x}",

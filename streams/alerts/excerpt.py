@@ -1,6 +1,7 @@
-"""What an expression is given of a field of the record: all of it, unless it is huge.
+"""Cuts a huge field of a record down to what an expression may be given.
 
-The engine copies what it adds, and a list or an object whenever it is looked into; a record may have a megabyte. Pure.
+The engine copies values when it adds them, and lists and objects whenever it looks into them; a record may have a
+megabyte. Pure.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from itertools import takewhile
 from typing import Any, Final
 
 MOST: Final = 16_000
-"""Characters of a field, with `ENTRY` for each value in its lists and objects."""
+"""Size limit of a field: its characters, plus `ENTRY` for each value in its lists and objects."""
 ENTRY: Final = 16
 
 
 def excerpt(value: Any) -> Any:
-    """A value of JSON, or its beginning: the same of the same value, whichever rule asks for it."""
+    """Returns a JSON value, or its beginning if it is too large: equal values give equal excerpts, whichever rule
+    asks."""
     return _Room(MOST).fit(value)
 
 
@@ -34,6 +36,6 @@ class _Room:
         return value
 
     def _has_for(self, name: str) -> bool:
-        """Whether one entry more fits; with one that does not it ends."""
+        """Whether one more entry fits; the first that does not ends the excerpt."""
         self._left -= ENTRY + len(name)
         return self._left >= 0

@@ -1,7 +1,7 @@
-"""The expressions of rules: CEL over `fact` and `event`, refused where it could run for long.
+"""The expressions of rules: CEL over `fact` and `event`, refused where evaluation could take long.
 
-The engine knows no time limit, holds the interpreter's lock while it runs, and is killed by what nests or chains too
-deep. So everything is bounded before it is compiled: length, nesting, functions, patterns. What is left has no loops.
+The engine has no time limit, holds the interpreter's lock while it runs, and crashes on deep nesting or chaining. So
+everything is bounded before it is compiled: length, nesting, functions, patterns. What remains has no loops.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MAX_BYTES: Final = 2_000
 MAX_TOKENS: Final = 500
 MAX_DEPTH: Final = 50
 MAX_PLUSES: Final = 5
-"""Every sum of two texts or lists copies both."""
+"""Each sum of two texts or lists copies both."""
 MAX_PATTERNS: Final = 3
-"""The engine compiles them whenever it runs."""
+"""The engine compiles patterns every time it runs."""
 
 MACROS: Final = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _TEXT_METHODS: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
@@ -33,11 +33,11 @@ FUNCTIONS: Final = frozenset(
 )
 _CONSTANTS: Final = frozenset({"true", "false", "null"})
 _INSTEAD: Final = {"and": "&&", "or": "||", "not": "!", "true": "true", "false": "false", "none": "null"}
-"""Of words of other languages."""
+"""CEL operators for words of other languages."""
 TYPES: Final = frozenset({"string", "int", "uint", "double", "bool", "null_type", "list", "map"})
-"""What `type(…)` is compared with."""
+"""What `type(…)` may be compared with."""
 _LOOP: Final = "@not_strictly_false"
-"""What the engine makes of `all` and `exists`."""
+"""What the engine compiles `all` and `exists` to."""
 FACT: Final = "fact"
 EVENT: Final = "event"
 
@@ -49,17 +49,18 @@ _TOKEN: Final = re.compile(
     |(?P<sign>&&|\|\||[=!<>]=|/(?!/)|[-+*%<>!?:.,()\[\]])""",
     re.VERBOSE,
 )
-"""Less than the language has: where its reader and this one could differ (comments, quotes of three), nothing is."""
+"""A subset of the language: it omits whatever CEL's own lexer and this one could read differently (comments, triple
+quotes)."""
 _CLOSES: Final = {")": "(", "]": "["}
 
 
 class Token(NamedTuple):
-    """A word of the source."""
+    """A token of the source."""
 
     kind: str
     text: str
     at: int
-    """Its place, the first character being 1."""
+    """Its position; the first character is 1."""
 
 
 class Used(NamedTuple):
@@ -67,20 +68,20 @@ class Used(NamedTuple):
 
     facts: frozenset[str]
     fields: frozenset[str]
-    """Of the event, at its top."""
+    """Top-level fields of the event."""
 
 
 class Expression(NamedTuple):
-    """An expression that may be run."""
+    """An expression that is safe to run."""
 
     program: Any
-    """Has `execute(context)`."""
+    """Has the method `execute(context)`."""
     used: Used
 
 
 def checked(source: str, known: dict[str, type]) -> Expression:
-    """The expression, if it is one that tells true from false and cannot run for long; `known` are the facts with
-    their types. Raises `ValueError`."""
+    """Compile an expression that is boolean and cannot run for long; `known` are the facts with their types. Raises
+    `ValueError`."""
     used = check(source, known)
     program = _compiled(source)
     _compare(program)
@@ -98,14 +99,15 @@ def checked(source: str, known: dict[str, type]) -> Expression:
 
 
 def _compare(program: Any) -> None:
-    """What the engine read must be what was checked, should its reader ever differ from this one."""
+    """Check that the engine parsed what was checked, in case its parser ever differs from this one."""
     named = {name for name in program.functions() if name.isidentifier()}
     if not {*program.variables()} <= {FACT, EVENT} | TYPES or not named <= FUNCTIONS or _LOOP in program.functions():
         raise ValueError("is read otherwise by the engine: write it more plainly")
 
 
 def check(source: str, known: dict[str, type]) -> Used:
-    """What a source reads, if it may be compiled: `known` are the facts with their types. Raises `ValueError`."""
+    """Returns what a source reads, if it may be compiled; `known` are the facts with their types. Raises
+    `ValueError`."""
     if len(source.encode()) > MAX_BYTES:
         raise ValueError(f"is longer than {MAX_BYTES:,} bytes")
     tokens = _tokens(source)
@@ -132,7 +134,7 @@ def check(source: str, known: dict[str, type]) -> Used:
 
 
 def compared(source: str) -> Iterator[tuple[str, str]]:
-    """The facts of a checked source with the texts that each is compared with."""
+    """Yields the facts of a checked source, each with the texts that it is compared with."""
     tokens = _tokens(source)
     for index, token in enumerate(tokens):
         if (token.kind, token.text) != ("name", FACT) or _text(tokens, index - 1) == ".":
@@ -145,7 +147,7 @@ def compared(source: str) -> Iterator[tuple[str, str]]:
 
 
 def _compiled(source: str) -> Any:
-    """The program of a checked source. Raises `ValueError`."""
+    """Compile a checked source. Raises `ValueError`."""
     try:
         return cel.compile(source)
     except ValueError as error:
@@ -201,7 +203,7 @@ def _text(tokens: list[Token], index: int) -> str:
 
 
 def _holds(tokens: list[Token], index: int) -> bool:
-    """Whether what stands there can have a field."""
+    """Whether the expression that ends at `index` can have a field."""
     if index < 0:
         return False
     before = tokens[index]
@@ -227,7 +229,7 @@ def _check_call(tokens: list[Token], index: int) -> None:
 
 
 def _fact(tokens: list[Token], index: int, known: dict[str, type]) -> str:
-    """The fact that is read at `index`, compared with what it can be compared with."""
+    """Returns the fact read at `index`, after checking that its comparison fits its type."""
     name = _text(tokens, index + 2)
     if _text(tokens, index + 1) != "." or not name:
         raise ValueError(f"fact at character {tokens[index].at} must name one of them, such as fact.http_status")
@@ -242,7 +244,7 @@ def _fact(tokens: list[Token], index: int, known: dict[str, type]) -> str:
 
 
 def _field(tokens: list[Token], index: int) -> str:
-    """The field at the top of the event that is read at `index`."""
+    """Returns the top-level event field read at `index`."""
     after, name = _text(tokens, index + 1), tokens[index + 2] if index + 2 < len(tokens) else None
     if after == "." and name is not None and name.kind == "name":
         return name.text

@@ -1,7 +1,7 @@
-"""The rules, run over fresh events as they come.
+"""Runs the rules over fresh events as they come.
 
-What they find is confirmed on `idtrail.alerts` before the table's entries are, and these before the events are
-acknowledged: a kill in between tells an alert twice, in the same words, never not at all.
+Alerts are confirmed on `idtrail.alerts` before the table's entries are, and these before the events are acknowledged: a
+kill in between repeats an alert in the same words, and never loses one.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from streams.forwarded import Forwarded
 TABLE: Final = "groups"
 FORGET_SECONDS: Final = 60.0
 WRITE_BYTES: Final = 1_000_000
-"""A second, of entries: that of a busy group is a megabyte, and changes with every event. What was told and is not yet
-written is told again after a kill. Not while too many events wait for it: nothing more would be read."""
+"""Bytes of entries written per second: a busy group's entry is a megabyte and changes with every event. After a kill,
+alerts that were published but not yet written are published again. The limit is lifted while too many events wait for
+the write, or nothing more would be read."""
 LATENESS: Final = timedelta(seconds=30)
-"""So long the absence of an event is not believed: what shows it may be on its way."""
+"""How long the absence of an event is not believed: the event may be on its way."""
 MARGIN: Final = timedelta(hours=1)
-"""Events are waited for this much longer than they are fresh: partitions of the log are not read in step."""
+"""Events are awaited this much longer than they are fresh: partitions of the log are not read in step."""
 _MICROS: Final = 1_000_000
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ Publish = Callable[[Sequence[Detected]], Awaitable[None]]
 
 
 class AlertDetection:
-    """A part of the agent: alerts."""
+    """The part of the agent that detects alerts."""
 
     flush_seconds = 0.1
     tick_seconds = 1.0
@@ -78,7 +79,7 @@ class AlertDetection:
         """By partition the last offset that came, and when the log had its event, in microseconds."""
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
-        """An event; nothing is written before the flush."""
+        """Take an event; nothing is written before the flush."""
         known = max(forwarded.known_ms * 1_000, self._read.get(partition, (0, 0))[1])
         self._read[partition] = offset, known
         seen = seen_of(forwarded)
@@ -86,8 +87,8 @@ class AlertDetection:
             self._live.take(partition, offset, seen)
 
     async def flush(self, taken: int) -> int:
-        """Tell the alerts that changed, also by time alone, and write their entries, if it is time for that. What is
-        told next does not wait for entries that are on their way."""
+        """Publish the alerts that changed, also by time alone, and write their entries if it is time for that.
+        Publishing does not wait for entries in flight."""
         for partition in self._read:
             self._live.advance(partition, self._time_of(partition))
         told = self._live.changes(time.monotonic())
@@ -106,12 +107,12 @@ class AlertDetection:
     def _settle(self) -> None:
         if self._writing is not None and self._writing[1].done():
             events, confirmed = self._writing
-            confirmed.result()  # raises what kept them from getting there
+            confirmed.result()  # raises the error that kept them from being confirmed
             self._written, self._writing = events, None
             self._checkpoint("groups")
 
     def _write(self, now: float) -> asyncio.Future[Any]:
-        """Send the entries of what was told; done when the log has them."""
+        """Send the entries of published alerts; the future is done when the log has confirmed them."""
         if now - self._forgot >= FORGET_SECONDS:
             self._live.forget()
             self._forgot = now
@@ -134,19 +135,19 @@ class AlertDetection:
                 EXPRESSION_ERRORS.labels(watched.rule.id).set(watched.errors)
 
     def _time_of(self, partition: int) -> int:
-        """Up to when everything has come, as far as can be known."""
+        """Returns up to when all events have come, as far as can be known."""
         offset, known = self._read[partition]
         consumer, behind = self._app.consumer, False
         for place in consumer.assignment():
             if (place.topic, place.partition) == (self._source, partition):
-                # Whoever takes over does not know the end of the log before the first answer to a fetch.
+                # After a takeover the end of the log is unknown until the first fetch is answered.
                 end, to_come = consumer.highwater(place), max(offset + 1, consumer._committed_offset.get(place) or 0)
                 behind = end is None or end > to_come
         now = int(self._clock() * _MICROS)
         return (known if behind else max(known, now)) - LATENESS // timedelta(microseconds=1)
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
-        """Derive everything anew from the table."""
+        """Rebuild the state from the table."""
         self._read.clear()
         yield from self._live.restore(held)
         self._read.update(dict.fromkeys(held, (-1, 0)))

@@ -1,7 +1,7 @@
-"""One group of one rule as it is followed live: repeats count once, and what comes late finds its place.
+"""One group of one rule, followed live: repeats count once, and late events are put in their place.
 
-What is older than events can be fresh is folded for good; the rest is kept in order, and folded again from there
-when something comes that belongs before its end. Pure: whoever calls tells the time.
+Occurrences older than fresh events can be are folded for good. The rest is kept in order, and folded again from there
+when an earlier one comes. Pure: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from streams.alerts.occurrence import Occurrence
 from streams.alerts.terms import Terms
 
 MOST_GROUPS: Final = 20_000
-"""Of one rule of one organization; what would make more is left out."""
+"""Per rule and organization; further groups are left out."""
 MOST_KEPT: Final = 1_000
-"""Occurrences that are kept in order: of a busier group those that come later than these are left out."""
+"""Occurrences kept in order: in a busier group, those that come later than these are left out."""
 
 
 class Told(NamedTuple):
-    """An alert as it is to be told now."""
+    """An alert as it is to be published now."""
 
     alert: Alert
     withdrawn: bool = False
-    """What came late shows that there was no such alert, or that it belongs to an earlier one."""
+    """Whether late events showed that there was no such alert, or that it belongs to an earlier one."""
 
 
 class Group:
-    """The alerts of one group, whatever the order in which its occurrences come."""
+    """The alerts of one group, in whatever order its occurrences come."""
 
     def __init__(
         self, rule_id: str, organization: str, group: tuple[str, ...], terms: Terms, saved: dict[str, Any] | None = None
     ) -> None:
-        """`saved`: what `saved()` gave, to go on from there."""
+        """`saved` is what `saved()` returned, to continue from there."""
         self._own = rule_id, organization, group, terms
         self._stale = saved is not None
         saved = saved or {"folded": None, "until": (0, ""), "kept": [], "told": [], "settled": [], "clock": 0}
@@ -51,12 +51,12 @@ class Group:
         self._head = Fold(*self._own)
 
     def doubt(self, alert: Alert) -> None:
-        """It may have been told as this: whatever it is now is told anew."""
+        """Publish this alert anew, as it is now: it may have been published in this form."""
         self._told[alert.alert_id] = alert
         self._unsure.add(alert.alert_id)
 
     def take(self, one: Occurrence) -> bool:
-        """An occurrence, in any order. Whether it counted: a repeat does not, nor what comes too late."""
+        """Take an occurrence, in any order. Returns whether it counted: repeats and those that come too late do not."""
         if one[:2] <= self._until:
             return False
         same = self._by_id.get(one.event_id)
@@ -77,18 +77,19 @@ class Group:
         return True
 
     def advance(self, clock: int) -> None:
-        """It is `clock` now; what has not come by then is late."""
+        """Move the time to `clock`; what comes for earlier times is late."""
         self._clock = max(self._clock, clock)
         if not self._stale:
             self._head.advance(self._clock)
 
     @property
     def kept(self) -> tuple[Occurrence, ...]:
-        """What is not folded for good."""
+        """Returns the occurrences that are not folded for good."""
         return tuple(self._kept)
 
     def settle(self, before: int) -> bool:
-        """Fold for good what occurred before: nothing of then is to come any more. Whether there was any."""
+        """Fold for good the occurrences before `before`, when nothing earlier can come. Returns whether there were
+        any."""
         count = bisect_left(self._kept, (before,))
         if count:
             self._settle(count)
@@ -109,7 +110,7 @@ class Group:
         self._kept = self._kept[count:]
 
     def changes(self) -> list[Told]:
-        """What has changed since this was asked last."""
+        """Returns the alerts that changed since the last call."""
         head = self._run()
         now = self._settled | self._last_folded() | head.found
         changed = [
@@ -126,15 +127,15 @@ class Group:
         return changed
 
     def deadline(self) -> int | None:
-        """When time alone changes something next."""
+        """Returns when time alone next changes something."""
         return self._run().deadline()
 
     def idle(self, at: int) -> bool:
-        """Whether it can be forgotten."""
+        """Whether the group can be dropped."""
         return not self._kept and self._run().idle(at)
 
     def saved(self) -> dict[str, Any]:
-        """Its state, as JSON can hold it."""
+        """Returns the state as JSON values."""
         return {
             "folded": self._folded,
             "until": self._until,
@@ -145,7 +146,7 @@ class Group:
         }
 
     def _last_folded(self) -> dict[str, Alert]:
-        """The last alert of what was folded for good, by its id, if there was any: what is to come may change it."""
+        """Returns the last alert of what was folded for good, by its id, if any: what comes may still change it."""
         if self._folded is None or self._folded["alert"] is None:
             return {}
         alert = alert_of(self._folded["alert"])

@@ -1,7 +1,7 @@
-"""Which copy of an event is in force, of those that came, and which groups it is something to.
+"""Remembers which copy of an event is in force, and which groups count it.
 
-Of an event that comes a second time by a route that is believed more, other rules or groups may have to count it than
-had it first: these have to let go of it. Pure.
+When a copy by a more trusted route comes, it may concern other rules or groups than the first one did; the earlier
+groups have to drop the event. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from streams.alerts.endings import Own
 
 MOST: Final = 100_000
-"""Events that are remembered, the last that came: some 50 MB. Of earlier ones each group knows its own copies only."""
+"""Events remembered, the latest to come: some 50 MB. For earlier ones, each group knows its own copies only."""
 
 Event = tuple[str, str]
 """Organization, and the event's id in hexadecimal digits."""
@@ -23,23 +23,24 @@ class _Held(NamedTuple):
     at: int
     owns: tuple[Own, ...]
     restored: bool = False
-    """By entries of groups, and not come since."""
+    """Whether it is known only from entries of groups, and has not come since."""
 
 
 class InForce:
-    """By event, for as long as a fresh copy of it can come."""
+    """The copies in force by event, for as long as a fresh copy can come."""
 
     def __init__(self) -> None:
         self._held: dict[Event, _Held] = {}
 
     def take(self, event: Event, version: int, at: int, owns: Collection[Own]) -> tuple[Own, ...] | None:
-        """A copy that these groups are to count: the groups that counted another one, which must let go of that.
+        """Take a copy that the groups `owns` are to count. Returns the groups that counted another copy and must drop
+        it.
 
-        None for a repeat, and for a copy that is not in force. `at`: when the log had it, or it occurred if that is
-        later, as clocks that are ahead say.
+        Returns None for a repeat, and for a copy that is not in force. `at` is when the log had it, or when it occurred
+        if a clock that is ahead makes that later.
 
-        What comes for the first time after it was restored is no repeat: the entries of other groups that were to count
-        it, or to let go, may not have been written when their worker was killed. A group that has it counts it once.
+        The first copy that comes after a restore is not a repeat: when a worker is killed, the entries of other groups
+        that were to count or drop the event may not have been written. A group that has it counts it once.
         """
         before = self._held.get(event)
         if before is None:
@@ -54,15 +55,15 @@ class InForce:
         return left
 
     def restore(self, event: Event, version: int, at: int, own: Own) -> None:
-        """A copy that a group's entry has; `at`: when it occurred."""
+        """Take a copy from a group's entry; `at` is when it occurred."""
         before = self._held.get(event, _Held(version, at, ()))
         self._held[event] = _Held(max(version, before.version), at, (*before.owns, own), restored=True)
 
     def forget(self, before: int) -> None:
-        """No fresh copy is to come of what became known, and occurred, earlier than this."""
+        """Forget events that became known and occurred before `before`: no fresh copy of them is to come."""
         while self._held and next(iter(self._held.values())).at < before:
             del self._held[next(iter(self._held))]
 
     def clear(self) -> None:
-        """After a restart or a rebalance the table is another one."""
+        """Forget everything: after a restart or a rebalance the table is another one."""
         self._held.clear()

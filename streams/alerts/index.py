@@ -1,4 +1,4 @@
-"""The rules that are in force, and which of them an event concerns: found by a table, however many there are."""
+"""The rules in force, indexed so that the ones an event concerns are found by lookup, however many rules there are."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from streams.alerts.terms import terms_of
 from streams.alerts.variables import Variables
 
 REMEMBERED: Final = 50_000
-"""Sorts of events. There are some dozen for each application, unless somebody invents event types."""
+"""Cached kinds of events: each application has some dozens, unless somebody invents event types."""
 _key = values_reader(KEY_FACTS)
 _INTEGRATION: Final = Kind.INTEGRATION.value
 
 
 class Watched:
-    """A rule, ready to be asked about events."""
+    """A rule, compiled for checking events."""
 
     def __init__(self, rule: Rule, variables: Variables) -> None:
         def ready(condition: Condition | None) -> Matcher | None:
@@ -43,7 +43,8 @@ class Watched:
         self._title_values = values_reader(names)
 
     def roles(self, seen: Seen) -> int:
-        """Which of the rule's conditions the event meets, as `Role`s; 0 when it is nothing to the rule."""
+        """Returns which of the rule's conditions the event meets, as `Role` bits; 0 when it does not concern the
+        rule."""
         roles = 0
         if self._match(seen) and not (self._unless is not None and self._unless(seen)):
             roles = Role.MATCH
@@ -57,26 +58,26 @@ class Watched:
 
     @property
     def types(self) -> frozenset[str]:
-        """The event types that the rule names."""
+        """Returns the event types that the rule names."""
         parts = (self._match, self._then, self._until)
         return frozenset().union(*(part.types or () for part in parts if part is not None))
 
     def may_concern(self, seen: Seen) -> bool:
-        """Whether any event can be something to the rule that is like this one in `condition.KEY_FACTS`."""
+        """Whether an event with the same `condition.KEY_FACTS` as this one can concern the rule."""
         return any(part is not None and part.may_match(seen) for part in (self._match, self._then, self._until))
 
     @property
     def by_key(self) -> bool:
-        """Whether events that are alike in `condition.KEY_FACTS` have the same roles."""
+        """Whether events with equal `condition.KEY_FACTS` have the same roles."""
         return all(part.by_key for part in self.parts)
 
     def group(self, seen: Seen) -> tuple[str, ...]:
-        """The values of the rule's `group_by`."""
+        """Returns the values of the rule's `group_by`."""
         return self._group(seen)
 
     def occurrence(self, seen: Seen, roles: int, alike: Occurrence) -> Occurrence:
-        """What the rule keeps of an event that has these roles, if it does not only end alerts. `alike`: what every
-        rule keeps of it."""
+        """Returns what the rule keeps of an event with these roles, other than one that only ends alerts. `alike` is
+        what every rule keeps of it."""
         at, event_id, version, _, _, subject, application, cause, _, incident = alike
         value = "" if self._of is None else str(self._of(seen))
         title = self._title.format(*self._title_values(seen)) if self._titled else self._title
@@ -84,12 +85,12 @@ class Watched:
 
     @property
     def errors(self) -> int:
-        """How often an expression of the rule could not be asked of an event, which is no match then."""
+        """How often an expression of the rule could not be evaluated on an event, which then does not match."""
         return sum(part.errors for part in self.parts)
 
 
 def alike_in(seen: Seen) -> Occurrence:
-    """What every rule keeps of an event, whatever it is to it."""
+    """Returns what every rule keeps of an event."""
     facts = seen.facts
     subject = "" if facts.kind == _INTEGRATION else facts.subject_id
     return Occurrence(
@@ -107,7 +108,7 @@ class Kept(NamedTuple):
 
 
 class Rules:
-    """Rules of different ids. Not for several threads at once."""
+    """Rules with distinct ids. Not safe for several threads at once."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         variables = Variables()
@@ -128,7 +129,7 @@ class Rules:
         return rule_id in self._watched
 
     def other_types(self) -> frozenset[str]:
-        """The event types that the rules name beside those of provisioning."""
+        """Returns the event types that the rules name besides those of provisioning."""
         return frozenset().union(*(watched.types for watched in self)) - frozenset(EVENT_TYPES)
 
     @property
@@ -137,8 +138,8 @@ class Rules:
         return any(part.reads_event for watched in self for part in watched.parts)
 
     def interested(self, seen: Seen) -> tuple[tuple[Watched, int | None], ...]:
-        """The rules that the event may concern, each with its roles where nothing else has to be asked; none for an
-        event that no rule wants."""
+        """Returns the rules that the event may concern, each with its roles where these follow from the key facts;
+        empty for an event that no rule wants."""
         key = _key(seen)
         wanted = self._wanted.get(key)
         if wanted is None:
@@ -148,7 +149,7 @@ class Rules:
         return wanted
 
     def kept(self, seen: Seen) -> list[Kept]:
-        """What the rules keep of the event."""
+        """Returns what the rules keep of the event."""
         found: list[Kept] = []
         wanted = self.interested(seen)
         if not wanted:

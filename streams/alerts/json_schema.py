@@ -1,4 +1,4 @@
-"""The JSON Schema of a rule, made from its model: with it an editor completes and checks what is written."""
+"""The JSON Schema of a rule, made from its model: editors use it to complete and check rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME: Final = "rule"
 
 
 def rule_schema() -> dict[str, Any]:
-    """The schema of one rule. Expressions it takes for texts: `idtrail rules check` reads those."""
+    """Returns the schema of one rule. It treats expressions as plain texts: `idtrail rules check` checks those."""
     schema = plain(Rule.model_json_schema(mode="validation"))
     return {
         "$schema": DIALECT,
@@ -33,5 +33,5 @@ def _of_kind(kind: RuleKind) -> dict[str, Any]:
 
 
 def documents() -> dict[str, str]:
-    """The schema's file by its path."""
+    """Returns the schema file's content by its path."""
     return {f"{DIRECTORY}/{NAME}.json": json.dumps(rule_schema(), indent=2) + "\n"}

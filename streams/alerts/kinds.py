@@ -1,7 +1,7 @@
-"""The kinds of rules: when what a rule counts becomes a trigger. Defined, each in a sentence, in docs/rules.md.
+"""The kinds of rules: when the events that a rule counts make a trigger. docs/rules.md defines each in a sentence.
 
-Each kind is a machine that is fed occurrences in order, and that can be put down as JSON and taken up again.
-All are pure: no clock, no I/O.
+Each kind is a state machine that takes occurrences in order, and whose state can be saved as JSON and restored. All are
+pure: no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from streams.alerts.rule import MOST_WITHIN, RuleKind
 from streams.alerts.terms import DAY, HOUR, Terms
 
 USUAL_DAYS: Final = 28
-"""Before the day in question: what is usual."""
+"""Days before the day in question from which the usual is computed."""
 LITTLE: Final = 7 * DAY
-"""With a shorter history nothing is usual."""
+"""With less history than this there is no usual."""
 MOST_VALUES: Final = 20_000
-"""Values that `new` remembers of a group. What comes when it is full is never new."""
+"""Values that `new` remembers per group. When it is full, later values never count as new."""
 
 
 def machine(terms: Terms, saved: Any = None) -> Machine:
-    """A machine of the rule's kind: a new one, or the one that was put down."""
+    """Returns a machine of the rule's kind: a new one, or the one that was saved."""
     made: Machine = _MACHINES[terms.kind](terms, saved)
     return made
 
 
 class _Prompt:
-    """What needs no time of its own."""
+    """A kind that time alone never triggers."""
 
     counted = 0
     moved_by_ends = False
@@ -44,7 +44,7 @@ class _Prompt:
 
 
 class _Match(_Prompt):
-    """Each."""
+    """Triggers on each match."""
 
     def __init__(self, terms: Terms, saved: Any) -> None:
         pass
@@ -60,7 +60,7 @@ class _Match(_Prompt):
 
 
 class _Window(_Prompt):
-    """What was within the window that ends with the event."""
+    """Counts matches within the window that ends with the event."""
 
     counted = Role.MATCH
 
@@ -106,14 +106,14 @@ class _Window(_Prompt):
 
 
 class _Distinct(_Window):
-    """Different values."""
+    """Counts distinct values within the window."""
 
     def _holds(self, one: Occurrence) -> bool:
         return bool(one.value) and len(self._values) >= self._terms.threshold
 
 
 class _Ratio(_Window):
-    """Failures among attempts."""
+    """Computes the share of failures among attempts within the window."""
 
     counted = Role.FAILED
 
@@ -127,7 +127,7 @@ class _Ratio(_Window):
 
 
 class _Mass(_Window):
-    """Different people within an hour, against the group's own usual."""
+    """Compares the distinct people within an hour with the group's own usual."""
 
     def __init__(self, terms: Terms, saved: Any) -> None:
         self._begun: int | None = None
@@ -152,7 +152,7 @@ class _Mass(_Window):
         return bool(one.value) and people >= min(max(self._terms.threshold, self._terms.multiple * usual), MOST_WITHIN)
 
     def _usual(self, at: int, day: int) -> int:
-        """The median of the busiest hours of the days before; 0 while too little is known."""
+        """Returns the median of the busiest hours of the days before; 0 while too little is known."""
         assert self._begun is not None
         if at - self._begun <= LITTLE:
             return 0
@@ -166,7 +166,7 @@ class _Mass(_Window):
 
 
 class _Sequence(_Prompt):
-    """One, and then the other; not with what ends the alert in between."""
+    """Triggers on one event followed by another, unless an event that ends the alert comes in between."""
 
     moved_by_ends = True
 
@@ -190,7 +190,7 @@ class _Sequence(_Prompt):
 
 
 class _Absence:
-    """One, and not the other, nor what ends the alert."""
+    """Triggers on one event that is followed neither by the other nor by one that ends the alert."""
 
     counted = 0
     moved_by_ends = True
@@ -201,7 +201,7 @@ class _Absence:
 
     def feed(self, one: Occurrence) -> Trigger | None:
         if one.role & (Role.THEN | Role.UNTIL):
-            self._waiting.clear()  # whoever waited longer than the window was due before
+            self._waiting.clear()  # those that waited longer than the window were due before
         if one.role & Role.MATCH and len(self._waiting) < MOST_WITHIN:
             self._waiting.append(one)
         return None
@@ -222,7 +222,7 @@ class _Absence:
 
 
 class _Silence(_Absence):
-    """One, and no other of its sort."""
+    """Triggers when an event is not followed by another match."""
 
     def feed(self, one: Occurrence) -> Trigger | None:
         if one.role & Role.MATCH:
@@ -232,7 +232,7 @@ class _Silence(_Absence):
 
 
 class _New(_Prompt):
-    """The first of its value."""
+    """Triggers on the first event with its value."""
 
     def __init__(self, terms: Terms, saved: Any) -> None:
         self._learn = terms.learn

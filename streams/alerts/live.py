@@ -1,7 +1,7 @@
-"""Rules over events as they come: the groups that live detection follows, and what it has to tell of them.
+"""Runs rules over events as they come: the groups that live detection follows, and the alerts to publish.
 
-Each group is an entry of a table. What is held beside the table is derived from it, and derived anew after a restart
-or a rebalance. No clock: whoever calls tells the time.
+Each group is an entry of a table. All other state is derived from the table, and rebuilt from it after a restart or a
+rebalance. No clock: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from streams.alerts.terms import MICROSECOND
 from streams.copies import Table
 
 LARGEST_ENTRY: Final = LARGEST_RECORD - 64 * 1024
-"""Bytes. A group that needs more is left out, and begins anew."""
+"""In bytes. A group that needs more is dropped, and begins anew."""
 PAUSE_SECONDS: Final = 2.0
-"""An alert that grows is told anew at most this often."""
+"""A growing alert is published at most this often."""
 WRITER_BYTES: Final = 16
 
 
@@ -40,14 +40,14 @@ class _Followed(NamedTuple):
     group: Group
     partition: int
     keys: list[bytes]
-    """Of its entries: this worker's, and those of earlier ones that are to go."""
+    """The group's entries: this worker's, and earlier workers' that are to be deleted."""
 
 
 class Live:
-    """Takes events in, says which alerts changed, forgets what is over."""
+    """Takes events, returns changed alerts, and forgets what is over."""
 
     def __init__(self, rules: Rules, table: Table, fresh: timedelta) -> None:
-        """`fresh`: how old events may be when they become known."""
+        """`fresh` is the age that events may have when they become known."""
         self._rules = rules
         self._versions = {watched.rule.id: version_of(watched.rule) for watched in rules}
         self._table = table
@@ -78,7 +78,7 @@ class Live:
         """By rule, since the start: occurrences of groups that were too many, or too large."""
 
     def take(self, partition: int, offset: int, seen: Seen) -> None:
-        """An event; nothing is written before `write`."""
+        """Take an event; nothing is written before `write`."""
         self._offsets[partition] = offset
         known = seen.known_ms * 1_000
         self._known[partition] = max(known, self._known.get(partition, 0))
@@ -100,7 +100,7 @@ class Live:
                 self._touched[own] = True
 
     def advance(self, partition: int, clock: int) -> None:
-        """It is `clock` for what this partition holds: microseconds since 1970."""
+        """Move the time of this partition to `clock`, in microseconds since 1970."""
         deadlines = self._deadlines.get(partition, [])
         while deadlines and deadlines[0][0] <= clock:
             deadline, own = heapq.heappop(deadlines)
@@ -116,10 +116,10 @@ class Live:
                 self._look_again(own, partition, due)
 
     def changes(self, now: float) -> list[Detected]:
-        """The alerts that changed since the last time, as they are now. They are to be told at once: that they are is
-        marked in the table.
+        """Returns the alerts that changed since the last call, as they are now. The caller must publish them at once:
+        the table marks them as published.
 
-        Of a group that was told of less than `PAUSE_SECONDS` before `now`, seconds of any clock, a later call tells.
+        `now` is in seconds of any clock. A group published less than `PAUSE_SECONDS` before it is left to a later call.
         """
         self._look_into_marks()
         touched, self._touched = self._touched, {}
@@ -144,10 +144,10 @@ class Live:
         return told
 
     def write(self) -> int:
-        """Write the entries of what changed; how many bytes.
+        """Write the entries of changed groups. Returns the number of bytes.
 
-        What changed must have been told before: what is told twice does no harm, and what an entry says was told is
-        told to nobody again. What came meanwhile may be in the entries already.
+        What changed must have been published before: publishing twice does no harm, but what an entry says was
+        published is never published again. The entries may already include events that came meanwhile.
         """
         unwritten, self._unwritten = self._unwritten, {}
         size = sum(self._write(own, self._followed[own]) for own in unwritten if own in self._followed)
@@ -155,7 +155,7 @@ class Live:
         return size
 
     def forget(self) -> None:
-        """Fold for good what nothing can come before any more, and drop the groups that are over."""
+        """Fold for good what can no longer change, and drop the groups that are over."""
         befores = {partition: known - self._fresh for partition, known in self._known.items()}
         self._endings.forget(befores)
         self._in_force.forget(min(befores.values(), default=0))
@@ -165,9 +165,10 @@ class Live:
                 self._write(own, followed)
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
-        """Derive everything anew from the table, entry by entry: let others run in between.
+        """Rebuild the state from the table, entry by entry; yields so that other tasks can run.
 
-        Entries of partitions that are not `held` are dropped; of two of one group the one that has read farther counts.
+        Entries of partitions that are not in `held` are dropped; of two entries of one group the one that has read
+        farther counts.
         """
         for derived in (self._followed, self._sizes, self._touched, self._unwritten, self._deadlines, self._due):
             derived.clear()
@@ -197,7 +198,7 @@ class Live:
             value = orjson.loads(self._table.entry(key))
             partition = value["partition"]
             if self._versions.get(own[0]) != value["version"]:
-                # The rule has gone, or says something else: what it saw means nothing to the new one.
+                # The rule is gone or has changed: its old state means nothing to the new one.
                 for each in entries[own]:
                     self._table.delete_entry(partition, each)
             else:
@@ -205,7 +206,7 @@ class Live:
                 for one in group.kept:
                     self._in_force.restore((own[1], one.event_id), one.version, one.at, own)
                 self._hold(own, _Followed(group, partition, entries[own]))
-                self._touched[own] = False  # what was not told before the stop is told now
+                self._touched[own] = False  # what was not published before the stop is published now
             yield
         for own, one in ended:
             self._in_force.restore((own[1], one.event_id), one.version, one.at, own)
@@ -222,7 +223,7 @@ class Live:
                 if self._versions.get(own[0]) != version:
                     followed = None
                 elif followed is None and any(alert.opened_at >= before for alert in alerts):
-                    followed = self._follow(own, partition)  # else it is over, and forgotten
+                    followed = self._follow(own, partition)  # if not followed, it is over and forgotten
                 if followed is None:
                     for each in self._tellings.written(own):
                         self._table.delete_entry(partition, each)
@@ -255,7 +256,7 @@ class Live:
             entry = b""
         marks = self._tellings.written(own)
         if not entry:
-            gone = [*marks, *keys]  # in this order: of a mark that is left nobody could say what became of it
+            gone = [*marks, *keys]  # in this order: nobody could resolve a mark that outlived its group's entries
             del self._followed[own]
             for derived in (self._due, self._told_at, self._touched, self._unwritten):
                 derived.pop(own, None)
@@ -279,13 +280,13 @@ class Live:
         return self._writer + orjson.dumps([partition, next(self._numbers)])
 
     def _look_again(self, own: Own, partition: int, at: int | None) -> None:
-        """At the next deadline; an earlier look that is planned already finds it."""
+        """Look at the group again at its next deadline; an earlier look that is already planned finds it."""
         if at is not None and at < self._due.get(own, at + 1):
             self._due[own] = at
             heapq.heappush(self._deadlines.setdefault(partition, []), (at, own))
 
 
 def own_of(key: bytes) -> Own:
-    """Whose entry it is."""
+    """Returns the group that an entry belongs to."""
     rule_id, organization, group = orjson.loads(key[WRITER_BYTES:])
     return rule_id, organization, tuple(group)

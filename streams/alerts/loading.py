@@ -1,4 +1,4 @@
-"""From YAML to rules: what is wrong is said with file, line and field."""
+"""Loads rules from YAML; problems are reported with file, line and field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streams.alerts.spelling import meant
 
 SUFFIX: Final = ".yaml"
 Named = tuple[Traversable, str]
-"""A file, and its name for messages."""
+"""A file, and its name in messages."""
 
 _FIELDS: Final = {
     name: frozenset(model.model_fields) for name, model in (
@@ -30,9 +30,9 @@ _FIELDS: Final = {
 
 
 def read_rule(text: str, name: str, rule_id: str | None = None) -> Rule:
-    """The rule that `text` holds; `name` is its file's for messages, `rule_id` the one it must have.
+    """Parse the rule in `text`; `name` is its file's name in messages, `rule_id` the id that it must have.
 
-    Raises `BadRule` with all that is wrong with it.
+    Raises `BadRule` with everything that is wrong with it.
     """
     document = read_document(text, name)
     try:
@@ -47,59 +47,59 @@ def read_rule(text: str, name: str, rule_id: str | None = None) -> Rule:
 
 
 class Examined(NamedTuple):
-    """What files hold."""
+    """The rules found in files, and the problems of the rest."""
 
     rules: dict[str, Rule]
-    """By the names of their files, in order."""
+    """Rules by file name, in order."""
     problems: list[str]
-    """What is wrong with the others."""
+    """What is wrong with the other files."""
 
     def sound(self) -> list[Rule]:
-        """The rules. Raises `BadRule` if anything is wrong."""
+        """Returns the rules. Raises `BadRule` if there are problems."""
         if self.problems:
             raise BadRule(self.problems)
         return list(self.rules.values())
 
     def with_own(self, own: Examined) -> Examined:
-        """Both; one's own rules stand in for these of their ids."""
+        """Returns both; one's own rules replace these of the same id."""
         ids = {rule.id for rule in own.rules.values()}
         kept = {name: rule for name, rule in self.rules.items() if rule.id not in ids}
         return Examined(kept | own.rules, [*self.problems, *own.problems])
 
 
 def examine(paths: Iterable[Path]) -> Examined:
-    """The rules of files, and of all `*.yaml` in folders, in the order of their names."""
+    """Examine the rules of files, and of all `*.yaml` in folders, in order of their names."""
     return _examine((file, str(file)) for path in paths for file in _files(path))
 
 
 def examine_shipped() -> Examined:
-    """The rules that come with idtrail."""
+    """Examine the rules that come with idtrail."""
     return _examine((file, f"idtrail:{file.name}") for file in _shipped())
 
 
 def examine_in_force(own: Path | None) -> Examined:
-    """The shipped rules and those of one's own folder, if there is one."""
+    """Examine the shipped rules and those of one's own folder, if there is one."""
     return examine_shipped() if own is None else examine_shipped().with_own(examine([own.expanduser()]))
 
 
 def load_rules(paths: Iterable[Path]) -> list[Rule]:
-    """The rules of files and folders. Raises `BadRule`."""
+    """Load the rules of files and folders. Raises `BadRule`."""
     return examine(paths).sound()
 
 
 def shipped_rules() -> list[Rule]:
-    """The rules that come with idtrail."""
+    """Returns the rules that come with idtrail."""
     return examine_shipped().sound()
 
 
 def rule_texts(paths: Iterable[Path], *, named: bool = True) -> list[str]:
-    """What the files of rules hold. Raises `BadRule` for one that cannot be used; without `named` a file need not be
-    named after its rule, as that of an earlier version is not."""
+    """Returns the texts of rule files. Raises `BadRule` for a rule that cannot be used. Without `named`, a file need
+    not be named after its rule."""
     return _texts_of([(file, str(file)) for path in paths for file in _files(path)], named=named)
 
 
 def texts_in_force(own: Iterable[Path] = ()) -> list[str]:
-    """What the files of the rules in force hold, as `rules_in_force` has them."""
+    """Returns the texts of the rules in force, as chosen by `rules_in_force`."""
     files: dict[str, Named] = {file.name: (file, f"idtrail:{file.name}") for file in _shipped()}
     files |= {file.name: (file, str(file)) for path in own for file in _files(path)}
     return _texts_of(list(files.values()))
@@ -111,7 +111,7 @@ def _texts_of(files: Sequence[Named], *, named: bool = True) -> list[str]:
 
 
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:
-    """The shipped rules and one's own; one's own of the same id stands in for the shipped one."""
+    """Returns the shipped rules and one's own; one's own rule replaces the shipped one of the same id."""
     return examine_shipped().with_own(Examined({rule.id: rule for rule in own}, [])).sound()
 
 
@@ -121,7 +121,7 @@ def _shipped() -> list[Traversable]:
 
 
 def _files(path: Path) -> list[Path]:
-    """With those whose names end wrongly, so that no rule is passed over unseen."""
+    """Returns the rule files at a path, also those with a wrong suffix, so that no rule is skipped unseen."""
     return sorted([*path.glob(f"*{SUFFIX}"), *path.glob("*.yml")]) if path.is_dir() else [path]
 
 
@@ -145,14 +145,14 @@ def _examine(files: Iterable[Named], *, named: bool = True) -> Examined:
 
 
 def _problems(errors: Sequence[ErrorDetails], name: str, document: Document) -> list[str]:
-    """`file.yaml:12: match.outcome.0: …`, in the order of their lines."""
+    """Returns the problems as `file.yaml:12: match.outcome.0: …`, in order of their lines."""
     found = []
     for error in errors:
         place = error["loc"]
         if error["type"] == "too_short" and any(
             len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in errors
         ):
-            continue  # what is wrong in it is told
+            continue  # problems inside it are reported
         shown = ".".join(map(str, place))
         found.append((document.line(place), f"{shown + ': ' if shown else ''}{_complaint(error)}"))
     return [f"{name}:{line}: {text}" for line, text in sorted(found, key=lambda one: one[0])]
@@ -178,7 +178,7 @@ def _complaint(found: ErrorDetails) -> str:
 
 
 def _unknown(place: Place) -> str:
-    """What it is no field of, with the one that is nearest."""
+    """Returns the message for an unknown field, with the nearest known one."""
     holder = _holder(place[:-1])
     return f"is no field of {holder}; {meant(str(place[-1]), _FIELDS[holder])}"
 

@@ -1,4 +1,4 @@
-"""What tells when a rule's condition holds, from the occurrences of one group: each kind has its own, in `kinds`."""
+"""The state machines that decide when a rule's condition holds for one group: `kinds` has one for each kind."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from streams.alerts.occurrence import Occurrence
 
 
 class Trigger(NamedTuple):
-    """The rule's condition holds."""
+    """An occasion on which the rule's condition holds."""
 
     at: int
     by: Occurrence
-    """The event that made it hold, or that nothing followed."""
+    """The event that made it hold, or the one that nothing followed."""
     since: int
-    """When the first event that it rests on can have been."""
+    """The earliest time of the events that it rests on."""
 
 
 class Machine(Protocol):
-    """One kind, for one group of one rule."""
+    """The machine of one kind, for one group of one rule."""
 
     counted: int
-    """The role of the events that count while an alert is open, beside the triggers; 0: only those count."""
+    """The role of the events that count while an alert is open, besides the triggers; 0 if only triggers count."""
     moved_by_ends: bool
-    """Whether it has to be told of what only ends alerts, and of the time that passed until then."""
+    """Whether it must be fed events that only end alerts, and the time that passed until then."""
 
     def feed(self, one: Occurrence) -> Trigger | None:
-        """The next occurrence in order."""
+        """Take the next occurrence in order. Returns the trigger that it makes, if any."""
 
     def due(self, before: int) -> Iterator[Trigger]:
-        """What time alone has brought by then, in order; each once. Fed with an occurrence, everything before it must
-        have been taken."""
+        """Yields the triggers that time alone brought before `before`, in order, each once. They must be taken before
+        an occurrence of that time is fed."""
 
     def deadline(self) -> int | None:
-        """When time alone brings the next trigger."""
+        """Returns when time alone brings the next trigger."""
 
     def idle(self, at: int) -> bool:
-        """Whether a new machine would say the same from `at` on."""
+        """Whether a new machine would give the same triggers from `at` on."""
 
     def saved(self) -> Any:
-        """Its state, as JSON can hold it."""
+        """Returns the state as JSON values."""

@@ -1,4 +1,4 @@
-"""What a rule keeps of an event."""
+"""Occurrences: what a rule keeps of an event."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from typing import Final, NamedTuple
 
 
 class Role:
-    """Which of a rule's conditions the event meets: bits of `Occurrence.role`.
+    """Which of a rule's conditions the event meets, as bits of `Occurrence.role`.
 
-    Plain numbers: with each event some dozen are looked up, and to look up an enumeration's member is a call.
+    Plain numbers, because each event needs some dozens of them and access to an enumeration's member is a call.
     """
 
     MATCH: Final = 1
     THEN: Final = 2
-    """What completes a sequence, or spares an absence."""
+    """Completes a sequence, or prevents an absence."""
     UNTIL: Final = 4
-    """What ends an alert."""
+    """Ends an alert."""
     FAILED: Final = 8
-    """Of the matches of a ratio, those that count as failures."""
+    """Among the matches of a ratio: counts as a failure."""
 
 
 class Occurrence(NamedTuple):
-    """An event that meets conditions of one rule. Their order is that of time, then of ids."""
+    """An event that meets conditions of one rule. Occurrences are ordered by time, then by id."""
 
     at: int
-    """When it occurred: microseconds since 1970."""
+    """When it occurred, in microseconds since 1970."""
     event_id: str
     """32 hexadecimal digits."""
     version: int
-    """Of an event's copies the one of the largest version is in force."""
+    """Among an event's copies, the one with the largest version is in force."""
     role: int
     value: str = ""
-    """What a rule counts different ones of, or looks out for new ones of."""
+    """The value of which a rule counts distinct ones, or watches for new ones."""
     subject: str = ""
     application: str = ""
     cause: str = ""

@@ -1,7 +1,7 @@
-"""The patterns that expressions may match texts against.
+"""Checks the patterns that expressions may match texts against.
 
-The engine matches in linear time, but makes the pattern's program anew whenever it runs, and that of a few characters
-such as `\\w{50}` takes a twentieth of a second. What is allowed here takes a thousandth.
+The engine matches in linear time, but compiles the pattern every time it runs, which for a short one such as `\\w{50}`
+takes a twentieth of a second. Allowed patterns take a thousandth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 MAX_LENGTH: Final = 100
 MAX_REPEATS: Final = 100
-"""Of all counted repetitions of a pattern, multiplied: they may be nested."""
+"""The product of all counted repetitions of a pattern, because they can be nested."""
 
 _COUNTED: Final = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -20,7 +20,7 @@ _INSTEAD: Final = {"d": "[0-9]", "w": "[A-Za-z0-9_]", "s": "a space", "b": "the 
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises `ValueError` for one that takes long to make."""
+    """Raises `ValueError` for a pattern that takes long to compile."""
     if len(pattern) > MAX_LENGTH:
         raise ValueError(f"has a pattern of more than {MAX_LENGTH} characters")
     for letter in _ESCAPED.findall(pattern):

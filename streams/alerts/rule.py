@@ -31,7 +31,7 @@ from streams.alerts.spelling import meant
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 MOST_WITHIN: Final = 10_000
-"""Matches that a window holds, the last that came: what a group remembers has to fit into a record of Kafka."""
+"""The latest matches kept of a window: a group's state has to fit into a Kafka record."""
 
 TOLD_WITHOUT: Final = frozenset(
     {
@@ -44,7 +44,7 @@ TOLD_WITHOUT: Final = frozenset(
         "token-near-expiry",
     }
 )
-"""Ids of alerts that no rule finds: no rule may have them."""
+"""Ids of alerts that no rule makes: no rule may use them."""
 
 
 class RuleKind(StrEnum):
@@ -85,7 +85,7 @@ REQUIRED: Final[dict[str, frozenset[RuleKind]]] = {
     "ratio": frozenset({RuleKind.RATIO}),
     "minimum": frozenset({RuleKind.RATIO}),
 }
-"""The kinds that cannot do without a field."""
+"""Fields that a kind requires."""
 ALLOWED: Final[dict[str, frozenset[RuleKind]]] = {
     **REQUIRED,
     "threshold": COUNTING,
@@ -93,7 +93,7 @@ ALLOWED: Final[dict[str, frozenset[RuleKind]]] = {
     "learn": frozenset({RuleKind.NEW}),
     "multiple": frozenset({RuleKind.MASS}),
 }
-"""The kinds that a field means something to, of fields that not all use."""
+"""The kinds that each field applies to, for fields that not all kinds use."""
 
 
 def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -110,7 +110,7 @@ def _fact(name: str) -> str:
 
 
 TextFact = Annotated[str, AfterValidator(_fact), Field(json_schema_extra={"enum": list(TEXT_FACTS)})]
-"""The name of a fact that is a text."""
+"""The name of a fact whose value is text."""
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -226,7 +226,8 @@ class Rule(Part):
     @model_validator(mode="wrap")
     @classmethod
     def _suits_its_kind(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Before defaults are put in: whoever gives a field must mean it. Tells what else is wrong too."""
+        """Check the fields that were given, before defaults are added: a given field must apply to the kind. Reports
+        the other problems too."""
         kind = given.get("kind") if isinstance(given, dict) else None
         if kind not in set(RuleKind):
             return handler(given)
@@ -246,7 +247,7 @@ class Rule(Part):
 
     @property
     def resolves_after(self) -> timedelta | None:
-        """How long nothing must have triggered; None where `until` says what ends the alert."""
+        """How long without a trigger until the alert ends; None where `until` says what ends it."""
         if self.until is not None:
             return None
         return self.quiet if self.quiet is not None else max(self.window or HOUR, HOUR)
@@ -281,8 +282,8 @@ def _either(kinds: frozenset[RuleKind]) -> str:
 
 
 def title_parts(title: str) -> tuple[str, list[str]]:
-    """A title as a format of values in order, and the names of those. Raises `ValueError` for braces that hold no plain
-    name."""
+    """Split a title into a format with positional values, and the names of those. Raises `ValueError` for braces that
+    hold no plain name."""
     made, names = "", []
     for text, name, form, conversion in string.Formatter().parse(title):
         made += text.replace("{", "{{").replace("}", "}}")

@@ -1,4 +1,4 @@
-"""What rules see of an event. Pure: the same record is always seen the same."""
+"""Events as rules see them. Pure: the same record always gives the same values."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _DAY: Final = 24 * _HOUR
 
 
 class Seen(NamedTuple):
-    """One copy of an event whose time can be believed."""
+    """One copy of an event whose time is credible."""
 
     organization: str
     event_id: bytes
     at: int
     """When it occurred, in microseconds since 1970."""
     known_ms: int
-    """When the log first had it, by the broker's clock."""
+    """When the log first had it, in milliseconds by the broker's clock."""
     version: int
-    """Of an event's copies the one of the largest version is in force."""
+    """Among an event's copies, the one with the largest version is in force."""
     facts: Facts
     incident_id: bytes
-    """`schemas.signature.NONE` of what did not fail."""
+    """`schemas.signature.NONE` if the event did not fail."""
     drifted: bool
-    """Whether it differs from what is known of its type: see `schemas.drift`."""
+    """Whether it differs from the known shape of its type: see `schemas.drift`."""
     raw: bytes
 
 
 def incident_of(seen: Seen) -> str:
-    """32 hexadecimal digits; empty for what did not fail."""
+    """Returns 32 hexadecimal digits; empty if the event did not fail."""
     return "" if seen.incident_id == NONE else seen.incident_id.hex()
 
 
@@ -50,7 +50,7 @@ DERIVED: Final[dict[str, tuple[type, Callable[[Seen], Value]]]] = {
     "hour": (int, lambda seen: seen.at // _HOUR % 24),
     "weekday": (str, lambda seen: WEEKDAYS[(seen.at // _DAY + _FIRST_WEEKDAY) % 7]),
 }
-"""Facts beside the event's own, with their types. Hour and weekday are those of UTC."""
+"""Facts besides the event's own, with their types. Hour and weekday are in UTC."""
 
 FACT_TYPES: Final[dict[str, type]] = {
     **{
@@ -59,14 +59,14 @@ FACT_TYPES: Final[dict[str, type]] = {
     },
     **{name: kind for name, (kind, _) in DERIVED.items()},
 }
-"""Every fact that a rule can read, with what it is: `str`, `int`, `bool`, or `tuple` for a list of texts."""
+"""Every fact that a rule can read, with its type: `str`, `int`, `bool`, or `tuple` for a list of texts."""
 
 TEXT_FACTS: Final[tuple[str, ...]] = tuple(name for name, kind in FACT_TYPES.items() if kind is str)
-"""What alerts can be grouped by, counted by and named after."""
+"""The facts that alerts can be grouped by, count distinct values of, and use in titles."""
 
 
 def seen_of(forwarded: Forwarded) -> Seen | None:
-    """None where its time cannot be believed: it belongs into no window."""
+    """Returns the event as rules see it; None where its time is not credible, so that it belongs into no window."""
     organization, event_id, _, version, known_ms, found, raw = forwarded
     if not found.timed:
         return None
@@ -76,7 +76,7 @@ def seen_of(forwarded: Forwarded) -> Seen | None:
 
 
 def reader_of(name: str) -> Callable[[Seen], Value]:
-    """Reads one of `FACT_TYPES` off an event."""
+    """Returns a function that reads one of `FACT_TYPES` from an event."""
     if name in DERIVED:
         return DERIVED[name][1]
     column = Facts._fields.index(name)
@@ -84,7 +84,7 @@ def reader_of(name: str) -> Callable[[Seen], Value]:
 
 
 def values_reader(names: Sequence[str]) -> Callable[[Seen], tuple[Value, ...]]:
-    """Reads several at once; fastest where the event's own facts come first."""
+    """Returns a function that reads several facts at once; fastest if the event's own facts come first."""
     if len(names) == 1:
         only = reader_of(names[0])
         return lambda seen: (only(seen),)

@@ -1,8 +1,8 @@
-"""What was told since the entries of its groups were written, for whoever goes on after a kill.
+"""Marks of alerts that were published before the entries of their groups were written, for recovery after a kill.
 
-An entry says what its group has told, and is written later than that is told. A kill in between, and a better copy of
-an event that is read with the others then, could leave an alert standing of which nobody knows any more. So what is
-told together is marked in one small entry as it is told; whoever finds that later tells these alerts anew.
+An entry lists what its group has published, and is written later than that. A kill in between, together with a better
+copy of an event that is then read with the others, could leave an open alert that no entry knows. So alerts published
+together are marked in one small entry as they are published; whoever finds the mark later publishes these alerts anew.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from streams.alerts.endings import Own
 from streams.copies import Table
 
 TOLD: Final = "told"
-"""The field that tells marks from other entries."""
+"""The field by which marks differ from other entries."""
 ENTRY_GROUPS: Final = 200
-"""In one entry, some 200 KB."""
+"""Groups per entry, some 200 KB."""
 
 
 class Mark(NamedTuple):
-    """Alerts of one group that may have been told so, or told at all."""
+    """Alerts of one group that may have been published in this form, or at all."""
 
     own: Own
     version: str
-    """Of the rule."""
+    """The rule's version."""
     alerts: list[Alert]
 
 
@@ -36,7 +36,7 @@ class Tellings:
     """Marks in the table, by group."""
 
     def __init__(self, table: Table, key: Callable[[int], bytes]) -> None:
-        """`key` makes a new key for an entry of a partition."""
+        """`key` returns a new key for an entry of a partition."""
         self._table = table
         self._key = key
         self._came: dict[int, list[Mark]] = {}
@@ -50,7 +50,7 @@ class Tellings:
         entry's key."""
 
     def add(self, partition: int, mark: Mark) -> None:
-        """Alerts that are told now; those that are marked already need no other mark."""
+        """Add alerts that are published now; those already marked need no other mark."""
         marked = self._marked.setdefault(mark.own, set())
         ids = {alert.alert_id for alert in mark.alerts}
         if not ids <= marked:
@@ -58,7 +58,7 @@ class Tellings:
             self._came.setdefault(partition, []).append(mark)
 
     def write(self, offsets: dict[int, int]) -> None:
-        """Entries of what came. `offsets`: up to where each partition was read."""
+        """Write entries of the added marks. `offsets` says up to where each partition was read."""
         came, self._came = self._came, {}
         for partition, marks in came.items():
             for start in range(0, len(marks), ENTRY_GROUPS):
@@ -71,7 +71,7 @@ class Tellings:
                 self._table.put_entry(partition, key, orjson.dumps(value))
 
     def written(self, own: Own) -> list[bytes]:
-        """Keys of entries that are to go, now that the group's own says it all."""
+        """Returns the keys of entries to delete, now that the group's own entry lists everything."""
         self._marked.pop(own, None)
         gone = []
         for key in self._keys.pop(own, ()):
@@ -82,7 +82,7 @@ class Tellings:
         return gone
 
     def restore(self, key: bytes, value: dict[str, Any]) -> None:
-        """Marks that an earlier worker left."""
+        """Take the marks that an earlier worker left."""
         found = self._found.setdefault(value["partition"], [])
         for rule_id, organization, group, version, alerts in value[TOLD]:
             own = rule_id, organization, tuple(group)
@@ -90,7 +90,7 @@ class Tellings:
             found.append((value["offset"], key, Mark(own, version, [alert_of(each) for each in alerts])))
 
     def due(self, partition: int, offset: int) -> Iterator[Mark]:
-        """Of those that were found, the ones whose events have all been read again."""
+        """Yields the restored marks whose events have all been read again."""
         found = self._found.pop(partition, [])
         left = [each for each in found if each[0] > offset]
         if left:
@@ -102,7 +102,7 @@ class Tellings:
                 yield mark
 
     def clear(self) -> None:
-        """After a restart or a rebalance the table is another one."""
+        """Forget everything: after a restart or a rebalance the table is another one."""
         for derived in (self._came, self._marked, self._keys, self._groups, self._found):
             derived.clear()
 

@@ -1,4 +1,4 @@
-"""The numbers of a rule, as its machine reckons: microseconds."""
+"""The numbers of a rule as its machine uses them, in microseconds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Terms(NamedTuple):
     dedup: int = DAY
     quiet: int = HOUR
     ends: bool = False
-    """Whether an event ends its alerts, and not the quiet after them."""
+    """Whether an event, and not the absence of triggers, ends its alerts."""
 
 
 def terms_of(rule: Rule) -> Terms:
-    """The numbers of a rule."""
+    """Returns the numbers of a rule."""
     quiet = rule.resolves_after
     return Terms(
         rule.kind,

@@ -1,4 +1,4 @@
-"""The tests inside a rule, run: each with what was expected and what came."""
+"""Runs the tests inside a rule: each gives what was expected and what was found."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from streams.alerts.rule import Rule
 
 
 class Trial(NamedTuple):
-    """One test of a rule and what came of it."""
+    """One test of a rule and its result."""
 
     name: str
     expected: tuple[ExpectedAlert, ...]
     came: tuple[ExpectedAlert, ...]
     unreadable: str = ""
-    """Why an event of the test is none."""
+    """Why an event of the test cannot be read; empty if all can."""
 
     @property
     def passed(self) -> bool:
-        """Whether exactly what was expected came."""
+        """Whether exactly the expected alerts were found."""
         return not self.unreadable and self.expected == self.came
 
 
 def trials_of(rule: Rule) -> list[Trial]:
-    """All tests of a rule."""
+    """Run all tests of a rule."""
     return [_trial(rule, example) for example in rule.tests]
 
 

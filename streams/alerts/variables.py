@@ -1,4 +1,4 @@
-"""What expressions read, put before the engine: once for an event, and only what some rule reads."""
+"""The variables that expressions read, made once for an event, and only those that some rule reads."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from streams.alerts.seen import Seen, Value, reader_of
 
 
 class Variables:
-    """Of the last event that was asked about. Shared by the rules that are asked about the same events.
+    """The variables of the last event that was asked about, shared by the rules asked about the same events.
 
-    Not for several threads at once: the engine's contexts are not.
+    Not for several threads at once, because the engine's contexts are not.
     """
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class Variables:
         self._has_event = False
 
     def offer(self, used: Used) -> None:
-        """Have these from now on."""
+        """Provide these variables from now on."""
         self._facts |= {name: reader_of(name) for name in used.facts}
         self._fields |= used.fields
         self._seen = None
 
     def context(self, seen: Seen, *, with_event: bool) -> Any:
-        """What the engine runs on. The record is decoded for those who read it only."""
+        """Returns the engine's context. The record is decoded only if `with_event`."""
         if seen is not self._seen:
             facts = {name: read(seen) for name, read in self._facts.items()}
             self._context, self._seen, self._has_event = cel.Context({FACT: facts}), seen, False

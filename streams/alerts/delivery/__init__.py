@@ -1,1 +1,1 @@
-"""Telling people and webhooks of alerts: `plan` decides what is due, `channel` sends it, `courier` runs the two."""
+"""Delivers alerts to people and webhooks: `plan` decides what is due, `channel` sends it, `courier` runs the two."""

@@ -1,6 +1,6 @@
-"""Where a name leads, and whether that is a place of the internet.
+"""Resolves host names and checks that the addresses are on the public internet.
 
-A destination's URL is typed by somebody; without this it could make idtrail talk to whatever is inside its network.
+Users type the URLs of destinations; without this check a URL could make idtrail connect to hosts inside its network.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 class Unreachable(Exception):
-    """A destination must not be connected to, or cannot; the sentence names no address."""
+    """A destination that cannot, or must not, be connected to; the message names no address."""
 
 
 async def checked_address(host: str, port: int, *, private: bool) -> str:
-    """An address of `host` to connect to. Raises `Unreachable` if any of them is not to be, or there is none."""
+    """Returns an address of `host` to connect to. Raises `Unreachable` if there is none or any of them is not
+    allowed."""
     found = await _addresses(host, port)
     if not found:
         raise Unreachable(NOWHERE)
@@ -31,9 +32,10 @@ async def checked_address(host: str, port: int, *, private: bool) -> str:
 
 
 async def refuse_private(host: str, *, private: bool) -> None:
-    """Raises `Unreachable` if any address of `host` is not to be connected to, or there is none.
+    """Raises `Unreachable` if `host` has no address or any of its addresses is not allowed.
 
-    A single word that leads nowhere passes: services that are at one place of the internet have their keys there.
+    A single word that does not resolve passes: Apprise URLs of services with one fixed internet host have a key in its
+    place.
     """
     found = await _addresses(host, 0)
     if not found and ("." in host or ":" in host):
@@ -43,7 +45,8 @@ async def refuse_private(host: str, *, private: bool) -> None:
 
 
 def of_the_internet(address: str) -> bool:
-    """Whether anybody could reach it: neither loopback, link-local, private nor reserved, nor a way to one."""
+    """Whether anybody could reach the address: it is not loopback, link-local, private or reserved, and embeds no such
+    address."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
         inner = _within(ip)
@@ -53,7 +56,7 @@ def of_the_internet(address: str) -> bool:
 
 
 def _within(ip: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for."""
+    """Returns the IPv4 address embedded in an IPv6 address, if any."""
     if ip in _NAT64:
         return IPv4Address(int(ip) & 0xFFFFFFFF)
     teredo = ip.teredo

@@ -1,6 +1,6 @@
-"""Telling a destination: a signed webhook, or whatever Apprise speaks. The only code that sees URLs and secrets.
+"""Sends to a destination: a signed webhook, or any service of Apprise. The only code that sees URLs and secrets.
 
-What goes wrong is told in a sentence of ours: what libraries say may hold the address.
+Problems are reported in sentences of ours, because library messages may hold the address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from streams.alerts.delivery.words import body_of, incident_of, message_id, text
 from streams.child import Child
 
 ANSWER_SECONDS: Final = 10.0
-"""How long a webhook may take."""
+"""Time limit for a webhook's answer."""
 
 _TYPES: Final = {
     Severity.CRITICAL: apprise.NotifyType.FAILURE,
@@ -38,33 +38,33 @@ _TYPES: Final = {
     Severity.LOW: apprise.NotifyType.INFO,
     None: apprise.NotifyType.SUCCESS,
 }
-"""What services of Apprise colour messages by, and some choose their own severity by."""
+"""The Apprise type of each severity: services choose colours by it, and some their own severity."""
 
 
 class Answer(NamedTuple):
-    """What came of a message."""
+    """The result of sending a message."""
 
     problem: str = ""
-    """Empty when it was taken, else why not, in a sentence that may be shown to everybody."""
+    """Empty when the message was accepted, else the reason in a sentence that anybody may see."""
     not_before: datetime | None = None
-    """Until when it asked to be left alone."""
+    """Until when the destination asked for no more messages."""
 
 
 class Channel(Protocol):
-    """Tells one destination."""
+    """Sends to one destination."""
 
     async def tell(self, message: Message) -> Answer:
-        """Send it."""
+        """Send a message."""
 
     async def test(self, title: str, text: str) -> Answer:
-        """Send a message about nothing."""
+        """Send a test message."""
 
 
 def open_channel(
     destination: Destination, *, private: bool, clock: Callable[[], datetime], api_url: str = ""
 ) -> Channel:
-    """The channel of a destination; `private`: addresses that are not of the internet are allowed. `api_url`: where the
-    alerts are that it links to; empty for no links.
+    """Open the channel of a destination. `private` allows addresses that are not on the internet. `api_url` is the base
+    of links to alerts; empty for no links.
 
     Raises `BadUsage` when its URL cannot be used.
     """
@@ -74,7 +74,7 @@ def open_channel(
 
 
 def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks."""
+    """Returns the headers of Standard Webhooks."""
     stamp = str(int(at.timestamp()))
     digest = hmac.digest(key, f"{message}.{stamp}.".encode() + body, "sha256")
     return {
@@ -86,8 +86,8 @@ def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str
 
 
 def rest_until(retry_after: str, now: datetime) -> datetime | None:
-    """Until when an answer with this `Retry-After` asks to be left alone, which is granted for an hour; None if it
-    does not."""
+    """Returns until when an answer with this `Retry-After` asks for no more messages, an hour at most; None if it does
+    not ask."""
     try:
         if retry_after.isdecimal():
             seconds = min(int(retry_after), LONGEST_WAIT.total_seconds())
@@ -106,7 +106,7 @@ class _Webhook:
         try:
             self._url = httpx.URL(destination.url.get_secret_value().partition("+")[2])
             named = self._url.host
-        except (httpx.InvalidURL, UnicodeError):  # the latter for a host that no name can be
+        except (httpx.InvalidURL, UnicodeError):  # UnicodeError: the host is not a valid name
             named = ""
         if not named:
             raise BadUsage(f"{destination.name}.url: is no webhook's: write webhook+https://host/path")
@@ -135,11 +135,11 @@ class _Webhook:
             return Answer(_why(error))
 
     async def _send(self, headers: dict[str, str], body: bytes) -> Answer:
-        """To the address that was checked and no other: a name may be another's by the next look."""
+        """Send to the address that was checked, and to no other: the name may resolve differently the next time."""
         url = self._url
         port = url.port or (443 if url.scheme == "https" else 80)
         address = await checked_address(url.host, port, private=self._private)
-        # Neither proxies nor the passwords of .netrc: what is sent goes where the file says.
+        # Neither proxies nor .netrc passwords: the request goes where the file says.
         async with (
             httpx.AsyncClient(
                 trust_env=False, follow_redirects=False, verify=self._tls, timeout=ANSWER_SECONDS
@@ -172,8 +172,8 @@ class _Apprise:
             )
         _refuse_port(destination.name, getattr(found, "port", None))
         self._host = _host_of(found)
-        self._room = found.body_maxlen * 4 // 5  # some write a sign as several
-        # A thread of its own: what waits takes none that others wait for.
+        self._room = found.body_maxlen * 4 // 5  # some services escape a character as several
+        # A thread of its own, so that waiting here does not take a thread that others need.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"apprise-{destination.name}")
 
     async def tell(self, message: Message) -> Answer:
@@ -202,11 +202,11 @@ class _Apprise:
         loop = asyncio.get_running_loop()
         child = await loop.run_in_executor(self._thread, Child, serve, notice, f"apprise-{self._name}")
         try:
-            await loop.run_in_executor(self._thread, child.receive)  # that it runs: not soon on a busy machine
+            await loop.run_in_executor(self._thread, child.receive)  # wait until it runs: slow on a busy machine
             async with asyncio.timeout(SECONDS):
                 return str(await loop.run_in_executor(self._thread, _answer_of, child))
         finally:
-            child.kill()  # which ends the thread's waiting, too
+            child.kill()  # this also ends the thread's wait
 
 
 def _answer_of(child: Child) -> Any:
@@ -215,7 +215,7 @@ def _answer_of(child: Child) -> Any:
 
 
 def _host_of(service: Any) -> str:
-    """The host that its URL names; services that are at one place of the internet have none."""
+    """Returns the host that the service's URL names; services with one fixed internet host have none."""
     if "host" not in service.template_tokens:
         return ""
     named = getattr(service, "smtp_host", None) or service.host

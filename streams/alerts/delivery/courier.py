@@ -1,9 +1,9 @@
-"""Tells destinations of alerts, and the log what came of it.
+"""Delivers alerts to destinations, and records the results on the log.
 
-What is still to be told is derived from `idtrail.alerts` alone. All records of an alert are in one partition; whoever
-holds that reads it from its beginning and goes on from there, after a kill as after a rebalance. Each try is confirmed
-on the topic before the next one of its destination: a kill in between tells once more what was told, and a webhook
-knows it by its id.
+What is still due is derived from `idtrail.alerts` alone. All records of an alert are in one partition; whoever holds
+the partition reads it from its beginning and continues, after a kill as after a rebalance. Each try is confirmed on the
+topic before the next one to the same destination: a kill in between repeats a message, and a webhook recognises it by
+its id.
 """
 
 from __future__ import annotations
@@ -32,28 +32,29 @@ from streams.alerts.delivery.plan import Message, make_plan
 GROUP: Final = "idtrail-deliveries"
 SESSION_MS: Final = 6_000
 REBALANCE_MS: Final = 60_000
-"""A rebalance waits for the messages on their way."""
+"""How long a rebalance waits for messages in flight."""
 LOOK_MS: Final = 200
-"""How long to wait for records before looking at the time again."""
+"""How long to wait for records before checking the time again."""
 MOST_RECORDS: Final = 500
 REST: Final = 9
-"""After planning it rests so many times as long: with ten thousand alerts that wait, others need the loop too."""
+"""After planning, rest this many times as long as it took: with ten thousand waiting alerts, others need the loop
+too."""
 AT_ONCE: Final = 6
-"""Requests to a webhook: one after the other, fifty alerts a second would be told ever later. A kill may repeat so
-many, under their ids."""
+"""Concurrent requests to one webhook; one at a time, fifty alerts a second would be delivered ever later. A kill may
+repeat as many messages, with the same ids."""
 STOP_SECONDS: Final = 10.0
-"""A stop waits so long for the messages on their way; what it cuts off is told again."""
+"""How long a stop waits for messages in flight; what it cuts off is sent again."""
 
 log = structlog.get_logger(__name__)
 
 
 def now_utc() -> datetime:
-    """The clock, unless a test has its own."""
+    """Returns the current time; tests inject their own clock."""
     return datetime.now(UTC)
 
 
 class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka ships no types
-    """Run with `run()`; ends only by cancellation or by an error that must end the process."""
+    """Delivers until `run()` is cancelled or an error must end the process."""
 
     def __init__(
         self,
@@ -66,8 +67,8 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         clock: Callable[[], datetime] = now_utc,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`channels` by the destinations' names. `checkpoint` is called with the name of each step that is done; tests
-        kill the process there."""
+        """`channels` is by destination name. `checkpoint` is called with the name of each completed step; tests kill
+        the process there."""
         self._connection = connection
         self._destinations = destinations
         self._channels = channels
@@ -88,7 +89,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         self._assignments = 0
 
     async def run(self) -> None:
-        """Deliver until cancelled. Raises `Fatal`, or `BrokerRefuses` when the broker refuses us."""
+        """Deliver until cancelled. Raises `Fatal`, or `BrokerRefuses` when the broker refuses the connection."""
         self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._connection.options())
         self._consumer = AIOKafkaConsumer(
             group_id=self._group,
@@ -119,12 +120,12 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
             await self._producer.stop()
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Wait for the messages on their way, so that whoever gets the partitions reads what became of them."""
+        """Wait for messages in flight, so that the next holder of the partitions reads their results."""
         self._reading = self._assigned = False
         await self._settle(REBALANCE_MS / 2_000)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Have `run` read each partition from its beginning."""
+        """Make `run` read each partition from its beginning."""
         self._assigned = True
         self._assignments += 1
 
@@ -133,8 +134,8 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         beginnings = await self._consumer.beginning_offsets(places) if places else {}
         ends = await self._consumer.end_offsets(places) if places else {}
         if not self._assigned or number != self._assignments:
-            return  # they are others' by now
-        # Without an await from here on: what is read next is the beginning of these partitions.
+            return  # they belong to other workers by now
+        # No await from here on: the next record read is the first of these partitions.
         for place in places:
             self._consumer.seek(place, beginnings[place])
         self._ends = dict(ends)
@@ -171,10 +172,10 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         except MalformedRecord:
             return  # the sink makes a dead letter of it
         ledger.take(found, datetime.fromtimestamp(record.timestamp / 1000, UTC))
-        self._changed = self._changed or not isinstance(found, Delivered)  # that of our own is known
+        self._changed = self._changed or not isinstance(found, Delivered)  # our own records are known already
 
     async def _behind(self) -> bool:
-        """Whether a partition has not been read whole: what it says may be out of date."""
+        """Whether a partition has not been read to its end, so that its ledger may be out of date."""
         for place, end in list(self._ends.items()):
             try:
                 if await self._consumer.position(place) < end:
@@ -204,8 +205,9 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
             self._sending[name] = asyncio.create_task(self._send(name, messages, ledgers))
 
     async def _send(self, name: str, messages: Sequence[Message], ledgers: Mapping[int, Ledger]) -> None:
-        """A webhook a few at a time, which are about different alerts; until one is not taken, or until `ledgers`,
-        which they were planned by, are no more what is held: then they are others' to tell."""
+        """Send the messages of one destination, several at a time to a webhook, each about a different alert. Stops
+        when one is not accepted, or when `ledgers`, from which they were planned, have been replaced: then another
+        worker sends them."""
         waiting, taken = iter(messages), True
         at_once = AT_ONCE if self._destinations[name].is_webhook else 1
 
@@ -219,7 +221,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         await asyncio.gather(*(send_some() for _ in messages[:at_once]))
 
     async def _tell(self, name: str, message: Message) -> bool:
-        """Whether it was taken; recorded either way."""
+        """Send one message and record the result. Returns whether it was accepted."""
         problem, not_before = await self._channels[name].tell(message)
         self._checkpoint("told")
         at = self._clock()
@@ -252,14 +254,14 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         return not problem
 
     async def _publish(self, records: Sequence[AlertRecord]) -> None:
-        """Returns when all of them are confirmed."""
+        """Publish records. Returns when all of them are confirmed."""
         confirmed = []
         for key, value, headers in map(seal_record, records):
             confirmed.append(await self._producer.send(self._topic, value, key=key, headers=headers))
         await asyncio.gather(*confirmed)
 
     async def _settle(self, seconds: float) -> None:
-        """Begin no other message, and wait for what is on its way; its error is raised by the next step."""
+        """Start no more messages and wait for those in flight; the next step raises their errors."""
         self._ledgers = {}
         if self._sending:
             await asyncio.wait(self._sending.values(), timeout=seconds)

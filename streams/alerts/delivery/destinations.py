@@ -1,6 +1,6 @@
-"""Who can be told of alerts: a TOML file, a table each, and what is wrong with it named by table and field.
+"""Destinations of alerts: a TOML file with one table each; problems are named by table and field.
 
-URLs are secrets: all that is ever shown of one is its scheme.
+URLs are secrets: only their scheme is ever shown.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from streams.alerts.rule import Rule
 from streams.alerts.spelling import meant
 
 DELIVERY_FAILING: Final = "delivery-failing"
-"""The rule of alerts about destinations that cannot be reached: every other destination is told."""
+"""The rule id of alerts about unreachable destinations; every other destination receives them."""
 WEBHOOKS: Final = ("webhook+https", "webhook+http")
 INCIDENTS: Final = frozenset({
     "firehydrant", "goalert", "goalerts", "ilert", "incidentio", "jira", "opsgenie", "opsimate", "opsimates",
     "pagerduty", "pagertree", "signl4", "splunk", "squadcast", "victorops",
 })  # fmt: skip
-"""Schemes of Apprise at which a message is an incident."""
+"""Apprise schemes whose services make an incident of each message."""
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  because it is what secrets begin with
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64
-"""In bytes, as Standard Webhooks has it."""
+"""In bytes, as Standard Webhooks requires."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://[^\s/?#]", re.ASCII)
 
 
 class Destination(BaseModel):
-    """One place that is told."""
+    """One place that receives alerts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -87,14 +87,14 @@ class Destination(BaseModel):
 
     @property
     def scheme(self) -> str:
-        """All of its URL that may be shown."""
+        """The scheme of the URL, the only part that may be shown."""
         found = _SCHEME.match(self.url.get_secret_value())
         assert found is not None, "checked when it was read"
         return found[1].lower()
 
     @property
     def is_webhook(self) -> bool:
-        """Whether it is a program."""
+        """Whether it is a webhook, read by a program."""
         return self.scheme in WEBHOOKS
 
     @property
@@ -104,17 +104,17 @@ class Destination(BaseModel):
 
     @property
     def one_by_one(self) -> bool:
-        """Whether it is told of each occasion by itself; people are told of all at once."""
+        """Whether it receives each occasion in a message of its own; people receive all at once."""
         return self.is_webhook or self.of_incidents
 
     def key(self) -> bytes:
-        """What a webhook's messages are signed with."""
+        """The key that a webhook's messages are signed with."""
         return b"" if self.secret is None else _bytes_of(self.secret)
 
     def takes(self, alert: Detected) -> bool:
-        """Whether its filters let an alert through that names no destinations.
+        """Whether its filters pass an alert that names no destinations.
 
-        A record names so many applications and no more: it may be about any other.
+        A record lists only the first of many applications: where its list is full, the alert may be about any other.
         """
         named = alert.applications
         return (
@@ -124,12 +124,12 @@ class Destination(BaseModel):
         )
 
     def released(self, at: datetime) -> datetime:
-        """When it may be told what is due at `at`."""
+        """Returns when something that is due at `at` may be sent."""
         return at if self.quiet_hours is None else self.quiet_hours.over_at(at)
 
 
 class Destinations:
-    """Those of a file, by name."""
+    """The destinations of a file, by name."""
 
     def __init__(self, destinations: Mapping[str, Destination]) -> None:
         self._by_name = dict(destinations)
@@ -144,10 +144,10 @@ class Destinations:
         return name in self._by_name
 
     def of(self, alert: Detected) -> list[Destination]:
-        """Whom an alert is told: those that its rule names, else all whose filters fit; and nobody, whatever a rule
-        says, who is there for other organizations.
+        """Returns the destinations of an alert: those that its rule names, else all whose filters pass. A destination
+        for other organizations is never included, whatever the rule says.
 
-        A rule whose names are all unknown here is told by the filters: better to somebody else than to nobody.
+        If none of the names in a rule is known here, the filters decide: better to reach somebody else than nobody.
         """
         its = [one for one in self if not one.organizations or alert.organization in one.organizations]
         if alert.rule_id == DELIVERY_FAILING:
@@ -157,7 +157,7 @@ class Destinations:
 
 
 def unknown_names(rules: Iterable[Rule], known: Destinations, file: Path) -> list[str]:
-    """A sentence for each destination that a rule names and `file` does not have."""
+    """Returns a sentence for each destination that a rule names and `file` does not define."""
     return [
         f"the rule {rule.id} names the destination {name!r}, which is not in {file}; "
         f"{meant(name, (one.name for one in known))}"
@@ -168,11 +168,12 @@ def unknown_names(rules: Iterable[Rule], known: Destinations, file: Path) -> lis
 
 
 def read_destinations(text: str, file: str) -> Destinations:
-    """The destinations that `text` holds. Raises `BadUsage` with all that is wrong; `file` is its name for that."""
+    """Parse the destinations in `text`. Raises `BadUsage` with everything that is wrong; `file` is its name in
+    messages."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        # Its place, and not its words: those can hold what is written there.
+        # Its place only: the library's words can contain the value.
         place = re.search(r"\(at [^)]*\)", str(error))
         raise BadUsage(f"{file}: this is no TOML {place[0] if place else ''}".rstrip()) from None
     found: dict[str, Destination] = {}
@@ -193,7 +194,7 @@ def read_destinations(text: str, file: str) -> Destinations:
 
 
 def load_destinations(file: Path) -> Destinations:
-    """The destinations of a file. Raises `BadUsage`."""
+    """Read the destinations of a file. Raises `BadUsage`."""
     try:
         text = file.expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

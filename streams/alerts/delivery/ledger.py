@@ -1,4 +1,4 @@
-"""What one partition of `idtrail.alerts` says of deliveries: its alerts, and how its destinations answered. Pure."""
+"""The delivery state of one partition of `idtrail.alerts`: its alerts, and how destinations answered. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.alerts.delivery.story import Story
 
 HOUR: Final = timedelta(hours=1)
 FORGET_AFTER: Final = timedelta(days=30)
-"""What is over, and of which nothing was said for so long, is not held any more."""
+"""Alerts that are over are dropped when no record of them came for this long."""
 
 
 @dataclass(slots=True)
@@ -22,16 +22,16 @@ class Answers:
     """How a destination has answered."""
 
     succeeded: datetime = SENTINEL
-    """When it last took something."""
+    """When it last accepted a message."""
     failed: set[datetime] = field(default_factory=set)
-    """The tries since then."""
+    """The failed tries since then."""
     sent: set[datetime] = field(default_factory=set)
-    """When it took something, within about the last hour."""
+    """When it accepted messages, within about the last hour."""
     not_before: datetime = SENTINEL
-    """Until when it asked to be left alone."""
+    """Until when it asked for no more messages."""
 
     def take(self, record: Delivered) -> None:
-        """One try; several records of one try are one."""
+        """Record one try; several records of the same try count once."""
         self.not_before = max(self.not_before, record.not_before or SENTINEL)
         if not record.succeeded:
             if record.at > self.succeeded:
@@ -45,14 +45,14 @@ class Answers:
             self.sent.add(record.at)
 
     def and_those(self, other: Answers) -> Answers:
-        """Of two partitions."""
+        """Returns these answers combined with those in another partition."""
         succeeded = max(self.succeeded, other.succeeded)
         failed = {at for at in self.failed | other.failed if at > succeeded}
         return Answers(succeeded, failed, self.sent | other.sent, max(self.not_before, other.not_before))
 
 
 class Ledger:
-    """The records of a partition, taken in order; it may be told what it told the log, before it reads that."""
+    """The records of a partition, taken in order. The courier's own records may be taken before they are read back."""
 
     def __init__(self) -> None:
         self.stories: dict[str, Story] = {}
@@ -64,7 +64,7 @@ class Ledger:
         self._looked: datetime = SENTINEL
 
     def take(self, record: AlertRecord, at: datetime) -> None:
-        """A record, appended at `at`."""
+        """Take a record that was appended at `at`."""
         story = self.stories.setdefault(record.alert_id, Story())
         story.take(record, at)
         self.watched.add(record.alert_id)
@@ -75,7 +75,7 @@ class Ledger:
             keep(record.alert_id)
 
     def forget(self, now: datetime) -> None:
-        """Let go of what has been over for long; looks once an hour."""
+        """Drop alerts that were over long ago; checks once an hour."""
         if now - self._looked < HOUR:
             return
         self._looked = now

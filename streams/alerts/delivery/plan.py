@@ -1,6 +1,6 @@
-"""Whom to tell what now, from what the log says and the time. Pure: the same log and time give the same plan.
+"""Decides what to send to whom now, from the log and the time. Pure: the same log and time give the same plan.
 
-Nothing of it is held anywhere but on the log, so a restart goes on where the last process was.
+Its state is on the log alone, so a restart continues where the last process was.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from streams.alerts.delivery.ledger import HOUR, Answers, Ledger
 from streams.alerts.delivery.story import Occasion, Story, Tries
 
 GATHER: Final = timedelta(seconds=5)
-"""People are told this long after the first of what is new, with all that came meanwhile."""
+"""People receive a message this long after the first new occasion, with all that came meanwhile."""
 FIRST_WAIT: Final = timedelta(seconds=5)
 LONGEST_WAIT: Final = timedelta(hours=1)
 JITTER: Final = 0.5
-"""A wait is longer by up to this part of it."""
+"""A wait is longer by up to this fraction of it."""
 GIVE_UP: Final = timedelta(hours=24)
 FAILING_AFTER: Final = timedelta(minutes=15)
-"""A destination that has taken nothing for so long is itself an alert."""
+"""A destination that has accepted nothing for this long is itself an alert."""
 ROUND: Final = 100
-"""Most messages of one destination in one plan: what people do meanwhile is seen in the next."""
+"""The most messages to one destination in one plan: the next plan sees what people did meanwhile."""
 
 _VERSION: Final = "0" * 16
 
 
 class Item(NamedTuple):
-    """One occasion that one destination is to be told of."""
+    """One occasion that is due for one destination."""
 
     partition: int
     alert: Detected
@@ -42,24 +42,24 @@ class Item(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What goes to a destination in one piece, of one organization."""
+    """One message to a destination, about one organization."""
 
     destination: str
     items: tuple[Item, ...]
     full_until: datetime | None
-    """With it the destination has had as many as it takes within an hour; there will be no other before this time."""
+    """With this message the destination reaches its limit for the hour; no other comes before this time."""
 
 
 class Plan(NamedTuple):
-    """What to do."""
+    """What to do now."""
 
     messages: list[Message]
     reports: list[Detected]
     """Alerts about destinations."""
     done: list[tuple[int, str]]
-    """Alerts that need not be looked at until there is another record of them, each with its partition."""
+    """Alerts, with their partitions, that need no look until another record of them comes."""
     wake: datetime | None
-    """When to plan again, if nothing comes before."""
+    """When to plan again if no record comes before."""
 
 
 class _Due(NamedTuple):
@@ -70,7 +70,7 @@ class _Due(NamedTuple):
 def make_plan(
     ledgers: Mapping[int, Ledger], destinations: Destinations, now: datetime, busy: Collection[str] = ()
 ) -> Plan:
-    """By partition, what the log says; destinations that are `busy` are told nothing more."""
+    """Plan from the ledgers by partition. Nothing more is planned for destinations that are `busy`."""
     due: dict[str, list[_Due]] = {destination.name: [] for destination in destinations}
     wakes: list[datetime] = []
     done: list[tuple[int, str]] = []
@@ -101,14 +101,14 @@ def make_plan(
 
 
 def wait_after(count: int, seed: str) -> timedelta:
-    """How long to wait after so many failed tries: longer each time, and not the same for all who wait."""
+    """Returns the wait after `count` failed tries: longer each time, and different for different seeds."""
     base = min(FIRST_WAIT * (1 << min(count - 1, 20)), LONGEST_WAIT)
     drawn = int.from_bytes(blake2b(f"{seed} {count}".encode(), digest_size=4).digest()) / 2**32
     return base * (1 + JITTER * drawn)
 
 
 def _pending(partition: int, story: Story, destinations: Destinations, now: datetime) -> Iterable[tuple[str, _Due]]:
-    """What is still to be told of one alert, to whom and when."""
+    """Yields what is still due of one alert, with the destination and the time."""
     alert = story.detected
     if alert is None or not (occasions := story.occasions(now)):
         return
@@ -129,19 +129,19 @@ def _pending(partition: int, story: Story, destinations: Destinations, now: date
                 continue
             yield destination.name, _Due(at, Item(partition, alert, occasion, tries.number + 1 if tries else 1))
             if destination.one_by_one:
-                break  # one thing after the other
+                break  # one occasion after the other
             opening = at
 
 
 def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now: datetime) -> datetime | None:
-    """When a destination is to be told next; None for never."""
+    """Returns when to send to a destination next; None for never."""
     if tries is not None:
         if now >= tries.first + GIVE_UP:
             return None
         return destination.released(tries.last + wait_after(tries.number, f"{destination.name} {tries.last}"))
     at = destination.released(min(occasion.begin, now))  # the broker's clock may be ahead of ours
     if not occasion.stands and now >= at + GIVE_UP:
-        return None  # nobody was there to tell it, and it is over
+        return None  # nothing ran to send it, and it is over
     return at if at > now or destination.released(now) == now else destination.released(now)
 
 
@@ -164,7 +164,7 @@ def _messages(
     if ready > now or not now_due:
         return [], max(ready, min(one.at for one in due))
     pieces = [(item,) for item in now_due] if destination.one_by_one else _by_organization(now_due)
-    # One that does not answer is asked with one message whether it does again.
+    # A destination that does not answer is tried with one message until it does.
     pieces = pieces[: 1 if answers.failed else min(room, ROUND)]
     found = [Message(destination.name, items, None) for items in pieces]
     if destination.per_hour is not None and len(found) == room and not destination.one_by_one:
@@ -180,21 +180,22 @@ def _by_organization(items: list[Item]) -> list[tuple[Item, ...]]:
 
 
 def _rounds(failed: Collection[datetime]) -> int:
-    """How often it was asked in vain: what was on its way at the same time asked it once."""
+    """Counts the rounds of failed tries: tries made at the same time count once."""
     return 1 + sum(later - sooner >= FIRST_WAIT for sooner, later in pairwise(sorted(failed)))
 
 
 def _order(item: Item) -> tuple[int, datetime, str, bool]:
-    """What was never tried goes first, so that one message that is refused holds up no other."""
+    """Sort key: new items go first, so that one refused message holds up no other."""
     return item.attempt, item.occasion.begin, item.alert.alert_id, item.occasion.kind == "ended"
 
 
 def _reports(
     ledgers: Iterable[Ledger], destination: Destination, answers: Answers, due: list[_Due], now: datetime
 ) -> Iterable[Detected]:
-    """That a destination fails, an alert for each organization whose alerts wait; and that it does no more.
+    """Yields the alerts that a destination fails, one for each organization with waiting alerts, and the ends of those
+    that are over.
 
-    Each day's is one alert: it opens again when the destination fails again.
+    The alert of a day is one: it opens again when the destination fails again.
     """
     if answers.failed and now - min(answers.failed) >= FAILING_AFTER:
         waiting: dict[str, list[Item]] = {}
@@ -217,7 +218,7 @@ def _reports(
 
 
 def _reported(ledgers: Iterable[Ledger]) -> Iterable[Detected]:
-    """The reports that have not ended."""
+    """Yields the reports that have not ended."""
     for ledger in ledgers:
         for alert_id in ledger.reported:
             found = ledger.stories[alert_id].detected
@@ -232,7 +233,7 @@ def _over(report: Detected, at: datetime) -> Detected:
 def _failing(
     organization: str, destination: Destination, since: datetime, items: list[Item], now: datetime
 ) -> Detected:
-    """One a day and destination, the same whoever finds it."""
+    """Returns the report that a destination fails: one a day and destination, with the same id whoever finds it."""
     about = f"{DELIVERY_FAILING}\n{organization}\n{destination.name}\n{since.date()}"
     first, last = items[0].alert, items[-1].alert
     return Detected(

@@ -1,4 +1,4 @@
-"""Hours in which a destination is told nothing, by the clock of a place. Pure."""
+"""Hours in which nothing is sent to a destination, by the local time of a place. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DAY = timedelta(days=1)
 
 
 class QuietHours(BaseModel):
-    """Every day from `begin` to `end`; over midnight where the end is the earlier one."""
+    """Quiet every day from `begin` to `end`; past midnight where the end is the earlier one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -35,10 +35,10 @@ class QuietHours(BaseModel):
         return self
 
     def over_at(self, at: datetime) -> datetime:
-        """When what is due at `at` may be told: then, or when the quiet hours that it falls into are over.
+        """Returns when something due at `at` may be sent: then, or at the end of the quiet hours that it falls into.
 
-        A change of clocks within them makes them longer or shorter. An end that the clock shows twice is the second
-        one, and one that it never shows is as long after midnight as it would have been without the change.
+        A clock change within them makes them longer or shorter. An end that the clock shows twice means the second
+        time; one that it never shows is as long after midnight as it would be without the change.
         """
         today = at.astimezone(self.zone).date()
         for day in (today - _DAY, today):

@@ -1,7 +1,7 @@
-"""A service of Apprise, and how it is told in a process of its own.
+"""Services of Apprise, each message sent in a process of its own.
 
-Its libraries read what a service answers for as long as anything comes, and all of it into memory; nothing but the end
-of their process stops them.
+The libraries read a service's answer for as long as data comes, all of it into memory; only the end of their process
+stops them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any, Final, NamedTuple
 import apprise
 
 SECONDS: Final = 30
-"""How long telling may take: then the process is ended, or a little later by itself if nobody is there to end it."""
+"""Time limit for sending: then the process is killed, or ends by itself a little later if its parent is gone."""
 SOCKET_SECONDS: Final = 10.0
 MEMORY: Final = 512 * 2**20
-"""Of such a process, in bytes."""
+"""Memory limit of such a process, in bytes."""
 
 _KEYS: Final = ("dedup", "external_id", "thirdparty", "entity_id")
-"""What the services of incidents call the key that an incident is found again by: each has one of these."""
+"""What incident services call the key of an incident: each service has one of these."""
 
 
 class Notice(NamedTuple):
-    """What a service is told."""
+    """What a service is sent."""
 
     url: str
     title: str
@@ -36,7 +36,7 @@ class Notice(NamedTuple):
 
 
 def open_service(url: str) -> Any:
-    """The service of a URL; None if Apprise knows none."""
+    """Returns the service of a URL; None if Apprise knows none."""
     asset = apprise.AppriseAsset(
         app_id="idtrail",
         app_desc="idtrail",
@@ -48,29 +48,29 @@ def open_service(url: str) -> Any:
     if not isinstance(found, apprise.NotifyBase):
         return None
     service: Any = found
-    # Whatever the URL says.
+    # Override whatever the URL says.
     service.redirects = False
     service.socket_connect_timeout = service.socket_read_timeout = SOCKET_SECONDS
     if "alias" in service.template_args:
-        # Opsgenie and Jira: Apprise finds an alert again only if it is the same process that opened it. Else it tells
-        # nobody of an end, nor of anything low, and takes both for told.
+        # Opsgenie and Jira: Apprise finds an alert again only in the process that opened it. Otherwise it sends neither
+        # ends nor anything of low severity, and reports both as sent.
         service.action = "new"
     return service
 
 
 def serve(pipe: Connection, notice: Notice) -> None:
-    """Tell it, and put on the pipe that it begins, and what came of it: empty, or why it was not told in a sentence of
-    ours."""
+    """Send the notice. Puts on the pipe that it begins, then the result: empty, or a sentence of ours saying why it
+    failed."""
     signal.alarm(SECONDS + 5)
     pipe.send("")
-    logging.disable()  # what libraries log may hold the address
+    logging.disable()  # library logs may hold the address
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))
     pipe.send(tell(notice))
 
 
 def tell(notice: Notice) -> str:
-    """In this process."""
+    """Send the notice in this process. Returns the problem; empty for none."""
     try:
         service = open_service(notice.url)
         if notice.incident:
@@ -84,6 +84,6 @@ def tell(notice: Notice) -> str:
             body_format=apprise.NotifyFormat.TEXT,
             overflow=apprise.OverflowMode.TRUNCATE,
         )
-    except Exception as error:  # because each of its services raises what its libraries do
+    except Exception as error:  # each service raises whatever its libraries raise
         return f"it could not be told ({type(error).__name__})"
     return "" if taken else "it did not take the message"

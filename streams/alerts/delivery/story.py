@@ -1,8 +1,8 @@
-"""What the records of one alert say that is to be told, and what has been. Pure.
+"""What the records of one alert say is to be sent, and what has been sent. Pure.
 
-An alert opens once for every episode of its condition, and anew whenever somebody resolved it, snoozed it or opened
-it again: each of these openings is told to a destination once, and its end where the opening was. Late events can
-number episodes anew, or make one go on that was over: what opens by that is an opening too.
+An alert opens once for every episode of its condition, and anew whenever somebody resolved it, snoozed it or opened it
+again. A destination receives each of these openings once, and the end if it received the opening. Late events can
+renumber episodes, or extend one that was over: what opens because of that is an opening too.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from uuid import UUID
 from schemas.alerts import Act, Acted, AlertRecord, Delivered, Detected, Detection, State, standing
 
 STANDS: Final = timedelta(minutes=1)
-"""What is open again though its condition held no later opens once it is so for this long: a kill has the last records
-said once more, the end among them."""
+"""An alert that is open again although its condition did not hold later counts as an opening after this long: a kill
+has the last records repeated, the end among them."""
 
 _TURNS: Final = frozenset({Act.RESOLVE, Act.SNOOZE, Act.REOPEN})
 
 
 class Tries(NamedTuple):
-    """What came of telling one destination one thing."""
+    """The results of sending one occasion to one destination."""
 
     number: int
     first: datetime
@@ -33,35 +33,35 @@ class Opening(NamedTuple):
     """One of the times at which an alert opened."""
 
     episode: int
-    """Of the condition: the highest number that a record gave one."""
+    """The episode of the condition: the highest number in any record so far."""
     turn: int
-    """How often people had resolved it, snoozed it or opened it again by then, and the condition held again without
-    a higher number."""
+    """How often, so far, people had resolved, snoozed or reopened the alert and the condition then held again without a
+    higher number."""
 
     def __str__(self) -> str:
         return f"{self.episode}.{self.turn}" if self.turn else str(self.episode)
 
 
 class Occasion(NamedTuple):
-    """Something to tell of an alert."""
+    """Something to send about an alert."""
 
     name: str
-    """As the log has it: `opened 1`, `reopened 2`, `ended 2`, and with the turn `reopened 2.1`."""
+    """Its name on the log: `opened 1`, `reopened 2`, `ended 2`, and with a turn `reopened 2.1`."""
     begin: datetime
     """When it became known."""
     stands: bool
-    """The alert is still open."""
+    """Whether the alert is still open."""
     known: bool = True
-    """A record showed it; else it concerns those only whom it was tried to tell."""
+    """Whether a record showed it; if not, it concerns only those to whom it was tried."""
 
     @property
     def kind(self) -> str:
-        """`opened`, `reopened` or `ended`."""
+        """One of `opened`, `reopened`, `ended`."""
         return self.name.partition(" ")[0]
 
 
 class Story:
-    """The records of one alert, taken in the order of the log; an act or a try is taken once."""
+    """The records of one alert, taken in the order of the log; a repeated act or try counts once."""
 
     __slots__ = (
         "_acts", "_again", "_episodes", "_found_at", "_ids", "_maybe", "_opened", "_turns", "detected", "known", "told",
@@ -83,7 +83,7 @@ class Story:
         self._opened: tuple[Opening, datetime] | None = None
 
     def take(self, record: AlertRecord, at: datetime) -> None:
-        """A record, appended at `at`."""
+        """Take a record that was appended at `at`."""
         self.known = at
         if isinstance(record, Delivered):
             self._take_try(record)
@@ -101,9 +101,9 @@ class Story:
                 self._opened = opening, at
 
     def occasions(self, now: datetime) -> list[Occasion]:
-        """What is to be known, told or not, first things first.
+        """Returns everything to be sent, already sent or not, in order of time.
 
-        Nothing of an alert that is staging, withdrawn, snoozed or acknowledged, or that somebody resolved.
+        Returns nothing for an alert that is staging, withdrawn, snoozed, acknowledged, or resolved by somebody.
         """
         found = self.detected
         if found is None or found.staging:
@@ -123,13 +123,13 @@ class Story:
         return [opened, Occasion(f"ended {opening}", self._found_at or begin, False)]
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """When it will open again without any record."""
+        """Returns when it will open again without any record."""
         if self._maybe is not None and now < self._maybe + STANDS:
             return self._maybe + STANDS
         return None if self.detected is None else standing(self.detected, self._acts, now).snoozed_until
 
     def over(self, now: datetime) -> bool:
-        """It is resolved or withdrawn."""
+        """Whether it is resolved or withdrawn."""
         if self.detected is None:
             return False
         return standing(self.detected, self._acts, now).state in (State.RESOLVED, State.WITHDRAWN)

@@ -1,4 +1,4 @@
-"""What a message says: a text for people, JSON for programs. Pure."""
+"""The content of messages: a text for people, JSON for programs. Pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from schemas.alerts import Severity, dumped
 from streams.alerts.delivery.plan import Item, Message
 
 MOST_SHOWN: Final = 20
-"""Occasions that one text tells of; it counts them all."""
+"""The most occasions that one text lists; it counts them all."""
 MOST_LETTERS: Final = 300
 
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _CALLS: Final = re.compile(r"@(?=(?:here|channel|everyone|all|room)\b)|(?<![^\W_])@(?=\S)", re.IGNORECASE)
-"""Anywhere, or what begins a word: an address holds others."""
+"""An @ before a word for everybody, anywhere, or an @ that begins a word; addresses hold others."""
 _LEADS: Final = re.compile(r"\](?=[(\[])|:(?=//)")
 
 
 def title_of(message: Message) -> str:
-    """Of the text for people, in one line."""
+    """Returns the title of the text for people, in one line."""
     items = message.items
     if len(items) == 1:
         return _line(items[0])
@@ -33,7 +33,7 @@ def title_of(message: Message) -> str:
 
 
 def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> str:
-    """For people: the most urgent first, and of what has no room in so many letters how much it is."""
+    """Returns the text for people, most urgent first, within `room` characters; what does not fit is counted."""
     shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
     blocks = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
     last = [f"organization {foreign(shown[0].alert.organization)}"]
@@ -51,13 +51,13 @@ def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> 
 
 
 def urgency_of(message: Message) -> Severity | None:
-    """Of what it tells that goes on, the most urgent; None if all of it is over."""
+    """Returns the highest severity among the occasions that go on; None if all are over."""
     going_on = [item.alert.severity for item in message.items if item.occasion.kind != "ended"]
     return max(going_on, key=_RANK.index, default=None)
 
 
 def body_of(destination: str, item: Item, now: datetime, api_url: str = "") -> bytes:
-    """For programs: one occasion."""
+    """Returns the JSON body for programs, about one occasion."""
     alert = dumped(item.alert)
     del alert["record"], alert["destinations"], alert["staging"]
     return orjson.dumps(
@@ -75,30 +75,31 @@ def body_of(destination: str, item: Item, now: datetime, api_url: str = "") -> b
 
 
 def link_of(item: Item, api_url: str) -> str:
-    """Where the alert is, as it stands when somebody looks; empty where nobody said where the API is."""
+    """Returns the link to the alert as it stands when followed; empty where the API's URL is not configured."""
     return f"{api_url.rstrip('/')}/api/v1/alerts/{item.alert.alert_id}" if api_url else ""
 
 
 def message_id(destination: str, item: Item) -> str:
-    """Of what a program is told: the same however often it is told it."""
+    """Returns the id of a message to a program: the same however often it is sent."""
     told = f"{destination}\n{item.alert.organization}\n{item.alert.alert_id}\n{item.occasion.name}"
     return f"msg_{blake2b(told.encode(), digest_size=16).hexdigest()}"
 
 
 def incident_of(item: Item) -> str:
-    """The key of the incident that an opening of an alert is, and that its end ends: no other has it."""
+    """Returns the key of the incident that an opening of an alert makes and that its end closes; it is unique to
+    them."""
     opening = item.occasion.name.partition(" ")[2]
     told = f"{item.alert.organization}\n{item.alert.alert_id}\n{opening}"
     return blake2b(told.encode(), digest_size=16).hexdigest()
 
 
 def foreign(text: str) -> str:
-    """What others have written, so that it leads nobody anywhere either: names are anybody's to choose."""
+    """Makes text from outside safe to show: it forms no links, because anybody can choose names."""
     return _LEADS.sub(r"\g<0> ", plain(text))
 
 
 def plain(text: str) -> str:
-    """In one line, not too long, so that it neither calls people nor hides anything."""
+    """Returns the text as one line of bounded length that mentions nobody and hides nothing."""
     shown = _CALLS.sub("@ ", _UNSEEN.sub(" ", text).replace("<", "(").replace(">", ")"))
     return shown if len(shown) <= MOST_LETTERS else shown[: MOST_LETTERS - 1] + "…"
 

@@ -1,1 +1,1 @@
-"""Alerts that no rule can find, because no event says it: the trail's own blindness, and what was left open."""
+"""Alerts about what no single event reports: the trail's own blindness, and accounts left open."""

@@ -1,4 +1,4 @@
-"""Whether what waits to be stored is what has just happened, or a backfill."""
+"""Tells whether the records that wait to be stored are fresh or a backfill."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from streams.span_reader import SpanReader, Stretch
 
 
 async def live_waits(connection: KafkaConnection, lag: Sequence[Lag], horizon: timedelta) -> bool:
-    """Whether of any of these partitions of the events the next record to be stored is fresh. Raises `BrokerAway`,
-    `BrokerRefuses`."""
+    """Whether in any of these partitions the next event to be stored is fresh. Raises `BrokerAway`, `BrokerRefuses`."""
     heads = [Stretch(place.topic, place.partition, place.stored, place.stored + 1) for place in lag if place.behind]
     if not heads:
         return False
@@ -36,5 +35,5 @@ def _fresh(record: LogRecord, horizon: timedelta) -> bool:
     try:
         logged = read(record)
     except RecordError:
-        return False  # it becomes a dead letter, and then the next one is looked at
+        return False  # it becomes a dead letter, and then the next record is looked at
     return is_fresh(logged.moment, logged.known_at, horizon)

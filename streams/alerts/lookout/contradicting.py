@@ -1,4 +1,4 @@
-"""Copies of one event that contradict each other: of each organization one alert, while any of the last day do."""
+"""Contradictory copies of one event: one alert per organization, while any copies of the last day contradict."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ CONFLICTING: Final = Concern(
     "idtrail verify counts the contradictions of all times.",
 )
 MOST: Final = 50_000
-"""Events with several copies that are kept an eye on."""
+"""Events with several copies that are watched."""
 JUDGED_AT_ONCE: Final = 2_000
-"""Copies are compared in Python, ten thousand in a second: what is left is judged at the next look."""
+"""Copies compared in one look, in Python, at ten thousand a second: the rest is left to the next look."""
 
 Key = tuple[str, str]
 """Organization and event id."""
 
 
 class Contradicting:
-    """Asks the store which events have several copies, and reads those alone that it has not judged yet."""
+    """Asks the store which events have several copies, and reads only those that it has not judged yet."""
 
     def __init__(self, store: Store, horizon: timedelta) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class Contradicting:
         """Which copies were compared, and whether any contradicts."""
 
     def look(self, told: Iterable[Detected], now: datetime) -> list[Sighting]:
-        """All that stands. Blocks: for a thread."""
+        """Returns all conflicts that stand. Blocks: run it in a thread."""
         since = now - self._horizon
         several = {(each.organization, each.event_id): each for each in several_copies(self._store, since, MOST)}
         self._judged = {key: known for key, known in self._judged.items() if key in several}
@@ -58,8 +58,8 @@ class Contradicting:
 
 
 def conflicts(events: Sequence[Several], told: Iterable[Detected], *, whole: bool) -> list[Sighting]:
-    """An organization each. What was told is not taken back while others contradict, or while not `whole` all were
-    looked at; of a day that moves on, it counts the most. Pure."""
+    """Returns one sighting per organization. An alert does not end while other copies contradict, or while not all
+    copies were compared (`whole` is false); over the moving day it keeps its highest count. Pure."""
     by_organization: dict[str, list[Several]] = defaultdict(list)
     for each in events:
         by_organization[each.organization].append(each)

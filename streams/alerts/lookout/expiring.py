@@ -1,6 +1,6 @@
-"""Credentials that will expire soon, if they live as long as those before them, or as their vendor says. Pure.
+"""Credentials that will expire soon, judged by how long earlier ones lived or by what their vendor says. Pure.
 
-No event tells when a token expires: `queries/expiry.py` works it out, and says what it rests on.
+No event says when a token expires: `queries/expiry.py` estimates it and gives its evidence.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ EXPIRING: Final = Concern(
 
 
 def expiring(healths: Iterable[tuple[App, str, Health]], told: Iterable[Detected], now: datetime) -> list[Sighting]:
-    """An integration each. What was told stands until these credentials are gone or outlive their time: once they are
-    refused there is no forecast any more, and still they are to be renewed."""
+    """Returns one sighting per integration. An alert stands until these credentials are gone or outlive their expected
+    time: once they are refused there is no forecast, and they still have to be renewed."""
     known = {(alert.organization, alert.group["application_id"]): alert for alert in going_on(told)}
     return [
         sighting
@@ -40,7 +40,7 @@ def expiring(healths: Iterable[tuple[App, str, Health]], told: Iterable[Detected
 
 def _near(app: App, name: str, health: Health, now: datetime) -> Sighting | None:
     forecast = health.forecast
-    # Of a range that is wide the beginning says little: it begins with the last attempt before a long silence.
+    # The beginning of a wide range says little: it starts at the last attempt before a long silence.
     if forecast is None or not forecast.latest - SOON <= now < forecast.latest:
         return None
     given = forecast.authorised.place

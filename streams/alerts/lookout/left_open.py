@@ -1,4 +1,4 @@
-"""Accounts that a deleted integration left open: of each application one alert, as long as any of them is."""
+"""Accounts that a deleted integration left open: one alert per application, as long as any of them is open."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ LEFT_OPEN: Final = Concern(
     "again. What is closed there by hand no event tells: resolve the alert then.",
 )
 SETTLED: Final = timedelta(minutes=1)
-"""Deletions close accounts too, and these events come beside theirs."""
+"""Deletions close accounts too, and those events come beside the deletion's own."""
 AGAIN_SECONDS: Final = 600.0
-"""Between two questions about the same deletions: each folds every account of the application."""
+"""Seconds between two queries about the same deletions: each folds every account of the application."""
 
 App = tuple[str, str]
 """Organization and application id."""
 
 
 class LeftOpen:
-    """Asks the store. Whether an integration was deleted costs a row an integration; what it left, far more."""
+    """Asks the store. To see whether an integration was deleted costs a row per integration; what it left, far more."""
 
     def __init__(self, store: Store, horizon: timedelta) -> None:
         self._store = store
@@ -44,7 +44,7 @@ class LeftOpen:
         self._asked = 0.0
 
     def look(self, told: Iterable[Detected], now: datetime) -> list[Sighting] | None:
-        """All that stands; None where that is not known, or was asked a short while ago. Blocks: for a thread."""
+        """Returns all that stands; None where it is unknown or was asked recently. Blocks: run it in a thread."""
         deletions = read_deletions(self._store, now - self._horizon, now - SETTLED)
         alerts = {_app(alert): alert for alert in going_on(told)}
         about = frozenset([*((d[:2], d.event_id) for d in deletions), *((app, None) for app in alerts)])
@@ -66,7 +66,7 @@ class LeftOpen:
 def left_open(
     left: Sequence[Exposure], deletions: Iterable[Deletion], open_alerts: Iterable[Detected]
 ) -> list[Sighting]:
-    """An application each, of those whose deletion is fresh or told of. Pure."""
+    """Returns one sighting per application whose deletion is fresh or already alerted. Pure."""
     accounts: dict[App, list[Exposure]] = defaultdict(list)
     for each in left:
         accounts[each.organization, each.account.application_id].append(each)

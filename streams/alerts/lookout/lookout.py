@@ -1,7 +1,7 @@
-"""Looks at the trail as a whole now and then, and tells what stands as alerts.
+"""Examines the trail as a whole at intervals, and publishes what it finds as alerts.
 
-One worker of the group looks: whoever holds the first partition of the events. What was told is on the log, so a
-restart or another worker goes on from there and pages nobody twice. A look that fails tells nothing, and ends nothing.
+One worker of the group does it: the one that holds the first partition of the events. Published alerts are on the log,
+so a restart or another worker continues from there and pages nobody twice. A look that fails opens and ends no alert.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from streams.lag import read_lag
 from streams.sink import SinkOptions
 
 TICK_SECONDS: Final = 30.0
-"""Between two looks at the lag, and before the first."""
+"""Seconds between two looks at the lag, and before the first."""
 LETTER_SECONDS: Final = 60.0
 DELETION_SECONDS: Final = 60.0
 HABIT_SECONDS: Final = 300.0
-"""Habits are two weeks of events; nothing is silent before a quarter of an hour."""
+"""Habits cover two weeks of events; nothing counts as silent before a quarter of an hour."""
 COPY_SECONDS: Final = 300.0
 EXPIRY_SECONDS: Final = 900.0
 MOST_INTEGRATIONS: Final = 10_000
 STOP_SECONDS: Final = 5.0
-"""A stop waits so long for a look."""
+"""How long a stop waits for a look."""
 
 CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
-"""All that is looked out for."""
+"""All concerns that are watched."""
 
 Told = Mapping[Key, Detected]
 Publish = Callable[[Sequence[Detected]], Awaitable[None]]
@@ -59,11 +59,11 @@ class _Watch(NamedTuple):
     concern: Concern
     seconds: float
     look: Callable[[Told, datetime], Awaitable[Sequence[Sighting] | None]]
-    """All that stands; None where that is not known."""
+    """Returns all that stands; None where that is not known."""
 
 
 class Lookout:
-    """`run()` until cancelled. Raises what ends a worker."""
+    """Run with `run()` until cancelled. Raises whatever must end the worker."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Lookout:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         tick_seconds: float = TICK_SECONDS,
     ) -> None:
-        """`leads`: whether it is on this worker to look."""
+        """`leads` says whether this worker is the one to look."""
         self._connection = connection
         self._store = store
         self._options = options
@@ -97,13 +97,13 @@ class Lookout:
         self._memory = Memory(connection, options.alerts, [watch.concern.rule_id for watch in self._watches])
 
     async def run(self) -> None:
-        """Each concern by itself: a store that hangs must not keep anybody from telling that."""
+        """Run each concern by itself: a store that hangs must not prevent the alert that says so."""
         tasks = [asyncio.create_task(self._repeat(watch)) for watch in self._watches]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
-                if not task.cancelling():  # a second time would cut its look off
+                if not task.cancelling():  # a second cancellation would cut its look off
                     task.cancel()
             await asyncio.wait(tasks)
 
@@ -122,7 +122,7 @@ class Lookout:
                     log.warning("the lookout does not know", of=watch.concern.rule_id, reason=str(error))
 
     def _forget(self) -> None:
-        """Another looks now: what was seen before says nothing about later."""
+        """Forget all state: another worker looks now, and what was seen before says nothing about later."""
         self._since = self._clock()
         self._lag = LagWatch()
         self._deletions = LeftOpen(self._store, self._options.horizon)
@@ -172,7 +172,7 @@ class Lookout:
 
 
 async def _to_its_end(look: Coroutine[Any, Any, None]) -> None:
-    """Cancelled, it finishes first: aiokafka leaves a connection open that it was just making."""
+    """Finish the coroutine even when cancelled: aiokafka leaves open a connection that it was just making."""
     looking = asyncio.create_task(look)
     try:
         await asyncio.shield(looking)

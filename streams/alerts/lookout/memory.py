@@ -1,4 +1,4 @@
-"""What was told of some rules, as `idtrail.alerts` has it: read whole once, then what is new."""
+"""The published alerts of some rules, read from `idtrail.alerts`: once in full, then what is new."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from streams.rows import LogRecord
 from streams.span_reader import SpanReader, stretches
 
 PIECE: Final = 500
-"""Records that are read at once: then others have the loop."""
+"""Records read in one piece, after which other tasks get the loop."""
 
 
 class Memory:
-    """The store may be away, and what is told of that must not depend on it: so the log is read."""
+    """The store may be away, and alerts about that must not depend on it: so the log is read."""
 
     def __init__(self, connection: KafkaConnection, topic: str, rule_ids: Collection[str]) -> None:
         self._connection = connection
@@ -34,7 +34,7 @@ class Memory:
         self._lock = asyncio.Lock()
 
     async def told(self, rule_id: str) -> Mapping[Key, Detected]:
-        """Of one rule, as the log has it now. Raises `BrokerAway`, `BrokerRefuses`."""
+        """Returns the published alerts of one rule, as the log has them now. Raises `BrokerAway`, `BrokerRefuses`."""
         async with self._lock:
             try:
                 await self._read_on()
@@ -56,7 +56,7 @@ class Memory:
                 await asyncio.sleep(0)
 
     def take(self, records: Iterable[LogRecord]) -> None:
-        """Records of one partition, in order."""
+        """Take records of one partition, in order."""
         for record in records:
             value = bytes(record.value or b"")
             if not any(mark in value for mark in self._marks):
@@ -67,6 +67,6 @@ class Memory:
                 continue  # the sink makes a dead letter of it
             if isinstance(found, Detected) and found.rule_id in self.last:
                 told, key = self.last[found.rule_id], key_of(found)
-                # Those of other days are in other partitions.
+                # An alert of another day is in another partition.
                 if key not in told or found.opened_at >= told[key].opened_at:
                     told[key] = found

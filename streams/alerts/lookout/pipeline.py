@@ -1,6 +1,6 @@
-"""Whether the trail itself is blind: a sink that is behind, a source that is silent, dead letters that rise. Pure.
+"""Tells whether the trail itself is blind: a sink that is behind, a silent source, a rise of dead letters. Pure.
 
-Measured as `idtrail doctor` measures it (queries/blindness.py).
+The measurements are those of `idtrail doctor` (queries/blindness.py).
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ LETTERS: Final = Concern(
 
 
 def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None:
-    """Whether the sink is behind; None while that is not known, or what waits is a backfill's. `live`: something that
-    just happened waits."""
+    """Returns whether the sink is behind; None while that is unknown, or what waits is a backfill. `live` says that a
+    fresh event waits."""
     blind = sink_behind(watch, now)
     if watch.stalls() or (blind and live):
         since = min(each.since for each in blind)
@@ -59,10 +59,10 @@ def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None
 def silences(
     habits: Iterable[Habit], told: Iterable[Detected], now: datetime, looking_since: datetime
 ) -> list[Sighting]:
-    """The sources that are silent: those whose habit says so, and those that were told and have sent nothing since.
+    """Returns the silent sources: those whose habit says so, and those already alerted that have sent nothing since.
 
-    A habit is forgotten after some days without an event; the silence is not over by that. And where the trail itself
-    was away, its sources get a while to talk to it again.
+    A habit is forgotten after some days without an event, which does not end the silence. After the trail itself was
+    away, its sources get some time to reconnect.
     """
     by_source = {(habit.organization, habit.source): habit for habit in habits}
     listened = now - looking_since >= SHORTEST_SILENCE
@@ -83,7 +83,7 @@ def _silence(habit: Habit, now: datetime) -> Sighting:
 
 
 def rises(rates: Iterable[LetterRate]) -> list[Sighting]:
-    """The organizations whose records cannot be read far more often than usual."""
+    """Returns the organizations with far more unreadable records than usual."""
     return [
         Sighting(
             rate.organization,

@@ -1,8 +1,7 @@
-"""What is seen of the trail as a whole, and the alerts that it makes: opened once, left alone while it lasts, ended
-with it. Pure.
+"""What is found about the trail as a whole, and its alerts: opened once, kept while it lasts, ended with it. Pure.
 
-No event says that none comes any more. So these alerts are no rules': what stands is measured now and then, and held
-against what was told.
+No event says that events have stopped coming. So no rule makes these alerts: the current state is measured at intervals
+and compared with the published alerts.
 """
 
 from __future__ import annotations
@@ -25,51 +24,51 @@ Key = tuple[str, tuple[str, ...]]
 
 
 class Concern(NamedTuple):
-    """One thing that is looked out for: the alert's words, and when it is one."""
+    """One condition that is watched: the words of its alert, and when the alert opens."""
 
     rule_id: str
     severity: Severity
     opens: str
-    """When it opens, for the documentation."""
+    """When the alert opens, for the documentation."""
     ends: str
     description: str
     remedy: str
 
 
 class Sighting(NamedTuple):
-    """It stands, at the time of the look."""
+    """An instance of a concern that stands at the time of the look."""
 
     organization: str
     group: Mapping[str, str]
     title: str
     began: datetime
-    """What it is about: often long before anybody can know that."""
+    """When the condition itself began: often long before it could be known."""
     found: str = ""
-    """A sentence of what was found, put behind the description when the alert opens."""
+    """A sentence about what was found, appended to the description when the alert opens."""
     event: UUID | None = None
-    """The event that it is about, where one tells of it."""
+    """The event that it is about, if there is one."""
     events: int = 0
     people: tuple[str, ...] = ()
-    """Ids of all."""
+    """The ids of all people concerned."""
     applications: tuple[str, ...] = ()
     as_told: bool = False
-    """It is told of, and nothing new is known."""
+    """Whether it is already published, and nothing new is known."""
 
     @property
     def key(self) -> Key:
-        """What makes it another alert."""
+        """Identifies the alert of its concern."""
         return self.organization, tuple(self.group.values())
 
 
 def key_of(alert: Detected) -> Key:
-    """As of a sighting."""
+    """Returns the key of the sighting that an alert was made of."""
     return alert.organization, tuple(alert.group.values())
 
 
 def changes(concern: Concern, told: Mapping[Key, Detected], seen: Sequence[Sighting], now: datetime) -> list[Detected]:
-    """What is to be told, where `seen` is all that stands and `told` what was told last of each.
+    """Returns the alerts to publish, where `seen` is all that stands and `told` the last published alert of each key.
 
-    What was seen before and is told says nothing new, whoever looks, and however often.
+    A sighting that is already published changes nothing, whoever looks and however often.
     """
     standing = {sighting.key: sighting for sighting in seen}
     records = [
@@ -84,12 +83,12 @@ def changes(concern: Concern, told: Mapping[Key, Detected], seen: Sequence[Sight
 
 
 def still(alert: Detected) -> Sighting:
-    """What an alert that is open was opened for stands."""
+    """Returns the sighting of an open alert, unchanged."""
     return Sighting(alert.organization, alert.group, alert.title, alert.first_at, as_told=True)
 
 
 def going_on(told: Iterable[Detected]) -> list[Detected]:
-    """Those that are open."""
+    """Returns the open alerts."""
     return [alert for alert in told if alert.detection is Detection.OPEN]
 
 
@@ -128,7 +127,7 @@ def _told(concern: Concern, known: Detected | None, sighting: Sighting, now: dat
 
 
 def _content(sighting: Sighting) -> dict[str, Any]:
-    """What can be another while it stands."""
+    """Returns what may change while the alert stands."""
     return {
         "title": sighting.title,
         "events": sighting.events,

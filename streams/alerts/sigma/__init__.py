@@ -1,1 +1,1 @@
-"""Sigma rules and correlations, turned into rules of ours that match exactly what those mean, or refused."""
+"""Converts Sigma rules and correlations to rules of ours that match exactly the same events, or refuses them."""

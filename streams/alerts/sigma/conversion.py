@@ -1,4 +1,4 @@
-"""From Sigma to rules: each is said exactly, or refused with file, line and field."""
+"""Converts Sigma to rules: each rule exactly, or it is refused with file, line and field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streams.alerts.sigma.tree import CONDITION, Refused, tree_of
 from streams.alerts.sigma.writing import rule_text
 
 PREFIX: Final = "sigma-"
-"""Of the ids, so that no shipped rule is stood in for."""
+"""Prefix of the ids, so that no shipped rule is replaced."""
 _SEVERITIES: Final = {
     None: Severity.MEDIUM,
     SigmaLevel.INFORMATIONAL: Severity.LOW,
@@ -32,20 +32,20 @@ _SEVERITIES: Final = {
 }
 _MAX_ID: Final = 64
 _TOLD: Final = ("title", "description")
-"""The fields that Sigma has too."""
+"""The fields that are the same in Sigma."""
 
 
 class Converted(NamedTuple):
-    """What became of Sigma."""
+    """The result of a conversion."""
 
     rules: dict[str, str]
     """The text of each rule's file, by the rule's id."""
     refused: list[str]
-    """A line for each that was refused: file, line, field and why."""
+    """A line for each refusal: file, line, field and reason."""
 
 
 def converted(files: Mapping[str, str]) -> Converted:
-    """The rules that the texts of these files make. Correlations may follow rules of any of them."""
+    """Convert the rules in the texts of these files. Correlations may refer to rules of any of them."""
     made = Converted({}, [])
     collection = _Collection(made.refused)
     for name, text in files.items():
@@ -68,7 +68,7 @@ def converted(files: Mapping[str, str]) -> Converted:
 
 
 class _Collection:
-    """All that was read, by what it is called."""
+    """Everything that was read, by the names that it can be referred to by."""
 
     def __init__(self, refused: list[str]) -> None:
         self._refused = refused
@@ -95,11 +95,11 @@ class _Collection:
         self._named |= dict.fromkeys(found.names, found)
 
     def wanted(self) -> list[Read]:
-        """Those that alert."""
+        """Returns the rules that alert."""
         return [each for each in self._all if not each.names & self._silent]
 
     def followed(self, rule: SigmaCorrelationRule) -> list[Followed]:
-        """The rules that a correlation follows. Raises `Refused`."""
+        """Returns the rules that a correlation refers to. Raises `Refused`."""
         found = []
         for index, reference in enumerate(rule.rules or ()):
             place: Place = (*CORRELATION, "rules", index)
@@ -119,7 +119,7 @@ class _Collection:
         return found
 
     def question(self, one: Read) -> Question:
-        """What a rule asks of an event. Raises `Refused`."""
+        """Returns what a rule asks of an event. Raises `Refused`."""
         assert isinstance(one.sigma, SigmaRule)
         known = self._questions.get(id(one.sigma))
         if known is None:
@@ -129,7 +129,7 @@ class _Collection:
 
 
 def _rule(each: Read, collection: _Collection) -> tuple[str, str]:
-    """The id and the text of our rule. Raises `Refused`."""
+    """Returns the id and the text of our rule. Raises `Refused`."""
     sigma = each.sigma
     if isinstance(sigma, SigmaCorrelationRule):
         place: Place = CORRELATION

@@ -1,4 +1,4 @@
-"""Sigma's correlations as kinds of our rules, where a kind says exactly the same."""
+"""Converts Sigma's correlations to kinds of our rules, where a kind means exactly the same."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ _GROUP_BY: Final = (*CORRELATION, "group-by")
 
 
 class Followed(NamedTuple):
-    """A rule that a correlation follows."""
+    """A rule that a correlation refers to."""
 
     names: frozenset[str]
-    """What the correlation may call it."""
+    """The names by which the correlation may refer to it."""
     question: Question
 
 
 def correlated(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict[str, Any]:
-    """The fields of our rule that say when it triggers; `followed` are its rules in order. Raises `Refused`."""
+    """Returns the fields of our rule that say when it triggers; `followed` are the correlation's rules in order. Raises
+    `Refused`."""
     make = _KINDS.get(rule.type)
     if make is None:
         raise Refused((*CORRELATION, "type"), f"{str(rule.type).lower()} is no kind of rule here")
@@ -60,7 +61,7 @@ def correlated(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict
 
 
 def _path(rule: SigmaCorrelationRule, name: str, followed: Sequence[Followed]) -> str:
-    """The field that a name of `group-by` means: itself, or an alias that means one field in all rules."""
+    """Returns the field that a name of `group-by` means: itself, or an alias that means one field in all rules."""
     alias = rule.aliases.aliases.get(name)
     if alias is None:
         return name
@@ -102,7 +103,8 @@ def _distinct(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict[
 
 
 def _temporal(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict[str, Any]:
-    """As many different rules within the window are as many different event types, if each has its own."""
+    """Converts a temporal correlation: distinct rules within the window are distinct event types, if each rule has its
+    own."""
     types = [name for each in followed for name in each.question.types]
     if len(types) != len(followed) or len(set(types)) != len(types):
         raise Refused(_RULES, "in any order, each rule must be about one event type, and each about another")
@@ -145,7 +147,7 @@ def _only(followed: Sequence[Followed]) -> Question:
 
 
 def _at_least(rule: SigmaCorrelationRule, most: int | None = None) -> int:
-    """How many there must be; `most` is how many there can be."""
+    """Returns the minimum count; `most` is the highest possible count."""
     asked = rule.condition
     assert isinstance(asked, SigmaCorrelationCondition)
     if asked.op not in _LEAST or (asked.op is SigmaCorrelationConditionOperator.EQ and asked.count != most):

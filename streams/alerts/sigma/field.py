@@ -1,4 +1,4 @@
-"""The fields of a record that Sigma names, in the language of our expressions."""
+"""The record fields that Sigma names, in the language of our expressions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.alerts.sigma.tree import Refused
 
 EVENT_TYPE: Final = "event_type"
 LISTS: Final = frozenset({"changes"})
-"""Fields of records that are lists of objects: expressions have no loops."""
+"""Record fields that are lists of objects: expressions have no loops."""
 
 GROUPS: Final[dict[str, str]] = {
     "application.id": "application_id",
@@ -26,13 +26,13 @@ GROUPS: Final[dict[str, str]] = {
     "resource.id": "subject_id",
     "resource.username": "subject_name",
 }
-"""The fields by which a correlation can group, or whose values it can count, each with the fact that has its value."""
+"""The fields that a correlation can group by or count values of, each with the fact that has its value."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Field:
-    """One field of the record, by its path: `initiated_by.email`."""
+    """One record field, by its path: `initiated_by.email`."""
 
     def __init__(self, written: str, place: Place) -> None:
         path = written.split(".")
@@ -50,12 +50,12 @@ class Field:
             self.there.append(f"has(event.{'.'.join(path[:end])})")
 
     def is_fact(self, fact: str) -> list[str]:
-        """Expressions that together say whether it is a text with something in it, and the fact has it."""
+        """Returns expressions that together say whether the field is a non-empty text and the fact equals it."""
         return [*self.there, f"{self.read} == fact.{fact}", f"{self.read} != ''"]
 
 
 def fact_of(written: str, types: Collection[str], place: Place) -> str:
-    """The fact that has the field's value in all events of these types that have the field. Raises `Refused`."""
+    """Returns the fact that equals the field in all events of these types that have the field. Raises `Refused`."""
     if written not in GROUPS:
         raise Refused(place, f"{written!r} has no fact to group by; there are {', '.join(GROUPS)}")
     for event_type in types:
@@ -67,6 +67,6 @@ def fact_of(written: str, types: Collection[str], place: Place) -> str:
 
 
 def spellings(event_type: str) -> frozenset[str]:
-    """All names of an event type that idtrail takes for the same."""
+    """Returns all names of an event type that idtrail treats as the same."""
     own = ALIASES.get(event_type, event_type)
     return frozenset({own, *(alias for alias, name in ALIASES.items() if name == own)})

@@ -16,40 +16,40 @@ from streams.alerts.sigma.value import WIDTH, asked, both, either, negated
 
 
 class Question(NamedTuple):
-    """Which events are meant: of these types those for which all of `where`, and not all of `unless`, holds."""
+    """Which events are meant: those of these types for which all of `where`, and not all of `unless`, holds."""
 
     types: tuple[str, ...]
     where: tuple[str, ...]
     unless: tuple[str, ...]
 
     def match(self) -> dict[str, Any]:
-        """The rule's condition, without what is left out."""
+        """Returns the rule's condition, without the exclusion."""
         return condition(self.types, self.where)
 
     def left_out(self) -> dict[str, Any] | None:
-        """The rule's condition of what is left out."""
+        """Returns the rule's condition of the exclusion."""
         return condition(self.types, self.unless) if self.unless else None
 
     def whole(self) -> dict[str, Any]:
-        """Both in one condition."""
+        """Returns both in one condition."""
         return condition(self.types, (*self.where, *self._unless()))
 
     def _unless(self) -> list[str]:
         return [negated(list(self.unless))] if self.unless else []
 
     def also(self, parts: list[str]) -> Question:
-        """The same, if these hold too."""
+        """Returns the question with these parts added to `where`."""
         return self._replace(where=tuple(dict.fromkeys((*self.where, *parts))))
 
 
 def condition(types: Iterable[str], parts: Iterable[str]) -> dict[str, Any]:
-    """A condition as a rule has it."""
+    """Returns a condition in a rule's form."""
     where = _laid_out(parts)
     return {"type": list(types), **({"where": where} if where else {})}
 
 
 def _laid_out(parts: Iterable[str]) -> str:
-    """That all of these hold, in lines."""
+    """Returns the conjunction of these parts, in lines."""
     lines: list[str] = []
     parts = list(parts)
     if len(parts) == 1:
@@ -64,7 +64,7 @@ def _laid_out(parts: Iterable[str]) -> str:
 
 
 def any_of(questions: list[Question]) -> Question:
-    """What any of them means; no type is in two of them."""
+    """Returns the question that any of these meets; no type is in two of them."""
     types = [name for each in questions for name in each.types]
     where = _each_of_its_types([(each.types, each.where) for each in questions])
     unless = _each_of_its_types([(each.types, each.unless) for each in questions if each.unless])
@@ -78,7 +78,7 @@ def _each_of_its_types(asked: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> 
 
 
 def question_of(tree: Node, place: Place) -> Question:
-    """The question, with what is not to hold apart from the rest. Raises `Refused`."""
+    """Returns the question, with the exclusion apart from the rest. Raises `Refused`."""
     types = _types(tree)
     if types is None:
         raise Refused(place, "does not say which event types it is about: name them as event_type, without wildcards")
@@ -95,7 +95,7 @@ def _flat(node: Node) -> list[Node]:
 
 
 def _parts(node: Node) -> list[str]:
-    """Expressions that all hold exactly if the node does; none is ever without an answer."""
+    """Returns expressions that all hold exactly if the node does; each always has a value."""
     if isinstance(node, All):
         return list(dict.fromkeys(each for part in node.parts for each in _parts(part)))
     if isinstance(node, AnyOf):
@@ -107,7 +107,7 @@ def _parts(node: Node) -> list[str]:
 
 
 def _is_type(names: list[str]) -> list[list[str]]:
-    """By the fact, where no name of a type is left out; else by the name that the record has."""
+    """Tests the type by the fact where all names of a type are given, else by the name in the record."""
     own = [name for name in names if spellings(name) <= set(names)]
     ways = [[_fact_is(_own(own))]] if own else []
     rest = [quoted(name) for name in names if name not in own]
@@ -124,7 +124,7 @@ def _fact_is(types: list[str]) -> str:
 
 
 def _named(test: Has) -> list[str] | None:
-    """The event types that a test names one by one; None if it does not."""
+    """Returns the event types that a test names one by one; None if it does not."""
     if test.field != EVENT_TYPE:
         return None
     names = []
@@ -134,18 +134,18 @@ def _named(test: Has) -> list[str] | None:
         wildcard = wildcard_of(value, place)
         if not (wildcard.begins and wildcard.ends) or not wildcard.plain:
             return None
-        # As all of the vendor's are: the list of types goes by case.
+        # The vendor's names are all lower case, and the list of types is case-sensitive.
         names.append(wildcard.plain if wildcard.cased else wildcard.plain.lower())
     return list(dict.fromkeys(names))
 
 
 def _own(names: Iterable[str]) -> list[str]:
-    """The types' own names."""
+    """Returns the types' canonical names."""
     return list(dict.fromkeys(ALIASES.get(name, name) for name in names))
 
 
 def _types(node: Node) -> list[str] | None:
-    """The types that every event has one of that meets the node; None if it does not tell."""
+    """Returns types of which every event that meets the node has one; None if the node does not limit the type."""
     if isinstance(node, Not):
         return None
     if isinstance(node, Has):
@@ -159,6 +159,6 @@ def _types(node: Node) -> list[str] | None:
 
 
 def _is_said(node: Node, types: list[str]) -> bool:
-    """Whether the list of types says all that the node does."""
+    """Whether the list of types expresses the whole node."""
     names = _named(node) if isinstance(node, Has) else None
     return names is not None and set(_own(names)) == set(types) and all(spellings(each) <= set(names) for each in names)

@@ -1,4 +1,4 @@
-"""Files of Sigma, read by pySigma, with the line of everything that stands in them."""
+"""Reads Sigma files by pySigma, with the line of every value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FLAGS: Final = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 PRODUCT: Final = "jumpcloud"
 SERVICES: Final = ("directory_insights", "directory-insights")
 _MEANT: Final = ("detection", "correlation")
-"""What says which events are meant: there two readers of YAML must agree."""
+"""The parts that say which events are meant: here two YAML readers must agree."""
 _PLACES: Final[tuple[tuple[type[SigmaError], Place], ...]] = (
     (SigmaTitleError, ("title",)),
     (SigmaIdentifierError, ("id",)),
@@ -41,7 +41,7 @@ _PLACES: Final[tuple[tuple[type[SigmaError], Place], ...]] = (
 
 
 class _Quiet(RegexEngine):
-    """As pySigma's own, which writes to standard error what it does not take."""
+    """pySigma's regex engine, without its messages on standard error."""
 
     error = re2.error
 
@@ -61,7 +61,7 @@ POLICY: Final = SigmaPolicy(regex_engine=_Quiet())
 
 
 def called(name: object) -> str:
-    """An id or a name, an id always spelt the same."""
+    """Returns an id or a name, with ids in one spelling."""
     try:
         return str(UUID(str(name)))
     except ValueError:
@@ -75,13 +75,14 @@ class Source(NamedTuple):
     document: Document
 
     def problem(self, place: Place, message: str) -> str:
-        """`file.yml:12: detection.selection.field: …`."""
+        """Returns the problem as `file.yml:12: detection.selection.field: …`."""
         shown = ".".join(map(str, place))
         told = " ".join(f"{shown + ': ' if shown else ''}{message}".split())
         return f"{self.file}:{self.document.line(place)}: {told}"
 
     def silenced(self) -> frozenset[str]:
-        """The names of the rules that do not alert by themselves, because this follows them; it may be refused."""
+        """Returns the names of the rules that do not alert by themselves because this one refers to them, even if it is
+        refused."""
         correlation = self.document.value.get("correlation")
         if not isinstance(correlation, dict) or correlation.get("generate") is True:
             return frozenset()
@@ -98,14 +99,14 @@ class Read(NamedTuple):
 
     @property
     def names(self) -> frozenset[str]:
-        """What others may call it."""
+        """Returns the names by which others may refer to it."""
         return frozenset(called(each) for each in (self.sigma.id, self.sigma.name) if each is not None)
 
 
 def sources(text: str, file: str) -> list[Source]:
-    """The documents of a file. Raises `BadRule`."""
+    """Returns the documents of a file. Raises `BadRule`."""
     documents = read_documents(text, file)
-    try:  # as pySigma would read it: YAML 1.1, without aliases or depth that is to be feared
+    try:  # parsed as pySigma would: YAML 1.1, without harmful aliases or depth
         others = list(yaml.safe_load_all(text))
     except (yaml.YAMLError, ValueError) as error:
         raise BadRule([f"{file}: cannot be read as YAML 1.1: {str(error).splitlines()[0]}"]) from None
@@ -125,7 +126,7 @@ def sources(text: str, file: str) -> list[Source]:
 
 
 def read(source: Source) -> Read:
-    """What a document says in Sigma. Raises `Refused`."""
+    """Parse a document as Sigma. Raises `Refused`."""
     written = source.document.value
     if written.get("taxonomy", "sigma") != "sigma":
         raise Refused(("taxonomy",), "gives the fields other names: only those of the record itself are known")
@@ -137,7 +138,7 @@ def read(source: Source) -> Read:
     except SigmaError as error:
         place = next((place for kind, place in _PLACES if isinstance(error, kind)), _unreadable(written))
         raise Refused(place, str(error)) from None
-    except Exception as error:  # whatever the library runs into with what is of another shape
+    except Exception as error:  # the library raises anything on an unexpected shape
         raise Refused((), f"is no Sigma rule ({type(error).__name__})") from None
     if isinstance(sigma, SigmaRule):
         _check_logsource(sigma)
@@ -152,7 +153,7 @@ def _check_logsource(rule: SigmaRule) -> None:
 
 
 def _unreadable(written: dict[str, Any]) -> Place:
-    """The part of a detection that pySigma does not take by itself, else all of it."""
+    """Returns the part of a detection that pySigma rejects by itself, else all of it."""
     detection = written.get("detection")
     for name, asked in detection.items() if isinstance(detection, dict) else ():
         for at, fields in enumerate(asked if isinstance(asked, list) else [asked]):
@@ -165,7 +166,7 @@ def _unreadable(written: dict[str, Any]) -> Place:
 
 
 def _disputed(ours: Any, other: Any, place: Place) -> Iterator[Place]:
-    """Where the two differ."""
+    """Yields the places where the two differ."""
     if isinstance(ours, dict) and isinstance(other, dict) and list(ours) == list(other):
         for key, value in ours.items():
             yield from _disputed(value, other[key], (*place, key))

@@ -1,4 +1,4 @@
-"""Sigma's wildcards, and the patterns and texts that say the same in an expression."""
+"""Sigma's wildcards, and the patterns and texts that mean the same in an expression."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from streams.alerts.sigma.tree import Refused
 
 IGNORE_CASE: Final = "(?i)"
 _ANY: Final = "(?:.|\n)"
-"""One character; a bare point leaves out the line's end."""
+"""Any one character; a bare dot excludes the line feed."""
 _META: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _CASELESS: Final = re.compile(r"[\x20-\x40\x5b-\x60\x7b-\x7e]*")
-"""ASCII without letters: all others have several forms, or could."""
+"""ASCII without letters: every other character has several forms, or could have."""
 _OF_NUMBERS: Final = re.compile(r"-?[0-9]*\.?[0-9]*")
 
 
 class Wildcard(NamedTuple):
-    """A text with wildcards, without those at its ends."""
+    """A text with wildcards, except those at its ends."""
 
     begins: bool
     """Whether the text must begin with it."""
@@ -32,29 +32,29 @@ class Wildcard(NamedTuple):
 
     @property
     def plain(self) -> str | None:
-        """The text, if there is no wildcard in it."""
+        """Returns the text, if it has no wildcards."""
         if not self.parts:
             return ""
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
 
     @property
     def matches_anything(self) -> bool:
-        """Whether any text has it."""
+        """Whether every text matches."""
         return not self.parts and not (self.begins and self.ends)
 
     @property
     def has_case(self) -> bool:
-        """Whether upper and lower case make a difference that is not to count."""
+        """Whether upper and lower case differ in it, a difference that must be ignored."""
         return not self.cased and not all(_CASELESS.fullmatch(each) for each in self.parts if isinstance(each, str))
 
     @property
     def may_be_number(self) -> bool:
-        """Whether a number, written down, can have it: never false where one can."""
+        """Whether the text of a number can match: never false where one can."""
         return bool(_OF_NUMBERS.fullmatch("".join(each for each in self.parts if isinstance(each, str))))
 
     @property
     def body(self) -> str:
-        """The pattern of it, without what holds it at the ends."""
+        """Returns its pattern, without anchors."""
         return "".join(
             _META.sub(r"\\\g<0>", each) if isinstance(each, str)
             else _ANY if each is SpecialChars.WILDCARD_SINGLE
@@ -63,13 +63,13 @@ class Wildcard(NamedTuple):
         )  # fmt: skip
 
     def has(self, text: str) -> bool:
-        """Whether `text` is such a text."""
+        """Whether `text` matches."""
         pattern = ("^" if self.begins else "") + self.body + (r"\Z" if self.ends else "")
         return re.search(pattern, text, 0 if self.cased else re.IGNORECASE) is not None
 
 
 def wildcard_of(value: SigmaString, place: Place) -> Wildcard:
-    """The same, read. Raises `Refused` for a placeholder."""
+    """Parse a Sigma string. Raises `Refused` for a placeholder."""
     parts: list[str | SpecialChars] = []
     for part in value.s:
         if isinstance(part, Placeholder):
@@ -84,8 +84,8 @@ def wildcard_of(value: SigmaString, place: Place) -> Wildcard:
 
 
 def patterns_of(wildcards: Iterable[Wildcard]) -> list[str]:
-    """Patterns, as few as their length allows, of which a text has one exactly if it is such a text; without the
-    prefix that ignores case."""
+    """Returns patterns, as few as the length limit allows: a text matches any of them exactly if it matches any
+    wildcard. They lack the prefix that ignores case."""
     bodies: dict[tuple[bool, bool], list[str]] = {}
     for each in wildcards:
         bodies.setdefault((each.begins, each.ends), []).append(each.body)
@@ -103,7 +103,8 @@ def _held(begins: bool, ends: bool, bodies: list[str]) -> str:
 
 
 def _packed(texts: list[str], around: int) -> list[list[str]]:
-    """In chunks that fit into a pattern, with so much around each; one that does not fit stands alone."""
+    """Returns chunks that fit into a pattern with `around` characters around each text; a text that does not fit stands
+    alone."""
     chunks: list[list[str]] = []
     for text in dict.fromkeys(texts):
         room = MAX_LENGTH - len(IGNORE_CASE) - around - len(text)
@@ -115,7 +116,7 @@ def _packed(texts: list[str], around: int) -> list[list[str]]:
 
 
 def quoted(text: str) -> str:
-    """A text as an expression has it."""
+    """Returns a text as a literal of an expression."""
     if "'" not in text and text.isprintable():
         return f"'{text}'" if "\\" not in text else f"r'{text}'"
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")

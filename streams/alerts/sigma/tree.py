@@ -1,4 +1,4 @@
-"""What a Sigma rule asks of an event, as a tree whose leaves know where in the file they stand."""
+"""What a Sigma rule asks of an event, as a tree whose leaves know their place in the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONDITION: Place = ("detection", "condition")
 
 
 class Refused(ValueError):
-    """Sigma that our rules cannot say exactly. The message follows the place."""
+    """Sigma that our rules cannot express exactly. The message follows the place."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
@@ -32,33 +32,33 @@ class Refused(ValueError):
 
 
 class Value(NamedTuple):
-    """A value, with its modifiers applied, and where it stands."""
+    """A value with its modifiers applied, and its place."""
 
     sigma: SigmaType
     place: Place
 
 
 class Has(NamedTuple):
-    """Whether a field has any of these values."""
+    """Holds if a field has any of these values."""
 
     field: str
     values: tuple[Value, ...]
 
 
 class All(NamedTuple):
-    """All of these hold."""
+    """Holds if all of these hold."""
 
     parts: tuple[Node, ...]
 
 
 class AnyOf(NamedTuple):
-    """One of these holds, or more."""
+    """Holds if at least one of these holds."""
 
     parts: tuple[Node, ...]
 
 
 class Not(NamedTuple):
-    """This does not hold."""
+    """Holds if this does not."""
 
     part: Node
 
@@ -67,7 +67,8 @@ Node = Has | All | AnyOf | Not
 
 
 def tree_of(detections: SigmaDetections, written: Mapping[str, Any]) -> Node:
-    """What the conditions ask, any of them; `written` is the detection as the file has it. Raises `Refused`."""
+    """Returns the tree of the conditions, any of which may hold; `written` is the detection as in the file. Raises
+    `Refused`."""
     return _any_of([_condition(text, detections, written) for text in detections.condition])
 
 
@@ -105,7 +106,7 @@ def _joined(how: type, parts: list[Node]) -> Node:
 
 
 def _any_of(parts: list[Node]) -> Node:
-    """What is asked of one field becomes one: it needs fewer patterns."""
+    """Returns a disjunction in which the tests of one field are merged: that takes fewer patterns."""
     found: dict[str | int, Node] = {}
     for part in parts:
         for each in part.parts if isinstance(part, AnyOf) else (part,):
@@ -122,7 +123,7 @@ def _detection(detection: SigmaDetection, written: Any, place: Place) -> Node:
 
 
 def _items(detection: SigmaDetection, written: Any, place: Place) -> Iterator[Node]:
-    """Each as the file has it: fields with their values, or a list of such."""
+    """Yields the items as the file has them: fields with their values, or a list of such maps."""
     inner: Iterator[str | int] = iter(written if isinstance(written, dict) else range(len(detection.detection_items)))
     for item, key in zip(detection.detection_items, inner, strict=True):
         if isinstance(item, SigmaDetectionItem):
@@ -136,7 +137,7 @@ def _item(item: SigmaDetectionItem, place: Place) -> Node:
         raise Refused(place, "looks for words anywhere in the record: name the field")
     if not item.value:
         raise Refused(place, "has no value")
-    # A value that a modifier makes several of (windash) is any of them, whatever joins the values.
+    # The values that a modifier makes of one (windash) are alternatives, whatever joins the given values.
     values = [each.values if isinstance(each, SigmaExpansion) else [each] for each in item.value]
     tests: list[Node] = [Has(item.field, tuple(Value(one, place) for one in each)) for each in values]
     found = _joined(item.value_linking, tests)

@@ -1,6 +1,6 @@
-"""Whether a field has one of the values of a Sigma rule, as an expression that is never without an answer.
+"""Expressions that test whether a field has one of a Sigma rule's values, and that always have an answer.
 
-What Sigma leaves open is settled in docs/rules.md: what the text of a number is, and that a list or an object has none.
+docs/rules.md settles what Sigma leaves open: the text of a number, and that a list or an object has none.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from streams.alerts.sigma.text import IGNORE_CASE, Wildcard, patterns_of, quoted
 from streams.alerts.sigma.tree import Has, Refused, Value
 
 EXACT_NUMBERS: Final = 2**53
-"""From here on numbers are compared by less than all their digits."""
+"""From here on numbers are not compared in all their digits."""
 
 WIDTH: Final = 100
-"""Of a line that is easily read."""
+"""The width of a line that is easy to read."""
 
 _NUMBER: Final = "^-?[0-9]+(?:[.][0-9]+)?$"
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
@@ -52,17 +52,17 @@ _WORDS: Final = {"true": True, "false": False}
 
 
 def negated(parts: list[str]) -> str:
-    """That these do not all hold."""
+    """Returns that not all of these hold."""
     return f"!({both(parts)})" if len(parts) > 1 or not parts[0].startswith("has(") else f"!{parts[0]}"
 
 
 def both(parts: Iterable[str]) -> str:
-    """That all of these hold."""
+    """Returns that all of these hold."""
     return " && ".join(f"({each})" if "|| " in each else each for each in dict.fromkeys(parts))
 
 
 def either(ways: list[list[str]]) -> list[str]:
-    """That all parts of one of the ways hold, as parts that must all hold."""
+    """Returns that all parts of at least one way hold, as parts that must all hold."""
     shared = [part for part in ways[0] if all(part in way for way in ways)]
     rest = [[part for part in way if part not in shared] for way in ways]
     if not all(rest):
@@ -72,7 +72,7 @@ def either(ways: list[list[str]]) -> list[str]:
 
 
 def asked(test: Has) -> list[str]:
-    """Expressions that all hold exactly if the field has one of the values. Raises `Refused`."""
+    """Returns expressions that all hold exactly if the field has one of the values. Raises `Refused`."""
     values = _Values(Field(test.field, test.values[0].place))
     for value in test.values:
         values.add(value)
@@ -80,7 +80,7 @@ def asked(test: Has) -> list[str]:
 
 
 class _Values:
-    """The values of one field, by how an expression asks for them."""
+    """The values of one field, sorted by the form of their test."""
 
     def __init__(self, field: Field) -> None:
         self._field = field
@@ -162,7 +162,7 @@ class _Values:
             self._texts.append((wildcard.may_be_number, f".{name}({quoted(wildcard.plain or '')})"))
 
     def _plain(self, text: str) -> None:
-        """A text that is compared as it is, and the number that reads so."""
+        """Add a text that is compared literally, and the number with that text."""
         self._equal[quoted(text)] = None
         if _WHOLE.fullmatch(text) or (_FRACTION.fullmatch(text) and format(Decimal(repr(float(text))), "f") == text):
             self._equal[self._exact(text)] = None
@@ -214,21 +214,21 @@ class _Values:
 
 
 def _addresses(network: IPv4Network) -> str:
-    """A pattern of the addresses of a network."""
+    """Returns a pattern of the addresses of a network."""
     whole, rest = divmod(network.prefixlen, 8)
     octets = str(network.network_address).split(".")
     parts = octets[:whole]
     if rest:
         first = int(octets[whole])
         parts.append(_between(first, first + 2 ** (8 - rest) - 1))
-    if len(parts) in (0, 3):  # what follows is a point with an octet, twice or thrice, or nothing
+    if len(parts) in (0, 3):  # the rest is a dot with an octet, twice or three times, or nothing
         parts.append(_OCTET)
     free = 4 - len(parts)
     return "^" + r"\.".join(parts) + (rf"(?:\.{_OCTET}){{{free}}}" if free else "") + "$"
 
 
 def _between(first: int, last: int) -> str:
-    """A pattern of the whole numbers from one to another."""
+    """Returns a pattern of the integers from `first` to `last`."""
     tens: dict[str, list[int]] = {}
     for number in range(first, last + 1):
         tens.setdefault(str(number)[:-1], []).append(number % 10)
@@ -237,7 +237,7 @@ def _between(first: int, last: int) -> str:
 
 
 def _odd(pattern: str) -> str:
-    """What in a pattern engines read differently; empty if there is nothing."""
+    """Returns the part of a pattern that engines read differently; empty if there is none."""
     differently = "which engines read differently"
     if "{," in pattern:
         return f"has a pattern with {{,n}}, {differently}: write {{0,n}}"

@@ -1,4 +1,4 @@
-"""A rule as YAML that people read and go on writing."""
+"""Writes a rule as YAML that people can read and edit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONG: Final = 80
 
 
 class _Writer(yaml.SafeDumper):
-    """Long texts as blocks, and nothing repeated by reference."""
+    """Writes long texts as blocks, and repeats nothing by reference."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -33,6 +33,6 @@ _Writer.add_representer(list, _list)
 
 
 def rule_text(fields: Mapping[str, Any]) -> str:
-    """The rule's file. Fields that are None are left out."""
+    """Returns the text of the rule's file. Fields that are None are omitted."""
     given = {name: value for name, value in fields.items() if value is not None}
     return yaml.dump(given, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=WIDTH, indent=2)
