@@ -1,4 +1,4 @@
-"""What somebody does about an alert, if it means something where the alert stands. Pure."""
+"""Records what a person does about an alert, if the act makes sense in the alert's state. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from schemas.errors import UserError
 
 
 class Pointless(UserError):
-    """The act means nothing where the alert stands."""
+    """The act makes no sense in the alert's state."""
 
 
 def act_on(
     told: Told, act: Act, by: str, now: datetime, act_id: UUID, *, text: str = "", snooze: timedelta | None = None
 ) -> Acted:
-    """The record of it. Raises `Pointless`."""
+    """Return the record of the act. Raises `Pointless`."""
     detected = told.detected
     state = standing(detected, told.acts, now).state
     if state not in MEANT_FOR[act]:

@@ -1,4 +1,4 @@
-"""One alert whole: what happened to it in order, who was told, and the names of whom and what it is about."""
+"""Reads one alert in full: its history, its deliveries, and the names of the people, groups and applications in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queries.store import Store
 from schemas.alerts import Delivered, Detected, Detection, read_alert_record
 
 MAX_HISTORY: Final = 1_000
-"""Of what was found and of what was done, each, and of deliveries: the latest."""
+"""How many records of each kind are read, the latest ones: detections, acts and deliveries."""
 _OWN: Final = "organization = {organization:String} AND alert_id = toFixedString(unhex({id:String}), 16)"
 _TOLD_APART: Final = (
     "SELECT log_partition, log_offset FROM (SELECT log_partition, log_offset,"
@@ -25,7 +25,8 @@ _RECORDS: Final = (
     f" AND (record != 'detected' OR (log_partition, log_offset) GLOBAL IN ({_TOLD_APART}))"
     " ORDER BY log_partition DESC, log_offset DESC LIMIT {limit:UInt32} BY record"
 )
-"""Of what was found only what changed how the alert stands, and the last: one that grows is told every two seconds."""
+"""Of the detections only those that changed the alert's state, and the last: a growing alert is recorded every two
+seconds."""
 _APPLICATIONS: Final = (
     "SELECT application_id, max(name) FROM applications WHERE organization = {organization:String}"
     " AND application_id IN {ids:Array(String)} AND name != '' GROUP BY application_id LIMIT {limit:UInt32}"
@@ -33,18 +34,18 @@ _APPLICATIONS: Final = (
 
 
 class AlertDetails(NamedTuple):
-    """What the list leaves out."""
+    """What the list of alerts leaves out."""
 
     history: list[Row]
-    """What was found and done, in order; of growth only the last."""
+    """Detections and acts in order. Of several records of growth only the last is kept."""
     deliveries: list[Row]
-    """Every try to tell somebody, in order."""
+    """Every delivery attempt, in order."""
     names: dict[str, str]
-    """Of the people, groups and applications that it names, those that are known."""
+    """Maps ids of people, groups and applications in the alert to their names, where known."""
 
 
 def read_alert_details(store: Store, told: Told) -> AlertDetails:
-    """Of one alert."""
+    """Return the details of one alert."""
     detected = told.detected
     organization = detected.organization
     rows = store.query(_RECORDS, {"organization": organization, "id": detected.alert_id, "limit": MAX_HISTORY})
@@ -77,7 +78,7 @@ def _found(record: Detected, before: Detected | None, known_at: datetime) -> Row
 
 
 def what_changed(record: Detected, before: Detected | None) -> tuple[str, datetime]:
-    """In a word, and when: a record says what is, not what is new."""
+    """Return what changed, in a word, and when. A record holds the alert's state, not its changes."""
     if record.detection is Detection.WITHDRAWN:
         return "withdrawn", record.triggered_at
     if record.ended_at is not None and (before is None or before.ended_at != record.ended_at):

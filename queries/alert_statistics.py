@@ -1,4 +1,4 @@
-"""How many alerts there are, by rule, severity and state, and how long people took."""
+"""Counts alerts by rule, severity and state, and measures how long people took."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queries.alerts import Alerts, Row, chosen_sql
 from queries.store import Store
 
 MAX_RULES: Final = 200
-"""Those with the most alerts."""
+"""The rules with the most alerts."""
 
 _EPOCH: Final = "toDateTime64(0, 6, 'UTC')"
 _RESOLVED_AT: Final = "if(said = 'resolve' AND said_at >= triggered_at, said_at, ended_at)"
@@ -24,7 +24,7 @@ _TIMES: Final = (
 
 
 def counts_sql(chosen: Alerts) -> str:
-    """By severity and state."""
+    """Return the SQL that counts alerts by severity and state."""
     return (
         f"SELECT severity, state, count() AS alerts FROM ({chosen_sql(chosen)}) GROUP BY severity, state"
         " ORDER BY severity, state LIMIT {limit:UInt32}"
@@ -32,12 +32,12 @@ def counts_sql(chosen: Alerts) -> str:
 
 
 def times_sql(chosen: Alerts) -> str:
-    """Of all."""
+    """Return the SQL of the totals over all chosen alerts."""
     return f"SELECT count() AS alerts, sum(events) AS all_events, {_TIMES} FROM ({chosen_sql(chosen)}) LIMIT 1"
 
 
 def rules_sql(chosen: Alerts) -> str:
-    """By rule, the most alerts first."""
+    """Return the SQL of counts and times by rule, the rules with the most alerts first."""
     return (
         "SELECT rule_id, count() AS alerts, countIf(state NOT IN ('resolved', 'withdrawn')) AS going_on,"
         f" sum(events) AS all_events, {_TIMES} FROM ({chosen_sql(chosen)})"
@@ -46,7 +46,7 @@ def rules_sql(chosen: Alerts) -> str:
 
 
 def count_alerts(store: Store, chosen: Alerts, now: datetime) -> Row:
-    """Of the alerts that are meant."""
+    """Return counts and times of the chosen alerts, in total and by rule."""
     values = chosen.parameters(now) | {"limit": MAX_RULES}
     total, rules, counts = (store.query_dicts(sql(chosen), values) for sql in (times_sql, rules_sql, counts_sql))
     severities: dict[str, int] = {}
@@ -58,7 +58,7 @@ def count_alerts(store: Store, chosen: Alerts, now: datetime) -> Row:
 
 
 def _told(row: dict[str, Any]) -> Row:
-    """Medians of nothing are null."""
+    """Set medians of no alerts to None."""
     events, acknowledged, resolved = row.pop("all_events"), row.pop("acknowledged"), row.pop("resolved")
     return {
         **row,

@@ -1,6 +1,6 @@
-"""Alerts: folded from their records when they are asked for, in the order of the log; what state they are in.
+"""Reads alerts, which are folded from their records in the order of the log, and their states.
 
-The state depends on the time it is asked for, so it is told when reading and stored nowhere.
+A state depends on the time of the question, so it is computed when read and never stored.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ Row = dict[str, Any]
 
 MAX_CANDIDATES: Final = 5
 MAX_RECORDS: Final = 100_000
-"""Acts and last detections of the alerts of one page."""
+"""Acts and last detections that are read for one page of alerts."""
 OVER: Final = (State.RESOLVED, State.WITHDRAWN)
 URGENT_FIRST: Final = tuple(reversed(Severity))
 
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Which alerts a question is about. Everything that is given must hold; lists mean any of."""
+    """Selects alerts. All given conditions must hold; a list matches any of its values."""
 
     organization: str | None
-    """None: every organization, for tokens that may see them all."""
+    """None selects every organization, for tokens that may see all of them."""
     since: datetime
-    """Alerts that nothing happened to since then are not meant, but for those that go on."""
+    """Leaves out alerts without activity since then, unless they are still open."""
     until: datetime
-    """Alerts that opened later are not meant."""
+    """Leaves out alerts that opened at this time or later."""
     asked: str = ""
-    """The range as it was asked for: what a cursor is bound to while the clock goes on."""
+    """The range as the caller wrote it. A cursor is bound to it, since the clock moves on between pages."""
     states: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     applications: tuple[str, ...] = ()
-    """Ids."""
+    """Application ids."""
     staging: bool = False
-    """Also those of rules that are being tried out."""
+    """Includes alerts of rules in staging."""
 
     def parameters(self, now: datetime) -> dict[str, Any]:
-        """The values of all conditions."""
+        """Return the parameters of all conditions."""
         return {
             "organization": self.organization or "",
             "begin": to_microseconds(self.since),
@@ -61,14 +61,14 @@ class Alerts:
 
 
 class Page(NamedTuple):
-    """Some alerts as JSON objects, and the cursor of the next ones; None ends."""
+    """A page of alerts as JSON objects, and the cursor of the next page; None on the last page."""
 
     items: list[Row]
     next: str | None
 
 
 class Told(NamedTuple):
-    """One alert by its records: the last detection, and every act in the order of the log."""
+    """The records of one alert: the last detection, and every act in the order of the log."""
 
     detected: Detected
     acts: list[Acted]
@@ -86,7 +86,7 @@ _STATE: Final = (
     " said = 'snooze' AND snoozed_until > fromUnixTimestamp64Micro({now:Int64}, 'UTC'), 'snoozed',"
     " said = 'acknowledge' AND said_at >= since, 'acknowledged', 'open')"
 )
-"""As `schemas.alerts.standing` tells it."""
+"""The same states as `schemas.alerts.standing` returns."""
 _RANK: Final = (
     f"multiIf(state = 'open', toUInt8(indexOf([{', '.join(repr(each.value) for each in URGENT_FIRST)}], severity)),"
     " state = 'acknowledged', 5, state = 'snoozed', 6, state = 'resolved', 7, 8)"
@@ -94,7 +94,7 @@ _RANK: Final = (
 
 
 def folded_sql(organization: str | None) -> str:
-    """A row an alert, with its state `{now}`."""
+    """Return the SQL of one row per alert, with its state at `{now}`."""
     own = "1" if organization is None else "organization = {organization:String}"
     columns = ", ".join(f"tupleElement(last, {number}) AS {name}" for number, name in enumerate(_DETECTED, 1))
     return (
@@ -112,7 +112,7 @@ def folded_sql(organization: str | None) -> str:
 
 
 def chosen_sql(chosen: Alerts) -> str:
-    """The same of those that are meant."""
+    """Return the SQL of `folded_sql`, restricted to the chosen alerts."""
     where = [
         "opened_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')",
         "(active_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC') OR state NOT IN ('resolved', 'withdrawn'))",
@@ -130,7 +130,8 @@ def chosen_sql(chosen: Alerts) -> str:
 
 
 def alerts_sql(chosen: Alerts, *, after: bool) -> str:
-    """What is open, the most urgent first, before what somebody has seen, before what is over; the latest first."""
+    """Return the SQL of a page of alerts: open ones by urgency, then acknowledged, snoozed and closed; the latest
+    first."""
     keyset = (
         " WHERE rank > {after_rank:UInt8} OR rank = {after_rank:UInt8}"
         " AND (active_at, id) < (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:String})"
@@ -150,12 +151,13 @@ _RECORDS: Final = (
     " ORDER BY log_partition DESC, log_offset DESC LIMIT 1 BY organization, alert_id, record, act_id"
     " LIMIT {limit:UInt32}"
 )
-"""The last detection of each, and every act once, the last first. `offsets` are those of the last detections: an alert
-that grows all day has thousands, whose bodies need not be read."""
+"""Selects the last detection of each alert and each act once, the last first. `offsets` are those of the last
+detections: an alert that grows all day has thousands of detections, whose bodies need not be read."""
 
 
 def read_told(store: Store, found: Sequence[Row]) -> dict[tuple[str, str], Told]:
-    """By organization and id, of rows that tell both, and `last_offset`, the place of the last detection."""
+    """Return alerts by (organization, id), from rows with both and with `last_offset`, the offset of the last
+    detection."""
     if not found:
         return {}
     rows = store.query(
@@ -179,8 +181,10 @@ def read_told(store: Store, found: Sequence[Row]) -> dict[tuple[str, str], Told]
 
 
 def list_alerts(store: Store, chosen: Alerts, now: datetime, cursor: str | None = None, limit: int = 100) -> Page:
-    """A page of at most `limit`. The pages after the first keep its `now`, so that no snooze ends between them.
-    Raises `BadUsage` for a foreign cursor."""
+    """Return a page of at most `limit` alerts. Raises `BadUsage` for a cursor of another question.
+
+    Later pages keep the `now` of the first, so that no snooze ends between them.
+    """
     question = question_of(chosen)
     after = decode_cursor(cursor, question) if cursor else None
     place: Row = {}
@@ -200,7 +204,7 @@ def list_alerts(store: Store, chosen: Alerts, now: datetime, cursor: str | None 
 
 
 def alert_object(told: Told, now: datetime) -> Row:
-    """An alert as the API tells it."""
+    """Return an alert as the API shows it."""
     stands = standing(told.detected, told.acts, now)
     row = told.detected.model_dump(exclude={"record", "owner"})
     return {
@@ -216,7 +220,7 @@ def alert_object(told: Told, now: datetime) -> Row:
 
 
 class SeveralAlerts(UserError):
-    """The beginning of an id is that of several."""
+    """The given beginning of an id matches several alerts."""
 
     def __init__(self, beginning: str, candidates: list[str]) -> None:
         super().__init__(f"several alerts begin with {beginning!r}: {', '.join(candidates)}")
@@ -224,7 +228,7 @@ class SeveralAlerts(UserError):
 
 
 def beginning_sql(organization: str | None) -> str:
-    """Alerts whose id begins so."""
+    """Return the SQL of alerts whose id begins with a given text."""
     own = "1" if organization is None else "organization = {organization:String}"
     return (
         f"SELECT organization, lower(hex(alert_id)) AS id, argMax(log_offset, {_PLACE}) AS last_offset"
@@ -235,7 +239,8 @@ def beginning_sql(organization: str | None) -> str:
 
 
 def find_alert(store: Store, organization: str | None, beginning: str) -> Told:
-    """The one whose id begins so. Raises `NotFound`, also for another organization's, and `SeveralAlerts`."""
+    """Return the alert whose id begins with `beginning`. Raises `SeveralAlerts` and `NotFound`, also for another
+    organization's alert."""
     values = {"beginning": beginning.lower(), "organization": organization or ""}
     rows = store.query_dicts(beginning_sql(organization), values)
     if not rows:

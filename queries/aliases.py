@@ -1,4 +1,5 @@
-"""What the log tells of each id: what it was called and when, how long it was in use, what its accounts went through.
+"""What the log says of each id: its names and when it had them, how long it was in use, and the history of its
+accounts.
 
 Pure: a function of the set of events, ordered by (occurred, event id).
 """
@@ -22,16 +23,16 @@ from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL
 
 MAX_HOLDERS: Final = 4
-"""A number or address that more ids have is no person's: a placeholder, a shared mailbox."""
+"""A number or address that more ids than this have belongs to no person: it is a placeholder or a shared mailbox."""
 
 _ENDS: Final = frozenset({"suspended", "deleted"})
 CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
-"""By what people are called, and looked for."""
+"""The kinds of identifier that people are called and searched by."""
 
 
 class Mark(NamedTuple):
-    """An event, as far as it says who an id is and how its accounts stand; or all of one id that say the same: the
-    first of them and the last."""
+    """What an event says of an id and its accounts. A mark may stand for many events of one id that say the same: it
+    has the first and the last of them."""
 
     subject_id: str
     subject_type: str
@@ -54,7 +55,7 @@ class Mark(NamedTuple):
 
     @property
     def act(self) -> str:
-        """What the directory makes of the person: suspended, activated or deleted; empty: neither."""
+        """The effect on the person in the directory: suspended, activated, deleted, or empty for none."""
         if self.kind != Kind.OTHER or self.outcome == Outcome.FAILURE:
             return ""
         if self.event_type in MAKES:
@@ -63,13 +64,15 @@ class Mark(NamedTuple):
 
     @property
     def closing(self) -> bool:
-        """Whether it ends the person or an account."""
+        """Whether the event ends the person's access or is to close an account."""
         return self.account_state in CLOSED or self.act in _ENDS
 
     @property
     def living(self) -> bool:
-        """Whether it takes the id into use. What was refused does not, nor what somebody who has left signs in to, or
-        is looked up in."""
+        """Whether the event takes the id into use.
+
+        Refused events do not. Neither do sign-ins and lookups, which may concern somebody who has left.
+        """
         if self.closing or self.outcome == Outcome.FAILURE:
             return False
         if self.kind == Kind.USER:
@@ -78,7 +81,7 @@ class Mark(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """One event that tells an identifier of an id."""
+    """An event that shows an identifier of an id."""
 
     subject_id: str
     kind: str
@@ -86,11 +89,12 @@ class Sighting(NamedTuple):
     at: datetime
     event_id: UUID
     place: int = 0
-    """What is in force after the event is told last in it."""
+    """Orders sightings of the same event: the one in force after the event comes last."""
 
 
 class Alias(NamedTuple):
-    """An id under one identifier, from the first event that shows it to the last, without another in between."""
+    """An id under one identifier, from the first event that shows it to the last, with no other of its kind in
+    between."""
 
     subject_id: str
     kind: str
@@ -100,64 +104,65 @@ class Alias(NamedTuple):
     last_seen: datetime
     last_event: UUID
     until: datetime | None
-    """When another of its kind took its place."""
+    """When another identifier of its kind replaced it."""
     until_event: UUID | None
 
     def held(self, at: datetime) -> bool:
-        """Whether it was in force."""
+        """Whether the id had the identifier at that time."""
         return self.since <= at and (self.until is None or at < self.until)
 
 
 class Life(NamedTuple):
-    """From when to when the log tells of an id."""
+    """The time in which the log mentions an id."""
 
     subject_id: str
     subject_type: str
-    """As the events tell it; where they differ, one that is no person's."""
+    """The type that the events give. If they differ, one that is not a person's."""
     first_seen: datetime
     last_seen: datetime
     events: int
     ended_at: datetime | None
-    """When it was first suspended or deleted, or its last account to be closed, if nothing took it into use since."""
+    """When it was first suspended or deleted, or the last of its accounts was to be closed, unless it was in use
+    since."""
     ended_by: UUID | None
 
     @property
     def person(self) -> bool:
-        """Whether it can be a person's: groups, applications and administrators are never linked."""
+        """Whether it can be a person's id. Groups, applications and administrators are never linked."""
         return self.subject_type in PEOPLE
 
 
 class Standing(NamedTuple):
-    """What an id's account in one application went through, as far as a take-over shows by it."""
+    """The history of an id's account in one application, as far as it can show a takeover."""
 
     subject_id: str
     application_id: str
     application: str
     accepted_at: datetime | None
-    """The first time that the application accepted it."""
+    """When the application first accepted the account."""
     accepted_event: UUID | None
     accepted_last: datetime | None
     deleted_at: datetime | None
-    """The last time that it was confirmed deleted."""
+    """When the account was last confirmed deleted."""
     refused_at: datetime | None
-    """The first time that its creation was refused because there is such an account already."""
+    """When its creation was first refused because such an account exists already."""
     refused_event: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the log tells of some ids: all that share an identifier or a decision with one of them are among them."""
+    """What the log says of some ids. They include all ids that share an identifier or a decision with one of them."""
 
     lives: Mapping[str, Life]
     aliases: Sequence[Alias]
     standings: Sequence[Standing] = ()
     decisions: Sequence[IdentityDecision] = ()
     crowded: frozenset[tuple[str, str]] = frozenset()
-    """Identifiers, by (kind, value), that too many ids have."""
+    """Identifiers, as (kind, value), that too many ids have."""
 
 
 def sightings(marks: Iterable[Mark]) -> Iterator[Sighting]:
-    """The names and addresses that the marks show."""
+    """Yield the names and addresses in the marks."""
     for mark in marks:
         for kind, value in _called(mark):
             yield Sighting(mark.subject_id, kind, value, mark.first_at, mark.first_event)
@@ -166,7 +171,7 @@ def sightings(marks: Iterable[Mark]) -> Iterator[Sighting]:
 
 def _called(mark: Mark) -> Iterator[tuple[str, str]]:
     if mark.event_type == "association_change":
-        return  # says whom it connects, by a name that need not be the user name
+        return  # names whom it connects, by a name that need not be the user name
     if mark.name:
         yield IdentifierKind.NAME.value, mark.name
     if mark.email:
@@ -174,7 +179,7 @@ def _called(mark: Mark) -> Iterator[tuple[str, str]]:
 
 
 def lives(marks: Iterable[Mark]) -> dict[str, Life]:
-    """From when to when the log tells of each id. Events without a believable time say that it was, not when."""
+    """Return the life of each id. Events without a believable time count for its existence, not its times."""
     by_id: dict[str, list[Mark]] = {}
     for mark in marks:
         by_id.setdefault(mark.subject_id, []).append(mark)
@@ -197,8 +202,11 @@ def _life(subject_id: str, marks: Sequence[Mark]) -> Life:
 
 
 def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
-    """When the directory ended it, unless it took it back; or when the last of its accounts was to be closed, after its
-    last use. What is pushed for somebody who has left was on its way."""
+    """Return when the id ended: by the directory, unless reactivated, or when its last account was to be closed, after
+    its last use.
+
+    A push for somebody who has left was already on its way.
+    """
     back = max((mark.last_at for mark in marks if mark.act == "activated"), default=SENTINEL)
     ends = [_after(mark, back) for mark in marks if mark.act in _ENDS and mark.last_at > back]
     if ends:
@@ -223,7 +231,8 @@ def _last_use(marks: Sequence[Mark]) -> datetime:
 
 
 def _after(mark: Mark, use: datetime) -> tuple[datetime, UUID]:
-    """The first of its events after the use; of many that say the same as one before it, the last is known."""
+    """Return the first event of the mark after `use`. If the mark's first event is not after it, the last one is
+    taken."""
     return (mark.first_at, mark.first_event) if mark.first_at > use else (mark.last_at, mark.last_event)
 
 
@@ -232,7 +241,7 @@ def _in_order(place: tuple[datetime, UUID]) -> tuple[datetime, int]:
 
 
 def standings(marks: Iterable[Mark]) -> list[Standing]:
-    """What each id's accounts went through."""
+    """Return the account histories of each id."""
     found: dict[tuple[str, str], Standing] = {}
     for mark in sorted(marks, key=lambda mark: (mark.first_at, mark.first_event.int)):
         if mark.kind != Kind.USER or not mark.application_id or mark.last_at <= SENTINEL:
@@ -252,7 +261,7 @@ def standings(marks: Iterable[Mark]) -> list[Standing]:
 
 
 def aliases(sightings: Iterable[Sighting]) -> list[Alias]:
-    """The identifiers that the sightings tell, by id, kind and time."""
+    """Return the identifiers in the sightings, by id, kind and time."""
     ordered = sorted(set(sightings), key=lambda one: (one.subject_id, one.kind, one.at, one.event_id.int, one.place))
     told: list[Alias] = []
     for _, of_kind in groupby(ordered, key=lambda one: (one.subject_id, one.kind)):
@@ -268,9 +277,9 @@ def aliases(sightings: Iterable[Sighting]) -> list[Alias]:
 
 
 def holders(known: Known, value: str, at: datetime | None = None) -> list[Alias]:
-    """Who had a user name or address at a time (now without one): one alias, or several where none gave it up.
+    """Return who had a user name or address at a time, by default now: one alias, or several if none gave it up.
 
-    When nobody had it then, the last who had it before, else the first who had it after.
+    If nobody had it then, return the last holder before, else the first holder after.
     """
     when = LATEST if at is None else at
     named = [alias for alias in known.aliases if alias.value == value and alias.kind in CALLED]
@@ -291,7 +300,7 @@ def _latest_of_each(found: Iterable[Alias]) -> list[Alias]:
 
 
 def _gave_up(known: Known, one: Alias, other: Alias) -> bool:
-    """Whether `one`'s id had ended when the other was first seen under the name."""
+    """Whether `one`'s id had ended when the other id was first seen under the name."""
     ended = _ended(known, one.subject_id)
     return one.subject_id != other.subject_id and ended is not None and ended <= other.since
 

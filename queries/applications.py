@@ -1,4 +1,4 @@
-"""The applications that events name, by every name that they had: a misspelt one is told, not answered with nothing."""
+"""Finds applications by id or by any name that they had. An unknown name is an error, not an empty answer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from queries.store import SMALL_LIMITS, Store
 from schemas.errors import NotFound
 
 MAX_NAMES: Final = 1_000
-"""Looked through for one that is near."""
+"""How many names are searched for a similar one."""
 MAX_NEAR: Final = 3
 TOLD: Final = 8
-"""Names in a sentence."""
+"""How many names one message lists."""
 
 _SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
 IDS: Final = (
@@ -28,7 +28,7 @@ NAMES: Final = (
 
 
 class UnknownApplication(NotFound):
-    """No event names it; `near` are names like it."""
+    """No event names the application. `near` lists similar names."""
 
     def __init__(self, asked: str, names: Sequence[str]) -> None:
         lower = {name.lower(): name for name in reversed(names)}
@@ -40,7 +40,7 @@ class UnknownApplication(NotFound):
 
 
 def find_application(store: Store, organization: str | None, asked: str) -> tuple[str, ...]:
-    """The ids of the applications that have, or had, this id or name. Raises `UnknownApplication`."""
+    """Return the ids of the applications that have or had this id or name. Raises `UnknownApplication`."""
     scope = {"organization": "*" if organization is None else organization}
     found = store.query(IDS, {**scope, "application": asked}, SMALL_LIMITS)
     if not found:

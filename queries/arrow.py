@@ -1,7 +1,7 @@
-"""The Arrow batches that the store takes: types chosen so that ClickHouse copies instead of parsing.
+"""Builds the Arrow batches that the store takes, with types that ClickHouse copies instead of parsing.
 
-UUID and FixedString(16) columns are 16 raw bytes in the order of their text; times are integers in the
-column's own unit; texts are plain strings, which ClickHouse folds into LowCardinality itself.
+UUID and FixedString(16) columns are 16 raw bytes in the order of their text. Times are integers in the column's unit.
+Texts are plain strings, which ClickHouse turns into LowCardinality itself.
 """
 
 from __future__ import annotations
@@ -189,14 +189,14 @@ INCIDENTS_ARROW_SCHEMA: Final = pa.schema(
 
 
 def batch(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
-    """Rows, each in the order of `schema`, as one Arrow table."""
+    """Return an Arrow table of rows whose values are in the order of `schema`."""
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def bytes_of(table: pa.Table) -> memoryview:
-    """A table as a pipe can carry it."""
+    """Serialize a table for a pipe."""
     out = pa.BufferOutputStream()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_table(table)
@@ -204,6 +204,6 @@ def bytes_of(table: pa.Table) -> memoryview:
 
 
 def table_of(data: bytes) -> pa.Table:
-    """The table that `bytes_of` made these of."""
+    """Return the table that `bytes_of` serialized."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_all()

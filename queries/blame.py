@@ -1,4 +1,4 @@
-"""What an application refused of a failed event, beside what it last accepted: shapes, never values."""
+"""Compares what an application refused in a failed event with what it last accepted: shapes, never values."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from schemas.shape import shape
 from schemas.times import to_microseconds
 
 HORIZON: Final = timedelta(days=90)
-"""How far back an accepted value is looked for."""
+"""How far back an accepted value is searched."""
 MAX_CANDIDATES: Final = 20
-"""Accepted events looked into: one that sent another part of the same object is passed over."""
+"""How many accepted events are examined. An event that sent another part of the same object is skipped."""
 LIMITS: Final = Limits(seconds=5, rows=MAX_CANDIDATES)
 
 
 class Blame(NamedTuple):
-    """Texts are empty where the record does not tell."""
+    """What was refused in an event, and the last accepted event to compare with. Texts are empty if the record says
+    nothing."""
 
     attribute: str
-    """As in the facts; empty when the answer names none."""
+    """The attribute's name in the facts; empty if the answer names none."""
     member: str
-    """The id of the group's member, where the answer names one."""
+    """The id of the group member that the answer names, if any."""
     refused_shape: str
-    """Of the value that was sent; `not sent` where it was not."""
+    """The shape of the value that was sent, or `not sent`."""
     accepted_shape: str
     accepted_event: UUID | None
-    """The last event before it that set the same attribute in the same application."""
+    """The last earlier event that set the same attribute in the same application."""
     accepted_at: datetime | None
     whose: str
-    """`same person` or `another person`, of groups `same group` or `another group`: whose accepted event it is."""
+    """Whose accepted event it is: `same person` or `another person`; for groups `same group` or `another group`."""
 
 
 class _Accepted(NamedTuple):
@@ -49,12 +50,15 @@ class _Accepted(NamedTuple):
 
 
 def read_blame(store: Store, organization: str | None, event_id: UUID) -> Blame | None:
-    """None for an event that did not fail. Raises `NotFound`."""
+    """Return the blame of an event, or None if it did not fail. Raises `NotFound`."""
     return blame_of(store, get_event(store, organization, event_id))
 
 
 def blame_of(store: Store, detail: Detail) -> Blame | None:
-    """The same for an event that is at hand. One that cannot be searched for in time has no accepted value."""
+    """Return the blame of an event that was read already; None if it did not fail.
+
+    If the search takes too long, the result has no accepted value.
+    """
     event = detail.event
     if event["outcome"] != "failure" or not event["cause"]:
         return None
@@ -68,7 +72,7 @@ def blame_of(store: Store, detail: Detail) -> Blame | None:
         for whose, same in ((f"same {who}", True), (f"another {who}", False)):
             try:
                 found = _accepted(store, event, same=same)
-            except UserError:  # too much to search through: the rest of the answer stands
+            except UserError:  # too much to search: the rest of the answer still holds
                 break
             if found is not None:
                 return Blame(attribute, member, refused, found.shape, found.event_id, found.at, whose)
@@ -76,9 +80,10 @@ def blame_of(store: Store, detail: Detail) -> Blame | None:
 
 
 def accepted_sql(*, same: bool) -> str:
-    """The accepted events before one that set some of the fields, the latest first: of the same subject, or of others.
+    """Return the SQL of accepted events before one that set some of its fields, the latest first.
 
-    What a copy says here may not be in force: `accepted_rows_sql` tells.
+    `same` selects events of the same subject, else of others. The copies may not be in force: check with
+    `accepted_rows_sql`.
     """
     table = "events_by_subject" if same else "events"
     return (
@@ -94,7 +99,8 @@ def accepted_sql(*, same: bool) -> str:
 
 
 def accepted_rows_sql() -> str:
-    """The copies in force of some events, if they are accepted ones of that application and time."""
+    """Return the SQL of the copies in force of some events, if they are accepted events of that application and
+    time."""
     return (
         "SELECT event_id, occurred_at, event_type, raw, schema_version FROM (SELECT * FROM events"
         " WHERE organization = {organization:String} AND event_id IN {ids:Array(UUID)}"

@@ -1,4 +1,5 @@
-"""What the trail does not see, and since when: silent sources, a sink behind, dead letters rising, a cut log. Pure."""
+"""What the trail does not see, and since when: silent sources, a sink that lags, rising dead letters, a cut log.
+Pure."""
 
 from __future__ import annotations
 
@@ -10,69 +11,69 @@ from uuid import UUID
 from queries.lag_watch import LagWatch
 
 SHORTEST_SILENCE: Final = timedelta(minutes=15)
-"""Less is never silence: a poller or an upload may be late."""
+"""A shorter silence is never reported: a poller or an upload may be late."""
 TIMES_USUAL: Final = 4
 BEYOND_REPEATED: Final = 1.25
 FEWEST_TALKS: Final = 20
-"""Different minutes with events, below which a source has no habit yet."""
+"""The number of different minutes with events below which a source has no habit yet."""
 FEWEST_DAYS: Final = 3
 FEWEST_LETTERS: Final = 10
-"""In an hour; fewer are looked into one by one."""
+"""The number of dead letters in an hour below which no rise is reported: people look into a few one by one."""
 TIMES_LETTERS: Final = 3
 
 
 class Blind(NamedTuple):
-    """One thing that the trail may be missing events of."""
+    """A reason why the trail may miss events."""
 
     what: Literal["source", "sink", "dead_letters", "log"]
     name: str
     since: datetime
     text: str
-    """A sentence: what is missing, how that differs from the usual, what to look at."""
+    """A sentence: what is missing, how that differs from the usual, and what to check."""
 
 
 class Habit(NamedTuple):
-    """How a source talked in the last days."""
+    """How often a source sent events in the last days."""
 
     organization: str
     source: str
     talks: int
-    """Different minutes in which it sent something."""
+    """The number of different minutes with events."""
     days: int
-    """Different days of them."""
+    """The number of different days with events."""
     last: datetime
     usual_gap: timedelta
-    """99 of 100 of its silences were no longer."""
+    """99 of 100 silences were no longer than this."""
     repeated_gap: timedelta
-    """The second-longest of its silences: what happened twice, such as nights, is usual."""
+    """The second-longest silence. What happened twice, such as a night, is usual."""
 
     def patience(self) -> timedelta:
-        """How long it may be silent."""
+        """Return how long the source may be silent before it is reported."""
         return max(SHORTEST_SILENCE, TIMES_USUAL * self.usual_gap, BEYOND_REPEATED * self.repeated_gap)
 
     def broken(self, now: datetime) -> bool:
-        """It usually talks, and has not for longer than it ever does."""
+        """Whether the source usually sends events and has been silent for longer than usual."""
         return self.talks >= FEWEST_TALKS and self.days >= FEWEST_DAYS and now - self.last > self.patience()
 
 
 class LetterRate(NamedTuple):
-    """Dead letters of one organization ("" for those of none that is known)."""
+    """Dead letters of one organization; the organization is empty if it is not known."""
 
     organization: str
     lately: int
-    """Within the last hour."""
+    """The number in the last hour."""
     since: datetime
-    """The first of these."""
+    """The time of the first in the last hour."""
     usual: float
-    """In an hour of the days before."""
+    """The number per hour in the days before."""
 
     def rising(self) -> bool:
-        """Far more than usual."""
+        """Whether there are far more than usual."""
         return self.lately >= max(FEWEST_LETTERS, TIMES_LETTERS * self.usual)
 
 
 def silent_sources(habits: Iterable[Habit], now: datetime) -> list[Blind]:
-    """Sources that usually talk, and have not for longer than they ever do; the longest silent first."""
+    """Return the sources that usually send events and are silent for longer than usual, the longest silent first."""
     return sorted(
         (
             Blind(
@@ -90,7 +91,7 @@ def silent_sources(habits: Iterable[Habit], now: datetime) -> list[Blind]:
 
 
 def rising_letters(rates: Iterable[LetterRate]) -> list[Blind]:
-    """Organizations of which far more than usual could not be read in the last hour."""
+    """Return the organizations with far more dead letters than usual in the last hour."""
     return [
         Blind(
             "dead_letters",
@@ -105,7 +106,7 @@ def rising_letters(rates: Iterable[LetterRate]) -> list[Blind]:
 
 
 class CutLog(NamedTuple):
-    """A dead letter of the sink that tells what the log has lost."""
+    """A dead letter of the sink that reports records lost from the log."""
 
     letter_id: UUID
     reason: str
@@ -115,7 +116,7 @@ class CutLog(NamedTuple):
 
 
 def cut_logs(letters: Iterable[CutLog]) -> list[Blind]:
-    """What the log has lost, until somebody has looked into it."""
+    """Return the losses of the log that nobody has looked into yet."""
     return [
         Blind(
             "log",
@@ -128,7 +129,7 @@ def cut_logs(letters: Iterable[CutLog]) -> list[Blind]:
 
 
 def sink_behind(watch: LagWatch, now: datetime) -> list[Blind]:
-    """Topics of which nothing is stored, or else that the sink never catches up."""
+    """Return the topics of which nothing is stored. If there are none, report that the sink never catches up."""
     stalls = watch.stalls()
     if stalls:
         return [Blind("sink", stall.topic, stall.since, str(stall)) for stall in stalls]

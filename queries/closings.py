@@ -1,4 +1,4 @@
-"""How long it took to close accounts: per application against an SLA, for a period, with the exceptions."""
+"""Measures how long closing accounts took in a period: per application against an SLA, with the exceptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_EXCEPTIONS: Final = 10_000
 
 
 class Closing(NamedTuple):
-    """An account that came to be meant closed."""
+    """An account that became intended closed."""
 
     organization: str
     subject_id: str
@@ -33,17 +33,17 @@ class Closing(NamedTuple):
     application: str
     since: datetime
     closed_at: datetime | None
-    """When the application confirmed it; None: it has not."""
+    """When the application confirmed it; None if it has not."""
     absent_at: datetime | None
-    """When the application answered instead that it knows no such account, and told nothing since."""
+    """When the application answered that it knows no such account, if it said nothing else since."""
 
     def took(self, now: datetime) -> timedelta:
-        """Until it was confirmed or reported absent, or until now."""
+        """Return the time until it was confirmed or reported absent, or until now."""
         return (self.closed_at or self.absent_at or now) - self.since
 
 
 class Summary(NamedTuple):
-    """One application. Seconds, of those that are confirmed closed; None: none is."""
+    """The closings of one application. Times are seconds over confirmed closings; None if there are none."""
 
     organization: str
     application_id: str
@@ -53,7 +53,7 @@ class Summary(NamedTuple):
     reported_absent: int
     """Neither confirmed closed nor open: the application knows no such account."""
     within_sla: int
-    """Confirmed closed by then."""
+    """The number confirmed closed within the SLA."""
     p50: float | None
     p90: float | None
     p99: float | None
@@ -61,15 +61,15 @@ class Summary(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The applications with the most exceptions first, and these, the longest first."""
+    """The applications, those with the most exceptions first, and the exceptions, the longest first."""
 
     applications: list[Summary]
     exceptions: list[Closing]
-    """Open for longer than the SLA, ended by now or not."""
+    """Accounts that were open for longer than the SLA, whether closed by now or not."""
 
 
 class Span(NamedTuple):
-    """For how long an account was meant closed before it was."""
+    """The time between the intention to close an account and its end."""
 
     since: datetime
     closed_at: datetime | None = None
@@ -77,15 +77,15 @@ class Span(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Confirmed closed, or reported absent."""
+        """Whether the account was confirmed closed or reported absent."""
         return self.closed_at is not None or self.absent_at is not None
 
 
 def closings_of(account: Account) -> Iterator[Span]:
-    """When the account came to be meant closed, and how that ended. Pure; needs its changes.
+    """Yield when the account became intended closed, and how that ended. Pure; needs the account's changes.
 
-    What was wanted again before it was closed counts no more; nor does what never was an account and nobody tried to
-    close. It ended so, unless the application tells before it is wanted again that it is open.
+    A closing is dropped if the account was wanted again before it was closed, or if the account never existed and
+    nobody tried to close it. An end is undone if the application shows the account open before it is wanted again.
     """
     confirmed = account.initial
     since: datetime | None = None
@@ -93,7 +93,7 @@ def closings_of(account: Account) -> Iterator[Span]:
     for change in sorted(account.changes, key=lambda change: change.at):
         if change.view == CONFIRMATION:
             if change.because.kind == "integration":
-                continue  # what is not known while it is deleted is as it was
+                continue  # while the integration is deleted, the account counts as it was
             confirmed = change.state
             if since is not None and confirmed == ACTIVE:
                 span = Span(since)
@@ -116,7 +116,7 @@ def closings_of(account: Account) -> Iterator[Span]:
 
 
 def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Report:
-    """Pure."""
+    """Summarize closings by application. Pure."""
     by_application: dict[tuple[str, str], list[Closing]] = {}
     for closing in closings:
         by_application.setdefault((closing.organization, closing.application_id), []).append(closing)
@@ -143,7 +143,7 @@ def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Rep
 
 
 def _percentile(taken: list[float], share: int) -> float | None:
-    """The nearest rank: a time that was really taken."""
+    """Return the nearest-rank percentile, which is a time that really occurred; None without times."""
     return taken[max(0, -(-len(taken) * share // 100) - 1)] if taken else None
 
 
@@ -160,12 +160,12 @@ _BINDINGS: Final = (
     f" AND event_type = 'association_change'"
     f" AND ((action = 'remove' AND {_WITHIN}) OR group_id GLOBAL IN ({_DELETED})))"
 )
-"""Everybody in applications that a group was unbound from in the period, or that a group was ever bound to which was
+"""Selects everybody in applications that a group was unbound from in the period, or that were ever bound to a group
 deleted in it."""
 
 
 def closers_sql() -> str:
-    """Whose accounts may have come to be meant closed in the period."""
+    """Return the SQL of subjects whose accounts may have become intended closed in the period."""
     return (
         f"SELECT DISTINCT subject_id FROM ("
         f"SELECT subject_id FROM attempts WHERE {_OWN} AND {_FROM} AND kind = 'user'"
@@ -185,7 +185,7 @@ _EVENTS: Final = (
 def report(
     store: Store, organization: str | None, since: datetime, until: datetime, sla: timedelta, now: datetime
 ) -> Report:
-    """Of every account that came to be meant closed between two times, by what has occurred by now."""
+    """Return the report on every account that became intended closed between two times, by what has occurred by now."""
     found: list[Closing] = []
     for owner in organizations(store, organization):
         period: dict[str, Any] = {

@@ -1,5 +1,5 @@
-"""Events whose copies contradict each other, found in batches: a store of a million of them is asked some hundred
-questions, not a million."""
+"""Finds events whose copies contradict each other, in batches: a store of a million of them takes some hundred
+statements."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from schemas.normal_form import Relation
 from schemas.times import SENTINEL, to_microseconds
 
 EVENTS_AT_ONCE: Final = 1_000_000
-"""Whose copies are counted in one statement."""
+"""Events whose copies one statement counts."""
 READ_AT_ONCE: Final = 1_000
-"""Of those with several copies, the events whose copies are read by one statement."""
+"""Events with several copies that one statement reads."""
 READ_BYTES: Final = 32 * 1024 * 1024
-"""Of copies, unless one event has more."""
+"""Bytes of copies that are read at once, unless one event has more."""
 
 _SEVERAL: Final = (
     "SELECT organization, toString(event_id) FROM events WHERE cityHash64(event_id) % {shards:UInt32} = {shard:UInt32}"
     " GROUP BY organization, event_id HAVING uniqExact(fingerprint) > 1 ORDER BY organization, event_id"
 )
 _SINCE: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
-# By the id alone, of which the organization is a part: with both it takes four times as long.
+# By the id alone, which contains the organization: grouping by both takes four times as long.
 _LATELY: Final = (
     "SELECT organization, toString(event_id), (uniqExact(fingerprint), max(version)) AS copies, max(known_at) AS known,"
     " argMax(subject_id, version), argMax(application_id, version)"
@@ -39,7 +39,7 @@ _SIZES: Final = (
     f"SELECT toString(event_id), sum(length(raw)) FROM events WHERE event_id IN {{ids:Array(UUID)}} AND {_SINCE}"
     " GROUP BY event_id ORDER BY event_id"
 )
-# In force first, as `queries.events` shows one.
+# The copy in force comes first, the same one that `queries.events` shows.
 _COPIES: Final = (
     "SELECT organization, toString(event_id) AS id, raw, log_topic, log_partition, log_offset FROM ("
     f"SELECT * FROM events WHERE event_id IN {{ids:Array(UUID)}} AND {_SINCE}"
@@ -49,14 +49,14 @@ _COPIES: Final = (
 
 
 class Contradiction(NamedTuple):
-    """An event, and where its copies are."""
+    """An event whose copies contradict, and the places of the copies."""
 
     organization: str
     event_id: str
     in_force: str
     """`topic[partition]@offset`"""
     conflicting: list[str]
-    """The places of the copies that say otherwise than the one in force."""
+    """The places of the copies that contradict the one in force."""
 
 
 class Several(NamedTuple):
@@ -65,15 +65,15 @@ class Several(NamedTuple):
     organization: str
     event_id: str
     copies: tuple[int, int]
-    """How many, and the version of the one in force: with both the same, so is what is said of them."""
+    """The number of copies and the version of the one in force. If both are unchanged, so is the verdict."""
     known_at: datetime
-    """When the last of them came."""
+    """When the last copy arrived."""
     subject_id: str
     application_id: str
 
 
 def contradictions(store: Store) -> Iterator[Contradiction]:
-    """Events with a copy that says otherwise than the one in force, by organization and id within parts of the store.
+    """Yield events with a copy that contradicts the one in force, by organization and id within parts of the store.
 
     Copies that only say more or less, or were stored twice, do not contradict.
     """
@@ -85,7 +85,8 @@ def contradictions(store: Store) -> Iterator[Contradiction]:
 
 
 def contradictions_among(store: Store, event_ids: Sequence[str], since: datetime = SENTINEL) -> Iterator[Contradiction]:
-    """Of events with these ids; with `since`, by their copies that occurred since then alone."""
+    """Yield the contradictions among events with these ids. With `since`, only copies that occurred since then are
+    compared."""
     for read in pieces(event_ids, READ_AT_ONCE):
         asked = {"since": to_microseconds(since)}
         for some in _within_bytes(store.query(_SIZES, {**asked, "ids": sorted(set(read))}, BULK_LIMITS)):
@@ -93,8 +94,7 @@ def contradictions_among(store: Store, event_ids: Sequence[str], since: datetime
 
 
 def several_copies(store: Store, since: datetime, limit: int) -> list[Several]:
-    """Events that occurred since then and have copies that differ, whether they contradict or not; what became known
-    last comes first."""
+    """Return events since a time whose copies differ, contradicting or not; the latest known come first."""
     return [Several(*row) for row in store.query(_LATELY, {"since": to_microseconds(since), "limit": limit})]
 
 

@@ -1,7 +1,7 @@
-"""The SQL of events as their copies in force have them, of the copies at one application. Pure.
+"""SQL that reads events by their copy in force, from the copies at one application. Pure.
 
-In force is the one copy of the largest (version, fingerprint), wherever in time it stands: where it tells no time that
-can be believed, the event counts for nothing.
+In force is the copy with the largest (version, fingerprint), whatever its time. If it has no believable time, the event
+does not count.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from queries.selection import IN_FORCE
 
 
 def in_force_sql(columns: str, own: str, ids: str, wanted: str) -> str:
-    """Of the events with these ids (a set, or a select in brackets) among the attempts of the applications that are
-    `own`, those that are wanted: organization, application_id, event_id and `columns`, which begin with occurred_at."""
+    """Return the SQL of the copies in force of events with these ids that satisfy `wanted`.
+
+    `own` selects the applications whose attempts are read. `ids` is a set or a select in brackets. The result has
+    organization, application_id, event_id and `columns`, which must begin with occurred_at.
+    """
     names = columns.split(", ")
     told = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
     return (

@@ -1,4 +1,4 @@
-"""Counts by any two dimensions, and totals: always distinct events, each by its copy in force."""
+"""Counts distinct events by up to two dimensions, each event by its copy in force."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ _READ: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.HOUR: (),
     Dimension.DAY: (),
 }
-"""The columns of the dimensions that are not one of their own."""
+"""The SQL of dimensions that are not a column of the same name."""
 
 
 class Counts(NamedTuple):
-    """Rows of one value a dimension and `events`, the largest count first."""
+    """Rows with a value per dimension and `events`, the largest count first."""
 
     items: list[dict[str, Any]]
     complete: bool
-    """False: there are more combinations than were asked for, and the rarest are left out."""
+    """False if there are more combinations than asked for; the rarest are left out."""
 
 
 def counts_sql(selection: Selection, by: Sequence[Dimension]) -> str:
-    """One row for each combination that occurs, the largest count first."""
+    """Return the SQL of one row per combination that occurs, the largest count first."""
     named = [f"{_EXPRESSIONS.get(dimension, dimension.value)} AS by_{index}" for index, dimension in enumerate(by)]
     groups = ", ".join(f"by_{index}" for index in range(len(by)))
     read = [column for dimension in by for column in _READ.get(dimension, (dimension.value,))]
@@ -70,7 +70,7 @@ def counts_sql(selection: Selection, by: Sequence[Dimension]) -> str:
 
 
 def count_by(store: Store, selection: Selection, by: Sequence[Dimension], limit: int = 1000) -> Counts:
-    """Raises `BadUsage` for more than two dimensions, or one twice."""
+    """Count events. Raises `BadUsage` for more than two dimensions, or one twice."""
     if len(by) > 2 or len(set(by)) != len(by):
         raise BadUsage("count by at most two different dimensions")
     rows = store.query(counts_sql(selection, by), selection.parameters() | {"limit": limit + 1})

@@ -1,7 +1,7 @@
 """Opaque cursors of keyset pages, each bound to the question it was given for.
 
-A cursor carries the time range of the first page, so that `since=24h` means one and the same day on every
-page. It is not signed: it holds a place and a range only, and whose events are read is the token's say.
+A cursor carries the time range of the first page, so that `since=24h` means the same day on every page. It is not
+signed: it holds only a place and a range, and the token decides whose events are read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_RANK: Final = 9
 
 _TIMES: Final = frozenset({"since", "until"})
-"""Not of the question: the cursor has them, while the clock goes on."""
+"""Fields that are not part of the question: the cursor keeps them while the clock moves on."""
 
 
 class Cursor(NamedTuple):
@@ -35,26 +35,26 @@ class Cursor(NamedTuple):
     since: datetime = SENTINEL
     until: datetime = LATEST
     now: datetime = SENTINEL
-    """When the first page was asked for, where the order depends on it."""
+    """When the first page was asked for, if the order depends on it."""
     rank: int = 0
-    """What the order goes by before the time, if anything; the smallest first."""
+    """What rows are ordered by before the time, if anything; the smallest comes first."""
 
 
 def question_of(asked: DataclassInstance) -> str:
-    """What binds a cursor to a filter: a short digest of its kind and of all that it asks for but the times."""
+    """Return what binds a cursor to a filter: a short digest of its kind and all its fields except the times."""
     names = [field.name for field in fields(asked) if field.name not in _TIMES]
     parts = "\n".join([type(asked).__name__, *(f"{name}={getattr(asked, name)!r}" for name in names)])
     return hashlib.blake2b(parts.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
 
 def encode_cursor(cursor: Cursor, question: str) -> str:
-    """As it is handed out."""
+    """Return the cursor as text for the caller."""
     times = [to_microseconds(at) for at in (cursor.at, cursor.since, cursor.until, cursor.now)]
     return base64.urlsafe_b64encode(orjson.dumps([question, cursor.id.hex, cursor.rank, *times])).decode().rstrip("=")
 
 
 def decode_cursor(text: str, question: str) -> Cursor:
-    """Raises `BadUsage` for one that we did not hand out, or for another question."""
+    """Return the cursor of a text. Raises `BadUsage` if it was not made here or belongs to another question."""
     try:
         bound, place, rank, *times = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         at, since, until, now = (SENTINEL + timedelta(microseconds=int(micros)) for micros in times)

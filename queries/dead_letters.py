@@ -1,7 +1,7 @@
 """Records that could not be read: where they came from, why, and what was decided. Their bytes are on the log.
 
-A letter waits until an event was made of it (redriven) or somebody did not want it (discarded). That is a
-function of the set of its decisions: redriven wins, then discarded, whatever order they came in.
+A letter waits until an event was made of it (redriven) or somebody gave it up (discarded). Its state is a function of
+the set of its decisions: redriven wins over discarded, whatever their order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.times import LATEST, SENTINEL, to_microseconds
 Row = dict[str, Any]
 
 MOST_REASONS: Final = 200
-"""Lines of the statistics: the largest ones."""
+"""How many lines the statistics have at most: the largest ones."""
 
 _COLUMNS: Final = (
     "letter_id, organization, source, position, reason, message, known_at, size, log_topic, log_partition, log_offset"
@@ -47,7 +47,7 @@ WAITING: Final = (
     "(organization, letter_id) GLOBAL NOT IN (SELECT organization, letter_id FROM letter_decisions"
     " WHERE {own} AND decision IN ('redriven', 'discarded'))"
 )
-"""A condition on letters; `own` is that on the organization."""
+"""Conditions on letters by filter. `own` is the condition on the organization."""
 _LIST: Final = (
     f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {_CONDITIONS}"
     f" AND ({{state:String}} = '' OR {_STATE} = {{state:String}})"
@@ -83,28 +83,28 @@ _NEWEST: Final = Cursor(LATEST, UUID(int=2**128 - 1))
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
-    """Which letters are meant; what is empty does not narrow."""
+    """Selects letters. Empty fields select everything."""
 
     organization: str | None = None
-    """None: of every organization."""
+    """None selects every organization."""
     ids: Sequence[UUID] = ()
     source: str = ""
-    """The beginning of the source's name, with or without its kind (`file:`), in any case; a pattern of the
-    whole name if `*` or `?` is in it."""
+    """The beginning of the source's name, with or without its kind (`file:`), in any case. With `*` or `?` it is a
+    pattern of the whole name."""
     reason: str = ""
     state: str = ""
     """waiting, redriven or discarded."""
     since: datetime = SENTINEL
     until: datetime = LATEST
     range_asked: str = ""
-    """How the times were asked for: `24h` means the same ones on every page."""
+    """The times as the caller wrote them: `24h` means the same times on every page."""
 
     def narrows(self) -> bool:
-        """Whether it means less than every letter there is: asked before anything is done to them."""
+        """Whether the filter selects less than every letter; checked before a change."""
         return bool(self.ids or self.source or self.reason or self.since != SENTINEL or self.until != LATEST)
 
     def parameters(self) -> dict[str, object]:
-        """Of the statements here."""
+        """Return the parameters of the statements in this module."""
         return {
             "organization": _scope(self.organization),
             "ids": [str(letter_id) for letter_id in self.ids],
@@ -117,14 +117,14 @@ class LetterFilter:
 
 
 class Letters(NamedTuple):
-    """Some dead letters, newest first, and the cursor of the next ones; None ends."""
+    """A page of dead letters, the newest first, and the cursor of the next page; None on the last page."""
 
     items: list[Row]
     next: str | None
 
 
 def list_dead_letters(store: Store, wanted: LetterFilter, *, cursor: str | None = None, limit: int = 100) -> Letters:
-    """Each with its state and last decision. Raises `BadUsage` for a cursor of another filter."""
+    """Return letters, each with its state and last decision. Raises `BadUsage` for a cursor of another filter."""
     question = question_of(wanted)
     after = decode_cursor(cursor, question) if cursor else _NEWEST._replace(since=wanted.since, until=wanted.until)
     wanted = replace(wanted, since=after.since, until=after.until)
@@ -138,9 +138,10 @@ def list_dead_letters(store: Store, wanted: LetterFilter, *, cursor: str | None 
 
 
 def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> Row:
-    """One with its state and all `decisions`, the oldest first.
+    """Return a letter with its state and all `decisions`, the oldest first.
 
-    Raises `NotFound`, and `BadUsage` when it is a letter of several organizations: a file that was imported for each.
+    Raises `NotFound`, and `BadUsage` if the letter belongs to several organizations because a file was imported for
+    each.
     """
     parameters = {"organization": _scope(organization), "letter_id": str(letter_id)}
     rows = store.query_dicts(_ONE, parameters)
@@ -155,12 +156,15 @@ def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> 
 
 
 def count_dead_letters(store: Store, wanted: LetterFilter) -> list[Row]:
-    """Letters by reason and source, most first: `letters`, how many in which state, the `first` and the `last`."""
+    """Return the numbers of letters by reason and source, the largest first.
+
+    Each row has `letters`, the numbers by state, and the times of the `first` and `last` letter.
+    """
     return store.query_dicts(_REASONS, {**wanted.parameters(), "limit": MOST_REASONS})
 
 
 def _with_decisions(store: Store, organization: str | None, rows: Sequence[Row]) -> list[Row]:
-    """The rows with `state`, `attempts`, and the decision that made the state, or the last vain attempt."""
+    """Return the rows with `state`, `attempts`, and the decision that led to the state, or the last failed attempt."""
     if not rows:
         return []
     ids = [str(row["letter_id"]) for row in rows]
@@ -192,7 +196,7 @@ def _scope(organization: str | None) -> str:
 
 
 def _pattern(source: str) -> str:
-    """As ILIKE takes it, whose own signs stand for themselves here."""
+    """Return the source as an ILIKE pattern, in which ILIKE's own signs stand for themselves."""
     if not source:
         return ""
     literal = source.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,4 +1,4 @@
-"""Integrations that were deleted lately, from one row an integration."""
+"""Lists integrations that were deleted recently, from one row per integration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST: Final = 1_000
 
 
 class Deletion(NamedTuple):
-    """The last thing that was done about an integration."""
+    """An integration whose last configuration event was its deletion."""
 
     organization: str
     application_id: str
@@ -35,6 +35,6 @@ _SQL: Final = (
 
 
 def read_deletions(store: Store, since: datetime, until: datetime) -> list[Deletion]:
-    """Of every organization; of more than `MOST` the latest."""
+    """Return the deletions in all organizations; if there are more than `MOST`, the latest."""
     asked = {"since": to_microseconds(since), "until": to_microseconds(until), "limit": MOST}
     return [Deletion(*row) for row in store.query(_SQL, asked)]

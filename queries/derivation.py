@@ -1,8 +1,8 @@
-"""The tables that views fill, and the windows, against what the stored events make of them. Reads only.
+"""Compares the tables that views fill, and the windows, with what the stored events yield. Reads only.
 
-Each table is reduced to one row a key, as its engine's merges would, on both sides by the same statement; the
-sides are compared by a hash of each column, in parts of the keys. Nothing stands still meanwhile: what differs is
-looked at again, and only what differs every time is told.
+Both sides of a table are reduced by the same statement to one row per key, as its engine's merges would do. They are
+compared by a hash of each column, in parts of the keys. Data arrives during the comparison, so differences are checked
+again, and only those found every time are reported.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from queries.window_counts import COUNTED, windows_sql
 from schemas.errors import Fatal
 
 EVENTS_AT_ONCE: Final = 300_000
-"""Whose keys are compared by one statement."""
+"""Events whose keys one statement compares."""
 HASHES_AT_ONCE: Final = 6_000
-"""Of keys that are looked at again: 21 bytes each."""
+"""Keys that are checked again at once: 21 bytes each."""
 LOOKS: Final = 6
-"""How often a difference is looked at: an insert fills one table after the other."""
+"""How often a difference is checked: an insert fills one table after the other."""
 MOST_TOLD: Final = 100_000
-"""Differences of one table in one part of the keys."""
+"""The most differences reported for one table in one part of the keys."""
 WINDOWS: Final = "failure_windows"
 
 _NOT_COMPARED: Final = frozenset((*PLACED, "schema_drift"))
-"""Compared with the log itself; and in drift those repeats count that merges take out of events."""
+"""Tables compared with the log itself, and drift, which counts repeats that merges take out of events."""
 _TIMES: Final = ("occurred_at", "window_start", "hour")
 _BYTES: Final = frozenset({"fingerprint", "incident_id"})
 _VIEWS: Final = (
@@ -56,43 +56,44 @@ _TRUSTED: Final = (
 
 
 class Difference(NamedTuple):
-    """One row that is not what the events make of it."""
+    """A row that differs from what the events yield."""
 
     kind: str
     """`missing`, `extra` or `altered`."""
     table: str
     key: dict[str, str]
-    """Its key's columns, as text."""
+    """The columns of its key, as text."""
     columns: list[str]
-    """Which say something else, of an altered one."""
+    """The columns that differ in an altered row."""
 
     @property
     def day(self) -> str:
-        """The day that it is of, where its key tells one."""
+        """The day of the row, if its key has one."""
         return next((self.key[name][:10] for name in _TIMES if name in self.key), "")
 
 
 class _Shape(NamedTuple):
-    """How the rows of a table are reduced to one a key."""
+    """How the rows of a table are reduced to one per key."""
 
     keys: list[str]
     values: dict[str, str]
-    """By column, what it is reduced to."""
+    """Maps each column to the expression that reduces it."""
 
 
 class _Part(NamedTuple):
-    """What one statement compares."""
+    """The part of the keys that one statement compares."""
 
     made: str
     where: str
-    """Of the table's keys."""
+    """The condition on the table's keys."""
     parameters: dict[str, Any]
 
 
 def derived_differences(store: Store, trust_step: int, *, pause_seconds: float) -> Iterator[Difference]:
-    """What differs, table by table, windows last.
+    """Yield the differences, table by table, windows last.
 
-    `pause_seconds`: before the second look at what differs; each later one waits that much longer.
+    `pause_seconds`: the pause before differences are checked a second time; it grows by as much before each later
+    check.
     """
     ((count,),) = store.query("SELECT count() FROM events")
     parts = count // EVENTS_AT_ONCE + 1
@@ -122,7 +123,7 @@ def _days_at_once(days: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:
 
 
 def _made(store: Store) -> dict[str, str]:
-    """By table, the statement that makes its rows of the events."""
+    """Return for each table the statement that makes its rows from events."""
     selects = dict(store.query(_VIEWS, {"database": store.database}))
     local = re.compile(rf"(FROM\s+`?{re.escape(store.database)}`?\.`?events)_local\b")
     made = {}
@@ -135,7 +136,7 @@ def _made(store: Store) -> dict[str, str]:
 
 
 def _shape(store: Store, table: str, made: str) -> _Shape:
-    """Of the columns that are still made: one of an earlier version may be filled no more."""
+    """Return the shape of the columns that are still filled."""
     asked = {"database": store.database, "table": table}
     filled = {row[0] for row in store.query(f"DESCRIBE ({made})", {"days": []})}
     columns = dict(store.query(_COLUMNS, asked))
@@ -184,7 +185,8 @@ def _persisting(store: Store, table: str, shape: _Shape, part: _Part, pause_seco
 
 
 def _without_outranked(store: Store, shape: _Shape, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Where each trust has a row of its own, that of less trust stays when merges have taken its copy out of events."""
+    """Leave out rows of copies with less trust that merges took out of events. Tables with a row per trust keep
+    them."""
     if "by_trust" not in shape.keys:
         return found
     event, fingerprint, trust = (shape.keys.index(name) for name in ("event_id", "fingerprint", "by_trust"))

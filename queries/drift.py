@@ -17,14 +17,14 @@ Row = dict[str, Any]
 
 
 class Drifts(NamedTuple):
-    """The latest first."""
+    """Findings, the latest first."""
 
     items: list[Row]
     total: int
-    """How many there are, beyond the limit too."""
+    """The number of findings, including those beyond the limit."""
 
 
-# Where two findings met in a slot both are told, with the events of both.
+# If two findings share a slot, both are returned with the events of both.
 _SLOTS: Final = """
 SELECT organization, min(first_name) AS low, max(last_name) AS high, uniqCombined64MergeState(events) AS ids,
     min(first_seen) AS slot_first, max(last_seen) AS slot_last, argMinMerge(first_sample) AS low_sample,
@@ -51,16 +51,16 @@ _SAMPLES: Final = (
     "SELECT event_id, raw, schema_version FROM events WHERE {organization} AND event_id IN {{samples:Array(UUID)}}"
     " LIMIT 4 BY event_id LIMIT {{limit:UInt32}}"
 )
-"""A few copies of each: not every one of them need have what was found."""
+"""Reads a few copies of each event: not every copy need have what was found."""
 
 
 def drift_sql(organization: str | None) -> str:
-    """One row a finding."""
+    """Return the SQL of one row per finding."""
     return _FINDINGS.format(slots=_SLOTS.format(organization=_own(organization)))
 
 
 def samples_sql(organization: str | None) -> str:
-    """The bytes of events, by id."""
+    """Return the SQL of the bytes of events, by id."""
     return _SAMPLES.format(organization=_own(organization))
 
 
@@ -69,9 +69,9 @@ def _own(organization: str | None) -> str:
 
 
 def list_drift(store: Store, organization: str | None, since: datetime, until: datetime, limit: int) -> Drifts:
-    """Findings of the events that came in on the days from `since` to `until`, both included.
+    """Return findings of events that came in on the days from `since` to `until`, both included.
 
-    An event counts once, however often it came; `first` and `last` are when the events occurred.
+    An event counts once, however often it came. `first` and `last` are when the events occurred.
     """
     own: dict[str, Any] = {} if organization is None else {"organization": organization}
     days = {"since": since.date(), "until": until.date(), "limit": limit}
