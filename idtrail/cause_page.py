@@ -13,16 +13,16 @@ from schemas.recovery import SCOPES, Scope
 _HEAD: Final = """<!-- Made from schemas/ by `make generate`; changes here are overwritten. -->
 # Causes
 
-Why an attempt failed, and what to do about it. A failure has one cause, read from the status, the SCIM type and the
-texts of the answer together: the rules at the [end of this page](#how-a-cause-is-recognised) are tried in order, and
-the first that fits names it. The attribute is named where the answer names one, in the spelling of RFC 7643, without
-schema, index and filter (`name.familyName`, `emails`, `members`), and is empty otherwise: it is never guessed.
+Why an attempt failed, and what to do about it. A failure has one cause, derived from the status, the SCIM type and the
+texts of the answer together. The rules at the [end of this page](#how-a-cause-is-recognised) are tried in order, and
+the first match gives the cause. If the answer names an attribute, it is given in the spelling of RFC 7643, without
+schema, index and filter (`name.familyName`, `emails`, `members`); otherwise it is empty, never guessed.
 """
 
 ENDINGS: Final = {
-    Scope.INTEGRATION: "with any success at the application, whoever's it is",
-    Scope.EVENT_TYPE: "with any success of the same event type at the application, whoever's it is",
-    Scope.SUBJECT: "when every person and group it hit has had a success of their own at the application",
+    Scope.INTEGRATION: "with any success at the application, for anybody",
+    Scope.EVENT_TYPE: "with any success of the same event type at the application, for anybody",
+    Scope.SUBJECT: "when every affected person and group has had a success of their own at the application",
 }
 
 
@@ -46,14 +46,14 @@ def _one(cause: Cause) -> Iterator[str]:
     yield text.sentence
     yield ""
     yield f"- **Remedy**: {text.remedy}"
-    yield f"- **Retry**: the same again, unchanged, {_retry(cause)}."
+    yield f"- **Retry**: repeating the attempt unchanged {_retry(cause)}."
     yield f"- **An incident of it ends** {ENDINGS[SCOPES[cause]]}."
     for note in NOTES.get(cause, ()):
         yield f"- {note}"
     yield ""
     numbers = [f"{number}" for number, rule in enumerate(RULES, 1) if rule.cause is cause]
-    recognised = f"by rule {' or '.join(numbers)}" if numbers else "where no rule fits"
-    yield f"Recognised {recognised}. Answers that are read so:"
+    recognised = f"by rule {' or '.join(numbers)}" if numbers else "if no rule matches"
+    yield f"Recognised {recognised}. Examples:"
     yield ""
     yield "| status | SCIM type | text | attribute | from |"
     yield "|---|---|---|---|---|"
@@ -76,9 +76,10 @@ def _retry(cause: Cause) -> str:
 def _rules() -> Iterator[str]:
     yield "## How a cause is recognised"
     yield ""
-    yield "No status: the directory logged none, and none is found in the texts. Under a good status (2xx) the"
-    yield "directory could not take the answer: its own words are read as if there were no status, and if they tell"
-    yield "nothing, the answer was malformed. What fits no rule is `unknown`."
+    yield "*No status* means that the directory logged none and the texts contain none. A failure with a good status"
+    yield "(2xx) means that the directory could not process the answer: the directory's own words are read as if there"
+    yield "were no status, and if they show no cause, the answer was malformed. A failure that matches no rule is"
+    yield "`unknown`."
     yield ""
     for number, rule in enumerate(RULES, 1):
         yield f"{number}. [`{rule.cause}`](#{rule.cause}): {rule.sentence}"
