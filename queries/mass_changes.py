@@ -45,9 +45,9 @@ _KINDS: Final = {
     ("group", "delete"): Kind.MASS_GROUP_DELETIONS,
 }
 _DID: Final = {
-    Kind.MASS_DEACTIVATIONS: "deactivated",
-    Kind.MASS_DELETIONS: "deleted",
-    Kind.MASS_GROUP_DELETIONS: "deleted",
+    Kind.MASS_DEACTIVATIONS: "to be deactivated",
+    Kind.MASS_DELETIONS: "to be deleted",
+    Kind.MASS_GROUP_DELETIONS: "to be deleted",
     Kind.MASS_REMOVALS: "removed from their groups",
 }
 
@@ -191,8 +191,8 @@ def _told(app: App, kind: Kind, changes: Sequence[Changed], usual: int | None, t
     accepted = len({change.subject_id for change in changes if change.accepted})
     what = "group" if kind is Kind.MASS_GROUP_DELETIONS else "person"
     many = "groups" if what == "group" else "people"
-    usually = "its usual is not known yet" if usual is None else f"usually at most {usual} in an hour"
-    text = f"{len(subjects)} {what if len(subjects) == 1 else many} {_DID[kind]}, {accepted} accepted; {usually}"
+    usually = "its usual is not known yet" if usual is None else f"usually at most {usual:,} in an hour"
+    text = f"{len(subjects):,} {what if len(subjects) == 1 else many} {_DID[kind]}, {accepted:,} accepted; {usually}"
     events = tuple(change.event_id for change in changes)
     sure = LIKELY if usual is None else CERTAIN
     return Finding(kind, app, changes[0].at, changes[-1].at, sure, text, subjects, events, accepted, usual, threshold)

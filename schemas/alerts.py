@@ -29,6 +29,8 @@ from schemas.times import LATEST, SENTINEL
 
 MAX_NAMED: Final = 20
 """People, applications and incidents that a record names."""
+MAX_COUNTED: Final = 1_000
+"""People, and applications, of an alert that are told apart."""
 MAX_TEXT: Final = 2_000
 
 
@@ -106,7 +108,7 @@ class Detected(_Record):
     first_event: UUID | None = Field(description="Null where no event tells of it.")
     last_at: Time
     last_event: UUID | None = Field(description="Null where no event tells of it.")
-    people: Count = Field(description="How many different people or groups; counts up to 1,000.")
+    people: Count = Field(description=f"How many different people or groups; {MAX_COUNTED:,}: so many or more.")
     people_named: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
     applications: tuple[str, ...] = Field(max_length=MAX_NAMED, description="Ids of the first.")
     incidents: tuple[str, ...] = Field(

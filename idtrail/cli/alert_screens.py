@@ -25,6 +25,7 @@ from idtrail.cli.screen import (
     table,
     when,
 )
+from schemas.alerts import MAX_COUNTED
 
 Item = dict[str, Any]
 
@@ -49,7 +50,7 @@ def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:
     """Two lines each: how urgent and what it is, with its numbers; its id, since when, and what to do."""
     heads = ("events", "who", "last", "state")
     rows = [
-        (number(item["events"]), number(item["people"]), age(item["last_at"], now), item["state"]) for item in items
+        (number(item["events"]), _people(item["people"]), age(item["last_at"], now), item["state"]) for item in items
     ]
     widths = [max(len(head), *(len(row[place]) for row in rows)) for place, head in enumerate(heads)]
     room = max(out.width - 4 - _WIDEST - sum(width + 2 for width in widths), 20)
@@ -136,7 +137,13 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
 
 def whom(item: Item) -> str:
     """How many it is about; an alert does not tell people from groups."""
-    return counted(item["people"], "person or group", "people and groups")
+    least = "at least " if item["people"] >= MAX_COUNTED else ""
+    return least + counted(item["people"], "person or group", "people and groups")
+
+
+def _people(count: int) -> str:
+    """In a column."""
+    return number(count) + "+" * (count >= MAX_COUNTED)
 
 
 def _stands(item: Item, now: datetime) -> str:
@@ -160,7 +167,8 @@ def _stands(item: Item, now: datetime) -> str:
 def _names(item: Item, ids: Sequence[str], count: int) -> str:
     shown = ", ".join(item["names"].get(own, own) for own in ids[:SHOWN_NAMES])
     left = count - min(len(ids), SHOWN_NAMES)
-    return f"{shown} and {number(left)} more" if left > 0 else shown
+    least = "at least " if count >= MAX_COUNTED else ""
+    return f"{shown} and {least}{number(left)} more" if left > 0 else shown
 
 
 def _show_history(out: Console, history: Sequence[Item]) -> None:

@@ -142,6 +142,7 @@ def finding(
         "evidence": whole.finding.events,
         "accounts": whole.stood,
         "restore": whole.steps,
+        "next": next_of(whole.finding, steps=bool(whole.steps)),
     }
 
 
@@ -191,10 +192,14 @@ _NEXT = {
 }
 
 
-def next_of(found: values.Finding) -> str:
-    """What to do about it."""
+def next_of(found: values.Finding, steps: bool = True) -> str:
+    """What to do about it; `steps`: whether there are any back, as far as is known."""
     if found.kind in MASS:
         whom = f"ask {found.act.actor}" if found.act and found.act.actor else "ask the administrators"
+        if not found.accepted:
+            return f"{whom} whether it was meant; nothing was accepted: if it was, all is still to be done"
+        if not steps:
+            return f"{whom} whether it was meant; there is nothing to undo"
         whole = f"idtrail findings {found.id[:8]} --since {found.since:%Y-%m-%d}"
         return f"{whom} whether it was meant; if not: {whole} has the steps back, in order"
     return _NEXT[found.kind]

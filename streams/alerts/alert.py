@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from schemas.alerts import MAX_NAMED
+from schemas.alerts import MAX_COUNTED, MAX_NAMED
 from streams.alerts.kinds import machine
 from streams.alerts.machine import Trigger
 from streams.alerts.occurrence import Occurrence, Role
@@ -17,8 +17,6 @@ from streams.alerts.rule import MOST_WITHIN
 from streams.alerts.terms import Terms
 
 NEVER: Final = 0
-MOST_NAMED: Final = 1_000
-"""How many people and applications of an alert are told apart; `people` counts no further."""
 
 
 class Alert(NamedTuple):
@@ -202,7 +200,7 @@ def _grown(alert: Alert, one: Occurrence) -> Alert:
     )
 
 
-def _with(known: tuple[str, ...], one: str, most: int = MOST_NAMED) -> tuple[str, ...]:
+def _with(known: tuple[str, ...], one: str, most: int = MAX_COUNTED) -> tuple[str, ...]:
     if not one or one in known or len(known) >= most:
         return known
     return (*known, one)

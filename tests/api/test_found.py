@@ -78,6 +78,26 @@ async def test_a_mass_change_is_told_with_its_act_its_names_and_the_way_back(
     assert states == [("active", "inactive")] * 11 + [("active", "active")]
 
 
+async def test_what_was_refused_or_is_undone_is_told_without_steps_back(
+    api: httpx.AsyncClient, using: As, trail: Trail
+) -> None:
+    created = [attempt(-2880 + n, "user_create_provision", resource=person(n)) for n in range(12)]
+    trail.insert(*created, *(failed(n / 10, "user_deprovision", resource=person(n)) for n in range(12)))
+    (found,) = (await get(api, PATH, using()))["items"]
+    assert found["text"].startswith("12 people to be deactivated, 0 accepted; ")
+    meant = "ask the administrators whether it was meant"
+    assert found["next"] == f"{meant}; nothing was accepted: if it was, all is still to be done"
+    whole = await get(api, f"{PATH}/{found['id']}", using())
+    assert (whole["restore"], whole["next"]) == ([], found["next"])
+    trail.insert(
+        *(attempt(10 + n / 10, "user_deprovision", resource=person(n)) for n in range(12)),
+        *(attempt(20 + n / 10, "user_create_provision", resource=person(n)) for n in range(12)),
+    )
+    whole = await get(api, f"{PATH}/{found['id']}", using())
+    assert (whole["accepted"], whole["restore"]) == (12, [])
+    assert whole["next"] == f"{meant}; there is nothing to undo"
+
+
 async def test_the_way_back_of_an_old_one_is_named_with_a_range_that_holds_it(
     api: httpx.AsyncClient, using: As, trail: Trail
 ) -> None:

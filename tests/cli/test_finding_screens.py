@@ -26,7 +26,7 @@ FOUND: Item = {
     "since": "2026-03-19T10:02:00Z",
     "until": "2026-03-19T10:04:00Z",
     "sure": "certain",
-    "text": "1,204 people deactivated, 1,200 accepted; usually at most 2 in an hour",
+    "text": "1,204 people to be deactivated, 1,200 accepted; usually at most 2 in an hour",
     "people": 1204,
     "usual": 2,
     "threshold": 10,

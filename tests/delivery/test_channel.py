@@ -487,6 +487,11 @@ def test_the_last_message_of_an_hour_says_so() -> None:
     assert "13:05 UTC is told then" in text_of(message(PEOPLE)._replace(full_until=minute(65)))
 
 
+def test_a_text_of_people_that_are_not_counted_further_says_so() -> None:
+    assert "people or groups: 999 " in text_of(message(PEOPLE, people=999))
+    assert "people or groups: at least 1,000 " in text_of(message(PEOPLE, people=1000))
+
+
 def test_a_text_for_people() -> None:
     assert text_of(message(PEOPLE)) == (
         "HIGH statsig refuses its credentials\n"

@@ -168,7 +168,7 @@ def test_the_finding_says_how_sure_it_is_and_what_is_usual() -> None:
     (new,) = mass_changes(STATSIG, many(12), History(BEGIN, 12))
     assert (sure.sure, sure.usual, sure.threshold) == (CERTAIN, 2, MINIMUM)
     assert (new.sure, new.usual, new.threshold) == (LIKELY, None, MINIMUM)
-    assert sure.text == "12 people deactivated, 12 accepted; usually at most 2 in an hour"
+    assert sure.text == "12 people to be deactivated, 12 accepted; usually at most 2 in an hour"
     assert sure.events == new.events == tuple(one["event_id"] for one in many(12))
     assert sure.id == new.id
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from schemas.alerts import Severity, dumped
+from schemas.alerts import MAX_COUNTED, Severity, dumped
 from streams.alerts.delivery.plan import Item, Message
 
 MOST_SHOWN: Final = 20
@@ -120,7 +120,8 @@ def _block(item: Item, api_url: str) -> str:
     if alert.events:
         facts.append(_counted(alert.events, "event"))
     if alert.people:
-        facts.append(f"people or groups: {alert.people}")
+        least = "at least " * (alert.people >= MAX_COUNTED)
+        facts.append(f"people or groups: {least}{alert.people:,}")
     if alert.cause:
         facts.append(f"cause {plain(alert.cause)}")
     lines = [_line(item), " · ".join(facts)]
