@@ -1,8 +1,8 @@
-"""Windows and incidents of older events, from the store, by the same folds as the live ones.
+"""Folds the failure windows and incidents of older events from the store, as live detection folds fresh ones.
 
-The sink forwards only fresh events, so that an import of years does not hold live detection up. This
-looks for the minutes that hold older ones and that something new was stored in, reads every copy in
-them, and folds. Its progress is kept per partition of the log; doing a stretch twice changes nothing.
+The sink forwards only fresh events, so that an import of years does not delay live detection. The backfill looks for
+minutes that hold older events and in which something new was stored, reads every copy in them, and folds. Its progress
+is kept per partition of the log; repeating a stretch changes nothing.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from streams.windows import Copy, Unit, Window, fold, in_inserts
 PAUSE_SECONDS: Final = 2.0
 OFFSETS_AT_ONCE: Final = 200_000
 STRETCHES_AT_ONCE: Final = 10
-"""Folded into windows before their incidents are: an application's incidents are folded from its whole history."""
+"""Stretches whose windows are folded before their incidents: an application's incidents are folded from its whole
+history."""
 FEWEST_OFFSETS_AT_ONCE: Final = 1_000
-"""A stretch that is refused for its size is halved down to here, and doubled again afterwards."""
+"""A stretch that is refused for its size is halved down to this, and doubled again afterwards."""
 UNITS_AT_ONCE: Final = 2_000
 COPIES_AT_ONCE: Final = 100_000
-"""Read into memory at once, unless one minute alone holds more."""
+"""Copies read into memory at once, unless one minute alone holds more."""
 REMEMBERED_EVERY: Final = 10_000
-"""Offsets without older events after which progress is written down: looking again is cheap."""
+"""Offsets without older events after which progress is saved: looking at them again is cheap."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,12 +51,12 @@ _PROGRESS_TYPES: Final[dict[str, pa.DataType]] = {
     "next_offset": pa.uint64(),
 }
 _PROGRESS_SCHEMA: Final = pa.schema(_PROGRESS_TYPES)
-# A time that cannot be believed belongs to no minute: windows leave such events out.
+# An event whose time is not credible belongs to no minute and is left out of windows.
 _BOUNDS: Final = (
     "SELECT count(), toUnixTimestamp(min(occurred_at)), toUnixTimestamp(max(occurred_at)) + 1 FROM events"
     " WHERE ({stretch}) AND kind != 'other' AND time_quality = 'ok'"
 )
-# Minutes that hold fresh events only are the agent's. Where an older one is among them, it has not seen all.
+# Minutes with fresh events only are the agent's. If an older one is among them, the agent has not seen all.
 _TOUCHED: Final = (
     "SELECT organization, toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, count() FROM events"
     " WHERE kind != 'other' AND time_quality = 'ok'"
@@ -90,7 +91,7 @@ class Stretch(NamedTuple):
 
 
 class Backfill:
-    """`run()` beside the sink, for the partitions that the sink holds."""
+    """Folds the partitions that the sink holds; `run()` runs beside the sink."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class Backfill:
         incidents: IncidentWriter,
         topic: str = EVENTS,
     ) -> None:
-        """`read_lag` tells up to where each of our partitions is stored without a gap."""
+        """`read_lag` returns up to where each partition held here is stored without a gap."""
         self._store = store
         self._incidents = incidents
         self._read_lag = read_lag
@@ -113,18 +114,19 @@ class Backfill:
         """Whose incidents are to be folded for them."""
 
     async def run(self) -> None:
-        """Until cancelled, at most half of the time. What is away is tried again at the next pass."""
+        """Run until cancelled, at most half of the time. If the store or the broker is away, the next pass tries
+        again."""
         while True:
             began = time.monotonic()
             try:
                 await self.catch_up()
             except (Away, UserError) as error:
-                # Background work: a query that is over its limits however small must not end the worker with it.
+                # Background work: even the smallest query may exceed its limits, and that must not end the worker.
                 log.warning("backfill waits", reason=str(error))
             await asyncio.sleep(max(PAUSE_SECONDS, time.monotonic() - began))
 
     async def catch_up(self) -> int:
-        """Fold what was stored since the last time; how many minutes were folded."""
+        """Fold what was stored since the last call. Returns the number of minutes folded."""
         stored = {place.partition: place.stored for place in await self._read_lag() if place.topic == self._topic}
         await self._start_at(stored)
         folded = 0
@@ -142,7 +144,7 @@ class Backfill:
         return folded
 
     async def _start_at(self, stored: Mapping[int, int]) -> None:
-        """Where partitions stand that came since the last time; those that went are forgotten."""
+        """Set the start of newly assigned partitions, and forget those that were taken away."""
         if stored.keys() - self._done.keys():
             written = dict(await asyncio.to_thread(self._store.query, _PROGRESS, {"topic": self._topic}))
             for partition in stored.keys() - self._done.keys():
@@ -154,7 +156,7 @@ class Backfill:
                 self._done[partition] = 0  # the topic was made anew, and its offsets begin again
 
     def _fold(self, stretches: Sequence[Stretch]) -> int:
-        """In a thread. A crash anywhere leaves the progress behind, never ahead."""
+        """Fold the windows of these stretches; runs in a thread. A crash leaves the progress behind, never ahead."""
         units = self._touched(stretches)
         for some in _in_pieces(units):
             write_windows(self._store, fold_stored(self._store, [unit for unit, _ in some]))
@@ -167,7 +169,8 @@ class Backfill:
         return len(units)
 
     async def _settle(self) -> None:
-        """Incidents are folded from all that is stored, so once for many stretches; then progress is written."""
+        """Fold incidents, which need all that is stored and so are folded once for many stretches; then save the
+        progress."""
         worked = bool(self._applications)
         while self._applications:
             application = min(self._applications)
@@ -186,13 +189,13 @@ class Backfill:
             self._written.update(ends)
 
     def _touched_applications(self, stretches: Sequence[Stretch]) -> list[Application]:
-        """Those whose incidents older events may have changed."""
+        """Returns the applications whose incidents older events may have changed."""
         stretch, parameters = self._within(stretches)
         found = self._store.query(_APPLICATIONS.format(stretch=stretch), parameters, BULK_LIMITS)
         return [(organization, application) for organization, application in found]
 
     def _within(self, stretches: Sequence[Stretch]) -> tuple[str, dict[str, object]]:
-        """The condition on rows of the log's stretches, and its parameters."""
+        """Returns the condition that selects the stretches' rows, and its parameters."""
         conditions = " OR ".join(
             f"log_partition = {{p{n}:UInt16}} AND log_offset >= {{a{n}:UInt64}} AND log_offset < {{b{n}:UInt64}}"
             for n in range(len(stretches))
@@ -204,7 +207,7 @@ class Backfill:
         return stretch, parameters
 
     def _touched(self, stretches: Sequence[Stretch]) -> list[tuple[Unit, int]]:
-        """Minutes to fold, in order, with the number of copies in each."""
+        """Returns the minutes to fold, in order, with the number of copies in each."""
         stretch, parameters = self._within(stretches)
         ((count, begin, end),) = self._store.query(_BOUNDS.format(stretch=stretch), parameters, BULK_LIMITS)
         if not count:
@@ -215,7 +218,7 @@ class Backfill:
 
 
 def fold_stored(store: Store, units: Sequence[Unit]) -> list[Window]:
-    """The windows of some minutes of one organization, in order, from all copies that the store has."""
+    """Returns the windows of some minutes of one organization, in order, from all stored copies."""
     if not units:
         return []
     copies: dict[int, list[Copy]] = {unit.minute: [] for unit in units}
@@ -236,21 +239,22 @@ def fold_stored(store: Store, units: Sequence[Unit]) -> list[Window]:
 
 
 def write_windows(store: Store, windows: Iterable[Window]) -> None:
-    """Insert windows. Each insert has a name of its own: of two rows, the one that knows more wins anyway."""
+    """Insert windows. Each insert has its own token: of two rows, the one that knows more wins anyway."""
     for piece in in_inserts(list(windows)):
         store.insert_arrow("failure_windows", batch(piece, FAILURE_WINDOWS_ARROW_SCHEMA), f"windows:{uuid4().hex}")
         WINDOWS_WRITTEN.inc(len(piece))
 
 
 def next_stretches(done: Mapping[int, int], stored: Mapping[int, int], at_once: int) -> list[Stretch]:
-    """What is stored and not done, of all partitions side by side: they hold events of the same minutes."""
+    """Returns the next stretches to fold, of all partitions side by side because they hold events of the same
+    minutes."""
     behind = [partition for partition in sorted(stored) if done[partition] < stored[partition]]
     step = max(1, at_once // max(1, len(behind)))
     return [Stretch(place, done[place], min(stored[place], done[place] + step)) for place in behind]
 
 
 def _smaller(refused: Sequence[Stretch], error: UserError) -> int:
-    """How many offsets to ask for after these were too many; raises `error` when fewer make no sense."""
+    """Returns how many offsets to ask for after these were too many; raises `error` when fewer make no sense."""
     asked = sum(stretch.end - stretch.first for stretch in refused)
     if asked <= FEWEST_OFFSETS_AT_ONCE:
         raise error
@@ -258,7 +262,7 @@ def _smaller(refused: Sequence[Stretch], error: UserError) -> int:
 
 
 def _in_pieces(units: Sequence[tuple[Unit, int]]) -> Iterator[Sequence[tuple[Unit, int]]]:
-    """Of one organization, and as much as fits into memory and one query."""
+    """Yields pieces of one organization each that fit into memory and one query."""
     start = copies = 0
     for index, (unit, size) in enumerate(units):
         full = index - start == UNITS_AT_ONCE or (copies and copies + size > COPIES_AT_ONCE)

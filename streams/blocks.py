@@ -1,4 +1,4 @@
-"""Rows on their way into the store, and through a pipe from the process that decoded them."""
+"""Blocks of rows for the store, and their transfer through a pipe from the process that decoded them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from streams.child import Child
 
 
 class Block(NamedTuple):
-    """What one insert takes."""
+    """The table and rows of one insert."""
 
     table: str
     rows: pa.Table
 
 
 def digest_of(blocks: Sequence[Block]) -> str:
-    """Tells rows from others, in 16 characters; the same rows have the same one, whichever process made them."""
+    """Returns a digest of 16 characters: the same rows have the same one, whichever process made them."""
     digest = blake2b(digest_size=8)
     for block in blocks:
         digest.update(block.table.encode())
@@ -30,12 +30,12 @@ def digest_of(blocks: Sequence[Block]) -> str:
 
 
 def send_blocks(pipe: Connection, blocks: Sequence[Block]) -> None:
-    """The child's side."""
+    """Send blocks; called in the child."""
     pipe.send([block.table for block in blocks])
     for block in blocks:
         pipe.send_bytes(bytes_of(block.rows))
 
 
 def receive_blocks(child: Child) -> list[Block]:
-    """The parent's. Raises `Fatal` when the child has ended."""
+    """Receive blocks; called in the parent. Raises `Fatal` when the child has ended."""
     return [Block(table, table_of(child.receive_bytes())) for table in child.receive()]

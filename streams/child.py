@@ -1,6 +1,6 @@
 """A child process for work that fills a core, and the pipe to it.
 
-It ends when its pipe does, and that ends with its parent, however the parent ends.
+The child ends when its pipe closes, which happens when the parent ends, however it ends.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ START: Final = "spawn"
 
 
 def children_at_once() -> int:
-    """How many of them do the same work: one a core, up to a few, because the store and the live trail want cores
-    too."""
+    """Returns how many children share one kind of work: one per core up to a few, because the store and the live trail
+    need cores too."""
     return min(MOST_CHILDREN, os.cpu_count() or 1)
 
 
 class Child:
-    """Started at once; `serve` runs in it with the other end of the pipe and what it was `given`.
+    """Starts at once; `serve` runs in the child with the other end of the pipe and the values of `given`.
 
-    What is asked of one that has ended raises `Fatal`.
+    Any use of a child that has ended raises `Fatal`.
     """
 
     def __init__(self, serve: Callable[[Connection, Any], None], given: object, name: str) -> None:
@@ -42,12 +42,12 @@ class Child:
         theirs.close()
 
     def send(self, what: object) -> None:
-        """Blocks until most of it is read: for a thread, unless it is small."""
+        """Send an object. Blocks until most of it is read: use a thread unless it is small."""
         with self._alive():
             self._pipe.send(what)
 
     def receive(self) -> Any:
-        """The next thing that it sends; an error is raised. Blocks: for a thread."""
+        """Returns the next object that the child sends; raises it if it is an error. Blocks: use a thread."""
         with self._alive():
             told = self._pipe.recv()
         if isinstance(told, BaseException):
@@ -55,18 +55,18 @@ class Child:
         return told
 
     def receive_bytes(self) -> bytes:
-        """The same of `send_bytes`."""
+        """Returns the next bytes sent with `send_bytes`; otherwise as `receive`."""
         with self._alive():
             return self._pipe.recv_bytes()
 
     def kill(self) -> None:
-        """Whatever it is at; `close` it then."""
+        """Kill the child, whatever it is doing; call `close` afterwards."""
         self._process.kill()
 
     def close(self) -> None:
-        """End it, whatever it is at."""
+        """End the child, whatever it is doing."""
         self.kill()
-        self._process.join()  # and not closed: that fails where another thread has just reaped it
+        self._process.join()  # `close` would fail where another thread has just reaped it
         self._pipe.close()
 
     @contextmanager
@@ -78,7 +78,7 @@ class Child:
 
 
 def _run(serve: Callable[[Connection, Any], None], pipe: Connection, given: object) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets the signal, and ends this process
     tune_interpreter()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         serve(pipe, given)

@@ -1,9 +1,9 @@
-"""The unit of the sink: contiguous offsets of one partition, and how their boundaries are remembered.
+"""Chunks, the unit of the sink: contiguous offsets of one partition, and how their boundaries are remembered.
 
-A chunk's boundaries are committed to Kafka before its insert (the *intent*) and its end after it, both
-in the metadata of the group's own offset commit. Whoever takes the partition over reads them there and
-inserts exactly the same rows under the same token, which ClickHouse recognises. The token tells the rows
-apart too: ClickHouse drops whatever comes under a token that it knows.
+A chunk's boundaries are committed to Kafka before its insert (the *intent*), and its end after it, both in the metadata
+of the group's own offset commit. Whoever takes over the partition reads them there and inserts exactly the same rows
+under the same token, which ClickHouse recognises. The token also depends on the rows, because ClickHouse drops whatever
+comes under a known token.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ class Progress:
     """What the group has committed for a partition."""
 
     epoch: str
-    """Drawn when a partition is first read, and kept in every commit. The broker forgets it with the topic,
-    so a topic that is deleted and made anew never meets the tokens of the old one."""
+    """Chosen when a partition is first read, and kept in every commit. The broker forgets it with the topic, so a topic
+    that is deleted and made anew never meets the tokens of the old one."""
     intent: Span | None = None
-    """The chunk that was, or may have been, in flight."""
+    """The chunk that is, or may be, in flight."""
     unreadable: int = 0
-    """How many records in a row, up to the committed offset, could not be read: a restart goes on counting."""
+    """The number of consecutive unreadable records up to the committed offset: a restart continues the count."""
     mark: int = 0
-    """The latest append time, in milliseconds, of any record up to here, those of the intent included; 0 when it is
-    not known. See `streams/standing.py`."""
+    """The latest append time, in milliseconds, of any record up to here, including those of the intent; 0 when unknown.
+    See `streams/standing.py`."""
 
     def metadata(self) -> str:
-        """As committed."""
+        """Returns the metadata to commit."""
         intent = "" if self.intent is None else f":{self.intent.first}-{self.intent.last}"
         unreadable = f"+{self.unreadable}" if self.unreadable else ""
         return f"{self.epoch}{intent}{unreadable}" + (f"@{self.mark}" if self.mark else "")
 
 
 def read_progress(metadata: str, epoch: str) -> Progress:
-    """The progress in a commit's metadata; a partition that was never committed starts `epoch`.
+    """Parse the progress in a commit's metadata; a partition without commits starts with `epoch`.
 
     Raises `Fatal` for metadata that the sink did not write: another program commits under its group.
     """
@@ -68,13 +68,14 @@ def read_progress(metadata: str, epoch: str) -> Progress:
 
 
 def token(epoch: str, topic: str, partition: int, span: Span, digest: str) -> str:
-    """The insert token of a chunk: the same rows of the same chunk, whoever inserts them and however often, have the
-    same one. A release that reads the records otherwise has another: its rows must not be taken for those."""
+    """Returns the insert token of a chunk: the same rows of the same chunk have the same token, whoever inserts them
+    and however often. A release that reads the records differently gets another token, so that its rows are not taken
+    for the old ones."""
     return f"{epoch}:{topic}:{partition}:{span.first}-{span.last}:{digest}"
 
 
 def cut_at_months(months: list[int], limit: int = MAX_MONTHS) -> list[int]:
-    """Where to cut rows so that no piece has more than `limit` different months: the exclusive ends."""
+    """Returns the exclusive ends at which to cut rows so that no piece has more than `limit` different months."""
     ends: list[int] = []
     seen: set[int] = set()
     for index, month in enumerate(months):

@@ -1,8 +1,8 @@
-"""Faust's consumer, so that it hands every record to the agent: as it is, it loses some at a recovery.
+"""A Faust consumer that hands every record to the agent: Faust's own loses some at a recovery.
 
-When a table is restored it lets the agent's partitions go before it seeks to what is committed. What is
-fetched until the flow is resumed counts as read, and Faust empties the agent's queue at that moment: the
-record that was in it is lost, and later ones are committed over it. Here nothing is fetched in between.
+When a table is restored, Faust resumes the agent's partitions before it seeks to the committed offsets. Records fetched
+until the flow is resumed count as read, and Faust then empties the agent's queue: the record in it is lost, and later
+ones are committed over it. This consumer fetches nothing in between.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from mode.services import WaitResults
 from mode.threads import WorkerThread
 
 LONGEST_FETCH_SECONDS: Final = 0.2
-"""So long may a seek have to wait for a fetch that finds nothing."""
+"""The longest that a seek waits for a fetch that finds nothing."""
 LEAVE_SECONDS: Final = 10.0
-"""So long may leaving the group take; whoever is gone without a word is missed a session later."""
+"""Time limit for leaving the group; a member that leaves without a word is missed a session later."""
 
 
 class _Thread(WorkerThread):  # type: ignore[misc]  # because mode ships no types
-    """The consumer's own. It keeps no process: where the app is stopped in the middle of its start, nobody ends it."""
+    """The consumer's thread. It keeps no process alive: if the app is stopped in the middle of its start, nobody ends
+    it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -34,10 +35,10 @@ class _Thread(WorkerThread):  # type: ignore[misc]  # because mode ships no type
 
 
 class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # because faust ships no types
-    """Ends whatever aiokafka is at: when it does not, Faust's stop waits a minute for it."""
+    """Cancels whatever aiokafka is doing at a stop: otherwise Faust's stop waits a minute for it."""
 
     logger = logging.getLogger("faust.consumer")
-    """As quiet as the rest of Faust's; mode would name one after this module."""
+    """As quiet as Faust's other loggers; mode would name one after this module."""
     Worker = _Thread
 
     async def on_thread_stop(self) -> None:
@@ -46,7 +47,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # because 
             async with asyncio.timeout(LEAVE_SECONDS):
                 await super().on_thread_stop()
         except (TimeoutError, asyncio.CancelledError):
-            # Closing, aiokafka cancels a fetch that waits for its next try, and takes that for its own end.
+            # When closing, aiokafka cancels a fetch that waits for its next try, and takes that for its own end.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -54,7 +55,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # because 
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no types
-    """Fetches and seeks one after the other, and forgets what was fetched before a seek."""
+    """Never fetches and seeks at the same time, and drops what was fetched before a seek."""
 
     logger = logging.getLogger("faust.consumer")
 
@@ -69,7 +70,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109  because Faust calls it so
-        """Records by partition, up to the next seek: from there on they come again."""
+        """Yields records by partition, up to the next seek, after which they come again."""
         async with aclosing(super().getmany(timeout)) as fetched:
             async for place, message in fetched:
                 if self._seeks != self._seeks_at_fetch:
@@ -77,8 +78,8 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
                 yield place, message
 
     async def wait_first(self, *waited: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109  because Faust calls it so
-        """As mode's, which makes four tasks for each record that Faust hands on. Mostly the agent's queue has room, and
-        nothing needs to wait."""
+        """Wait as mode does, but without its four tasks for each record that Faust hands on. Usually the agent's queue
+        has room, and nothing needs to wait."""
         first, *others = waited
         if not asyncio.iscoroutine(first) or self._stopped.is_set() or self._crashed.is_set():
             return await super().wait_first(*waited, timeout=timeout)
@@ -92,7 +93,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
 
     async def _getmany(self, active_partitions: Set[Any], timeout: float) -> Any:  # noqa: ASYNC109  because Faust calls it so
         await self._resumed.wait()
-        # As they are now: aiokafka takes a set that is emptied while it waits for "all", paused ones too.
+        # Copied: aiokafka takes a set that is emptied while it waits for "all", paused ones too.
         places = frozenset(active_partitions)
         return await self._alone(lambda: self._fetch(places, min(timeout, LONGEST_FETCH_SECONDS)))
 
@@ -101,7 +102,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
         return await super()._getmany(places, seconds) if places else {}
 
     async def perform_seek(self) -> None:
-        """To what is committed, and to the beginning where nothing is: Faust leaves those where they are.
+        """Seek to the committed offsets, or to the beginning where there are none: Faust does not move those.
 
         Nothing is fetched from here on until the flow is resumed.
         """
@@ -120,12 +121,12 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
             await super().seek_wait(await self.earliest_offsets(*new))
 
     def resume_flow(self) -> None:
-        """Let records come again; Faust has just emptied its queues."""
+        """Resume fetching; Faust has just emptied its queues."""
         super().resume_flow()
         self._resumed.set()
 
     async def seek_wait(self, partitions: Mapping[Any, int]) -> None:
-        """To these offsets."""
+        """Seek to these offsets."""
         await self._alone(lambda: self._seek_to(partitions))
 
     async def _seek_to(self, partitions: Mapping[Any, int]) -> None:
@@ -133,7 +134,8 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
         await super().seek_wait(partitions)
 
     async def _alone(self, start: Callable[[], Awaitable[Any]]) -> Any:
-        """Not before the last one has ended: it goes on in its thread when whoever waited for it is cancelled."""
+        """Run a call after the previous one has ended: that one continues in its thread when its caller is
+        cancelled."""
         while self._running is not None and not self._running.done():
             await asyncio.wait([self._running])
         self._running = asyncio.ensure_future(start())
@@ -141,14 +143,14 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # because faust ships no 
         return await asyncio.shield(self._running)
 
     async def on_stop(self) -> None:
-        """Nobody answers any more once the thread has stopped."""
+        """Nothing answers once the thread has stopped."""
         await super().on_stop()
         if self._running is not None:
             self._running.cancel()
 
 
 async def _rest(begun: Coroutine[Any, Any, Any], waits_for: Any) -> Any:
-    """What is left of a coroutine that has run up to its first wait."""
+    """Run the rest of a coroutine that was started up to its first wait."""
     return await _go_on(begun, waits_for)
 
 
@@ -168,6 +170,6 @@ def _go_on(begun: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, An
 
 
 def _look_at(done: asyncio.Future[Any]) -> None:
-    """Its error is for whoever waits for it; nobody may."""
+    """Retrieve the error for asyncio: it is for whoever waits for it, and nobody may."""
     if not done.cancelled():
         done.exception()

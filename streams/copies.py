@@ -1,8 +1,8 @@
 """The set of copies that live detection knows, and the windows that change with it.
 
-It is kept in a table of small entries: of each minute, the copies that came together and were new. What
-is held beside the table is derived from it, and derived anew after a restart or a rebalance. Minutes
-into which no fresh event can fall any more are forgotten, by the log's time and never by the clock.
+A table keeps it in small entries: for each minute, the copies that came together and were new. All other state is
+derived from the table, and rebuilt from it after a restart or a rebalance. Minutes that no fresh event can fall into
+are forgotten, by the log's time and never by the clock.
 """
 
 from __future__ import annotations
@@ -21,47 +21,47 @@ from streams.minute import Minute
 from streams.windows import Copy, Unit, Window
 
 HOT_COPIES: Final = 200_000
-"""Of the minutes that changed last, held ready; others are read from the table when they change."""
+"""Copies of the most recently changed minutes held in memory; others are read from the table when they change."""
 ENTRY_COPIES: Final = 500
-"""In one entry: some 100 KB."""
+"""Copies per entry: some 100 KB."""
 
 _KEY: Final = struct.Struct(">HI16sQ")
-"""Partition, minute, writer and number; the organization follows. Two writers never have the same key: a
-worker that was frozen and wakes up must not overwrite what its successor wrote."""
+"""Partition, minute, writer and number; the organization follows. Two writers never use the same key: a worker that was
+frozen and wakes up must not overwrite what its successor wrote."""
 _FORGOTTEN: Final = 0xFFFF_FFFF
-"""In place of the minute, in the entry that tells up to when a partition was forgotten."""
+"""Stands for the minute in the entry that says up to when a partition was forgotten."""
 
 
 class Table(Protocol):
-    """Where the entries are kept: written through to a log, each in its partition."""
+    """Stores the entries: each in its partition, written through to a log."""
 
     def entries(self) -> Iterable[bytes]:
-        """The keys as they are now."""
+        """Returns a snapshot of the keys."""
 
     def entry(self, key: bytes) -> bytes: ...
     def put_entry(self, partition: int, key: bytes, value: bytes) -> None: ...
     def delete_entry(self, partition: int, key: bytes) -> None: ...
 
     def drop_entry(self, key: bytes) -> None:
-        """Here only, not on the log: another worker has it now."""
+        """Drop the entry here but not on the log: another worker has it now."""
 
 
 def entry_value(copies: Sequence[Copy]) -> bytes:
-    """The copies of an entry."""
+    """Encode the copies of an entry."""
     return orjson.dumps([(copy.event_id.hex(), copy.fingerprint.hex(), *copy[2:]) for copy in copies])
 
 
 def read_entry(value: bytes) -> Iterator[Copy]:
-    """The copies of an entry, back."""
+    """Decode the copies of an entry."""
     for event_id, fingerprint, *rest in orjson.loads(value):
         yield Copy(bytes.fromhex(event_id), bytes.fromhex(fingerprint), *rest)
 
 
 class Copies:
-    """Takes copies in, says which windows changed, forgets what is old."""
+    """Takes copies, returns the windows that changed, forgets what is old."""
 
     def __init__(self, table: Table, keep: timedelta, hot_copies: int = HOT_COPIES) -> None:
-        """`keep` must be longer than events are fresh."""
+        """`keep` must be longer than the time for which events are fresh."""
         self._table = table
         self._keep_seconds = int(keep.total_seconds())
         self._hot_copies = hot_copies
@@ -80,7 +80,7 @@ class Copies:
         self._numbers = count()
 
     def take(self, partition: int, unit: Unit, copy: Copy, known_ms: int) -> None:
-        """Take one copy in; nothing is written before `changed`."""
+        """Take one copy; nothing is written before `changed`."""
         self._known[partition] = max(known_ms // 1000, self._known.get(partition, 0))
         if unit.minute < self._forgotten.get(partition, 0):
             self._late.add(unit)
@@ -88,9 +88,9 @@ class Copies:
             self._came.setdefault((partition, unit), []).append(copy)
 
     def changed(self) -> list[Window]:
-        """The windows that something came for since the last time, as they are now.
+        """Returns the windows touched since the last call, as they are now.
 
-        A repeat writes no entry, but its windows are told again: nobody knows whether they were stored.
+        A repeat writes no entry, but its windows are returned again: it is unknown whether they were stored.
         """
         came, self._came = self._came, {}
         windows = []
@@ -108,14 +108,14 @@ class Copies:
         return windows
 
     def late(self) -> list[Unit]:
-        """Units forgotten already that something came for: only the store knows all of them."""
+        """Returns units that were forgotten before something came for them: only the store has all their copies."""
         late, self._late = sorted(self._late), set()
         return late
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
-        """Derive everything anew from the table, entry by entry: let others run in between.
+        """Rebuild the state from the table, entry by entry; yields so that other tasks can run.
 
-        Entries of partitions that are not `held` are dropped.
+        Entries of partitions that are not in `held` are dropped.
         """
         for derived in (self._keys, self._hot, self._came, self._late, self._known, self._forgotten, self._marks):
             derived.clear()
@@ -151,7 +151,7 @@ class Copies:
         cutoff = (self._known[partition] - self._keep_seconds) // 60 * 60
         if not minutes or min(minutes) >= cutoff:
             return
-        # Known on the log too, and before anything is missing there: what comes for these minutes is late.
+        # Written to the log before any entry of these minutes is deleted: what comes for them is late.
         self._forgotten[partition] = cutoff
         earlier, key = self._marks.get(partition, ()), self._key(partition, _FORGOTTEN)
         self._table.put_entry(partition, key, str(cutoff).encode())

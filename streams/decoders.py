@@ -1,4 +1,4 @@
-"""Processes that read stretches of the log and make Arrow tables of them: decoding in Python fills one core each."""
+"""Child processes that read stretches of the log into Arrow tables: decoding in Python fills one core each."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from streams.span_reader import SpanReader, Stretch
 
 
 class Read(NamedTuple):
-    """What a stretch holds."""
+    """The content of a stretch."""
 
     blocks: list[Block]
     records: int
     unreadable: list[tuple[int, int, str]]
-    """Offset, append time in milliseconds and reason of what cannot be read: it has its dead letter."""
+    """Offset, append time in milliseconds and reason of each unreadable record, which has its dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """From where records are read, and how."""
+    """Where records are read from, and how."""
 
     connection: KafkaConnection
     reading: Reading
 
 
 def decode(records: Sequence[LogRecord], reading: Reading) -> Read:
-    """The rows of records of one partition."""
+    """Decode records of one partition into rows."""
     if not records:
         return Read([], 0, [])
     whole = reading.portion(records)
@@ -58,21 +58,21 @@ def _unreadable(records: Sequence[LogRecord], dead: Sequence[Produced]) -> list[
 
 
 class Decoder:
-    """One child process. `start` stretches, then `take` the parts of each in the same order.
+    """One child process: `start` stretches, then `take` the parts of each in the same order.
 
-    It is ahead by one part: the next is sent when one is taken.
+    It is one part ahead: it sends the next part when one is taken.
     """
 
     def __init__(self, how: Decoding) -> None:
         self._child = Child(_serve, how, "idtrail-decoder")
 
     def start(self, stretch: Stretch) -> None:
-        """Have it begin; returns at once."""
+        """Start decoding the stretch; returns at once."""
         self._child.send(stretch)
 
     def take(self) -> tuple[Stretch, Read] | None:
-        """The next part of the stretch; None ends it. Blocks: for a thread. Raises `BrokerAway`, or what decoding
-        raised."""
+        """Returns the next part of the stretch; None at its end. Blocks: use a thread. Raises `BrokerAway`, or the
+        error of decoding."""
         told = self._child.receive()
         if told is None:
             return None
@@ -80,7 +80,7 @@ class Decoder:
         return part, Read(receive_blocks(self._child), records, unreadable)
 
     def close(self) -> None:
-        """End it, whatever it is at."""
+        """End the child, whatever it is doing."""
         self._child.close()
 
 

@@ -1,4 +1,4 @@
-"""Fresh provisioning events, folded into failure windows and incidents as they come.
+"""Folds fresh provisioning events into failure windows and incidents as they come.
 
 The Faust table holds the set of copies. Windows are in ClickHouse before the table's entries are confirmed, and these
 before incidents are folded.
@@ -34,17 +34,17 @@ MARGIN: Final = timedelta(hours=1)
 
 
 class Placed(NamedTuple):
-    """One forwarded event, read."""
+    """One forwarded event, decoded for windows and incidents."""
 
     unit: Unit | None
-    """None where its time cannot be believed: it belongs into no window, but may replace a copy that counted."""
+    """None where its time is not credible: it belongs to no window, but may replace a copy that counted."""
     copy: Copy
     known_ms: int
     attempt: Attempt
 
 
 def place(forwarded: Forwarded) -> Placed | None:
-    """What it tells of windows and incidents; None when it is about no provisioning."""
+    """Returns what the event means for windows and incidents; None if it is not about provisioning."""
     organization, event_id, fingerprint, version, known_ms, found, _ = forwarded
     facts = found.facts
     if facts.kind == Kind.OTHER:
@@ -63,7 +63,7 @@ def place(forwarded: Forwarded) -> Placed | None:
 
 
 class FailureDetection:
-    """A part of the agent: windows and incidents."""
+    """The part of the agent that detects windows and incidents."""
 
     flush_seconds = 0.15
     tick_seconds = None
@@ -88,7 +88,7 @@ class FailureDetection:
         self._copies = Copies(self.table, horizon + MARGIN)
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
-        """An event; nothing is written before the flush."""
+        """Take an event; nothing is written before the flush."""
         placed = place(forwarded)
         if placed is not None:
             if placed.unit is not None:
@@ -104,8 +104,8 @@ class FailureDetection:
         if late:
             windows += await asyncio.to_thread(self._fold_late, late)
         for piece in in_inserts(windows):
-            # A name of its own for each insert: which windows come together depends on the clock, and
-            # of two rows the one that knows more wins anyway.
+            # A token of its own for each insert: which windows come together depends on the clock, and of two rows the
+            # one that knows more wins anyway.
             await insert_patiently(
                 self._store,
                 "failure_windows",
@@ -123,7 +123,7 @@ class FailureDetection:
         return taken
 
     def _fold_late(self, late: Sequence[Unit]) -> list[Window]:
-        """The store has them: the sink inserts before it forwards."""
+        """Fold these units from the store, which has their events: the sink inserts before it forwards."""
         windows = []
         for _, units in groupby(late, key=lambda unit: unit.organization):
             some = list(units)
@@ -132,6 +132,6 @@ class FailureDetection:
         return windows
 
     def restore(self, held: Collection[int]) -> Iterator[None]:
-        """Derive everything anew from the table."""
+        """Rebuild the state from the table."""
         self._incidents.forget()
         return self._copies.restore(held)

@@ -1,7 +1,7 @@
-"""The live feed: one reader of the log for all who watch, handed out to a bounded queue each.
+"""The live feed: one reader of the log for all watchers, with a bounded queue for each.
 
-Nobody waits for anybody. Who does not take what is in the queue is dropped, and told where to go on; who begins
-in the past reads the log alone until it has caught up, then joins the others without gap or repeat.
+No reader waits for another. A reader that does not empty its queue is dropped, and told where to continue. One that
+begins in the past reads the log alone until it has caught up, then joins the others without gap or repeat.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from streams.position import Offsets, parse_position
 TOPICS: Final = (EVENTS, INCIDENTS, ALERTS)
 HEARTBEAT_SECONDS: Final = 15.0
 QUEUE_MESSAGES: Final = 10_000
-"""Of one reader: five seconds at 2,000 messages a second."""
+"""Per reader: five seconds at 2,000 messages a second."""
 BATCH_MESSAGES: Final = 200
 JOIN_RECORDS: Final = 1_000
-"""So near to the others, a reader that catches up begins to queue what they get."""
+"""A reader that catches up starts to queue live messages this close to the others."""
 GATHER_SECONDS: Final = 0.1
-"""Between two looks at the log: readers are woken ten times a second at most."""
+"""Seconds between two looks at the log: readers wake ten times a second at most."""
 LIVE_SHARE, PAST_SHARE = 0.5, 0.25
-"""Of one core: what decoding may take for those who are up to date, and for those who are catching up."""
+"""Fractions of one core that decoding may take, for live readers and for those that catch up."""
 
 STOPPED: Final = "the API is being stopped"
 LOST: Final = "the log does not hold the next records any more"
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 class Feed:
-    """Opens readers, at most `most_readers` at a time. The log is read while there is one."""
+    """Opens readers, at most `most_readers` at a time. The log is read while there is at least one."""
 
     def __init__(
         self,
@@ -72,7 +72,8 @@ class Feed:
     async def open(
         self, wants: Callable[[Message], object], start: Start, organization: str = ""
     ) -> AsyncIterator[Reader]:
-        """A reader for that organization of what `wants` finds true. Raises `Gone`, `BadUsage`, `Away`."""
+        """Open a reader of the messages that `wants` accepts, counted for `organization`. Raises `Gone`, `BadUsage`,
+        `Away`."""
         if self._stopped:
             raise FeedAway(STOPPED)
         self._make_room(organization)
@@ -88,8 +89,8 @@ class Feed:
             await self._stop_if_alone()
 
     def _make_room(self, organization: str) -> None:
-        """No organization keeps another out: where there is no room, the newest reader of the one with the most gives
-        way, unless the one that asks would then have more."""
+        """Make room so that no organization keeps another out: the newest reader of the one with the most is ended,
+        unless the asking organization would then have more."""
         if len(self._open) < self._most_readers:
             return
         readers = Counter(reader.organization for reader in self._open)
@@ -100,20 +101,20 @@ class Feed:
         next(reader for reader in reversed(self._open) if reader.organization == largest).end(SHARED)
 
     async def stop(self) -> None:
-        """End every reader, and let none begin."""
+        """End every reader, and open no more."""
         self._stopped = True
         for reader in list(self._open):
             reader.end(STOPPED)
 
     def leave(self, reader: Reader) -> None:
-        """Its place is free for another."""
+        """Free the reader's place."""
         self.joined.discard(reader)
         if reader in self._open:
             self._open.remove(reader)
             FEED_READERS.dec()
 
     def past(self) -> Follower:
-        """For one that catches up."""
+        """Returns a follower for a reader that catches up."""
         return Follower(self._connection, self._topics)
 
     async def _begin(self, reader: Reader, start: Start) -> None:
@@ -149,7 +150,7 @@ class Feed:
                 records = await live.fetch()
                 for start in range(0, len(records), PIECE):
                     async with self._live_pace:
-                        # Without an await in between: where `live` stands is what all who joined were offered.
+                        # No await in between: `live` stands exactly at what all joined readers were offered.
                         messages = live.decode(records[start : start + PIECE])
                         for reader in list(self.joined):
                             reader.offer(messages)
@@ -203,10 +204,10 @@ class Reader:
         self._targets: Offsets = {}
         self._ended = ""
         self.position = ""
-        """After what was handed out."""
+        """The position after what was handed out."""
 
     def join(self, live: Follower) -> None:
-        """Be handed what comes from now on."""
+        """Receive live messages from now on."""
         self.position = self.position or live.position.text()
         self._targets = dict(live.position.offsets)
         self._feed.joined.add(self)
@@ -219,7 +220,7 @@ class Reader:
         self.position = self._past.position.text()
 
     def offer(self, messages: Sequence[Message]) -> None:
-        """Queue those that are wanted. One too many ends the reader, or, while it catches up, its queueing."""
+        """Queue the wanted messages. An overflow ends the reader or, while it catches up, its queueing."""
         self._queue.extend([message for message in messages if self._wants(message)])
         if len(self._queue) > self._feed.queue_messages:
             if self._past is None:
@@ -231,14 +232,15 @@ class Reader:
         self._filled.set()
 
     def end(self, why: str) -> None:
-        """Hand out nothing more but why. What was queued is let go of: the reader's position is before it."""
+        """Hand out nothing more except the reason. Queued messages are dropped: the reader's position is before
+        them."""
         self._ended = self._ended or why
         self._queue.clear()
         self._feed.leave(self)
         self._filled.set()
 
     async def next(self) -> Batch:
-        """What comes next: soon after there is something, else as a sign of life after the heartbeat's time."""
+        """Returns the next batch: soon after there is something, or an empty one as a heartbeat."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._feed.heartbeat_seconds
         while not self._ended and clock() < deadline:
@@ -255,7 +257,7 @@ class Reader:
                         await self._filled.wait()
         live = self._feed.live
         if not self._ended and live is not None and self._past is None and not self._queue:
-            self.position = live.position.text()  # nothing up to there was wanted
+            self.position = live.position.text()  # nothing before it was wanted
         return Batch([], self.position, self._ended)
 
     def _batch(self, messages: list[Message]) -> Batch:
@@ -286,6 +288,6 @@ class Reader:
         return [message for message in messages if self._wants(message)]
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         if self._past is not None:
             await self._past.stop()

@@ -1,4 +1,4 @@
-"""Filling a database from stretches of the log, in large blocks."""
+"""Fills a database from stretches of the log, in large blocks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from streams.span_reader import Stretch
 from streams.writer import patiently
 
 RETRY_SECONDS: Final = 300.0
-"""How long a store that is away is waited for."""
+"""How long to wait for a store that is away."""
 
 
 def inserting(store: Store, name: str) -> Handle:
-    """What inserts a stretch. `name` is part of every token: by the same name it is inserted once."""
+    """Returns a function that inserts a stretch. `name` is part of every token: under the same name a stretch is
+    inserted once."""
 
     async def insert(stretch: Stretch, read: Read) -> None:
         topic, partition, first, end = stretch

@@ -1,4 +1,4 @@
-"""What the sink carries at a time: a chunk of each partition at most, decoded."""
+"""Flights, what the sink carries at a time: at most one decoded chunk per partition."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from streams.portion import Portion, Portions, Runs, cut
 from streams.rows import LogRecord
 
 Fetched = dict[TopicPartition, list[LogRecord]]
-"""Records by partition, each partition's in their order."""
+"""Records by partition, each partition's in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Contiguous records of one partition: what one token stands for."""
+    """Contiguous records of one partition, inserted under one token."""
 
     place: TopicPartition
     portion: Portion
     unreadable_before: int
-    """How many records in a row, up to these, could not be read."""
+    """The number of consecutive unreadable records just before these."""
     newest_ms: int
-    """The latest append time of any."""
+    """The latest append time of any record."""
     digest: str
-    """Of the rows."""
+    """Digest of the rows."""
 
     def token(self, epoch: str) -> str:
-        """The token of their insert."""
+        """Returns the token of their insert."""
         return token(epoch, self.place.topic, self.place.partition, self.portion.span, self.digest)
 
     def begun(self, before: Progress) -> Progress:
-        """What is committed before they are stored."""
+        """Returns the progress to commit before they are stored."""
         return Progress(before.epoch, self.portion.span, self.unreadable_before, max(before.mark, self.newest_ms))
 
     def ended(self, before: Progress) -> Progress:
-        """What is committed when they are."""
+        """Returns the progress to commit once they are stored."""
         return Progress(before.epoch, None, self.unreadable, max(before.mark, self.newest_ms))
 
     @property
     def unreadable(self) -> int:
-        """The same, up to the last of these."""
+        """The number of consecutive unreadable records up to the last of these."""
         return self._runs.trailing
 
     @property
     def longest_unreadable(self) -> int:
-        """The most in a row of which one at least is among these."""
+        """The longest run of unreadable records that includes at least one of these."""
         return self._runs.longest
 
     @property
@@ -70,11 +70,11 @@ class Loader:
     def load(
         self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], unreadable: dict[TopicPartition, int]
     ) -> list[Flight]:
-        """Flights that are to land one after the other, nearly always one; in each the events first, because detection
-        waits for them.
+        """Returns flights to land one after the other, nearly always one; in each the events come first, because
+        detection waits for them.
 
-        `unreadable` holds for each partition the run of unreadable records before these, and in the end the one after
-        them. Raises `Fatal` for too long a run.
+        `unreadable` holds for each partition the run of unreadable records before these, and is updated to the run
+        after them. Raises `Fatal` when a run is too long.
         """
         order = sorted(fetched, key=lambda place: place.topic != self.portions.events)
         pieces = [self._chunks(place, fetched[place], unreadable) for place in order]
@@ -103,7 +103,7 @@ class Loader:
         return Chunk(place, portion, unreadable, max(newest_ms, 0), digest_of(portion.blocks))
 
     def _stop_if_all_is_poison(self, chunk: Chunk) -> None:
-        """Rather stop and say so than empty the log into the dead letters."""
+        """Raise `Fatal` for too many unreadable records, rather than empty the log into the dead letters."""
         place, span = chunk.place, chunk.portion.span
         if chunk.longest_unreadable >= self.poison_limit:
             raise Fatal(

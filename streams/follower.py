@@ -1,6 +1,6 @@
-"""Following the log from a position without a group: records become messages, each with the position after it.
+"""Follows the log from a position without a group: records become messages, each with the position after it.
 
-Nothing is committed and no group is joined, so that no worker notices.
+It commits nothing and joins no group, so no worker notices.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ INCIDENT_FIELDS: Final = ("incident_id", "organization", "application_id", "appl
 
 
 class Pace:
-    """One at a time, and after each time a rest in proportion: `share` of one core at most."""
+    """Runs one task at a time, with a pause after each in proportion: at most `share` of one core."""
 
     def __init__(self, share: float) -> None:
         self._rest = 1 / share - 1
@@ -64,14 +64,14 @@ class Pace:
 
 
 class Repeats:
-    """Which events were shown lately. A copy is shown again only if it is more trusted and says something else."""
+    """The events that were shown lately. A copy is shown again only if it is more trusted and says something else."""
 
     def __init__(self, most: int = REMEMBERED_EVENTS) -> None:
         self._most = most
         self._seen: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
 
     def shows(self, event_id: bytes, trust: int, fingerprint: bytes) -> bool:
-        """Whether to show this copy; it counts as shown then."""
+        """Whether to show this copy; if so, it counts as shown."""
         before = self._seen.pop(event_id, None)
         if before is None and len(self._seen) >= self._most:
             self._seen.popitem(last=False)
@@ -83,7 +83,7 @@ class Repeats:
 
 
 class Follower:
-    """Reads up to three topics: of events, of incidents, of alerts."""
+    """Reads up to three topics: events, incidents, alerts."""
 
     def __init__(self, connection: KafkaConnection, topics: Sequence[str]) -> None:
         self._connection = connection
@@ -101,14 +101,14 @@ class Follower:
         self.position = Position(topics, {})
 
     async def connect(self) -> None:
-        """Raises `BrokerAway`, `BrokerRefuses`. Whether it does or not, `stop` is to be called."""
+        """Connect to the broker. Raises `BrokerAway`, `BrokerRefuses`. Call `stop` in any case."""
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
             raise await failure(self._connection, error) from error
 
     async def bounds(self) -> tuple[Offsets, Offsets]:
-        """The beginnings and ends of all partitions. Raises `BrokerAway`, `BrokerRefuses`."""
+        """Returns the beginnings and ends of all partitions. Raises `BrokerAway`, `BrokerRefuses`."""
         admin = AIOKafkaAdminClient(**self._connection.options())
         try:
             await admin.start()
@@ -129,7 +129,8 @@ class Follower:
             await admin.close()
 
     async def at_time(self, milliseconds: int, ends: Mapping[TopicPartition, int]) -> Offsets:
-        """Where the first record of that append time or later stands. Raises `BrokerAway`, `BrokerRefuses`."""
+        """Returns the offsets of the first records with that append time or later. Raises `BrokerAway`,
+        `BrokerRefuses`."""
         try:
             found = await self._consumer.offsets_for_times(dict.fromkeys(ends, milliseconds))
         except (KafkaError, OSError) as error:
@@ -137,7 +138,7 @@ class Follower:
         return {place: end if found.get(place) is None else found[place].offset for place, end in ends.items()}
 
     def begin(self, offsets: Offsets) -> None:
-        """Read from here on."""
+        """Read from these offsets on."""
         self.position = Position(self._topics, offsets)
         self._ahead = {place: deque() for place in offsets}
         self._next = dict(offsets)
@@ -146,17 +147,17 @@ class Follower:
             self._consumer.seek(place, offset)
 
     async def fetch(self) -> list[LogRecord]:
-        """What comes next, in order of time as far as it has come; waits a second at most for something."""
+        """Returns the next records, in order of time among those that have come; waits at most a second for some."""
         found = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=FETCH_RECORDS)
         return list(heapq.merge(*found.values(), key=_appended))
 
     async def fetch_until(self, targets: Mapping[TopicPartition, int]) -> list[LogRecord]:
-        """A piece of what stands before `targets`, in order of time over all partitions."""
+        """Returns a piece of the records before `targets`, in order of time over all partitions."""
         await self._fill(targets)
         taken: list[LogRecord] = []
         while len(taken) < PIECE:
             if any(not self._ahead[place] and self._next[place] < target for place, target in targets.items()):
-                break  # the earliest may be in what is not here yet
+                break  # the earliest may not be fetched yet
             heads = [
                 (records[0].timestamp, place)
                 for place, records in self._ahead.items()
@@ -180,14 +181,14 @@ class Follower:
             self._next[place] = await self._consumer.position(place)
 
     def _skip_gaps(self, targets: Mapping[TopicPartition, int]) -> None:
-        """What is missing before a target was compacted away, or is the mark of a transaction."""
+        """Skip offsets missing before a target: they were compacted away, or are transaction markers."""
         for place, target in targets.items():
             ahead = self._ahead[place]
             if self.position.offsets[place] < target <= (ahead[0].offset if ahead else self._next[place]):
                 self.position.advance(place, target)
 
     def decode(self, records: Iterable[LogRecord]) -> list[Message]:
-        """Records as messages; the position moves past them. What cannot be read is left out."""
+        """Decode records as messages and move the position past them. Unreadable records are left out."""
         return [message for record in records if (message := self._message(record)) is not None]
 
     def _message(self, record: LogRecord) -> Message | None:
@@ -199,7 +200,8 @@ class Follower:
             return None  # the sink puts it into the dead letters
         if item is None:
             return None
-        # A copy, because orjson's own bytes keep 16 KB each, whatever they hold: readers' queues are full of them.
+        # A copy, because orjson's own bytes keep 16 KB each, however little they hold: readers' queues are full of
+        # them.
         data = bytes(memoryview(orjson.dumps(item, option=orjson.OPT_UTC_Z)))
         failed = about is About.EVENT and is_failed_attempt(item)
         return Message(about, item, data, self.position.text(), failed)
@@ -210,12 +212,12 @@ class Follower:
         return event_item(logged) if self._repeats.shows(sealed.event_id, sealed.trust, sealed.fingerprint) else None
 
     async def stop(self) -> None:
-        """Let go of the broker."""
+        """Disconnect from the broker."""
         await stop_consumer(self._consumer)
 
 
 def event_item(logged: Logged) -> dict[str, Any]:
-    """An event as the lists of the API show it."""
+    """Returns an event in the form of the API's lists."""
     sealed, moment = logged.sealed, logged.moment
     found = facts(logged.event)
     values = {
@@ -234,7 +236,7 @@ def event_item(logged: Logged) -> dict[str, Any]:
 
 
 def is_failed_attempt(item: dict[str, Any]) -> bool:
-    """Whether it is what `GET /api/v1/failures` counts."""
+    """Whether `GET /api/v1/failures` counts it."""
     return bool(item["outcome"] == Outcome.FAILURE and item["kind"] != Kind.OTHER)
 
 

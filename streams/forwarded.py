@@ -1,7 +1,7 @@
-"""Records of `idtrail.provisioning`: events that the sink has stored and passed on to detection, with what it found.
+"""Records of `idtrail.provisioning`: events that the sink has stored and passed on to detection, with its findings.
 
-What the sink worked out of an event goes with it in a header, so that detection does not work it out again. A record
-whose header is of another release than the reader is worked out anew.
+What the sink derives from an event goes with it in a header, so that detection need not derive it again. If the header
+is from another release than the reader, the event is derived anew.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ FOUND: Final = "idtrail_found"
 
 
 class Found(NamedTuple):
-    """What is worked out of an event, once for the store and for detection."""
+    """What is derived from an event, once for the store and for detection."""
 
     at: int
-    """When it occurred, as the log can believe it: microseconds since 1970, 0 where `timed` is not so."""
+    """When it occurred, as far as it is credible: microseconds since 1970, 0 if not `timed`."""
     timed: bool
-    """Whether its time can be believed: if not, it belongs into no window."""
+    """Whether its time is credible; if not, it belongs to no window."""
     incident_id: bytes
-    """`schemas.signature.NONE` of what did not fail."""
+    """`schemas.signature.NONE` if the event did not fail."""
     drift: tuple[str, ...]
-    """How it differs from what is known of its type: see `schemas.drift`."""
+    """How it differs from the known shape of its type: see `schemas.drift`."""
     facts: Facts
 
 
 class Forwarded(NamedTuple):
-    """One of the records, read."""
+    """One decoded record."""
 
     organization: str
     event_id: bytes
     fingerprint: bytes
     version: int
-    """Of an event's copies the one of the largest version is in force."""
+    """Among an event's copies, the one with the largest version is in force."""
     known_ms: int
-    """When `idtrail.events` had it."""
+    """When `idtrail.events` had it, in milliseconds."""
     found: Found
     raw: bytes
 
 
 def found_in(organization: str, event: Event, moment: Moment) -> Found:
-    """Everything that is worked out of an event."""
+    """Derive everything from an event."""
     told = facts(event)
     return Found(
         to_microseconds(moment.at),
@@ -67,7 +67,7 @@ def found_in(organization: str, event: Event, moment: Moment) -> Found:
 
 
 _SHAPE: Final = blake2b(repr(get_type_hints(Facts)).encode(), digest_size=8).hexdigest()
-"""Of the header; another release's facts may be others."""
+"""The format of the header; the facts of another release may differ."""
 _TYPES: Final = (
     *(str, int, bool, str, list),
     *(list if kind == tuple[str, ...] else kind for kind in get_type_hints(Facts).values()),
@@ -76,16 +76,16 @@ _LISTS: Final = tuple(at for at, kind in enumerate(_TYPES) if kind is list)
 
 
 def headers_of(known_ms: int, found: Found) -> list[Header]:
-    """What the sink puts on the record beside the event's own headers and its place."""
+    """Returns the headers that the sink adds to the event's own headers and its place."""
     headers: list[Header] = [(KNOWN_AT, str(known_ms).encode())]
     at, timed, incident, drifted, told = found
-    with suppress(TypeError):  # half a character, which JSON cannot tell: such an event is worked out anew
+    with suppress(TypeError):  # a lone surrogate, which JSON cannot express: such an event is derived anew
         headers.append((FOUND, orjson.dumps([_SHAPE, at, timed, incident.hex(), drifted, *told])))
     return headers
 
 
 def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Forwarded:
-    """Raises `RecordError` for a record that the sink did not write."""
+    """Decode a record. Raises `RecordError` for one that the sink did not write."""
     try:
         known_ms = int(headers[KNOWN_AT])
         known_at = datetime.fromtimestamp(known_ms / 1000, UTC)
@@ -103,7 +103,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Forward
 
 
 def _read(header: bytes | None) -> Found | None:
-    """What the sink found; None where nothing of this release is there."""
+    """Returns what the sink found; None if the header is missing or from another release."""
     try:
         told: Any = orjson.loads(header or b"null")
         if type(told) is not list or tuple(map(type, told)) != _TYPES or told[0] != _SHAPE:

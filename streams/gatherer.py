@@ -1,4 +1,4 @@
-"""Fetching what the sink lands next: a flight's worth of records, or exactly those of an unfinished intent."""
+"""Fetches what the sink lands next: a flight's worth of records, or exactly those of an unfinished intent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.flight import Fetched
 FLIGHT_BYTES: Final = 64 * 1024 * 1024
 POLL_MS: Final = 200
 BUSY_MS: Final = 20
-"""How soon it is noticed that the flight before has landed."""
+"""How often to check whether the flight before has landed."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 class Gatherer:
     """Reads one consumer, for as long as its partitions are not `revoked`. One call at a time.
 
-    Raises `KafkaError`, `OffsetOutOfRangeError` among them where the log was cut.
+    Raises `KafkaError`, including `OffsetOutOfRangeError` where the log was cut.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, revoked: asyncio.Event, most_rows: int, flush: timedelta) -> None:
@@ -34,8 +34,8 @@ class Gatherer:
         self._flush_seconds = flush.total_seconds()
 
     async def gather(self, busy: Callable[[], bool]) -> Fetched:
-        """What came within the flush time of the first record, and for as long as `busy`, when it could not land; a
-        flight's worth at most; empty after a while without any."""
+        """Returns a flight's worth of records at most: those that come within the flush time after the first one, and
+        for as long as `busy`, when a flight could not land. Empty after a while without any."""
         gathered: Fetched = {}
         rows = size = 0
         deadline: float | None = None
@@ -56,8 +56,8 @@ class Gatherer:
         return gathered
 
     async def gather_again(self, intents: Mapping[TopicPartition, Span]) -> Fetched:
-        """Exactly the records of unfinished chunks, which the log must hold: the same rows under the same tokens. Empty
-        once a rebalance has begun: whoever gets the partitions starts over."""
+        """Returns exactly the records of unfinished chunks, which the log must hold: the same rows under the same
+        tokens. Empty once a rebalance has begun: whoever gets the partitions starts over."""
         gathered: Fetched = {place: [] for place in intents}
         for place, span in intents.items():
             self._consumer.seek(place, span.first)
@@ -76,10 +76,10 @@ class Gatherer:
         return gathered
 
     async def _fetch(self, *places: TopicPartition, **options: Any) -> Fetched:
-        """`getmany`, but nothing once a rebalance begins.
+        """Call `getmany`, but return nothing once a rebalance begins.
 
-        In a rebalance aiokafka's waits for the new assignment, whatever its time-out; the assignment waits
-        for `on_partitions_revoked`, and that for the lock that the sink holds around this: nobody would move.
+        In a rebalance aiokafka's `getmany` waits for the new assignment, whatever its time-out. The assignment waits
+        for `on_partitions_revoked`, which waits for the lock that the sink holds around this call: a deadlock.
         """
         fetching = asyncio.ensure_future(self._consumer.getmany(*places, **options))
         revoked = asyncio.ensure_future(self._revoked.wait())

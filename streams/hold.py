@@ -1,8 +1,8 @@
-"""Holding every sink of a group still, wherever it runs, by the means of the group itself.
+"""Holds every sink of a group still, wherever it runs, by means of the group itself.
 
-Who holds joins the sinks' own group, and the group's assignor gives it all partitions. A rebalance waits for
-the flights in the air, so what is committed then is what is stored. Kafka fences it: a holder that dies loses
-the partitions within its session, and the sinks go on by themselves.
+The holder joins the sinks' own group, whose assignor gives it all partitions. A rebalance waits for the flights in the
+air, so what is committed then is what is stored. Kafka fences it: a holder that dies loses the partitions within its
+session, and the sinks continue by themselves.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from schemas.kafka import KafkaConnection
 
 HOLDER: Final = b"hold"
 HOLDING: Final = b"holding"
-"""What a holder tells the group of itself: before it holds, and from then on."""
+"""What a holder tells the group about itself, before it holds and from then on."""
 PATIENCE_SECONDS: Final = 300.0
 """As long as a rebalance waits for a flight whose store is away."""
 SESSION: Final = timedelta(seconds=6)
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 class SinkAssignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # because aiokafka ships no types
-    """Round robin among the sinks, but everything to the one that holds."""
+    """Round robin among the sinks, but everything to a member that holds."""
 
     name = "idtrail"
 
@@ -46,8 +46,8 @@ class SinkAssignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # becaus
     def assign(
         cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
-        """Of several that would hold, one at a time does, and goes on until it ends; a sink that knows nothing of it
-        gets nothing."""
+        """Assign partitions. Of several members that want to hold, one does until it ends; a sink that does not know
+        about holding gets nothing."""
         holders = [(told.user_data != HOLDING, member) for member, told in members.items() if told.user_data in _HELD]
         if not holders:
             assigned: dict[str, ConsumerProtocolMemberAssignment] = super().assign(cluster, members)
@@ -59,7 +59,7 @@ class SinkAssignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # becaus
 
 
 def _assignor(listener: _Listener) -> type[SinkAssignor]:
-    """A holder's own: what it tells changes once it holds."""
+    """Returns an assignor for one holder: what it tells the group changes once it holds."""
 
     class Holder(SinkAssignor):
         @classmethod
@@ -82,9 +82,9 @@ class Held:
         """By topic and partition, the offset before which everything is stored."""
 
     async def still(self) -> bool:
-        """Whether no sink can have gone on since: the group lets nobody but its holder commit."""
+        """Whether no sink can have continued since: the group lets only its holder commit."""
         try:
-            await self._consumer.commit(dict(self._committed))  # as it was, unfinished intents too
+            await self._consumer.commit(dict(self._committed))  # the same commit again, unfinished intents included
         except KafkaError as error:
             log.warning("the sinks are not held any more", error=repr(error))
             return False
@@ -110,7 +110,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # because aio
 async def hold(
     connection: KafkaConnection, group: str, topics: Iterable[str], session: timedelta = SESSION
 ) -> AsyncIterator[Held]:
-    """Sinks stand still inside. Raises `BrokerAway` when they do not within `PATIENCE_SECONDS`."""
+    """Hold the sinks still inside the context. Raises `BrokerAway` if they do not stop within `PATIENCE_SECONDS`."""
     session_ms = session // timedelta(milliseconds=1)
     listener = _Listener()
     consumer = AIOKafkaConsumer(

@@ -1,8 +1,7 @@
-"""From the events in the store to the rows of `incidents`: live, as events come, and for older ones.
+"""Folds stored events into the rows of `incidents`: live as events come, and for older ones.
 
-Both fold the same way, from everything that is stored, so that which came first, live or by backfill, makes
-no difference. What changed is published on `idtrail.incidents` before it is in the store: a kill in between
-publishes it twice, never not at all.
+Both fold the same way, from everything that is stored, so it makes no difference which came first. Changes are
+published on `idtrail.incidents` before they are stored: a kill in between publishes them twice, and never loses one.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from streams.runs import refold, stored_incidents
 from streams.writer import insert_patiently, patiently
 
 SETTLE_US: Final = 10 * 60 * 1_000_000
-"""How far back other workers' rows are looked for: longer than one takes from reading the clock to its insert."""
+"""How far back to look for other workers' rows: longer than a worker takes from reading the clock to its insert."""
 
 Publish = Callable[[Sequence[Incident]], Awaitable[None]]
 """Returns when the topic has confirmed all of them."""
@@ -37,7 +36,8 @@ class IncidentWriter:
     async def fold(
         self, applications: Collection[Application], ids: Collection[bytes] | None = None
     ) -> tuple[list[Known], bool]:
-        """These incidents of the applications, or all that they have, as they are now; whether any had changed."""
+        """Fold the given incidents of the applications, or all. Returns them as they are now, and whether any had
+        changed."""
         folded = await patiently(lambda: refold(self._store, applications, ids), self._retry_seconds)
         if folded.changed:
             await self._publish(folded.changed)
@@ -47,17 +47,18 @@ class IncidentWriter:
         return folded.found, bool(folded.changed)
 
     async def settle(self, application: Application) -> None:
-        """All incidents of an application, until a fold finds nothing new.
+        """Fold all incidents of an application until a fold finds nothing new.
 
-        The worker that follows the application live learns of a row when it is written. What it saw before
-        that and did not know to matter is in the store by then: the fold after the write finds it.
+        The worker that follows the application live learns about a row when it is written. An event that it saw
+        earlier, without knowing that it mattered, is in the store by then: the fold after the write finds it.
         """
         changed = True
         while changed:
             _, changed = await self.fold([application])
 
     async def copies(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """What the stored copies of the same events say at the same applications, where they do not all agree."""
+        """Returns what the stored copies of the same events say at the same applications, where they do not all
+        agree."""
         if not attempts:
             return []
         applications = sorted({attempt.application for attempt in attempts})
@@ -76,7 +77,7 @@ class IncidentWriter:
         return await patiently(read, self._retry_seconds)
 
     async def read(self, organizations: Collection[str], folded_since: int) -> list[tuple[Incident, int]]:
-        """The rows of organizations that were folded since, each with when."""
+        """Returns the rows of these organizations that were folded since, each with the time of its fold."""
         return await patiently(lambda: stored_incidents(self._store, organizations, folded_since), self._retry_seconds)
 
 
@@ -90,12 +91,12 @@ class LiveIncidents:
         """By organization, up to which fold the stored rows are known."""
 
     def forget(self) -> None:
-        """After a restart or a rebalance: others may have folded since."""
+        """Forget everything after a restart or a rebalance: other workers may have folded since."""
         self._interest.clear()
         self._told.clear()
 
     async def take(self, attempts: Sequence[Attempt]) -> None:
-        """Returns when every incident that these attempts change is written. They must be in the store."""
+        """Write every incident that these attempts change; the attempts must be in the store."""
         if not attempts:
             return
         await self._look({attempt.application[0] for attempt in attempts})
@@ -105,11 +106,11 @@ class LiveIncidents:
             self._interest.learn(found)
 
     def _replaced(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Those of which another copy may have counted until now: where no incident is, none did."""
+        """Returns the attempts of which another copy may have counted so far: without incidents, none did."""
         return [attempt for attempt in attempts if self._interest.knows(attempt.application)]
 
     async def _look(self, organizations: Collection[str]) -> None:
-        """What the backfill, here or elsewhere, has written."""
+        """Read what the backfill, here or elsewhere, has written."""
         since = min(self._told.get(organization, 0) for organization in organizations)
         rows = await self._writer.read(organizations, max(0, since - SETTLE_US))
         self._interest.learn(Known(incident) for incident, _ in rows)

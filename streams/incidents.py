@@ -1,8 +1,8 @@
-"""Incidents: failures of one application, cause, attribute and text, folded into one row with an end.
+"""Incidents: failures with the same application, cause, attribute and text, folded into one row with an end.
 
-The fold is pure and a function of the *set* of events. A run is what one person or group failed until a
-success ended it; an incident is in trouble while any of its runs is, and each stretch of trouble is an
-episode. See docs/incidents.md.
+The fold is pure and a function of the *set* of events. A run is the failures of one person or group until a success
+ends them; an incident is in trouble while any of its runs is, and each stretch of trouble is an episode. See
+docs/incidents.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FOR_EVER: Final = 2**63 - 1
 
 
 class Run(NamedTuple):
-    """Failures of one subject in a row, with the success that ended them. Times are microseconds since 1970."""
+    """Consecutive failures of one subject, with the success that ended them. Times are microseconds since 1970."""
 
     subject_id: str
     kind: str
@@ -30,7 +30,7 @@ class Run(NamedTuple):
     """`NEVER` while it goes on."""
     ended_by: bytes
     detail: str
-    """Of the last failure, like the rest."""
+    """The provider's text of the last failure; the fields below are the last failure's too."""
     http_status: int
     application_name: str
     cause: str
@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An event of the integration's configuration."""
+    """A change of the integration's configuration."""
 
     at: int
     event_id: bytes
@@ -50,7 +50,7 @@ _NO_CHANGE: Final = Change(NEVER, NOBODY, "", "")
 
 
 class Incident(NamedTuple):
-    """One row of `incidents`, in the order of its Arrow batch but for the last column."""
+    """One row of `incidents`, in the order of its Arrow batch except for the last column."""
 
     organization: str
     incident_id: bytes
@@ -62,11 +62,12 @@ class Incident(NamedTuple):
     """The provider's text of the last failure."""
     http_status: int = 0
     attempts: int = 0
-    """0 where better copies of all its events say something else: the row stays, or its old one would stand."""
+    """0 where better copies of all its events say something else: the row stays, because its old version would
+    otherwise stand."""
     people: int = 0
     groups: int = 0
     affected: int = 0
-    """People and groups that are still in trouble."""
+    """The people and groups that are still in trouble."""
     first_at: int = NEVER
     last_at: int = NEVER
     first_event: bytes = NOBODY
@@ -75,7 +76,7 @@ class Incident(NamedTuple):
     since: int = NEVER
     """When the last episode began."""
     ended_at: int = NEVER
-    """When it ended; `NEVER` while it goes on."""
+    """When the last episode ended; `NEVER` while it goes on."""
     ended_by: bytes = NOBODY
     change_at: int = NEVER
     """The last change of the integration's configuration before `since`."""
@@ -85,7 +86,7 @@ class Incident(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """A stretch in which somebody was in trouble."""
+    """A stretch of time in which somebody was in trouble."""
 
     since: int
     ended_at: int
@@ -93,7 +94,7 @@ class Episode(NamedTuple):
 
 
 def episodes(runs: Iterable[Run]) -> list[Episode]:
-    """The union of the runs' times, in order. Only the last can go on."""
+    """Returns the union of the runs' times, in order. Only the last can be open."""
     found: list[Episode] = []
     for run in sorted(runs, key=lambda run: (run.first_at, run.first_event)):
         ended_at = run.ended_at or _FOR_EVER
@@ -109,7 +110,7 @@ def episodes(runs: Iterable[Run]) -> list[Episode]:
 def fold(
     organization: str, application_id: str, incident_id: bytes, runs: Sequence[Run], changes: Iterable[Change]
 ) -> Incident:
-    """The incident that these runs make, and the last of these changes before its last episode."""
+    """Returns the incident that these runs make, with the last of these changes before its last episode."""
     if not runs:
         return Incident(organization, incident_id, application_id)
     first = min(runs, key=lambda run: (run.first_at, run.first_event))

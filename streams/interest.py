@@ -1,6 +1,6 @@
-"""Which incidents an event may change: those that are folded anew when it comes. One too many is only slower.
+"""Finds the incidents that an event may change, which are then folded anew. One too many only costs time.
 
-Pure, and derived: what it knows are the rows of `incidents`, told to it whenever they change.
+Pure, and derived: it knows the rows of `incidents`, and is given them whenever they change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Application = tuple[str, str]
 
 
 class Attempt(NamedTuple):
-    """What incidents need of one copy of a provisioning event."""
+    """What incidents need from one copy of a provisioning event."""
 
     event_id: bytes
     application: Application
@@ -32,21 +32,21 @@ class Attempt(NamedTuple):
 
 
 class Known(NamedTuple):
-    """An incident, and whom it is about."""
+    """An incident, and the subjects that it concerns."""
 
     incident: Incident
     subjects: frozenset[str] | None = None
-    """None: not told, so that anybody may count."""
+    """None where they are unknown, so that any subject may count."""
 
     @property
     def until(self) -> int:
-        """When its last episode ended; nothing ends later for one that was emptied."""
+        """When its last episode ended; for an emptied incident, a time that nothing precedes."""
         if not self.incident.attempts:
             return NEVER
         return _FOR_EVER if self.incident.ended_at == NEVER else self.incident.ended_at
 
     def changes_with(self, attempt: Attempt) -> bool:
-        """Whether the attempt, which is not after its end, may count for it."""
+        """Whether the attempt, which is not after the incident's end, may count for it."""
         if attempt.kind == "integration":
             return True
         if attempt.occurred_us < self.incident.first_at:
@@ -59,7 +59,7 @@ class Known(NamedTuple):
 
 
 class Interest:
-    """The incidents of all applications that it was told of."""
+    """The known incidents of all applications."""
 
     def __init__(self) -> None:
         self._known: dict[Application, dict[bytes, Known]] = {}
@@ -72,7 +72,7 @@ class Interest:
         self._latest.clear()
 
     def learn(self, told: Iterable[Known]) -> None:
-        """Incidents as they are now. A row that is told again without its subjects keeps those it had."""
+        """Take incidents as they are now. A row without subjects keeps those it had."""
         changed = set()
         for known in told:
             application = known.incident.organization, known.incident.application_id
@@ -92,8 +92,8 @@ class Interest:
         return application in self._known
 
     def touched(self, attempts: Iterable[Attempt]) -> dict[Application, set[bytes]]:
-        """The incidents to be folded anew, by application. What other copies of the same events say, which these
-        may have replaced, must be among the attempts."""
+        """Returns the incidents to fold anew, by application. The attempts must include what other copies of the same
+        events say, which these may have replaced."""
         found: dict[Application, set[bytes]] = {}
         for attempt in attempts:
             own = {known.incident.incident_id for known in self._going_on(attempt) if known.changes_with(attempt)}

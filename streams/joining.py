@@ -1,4 +1,4 @@
-"""Waiting for partitions, with an eye on what keeps the group from sharing them out."""
+"""Waits for partitions, and detects what keeps the group from sharing them out."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from aiokafka.errors import InconsistentGroupProtocolError
 from schemas.errors import Fatal
 
 JOIN_SECONDS: Final = 60.0
-"""A worker that was killed is missed a session later; one of another version that runs on must be ended."""
+"""A killed worker is missed a session later; one of another version that keeps running must be ended."""
 LOOK_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 async def start_in_group(consumer: Any) -> None:
-    """Start one that has subscribed. Whether it is let in is for `wait_for_partitions` to see. Raises `KafkaError`."""
+    """Start a consumer that has subscribed. `wait_for_partitions` checks whether the group accepts it. Raises
+    `KafkaError`."""
     with suppress(InconsistentGroupProtocolError):
         await consumer.start()
 
 
 async def wait_for_partitions(consumer: Any, assigned: asyncio.Event, group: str) -> None:
-    """Return when `assigned` is set. Raises what ended the group's work, which aiokafka tells nobody who does not
+    """Return when `assigned` is set. Raises what ended the group's work, which aiokafka reports only to callers that
     fetch: a `KafkaError`, or `Fatal` where a worker of another version stays in the group."""
     now = asyncio.get_running_loop().time
     deadline: float | None = None
     while not assigned.is_set():
         try:
-            consumer._coordinator.check_errors()  # and has it try again
+            consumer._coordinator.check_errors()  # this also makes it try again
         except InconsistentGroupProtocolError as error:
             if deadline is None:
                 log.warning("a worker of another version is, or was, in the group: it is waited for", group=group)

@@ -16,24 +16,25 @@ from schemas.kafka import KafkaConnection
 
 
 class Lag(NamedTuple):
-    """One partition: where the log ends, and up to where everything is stored."""
+    """The lag of one partition: where the log ends, and up to where everything is stored."""
 
     topic: str
     partition: int
     end: int
     """Offset of the next record to be written."""
     stored: int
-    """All records before this offset are stored; the beginning of the log when none is. Never outside what the log
-    holds, though it may have lost more than was committed."""
+    """All records before this offset are stored; the beginning of the log if none are. Always within what the log
+    holds, even if the log has lost more than was committed."""
 
     @property
     def behind(self) -> int:
-        """Records that are on the log and not yet stored."""
+        """The number of records on the log that are not yet stored."""
         return self.end - self.stored
 
 
 async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str]) -> list[Lag]:
-    """The lag of every partition of `topics`. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us."""
+    """Returns the lag of every partition of `topics`. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses
+    the connection."""
     admin = AIOKafkaAdminClient(**connection.options())
     # Of each topic it asks for offsets one such wait after it asked where the topic is: four tenths of a second in all.
     consumer = AIOKafkaConsumer(retry_backoff_ms=10, **connection.options())
@@ -61,7 +62,8 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
 
 
 async def count_partitions(connection: KafkaConnection, topic: str) -> int:
-    """How many partitions a topic has. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us."""
+    """Returns how many partitions a topic has. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
+    connection."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()
@@ -74,9 +76,9 @@ async def count_partitions(connection: KafkaConnection, topic: str) -> int:
 
 
 async def rewind(connection: KafkaConnection, group: str, topics: Sequence[str]) -> None:
-    """Let a group that nobody is in read `topics` from their beginnings again, under new tokens.
+    """Make a group without members read `topics` from their beginnings again, under new tokens.
 
-    Raises `BrokerAway`, also while another worker is in the group.
+    Raises `BrokerAway`, also while a worker is in the group.
     """
     places = [TopicPartition(lag.topic, lag.partition) for lag in await read_lag(connection, group, topics)]
     consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **connection.options())
@@ -100,7 +102,8 @@ class Bounds(NamedTuple):
 
 
 async def read_bounds(connection: KafkaConnection, topics: Sequence[str]) -> dict[tuple[str, int], Bounds]:
-    """By topic and partition. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us."""
+    """Returns the bounds by topic and partition. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
+    connection."""
     admin = AIOKafkaAdminClient(**connection.options())
     consumer = AIOKafkaConsumer(**connection.options())
     try:

@@ -1,4 +1,4 @@
-"""From records about dead letters to rows of the store: the letters, and what was decided about them. Pure."""
+"""Converts records about dead letters to rows of the store: the letters, and the decisions about them. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEAD_LETTER_COLUMNS: Final = (
     "letter_id", "organization", "source", "position", "reason", "message", "known_at", "size",
     "log_topic", "log_partition", "log_offset", "version",
 )  # fmt: skip
-"""The columns of a row that `decode_dead_letters` makes, in order."""
+"""The columns of a row that `decode_dead_letters` returns, in order."""
 
 _LETTERS: Final = uuid5(NAMESPACE_OID, "idtrail.dead-letters")
 
@@ -28,8 +28,8 @@ LETTER_DECISION_COLUMNS: Final = (
 
 
 def decode_dead_letters(records: Sequence[LogRecord]) -> Decoded:
-    """Read a chunk of `idtrail.dead-letters` or `idtrail.letter-decisions`: places, reasons, decisions; the letters'
-    bytes stay on the log. Either may hold both: decisions were once among the letters."""
+    """Decode a chunk of `idtrail.dead-letters` or `idtrail.letter-decisions` into places, reasons and decisions; the
+    letters' bytes stay on the log. Either topic may hold both kinds."""
     decoded = Decoded(Span(records[0].offset, records[-1].offset))
     for record in records:
         value = record.value or b""
@@ -62,7 +62,7 @@ def _letter_row(record: LogRecord, value: bytes) -> Row:
 
 
 def _decided_letter_row(decision: Decision) -> Row:
-    """The letter's row over again: a decision outlives its letter on the log."""
+    """Returns the letter's row once more: a decision outlives its letter on the log."""
     letter = decision.letter
     known_ms = to_microseconds(letter.known_at) // 1000
     return (letter.letter_id.bytes, *letter[1:6], known_ms, letter.size, *letter.place, -known_ms)
@@ -85,6 +85,6 @@ def _decision_row(record: LogRecord, decision: Decision) -> Row:
 
 
 def letter_id(headers: dict[str, str], value: bytes) -> UUID:
-    """One identity for one bad record, however often it was met: its place of origin and its bytes."""
+    """Returns one id for one bad record, however often it came: from its place of origin and its bytes."""
     source, position = headers.get("idtrail_source", ""), headers.get("idtrail_position", "")
     return uuid5(_LETTERS, f"{source}\0{position}\0" + value.hex())

@@ -1,4 +1,4 @@
-"""Reading single records back from the log."""
+"""Reads single records back from the log."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from schemas.kafka import KafkaConnection
 from schemas.letters import Coordinates
 
 ANSWER_SECONDS: Final = 10.0
-"""How long one record may take to come."""
+"""How long to wait for one record."""
 
 
 class Logged(NamedTuple):
-    """What stands at a place of the log."""
+    """What the log has at one place."""
 
     value: bytes
     headers: tuple[Header, ...]
 
 
 async def read_record(connection: KafkaConnection, topic: str, partition: int, offset: int) -> bytes:
-    """The value of one record. Raises `NotFound` when the log no longer has it, `BrokerAway`."""
+    """Returns the value of one record. Raises `NotFound` when the log no longer has it, `BrokerAway`."""
     place = Coordinates(topic, partition, offset)
     found = await read_records(connection, [place])
     if place not in found:
@@ -37,7 +37,7 @@ async def read_record(connection: KafkaConnection, topic: str, partition: int, o
 
 
 async def read_records(connection: KafkaConnection, places: Iterable[Coordinates]) -> Mapping[Coordinates, Logged]:
-    """Those records that the log still has. Raises `BrokerAway`."""
+    """Returns those records that the log still has. Raises `BrokerAway`."""
     wanted: dict[TopicPartition, list[int]] = {}
     for topic, partition, offset in sorted(places):
         wanted.setdefault(TopicPartition(topic, partition), []).append(offset)
@@ -58,7 +58,7 @@ async def read_records(connection: KafkaConnection, places: Iterable[Coordinates
                 consumer.seek(place, offset)
                 async with asyncio.timeout(ANSWER_SECONDS):
                     record = await consumer.getone(place)
-                if record.offset == offset:  # or the one after a gap
+                if record.offset == offset:  # else it is the first record after a gap
                     at = Coordinates(place.topic, place.partition, offset)
                     found[at] = Logged(bytes(record.value or b""), tuple(record.headers))
     except (KafkaError, OSError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""The windows of one minute as events come: step by step, the same as the fold of all of them."""
+"""The windows of one minute, updated step by step as events come, with the same result as folding all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streams.windows import NOBODY, Copy, Place, Unit, Window, in_force, when
 
 @dataclass(slots=True)
 class _Tally:
-    """A window in the making."""
+    """A window in progress."""
 
     attempts: int = 0
     failures: int = 0
@@ -19,7 +19,7 @@ class _Tally:
     last: Copy | None = None
     seen: int = 0
     unordered: bool = False
-    """The first or the last was taken away: who is now, only a look at all of them tells."""
+    """Whether the first or the last event was removed: the new one is found only by looking at all of them."""
 
     def count(self, copy: Copy) -> None:
         self.attempts += 1
@@ -42,7 +42,7 @@ class _Tally:
             self.unordered = True
 
     def exchange(self, old: Copy, new: Copy) -> None:
-        """A better copy of the same event, of the same time: what came by a second route, mostly."""
+        """Replace a copy by a better one of the same event and time: usually what came by a second route."""
         unordered, first, last = self.unordered, self.first, self.last
         self.uncount(old)
         self.count(new)
@@ -52,12 +52,12 @@ class _Tally:
 
 
 class Minute:
-    """The windows of one unit as its copies come: the same as `fold` of all of them."""
+    """The windows of one unit as its copies come, equal to `fold` of all of them."""
 
     __slots__ = ("_events", "_tallies", "_touched", "_unit", "copies")
 
     def __init__(self, unit: Unit, known: Iterable[Copy] = ()) -> None:
-        """`known` are copies that came before, and whose windows nobody waits for."""
+        """`known` are copies that came before, and whose windows have been returned."""
         self._unit = unit
         self._events: dict[bytes, list[Copy]] = {}
         self._tallies: dict[Place, _Tally] = {}
@@ -69,7 +69,7 @@ class Minute:
         self._touched.clear()
 
     def add(self, copy: Copy) -> bool:
-        """Whether it told anything new. If not, it touches its windows nevertheless."""
+        """Add a copy. Returns whether it was new. If not, it touches its windows nevertheless."""
         own = self._events.get(copy.event_id)
         if own is None:
             self._events[copy.event_id] = [copy]
@@ -98,7 +98,7 @@ class Minute:
         return True
 
     def changed(self) -> list[Window]:
-        """The windows that were touched since the last time."""
+        """Returns the windows touched since the last call."""
         touched, self._touched = sorted(self._touched), set()
         self._put_in_order({place for place in touched if self._tallies[place].unordered})
         return [self._render(place, self._tallies[place]) for place in touched]
@@ -107,7 +107,7 @@ class Minute:
         return self._tallies.setdefault(place, _Tally())
 
     def _weigh(self, own: Sequence[Copy], sign: int) -> None:
-        """Add an event's copies to, or take them from, what every window they fall into has seen."""
+        """Add an event's copies to, or subtract them from, `seen` of every window that they fall into."""
         weight = sign * sum(copy.weight for copy in own)
         for place in {copy.place for copy in own}:
             self._tally(place).seen += weight

@@ -1,4 +1,4 @@
-"""Records of one partition, decoded: their rows as the Arrow tables that the store takes, and what goes elsewhere.
+"""Decoded records of one partition: their rows as the Arrow tables that the store takes, and the rest for other topics.
 
 Pure: the same records always give the same tables, however they are divided among processes.
 """
@@ -30,16 +30,16 @@ _SHORTEST_MONTH: Final = 28 * 24 * 60 * 60 * 1_000_000
 
 
 class Runs(NamedTuple):
-    """How many records in a row could not be read: at the start of some, at most, and at their end."""
+    """Runs of unreadable records: the length at the start, the longest, and the length at the end."""
 
     leading: int
     longest: int
     trailing: int
     whole: bool
-    """Whether none could be read."""
+    """Whether all of the records are unreadable."""
 
     def then(self, others: Runs) -> Runs:
-        """Of these records and the `others` that follow."""
+        """Returns the runs of these records followed by the `others`."""
         return Runs(
             self.leading + others.leading if self.whole else self.leading,
             max(self.longest, others.longest, self.trailing + others.leading if others.leading else 0),
@@ -50,43 +50,43 @@ class Runs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Contiguous records, read: what goes into the store, to the dead letters, and on to detection."""
+    """Contiguous decoded records: what goes into the store, to the dead letters, and on to detection."""
 
     span: Span
     blocks: list[Block]
-    """Of different tables, none of them empty."""
+    """Blocks of different tables, none of them empty."""
     dead: list[Produced]
     forward: list[Produced]
     unreadable: Runs
 
     def rows(self, table: str) -> pa.Table | None:
-        """What goes into `table`; None where nothing does."""
+        """Returns the rows for `table`; None if there are none."""
         return next((block.rows for block in self.blocks if block.table == table), None)
 
 
 class Portions(Protocol):
-    """What makes portions of records."""
+    """Makes portions of records."""
 
     @property
     def events(self) -> str:
         """The topic of events."""
 
     def portion(self, records: Sequence[LogRecord]) -> Portion:
-        """Records of one partition, one at least, decoded."""
+        """Decode records of one partition, at least one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How records are read. Each topic that is neither of these two holds dead letters and decisions about them."""
+    """How records are decoded. Any topic other than these two holds dead letters and decisions about them."""
 
     events: str
     alerts: str
     horizon: timedelta
     also: frozenset[str] = frozenset()
-    """Event types that detection wants beside those of provisioning."""
+    """Event types that detection wants besides those of provisioning."""
 
     def portion(self, records: Sequence[LogRecord]) -> Portion:
-        """Records of one partition, one at least, decoded."""
+        """Decode records of one partition, at least one."""
         topic = records[0].topic
         if topic == self.events:
             return _portion(decode_events(records, self.horizon, self.also), "events", EVENTS_ARROW_SCHEMA)
@@ -106,7 +106,7 @@ def _portion(decoded: Decoded, table: str, schema: pa.Schema) -> Portion:
 
 
 def join(portions: Sequence[Portion]) -> Portion:
-    """Portions that follow each other as the one that all their records would have given at once."""
+    """Join consecutive portions into the one that all their records would have given at once."""
     first, *others = portions
     tables: dict[str, list[pa.Table]] = {}
     runs = first.unreadable
@@ -126,9 +126,9 @@ def join(portions: Sequence[Portion]) -> Portion:
 
 
 def cut(records: Sequence[LogRecord], portion: Portion) -> Iterator[Sequence[LogRecord]]:
-    """The pieces of a portion's records, each of which touches at most `MAX_MONTHS` months of the events.
+    """Yields pieces of a portion's records, each of which touches at most `MAX_MONTHS` months of the events.
 
-    Nearly always the records themselves; backfills of many years are cut.
+    Nearly always there is one piece; backfills of many years are cut.
     """
     events = portion.rows("events")
     if events is None:

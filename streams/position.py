@@ -1,7 +1,7 @@
-"""Where a reader stands in several topics at once, and how that is written. Pure.
+"""A reader's position in several topics at once, and its text form. Pure.
 
-Written as `1.3e8-3f1-0-0.2a-0-0-0`: a version, then a group for each topic with the next offset of each
-partition, in hexadecimal. Clients hand it back as it is and look into none.
+The text is like `1.3e8-3f1-0-0.2a-0-0-0`: a version, then a group for each topic with the next offset of each
+partition, in hexadecimal. Clients hand it back unchanged and do not interpret it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WRITTEN: Final = re.compile(r"1(?:\.(?:[0-9a-f]{1,15}(?:-[0-9a-f]{1,15})*)?)+")
 
 
 class Position:
-    """The next offset of each partition of `topics`; moves forward."""
+    """The next offset of each partition of `topics`; it only moves forward."""
 
     def __init__(self, topics: Sequence[str], offsets: Mapping[TopicPartition, int]) -> None:
         self.offsets: Offsets = dict(offsets)
@@ -29,20 +29,20 @@ class Position:
         self._written = {place: format(offset, "x") for place, offset in offsets.items()}
 
     def advance(self, place: TopicPartition, offset: int) -> None:
-        """The next record of `place` is the one at `offset`."""
+        """Record that the next record of `place` is the one at `offset`."""
         self.offsets[place] = offset
         self._written[place] = format(offset, "x")
 
     def text(self) -> str:
-        """As it is handed out."""
+        """Returns the text form."""
         written = self._written
         return ".".join([VERSION, *("-".join([written[place] for place in group]) for group in self._groups)])
 
 
 def parse_position(text: str, topics: Sequence[str], places: Iterable[TopicPartition]) -> Offsets:
-    """The offsets that a position names. Raises `BadUsage`, or `Gone` for one of another log.
+    """Returns the offsets in a position's text. Raises `BadUsage`, or `Gone` for one of another log.
 
-    A partition or topic that came later is not in it: its beginning is where to go on.
+    A partition or topic that was added later is not in it: there, the reader continues from the beginning.
     """
     if not _WRITTEN.fullmatch(text):
         raise BadUsage("the position is not one of ours: start again without it")
