@@ -1,8 +1,8 @@
-"""The rebuild: every table that is made from the log, made anew from it while the trail goes on.
+"""The rebuild: makes every table that derives from the log anew from it, while the trail goes on.
 
-A new generation is filled beside the store's tables, the sinks are held still at their offsets, what is
-left is filled up to there, and all tables are exchanged. Where it stands is in the store at each step: a
-rebuild that was killed goes on. Nothing is forwarded, published or sent anywhere.
+A new generation is filled beside the store's tables, the sinks are held still at their offsets, the rest is filled up
+to there, and all tables are exchanged. The store has the state at each step: a rebuild that was killed continues.
+Nothing is forwarded, published or sent anywhere.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from streams.span_reader import Place
 from streams.verify import MOST_NAMED, find_outside
 
 CLOSE_RECORDS: Final = 20_000
-"""So near behind the sinks these are held: what is left then takes a moment."""
+"""Hold the sinks once this close behind them: filling the rest then takes a moment."""
 ROUNDS: Final = 5
-"""How often what came meanwhile is filled before the sinks are held anyway."""
+"""How often newly stored records are filled before the sinks are held anyway."""
 
 log = structlog.get_logger(__name__)
 
 
 class Rebuild:
-    """`run()` once. Raises what stopped it; run again, another one goes on from there."""
+    """One rebuild: call `run()` once. It raises what stopped it; another run continues from there."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class Rebuild:
         code: str,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`code`: the version of what decodes; what another one has begun is begun anew.
+        """`code` is the version of the decoding code; a rebuild begun by another version starts over.
 
-        `checkpoint` is called with the name of each step that is done; tests kill the process there.
+        `checkpoint` is called with the name of each completed step; tests kill the process there.
         """
         self._connection = connection
         self._store = store
@@ -75,7 +75,7 @@ class Rebuild:
         """Where it stands."""
 
     async def run(self, *, accept_loss: bool) -> RebuildState:
-        """Rebuild everything, or go on with what was begun. Raises `UserError` rather than lose rows."""
+        """Rebuild everything, or continue what was begun. Raises `UserError` rather than lose rows."""
         finished = await self.finish()
         if finished is not None:
             return finished
@@ -92,7 +92,7 @@ class Rebuild:
         return await self._finish()
 
     async def finish(self) -> RebuildState | None:
-        """What a start must do: end the exchange of a rebuild that was killed in it. None: there was none."""
+        """At a start, complete the exchange of a rebuild that was killed during it. Returns None if there was none."""
         found = await self._begun()
         if found is None or found.step not in (Step.SWAPPING, Step.SETTLING):
             return None
@@ -105,7 +105,8 @@ class Rebuild:
         return await self._finish()
 
     async def _begun(self) -> RebuildState | None:
-        """The last one; None also where the new tables of a half exchanged generation are gone: nothing can go on."""
+        """Returns the last rebuild; None also where the new tables of a half exchanged generation are gone, so that
+        nothing can continue."""
         found = await asyncio.to_thread(self._states.latest)
         if found is None or found.step is not Step.SWAPPING:
             return found
@@ -160,7 +161,7 @@ class Rebuild:
             await self._exchange(held)
 
     async def _make(self) -> Store:
-        """The generation that was begun, or an empty one."""
+        """Returns the generation that was begun, or an empty one."""
         made = await asyncio.to_thread(self._generation.make)
         tables = await asyncio.to_thread(self._generation.tables)
         if self.state.tables and self.state.tables != tables:
@@ -181,7 +182,7 @@ class Rebuild:
                 f"rows of the store whose places the log does not hold (any more): {count}; a rebuild would lose "
                 "them. `idtrail verify` names them; `idtrail rebuild --accept-loss` goes on without them"
             )
-        # What the log held then, the store alone has, at places that hold other records now.
+        # The store alone has what the log held then, at places that now hold other records.
         for cut in await asyncio.to_thread(read_cuts, self._store):
             if cut.reason == LOST_END:
                 raise UserError(
@@ -190,14 +191,14 @@ class Rebuild:
                 )
 
     async def _stored(self) -> dict[Place, int]:
-        """Up to where the sinks have stored."""
+        """Returns up to where the sinks have stored."""
         lag = await read_lag(self._connection, self._options.group, self._topics)
         return {(place.topic, place.partition): min(place.stored, place.end) for place in lag}
 
     async def _fill_to(
         self, replay: Replay, insert: Handle, bounds: Mapping[Place, Bounds], ends: Mapping[Place, int]
     ) -> bool:
-        """Whether it was so much that more may have come meanwhile."""
+        """Fill up to these ends. Returns whether it was so much that more may have come meanwhile."""
         begins = {place: max(self.state.next.get(place, 0), bounds[place].begin) for place in ends}
         missing = sum(max(0, ends[place] - begins[place]) for place in ends)
         done = self.state.done
@@ -223,7 +224,8 @@ class Rebuild:
     # From the barrier on -----------------------------------------------------------------------------
 
     async def _swap(self) -> bool:
-        """Whether the exchange was to be gone on with: whoever is at it holds the sinks, and is waited for."""
+        """Hold the sinks and exchange the tables. Returns whether there was an exchange to continue; if another process
+        is at it, it holds the sinks and is waited for."""
         async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
             found = await self._begun()
             if found is None or found.step is not Step.SWAPPING:
@@ -234,8 +236,8 @@ class Rebuild:
             return True
 
     async def _exchange(self, held: Held) -> None:
-        """Under the hold. Killed in it, the next start goes on here; so does whoever holds next where it was lost:
-        somebody else may be exchanging then, and what two exchange is as before."""
+        """Exchange the tables under the hold. If it is killed, the next start continues here; if the hold is lost, the
+        next holder does, because somebody else may be exchanging then, and two exchanges undo each other."""
         for name, identity in self.state.tables.items():
             if not await held.still():
                 return
@@ -266,8 +268,8 @@ class Rebuild:
         return self.state
 
     async def _settle(self) -> None:
-        """Sinks were not held all the time, and may have inserted into either generation: what they stored since the
-        barrier is read once more, and what the tables lack of it is added."""
+        """Read again what the sinks stored since the barrier, and add what the tables lack: sinks were not held all the
+        time, and may have inserted into either generation."""
         # Flights in the air when the tables were exchanged land before a hold begins; later ones find the new tables.
         async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
             ends = dict(held.barrier)
@@ -288,7 +290,7 @@ class Rebuild:
         await asyncio.to_thread(self._rest.drop)
 
     async def _save(self, **changes: Any) -> None:
-        """Raises `UserError` when another process has taken over."""
+        """Save the changed state. Raises `UserError` when another process has taken over."""
         self.state = await asyncio.to_thread(self._states.save, self.state.changed(**changes))
 
 

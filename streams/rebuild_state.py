@@ -1,4 +1,4 @@
-"""Where a rebuild stands, as it is kept in the store."""
+"""The state of a rebuild, as kept in the store."""
 
 from __future__ import annotations
 
@@ -19,59 +19,60 @@ _SAVE: Final = "INSERT INTO rebuilds VALUES ({id:UUID}, {state:String}, {version
 
 
 class Step(StrEnum):
-    """What a rebuild is at."""
+    """The steps of a rebuild."""
 
     FILLING = "filling"
     """The new generation is filled from the log."""
     FOLDING = "folding"
-    """Windows and incidents are folded from it."""
+    """Windows and incidents are folded from the new generation."""
     HOLDING = "holding"
     """The sinks are held: the rest is filled, and both generations are compared."""
     SWAPPING = "swapping"
-    """Tables are exchanged: it can only go on, not back."""
+    """Tables are exchanged: from here it can only go forward."""
     SETTLING = "settling"
     """The sinks were not held all the time: what they stored meanwhile is filled again."""
     DROPPING = "dropping"
-    """The old generation goes."""
+    """The old generation is dropped."""
     DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildState:
-    """One rebuild."""
+    """The state of one rebuild."""
 
     rebuild_id: str = ""
     owner: str = ""
-    """Who works on it; whoever takes over becomes it."""
+    """The process that works on it, or took it over."""
     code: str = ""
     step: Step = Step.FILLING
     next: Mapping[Place, int] = field(default_factory=dict)
     """By topic and partition, up to where the new generation is filled."""
     goal: Mapping[Place, int] = field(default_factory=dict)
-    """Up to where it is being filled: gone on with, it is cut into the same inserts up to there."""
+    """Up to where it is being filled: a continued rebuild cuts the same inserts up to there."""
     done: int = 0
-    """Records filled."""
+    """The number of records filled."""
     total: int = 0
-    """Records to fill, as far as is known."""
+    """The number of records to fill, as far as known."""
     barrier: Mapping[Place, int] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
-    """What is exchanged, each with the identity of its new table."""
+    """The tables that are exchanged, each with the identity of its new table."""
     differences: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
 
     def unfinished(self, code: str) -> bool:
-        """Whether it is to be gone on with. What was filled by other code is not, unless it is exchanged already."""
+        """Whether it must be continued. One filled by other code is not, unless its tables are being exchanged
+        already."""
         if self.step in (Step.FILLING, Step.FOLDING, Step.HOLDING):
             return self.code == code
         return self.step is not Step.DONE
 
     def taken_over(self, owner: str) -> RebuildState:
-        """The same in other hands. A hold does not outlive its process."""
+        """Returns the state with a new owner. A hold does not outlive its process."""
         step = Step.FILLING if self.step in (Step.FOLDING, Step.HOLDING) else self.step
         return replace(self, owner=owner, step=step)
 
     def changed(self, **changes: Any) -> RebuildState:
-        """With other values."""
+        """Returns the state with other values."""
         return replace(self, **changes)
 
 
@@ -82,12 +83,12 @@ class States:
         self._store = store
 
     def latest(self) -> RebuildState | None:
-        """The last rebuild, however it ended."""
+        """Returns the last rebuild, however it ended."""
         found = self._store.query(_LATEST)
         return _read(*found[0]) if found else None
 
     def save(self, state: RebuildState) -> RebuildState:
-        """As saved. Raises `UserError` when somebody else has taken it over."""
+        """Save the state and return it as saved. Raises `UserError` when somebody else has taken it over."""
         latest = self.latest()
         version = 0 if latest is None else latest.version
         if latest is not None and latest.owner != state.owner and version > state.version > 0:

@@ -1,6 +1,6 @@
-"""Windows and incidents of a whole generation at once, from its events: silently, nothing is published.
+"""Folds the windows and incidents of a whole generation at once from its events; nothing is published.
 
-Windows are counted by ClickHouse itself, as `streams.windows.fold` counts them; tests hold the two together.
+ClickHouse itself counts the windows, as `streams.windows.fold` does; tests compare the two.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streams.runs import refold
 from streams.span_reader import Place
 
 COPIES_AT_ONCE: Final = 1_000_000
-"""Of the days that one statement folds, unless one day alone holds more."""
+"""Copies in the days that one statement folds, unless one day alone holds more."""
 
 _DAYS: Final = (
     "SELECT toString(toDate(occurred_at)) AS day, count() FROM events WHERE {counted} AND {touched}"
@@ -32,7 +32,8 @@ _APPLICATIONS: Final = (
 
 
 def fold_windows(store: Store, since: Mapping[Place, int]) -> None:
-    """Count the windows of the days that hold an event behind these offsets; without any, of all days."""
+    """Count the windows of the days that hold an event at or after these offsets; of all days if there are no
+    offsets."""
     condition, parameters = _behind(since)
     touched = _TOUCHED.format(since=condition) if any(since.values()) else "1"
     days = store.query(_DAYS.format(counted=COUNTED, touched=touched), parameters, BULK_LIMITS)
@@ -41,7 +42,7 @@ def fold_windows(store: Store, since: Mapping[Place, int]) -> None:
 
 
 def days_at_once(days: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """The days that one statement can fold: few copies, few months."""
+    """Yields groups of days that one statement can fold: few copies, few months."""
     some: list[str] = []
     copies = 0
     for day, count in days:
@@ -55,14 +56,14 @@ def days_at_once(days: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def touched_applications(store: Store, since: Mapping[Place, int]) -> list[Application]:
-    """Those with an event behind these offsets."""
+    """Returns the applications with an event at or after these offsets."""
     condition, parameters = _behind(since)
     found = store.query(_APPLICATIONS.format(since=condition), parameters, BULK_LIMITS)
     return [(organization, application) for organization, application in found]
 
 
 def fold_incidents(store: Store, application: Application, token: str) -> None:
-    """All incidents of an application. One that an earlier fold found and nothing makes any more is emptied."""
+    """Fold all incidents of an application. An incident from an earlier fold that no failure makes now is emptied."""
     folded = refold(store, [application])
     rows = [(*incident, folded.at) for incident in folded.changed]
     if rows:
@@ -70,7 +71,7 @@ def fold_incidents(store: Store, application: Application, token: str) -> None:
 
 
 def _behind(since: Mapping[Place, int]) -> tuple[str, dict[str, Any]]:
-    """The condition on rows at these offsets and behind them, and its parameters."""
+    """Returns the condition that selects rows at or after these offsets, and its parameters."""
     conditions: list[str] = []
     parameters: dict[str, Any] = {}
     for n, ((topic, partition), offset) in enumerate(since.items()):

@@ -1,4 +1,4 @@
-"""Every stretch of the log once more, decoded by child processes, and handed over in this one."""
+"""Replays every stretch of the log: child processes decode it, and this process hands it over."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from streams.decoders import Decoder, Decoding, Read, decode
 from streams.span_reader import Place, SpanReader, Stretch, stretches
 
 STRETCH_RECORDS: Final = 20_000
-"""Of one partition, done by one child; `reached` is told of whole ones. In memory are parts of it."""
+"""Records of one partition per stretch, done by one child; `reached` reports whole stretches. Memory holds parts of
+it."""
 FEW_RECORDS: Final = 5_000
-"""Are decoded in this process: a child takes longer to start."""
+"""So few records are decoded in this process: a child takes longer to start."""
 TOLD_SECONDS: Final = 1.0
-"""How often progress is told at most, but for the end."""
+"""The shortest time between two reports of progress, except for the end."""
 
 Handle = Callable[[Stretch, Read], Awaitable[None]]
 Reached = Callable[[Mapping[Place, int]], Awaitable[None]]
 
 
 class Replay:
-    """A context: its children end with it."""
+    """A context manager: its children end with it."""
 
     def __init__(self, how: Decoding, decoders: int) -> None:
         self._how = how
@@ -46,8 +47,8 @@ class Replay:
     async def each(
         self, begins: Mapping[Place, int], ends: Mapping[Place, int], handle: Handle, reached: Reached
     ) -> None:
-        """`handle` everything between, several stretches at once, each in parts of few bytes. `reached` is told up to
-        where each partition is handled without a gap."""
+        """Call `handle` on everything in between, several stretches at once, each in parts of bounded size. `reached`
+        is told up to where each partition is handled without a gap."""
         wanted = list(stretches(begins, ends, STRETCH_RECORDS))
         work = Work(wanted)
         if not wanted:
@@ -79,7 +80,7 @@ class Replay:
 
 
 async def _keep_busy(decoder: Decoder, work: Work, handle: Handle) -> None:
-    """The next part, and the next stretch, is decoded while this one is handled."""
+    """Keep the decoder one part and one stretch ahead while `handle` runs."""
     stretch = work.take(None)
     if stretch is not None:
         await asyncio.to_thread(decoder.start, stretch)
@@ -94,7 +95,7 @@ async def _keep_busy(decoder: Decoder, work: Work, handle: Handle) -> None:
 
 
 async def tell(work: Work, begins: Mapping[Place, int], reached: Reached) -> None:
-    """`reached` is told again and again, and last of the end: also of one that came while it was being told."""
+    """Call `reached` repeatedly, and once more at the end, even if the end comes during a call."""
     ended = False
     while not ended:
         with suppress(TimeoutError):
@@ -104,7 +105,7 @@ async def tell(work: Work, begins: Mapping[Place, int], reached: Reached) -> Non
 
 
 class Work:
-    """Stretches to be done: those of one partition by one child, as far as there are others left."""
+    """The stretches to do: as far as possible, each partition's go to one child."""
 
     def __init__(self, wanted: Iterable[Stretch]) -> None:
         self._left: dict[Place, list[Stretch]] = {}
@@ -119,17 +120,17 @@ class Work:
 
     @property
     def waiting(self) -> int:
-        """How many nobody has taken."""
+        """The number of stretches that nobody has taken."""
         return sum(map(len, self._left.values()))
 
     def take(self, last: Stretch | None) -> Stretch | None:
-        """The next one for whoever did `last`; None when all are taken."""
+        """Returns the next stretch for whoever did `last`; None when all are taken."""
         place = (last.topic, last.partition) if last else None
         if place is None or not self._left[place]:
             full = [place for place, left in self._left.items() if left]
             if not full:
                 return None
-            # One that nobody reads, else the longest.
+            # a partition that nobody reads, else the longest one
             place = max(full, key=lambda place: (place not in self._begun, len(self._left[place])))
         self._begun.add(place)
         stretch = self._left[place].pop(0)
@@ -137,7 +138,7 @@ class Work:
         return stretch
 
     def finish(self, stretch: Stretch) -> None:
-        """It is handled."""
+        """Record that the stretch is handled."""
         place = (stretch.topic, stretch.partition)
         taken, left = self._taken[place], self._left[place]
         taken.remove(stretch)

@@ -1,4 +1,4 @@
-"""From records of the log to rows of the store. Pure: the same records always give the same rows."""
+"""Converts records of the log to rows of the store. Pure: the same records always give the same rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = tuple[object, ...]
 
 
 class LogRecord(Protocol):
-    """What is used of a Kafka record."""
+    """The attributes of a Kafka record that are used."""
 
     @property
     def topic(self) -> str: ...
@@ -40,7 +40,7 @@ class LogRecord(Protocol):
 
 
 class Record(NamedTuple):
-    """A `LogRecord` of this process's own making."""
+    """A `LogRecord` made by this process."""
 
     topic: str
     partition: int
@@ -61,23 +61,23 @@ class Produced(NamedTuple):
 
 @dataclass(slots=True)
 class Decoded:
-    """A chunk, read: what goes into the store, to the dead letters, and on to detection."""
+    """A decoded chunk: what goes into the store, to the dead letters, and on to detection."""
 
     span: Span
     rows: list[Row] = field(default_factory=list)
     dead: list[Produced] = field(default_factory=list)
     forward: list[Produced] = field(default_factory=list)
     unreadable: int = 0
-    """How many records in a row could not be read, up to the last one."""
+    """The number of consecutive unreadable records at the end."""
     most_unreadable: int = 0
-    """The longest such run."""
+    """The longest run of unreadable records."""
     leading: int = 0
-    """The one before the first record that could be read."""
+    """The number of unreadable records before the first readable one."""
     decisions: list[Row] = field(default_factory=list)
-    """About dead letters; rows of their own table."""
+    """Decisions about dead letters: rows of their own table."""
 
     def bury(self, record: LogRecord, error: RecordError) -> None:
-        """Another record that could not be read."""
+        """Add a record that could not be read."""
         self.dead.append(_dead(record, error))
         self.unreadable += 1
         self.most_unreadable = max(self.most_unreadable, self.unreadable)
@@ -91,14 +91,14 @@ EVENT_COLUMNS: Final = (
     "log_topic", "log_partition", "log_offset",
     *Facts._fields, "incident_id", "drift", "schema_version", "identifiers",
 )  # fmt: skip
-"""The columns of a row that `decode_events` makes, in order."""
+"""The columns of a row that `decode_events` returns, in order."""
 
 
 def decode_events(records: Sequence[LogRecord], horizon: timedelta, also: Collection[str] = ()) -> Decoded:
-    """Read a chunk of `idtrail.events`.
+    """Decode a chunk of `idtrail.events`.
 
-    `horizon` is the age up to which an event is fresh. Of fresh events, those of provisioning go on to detection, and
-    `also` those of these types and what drifts.
+    `horizon` is the age up to which an event is fresh. Detection gets the fresh events of provisioning, of the types in
+    `also`, and with drift.
     """
     decoded = Decoded(_span(records))
     rows, forward = decoded.rows, decoded.forward
@@ -118,24 +118,25 @@ def decode_events(records: Sequence[LogRecord], horizon: timedelta, also: Collec
 
 
 def is_fresh(moment: Moment, known_at: datetime, horizon: timedelta) -> bool:
-    """Whether the log had it soon after it happened; else it is a backfill's. Without a time nobody knows."""
+    """Whether the log had the event soon after it happened; otherwise it is part of a backfill. False if its time is
+    unknown."""
     return moment.quality is not TimeQuality.OK or known_at - moment.at <= horizon
 
 
 class Logged(NamedTuple):
-    """A record of `idtrail.events`, read."""
+    """A decoded record of `idtrail.events`."""
 
     value: bytes
-    """Of a record that another producer wrote: unwrapped, its secrets cut out."""
+    """The event's bytes; if another producer wrote the record, unwrapped and with its secrets cut out."""
     sealed: Sealed
     event: Event
     moment: Moment
-    """When it occurred, as the log can believe it."""
+    """When it occurred, as far as the log can believe it."""
     known_at: datetime
 
 
 def read(record: LogRecord) -> Logged:
-    """Raises `RecordError` for one that can never be read."""
+    """Decode a record. Raises `RecordError` for one that can never be read."""
     known_at = append_time(record.timestamp)
     if record.value is None:
         raise MalformedRecord("the record has no value", reason="no_value")
@@ -149,11 +150,11 @@ def _span(records: Sequence[LogRecord]) -> Span:
 
 
 def append_time(milliseconds: int) -> datetime:
-    """Raises `MalformedRecord` for one that no clock of ours shows."""
+    """Convert a record's append time. Raises `MalformedRecord` for a time that no clock of ours shows."""
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError):
-        # Only on a topic that is not ours: there the producer stamps its records.
+        # Only on a foreign topic, where the producer stamps its records.
         raise MalformedRecord("the record's append time is out of range", reason="bad_append_time") from None
 
 
@@ -217,7 +218,8 @@ def dead_letter(
     headers: Iterable[Header],
     error: RecordError,
 ) -> Produced:
-    """A record of the log that could not be read: byte for byte but for secrets, with where it was and why."""
+    """Returns the dead letter of a record that could not be read: byte for byte except for secrets, with its place and
+    the reason."""
     kept = list(headers)
     shown, cut_out = redact(value or b"")
     why: list[Header] = [

@@ -1,7 +1,7 @@
-"""An application's incidents, folded from everything that is stored.
+"""Folds an application's incidents from everything that is stored.
 
-Nothing is remembered from one reading to the next. The store finds for each failure the next success in its
-scope (`schemas.recovery`), so that what comes back grows with the people in trouble and not with their tries.
+Nothing is kept from one reading to the next. For each failure the store finds the next success in its scope
+(`schemas.recovery`), so the result grows with the people in trouble and not with their tries.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from streams.interest import Application, Known
 
 
 class Folded(NamedTuple):
-    """Incidents as everything that is stored makes them."""
+    """Incidents as folded from everything that is stored."""
 
     at: int
     """When the reading began, by the store's clock, in microseconds: a later fold knows all that this one does."""
@@ -25,7 +25,7 @@ class Folded(NamedTuple):
 
 
 def fold_stored(store: Store, applications: Collection[Application], ids: Collection[bytes] | None = None) -> Folded:
-    """These incidents of the applications, or all that they have."""
+    """Fold the given incidents of the applications, or all."""
     wanted = EVERY if ids is None else SOME
     parameters = run_parameters(applications, ids)
     ((at, begin, count),) = store.query(begin_sql(wanted), parameters, BULK_LIMITS)
@@ -50,18 +50,18 @@ def fold_stored(store: Store, applications: Collection[Application], ids: Collec
 
 
 class Refolded(NamedTuple):
-    """Incidents, and what is to be written of them."""
+    """Incidents, and which of their rows to write."""
 
     at: int
-    """As of `Folded`."""
+    """As in `Folded`."""
     found: list[Known]
-    """Those that nothing makes any more are among them, without attempts."""
+    """The incidents found; those that no failure makes now are included, with no attempts."""
     changed: list[Incident]
-    """Of the found, those whose row says something else, or that have none."""
+    """Those of `found` whose row differs or is missing."""
 
 
 def refold(store: Store, applications: Collection[Application], ids: Collection[bytes] | None = None) -> Refolded:
-    """These incidents of the applications, or all that they have, against their rows. Writes nothing."""
+    """Fold the given incidents of the applications, or all, and compare them with their rows. Writes nothing."""
     rows = [row for row, _ in stored_incidents(store, {organization for organization, _ in applications}, ids=ids)]
     stored = [row for row in rows if (row.organization, row.application_id) in applications]
     folded = fold_stored(store, applications, ids)
@@ -79,7 +79,8 @@ def refold(store: Store, applications: Collection[Application], ids: Collection[
 def stored_incidents(
     store: Store, organizations: Collection[str], folded_since: int = 0, ids: Collection[bytes] | None = None
 ) -> list[tuple[Incident, int]]:
-    """The rows of organizations that were folded since, or of these incidents; each with when."""
+    """Returns rows of the organizations that were folded since, or of these incidents, each with the time of its
+    fold."""
     parameters: dict[str, object] = {"organizations": sorted(organizations), "folded_since": folded_since}
     if ids is not None:
         parameters["ids"] = [one.hex() for one in ids]

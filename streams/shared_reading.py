@@ -1,4 +1,4 @@
-"""Reading of large portions, shared with child processes: decoding in Python fills one core a process."""
+"""Shares the decoding of large portions with child processes: in Python it fills one core per process."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from streams.portion import Portion, Reading, join
 from streams.rows import LogRecord, Produced, Record
 
 FEW_RECORDS: Final = 4_000
-"""Are read here: sharing them gains nothing worth a child."""
+"""So few records are decoded here: sharing them gains too little."""
 PIECE_RECORDS: Final = 1_000
-"""At most are read at a time: small enough that all end together."""
+"""Records per piece at most: small enough that all processes end together."""
 IDLE_SECONDS: Final = 60.0
-"""After which children are let go: what comes as it happens needs none."""
+"""Idle time after which children are ended: live events need none."""
 
 _Read = Callable[[Sequence[LogRecord]], Portion]
 
@@ -34,10 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 class SharedReading:
-    """Makes the same portions as its `reading`; of large ones, children that are ready read pieces too. Close it."""
+    """Makes the same portions as its `reading`; children that are ready decode pieces of large ones too. Close it."""
 
     def __init__(self, reading: Reading, children: int) -> None:
-        """`children`: how many at most. None is started before there is work for it, and none is waited for."""
+        """`children` is the maximum. A child is started only when there is work for it, and never waited for."""
         self._reading = reading
         self._most = children
         self._threads = ThreadPoolExecutor(max(1, children), "idtrail-reading")
@@ -54,7 +54,7 @@ class SharedReading:
         return self._reading.events
 
     def portion(self, records: Sequence[LogRecord]) -> Portion:
-        """Records of one partition, one at least, decoded. Blocks: for a thread. Raises `Fatal` when a child has
+        """Decode records of one partition, at least one. Blocks: use a thread. Raises `Fatal` when a child has
         ended."""
         if not self._most or len(records) < FEW_RECORDS or records[0].topic != self._reading.events:
             return self._reading.portion(records)
@@ -67,13 +67,13 @@ class SharedReading:
         return join(work.done())
 
     def rest(self, least_idle: float = IDLE_SECONDS) -> None:
-        """Let go of children that have had nothing to do for so many seconds. Returns at once."""
+        """End the children that have been idle for this many seconds. Returns at once."""
         if not self._closed and self._children and monotonic() - self._last_used >= least_idle:
             for child in self._take_ready():
                 self._task(self._end, child)
 
     def close(self) -> None:
-        """End the children, whatever they are at."""
+        """End the children, whatever they are doing."""
         with self._changing:
             self._closed = True
             children = list(self._children)
@@ -85,7 +85,7 @@ class SharedReading:
 
     def _start(self) -> None:
         with self._changing:
-            # Whoever asked first may not look at what came of it: a rebalance drops what is being read.
+            # The caller may not look at the result: a rebalance drops what is being read.
             for task in self._tasks:
                 if task.done():
                     task.result()
@@ -128,7 +128,7 @@ class SharedReading:
 
 
 class _Work:
-    """Pieces, each done by whoever takes it."""
+    """Pieces, each decoded by whoever takes it."""
 
     def __init__(self, pieces: Sequence[Sequence[LogRecord]]) -> None:
         self._left: SimpleQueue[tuple[int, Sequence[LogRecord]]] = SimpleQueue()
@@ -137,7 +137,7 @@ class _Work:
         self._done: dict[int, Portion] = {}
 
     def do(self, read: _Read) -> int:
-        """As many as there are left for this one; returns how many records that were."""
+        """Decode pieces until none is left. Returns the number of records decoded."""
         count = 0
         while True:
             try:
@@ -148,7 +148,7 @@ class _Work:
             count += len(records)
 
     def done(self) -> list[Portion]:
-        """In the order of the pieces."""
+        """Returns the portions in the order of the pieces."""
         return [self._done[number] for number in sorted(self._done)]
 
 
@@ -160,7 +160,7 @@ def _ask(child: Child, records: Sequence[LogRecord]) -> Portion:
 
 
 def _serve(pipe: Connection, reading: Reading) -> None:
-    batch([], EVENTS_ARROW_SCHEMA)  # the first one loads what the others need
+    batch([], EVENTS_ARROW_SCHEMA)  # the first batch loads what the others need
     pipe.send(None)
     while True:
         records = list(map(Record._make, pipe.recv()))
@@ -176,8 +176,8 @@ def _serve(pipe: Connection, reading: Reading) -> None:
 
 
 _Part = tuple[int, bytes, bytes | None, list[Header]]
-"""Of a record that goes on to detection: its offset, its key, its value where that is another one, and what was added
-to its headers. The rest never left the parent."""
+"""A record that goes on to detection: its offset, its key, its value if that differs, and the added headers. The rest
+never left the parent."""
 
 
 def _parts(portion: Portion, records: Sequence[LogRecord]) -> list[_Part]:

@@ -1,16 +1,16 @@
-"""The sink: from the log into the store, each record once, whatever is killed or wakes up late.
+"""The sink: writes the log into the store, each record once, even if workers are killed or wake up late.
 
-Its own consumer, its own group, offsets committed by hand. For each flight of chunks, under one lock:
+It has its own consumer and group, and commits offsets by hand. For each flight of chunks, under one lock:
 
     fetch, decode -> commit the intent -> of each chunk: insert under its token, send dead letters and
     forwards -> confirm these -> commit the end
 
-A worker that takes a partition over finds an unfinished intent in the committed metadata, fetches those
-very offsets and inserts the same rows under the same token. The rebalance listener takes the same lock
-and drops whatever was fetched, so nothing fetched before a rebalance is inserted after it. A log that is
-not the one that was read (`streams/standing.py`) is told in a dead letter; what is new of it is stored.
+A worker that takes over a partition finds an unfinished intent in the committed metadata, fetches exactly
+those offsets and inserts the same rows under the same token. The rebalance listener takes the same lock and
+drops whatever was fetched, so nothing fetched before a rebalance is inserted after it. If the log is not the
+one that was read (`streams/standing.py`), a dead letter reports it, and what is new in it is stored.
 
-Crash over guess: whatever is not expected here ends the process before offsets move.
+Crash over guess: any unexpected state ends the process before offsets move.
 """
 
 from __future__ import annotations
@@ -43,48 +43,49 @@ from streams.standing import Assignment, look
 
 GROUP: Final = "idtrail-sink"
 REBALANCE_TIMEOUT_MS: Final = 300_000
-"""A rebalance waits for the flight in the air, and that for a store that is away."""
+"""A rebalance waits for the flight in the air, which may wait for a store that is away."""
 FETCH_BYTES: Final = 8 * 1024 * 1024
 PRODUCE_BATCH_BYTES: Final = 512 * 1024
-"""One organization is one partition of `idtrail.provisioning`: small batches would go out one by one."""
+"""One organization's records go to one partition of `idtrail.provisioning`: small batches would be sent one by one."""
 
 log = structlog.get_logger(__name__)
 
 
 class ChunkWriter(Protocol):
-    """Where chunks go."""
+    """The destination of chunks."""
 
     async def write(self, blocks: Sequence[Block], token: str) -> None:
-        """Insert the rows of one chunk under its token; retries by itself, raises `Fatal` when spent."""
+        """Insert the rows of one chunk under its token; retries by itself, raises `Fatal` when the retries are used
+        up."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinkOptions:
-    """How the sink cuts its work."""
+    """Limits and settings of the sink."""
 
     flight_rows: int = 50_000
     flush: timedelta = timedelta(milliseconds=200)
     horizon: timedelta = timedelta(hours=24)
     poison_limit: int = 500
     session: timedelta = timedelta(seconds=6)
-    """How long a silent worker keeps its partitions: a killed one's move within 10 s."""
+    """How long a silent worker keeps its partitions: a killed worker's move within 10 s."""
     topics: tuple[str, str, str] = (EVENTS, DEAD_LETTERS, PROVISIONING)
     decisions: str = LETTER_DECISIONS
     alerts: str = ALERTS
     group: str = GROUP
     also: frozenset[str] = frozenset()
-    """Event types that detection wants beside those of provisioning."""
+    """Event types that detection wants besides those of provisioning."""
     decoders: int = 0
-    """Child processes, at most, that decode what has piled up beside this one."""
+    """The most child processes that help to decode a backlog."""
 
     @property
     def stored(self) -> tuple[str, str, str, str]:
-        """The topics that the sink puts into the store: events first, then the dead letters."""
+        """The topics that the sink stores: events first, then the dead letters."""
         return self.topics[0], self.topics[1], self.decisions, self.alerts
 
     @property
     def reading(self) -> Reading:
-        """How it reads their records."""
+        """Returns how to decode their records."""
         return Reading(self.topics[0], self.alerts, self.horizon, self.also)
 
 
@@ -98,7 +99,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         options: SinkOptions,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`checkpoint` is called with the name of each step that is done; tests kill the process there."""
+        """`checkpoint` is called with the name of each completed step; tests kill the process there."""
         self._connection = connection
         self._writer = writer
         self._options = options
@@ -119,12 +120,12 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
 
     async def run(self) -> None:
         """Consume until cancelled. Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the
-        broker refuses us."""
+        broker refuses the connection."""
         session_ms = self._options.session // timedelta(milliseconds=1)
         self._consumer = AIOKafkaConsumer(
             group_id=self._options.group,
             enable_auto_commit=False,
-            auto_offset_reset="none",  # where to go on is never guessed
+            auto_offset_reset="none",  # where to continue is never guessed
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 12,  # how soon a rebalance is noticed
             max_poll_interval_ms=REBALANCE_TIMEOUT_MS,
@@ -132,7 +133,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_bytes=FLIGHT_BYTES,
             isolation_level="read_committed",
-            partition_assignment_strategy=(SinkAssignor,),  # so that a rebuild can hold it
+            partition_assignment_strategy=(SinkAssignor,),  # lets a rebuild hold it
             **self._connection.options(),
         )
         self._producer = AIOKafkaProducer(
@@ -188,8 +189,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._drop_next()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Have `run` look where each stands before anything is fetched. It does so itself: aiokafka logs and swallows
-        what a listener raises."""
+        """Make `run` find the position of each partition before anything is fetched. `run` does it because aiokafka
+        logs and swallows what a listener raises."""
         self._places, self._held = assigned, None
         if not assigned:
             self._reading.rest(0)
@@ -204,7 +205,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             self._next = None
 
     async def _stand(self) -> Assignment:
-        """Go where each partition stands, unfinished intents included. What a log has lost is told first."""
+        """Seek to the position of each partition, unfinished intents included. Records that a log has lost are reported
+        first."""
         standing = await look(self._consumer, self._admin, self._options.group, self._places)
         letters = [cut.letter(place) for place, at in standing.items() for cut in at.cuts]
         if letters:
@@ -222,7 +224,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     # One flight -------------------------------------------------------------------------------------
 
     async def _step(self) -> None:
-        """Land what is ready; where the log turns out to have been cut, have it looked at anew. Holds the lock
+        """Land what is ready; if the log turns out to have been cut, have its position found anew. Holds the lock
         throughout."""
         if self._held is None:
             self._held = await self._stand()
@@ -272,7 +274,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
             # Detection need not wait for the inserts of the other chunks.
             sent += await send_all(self._producer, dead_letters, portion.dead)
             sent += await send_all(self._producer, provisioning, portion.forward)
-        # Every one is looked at: an error of any ends the process before the offsets move.
+        # All results are checked: any error ends the process before the offsets move.
         await asyncio.gather(*sent)
         self._checkpoint("forwarded")
         ends = {chunk.place: chunk.ended(progress[chunk.place]) for chunk in flight}
@@ -295,5 +297,5 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                 NEWEST_STORED.set(self._newest_ms / 1000)
 
     async def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
-        """Fenced by the group's generation: a worker that has lost a partition cannot pass here."""
+        """Commit, fenced by the group's generation: a worker that has lost a partition cannot pass here."""
         await self._consumer.commit(offsets)

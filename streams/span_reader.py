@@ -1,4 +1,4 @@
-"""Reading stretches of the log again, from first to last, beside whoever else reads it."""
+"""Reads stretches of the log again, from first to last, beside its other readers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.rows import LogRecord
 FETCH_BYTES: Final = 8 * 1024 * 1024
 POLL_MS: Final = 200
 PART_BYTES: Final = 32 * 1024 * 1024
-"""Of values and headers: what is held in memory at once, and inserted by one statement."""
+"""Size of a part, in bytes of values and headers: one part is held in memory, and inserted by one statement."""
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -30,7 +30,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(begin: Mapping[Place, int], end: Mapping[Place, int], size: int) -> Iterator[Stretch]:
-    """What lies between, in stretches that end at multiples of `size`: the same after any restart."""
+    """Yields the range in stretches that end at multiples of `size`: the same ones after any restart."""
     for place in sorted(end):
         first = begin[place]
         while first < end[place]:
@@ -40,7 +40,7 @@ def stretches(begin: Mapping[Place, int], end: Mapping[Place, int], size: int) -
 
 
 class SpanReader:
-    """One consumer without a group. Consecutive stretches of a partition are read without seeking."""
+    """A consumer without a group. Consecutive stretches of a partition are read without seeking."""
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._consumer: Any = AIOKafkaConsumer(
@@ -60,8 +60,9 @@ class SpanReader:
         await stop_consumer(self._consumer)
 
     async def parts(self, stretch: Stretch) -> AsyncIterator[tuple[Stretch, list[LogRecord]]]:
-        """All records of a stretch, in parts of at most `PART_BYTES`, each one record at least; one part where there is
-        none. The cuts are the same however the records come. What lies behind the log's end is waited for.
+        """Yields all records of a stretch in parts of at most `PART_BYTES`, each with at least one record; an empty
+        stretch gives one empty part. The cuts do not depend on how the records arrive. If the stretch ends after the
+        log does, waits for the records.
 
         Raises `KafkaError`.
         """
@@ -69,7 +70,7 @@ class SpanReader:
         if self._at != (place, stretch.first):
             self._consumer.assign([place])
             self._consumer.seek(place, stretch.first)
-        self._at = None  # until it is read to its end
+        self._at = None  # unknown until the stretch is read to its end
         part: list[LogRecord] = []
         begin = at = stretch.first
         held = 0
@@ -85,7 +86,7 @@ class SpanReader:
                     part, begin, held = [], record.offset, 0
                 part.append(record)
                 held += size
-            # Markers of transactions and what was aborted have offsets, but are no records.
+            # Transaction markers and aborted records have offsets, but are no records.
             at = records[-1].offset + 1 if records else await self._consumer.position(place)
         self._at = (place, at)
         yield stretch._replace(first=begin), part

@@ -1,9 +1,9 @@
-"""Where the sink stands in a partition, and whether the log before that still is the one that it read.
+"""Where the sink stands in a partition, and whether the log before that is still the one that it read.
 
-A log can lose its end (a power cut before it was synced, a replica that was behind and leads, a volume restored from
-an older copy) and grow again under the same offsets. It can lose its beginning, also what nobody had read. So each
-commit keeps the append time of the newest record that it tells of, its *mark*: a record below the committed offset
-that is newer than the mark is another one than was read there.
+A log can lose its end (a power cut before it was synced, a lagging replica that becomes leader, a volume restored from
+an older copy) and grow again under the same offsets. It can also lose its beginning, even unread records. So each
+commit keeps the append time of the newest record that it covers, its *mark*: a record below the committed offset that
+is newer than the mark is not the one that was read there.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ class Log(NamedTuple):
     end: int
     """Offset of the next record to be written."""
     newer: int | None
-    """The first record appended after the mark; None when there is none, or no mark."""
+    """Offset of the first record appended after the mark; None when there is none, or no mark."""
 
 
 class Cut(NamedTuple):
-    """Records that the log does not hold any more, and that are missed."""
+    """Records missing from the log."""
 
     reason: str
     span: Span
     message: str
 
     def letter(self, place: TopicPartition) -> Produced:
-        """For the dead letters: the sink goes on, and this says for good what it went on without."""
+        """Returns the dead letter that permanently records what the sink continued without."""
         why = MalformedRecord(self.message, reason=self.reason)
         return dead_letter(place.topic, place.partition, self.span.first, None, self.message.encode(), (), why)
 
 
 class Standing(NamedTuple):
-    """Where to go on in a partition."""
+    """Where to continue in a partition."""
 
     offset: int
     progress: Progress
@@ -59,10 +59,10 @@ class Standing(NamedTuple):
 
 
 def stand(place: TopicPartition, committed: int | None, progress: Progress, log: Log, epoch: str) -> Standing:
-    """From what the group committed, None when it never did, and what the log holds.
+    """Returns where to continue, from what the group committed (None if nothing) and what the log holds.
 
-    After a cut nothing of the unfinished chunk is known to be whole: it is read again, like all that is new, in other
-    chunks. A log that has lost its end goes on under a new `epoch`.
+    After a cut no part of the unfinished chunk is known to be whole: it is read again in other chunks, as new records
+    are. A log that has lost its end continues under a new `epoch`.
     """
     if committed is None:
         return Standing(log.begin, progress, [])
@@ -99,23 +99,24 @@ def stand(place: TopicPartition, committed: int | None, progress: Progress, log:
 
 
 def _fork(read_to: int, mark: int, log: Log) -> int | None:
-    """From which offset on the log is not what was read; None when all of it is."""
+    """Returns the offset from which the log differs from what was read; None when nothing differs."""
     if log.newer is not None and log.newer < read_to:
         return log.newer
     if log.end >= read_to:
         return None
-    return log.end if mark else log.begin  # without a mark anything may be new
+    return log.end if mark else log.begin  # without a mark any record may be new
 
 
 def _at(milliseconds: int) -> str:
     try:
         return f"{_BEGAN + timedelta(milliseconds=milliseconds):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
-    except OverflowError:  # only on a topic that its producers stamp
+    except OverflowError:  # only on a topic whose producers stamp the records
         return f"{milliseconds} ms"
 
 
 async def newer_than(consumer: Any, marks: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-    """The first offset whose record is newer than its partition's mark, where there is one. Raises `KafkaError`."""
+    """Returns, for each partition that has one, the first offset whose record is newer than the mark. Raises
+    `KafkaError`."""
     found = await consumer.offsets_for_times(
         {place: min(mark + 1, _LATEST_MS) for place, mark in marks.items() if mark}
     )
@@ -125,7 +126,8 @@ async def newer_than(consumer: Any, marks: Mapping[TopicPartition, int]) -> dict
 async def look(
     consumer: Any, admin: Any, group: str, places: Collection[TopicPartition]
 ) -> dict[TopicPartition, Standing]:
-    """Where the group stands in each. Raises `KafkaError`, and `Fatal` where another program commits in its name."""
+    """Returns the group's standing in each partition. Raises `KafkaError`, and `Fatal` where another program commits
+    under the group."""
     found = await admin.list_consumer_group_offsets(group, partitions=list(places))
     committed = {place: at for place, at in found.items() if at.offset >= 0}
     progress = {
@@ -153,18 +155,18 @@ def _new_epoch() -> str:
 
 @dataclass(slots=True)
 class Assignment:
-    """What is known of the partitions held, between two rebalances."""
+    """What is known about the held partitions between two rebalances."""
 
     offsets: dict[TopicPartition, int]
-    """As committed: everything before is stored."""
+    """The committed offsets: everything before them is stored."""
     progress: dict[TopicPartition, Progress]
-    """As committed."""
+    """The committed progress."""
     unreadable: dict[TopicPartition, int]
-    """The run of unreadable records up to what was read last; that may be ahead of what is committed."""
+    """The run of unreadable records up to the last one read, which may be ahead of what is committed."""
 
     @classmethod
     def of(cls, standing: Mapping[TopicPartition, Standing]) -> Assignment:
-        """From where each stands."""
+        """Returns the assignment that begins at these standings."""
         return cls(
             {place: at.offset for place, at in standing.items()},
             {place: at.progress for place, at in standing.items()},
@@ -172,12 +174,12 @@ class Assignment:
         )
 
     def recovers(self) -> bool:
-        """Boundaries of an unfinished intent may hold for several fetches: nothing is fetched ahead then."""
+        """Whether an intent is unfinished: its boundaries may need several fetches, so nothing is fetched ahead."""
         return any(progress.intent for progress in self.progress.values())
 
     async def refuse_fork(self, consumer: Any, places: Iterable[TopicPartition]) -> None:
         """Raises `OffsetOutOfRangeError` where the log lost its end and has grown again beyond what was read: fetches
-        do not notice."""
+        do not notice that."""
         newer = await newer_than(consumer, {place: self.progress[place].mark for place in places})
         if any(at < self.offsets[place] for place, at in newer.items()):
             raise OffsetOutOfRangeError(newer)

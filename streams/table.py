@@ -1,4 +1,4 @@
-"""A Faust table whose entries are confirmed on its changelog before anything that rests on them goes on."""
+"""A Faust table whose changelog confirms entries before anything that depends on them continues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from schemas.kafka import FOR_EVER, LARGEST_RECORD, TopicSpec
 
 
 def changelog(app_id: str, table: str) -> TopicSpec:
-    """The topic of a table: made by us, like every topic, with as many partitions as its source."""
+    """Returns the changelog topic of a table: created by us, like every topic, with as many partitions as its
+    source."""
     return TopicSpec(f"{app_id}-{table}-changelog", FOR_EVER, "compact", record_bytes=LARGEST_RECORD)
 
 
@@ -26,26 +27,26 @@ class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships 
         self.sent: list[Any] = []
 
     def entries(self) -> Iterable[bytes]:
-        """Every key."""
+        """Returns every key."""
         keys: list[bytes] = list(self.data)
         return keys
 
     def entry(self, key: bytes) -> bytes:
-        """One value."""
+        """Returns the value of a key."""
         value = self.data[key]
         assert isinstance(value, bytes)
         return value
 
     def put_entry(self, partition: int, key: bytes, value: bytes) -> None:
-        """Here, and soon on the changelog."""
+        """Set an entry here, and soon on the changelog."""
         self.sent.append(self.send_changelog(partition, key, value))
         self.data[key] = value
 
     def delete_entry(self, partition: int, key: bytes) -> None:
-        """Here, and soon on the changelog."""
+        """Delete an entry here, and soon on the changelog."""
         self.sent.append(self.send_changelog(partition, key, None))
         del self.data[key]
 
     def drop_entry(self, key: bytes) -> None:
-        """Here only."""
+        """Drop an entry here only."""
         del self.data[key]

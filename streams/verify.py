@@ -1,4 +1,4 @@
-"""Verification: the log against the store, record by record, up to what the sinks have committed. Changes nothing."""
+"""Verification: compares the log with the store, record by record, up to what the sinks have committed. Reads only."""
 
 from __future__ import annotations
 
@@ -43,40 +43,40 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Report:
-    """What was found."""
+    """The findings of a verification."""
 
     named: list[Finding] = field(default_factory=list)
     counts: dict[tuple[str, int, str], Counter[str]] = field(default_factory=dict)
     """By topic, partition and day of the log."""
     off: Counter[str] = field(default_factory=Counter)
-    """All findings, by kind."""
+    """The number of findings of each kind."""
     differences: list[Difference] = field(default_factory=list)
-    """Those of tables without a row a record; they are named by key."""
+    """Differences in tables that do not have one row per record; they are named by key."""
     tables: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
-    """Of these tables, by table and day of occurrence."""
+    """Their numbers, by table and day of occurrence."""
     undetected: dict[str, int] = field(default_factory=dict)
-    """How much was left out, since detection may still be at it."""
+    """How many items were left out because detection may not have finished with them."""
     dead_lettered: list[dict[str, Any]] = field(default_factory=list)
     conflicting: list[Contradiction] = field(default_factory=list)
     conflicts: int = 0
-    """All events whose copies contradict each other, named or not."""
+    """The number of events whose copies contradict each other, named or not."""
     read_to: list[dict[str, Any]] = field(default_factory=list)
     _counting: Lock = field(default_factory=Lock)
 
     def count(self, topic: str, partition: int, day: str, what: str, number: int = 1) -> None:
-        """Add to one line."""
+        """Add to one counter."""
         with self._counting:
             self.counts.setdefault((topic, partition, day), Counter())[what] += number
 
     def add(self, finding: Finding) -> None:
-        """Name it, and count it."""
+        """Name and count a finding."""
         self.off[finding.kind] += 1
         self.count(finding.place.topic, finding.place.partition, day_of(finding.known_ms), finding.kind)
         if len(self.named) < MOST_NAMED:
             self.named.append(finding)
 
     def add_difference(self, found: Difference) -> None:
-        """Name it by its key, and count it."""
+        """Name a difference by its key, and count it."""
         self.off[found.kind] += 1
         self.tables.setdefault((found.table, found.day), Counter())[found.kind] += 1
         if len(self.differences) < MOST_NAMED:
@@ -89,7 +89,7 @@ class Report:
             self.conflicting.append(conflict)
 
     def told(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Returns the report as JSON values."""
         return {
             "sound": not self.off,
             "found": dict(sorted(self.off.items())),
@@ -137,14 +137,14 @@ class Report:
 
 
 def day_of(known_ms: int) -> str:
-    """The day a record was logged, `NO_DAY` where the log has none."""
+    """Returns the day a record was logged; `NO_DAY` if it is not in the log."""
     return datetime.fromtimestamp(known_ms / 1000, UTC).strftime("%Y-%m-%d") if known_ms else NO_DAY
 
 
 async def find_outside(connection: KafkaConnection, reader: Reader, table: str, topic: str) -> list[Finding]:
-    """Rows whose place the log does not hold, `MOST_NAMED` at most. Raises `Away` when log or store is.
+    """Returns rows whose place is not in the log, at most `MOST_NAMED`. Raises `Away` when log or store is.
 
-    Twice against the log's ends: what comes meanwhile is behind the first and before the second.
+    Compares twice with the log's ends: a record that comes meanwhile is past the first and before the second.
     """
     found = await asyncio.to_thread(reader.outside, table, await read_bounds(connection, [topic]), MOST_NAMED)
     if not found:
@@ -159,7 +159,7 @@ def _holds(bounds: Mapping[Place, Bounds], place: Coordinates) -> bool:
 
 
 class Verification:
-    """`run()` once."""
+    """One verification: call `run()` once."""
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class Verification:
         decoders: int,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
-        """`pause_seconds`: how long inserts are given before what differs is looked at again."""
+        """`pause_seconds` is how long to wait for inserts in flight before checking differences again."""
         self._connection = connection
         self._store = store
         self._options = options
@@ -183,7 +183,7 @@ class Verification:
         self.total = 0
 
     async def run(self) -> dict[str, Any]:
-        """What is off, by name. Raises `Away` when log or store is."""
+        """Returns the report. Raises `Away` when log or store is."""
         reader = await asyncio.to_thread(Reader, self._store)
         bounds = await read_bounds(self._connection, self._topics)
         lag = await read_lag(self._connection, self._options.group, self._topics)

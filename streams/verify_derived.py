@@ -1,6 +1,6 @@
-"""What views, folds and detection made, against the events that are stored. Reads only.
+"""Compares what views, folds and detection made with the stored events. Reads only.
 
-Detection comes after the sink: what it may still be at is left out.
+Detection comes after the sink, so what it may not have finished is left out.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _MINUTE: Final = "toString(toDateTime(toStartOfMinute(occurred_at), 'UTC'))"
 
 
 class Undetected(NamedTuple):
-    """What detection may still be at: what is made of it is not compared."""
+    """What detection may not have finished: results that depend on it are not compared."""
 
     minutes: set[tuple[str, str]]
-    """Organization and minute, as windows have it."""
+    """Organization and minute, as in windows."""
     applications: set[Application]
 
 
 def read_undetected(store: Store, topic: str) -> Undetected:
-    """Of fresh events that came just now, and of older ones that the backfill has not folded."""
+    """Returns the fresh events that came just now, and the older ones that the backfill has not folded."""
     conditions = []
     parameters: dict[str, Any] = {"topic": topic, "seconds": DETECTION_SECONDS}
     for n, (partition, offset) in enumerate(store.query(_PROGRESS, {"topic": topic})):
@@ -57,7 +57,8 @@ def read_undetected(store: Store, topic: str) -> Undetected:
 
 
 def find_differences(store: Store, topic: str, undetected: Undetected, *, pause_seconds: float) -> Iterator[Difference]:
-    """Of all tables. `undetected`: as it was before; what has come meanwhile is left out too."""
+    """Yields the differences in all derived tables. `undetected` was read before; what came meanwhile is left out
+    too."""
     windows: list[Difference] = []
     for found in derived_differences(store, TRUST_STEP, pause_seconds=pause_seconds):
         if found.table == WINDOWS:
@@ -87,7 +88,7 @@ def _incidents(store: Store, topic: str, undetected: Undetected, pause_seconds: 
 
 
 def _off(store: Store, application: Application, pause_seconds: float) -> Mapping[Incident, str]:
-    """What differs whenever it is looked at."""
+    """Returns the incidents that differ each time they are compared."""
     found: dict[Incident, str] = {}
     for look in range(LOOKS):
         changed = refold(store, [application]).changed

@@ -1,8 +1,8 @@
-"""Failure windows: what was attempted and what failed, by minute, application, event type and cause.
+"""Failure windows: attempts and failures by minute, application, event type and cause.
 
-The fold is pure and a function of the *set* of copies: repeats and order change nothing. Its unit is a
-minute of one organization, since copies of one event that disagree fall into different windows of it,
-and only the copy in force may count.
+The fold is pure and a function of the *set* of copies: repeats and order change nothing. Its unit is a minute of one
+organization, because copies of one event that disagree fall into different windows of it, and only the copy in force
+may count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MINUTE_US: Final = 60_000_000
 NOBODY: Final = bytes(16)
 
 Place = tuple[str, str, str]
-"""Application id, event type, cause: a window within its unit."""
+"""Application id, event type, cause: identifies a window within its unit."""
 
 
 class Unit(NamedTuple):
@@ -28,16 +28,16 @@ class Unit(NamedTuple):
 
     organization: str
     minute: int
-    """Whole seconds since 1970 of its beginning."""
+    """Its beginning, in whole seconds since 1970."""
 
 
 class Copy(NamedTuple):
-    """What a window needs of one copy of an event."""
+    """What a window needs from one copy of an event."""
 
     event_id: bytes
     fingerprint: bytes
     version: int
-    """The largest of an event's copies is in force."""
+    """Among an event's copies, the one with the largest version is in force."""
     occurred_us: int
     event_type: str
     application_id: str
@@ -48,12 +48,12 @@ class Copy(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """The window it falls into."""
+        """The window that the copy falls into."""
         return self.application_id, self.event_type, self.cause
 
     @property
     def weight(self) -> int:
-        """Its trust. Whatever is added to a set of copies makes their weights' sum larger."""
+        """Its trust. Adding any copy to a set makes the sum of the weights larger."""
         return self.version // TRUST_STEP + 1
 
 
@@ -66,27 +66,27 @@ class Window(NamedTuple):
     application_name: str
     event_type: str
     cause: str
-    """Why the failures failed; empty in the window of what did not."""
+    """Why the failures failed; empty in the window of attempts that did not fail."""
     attempts: int
-    """0 where better copies put every event elsewhere: the row stays, or its old count would stand."""
+    """0 where better copies put every event elsewhere: the row stays, because its old count would otherwise stand."""
     failures: int
     subjects: int
-    """Distinct subjects of the failures, as far as they are known."""
+    """The number of distinct subjects of the failures, as far as they are known."""
     first_event: bytes
     last_event: bytes
     first_at: int
     last_at: int
     seen: int
-    """Weights of all copies of all events that have a copy here: of two rows, the one that knows more wins."""
+    """The weights of all copies of all events that have a copy here: of two rows, the one that knows more wins."""
 
 
 def unit_of(organization: str, occurred_us: int) -> Unit:
-    """The unit that an event of `occurred_us` belongs to."""
+    """Returns the unit of an event that occurred at `occurred_us`."""
     return Unit(organization, occurred_us // MINUTE_US * 60)
 
 
 def copy_of(facts: Facts, event_id: bytes, fingerprint: bytes, version: int, occurred_us: int) -> Copy:
-    """The copy that an event's facts make."""
+    """Returns the copy that an event's facts make."""
     return Copy(
         event_id,
         fingerprint,
@@ -102,12 +102,12 @@ def copy_of(facts: Facts, event_id: bytes, fingerprint: bytes, version: int, occ
 
 
 def in_force(copies: Iterable[Copy]) -> Copy:
-    """Of one event's copies, the one that counts."""
+    """Returns the one of an event's copies that counts."""
     return max(copies, key=lambda copy: (copy.version, copy.fingerprint))
 
 
 def fold(unit: Unit, copies: Iterable[Copy]) -> list[Window]:
-    """The windows of a unit. `copies` may repeat and come in any order."""
+    """Returns the windows of a unit. `copies` may repeat and come in any order."""
     known: dict[tuple[bytes, bytes], Copy] = {}
     for copy in copies:
         same = known.get(copy[:2])
@@ -148,12 +148,12 @@ def _window(unit: Unit, place: Place, counted: Sequence[Copy], seen: int) -> Win
 
 
 def when(copy: Copy) -> tuple[int, bytes]:
-    """The order of events: by time, then by id."""
+    """Sort key of events: time, then id."""
     return copy.occurred_us, copy.event_id
 
 
 def in_inserts(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
-    """The pieces that one insert can take: few months each."""
+    """Yields pieces that one insert can take: few months each."""
     ordered = sorted(windows, key=lambda window: window.window_start)
     start = 0
     for end in cut_at_months([_month(window.window_start) for window in ordered]):

@@ -1,7 +1,7 @@
-"""What runs on the log, in one event loop: the sink, the Faust agent, the backfill.
+"""Runs everything that reads the log in one event loop: the sink, the Faust agent, the backfill.
 
-The first of them that fails ends `run()` with its error, and with it the process: nothing of a worker
-goes on without the rest.
+The first part that fails ends `run()` with its error, and with it the process: no part of a worker goes on without the
+rest.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ APP: Final = "idtrail-detection"
 SESSION_SECONDS: Final = 6
 """A killed worker's partitions move within 10 s."""
 REBALANCE_SECONDS: Final = 300
-"""A rebalance waits for the flush in hand, and that for a store that is away."""
+"""A rebalance waits for the flush in progress, which may wait for a store that is away."""
 
 
 def tables_of(app_id: str) -> tuple[TopicSpec, ...]:
-    """What the Faust tables need; made by us, like every topic."""
+    """Returns the topics that the Faust tables need; created by us, like every topic."""
     return changelog(app_id, COPIES), changelog(app_id, GROUPS)
 
 
@@ -63,7 +63,7 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """`run()` until cancelled, or until one of its parts fails."""
+    """Runs with `run()` until cancelled, or until one of its parts fails."""
 
     def __init__(
         self,
@@ -79,10 +79,10 @@ class Worker:
         app_id: str = APP,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`partitions`: how many `idtrail.provisioning` has; Faust's tables must have as many. Without a `courier`
-        nobody is told of alerts.
+        """`partitions` is how many `idtrail.provisioning` has; Faust's tables must have as many. Without a `courier` no
+        alerts are delivered.
 
-        `checkpoint` is called with the name of each step that is done; tests kill the process there.
+        `checkpoint` is called with the name of each completed step; tests kill the process there.
         """
         events, dead_letters, provisioning = options.topics
         self._connection = connection
@@ -130,9 +130,10 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the broker refuses us.
+        """Run all parts. Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the broker
+        refuses the connection.
 
-        Cancelled, it finishes what it holds.
+        When cancelled, it finishes what it holds.
         """
         self._producer = AIOKafkaProducer(
             acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD, **self._connection.options()
@@ -165,13 +166,13 @@ class Worker:
                 task.result()
                 raise Fatal(f"the worker's {task.get_name()} ended by itself")
         finally:
-            # Flushes last: Faust waits for the events in hand, and those for their flush.
+            # Flushes stop last: Faust waits for the events in hand, and those wait for their flush.
             for task in tasks:
                 task.cancel()
                 await asyncio.wait([task])
 
     async def _own_lag(self) -> Sequence[Lag]:
-        """Of the partitions that this worker's sink holds: another's are another's to backfill."""
+        """Returns the lag of the partitions that this worker's sink holds: other workers backfill the others."""
         held = self.sink.partitions()
         looked_at = (self.sink.stored, held)
         if not held:
@@ -183,19 +184,19 @@ class Worker:
         return self._lag
 
     async def _dead_letter(self, message: Any, error: RecordError) -> None:
-        """Confirmed before the message is acknowledged."""
+        """Send a dead letter; confirmed before the message is acknowledged."""
         record = dead_letter(
             message.topic, message.partition, message.offset, message.key, message.value, message.headers or (), error
         )
         await self._producer.send_and_wait(self._dead_letters, record.value, key=record.key, headers=record.headers)
 
     async def _publish_alerts(self, alerts: Sequence[Detected]) -> None:
-        """Confirmed before the table of what was told is."""
+        """Publish alerts; confirmed before the table entries that record them."""
         records = [Produced(*seal_record(alert)) for alert in alerts]
         await asyncio.gather(*await send_all(self._producer, self._options.alerts, records))
 
     async def _publish(self, incidents: Sequence[Incident]) -> None:
-        """Confirmed before the rows are in the store."""
+        """Publish incidents; confirmed before their rows are stored."""
         now = datetime.now(UTC)
         records = [
             Produced(incident.incident_id.hex().encode(), orjson.dumps(incident_object(incident._asdict(), now)), [])
@@ -219,35 +220,35 @@ async def _run_flushes(app: Any, agent: DetectionAgent) -> None:
     try:
         await agent.run_flushes()
     except Exception as error:
-        # Or its stop would wait for ever for events that nobody acknowledges any more.
+        # or its stop would wait forever for events that nobody acknowledges
         await app.crash(error)
         raise
 
 
 def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
-    """A Faust app as it must be set for nothing to be lost (each line has cost somebody events)."""
+    """Returns a Faust app with the settings that keep it from losing events (each line has cost somebody events)."""
     logging.getLogger("faust").setLevel(logging.WARNING)
     logging.getLogger("mode").setLevel(logging.WARNING)
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # Faust makes only what is below it
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # Faust only creates directories below it
     app = faust.App(
         app_id,
         broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
         broker_credentials=_credentials(connection),
         store="memory://",
-        table_standby_replicas=0,  # a standby would be read anew from the changelog all the same
+        table_standby_replicas=0,  # a standby would be read from the changelog again anyway
         datadir=state_dir / "faust",
         Table=ConfirmedTable,
-        agent_supervisor=CrashingSupervisor,  # the default one restarts behind the event that failed
+        agent_supervisor=CrashingSupervisor,  # the default one restarts after the event that failed
         stream_wait_empty=True,  # a stop waits for the events in hand
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=SESSION_SECONDS / 12,  # how soon a rebalance is noticed
         broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
-        producer_linger=0.02,  # or every table entry is a request of its own
+        producer_linger=0.02,  # or every table entry would be a request of its own
         producer_compression_type="lz4",
         producer_max_request_size=LARGEST_RECORD,
-        topic_allow_declare=False,  # topics are ours to make
+        topic_allow_declare=False,  # we create the topics
         topic_disable_leader=True,
         web_enabled=False,
     )

@@ -1,4 +1,4 @@
-"""Chunks into ClickHouse: one Arrow table, one insert, one token; the same again until it is in."""
+"""Writes chunks into ClickHouse: one Arrow table, one insert, one token, repeated unchanged until it succeeds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StoreWriter:
         self._retry_seconds = retry_seconds
 
     async def write(self, blocks: Sequence[Block], token: str) -> None:
-        """Insert the rows of one chunk. Returns when they are in; raises `Fatal` when the budget is spent."""
+        """Insert the rows of one chunk. Returns when they are stored; raises `Fatal` when the retry time is used up."""
         for block in blocks:
             await patiently(partial(self._store.insert_arrow, block.table, block.rows, token), self._retry_seconds)
 
@@ -41,7 +41,7 @@ class StoreWriter:
 async def insert_patiently(
     store: Store, table: str, rows: Sequence[Sequence[object]], schema: pa.Schema, token: str, seconds: float
 ) -> None:
-    """Insert one block; a store that is away is tried again, with growing waits, for `seconds`, then `Fatal`."""
+    """Insert one block. Retries a store that is away for `seconds`, with growing waits, then raises `Fatal`."""
 
     def insert() -> None:
         store.insert_arrow(table, batch(rows, schema), token)
@@ -50,7 +50,7 @@ async def insert_patiently(
 
 
 async def patiently(call: Callable[[], T], seconds: float) -> T:
-    """What `call` returns, in a thread; a store that is away is tried again as by `insert_patiently`."""
+    """Run `call` in a thread and return its result, with the retries of `insert_patiently`."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(StoreAway),
         wait=wait_exponential_jitter(multiplier=0.2, max=_LONGEST_WAIT_SECONDS),
