@@ -1,4 +1,4 @@
-"""Events: lists in pages, and one with all its copies. What is shown is the copy in force."""
+"""Reads events: lists in pages, and one event with all its copies. The copy in force is shown."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ COLUMNS: Final = (
 _LIST: Final = ", ".join(COLUMNS)
 MAX_COPIES: Final = 100
 ROUNDS: Final = 5
-"""How often a page is filled up when copies out of force took places in it; then it is handed out short."""
+"""How often a page is refilled when copies out of force took places in it; after that a short page is returned."""
 
 Row = dict[str, Any]
 
 
 class Page(NamedTuple):
-    """Some events, newest first, and the cursor of the next ones; None ends."""
+    """A page of events, the newest first, and the cursor of the next page; None on the last page."""
 
     items: list[Row]
     next: str | None
 
 
 def places_sql(selection: Selection, *, after: bool) -> str:
-    """Where some copy meets the conditions, newest first. Reads in the order of the primary key."""
+    """Return the SQL of places where some copy meets the conditions, newest first. It reads in the order of the primary
+    key."""
     keyset = ""
     if after:
-        # The first condition alone lets ClickHouse skip what is newer.
+        # The first condition alone lets ClickHouse skip newer rows.
         keyset = (
             " AND occurred_at <= fromUnixTimestamp64Micro({after_at:Int64}, 'UTC')"
             " AND (occurred_at, event_id) < (fromUnixTimestamp64Micro({after_at:Int64}, 'UTC'), {after_id:UUID})"
@@ -56,7 +57,7 @@ def places_sql(selection: Selection, *, after: bool) -> str:
 
 
 def rows_sql(selection: Selection) -> str:
-    """The events of some ids whose copy in force meets the conditions."""
+    """Return the SQL of the events with given ids whose copy in force meets the conditions."""
     return (
         f"SELECT {_LIST} FROM (SELECT * EXCEPT (raw) FROM events"
         f" WHERE {selection.organization_sql()} AND event_id IN {{ids:Array(UUID)}}"
@@ -65,7 +66,7 @@ def rows_sql(selection: Selection) -> str:
 
 
 def list_events(store: Store, selection: Selection, cursor: str | None, limit: int) -> Page:
-    """A page of at most `limit` events. Raises `BadUsage` for a foreign cursor."""
+    """Return a page of at most `limit` events. Raises `BadUsage` for a cursor of another question."""
     question = question_of(selection)
     after = decode_cursor(cursor, question) if cursor else None
     if after is not None:
@@ -102,11 +103,11 @@ def _in_force_at(
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One record of an event, as it stands on the log."""
+    """One record of an event on the log."""
 
     raw: bytes
     digest: str
-    """SHA-256 of `raw`, hex: equals the header `idtrail_digest`."""
+    """The SHA-256 of `raw` in hex, equal to the header `idtrail_digest`."""
     fingerprint: str
     source: str
     trust: str
@@ -115,7 +116,7 @@ class Copy:
     received_at: datetime
     redacted: bool
     schema_version: int | None
-    """The version that the record names; None for the vendor's, which name none."""
+    """The version that the record names; None for the vendor's records, which name none."""
     topic: str
     partition: int
     offset: int
@@ -123,20 +124,21 @@ class Copy:
     """`topic[partition]@offset`"""
     in_force: bool
     relation: Relation
-    """To the copy in force."""
+    """How the copy relates to the copy in force."""
 
 
 class Detail(NamedTuple):
-    """One event whole."""
+    """One event in full."""
 
     event: Row
     """The facts of the copy in force."""
     copies: list[Copy]
-    """In force first."""
+    """The copies, the one in force first."""
 
 
 def one_sql(organization: str | None) -> str:
-    """The copies of one event, in force first; of repeats of one copy, the one known first."""
+    """Return the SQL of the copies of one event, the one in force first. Of repeats of a copy it takes the earliest
+    known."""
     own = "" if organization is None else " AND organization = {organization:String}"
     return (
         f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset,"
@@ -147,7 +149,7 @@ def one_sql(organization: str | None) -> str:
 
 
 def get_event(store: Store, organization: str | None, event_id: UUID) -> Detail:
-    """Raises `NotFound`, also for an event of an organization that may not be seen."""
+    """Return an event with its copies. Raises `NotFound`, also for an event of an organization that may not be seen."""
     values = {"event_id": str(event_id)} | ({} if organization is None else {"organization": organization})
     rows = store.query_dicts(one_sql(organization), values)
     if not rows:
@@ -179,10 +181,10 @@ def _copy(row: Row, best: Row) -> Copy:
 
 
 def relation_of(best: bytes, other: bytes) -> Relation:
-    """Between copies of one event: the other's to the one in force."""
+    """Return how another copy of an event relates to the one in force."""
     return relation(decode_object(best), decode_object(other))
 
 
 def stored_event(row: Row) -> Event:
-    """The typed event of a row with `raw`, `event_type` and `schema_version`."""
+    """Return the typed event of a row with `raw`, `event_type` and `schema_version`."""
     return parse(as_bytes(row["raw"]), row["event_type"], row["schema_version"] or None)

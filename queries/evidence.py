@@ -1,4 +1,5 @@
-"""What alert rules see in the store: events whose time can be believed; and what live detection told of them."""
+"""Reads what alert rules evaluate in the store, events with a believable time, and what live detection reported of
+them."""
 
 from __future__ import annotations
 
@@ -22,23 +23,23 @@ _SEEN: Final = (
 
 
 class Evidence(NamedTuple):
-    """Which of them."""
+    """Selects events for alert rules."""
 
     organization: str
-    """Empty: every one's."""
+    """Empty selects every organization."""
     types: tuple[str, ...]
-    """Event types that the rules name beside those of provisioning."""
+    """Event types that the rules name in addition to those of provisioning."""
     since: int
     """Microseconds since 1970."""
     until: int
 
     def parameters(self) -> dict[str, Any]:
-        """As the statements bind them."""
+        """Return the parameters of the statements."""
         return {**self._asdict(), "types": list(self.types)}
 
 
 def minutes_of(store: Store, evidence: Evidence) -> list[tuple[int, int]]:
-    """How many events each minute has, that has any: the minute in seconds since 1970, and the number."""
+    """Return (minute in seconds since 1970, number of events) for each minute with events."""
     sql = (
         f"SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, count() FROM events WHERE {_SEEN}"
         " GROUP BY minute ORDER BY minute"
@@ -47,14 +48,16 @@ def minutes_of(store: Store, evidence: Evidence) -> list[tuple[int, int]]:
 
 
 def disputed(store: Store, evidence: Evidence) -> dict[bytes, int]:
-    """Of events whose copies contradict, the version in force."""
+    """Return the version in force for events whose copies contradict."""
     sql = f"SELECT event_id, max(version) FROM events WHERE {_SEEN} GROUP BY event_id HAVING uniqExact(fingerprint) > 1"
     return {event_id.bytes: version for event_id, version in store.query(sql, evidence.parameters(), BULK_LIMITS)}
 
 
 def read_evidence(store: Store, evidence: Evidence, *, with_body: bool) -> pa.Table:
-    """Their rows, of an event's copies of one time the better one, by the names of `Facts` and of
-    `streams.alerts.seen.Seen`."""
+    """Return the rows as a table with the columns of `Facts` and `streams.alerts.seen.Seen`.
+
+    Of copies of an event with the same time only the best is returned.
+    """
     sql = (
         "SELECT organization, event_id, toUnixTimestamp64Micro(occurred_at) AS at,"
         " toUnixTimestamp64Milli(known_at) AS known_ms, version, incident_id, notEmpty(drift) AS drifted, fresh,"
@@ -65,7 +68,7 @@ def read_evidence(store: Store, evidence: Evidence, *, with_body: bool) -> pa.Ta
 
 
 def told_of(store: Store, evidence: Evidence, rule_ids: list[str]) -> list[Detected]:
-    """What was told last of each alert of these rules that opened in the range."""
+    """Return the last detection of each alert of these rules that opened in the range."""
     sql = (
         "SELECT argMax(body, (log_partition, log_offset)) FROM alert_records"
         f" WHERE {_SCOPE} AND record = 'detected' AND rule_id IN {{rules:Array(String)}}"

@@ -1,4 +1,5 @@
-"""When credentials will expire: as long as those before them lived, or as the vendor says of all its tokens. Pure."""
+"""Forecasts when credentials expire, from how long earlier ones lived or from what the vendor says of all its tokens.
+Pure."""
 
 from __future__ import annotations
 
@@ -11,43 +12,43 @@ from queries.token_lifetimes import Lifetime
 from queries.trouble import Change, Place, Trouble
 
 SOON: Final = timedelta(days=30)
-"""So long before credentials expire somebody should see to it."""
+"""How long before credentials expire somebody should replace them."""
 
 
 class Observed(NamedTuple):
-    """How long an application's tokens lived: at least `shortest`, less than `longest`."""
+    """How long an application's tokens lived: at least `shortest` and less than `longest`."""
 
     shortest: timedelta
     longest: timedelta
     times: int
-    """Expiries of which it is the last one's."""
+    """The number of expiries; the lifetimes are from the last one."""
 
 
 class Basis(StrEnum):
-    """What a forecast rests on."""
+    """What a forecast is based on."""
 
     OBSERVED = "observed"
     """The application's own tokens expired before, and the log shows at what age."""
     CATALOGUE = "catalogue"
-    """What the vendor says of all its tokens."""
+    """The lifetime that the vendor states for all its tokens."""
 
 
 class Forecast(NamedTuple):
-    """When the credentials in use will expire, if they live as long as those before, or as the vendor says."""
+    """When the credentials in use will expire, if they live as long as earlier ones or as the vendor says."""
 
     basis: Basis
     authorised: Change
     earliest: datetime
     latest: datetime
-    """The same as the earliest where the lifetime is known to the day."""
+    """Equal to the earliest if the lifetime is known to the day."""
     expiries: int
-    """Observed; 0 where the vendor's word is all there is."""
+    """The number of observed expiries; 0 if only the vendor's statement is known."""
     vendor: str
     source: str
 
 
 def observe(troubles: Iterable[Trouble]) -> Observed | None:
-    """How long the tokens lived that expired last; None where none is known to have expired."""
+    """Return how long the last expired tokens lived; None if none is known to have expired."""
     expired = [trouble for trouble in troubles if trouble.expired]
     if not expired:
         return None
@@ -61,9 +62,9 @@ def observe(troubles: Iterable[Trouble]) -> Observed | None:
 def forecast_of(
     authorised: Change, last_good: Place | None, observed: Observed | None, told: Lifetime | None
 ) -> Forecast | None:
-    """What the credentials of `authorised` have before them: as observed, else as the vendor says.
+    """Return the forecast for the credentials of `authorised`: as observed, else as the vendor says, else None.
 
-    A lifetime that they were accepted beyond is refuted, and no longer believed.
+    A lifetime is rejected if the credentials were accepted beyond it.
     """
     made = authorised.place.at
     forecasts = []

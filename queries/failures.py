@@ -1,4 +1,4 @@
-"""What failed and why: attempts that failed, by application, cause and attribute."""
+"""Groups failed attempts by application, cause and attribute."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Row = dict[str, Any]
 
 
 class Failures(NamedTuple):
-    """The answer in the first line, then the groups, most tries first."""
+    """The totals, then the groups, those with the most attempts first."""
 
     attempts: int
     failures: int
     groups: list[Row]
     total: int
-    """How many groups there are, beyond the limit too."""
+    """The number of groups, including those beyond the limit."""
 
 
 _TOTALS: Final = (
@@ -30,8 +30,8 @@ _TOTALS: Final = (
     " WHERE occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')"
 )
 
-# A person's trouble is over with the person's own success in that application; a closing's with one that closes or
-# opens the account; credentials' with any.
+# A person's trouble ends with the person's own success in the application. The trouble of a closing ends with an
+# attempt that closes or opens the account; that of credentials ends with any success.
 _GROUPS: Final = """
 SELECT
     f.organization AS organization, f.application_id AS application_id,
@@ -77,7 +77,7 @@ _COLUMNS: Final = (
 
 
 def failures_sql(selection: Selection) -> tuple[str, str]:
-    """The statements for the totals and for the groups, with the parameters of `_all_attempts`."""
+    """Return the statements of the totals and of the groups, for the parameters of `_all_attempts`."""
     everything = _all_attempts(selection)
     causes = " AND cause IN {failed_by:Array(String)}" if selection.causes else ""
     return (
@@ -94,16 +94,17 @@ def failures_sql(selection: Selection) -> tuple[str, str]:
 
 
 def _all_attempts(selection: Selection) -> Selection:
-    """Whether a trouble is over is told by successes, and by those after the range too, up to now."""
+    """Return the selection widened to successes up to now, since these decide whether a trouble is over."""
     return replace(selection, until=LATEST, outcomes=(), causes=())
 
 
 def list_failures(store: Store, selection: Selection, limit: int, now: datetime) -> Failures:
-    """Failures of the twelve types in the selection's range; not for selections by actor, text or outcome.
+    """Return failures of the twelve event types in the selection's range. Selections by actor, text or outcome are not
+    supported.
 
-    A group is `open` while somebody's last failure has not been followed by an own success in that application, or
-    a failed closing by one that closes or opens the account; one of credentials while the application has accepted
-    nothing since, from anybody.
+    A group is `open` while somebody's last failure has not been followed by a success of their own in that application.
+    A failed closing must be followed by one that closes or opens the account. A failure of credentials is open while
+    the application has accepted nothing since, from anybody.
     """
     totals, groups = failures_sql(selection)
     parameters = _all_attempts(selection).parameters() | {"end": to_microseconds(selection.until)}
@@ -137,7 +138,7 @@ _WINDOWS: Final = (
 
 
 def windows_sql(selection: Selection) -> str:
-    """Windows that begin in the range; of the other conditions, those on columns that windows have."""
+    """Return the SQL of windows that begin in the range. Only conditions on columns of windows apply."""
     return _WINDOWS.format(
         organization=selection.organization_sql(),
         range=selection.range_sql().replace("occurred_at", "window_start"),
@@ -146,7 +147,7 @@ def windows_sql(selection: Selection) -> str:
 
 
 def list_windows(store: Store, selection: Selection, limit: int) -> list[Row]:
-    """The minutes that the Faust agents and the backfill have folded, newest first.
+    """Return the minutes that the Faust agents and the backfill have folded, the newest first.
 
     For selections by application, event type and cause only.
     """

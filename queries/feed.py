@@ -1,4 +1,4 @@
-"""The language of the live feed: its messages, who wants which, and what a reader is handed. Pure."""
+"""The live feed's messages, which reader wants which, and what a reader receives. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from schemas.errors import BadUsage
 
 
 class Show(StrEnum):
-    """What a reader may ask to be shown."""
+    """What a reader can subscribe to."""
 
     EVENTS = "events"
     FAILURES = "failures"
-    """Failed attempts only."""
+    """Only failed attempts."""
     INCIDENTS = "incidents"
     ALERTS = "alerts"
-    """All that happens to alerts: found, done, delivered."""
+    """Everything about alerts: detections, acts and deliveries."""
 
 
 class About(StrEnum):
@@ -35,20 +35,20 @@ class About(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One event, incident or record of an alert, as every reader gets it."""
+    """One event, incident or alert record, the same for every reader."""
 
     about: About
     item: dict[str, Any]
     data: bytes
     """`item` as one line of JSON."""
     position: str
-    """After it, in all that the feed reads."""
+    """The position after the message in everything that the feed reads."""
     failed: bool = False
-    """Whether it is an attempt that failed."""
+    """Whether the message is a failed attempt."""
     _frames: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def frame(self, name: str) -> bytes:
-        """As it goes over the wire under that name: made once for all readers."""
+        """Return the message as sent under that name. It is encoded once for all readers."""
         made = self._frames.get(name)
         if made is None:
             made = b"id: %b\nevent: %b\ndata: %b\n\n" % (self.position.encode(), name.encode(), self.data)
@@ -57,10 +57,10 @@ class Message:
 
 
 class Wanted:
-    """What one reader asked for."""
+    """What one reader subscribed to."""
 
     def __init__(self, selection: Selection, show: Collection[Show], known: MutableSet[str]) -> None:
-        """Raises `BadUsage` for a filter that nothing of what is asked for could be held against."""
+        """Raises `BadUsage` for a filter that applies to nothing of what the reader subscribed to."""
         if Show.ALERTS in show and conditions(replace(selection, organization=None), known):
             raise BadUsage("alerts cannot be followed with a filter: leave it out, or follow incidents with it")
         self._event = "event" if Show.EVENTS in show else ""
@@ -69,7 +69,7 @@ class Wanted:
         self._alert = "alert" if Show.ALERTS in show else ""
         self._organization = selection.organization
         self._of_event = conditions(selection, known)
-        # An incident is of many people, types and actors: those conditions are not asked of it.
+        # An incident is about many people, types and actors, so these conditions are not applied to it.
         of_many = replace(selection, event_types=(), kinds=(), outcomes=(), subject="", actor="", text="")
         self._of_incident = conditions(of_many, known)
         if set(show) == {Show.INCIDENTS} and of_many != selection:
@@ -79,7 +79,7 @@ class Wanted:
             )
 
     def name(self, message: Message) -> str:
-        """The name that the reader gets the message under; empty: not wanted."""
+        """Return the name under which the reader gets the message; empty if the reader does not want it."""
         if message.about is About.ALERT:
             return self._alert if self._organization in (None, message.item["organization"]) else ""
         if message.about is About.INCIDENT:
@@ -94,17 +94,17 @@ class Wanted:
 
 
 class Batch(NamedTuple):
-    """What a reader is handed at a time. No messages: only its position moved, or nothing happened."""
+    """What a reader receives at a time. Without messages, only its position moved or nothing happened."""
 
     messages: list[Message]
     position: str
-    """After the last of them: resuming from it repeats nothing and leaves out nothing."""
+    """The position after the last message. Resuming from it neither repeats nor skips a message."""
     ended: str = ""
-    """Why nothing follows; empty while more will."""
+    """Why the stream ends here; empty while it goes on."""
 
 
 class Start(NamedTuple):
-    """Where a reader begins: after a position, else at a time (of the log's clock), else now."""
+    """Where a reader starts: after a position, else at a time of the log's clock, else now."""
 
     after: str | None = None
     since: datetime | None = None
@@ -119,7 +119,8 @@ class FeedReader(Protocol):
 
 
 class LiveFeed(Protocol):
-    """Opens readers, a share for each organization. Raises `Gone`, `BadUsage` (no position of ours), `Away`."""
+    """Opens readers, with a share for each organization. Raises `Gone`, `Away`, or `BadUsage` for an invalid
+    position."""
 
     def open(
         self, wants: Callable[[Message], object], start: Start, organization: str

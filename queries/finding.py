@@ -1,4 +1,4 @@
-"""A finding: something that the events prove, or make likely, and that no single event tells. Pure."""
+"""A finding: something that several events prove or make likely and that no single event says. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from uuid import UUID
 from queries.account import Because
 
 EVIDENCE: Final = 100
-"""Ids of events that a finding shows, at most; how many there are is told beside them."""
+"""How many event ids a finding shows at most; their number is given beside them."""
 CERTAIN: Final = "certain"
-"""The events say so."""
+"""The events prove it."""
 LIKELY: Final = "likely"
 """The events allow no other ordinary reason."""
 
 
 class Kind(StrEnum):
-    """What was found."""
+    """The kinds of finding."""
 
     MASS_DEACTIVATIONS = "mass_deactivations"
     MASS_DELETIONS = "mass_deletions"
@@ -43,45 +43,45 @@ class App(NamedTuple):
 
 
 class Act(NamedTuple):
-    """What set it off."""
+    """The act that set a finding off."""
 
     because: Because
     event_type: str
     at: datetime
     actor: str
-    """Empty where several did, or nobody is told."""
+    """Empty if several people did it, or the log names nobody."""
 
 
 class Finding(NamedTuple):
-    """One of them."""
+    """A finding, with the events that prove it."""
 
     kind: Kind
     app: App
     since: datetime
     until: datetime
-    """When it was complete, as far as it has come."""
+    """When it was complete, or the latest time so far."""
     sure: str
     text: str
     """What was found, in a sentence."""
     subjects: tuple[str, ...]
-    """Ids of the people or groups it is about, in order."""
+    """The ids of the people or groups it is about, in order."""
     events: tuple[UUID, ...]
-    """All that prove it, in order."""
+    """All events that prove it, in order."""
     accepted: int = 0
-    """Of the changes, how many the provider or the directory accepted."""
+    """How many of the changes the provider or the directory accepted."""
     usual: int | None = None
-    """The baseline; None: too little is known of the application."""
+    """The baseline; None if too little is known of the application."""
     threshold: int = 0
     act: Act | None = None
     attributes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        """The same whenever and however it is found, as long as its first event is."""
+        """The id. It depends only on what the finding is about and on its first event."""
         parts = (self.kind, self.app.organization, self.app.application_id, str(self.events[0]))
         return hashlib.blake2b("\n".join(parts).encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def in_order(found: Sequence[Finding]) -> list[Finding]:
-    """The latest first."""
+    """Return the findings in order, the latest first."""
     return sorted(found, key=lambda one: (one.since, one.id), reverse=True)

@@ -1,4 +1,4 @@
-"""What findings are made of, read from the store: of a few applications within a time range, each table by its key."""
+"""Reads the rows that findings are made of: for a few applications within a time range, each table by its key."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from schemas.times import EARLIEST, to_microseconds
 APPS_AT_ONCE: Final = 20
 SUBJECTS_AT_ONCE: Final = 200
 LIMITS: Final = Limits(seconds=60, rows=200_000)
-"""Rows of `APPS_AT_ONCE` applications; a question that needs more is refused, and has to be narrowed: every statement
-asks for one row more than it may have, so that the store refuses instead of cutting."""
+"""Limits on `APPS_AT_ONCE` applications. A larger question is refused and must be narrowed. Each statement asks for one
+row more than allowed, so that the store refuses instead of truncating."""
 
 _ATTEMPT: Final = (
     "event_id, occurred_at, version, fingerprint, time_quality, event_type, kind, action, outcome, subject_id,"
@@ -44,16 +44,16 @@ CLOSINGS_SQL: Final = (
     f" (SELECT event_id FROM attempts_by_application WHERE {OF_APPS} AND {RANGE} AND {_CLOSING}){_BEST})"
     f" WHERE time_quality = 'ok' AND {_CLOSING} ORDER BY occurred_at, event_id LIMIT {{limit:UInt32}}"
 )
-"""What was closed, and what configured the integration."""
+"""Selects closing attempts and what configured the integration."""
 FIRST: Final = 8
-"""More than a test is attempted: whoever is none shows it by then."""
+"""More attempts than the test of an activation has. A subject that is no test shows it by then."""
 FIRST_SQL: Final = (
     f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM events_by_subject"
     f" WHERE {OF_APPS} AND subject_id IN {{subjects:Array(String)}} AND kind IN ('user', 'group') AND {RANGE}{_BEST})"
     " WHERE time_quality = 'ok' AND action != 'lookup' ORDER BY occurred_at, event_id"
     f" LIMIT {FIRST} BY application_id, kind, subject_id LIMIT {{limit:UInt32}}"
 )
-"""The first attempts on some people and groups, ever until then."""
+"""Selects the first attempts on some people and groups, from the beginning of the log to a time."""
 BEGUN_SQL: Final = (
     "SELECT application_id, min(occurred_at) FROM attempts_by_application"
     f" WHERE {OF_APPS} AND time_quality = 'ok' AND kind != 'integration'"
@@ -71,24 +71,27 @@ BOUND_SQL: Final = (
     f" AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC'){_BEST})"
     " WHERE outcome != 'failure' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
 )
-"""Bindings of groups to applications, ever until then."""
+"""Selects bindings of groups to applications, from the beginning of the log to a time."""
 REMOVED_SQL: Final = (
     f"SELECT * FROM (SELECT {_ASSOCIATION} FROM associations WHERE {_OWN} AND application_id = ''"
     f" AND group_id IN {{groups:Array(String)}} AND {RANGE}{_BEST})"
     " WHERE action = 'remove' AND time_quality = 'ok' ORDER BY occurred_at, event_id LIMIT {limit:UInt32}"
 )
-"""Removals of people from some groups."""
+"""Selects removals of people from some groups."""
 _HISTORY: Final = ", ".join(dict.fromkeys((*COLUMNS, *BINDING_COLUMNS, "version", "fingerprint", "subject_name")))
 THEIRS_SQL: Final = (
     f"SELECT {_HISTORY} FROM events_by_subject WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
     f" AND {RANGE} AND event_type != 'sso_auth' LIMIT {{limit:UInt32}}"
 )
-"""Every copy of what is about some people, groups or applications."""
+"""Selects every copy of the events about some people, groups or applications."""
 
 
 def read_closings(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[App, list[Row]]:
-    """What `mass_changes` is told of, by application of one organization: closing attempts, activations, removals of
-    people from groups that were bound to it; of whoever may be an activation's test also what tells."""
+    """Return the rows that `mass_changes` needs, by application of one organization.
+
+    These are closing attempts, activations, removals of people from groups that were bound to it, and what shows
+    whether a subject is an activation's test.
+    """
     found: dict[str, list[Row]] = defaultdict(list)
     values = values_of(apps, since, until)
     for row in store.query_dicts(CLOSINGS_SQL, values, LIMITS):
@@ -104,7 +107,7 @@ def read_closings(store: Store, apps: Sequence[App], since: datetime, until: dat
 
 
 def _of_tests(store: Store, apps: Sequence[App], until: datetime, found: Mapping[str, list[Row]]) -> Iterator[Row]:
-    """Of whoever was closed just after an activation the first attempts, and all activations."""
+    """Yield the first attempts on subjects closed just after an activation, and all activations."""
     perhaps = {application: perhaps_tests(rows) for application, rows in found.items()}
     values = values_of(apps, EARLIEST, until)
     for some in pieces(sorted(set().union(*perhaps.values())), IDS_AT_ONCE):
@@ -115,7 +118,7 @@ def _of_tests(store: Store, apps: Sequence[App], until: datetime, found: Mapping
 
 
 def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, list[Row]]:
-    """The bindings of groups to these applications, ever until then."""
+    """Return the bindings of groups to these applications, from the beginning of the log to a time."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in store.query_dicts(BOUND_SQL, values_of(apps, EARLIEST, until), LIMITS):
         found[row["application_id"]].append(row)
@@ -123,7 +126,7 @@ def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, 
 
 
 def read_history(store: Store, app: App, since: datetime) -> History:
-    """What the application is measured by, in what is read from `since` on."""
+    """Return the application's history that its baseline needs, given that events are read from `since` on."""
     begun = begins(store, [app]).get(app.application_id, since)
     if begun < since:
         return History(begun, 0)
@@ -132,14 +135,14 @@ def read_history(store: Store, app: App, since: datetime) -> History:
 
 
 def begins(store: Store, apps: Sequence[App]) -> Mapping[str, datetime]:
-    """When each was first attempted."""
+    """Return when each application was first attempted."""
     return dict(store.query(BEGUN_SQL, values_of(apps, EARLIEST, EARLIEST)))
 
 
 def read_theirs(
     store: Store, organization: str, subjects: Sequence[str], since: datetime, until: datetime
 ) -> Iterable[list[Row]]:
-    """All events of some people, groups or applications, of so many at once."""
+    """Yield all events of some people, groups or applications, in batches of subjects."""
     for some in pieces(subjects, SUBJECTS_AT_ONCE):
         values: dict[str, Any] = {
             "organization": organization,
@@ -152,7 +155,7 @@ def read_theirs(
 
 
 def read_acts(store: Store, app: App, subjects: Sequence[str], since: datetime, until: datetime) -> list[Row]:
-    """What may have set a burst off: see `set_off`."""
+    """Return the rows that may have set a burst off, for `set_off`."""
     bound = read_bound(store, [app], until)[app.application_id]
     groups = sorted({row["group_id"] for row in bound})
     acts = list(bound)
@@ -164,7 +167,7 @@ def read_acts(store: Store, app: App, subjects: Sequence[str], since: datetime, 
 
 
 def values_of(apps: Sequence[App], since: datetime, until: datetime) -> dict[str, Any]:
-    """The parameters of a statement about some applications of one organization."""
+    """Return the parameters of a statement about some applications of one organization."""
     return {
         "organization": apps[0].organization,
         "applications": [app.application_id for app in apps],

@@ -1,4 +1,4 @@
-"""Findings of a time range, read application by application; and one of them whole, with the way back."""
+"""Finds the findings of a time range, application by application, and one finding in full with the steps to undo it."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from schemas.times import EARLIEST, LATEST, TICK
 MAX_APPS: Final = 1000
 """A question about more applications is refused."""
 NAMED: Final = 100
-"""Subjects of a finding whose names a list tells."""
+"""How many subjects of a finding a list names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which findings."""
+    """Selects findings."""
 
     organization: str | None
     since: datetime
     until: datetime
-    """Those that began before, and ended at `since` or later."""
+    """Selects findings that began before this and ended at `since` or later."""
     application: str = ""
     """Id or name."""
     kinds: tuple[Kind, ...] = ()
 
 
 class Whole(NamedTuple):
-    """One finding; of a mass change with how everybody stood and stands, and how to undo it."""
+    """One finding. A mass change also has everybody's state before and now, and the steps to undo it."""
 
     finding: Finding
     stood: list[Stood]
@@ -60,12 +60,12 @@ _APPS: Final = (
 
 
 def apps_sql(organization: str | None) -> str:
-    """The applications by id or name."""
+    """Return the SQL of applications by id or name."""
     return _APPS.format(own="1" if organization is None else "organization = {organization:String}")
 
 
 def list_findings(store: Store, asked: Asked) -> list[Finding]:
-    """All of them, the latest first. Raises `UserError` where too much would have to be read."""
+    """Return all findings, the latest first. Raises `UserError` if too much would have to be read."""
     found = [
         finding
         for apps in _some(store, asked)
@@ -77,7 +77,7 @@ def list_findings(store: Store, asked: Asked) -> list[Finding]:
 
 
 def _some(store: Store, asked: Asked) -> Iterator[Sequence[App]]:
-    """Applications of one organization, so many at once."""
+    """Yield the applications in batches, each of one organization."""
     values: dict[str, Any] = {"application": asked.application, "limit": MAX_APPS + 1}
     if asked.organization is not None:
         values["organization"] = asked.organization
@@ -120,7 +120,7 @@ _READERS: Final[dict[frozenset[Kind], Callable[[Store, Sequence[App], Asked], It
 
 
 def find_finding(store: Store, asked: Asked, name: str) -> Whole:
-    """The one whose id begins so. Raises `NotFound`."""
+    """Return the finding whose id begins with `name`. Raises `NotFound`."""
     found = [finding for finding in list_findings(store, asked) if finding.id.startswith(name.lower())]
     if len(found) != 1:
         several = "several findings begin" if found else "no finding in that time begins"
@@ -149,7 +149,7 @@ def _acts_since(store: Store, finding: Finding) -> list[Row]:
 
 
 def names(store: Store, findings: Sequence[Finding], most: int = NAMED) -> dict[tuple[str, str], str]:
-    """The names of so many first subjects of each, by organization and id."""
+    """Return the names of the first `most` subjects of each finding, by organization and id."""
     wanted: dict[str, dict[str, None]] = {}
     for finding in findings:
         wanted.setdefault(finding.app.organization, {}).update(dict.fromkeys(finding.subjects[:most]))

@@ -1,7 +1,7 @@
-"""Copies of events that a better copy tells of somebody else. Whoever reads events by whom they are about meets them.
+"""Finds copies of events whose better copy is about somebody else. A reader of events by subject meets such copies.
 
-Only what came by ways that are open to many is looked up: among copies that the vendor's own ways brought, and in
-organizations that have no other, the copy of whoever is asked about counts.
+Only copies that came by ways open to many are looked up. Among copies from the vendor's own ways, and in organizations
+that have no such way, the copy about the subject counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AT_ONCE: Final = 1000
 _FOUND: Final[WeakKeyDictionary[Store, set[str]]] = WeakKeyDictionary()
 """Organizations that have better ways, by store."""
 OPEN: Final = Trust.WEBHOOK * TRUST_STEP
-"""Versions up to here are of copies that came by ways which are open to many."""
+"""Versions up to this belong to copies that came by ways open to many."""
 
 _OWN: Final = "organization = {organization:String}"
 BETTER_SQL: Final = f"SELECT 1 FROM events WHERE {_OWN} AND trust > {int(Trust.WEBHOOK)} LIMIT 1"
@@ -38,7 +38,7 @@ OWNERS_SQL: Final = (
 
 
 def has_better_ways(store: Store, organization: str) -> bool:
-    """Whether any of its events came by a way that is not open to many. Once one did, it is not asked again."""
+    """Whether any event of the organization came by a way not open to many. Once true, it is not queried again."""
     found = _FOUND.setdefault(store, set())
     if organization not in found and store.query(BETTER_SQL, {"organization": organization}, SMALL_LIMITS):
         found.add(organization)
@@ -46,9 +46,11 @@ def has_better_ways(store: Store, organization: str) -> bool:
 
 
 def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = to_microseconds(LATEST)) -> list[Row]:
-    """The rows without those whose event is somebody else's, by what was known at a time (microseconds since 1970).
+    """Return the rows without those whose event is about somebody else, by what was known at a time (microseconds since
+    1970).
 
-    Rows of one organization and of any subjects, every copy of theirs; each has its event_id, subject_id and version.
+    The rows belong to one organization and any subjects, and must hold every copy of these. Each has its event_id,
+    subject_id and version.
     """
     doubtful = {(row["event_id"], row["subject_id"]) for row in rows if row["version"] <= OPEN}
     if doubtful:
@@ -60,7 +62,7 @@ def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = 
 
 
 def _owners(store: Store, organization: str, events: Sequence[UUID], known: int) -> Iterator[tuple[UUID, str]]:
-    """Whom each event is about, of those that copies tell of several."""
+    """Yield whom each event is about, for events whose copies name several subjects."""
     for some in pieces(events, AT_ONCE):
         values: dict[str, Any] = {
             "organization": organization,

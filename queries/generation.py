@@ -1,8 +1,8 @@
-"""A new generation of the tables that are made from the log: a second database beside the store's own.
+"""A new generation of the tables that are made from the log, in a second database beside the store's own.
 
-The same migrations make it, so its views are its own and stay inside it. When it is full, its tables are
-exchanged with those of the store, name by name; views follow names, so those of each database then fill the
-tables that have come to it. Whoever exchanges must keep everybody from inserting meanwhile.
+The same migrations create it, so its views stay inside it. When it is full, its tables are exchanged with those of the
+store, name by name. Views follow names, so each database's views then fill the tables that moved to it. The caller must
+prevent all inserts during the exchange.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from queries.store import BULK_LIMITS, Store
 from schemas.errors import Fatal
 
 PLACED: Final = ("events", "events_by_subject", "attempts_by_application", "letter_decisions", "alert_records")
-"""Tables whose rows each are one record of the log: events first, since inserting them fills the others."""
+"""Tables whose rows are one record of the log each. Events come first, since inserting them fills the others."""
 WRITTEN: Final = ("events", "dead_letters", "letter_decisions", "alert_records", "failure_windows", "incidents")
 """The tables that the sink, the agents and the backfill write. Views fill the rest."""
 FOLDED: Final = ("failure_windows", "incidents")
-"""Of these what agents and the backfill write: from events, not from records."""
+"""The tables that agents and the backfill write: from events, not from records."""
 
 _VIEW: Final = re.compile(r"\{\{view (\w+)\}\}\s+TO\s+\{\{local (\w+)\}\}")
 _DROPPED: Final = re.compile(r"DROP VIEW IF EXISTS \{\{view (\w+)\}\}")
@@ -37,12 +37,12 @@ _MONTHS: Final = "SELECT DISTINCT toYYYYMM(occurred_at) AS month FROM events ORD
 
 
 def derived_tables() -> list[str]:
-    """What a rebuild makes anew. Any other table holds what the log does not, and stays."""
+    """Return the tables that a rebuild makes anew. Other tables hold what the log does not, and stay."""
     return [*WRITTEN, *sorted({table for _, table in views()} - set(WRITTEN))]
 
 
 def views() -> list[tuple[str, str]]:
-    """Each view that there is after all migrations, and the table that it fills."""
+    """Return each view that exists after all migrations, with the table that it fills."""
     found: dict[str, str] = {}
     for migration in migrations():
         found |= _VIEW.findall(migration.sql)
@@ -52,7 +52,7 @@ def views() -> list[tuple[str, str]]:
 
 
 class Generation:
-    """The store, and the database beside it."""
+    """The store and the database beside it."""
 
     def __init__(self, store: Store, deployment: Deployment, name: str = "rebuild") -> None:
         self._store = store
@@ -60,7 +60,7 @@ class Generation:
         self.database = f"{store.database}_{name}"
 
     def make(self) -> Store:
-        """The new generation's database with its tables and views; one that is there is gone on with."""
+        """Create the new generation's database with its tables and views, or continue with an existing one."""
         on_cluster = self._on_cluster()
         self._store.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`{on_cluster}")
         made = self._store.beside(self.database)
@@ -68,11 +68,11 @@ class Generation:
         return made
 
     def drop(self) -> None:
-        """With everything in it. Waits for those who still read."""
+        """Drop the database with everything in it. Waits for readers."""
         self._store.command(f"DROP DATABASE IF EXISTS `{self.database}`{self._on_cluster()} SYNC")
 
     def tables(self) -> dict[str, str]:
-        """What is to be exchanged, each with the identity of the new table: it goes with the table."""
+        """Return the tables to exchange, each with the identity of the new table, which moves with the table."""
         found = self._identities(self.database)
         names = [self._local(table) for table in derived_tables()]
         missing = [name for name in names if name not in found]
@@ -81,7 +81,8 @@ class Generation:
         return {name: found[name] for name in names}
 
     def exchange(self, tables: Mapping[str, str]) -> int:
-        """Exchange those that are not yet; how many were. Each is atomic; a killed one is gone on with."""
+        """Exchange the tables that are not exchanged yet, and return how many. Each exchange is atomic; a killed run
+        can be continued."""
         waiting = self.waiting(tables)
         for name in waiting:
             self._store.command(
@@ -90,12 +91,12 @@ class Generation:
         return len(waiting)
 
     def waiting(self, tables: Mapping[str, str]) -> list[str]:
-        """The names of those that are not exchanged."""
+        """Return the names of the tables that are not exchanged."""
         present = self._identities(self._store.database)
         return [name for name, identity in tables.items() if present.get(name) != identity]
 
     def can_finish(self, tables: Mapping[str, str]) -> bool:
-        """Whether each of them is where it was, or where it is to go."""
+        """Whether each table is either where it was or where it is to go."""
         there = {*self._identities(self.database).values(), *self._identities(self._store.database).values()}
         return there >= set(tables.values())
 
@@ -110,7 +111,7 @@ class Generation:
 
 
 def differences(old: Store, new: Store) -> list[dict[str, Any]]:
-    """Where the numbers of events differ, by organization, day and type: the log is right, the old store was not."""
+    """Return where the numbers of events differ, by organization, day and type. The log is right, not the old store."""
     months = sorted({month for store in (old, new) for (month,) in store.query(_MONTHS)})
     found = []
     for month in months:
@@ -133,9 +134,9 @@ def _by_day(store: Store, month: int) -> dict[tuple[Any, ...], int]:
 
 
 def add_lacking(store: Store, database: str, ends: Mapping[tuple[str, int], tuple[int, int]]) -> None:
-    """Copy from `database`, which was filled from these offsets of the log, what the store's tables have not.
+    """Copy what the store's tables lack from `database`, which was filled from these offsets of the log.
 
-    Of tables whose rows have no place all is copied: what is there twice merges.
+    Tables without log positions are copied in full: duplicates merge.
     """
     where, parameters = _stretches(ends)
     for table in (*PLACED, *(name for name in derived_tables() if name not in (*PLACED, *FOLDED))):
@@ -152,7 +153,7 @@ def add_lacking(store: Store, database: str, ends: Mapping[tuple[str, int], tupl
 
 
 def _stretches(ends: Mapping[tuple[str, int], tuple[int, int]]) -> tuple[str, dict[str, Any]]:
-    """The condition on rows of these offsets, and its parameters."""
+    """Return the condition on rows of these offsets, and its parameters."""
     conditions: list[str] = []
     parameters: dict[str, Any] = {}
     for n, ((topic, partition), (begin, end)) in enumerate(ends.items()):
@@ -165,12 +166,12 @@ def _stretches(ends: Mapping[tuple[str, int], tuple[int, int]]) -> tuple[str, di
 
 
 def _columns(store: Store, table: str) -> list[str]:
-    """Those that a statement may name; made from others are those that it may not."""
+    """Return the columns that a statement may insert; computed columns are left out."""
     return [name for (name,) in store.query(_COLUMNS, {"database": store.database, "table": table})]
 
 
 def carry_over(store: Store, database: str, tables: Sequence[str], topic: str, begins: Mapping[int, int]) -> None:
-    """Copy into `database` what was made of records that their topic, which is not kept for ever, has dropped."""
+    """Copy into `database` what was made of records that their topic, which has a limited retention, has dropped."""
     for table in tables:
         for partition, begin in begins.items():
             if begin:

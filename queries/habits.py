@@ -1,4 +1,4 @@
-"""How sources and dead letters usually behave, as the store tells."""
+"""Reads how sources and dead letters usually behave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_CUTS: Final = 20
 
 _SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
 _UNKNOWN: Final = "organization = ''"
-# Files have a name each; whoever imports one an hour is one source.
+# Each file has its own name; a person who imports a file every hour is one source.
 _HABITS: Final = (
     "SELECT organization, if(startsWith(source, 'file:'), 'file', source) AS name,"
     " max(known_at) AS last, uniqExact(toDate(known_at)) AS days,"
@@ -26,7 +26,7 @@ _HABITS: Final = (
     " length(minutes) AS talks,"
     " if(empty(gaps), 0, gaps[toUInt32(ceil(length(gaps) * 0.99))]) AS usual,"
     " if(length(gaps) < 2, 0, gaps[-2]) AS repeated"
-    # An event is known after it occurred: the first condition spares reading older months.
+    # An event is known after it occurred, so the first condition avoids reading older months.
     f" FROM events WHERE {_SCOPE} AND occurred_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
     " AND known_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
     " GROUP BY organization, name ORDER BY talks DESC LIMIT {limit:UInt32}"
@@ -51,7 +51,7 @@ _NEWEST: Final = (
 
 
 def read_habits(store: Store, organization: str | None, now: datetime) -> list[Habit]:
-    """Of the sources that sent something in the last days; by the log's clock."""
+    """Return the habits of sources that sent something in the last days, by the log's clock."""
     rows = store.query_dicts(_HABITS, _parameters(organization, now - timedelta(days=HABIT_DAYS)))
     return [
         Habit(
@@ -68,7 +68,8 @@ def read_habits(store: Store, organization: str | None, now: datetime) -> list[H
 
 
 def read_letter_rates(store: Store, organization: str | None, now: datetime, *, files: bool = True) -> list[LetterRate]:
-    """Of the organizations with dead letters in the last hour; without `files` but for those of imports."""
+    """Return the letter rates of organizations with dead letters in the last hour; without `files`, imports do not
+    count."""
     begin = now - timedelta(days=LETTER_DAYS)
     hour_ago = {"hour_ago": _milliseconds(now - timedelta(hours=1))}
     rows = store.query_dicts(_LETTERS, {**_parameters(organization, begin), **hour_ago, "files": files})
@@ -77,13 +78,13 @@ def read_letter_rates(store: Store, organization: str | None, now: datetime, *, 
 
 
 def read_cuts(store: Store) -> list[CutLog]:
-    """What the log has lost and nobody has looked into; it is of no organization, and concerns all."""
+    """Return the losses of the log that nobody has looked into. They belong to no organization and concern all."""
     rows = store.query(_CUTS, {"reasons": list(CUTS), "limit": MOST_CUTS})
     return [CutLog(*row) for row in rows]
 
 
 def read_newest(store: Store, organization: str | None, now: datetime) -> datetime | None:
-    """When the newest stored event of the last days became known; None when there is none."""
+    """Return when the newest stored event of the last days became known; None if there is none."""
     ((newest,),) = store.query(_NEWEST, _parameters(organization, now - timedelta(days=HABIT_DAYS)))
     return newest if newest.timestamp() > 0 else None
 

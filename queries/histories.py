@@ -1,4 +1,4 @@
-"""Reading lifecycles: one person's in pages, and what surrounds everybody's."""
+"""Reads lifecycles: a person's in pages, and the bindings around everybody's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class History(NamedTuple):
 
     steps: list[Step]
     accounts: list[Account] | None
-    """Where every account stands at the end of the whole range; only with the first page."""
+    """Every account as it stands at the end of the whole range; only on the first page."""
     next: str | None
 
 
@@ -40,8 +40,9 @@ _COPIES: Final = "version, fingerprint"
 
 
 def history_sql() -> str:
-    """Every copy of what is told of some subjects and was appended by `known`, in no order; reads
-    `events_by_subject` once, and nothing else. Which copies are in force is told sooner by whoever gets them.
+    """Return the SQL of every copy of some subjects' events that was appended by `known`, in no order.
+
+    It reads `events_by_subject` once and nothing else. The caller decides faster which copies are in force.
     """
     return (
         f"SELECT subject_id, {_LIST}, {_COPIES} FROM events_by_subject"
@@ -50,10 +51,10 @@ def history_sql() -> str:
 
 
 def batch_sql() -> str:
-    """The same of one subject with very many events: those in force, the next of them in order.
+    """Return the SQL of the next events in force, in order, of one subject with very many events.
 
-    Ids are ordered as their text, as the fold orders them; ClickHouse would compare their second half first. No
-    range leaves out what has no believable time.
+    Ids are ordered as text, as the fold does; ClickHouse would compare their second half first. Events without a
+    believable time belong to every range.
     """
     person = f"{_OWN} AND subject_id = {{subject:String}} AND {_KNOWN}"
     return (
@@ -70,13 +71,13 @@ def batch_sql() -> str:
 
 
 class Told(NamedTuple):
-    """What there is to fold of one id of a person, or of a group."""
+    """What is folded for one id of a person, or for a group."""
 
     subject_id: str
     bindings: Bindings
     memberships: Memberships
     events: Iterable[Row]
-    """Each once, in order; to be gone through once."""
+    """The events, each once and in order. It can be iterated only once."""
 
 
 def read_history(
@@ -92,14 +93,15 @@ def read_history(
     applications: Collection[str] | None = None,
     now: datetime = LATEST,
 ) -> History:
-    """A page of at most `limit` steps between two times, by what was known at one. Raises `BadUsage` for a foreign
-    cursor.
+    """Return a page of at most `limit` steps between two times, by what was known at a time.
 
-    All ids of the person count, each with accounts of its own: these are told by what was before `since` too, and
-    with `timeline` with every change of their states. Every page is folded from the first event to the last, so that
-    what it retries, and what ended it, is known; no more than `BATCH` events of an id are held at once. With
-    `applications`, by id, only their accounts and steps, and those of no application: the directory's. Steps that are
-    stamped ahead of `now` are told, but where accounts stand is not told by them.
+    All ids of the person count, and each has its own accounts. Accounts also depend on what happened before `since`;
+    with `timeline` they hold every change of their states. Every page is folded from the first event to the last, so
+    that retries and what superseded a step are known; at most `BATCH` events of an id are held at once. With
+    `applications`, given by id, only their accounts and steps and those of the directory are returned. Steps stamped
+    after `now` are returned but do not change accounts.
+
+    Raises `BadUsage` for a cursor of another question.
     """
     people = each_id(person)
     question = " ".join(("lifecycle", person.organization, *(one.subject_id for one in people), *(applications or ())))
@@ -137,7 +139,7 @@ def read_history(
 
 
 def _together(told: Iterable[Told]) -> Iterator[tuple[str, Row]]:
-    """The events of several ids in one order, each with its id."""
+    """Yield the events of several ids in one order, each with its id."""
 
     def of(one: Told) -> Iterator[tuple[str, Row]]:
         return ((one.subject_id, row) for row in one.events)
@@ -166,9 +168,10 @@ _BINDING: Final = f"{', '.join(BINDING_COLUMNS)}, {_COPIES}"
 
 
 def bindings_sql(members: bool) -> str:
-    """What surrounds everybody of an organization; with `members` also who came into some groups and went.
+    """Return the SQL of the bindings around everybody of an organization.
 
-    Reads `associations` and nothing else: groups that ended stand there after an empty application and group.
+    With `members` it also selects who joined and left some groups. It reads `associations` only, where a deleted group
+    stands under an empty application and group.
     """
     groups = " OR (application_id = '' AND group_id IN {subjects:Array(String)})" if members else ""
     return (
@@ -178,13 +181,13 @@ def bindings_sql(members: bool) -> str:
 
 
 def read_bindings(store: Store, organization: str, until: datetime) -> Bindings:
-    """What surrounds everybody's events before a time."""
+    """Return the bindings that surround everybody's events before a time."""
     values = {"organization": organization, "known": to_microseconds(LATEST)}
     return Bindings(_before(until, store.query_dicts(bindings_sql(members=False), values, BULK_LIMITS)))
 
 
 def memberships_sql() -> str:
-    """A person's own associations: with groups, and with applications."""
+    """Return the SQL of a person's own associations, with groups and with applications."""
     return (
         f"SELECT {_BINDING} FROM events_by_subject WHERE {_OWN} AND subject_id = {{subject:String}} AND {_KNOWN}"
         " AND event_type = 'association_change'"
@@ -192,10 +195,9 @@ def memberships_sql() -> str:
 
 
 def read_told(store: Store, people: Sequence[Person], until: datetime, known_at: datetime = LATEST) -> list[Told]:
-    """What each id of one person is folded from: what occurred before a time, as it was known at another one.
+    """Return what to fold for each id of one person: events before `until`, as known at `known_at`.
 
-    Two statements, unless there are more than `BATCH` events: those are read a batch at a time, and never held
-    together.
+    Runs two statements. If there are more than `BATCH` events, they are read in batches and never held together.
     """
     subjects = [one.subject_id for one in people]
     values: dict[str, Any] = {
@@ -226,12 +228,12 @@ def read_told(store: Store, people: Sequence[Person], until: datetime, known_at:
 
 
 def _bindings_of(subject: str, surrounding: Iterable[Row]) -> Bindings:
-    """Who came into another group and went is nothing to this one."""
+    """Return the bindings without the members of other groups, which do not concern this one."""
     return Bindings(row for row in surrounding if row["application_id"] or row["group_id"] in ("", subject))
 
 
 def _read_memberships(store: Store, person: Person, until: datetime, known_at: datetime) -> Memberships:
-    """When the person was in which group, as told by events before a time."""
+    """Return when the person was in which group, by events before a time."""
     values = {
         "organization": person.organization,
         "subject": person.subject_id,
@@ -242,9 +244,8 @@ def _read_memberships(store: Store, person: Person, until: datetime, known_at: d
 
 
 def _before(until: datetime, rows: list[Row]) -> Iterator[Row]:
-    """The copies in force of what occurred before: one of a time before it may have given way to one after. What has
-    no believable time is before everything.
-    """
+    """Yield the copies in force that occurred before a time, chosen among all copies: an earlier copy may have been
+    replaced by one that occurred after it. Events without a believable time count as before everything."""
     return (row for row in in_force(rows) if row["occurred_at"] < until)
 
 

@@ -1,6 +1,6 @@
-"""Who is one person: which ids belong together, with the evidence. Pure.
+"""Decides which ids belong to one person, with the evidence. Pure.
 
-Ids are linked by evidence that names its events, or by hand; being alike in name is a hint and never a link.
+Ids are linked by evidence that names its events, or by hand. A similar name is a hint and never a link.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Evidence(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Two ids that are one person."""
+    """Two ids of one person."""
 
     first: str
     second: str
@@ -63,13 +63,13 @@ class Identity:
     """One person."""
 
     subject_ids: tuple[str, ...]
-    """The earliest first."""
+    """The person's ids, the earliest first."""
     links: list[Link] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
 
 
 def identify(known: Known, subject_id: str) -> Identity:
-    """The person that an id is of."""
+    """Return the person that an id belongs to."""
     found = _Findings(known)
     persons = _Persons(known.lives)
     apart = found.decide(persons)
@@ -101,7 +101,7 @@ class _Apart(NamedTuple):
 
 
 class _Persons:
-    """Ids that belong together, and pairs that never may."""
+    """Groups of ids that belong together, and pairs that must stay apart."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._of = {each: {each} for each in ids}
@@ -114,7 +114,7 @@ class _Persons:
         self._apart[decision.pair] = decision
 
     def parting(self, first: str, second: str) -> IdentityDecision | None:
-        """The decision that keeps the two, or somebody joined with either, apart."""
+        """Return the decision that keeps two ids apart, or any ids joined with them."""
         left, right = self.of(first), self.of(second)
         if left is right:
             return None
@@ -130,7 +130,7 @@ class _Persons:
 
 
 class _Findings:
-    """What speaks for two ids being one person, pair by pair."""
+    """The evidence that two ids are one person, pair by pair."""
 
     def __init__(self, known: Known) -> None:
         self.known = known
@@ -147,7 +147,7 @@ class _Findings:
             self._compare(first, second)
 
     def decide(self, persons: _Persons) -> _Apart:
-        """Apply what was decided by hand, the latest first: what is later wins."""
+        """Apply the decisions made by hand, the latest first: a later one wins."""
         done = _Apart([], [])
         seen: set[frozenset[str]] = set()
         for decision in sorted(self.known.decisions, key=lambda one: (one.at, one.event_id.int), reverse=True):
@@ -181,7 +181,7 @@ class _Findings:
             self.links.append(Link(*ids, Strength.STRONG if sure else Strength.LIKELY, evidence, None))
 
     def _evidence(self, first: str, second: str) -> list[Evidence]:
-        """What the two have in common: the strongest kind first."""
+        """Return what the two ids have in common, the strongest kind first."""
         mine = {(alias.kind, alias.value): alias for alias in reversed(self._by_id.get(first, []))}
         theirs = {(alias.kind, alias.value): alias for alias in reversed(self._by_id.get(second, []))}
         found = []
@@ -203,7 +203,7 @@ class _Findings:
         return key not in self.known.crowded and len(self._holders[key]) <= MAX_HOLDERS
 
     def _taken_over(self, first: str, second: str) -> Iterator[Evidence]:
-        """Accounts of the first that the second was refused for, and then was given."""
+        """Yield accounts of the first id that were refused to the second and later given to it."""
         before = {each.application_id: each for each in self.known.standings if each.subject_id == first}
         for each in sorted(self.known.standings, key=lambda one: (one.application, one.application_id)):
             had = before.get(each.application_id)
@@ -218,7 +218,8 @@ class _Findings:
                 yield Evidence("account", each.application, had.accepted_event, each.refused_event)
 
     def _against(self, first: Life, second: Life, kinds: set[str]) -> str:
-        """Why two ids that share a name or an address are not taken for one person; empty if nothing says so."""
+        """Return why two ids that share a name or an address are not taken for one person; empty if nothing speaks
+        against it."""
         if not kinds & {"email", "name"}:
             return "the same full name"
         for kind, word in ((IdentifierKind.EMPLOYEE, "employee numbers"), (IdentifierKind.FULL_NAME, "full names")):
@@ -238,7 +239,7 @@ class _Findings:
         return {alias.value for alias in self._by_id.get(life.subject_id, []) if alias.kind == kind}
 
     def _handed_on(self, first: Life, second: Life, kind: IdentifierKind) -> bool:
-        """Whether the first had it to its end and the second from its beginning, and nobody else in between."""
+        """Whether the first id had it to its end and the second from its beginning, with nobody else in between."""
         last = [alias for alias in self._by_id[first.subject_id] if alias.kind == kind][-1]
         born = next(alias for alias in self._by_id[second.subject_id] if alias.kind == kind)
         if last.value != born.value:

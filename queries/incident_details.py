@@ -1,4 +1,4 @@
-"""One incident whole: whom it hit and who is mended, what the provider said, and how it came hour by hour."""
+"""Reads one incident in full: whom it affects and who recovered, what the provider said, and its course by the hour."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from schemas.times import LATEST, SENTINEL, to_microseconds
 
 MAX_TEXTS: Final = 20
 MAX_HOURS: Final = 1000
-"""Of those in which something failed; the latest."""
+"""How many hours with failures are read, the latest ones."""
 
 
 class Details(NamedTuple):
-    """What a row of `incidents` sums up."""
+    """The details behind a row of `incidents`."""
 
     subjects: list[Row]
-    """subject_id, kind, name, attempts, first_at, last_at, mended_at (None: still in trouble). Those in trouble
+    """subject_id, kind, name, attempts, first_at, last_at, mended_at (None: still in trouble). Subjects in trouble come
     first, then by their last failure, the latest first."""
     next: str | None
-    """Cursor of more subjects; None ends."""
+    """The cursor of more subjects; None on the last page."""
     texts: list[Row] | None
     """detail, attempts, first_at, last_at; the most frequent. None on pages after the first."""
     hours: list[Row] | None
@@ -34,7 +34,8 @@ class Details(NamedTuple):
 
 
 def subjects_sql(*, after: bool) -> str:
-    """The people and groups of one incident: mended when the last of their runs has ended, as in the fold."""
+    """Return the SQL of the people and groups of one incident. They are mended when their last run has ended, as in the
+    fold."""
     keyset = ""
     if after:
         keyset = (
@@ -59,7 +60,7 @@ _NAMES: Final = (
 
 
 def texts_sql(selection: Selection) -> str:
-    """What the provider said, the most frequent first."""
+    """Return the SQL of what the provider said, the most frequent first."""
     return (
         "SELECT detail, count() AS attempts, min(occurred_at) AS first_at, max(occurred_at) AS last_at"
         f" FROM ({selection.in_force_sql(('detail',), 'attempts_by_application')})"
@@ -68,7 +69,7 @@ def texts_sql(selection: Selection) -> str:
 
 
 def hours_sql(selection: Selection) -> str:
-    """Failures by hour, the latest first."""
+    """Return the SQL of failures by hour, the latest first."""
     return (
         "SELECT toStartOfHour(occurred_at) AS hour, count() AS attempts"
         f" FROM ({selection.in_force_sql((), 'attempts_by_application')})"
@@ -77,7 +78,8 @@ def hours_sql(selection: Selection) -> str:
 
 
 def read_details(store: Store, row: Row, cursor: str | None = None, limit: int = 100) -> Details:
-    """Of a row of `incidents`, with at most `limit` subjects. Raises `BadUsage` for a foreign cursor."""
+    """Return the details of a row of `incidents`, with at most `limit` subjects. Raises `BadUsage` for a cursor of
+    another question."""
     incident = bytes(row["incident_id"]).hex()
     question = f"incident {incident}"
     after = decode_cursor(cursor, question) if cursor else None
@@ -103,7 +105,7 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
 
 
 def names_of(store: Store, organization: str, subjects: list[str], known_at: datetime = LATEST) -> dict[str, str]:
-    """The last names of people and groups that were known at a time, by id; of those that have one."""
+    """Return the last names, known at a time, of people and groups by id. Subjects without a name are left out."""
     values: Row = {"organization": organization, "known": to_microseconds(known_at)}
     found: dict[str, str] = {}
     for some in pieces(subjects, IDS_AT_ONCE):

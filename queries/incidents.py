@@ -1,6 +1,7 @@
-"""Incidents: failures of one application, cause, attribute and text, folded by the streams; what state they are in.
+"""Reads incidents and their states. An incident groups failures of one application, cause, attribute and text; the
+streams fold them.
 
-The state depends on the time it is asked for, so it is told when reading and stored nowhere.
+A state depends on the time of the question, so it is computed when read and never stored.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ from schemas.times import LATEST, SENTINEL, to_microseconds
 Row = dict[str, Any]
 
 QUIET: Final = timedelta(hours=24)
-"""Directories retry within minutes or hours: after a day without a failure, nobody tries any more."""
+"""Directories retry within minutes or hours: after a day without a failure, nobody is trying any more."""
 MAX_CANDIDATES: Final = 5
 
 
 class State(StrEnum):
-    """How an incident stands."""
+    """The state of an incident."""
 
     OPEN = "open"
     REGRESSED = "regressed"
-    """Open again, after it had ended."""
+    """Open again after it had ended."""
     QUIET = "quiet"
     """It has not ended, and nothing was tried since."""
     RESOLVED = "resolved"
 
 
 def state_of(row: Mapping[str, Any], now: datetime) -> State:
-    """Of a row as `incident_object` takes it."""
+    """Return the state of a row as `incident_object` takes it."""
     if _time(row["ended_at"]) > SENTINEL:
         return State.RESOLVED
     if now - _time(row["last_at"]) >= QUIET:
@@ -51,14 +52,14 @@ def state_of(row: Mapping[str, Any], now: datetime) -> State:
 
 
 def incident_text(incident_id: bytes) -> str | None:
-    """An incident's id as people and programs see it; None for `NONE`."""
+    """Return an incident's id as text; None for `NONE`."""
     return None if incident_id == NONE else incident_id.hex()
 
 
 def incident_object(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A row of `incidents` as the API and the topic tell it, ready for JSON.
+    """Return a row of `incidents` as the JSON object that the API and the topic show.
 
-    `row` has the columns of the table, as the store gives them or as its Arrow batch takes them: times aware or in
+    `row` has the columns of the table, as the store returns them or as its Arrow batch takes them: times aware or in
     microseconds since 1970, ids as UUID or bytes.
     """
     text = CAUSES[Cause(row["cause"] or Cause.UNKNOWN)]
@@ -113,16 +114,16 @@ def _event(event_id: UUID | bytes) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """Which incidents a question is about. Everything that is given must hold; lists mean any of."""
+    """Selects incidents. All given conditions must hold; a list matches any of its values."""
 
     organization: str | None
-    """None: every organization, for tokens that may see them all."""
+    """None selects every organization, for tokens that may see all of them."""
     since: datetime
     until: datetime
     asked: str = ""
-    """The range as it was asked for: what a cursor is bound to while the clock goes on."""
+    """The range as the caller wrote it. A cursor is bound to it, since the clock moves on between pages."""
     failing: bool = False
-    """Only those that failed in the range; otherwise those that go on count as well."""
+    """Selects only incidents that failed in the range; otherwise those that go on count as well."""
     states: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
     application: str = ""
@@ -131,26 +132,26 @@ class Incidents:
     """Id, user name or mail address of somebody whose attempts failed."""
 
     def failed(self) -> Selection:
-        """The failures of the subject, whenever they were."""
+        """Return the selection of the subject's failures at any time."""
         return Selection(
             self.organization, SENTINEL, LATEST, subject=self.subject, outcomes=("failure",), causes=self.causes
         )
 
     def parameters(self) -> dict[str, Any]:
-        """The values of all conditions."""
+        """Return the parameters of all conditions."""
         values = self.failed().parameters() | {"states": list(self.states), "application": self.application}
         return values | {"begin": to_microseconds(self.since), "end": to_microseconds(self.until)}
 
 
 class Page(NamedTuple):
-    """Some incidents as JSON objects, and the cursor of the next ones; None ends."""
+    """A page of incidents as JSON objects, and the cursor of the next page; None on the last page."""
 
     items: list[Row]
     next: str | None
 
 
 COLUMNS: Final = tuple(name for name in INCIDENTS_ARROW_SCHEMA.names if name != "folded_at")
-"""Of the table, but for what tells its versions apart."""
+"""The columns of the table, except the one that orders its versions."""
 _LIST: Final = ", ".join(COLUMNS)
 _EPOCH: Final = "toDateTime64(0, 6, 'UTC')"
 _STATE: Final = (
@@ -161,7 +162,7 @@ _RANK: Final = "multiIf(state = 'resolved', 2, state = 'quiet', 1, 0)"
 
 
 def incidents_sql(chosen: Incidents, *, after: bool) -> str:
-    """What goes on before what is quiet before what has ended; the newest trouble first within each."""
+    """Return the SQL of a page of incidents: ongoing before quiet before ended, in each the newest trouble first."""
     own = "1" if chosen.organization is None else "organization = {organization:String}"
     still = "0" if chosen.failing else f"ended_at = {_EPOCH}"
     where = [
@@ -193,8 +194,11 @@ def incidents_sql(chosen: Incidents, *, after: bool) -> str:
 
 
 def list_incidents(store: Store, chosen: Incidents, now: datetime, cursor: str | None = None, limit: int = 100) -> Page:
-    """A page of at most `limit`. The pages after the first keep its `now`, so that none is told twice because it
-    grew quiet meanwhile; one that fails or ends meanwhile may be. Raises `BadUsage` for a foreign cursor."""
+    """Return a page of at most `limit` incidents. Raises `BadUsage` for a cursor of another question.
+
+    Later pages keep the `now` of the first, so that no incident is repeated because it became quiet meanwhile. One that
+    fails or ends meanwhile may be repeated.
+    """
     question = question_of(chosen)
     after = decode_cursor(cursor, question) if cursor else None
     place: dict[str, Any] = {}
@@ -214,7 +218,7 @@ def list_incidents(store: Store, chosen: Incidents, now: datetime, cursor: str |
 
 
 class SeveralIncidents(UserError):
-    """The beginning of an id is that of several."""
+    """The given beginning of an id matches several incidents."""
 
     def __init__(self, beginning: str, candidates: list[str]) -> None:
         super().__init__(f"several incidents begin with {beginning!r}: {', '.join(candidates)}")
@@ -222,7 +226,7 @@ class SeveralIncidents(UserError):
 
 
 def one_sql(organization: str | None) -> str:
-    """Incidents whose id begins so."""
+    """Return the SQL of incidents whose id begins with a given text."""
     own = "1" if organization is None else "organization = {organization:String}"
     return (
         f"SELECT {_LIST} FROM incidents FINAL WHERE {own} AND attempts > 0"
@@ -231,8 +235,8 @@ def one_sql(organization: str | None) -> str:
 
 
 def find_incident(store: Store, organization: str | None, beginning: str) -> Row:
-    """The row of the one whose id begins so. Raises `NotFound`, also for another organization's, and
-    `SeveralIncidents`."""
+    """Return the row of the incident whose id begins with `beginning`. Raises `SeveralIncidents` and `NotFound`, also
+    for another organization's incident."""
     values = {"beginning": beginning.lower()} | ({} if organization is None else {"organization": organization})
     rows = store.query_dicts(one_sql(organization), values)
     if not rows:
@@ -243,8 +247,10 @@ def find_incident(store: Store, organization: str | None, beginning: str) -> Row
 
 
 def stored_sql(ids: str) -> str:
-    """Incidents of organizations that were folded since, as their Arrow batch takes them. `ids` is the condition on
-    the id, `EVERY` or `SOME`."""
+    """Return the SQL of incidents of organizations folded since a time, as their Arrow batch takes them.
+
+    `ids` is the condition on the id, `EVERY` or `SOME`.
+    """
     columns = ", ".join(map(_as_written, INCIDENTS_ARROW_SCHEMA))
     return (
         f"SELECT {columns} FROM incidents FINAL WHERE organization IN {{organizations:Array(String)}}"
@@ -255,6 +261,6 @@ def stored_sql(ids: str) -> str:
 def _as_written(column: pa.Field[Any]) -> str:
     if pa.types.is_timestamp(column.type):
         return f"toUnixTimestamp64Micro({column.name})"
-    if pa.types.is_fixed_size_binary(column.type) and column.name != "incident_id":  # which is bytes there too
+    if pa.types.is_fixed_size_binary(column.type) and column.name != "incident_id":  # it is bytes in both
         return f"UUIDStringToNum(toString({column.name}))"
     return column.name

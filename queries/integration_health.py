@@ -1,5 +1,5 @@
-"""Whether an integration's credentials work: states, troubles and a forecast, folded from what was accepted, refused
-and changed.
+"""Folds the health of an integration's credentials: state, troubles and forecast, from accepted and refused attempts
+and changes.
 
 The fold is pure and a function of the *set* of marks, ordered by (occurred, event id). See docs/integrations.md.
 """
@@ -16,17 +16,17 @@ from queries.token_lifetimes import lifetime_of
 from queries.trouble import Attempts, Change, End, Mark, Place, Trouble
 
 SURE: Final = 3
-"""Refusals in a row from which on credentials fail; fewer may be a whim of the provider's."""
+"""After this many refusals in a row credentials count as failing; fewer may be a whim of the provider."""
 BY_TURNS: Final = timedelta(hours=24)
-"""Two troubles that ended within this, without a re-authorisation: the credentials work by turns."""
+"""If two troubles ended within this time without a re-authorisation, the credentials work by turns."""
 RECENT: Final = timedelta(days=7)
-"""For so long a trouble that has ended is told."""
+"""How long an ended trouble is still reported."""
 SILENCE: Final = timedelta(days=7)
-"""Without an attempt that was accepted or refused for so long, nobody knows whether the credentials work."""
+"""After this long without an accepted or refused attempt, nobody knows whether the credentials work."""
 
 
 class State(StrEnum):
-    """How the credentials stand."""
+    """The state of the credentials."""
 
     FAILING = "failing"
     STILL_FAILING = "still_failing"
@@ -55,31 +55,31 @@ MEANINGS: Final[dict[State, str]] = {
     State.HEALTHY: "The last conclusive attempt was accepted, and none of the other states holds.",
     State.DEACTIVATED: "The integration was deleted, and since then nothing was accepted, refused or activated.",
 }
-"""When each holds; of several the first in the order of `state_of`."""
+"""When each state applies. If several do, the first in the order of `state_of` counts."""
 
 UNWELL: Final = frozenset({State.FAILING, State.STILL_FAILING, State.DEGRADING, State.REAUTHORISED})
 
 
 class Health(NamedTuple):
-    """Of one integration at one time."""
+    """The health of one integration at one time."""
 
     state: State
     since: datetime | None
-    """When it came into this state; None for one that was never heard of."""
+    """When it entered this state; None if nothing is known of it."""
     first_good: Place | None
     last_good: Place | None
     change: Change | None
-    """The last one, whatever came of it."""
+    """The last change, whatever its outcome."""
     authorised: Change | None
-    """The last re-authorisation or activation with success."""
+    """The last successful re-authorisation or activation."""
     troubles: tuple[Trouble, ...]
-    """In order; only the last can go on."""
+    """The troubles in order. Only the last can be ongoing."""
     observed: Observed | None
     forecast: Forecast | None
 
 
 def fold(marks: Iterable[Mark], application: str, at: datetime) -> Health:
-    """The health at `at` of marks that are no later."""
+    """Return the health at `at`, from marks no later than that."""
     folding = _Fold()
     for mark in sorted(marks, key=_place):
         folding.add(mark)
@@ -142,7 +142,7 @@ class _Fold:
 
     @property
     def trouble(self) -> Trouble | None:
-        """The one that goes on."""
+        """The ongoing trouble, or None."""
         return self._troubles[-1] if self._troubles and self._troubles[-1].ended is None else None
 
     def finished(self) -> tuple[Trouble, ...]:
@@ -165,7 +165,7 @@ class _Fold:
 
 
 def state_of(folding: _Fold, troubles: Sequence[Trouble], at: datetime) -> tuple[State, datetime | None]:
-    """The state and its beginning: the first of these that holds."""
+    """Return the state and when it began: the first of these that applies."""
     if folding.deleted:
         return State.DEACTIVATED, folding.deleted.at
     trouble = troubles[-1] if troubles else None

@@ -1,8 +1,8 @@
-"""Reads what an integration's health is folded from: of all its attempts only those about each trouble.
+"""Reads what an integration's health is folded from: of all its attempts, only those around each trouble.
 
-One narrow scan finds the hours in which credentials were refused; whole rows are read of the stretches that these
-make, and in between only the first and the last accepted attempt. An integration without trouble costs the scan and
-two rows, however many attempts it has.
+One narrow scan finds the hours in which credentials were refused. Full rows are read only of the stretches around these
+hours; in between, only the first and the last accepted attempt. An integration without trouble costs the scan and two
+rows, however many attempts it has.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from queries.trouble import Attempts, Change, Mark, Place
 from schemas.times import EARLIEST, to_microseconds
 
 APART: Final = timedelta(hours=24)
-"""Refusals that are further apart are of two stretches, and what lies between is not read."""
+"""Refusals further apart than this belong to two stretches, and what lies between is not read."""
 MAX_STRETCHES: Final = 200
-"""Of an integration: the latest. Troubles before them are not told."""
+"""How many stretches of an integration are read, the latest. Earlier troubles are not reported."""
 MAX_RUNS: Final = 5_000
-"""Of an integration that is accepted and refused by turns without end: the latest."""
+"""How many runs of an integration are read, the latest, if accepted and refused attempts alternate without end."""
 MAX_CHANGES: Final = 2_000
-"""Of an integration: the latest."""
+"""How many changes of an integration are read, the latest."""
 AT_ONCE: Final = 20
-"""Stretches, or sides of gaps, that one statement looks into."""
+"""How many stretches, or sides of gaps, one statement reads."""
 CANDIDATES: Final = 4
-"""Rows looked at for the first accepted attempt; fifty times as many where no copy in force says so."""
+"""How many rows are examined for the first accepted attempt; fifty times as many if no copy in force is accepted."""
 LIMITS: Final = Limits(seconds=20, rows=200_000)
 
 App = tuple[str, str]
-"""Organization and application id."""
+"""(organization, application id)."""
 
 _OWN: Final = "organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
-"""Two conditions, so that the key narrows what is read; of several organizations it may be more than was asked for."""
+"""Two conditions, so that the key narrows the read. With several organizations it may match more than was asked for."""
 _BY_THEN: Final = "occurred_at <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
 _OURS: Final = f"{_OWN} AND time_quality = 'ok' AND {_BY_THEN}"
 _CHANGED: Final = "kind = 'integration'"
@@ -46,7 +46,7 @@ _GOOD: Final = "kind != 'integration' AND outcome = 'success'"
 
 
 class Span(NamedTuple):
-    """A time of one integration: a stretch in which credentials were refused, or a gap about and between those."""
+    """A time range of one integration: a stretch with refused credentials, or a gap around or between stretches."""
 
     app: App
     begin: datetime
@@ -59,7 +59,7 @@ class Edge(NamedTuple):
 
     gap: Span
     back: bool
-    """From its end backwards."""
+    """Whether the gap is searched from its end backwards."""
 
 
 HOURS_SQL: Final = (
@@ -67,7 +67,7 @@ HOURS_SQL: Final = (
     f" WHERE {_OURS} AND {_REFUSED} GROUP BY organization, application_id, hour"
     " ORDER BY hour DESC LIMIT {limit:UInt32}"
 )
-"""The hours in which a copy says that credentials were refused, the latest first."""
+"""Selects the hours in which some copy says that credentials were refused, the latest first."""
 
 _TOLD: Final = "occurred_at, kind, event_type, action, outcome, cause, actor_name, detail"
 _ANY_COPY: Final = f"(SELECT event_id FROM attempts_by_application WHERE {_OURS} AND {_CHANGED})"
@@ -77,7 +77,7 @@ CHANGES_SQL: Final = (
     " ORDER BY organization, application_id, occurred_at DESC, event_id DESC"
     " LIMIT {changes:UInt32} BY organization, application_id LIMIT {limit:UInt32}"
 )
-"""The events of configuration, the latest of each integration first."""
+"""Selects configuration events, the latest of each integration first."""
 
 
 def _between(number: int) -> str:
@@ -92,7 +92,10 @@ _JUDGED: Final = "occurred_at, kind, outcome, cause, detail"
 
 
 def runs_sql(stretches: int) -> str:
-    """Accepted and refused attempts in a row within so many stretches; a change, or `APART` without any, parts rows."""
+    """Return the SQL of runs of accepted or refused attempts within this many stretches.
+
+    A change, or `APART` without attempts, ends a run.
+    """
     ranges = " OR ".join(f"({_between(number)})" for number in range(stretches))
     some_copy = f"(SELECT event_id FROM attempts_by_application WHERE time_quality = 'ok' AND ({ranges}))"
     over = (
@@ -116,9 +119,10 @@ def runs_sql(stretches: int) -> str:
 
 
 def edges_sql(edges: Sequence[bool]) -> str:
-    """Of so many gaps the accepted attempts from its beginning on (False) or its end back (True), as any copy has it.
+    """Return the SQL of accepted attempts, by any copy, from each gap's beginning on (False) or from its end back
+    (True).
 
-    Without a look at other copies the store reads a granule or two of each, and stops.
+    Without checking other copies the store reads a granule or two of each gap and stops.
     """
     return " UNION ALL ".join(
         f"SELECT * FROM (SELECT {number} AS edge, organization, application_id, occurred_at, event_id"
@@ -132,11 +136,11 @@ CONFIRMED_SQL: Final = (
     "SELECT organization, application_id, occurred_at, event_id"
     f" FROM ({in_force_sql('occurred_at, kind, outcome', _OWN, '{events:Array(UUID)}', _GOOD)}) LIMIT {{limit:UInt32}}"
 )
-"""Those of some events that the copy in force says were accepted, and when."""
+"""Selects which of some events are accepted by their copy in force, and when they occurred."""
 
 
 def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, list[Mark]]:
-    """What `fold` takes, of each of these integrations, up to and with `at`."""
+    """Return the marks that `fold` takes for each of these integrations, up to and including `at`."""
     found: dict[App, list[Mark]] = {app: [] for app in apps}
     if not apps:
         return found
@@ -170,7 +174,7 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
 
 
 def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place]]:
-    """The first accepted attempt of each gap from that side, of those that have one."""
+    """Yield the first accepted attempt from that side of each gap that has one."""
     candidates = CANDIDATES
     while edges:
         values = _values([edge.gap for edge in edges]) | {"limit": candidates}
@@ -203,7 +207,8 @@ def _confirmed(store: Store, rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, 
 
 
 def stretches_of(app: App, hours: Iterable[datetime], end: datetime) -> list[Span]:
-    """What these hours make, with less than `APART` between two of one; the latest, none beyond `end`."""
+    """Return the stretches around these hours, the latest, none beyond `end`. Hours less than `APART` from each other
+    share a stretch."""
     found: list[Span] = []
     for hour in sorted(hours):
         until = min(hour + timedelta(hours=1), end)
@@ -215,7 +220,7 @@ def stretches_of(app: App, hours: Iterable[datetime], end: datetime) -> list[Spa
 
 
 def gaps_of(app: App, stretches: Sequence[Span], end: datetime) -> list[Span]:
-    """What lies about them; before the first only when it is known to be the first."""
+    """Return the gaps around the stretches; before the first only if it is known to be the first."""
     begin = EARLIEST if len(stretches) < MAX_STRETCHES else stretches[0].begin
     edges = [begin, *(edge for stretch in stretches for edge in (stretch.begin, stretch.end)), end]
     return [Span(app, *pair) for pair in list(pairwise(edges))[::2] if pair[0] < pair[1]]
@@ -235,5 +240,5 @@ def _values(ranges: Sequence[Span]) -> dict[str, Any]:
 
 
 def _fields(state: Any) -> tuple[Any, ...]:
-    """A named tuple's values: the driver gives them by name or in order."""
+    """Return a named tuple's values: the driver gives them by name or in order."""
     return tuple(state.values()) if isinstance(state, dict) else tuple(state)
