@@ -28,12 +28,12 @@ from streams.alerts.trial import trials_of
 _HEAD: Final = """<!-- Made from streams/alerts/ by `make generate`; changes here are overwritten. -->
 # Alert rules
 
-A rule is a file of YAML: which events it is about, what has to happen for an alert, and the tests that prove it. The
-[rules that ship](#rules-that-ship) are in force at once. Your own are in the folder that `IDTRAIL_RULES_DIR` names, one
-file each, named after the rule's id. A rule of yours with the id of a shipped one stands in for it: copy that, and
-change what you want otherwise; `staging: true` records what it finds and pages nobody.
+A rule is a YAML file: the events it matches, what triggers an alert, and the tests that prove it. The
+[rules that ship](#rules-that-ship) are active from the start. Your own rules go into the folder that
+`IDTRAIL_RULES_DIR` names, one file each, named after the rule's id. Your rule replaces a shipped rule with the same id:
+copy the shipped rule and change the copy. `staging: true` records what a rule finds and pages nobody.
 
-Whatever is wrong with a rule is told with its file, line and field, and a worker does not start with it:
+Errors in a rule are reported with file, line and field, and a worker does not start with an invalid rule:
 
 ```console
 $ idtrail rules check my-rules        # valid, all tests pass, destinations known? exit code 3 if not
@@ -50,9 +50,9 @@ $ idtrail rules schema > rule.json    # for an editor that completes and checks 
 
 _AFTER_EXAMPLE: Final = """```
 
-It counts people whose accounts an application refuses for lack of rights, those of services left out. The third within
-ten minutes opens an alert; whoever follows is counted by it; the first success at the application ends it. Its tests
-say so:
+It counts the people whose accounts an application refuses for lack of rights, except service accounts. The third
+person within ten minutes opens an alert; the alert counts the following ones; the first success at the application ends
+it. Its tests show this:
 
 ```console
 $ idtrail rules test rights-refused.yaml
@@ -60,83 +60,82 @@ $ idtrail rules test rights-refused.yaml
 
 _ALERTS: Final = """## What becomes of a trigger
 
-Everything below is by organization, rule and group: the values of the facts that `group_by` names. Events are taken in
-the order of their own time (then of their ids), each once, however often and in whatever order they come: one that
-comes late makes the alerts what they would have been.
+Everything below applies per organization, rule and group (the values of the facts that `group_by` names). Events are
+evaluated in the order of their own time (then of their ids), each once, however often and in whatever order they
+arrive: a late event changes the alerts to what they would have been.
 
-- **Opens**: with the first trigger. What triggers while the alert is open belongs to it.
-- **Is undone**: what meets `until` takes back the matches that a sequence or an absence remembers.
-- **Ends**: with the next event that meets `until`, if the rule has one and the event is no trigger itself; else when
-  nothing has triggered for as long as `quiet` says (by default the `window`, an hour at least).
-- **Opens again**: if it triggers after its end within the same `dedup` (1d: the same day, UTC; counted from 1970), it
-  is the same alert once more. Later it is another alert.
-- **Counts**: of threshold, distinct, ratio and mass the matches (of a ratio the failures) from the first that its
-  opening trigger's window covers until it ends; of the other kinds what triggers.
-- **Its id** is made of the rule's id, the organization, the group, and the stretch of `dedup` in which it opened:
-  neither the rule's text nor the order of arrival has a part in it, so that a backtest finds the same alerts.
-- **Its title** has the facts of its last event in the place of `{…}`.
+- **Opens**: with the first trigger. Triggers while the alert is open belong to it.
+- **Is undone**: an event that meets `until` takes back the matches that a sequence or an absence remembers.
+- **Ends**: with the next event that meets `until`, if the rule has one and the event is not itself a trigger; else when
+  nothing has triggered for the time in `quiet` (by default the `window`, at least an hour).
+- **Opens again**: a trigger after the end, but within the same `dedup` (1d: the same day, UTC; counted from 1970),
+  reopens the same alert. A later one opens another alert.
+- **Counts**: for threshold, distinct, ratio and mass, the matches (for ratio, the failures) from the first one in the
+  opening trigger's window until the end; for the other kinds, the triggers.
+- **Its id** is derived from the rule's id, the organization, the group, and the `dedup` period in which it opened. It
+  depends neither on the rule's text nor on the order of arrival, so a backtest finds the same alerts.
+- **Its title** has the facts of its last event in place of `{…}`.
 
-Live detection takes fresh events: those that the log had within `IDTRAIL_HORIZON_HOURS` of their own time. A backfill
-pages nobody. An event whose time cannot be believed (none, garbage, or in the future) is stored and shown as ever, but
-is seen by no rule: it belongs into no window. Absence and silence are believed half a minute after their time, when
-everything that came has been read; what shows up later takes the alert back (`withdrawn`).
+Live detection evaluates fresh events: those that were logged within `IDTRAIL_HORIZON_HOURS` of their own time. A
+backfill pages nobody. An event with an implausible time (none, garbage, or in the future) is stored and shown as usual,
+but no rule sees it: it belongs in no window. Absence and silence are concluded half a minute after their time, when
+everything that arrived has been read; an event that arrives later takes the alert back (`withdrawn`).
 
-A rule whose text changes (its tests aside) begins anew with the next start of the worker: what it remembered means
-nothing to the new one. Of a group that is busier than 1,000 matches a day, what comes later than the last 500 is left
-out. A window holds the last 10,000 matches; more than 10,000 that wait for what should follow are not remembered, and
-of a group in which `new` knows 20,000 values nothing is new any more. Of one rule, 20,000 groups of an organization are
-followed at a time: what would make more is left out, which the worker's log tells with the rule's id, and the metric
+If a rule's text changes (except its tests), the rule starts afresh with the next start of the worker, without what it
+remembered. In a group with more than 1,000 matches a day, events that come later than the last 500 are left out. A
+window holds the last 10,000 matches, at most 10,000 matches that wait for a following event are remembered, and a group
+in which `new` knows 20,000 values reports no new ones. One rule follows at most 20,000 groups of an organization at a
+time: further groups are left out, which the worker's log reports with the rule's id and the metric
 `idtrail_alerts_shed` counts.
 
 ## Against history
 
-`idtrail rules backtest FILE… --since 30d` runs rules over what the trail holds, by the same fold, and tells which
-alerts they would have made; without a file, the rules in force. It needs the running trail and pages nobody. Beside
-the result stands what differs from what live detection told (there only fresh events count, which it had), or with
-`--against OLD.yaml` from what the rule said before: alerts *gained*, *lost*, and *moved* (opened or ended at another
-time, or made of other events). An event counts as fresh here if the copy that is in force came fresh: what a webhook
-told in time and an export brings again a week later does not, and its alerts are shown as lost.
+`idtrail rules backtest FILE… --since 30d` runs rules over the stored events with the same fold and reports which alerts
+they would have made; without a file, it runs the rules in force. It needs the running trail and pages nobody. The
+result includes the differences from live detection (which counted only fresh events), or with `--against OLD.yaml` from
+the earlier rule: alerts *gained*, *lost*, and *moved* (opened or ended at another time, or with other events). An event
+counts as fresh here if the copy in force arrived fresh. An event that a webhook sent in time and an export repeated a
+week later does not, and its alerts are shown as lost.
 
 A backtest follows at least as many groups of a rule at a time as live detection does, and forgets those that are over.
-The result lists (`left_out`) the rules that met this limit, or that of 100,000 alerts of one rule and organization.
+The result lists (`left_out`) the rules that reached this limit, or that of 100,000 alerts of one rule and organization.
 
 """
 
 _CONDITIONS: Final = """## Conditions
 
-`match`, `unless`, `then`, `failed` and `until` are conditions. All that is given must hold; of a list any one. Give the
-lists where you can, and leave `where` what they cannot say: rules are found by the lists in a table, so that hundreds
-cost little, and the expression is run last. An expression that asks for nothing but `fact.application_id`,
-`fact.organization` and what the lists are about is found by that table too: hundreds of rules about one application
-each cost events of the others nothing. What is not of provisioning, such as sign-ins, is seen only by a condition that
-lists its type.
+`match`, `unless`, `then`, `failed` and `until` are conditions. Every given field must match; for a list, any one entry
+suffices. Use the lists where you can, and `where` for the rest: the lists are indexed in a table, so hundreds of rules
+cost little, and the expression runs last. An expression that uses only `fact.application_id`, `fact.organization` and
+the facts of the lists is indexed too: hundreds of rules about one application each cost nothing for events of other
+applications. Only a condition that lists their type sees events outside provisioning, such as sign-ins.
 
 """
 
 _LIMITS: Final = "\n".join(
     textwrap.fill(text, 120, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
     for text in (
-        "There are `== != < <= > >= && || ! ?: in + - * / %`, lists, and the functions "
+        "The language has `== != < <= > >= && || ! ?: in + - * / %`, lists, and the functions "
         f"{', '.join(f'`{name}`' for name in sorted(expression.FUNCTIONS))}.",
-        "An expression that cannot be asked of an event, mostly because a field is missing, does not match: ask "
-        "`has(…)` first. How often that happens, the metric `idtrail_expression_errors` tells.",
-        f"Nothing in it can run for long. Loops ({', '.join(f'`{name}`' for name in sorted(expression.MACROS))}) are "
-        f"refused, and so is what is longer than {expression.MAX_BYTES:,} bytes or {expression.MAX_TOKENS} words and "
-        f"signs, has more than {expression.MAX_PLUSES} pluses, or is nested deeper than {expression.MAX_DEPTH} "
+        "An expression that fails on an event, mostly because a field is missing, does not match: test with "
+        "`has(…)` first. The metric `idtrail_expression_errors` counts such events.",
+        f"No expression can run for long. Loops ({', '.join(f'`{name}`' for name in sorted(expression.MACROS))}) are "
+        f"refused, and so are expressions longer than {expression.MAX_BYTES:,} bytes or {expression.MAX_TOKENS} words "
+        f"and signs, with more than {expression.MAX_PLUSES} pluses, or nested deeper than {expression.MAX_DEPTH} "
         "brackets.",
-        f"Of a huge field of the record it sees the beginning: {MOST:,} characters, of which each value in a list or "
-        f"an object takes {ENTRY} beside its own and its name's. Facts are never that long.",
-        f"Patterns of `matches` stand in quotes. At most {expression.MAX_PATTERNS} are allowed, of "
-        f"{pattern.MAX_LENGTH} characters each, which repeat at most {pattern.MAX_REPEATS} times (`{{n}}`, multiplied "
-        "where nested). `\\w`, `\\d` and the like are refused because they are slow: write `[0-9]`.",
+        f"An expression sees only the beginning of a huge field: {MOST:,} characters, of which each value "
+        f"in a list or an object takes {ENTRY} beside its own and its name's. Facts are never that long.",
+        f"Patterns of `matches` are quoted literals. At most {expression.MAX_PATTERNS} are allowed, of "
+        f"{pattern.MAX_LENGTH} characters each, with at most {pattern.MAX_REPEATS} repeats (`{{n}}`, multiplied "
+        "when nested). `\\w`, `\\d` and the like are refused because they are slow: write `[0-9]`.",
     )
 )
 _WHERE: Final = f"""### Expressions
 
-`where` is an expression in [CEL](https://cel.dev). It reads `fact`, what idtrail read off the event, and `event`, the
-record itself as the vendor wrote it, by the fields at its top: `event.service`, `event['@version']`,
-`event.message_chain.response_code`. Prefer facts: they are the same for every spelling of a record, and are not read
-from its bytes anew.
+`where` is an expression in [CEL](https://cel.dev). It reads `fact`, the facts that idtrail derives from the event, and
+`event`, the vendor's record itself, by its top-level fields: `event.service`, `event['@version']`,
+`event.message_chain.response_code`. Prefer facts: they are the same for every spelling of a record, and do not
+require parsing its bytes again.
 
 ```
 fact.http_status in [401, 403] && !fact.retryable
@@ -146,8 +145,8 @@ has(event.client_ip) && !event.client_ip.startsWith('10.')
 ```
 
 {_LIMITS}
-- `type(event.code) == string` asks what a value is: {", ".join(f"`{name}`" for name in sorted(expression.TYPES))}.
-- A text in quotes takes `\\` as usual; `r'…'` takes it as it is. There are no comments and no quotes of three.
+- `type(event.code) == string` tests a value's type: {", ".join(f"`{name}`" for name in sorted(expression.TYPES))}.
+- Quoted texts use `\\` as usual; `r'…'` takes it literally. There are no comments and no triple quotes.
 
 ### Facts
 
@@ -157,26 +156,26 @@ _TYPES: Final[dict[type, str]] = {str: "text", int: "number", bool: "true or fal
 
 _TESTS: Final = """## Tests in a rule
 
-Each has events and names exactly the alerts that they make, in the order in which they open: with no `alerts` it says
-that there are none. Time begins on a Monday, 2026-01-05T09:00:00Z, and ends with the last event or `clock` after it.
-An event in few words becomes a whole Directory Insights record, which is read as any other.
+Each test has events and lists exactly the alerts that they make, in the order in which they open; without `alerts` it
+expects none. Time begins on a Monday, 2026-01-05T09:00:00Z, and ends with the last event or `clock` after it.
+The short form of an event is expanded to a whole Directory Insights record, which is read like any other.
 
 """
 
 _WITHOUT: Final = """## Alerts without a rule
 
-Rules see what arrives. What no event says, such as that none comes any more, or what became of all that came before,
-one worker of the group measures now and then, and tells as an [alert](alerts.md#without-a-rule) like any other: opened
-once, ended by itself, delivered, and kept. These are in force at once. They are no files, have no staging and no
-backtest, and no rule may have their ids; a destination can be limited to them, or to others, by
-its `rules`.
+Rules see events as they arrive. Some conditions appear in no event, such as that none arrives, or what followed from
+earlier ones. One worker of the group measures these at intervals and raises an [alert](alerts.md#without-a-rule) like
+any other: it opens once, ends by itself, is delivered, and is kept. These alerts are active from the start. They are
+not files, have no staging and no backtest, and no rule may have their ids. A destination's `rules` can include them or
+not.
 
 """
 
 _LEFT_OUT: Final = """## What rules cannot say
 
-- **What another copy of an event says.** Rules see the copy in force; `idtrail events ID` shows them all.
-- **Working hours of a place.** `fact.hour` is UTC's, in summer too.
+- **What another copy of an event says.** Rules see the copy in force; `idtrail events ID` shows all copies.
+- **Local working hours.** `fact.hour` is UTC, in summer too.
 """
 
 
@@ -206,8 +205,8 @@ def _played() -> str:
 def _fields() -> Iterator[str]:
     yield "## Fields"
     yield ""
-    yield "A field that means nothing to the rule's kind is refused, and so is one that is not known. Lengths of time"
-    yield "are a number with its unit: `90s`, `10m`, `2h`, `7d`."
+    yield "Unknown fields are refused, and so are fields that do not apply to the rule's kind. Durations are a number"
+    yield "with a unit: `90s`, `10m`, `2h`, `7d`."
     yield ""
     yield from _table_of(Rule)
     yield f"Severities: {', '.join(f'`{severity}`' for severity in Severity)}."
@@ -224,7 +223,7 @@ def _table_of(model: type[BaseModel]) -> Iterator[str]:
 
 def _default(value: Any) -> str:
     if value is PydanticUndefined:
-        return "needed"
+        return "required"
     if value is None or value in ("", (), {}):
         return ""
     if isinstance(value, bool):
@@ -233,20 +232,20 @@ def _default(value: Any) -> str:
 
 
 def _facts() -> Iterator[str]:
-    yield "| fact | is a | meaning |"
+    yield "| fact | type | meaning |"
     yield "|---|---|---|"
     for name, kind in FACT_TYPES.items():
         yield f"| `{name}` | {_TYPES[kind]} | {FACTS[name]} |"
     yield ""
-    yield "Texts are empty where the event does not say. `group_by`, `of` and the title take facts that are texts."
+    yield "Texts are empty if the event does not state them. `group_by`, `of` and the title accept text facts only."
     yield ""
 
 
 def _kinds() -> Iterator[str]:
     yield "## Kinds"
     yield ""
-    yield "A *match* is an event that meets `match` and does not meet `unless`. *Before* and *after* are by the events'"
-    yield "own time; a window of ten minutes that ends with an event begins just later than ten minutes before it."
+    yield "A *match* is an event that meets `match` and not `unless`. *Before* and *after* refer to the events' own"
+    yield "time; a window of ten minutes that ends with an event begins just later than ten minutes before it."
     yield ""
     yield "| kind | when it triggers |"
     yield "|---|---|"

@@ -43,51 +43,51 @@ tests:
 
 KINDS: Final[dict[RuleKind, str]] = {
     RuleKind.MATCH: "Every match triggers.",
-    RuleKind.THRESHOLD: "A match triggers if at least `threshold` matches are within the `window` that ends with it.",
-    RuleKind.DISTINCT: "The same, of different values of the fact `of`; empty ones do not count.",
+    RuleKind.THRESHOLD: "A match triggers if the `window` that ends with it has at least `threshold` matches.",
+    RuleKind.DISTINCT: "As `threshold`, but counting different values of the fact `of`; empty values do not count.",
     RuleKind.RATIO: "A failure triggers if the `window` that ends with it has at least `minimum` matches, and at "
-    "least the part `ratio` of them are failures. Failures are the matches that meet `failed`.",
-    RuleKind.SEQUENCE: "An event that meets `then` triggers if a match was before it, not longer ago than `window`.",
-    RuleKind.ABSENCE: "A match triggers when the `window` after it is over and no event that meets `then` came in it.",
-    RuleKind.NEW: "A match triggers if no earlier one of its group had its value of the fact `of`, and it is later "
-    "than `learn` after the group's first match.",
-    RuleKind.SILENCE: "A match triggers when the `window` after it is over and no other match came in it.",
+    "least the fraction `ratio` of them are failures. Failures are the matches that meet `failed`.",
+    RuleKind.SEQUENCE: "An event that meets `then` triggers if a match came before it, at most `window` earlier.",
+    RuleKind.ABSENCE: "A match triggers when the `window` after it has passed without an event that meets `then`.",
+    RuleKind.NEW: "A match triggers if no earlier match of its group had the same value of the fact `of`, and it is "
+    "later than `learn` after the group's first match.",
+    RuleKind.SILENCE: "A match triggers when the `window` after it has passed without another match.",
     RuleKind.MASS: "A match triggers if the hour that ends with it has matches of at least `threshold` different "
     "people or groups, and of at least `multiple` times as many as usual. Usual is the median, over the 28 days before "
-    "that day (UTC), of each day's busiest such hour, a day without any counting as 0; a group whose first match is "
-    "not older than seven days has no usual, and `threshold` alone decides.",
+    "that day (UTC), of each day's busiest such hour; a day without matches counts as 0. A group whose first match is "
+    "at most seven days old has no usual: `threshold` alone decides.",
 }
 
 FACTS: Final[dict[str, str]] = {
-    "event_type": "The type's own name, whichever alias the record uses.",
+    "event_type": "The type's canonical name, whichever alias the record uses.",
     "kind": "`integration`, `user`, `group` or `other`.",
-    "action": "Of the twelve: `activate`, `update`, `reauth`, `delete`, `create`, `deprovision`, `lookup`. Of an "
-    "`association_change`: `add` or `remove`. Else empty.",
+    "action": "For the twelve types: `activate`, `update`, `reauth`, `delete`, `create`, `deprovision`, `lookup`. For "
+    "`association_change`: `add` or `remove`. Otherwise empty.",
     "outcome": "`success`, `failure`, `reported_absent` (a 404 on a removal) or `unknown`.",
-    "subject_id": "Whom it is about: the person, the group, or the application.",
+    "subject_id": "Whom the event is about: the person, the group, or the application.",
     "subject_type": "`user`, `user_group`, `application`, or as the record says.",
-    "subject_name": "The name of that.",
+    "subject_name": "The subject's name.",
     "subject_email": "A person's mail address.",
-    "application_id": "The application that is provisioned into, or signed in to.",
-    "application_name": "Its name.",
+    "application_id": "The application of the provisioning or sign-in.",
+    "application_name": "The application's name.",
     "integration_id": "The integration's id.",
-    "actor_id": "Who caused it.",
+    "actor_id": "Who caused the event.",
     "actor_type": "`admin`, `user`, or a service.",
     "actor_name": "The actor's mail address or name.",
-    "http_status": "The provider's answer; 0 when unknown.",
-    "scim_type": "SCIM's word for the error, such as `uniqueness`.",
-    "cause": "Why it failed, see [causes](causes.md); empty for what did not fail.",
-    "attribute": "The attribute that the application refused, where its answer names one.",
+    "http_status": "The provider's status; 0 if unknown.",
+    "scim_type": "SCIM's error type, such as `uniqueness`.",
+    "cause": "Why the attempt failed, see [causes](causes.md); empty if it did not.",
+    "attribute": "The attribute that the application refused, if its answer names one.",
     "detail": "The provider's text, without secrets and addresses.",
-    "retryable": "Whether trying the same again can succeed.",
-    "account_state": "What the account was to become: `active`, `inactive`, `deleted`; empty when unchanged.",
-    "changed": "Names of what was set; of states with their values: `active: false`, `state: ACTIVATED -> SUSPENDED`.",
-    "flags": "What is odd about the record, such as `no_id` or `success_contradicted`.",
+    "retryable": "Whether repeating the same attempt can succeed.",
+    "account_state": "The state that the account was to get: `active`, `inactive`, `deleted`; empty if unchanged.",
+    "changed": "Names of the fields set; states with their values: `active: false`, `state: ACTIVATED -> SUSPENDED`.",
+    "flags": "Oddities of the record, such as `no_id` or `success_contradicted`.",
     "group_id": "The group that was bound to an application or unbound, or that a person was added to or removed from.",
-    "group_name": "Its name.",
-    "organization": "The organization.",
-    "incident": "The [incident](incidents.md) that the failure belongs to; empty for what did not fail.",
+    "group_name": "The group's name.",
+    "organization": "The organization's id.",
+    "incident": "The [incident](incidents.md) that the failure belongs to; empty if the attempt did not fail.",
     "drift": "Whether the event [differs](drift.md) from what is known of its type.",
-    "hour": "0 to 23, of UTC.",
-    "weekday": "`monday` to `sunday`, of UTC.",
+    "hour": "0 to 23, in UTC.",
+    "weekday": "`monday` to `sunday`, in UTC.",
 }
