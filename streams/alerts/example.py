@@ -35,19 +35,21 @@ class Part(BaseModel):
 class ExampleEvent(Part):
     """One event of a test, or several that are alike, in few words or as a whole record."""
 
-    at: Duration = Field(description="How long after 2026-01-05T09:00:00Z, a Monday, it occurs.")
-    event_type: str = Field("", description="Its type, such as `user_deprovision`.")
-    subject: str = Field("", description="Whom it is about: id and name of the person, or of the group.")
-    application: str = Field("", description="The application's id and name.")
+    at: Duration = Field(description="When it occurs, as time after 2026-01-05T09:00:00Z, a Monday.")
+    event_type: str = Field("", description="The event type, such as `user_deprovision`.")
+    subject: str = Field("", description="The person or group: both id and name.")
+    application: str = Field("", description="The application: both id and name.")
     actor: str = Field("", description="Who caused it: an administrator's id and mail address.")
-    status: int | None = Field(None, ge=100, le=599, description="The provider's answer; 400 and above is a failure.")
-    success: bool | None = Field(None, description="Overrules what `status` says; true where neither is given.")
-    detail: str = Field("", description="The provider's text, or the JSON that it answered.")
+    status: int | None = Field(None, ge=100, le=599, description="The provider's status; 400 and above is a failure.")
+    success: bool | None = Field(None, description="Overrides `status`; true if neither is given.")
+    detail: str = Field("", description="The provider's text, or its JSON answer.")
     changes: tuple[dict[str, Any], ...] = Field((), description="What was set: `field`, `from`, `to`.")
-    times: int = Field(1, ge=1, le=1_000, description="So many of them; `{n}` in `subject` and `actor` is the number.")
-    every: Duration = Field(MINUTE, json_schema_extra=as_default(MINUTE), description="How long after one another.")
+    times: int = Field(
+        1, ge=1, le=1_000, description="How many such events; `{n}` in `subject` and `actor` is the number."
+    )
+    every: Duration = Field(MINUTE, json_schema_extra=as_default(MINUTE), description="The time between them.")
     raw: dict[str, Any] = Field(
-        {}, description="Fields of the record as the vendor writes them; they win over the others."
+        {}, description="Fields of the record as the vendor writes them; they override the others."
     )
 
 
@@ -55,19 +57,23 @@ class ExpectedAlert(Part):
     """One alert of a test."""
 
     group: dict[str, str] = Field({}, description="The facts of `group_by` with their values.")
-    count: int = Field(ge=1, description="How many events it counts.")
-    state: Literal["open", "resolved"] = Field("open", description="Its state when the test's time is over.")
+    count: int = Field(ge=1, description="How many events the alert counts.")
+    state: Literal["open", "resolved"] = Field("open", description="The alert's state at the end of the test.")
 
 
 class Example(Part):
     """A test of a rule: events, and exactly the alerts that they make."""
 
-    name: str = Field(min_length=1, max_length=200, description="What it shows.")
+    name: str = Field(min_length=1, max_length=200, description="What the test shows.")
     events: tuple[ExampleEvent, ...] = Field(min_length=1, max_length=1_000, description="In any order.")
     clock: Duration = Field(
-        timedelta(), json_schema_extra=as_default(timedelta()), description="How far time goes on after the last event."
+        timedelta(),
+        json_schema_extra=as_default(timedelta()),
+        description="How long time continues after the last event.",
     )
-    alerts: tuple[ExpectedAlert, ...] = Field((), description="Exactly these, in the order in which they open.")
+    alerts: tuple[ExpectedAlert, ...] = Field(
+        (), description="Exactly the alerts expected, in the order in which they open."
+    )
 
     @property
     def ends_at(self) -> datetime:

@@ -120,20 +120,20 @@ class Condition(Part):
     type: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
         (),
         max_length=100,
-        description="Event types, such as `user_deprovision`; the vendor's other names count too. Without any: the "
-        "twelve of provisioning, and what drifts.",
+        description="Event types, such as `user_deprovision`; the vendor's other names count too. By default the "
+        "twelve provisioning types, and events that drift.",
     )
     kind: Annotated[tuple[Kind, ...], AfterValidator(_no_repeats)] = Field(
-        (), description="What they are about: `integration`, `user`, `group` or `other`."
+        (), description="What the events are about: `integration`, `user`, `group` or `other`."
     )
     action: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
         (), max_length=100, description="What was attempted, such as `create`, `deprovision`, `reauth`."
     )
     outcome: Annotated[tuple[Outcome, ...], AfterValidator(_no_repeats)] = Field(
-        (), description="What became of it: `success`, `failure`, `reported_absent` or `unknown`."
+        (), description="The outcome: `success`, `failure`, `reported_absent` or `unknown`."
     )
     cause: Annotated[tuple[Cause, ...], AfterValidator(_no_repeats)] = Field(
-        (), description="Why it failed, such as `credentials` or `conflict`: see the causes."
+        (), description="Why the attempt failed, such as `credentials` or `conflict`: see the causes."
     )
     where: str = Field("", description="An expression in CEL over `fact` and `event`.", max_length=MAX_BYTES)
 
@@ -161,52 +161,54 @@ class Condition(Part):
 class Rule(Part):
     """One rule. `window`, `threshold` and the like are set exactly where the kind uses them."""
 
-    id: str = Field(pattern="^[a-z0-9-]{3,64}$", description="Its name for ever: the file's, without `.yaml`.")
+    id: str = Field(pattern="^[a-z0-9-]{3,64}$", description="The rule's permanent name: the file's, without `.yaml`.")
     title: str = Field(
-        min_length=1, max_length=200, description="The alert's; `{subject_name}` and other facts are put in."
+        min_length=1, max_length=200, description="The alert's title; `{subject_name}` and other facts are filled in."
     )
-    severity: Severity = Field(description="How urgent it is.")
-    description: str = Field(min_length=1, description="What it means and why it matters.")
+    severity: Severity = Field(description="How urgent the alert is.")
+    description: str = Field(min_length=1, description="What the alert means and why it matters.")
     remedy: str = Field(min_length=1, description="What to do now.")
-    kind: RuleKind = Field(description="What has to happen for an alert.")
-    match: Condition = Field(description="The events that are counted, or come first.")
-    unless: Condition | None = Field(None, description="Of those, the ones that are left out.")
-    then: Condition | None = Field(None, description="sequence, absence: what comes, or should come, after.")
+    kind: RuleKind = Field(description="What triggers an alert.")
+    match: Condition = Field(description="The events that are counted, or that come first.")
+    unless: Condition | None = Field(None, description="Exceptions from `match`.")
+    then: Condition | None = Field(None, description="sequence, absence: the event that follows, or should follow.")
     failed: Condition | None = Field(
-        None, description="ratio: which of the matches are failures. By default those whose outcome is `failure`."
+        None, description="ratio: which matches are failures; by default those with the outcome `failure`."
     )
-    until: Condition | None = Field(None, description="What ends the alert, in the same group.")
+    until: Condition | None = Field(None, description="The event that ends the alert, in the same group.")
     group_by: Annotated[tuple[TextFact, ...], AfterValidator(_no_repeats)] = Field(
-        max_length=5, description="One alert for each of their values; `[]` for one for the organization."
+        max_length=5, description="Facts: one alert for each of their values; `[]` for one per organization."
     )
     of: TextFact | None = Field(None, description="distinct, new: the fact whose values are compared.")
     threshold: int | None = Field(
-        None, ge=1, le=MOST_WITHIN, description="threshold, distinct: how many; mass: how many at least (10)."
+        None, ge=1, le=MOST_WITHIN, description="threshold, distinct: how many; mass: the minimum (10)."
     )
-    ratio: float | None = Field(None, gt=0, le=1, description="ratio: the part that must have failed.")
-    minimum: int | None = Field(None, ge=1, le=MOST_WITHIN, description="ratio: attempts in the window at least.")
+    ratio: float | None = Field(None, gt=0, le=1, description="ratio: the fraction that must have failed.")
+    minimum: int | None = Field(
+        None, ge=1, le=MOST_WITHIN, description="ratio: the least number of matches in the window."
+    )
     window: Annotated[Duration, within("1s", "30d")] | None = Field(
-        None, description="How long it looks back, or waits."
+        None, description="How long the rule looks back, or waits."
     )
     learn: Annotated[Duration, within("0s", "90d")] | None = Field(
-        None, description="new: nothing is new so soon after the group's first event (7d)."
+        None, description="new: how long after the group's first event nothing counts as new (7d)."
     )
-    multiple: float | None = Field(None, ge=1, le=1_000, description="mass: so many times the usual busiest hour (3).")
+    multiple: float | None = Field(None, ge=1, le=1_000, description="mass: how many times the usual busiest hour (3).")
     dedup: Annotated[Duration, within("1m", "30d")] = Field(
         DAY,
         json_schema_extra=as_default(DAY),
-        description="What opens again within it is the same alert.",
+        description="Period in which a new trigger reopens the same alert.",
     )
     quiet: Annotated[Duration, within("1m", "30d")] | None = Field(
         None,
-        description="Without `until`: resolved after so long without another trigger (the window, at least 1h).",
+        description="Without `until`: resolved after this time without another trigger (the window, at least 1h).",
     )
-    staging: bool = Field(False, strict=True, description="Recorded, and pages nobody.")
-    owner: str = Field("", max_length=200, description="Whose rule it is.")
+    staging: bool = Field(False, strict=True, description="Whether alerts are only recorded and page nobody.")
+    owner: str = Field("", max_length=200, description="Who is responsible for the rule.")
     destinations: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(
-        (), max_length=20, description="Whom it tells; without any the routing decides."
+        (), max_length=20, description="Destinations to notify; without any, their filters decide."
     )
-    tests: tuple[Example, ...] = Field((), max_length=200, description="What must come of which events.")
+    tests: tuple[Example, ...] = Field((), max_length=200, description="Events, and the alerts that they must make.")
 
     @field_validator("id", mode="after")
     @classmethod
