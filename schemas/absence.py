@@ -1,7 +1,8 @@
-"""Whether a 404 on a removal tells that the account or group is not there.
+"""Decides whether a 404 on a removal means that the account or group does not exist.
 
-Whoever has not looked for it answers 404 too: a wrong address, a tenant that is gone, a token without rights. Hence
-what says nothing else, or says that the account is not there, is an absence. What is not understood is none.
+A server that never looked for the account answers 404 too: for a wrong address, a deleted tenant, a token without
+rights. A text counts as absence if it says that the account does not exist, or nothing else. A text that is not
+understood does not count.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from schemas.wording import in_words, says_permission, says_protected
 _LABELS: Final = frozenset(
     "id ids identifier uuid guid key name named username email mail address login external".split()
 )
-"""What leads to an id or a name: it is not for itself what is missing."""
+"""Words that lead to an id or a name, and are not themselves what is missing."""
 _SILENT: Final = frozenset(
     "a an the this that your such given requested specified with by matching existing active valid http https status"
     " code error errors exception message detail details schemas request response returned null nil none undefined true"
     " false success failed has have been be is are was were can ca could do don does doesn did".split()
 )
-"""What the answer's form and its grammar put between the words that matter."""
+"""Filler from the answer's form and grammar, between the words that matter."""
 _FORM: Final = re.compile(r"urn:ietf:[\w:.]+|\b[a-z]+://\S+|\bhttp/\d(?:\.\d)?\b|\b404\b")
 _NOT: Final = re.compile(r"n['\u2019]t\b|(?<=can)not\b")
 _QUOTED: Final = re.compile(r"(?<!\S)(?<!: )([\"'`])[^\"'`]{1,120}\1(?![\w=])")
@@ -54,12 +55,12 @@ _ALL_SAID: Final = re.compile(
     rf"|(?:(?:unable|not|while|when|to) )*{_REMOVE}(?:e|ing|ion|al)?(?: {_TARGET})?{_IDS}{_PLACE}"
     rf"|{_TARGET}{_IDS} not {_REMOVE}e?d"
 )
-"""Nothing but that it was not found, or what was tried."""
+"""Says only that it was not found, or what was tried."""
 _ELSE: Final = re.compile(rf"\b(?:{_MISSING}|{_NOT_FOUND}\b)")
 
 
 def tells_absence(text: str, of_group: bool) -> bool:
-    """Whether these words of an answer 404 are that the account (`of_group`: the group) is not there, or are none."""
+    """Whether the text of a 404 says that the account (with `of_group`: the group) does not exist, or says nothing."""
     text = in_words(text).casefold()
     if says_permission(text) or says_protected(text) or "access" in text:
         return False
@@ -72,7 +73,7 @@ def tells_absence(text: str, of_group: bool) -> bool:
 
 
 def _marked(word: str) -> str:
-    """Ids become `#`; addresses, hosts and names with a dot `@`, as those in quotes."""
+    """Replace ids by `#`, and addresses, hosts, names with a dot and quoted names by `@`."""
     within = word.strip(".")
     if "@" in word or ("." in within and not within.replace(".", "").isdecimal()):
         return " @ "
@@ -80,5 +81,5 @@ def _marked(word: str) -> str:
 
 
 def _plain(clause: str) -> str:
-    """The words that matter, one blank between two."""
+    """Returns the words that matter, separated by single spaces."""
     return " ".join("~" if word in _LABELS else word for word in _WORD.findall(clause) if word not in _SILENT)

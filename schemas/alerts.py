@@ -1,7 +1,7 @@
-"""Records of `idtrail.alerts`: what was detected, what people did about it, and who was told. Pure.
+"""Records of `idtrail.alerts`: what was detected, what people did about it, and what was delivered. Pure.
 
-Every one is kept for ever, and nothing deletes an alert: what it is now is what its records, in the order of the log,
-say together. All records of an alert have its id as their key, and so are in one partition.
+Every record is kept forever, and nothing deletes an alert: its current state follows from all of its records in the
+order of the log. The key of all records of an alert is its id, so they are in one partition.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from schemas.errors import MalformedRecord
 from schemas.times import LATEST, SENTINEL
 
 MAX_NAMED: Final = 20
-"""People, applications and incidents that a record names."""
+"""The most people, applications and incidents that a record names."""
 MAX_COUNTED: Final = 1_000
-"""People, and applications, of an alert that are told apart."""
+"""The most people, and the most applications, of an alert that are told apart."""
 MAX_TEXT: Final = 2_000
 
 
@@ -60,7 +60,7 @@ class Detection(StrEnum):
     OPEN = "open"
     ENDED = "ended"
     WITHDRAWN = "withdrawn"
-    """What came late shows that the condition never held, or that the alert belongs to an earlier one."""
+    """Late events show that the condition never held, or that the alert belongs to an earlier one."""
 
 
 class Act(StrEnum):
@@ -140,7 +140,7 @@ class Acted(_Record):
 
     @property
     def counts_at(self) -> datetime:
-        """When it was done as the times of events go: by a clock that may be ahead of that of `at`."""
+        """When it was done on the events' time scale, whose clock may be ahead of that of `at`."""
         return self.at if self.after is None else max(self.at, self.after + timedelta.resolution)
 
     @model_validator(mode="after")
@@ -168,7 +168,7 @@ _RECORDS: Final[TypeAdapter[AlertRecord]] = TypeAdapter(Annotated[AlertRecord, F
 
 
 class Sealed(NamedTuple):
-    """A record as it goes on the log."""
+    """A record in its form on the log."""
 
     key: bytes
     value: bytes
@@ -176,7 +176,7 @@ class Sealed(NamedTuple):
 
 
 def seal_record(record: AlertRecord) -> Sealed:
-    """Key, value and headers for the log."""
+    """Returns key, value and headers for the log."""
     headers: list[Header] = [
         ("idtrail_record", record.record.encode()),
         ("idtrail_organization", record.organization.encode("utf-8", "replace")),
@@ -186,7 +186,7 @@ def seal_record(record: AlertRecord) -> Sealed:
 
 
 def read_alert_record(value: bytes | None) -> AlertRecord:
-    """The record in `value`. Raises `MalformedRecord`."""
+    """Decode the record in `value`. Raises `MalformedRecord`."""
     try:
         return _RECORDS.validate_json(value or b"")
     except ValidationError:
@@ -204,25 +204,26 @@ class State(StrEnum):
 
 
 class Standing(NamedTuple):
-    """What the records of an alert say together."""
+    """What the records of an alert together say."""
 
     state: State
     since: datetime
     by: str
-    """Who put it into this state; empty where nobody did."""
+    """Who put it into this state; empty if nobody did."""
     reopened: bool
-    """It was resolved, and opened again."""
+    """Whether it opened again after it was resolved."""
     owner: str
     snoozed_until: datetime | None
 
 
 def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standing:
-    """Where an alert stands by its last `Detected` and all that was done, in the order of the log.
+    """Returns the state of an alert from its last `Detected` and all acts, in the order of the log.
 
-    The last act holds. But what was resolved by hand opens again when the condition holds after that, and what was
-    acknowledged when it opens anew; a snooze holds for its time; and what has ended by itself is resolved, unless
-    somebody opened it again after the end. Nothing that an alert told of when somebody acted is after that, whatever
-    the clocks of its sources. `queries/alerts.py` has the state as SQL: a test compares the two.
+    The last act counts, with these exceptions: an alert resolved by hand opens again when the condition holds later; an
+    acknowledged one opens when a new episode does; a snooze holds for its time; an alert that ended by itself is
+    resolved, unless somebody opened it again after the end. What an alert had already reported when somebody acted is
+    not later than the act, whatever the clocks of its sources. `queries/alerts.py` computes the state in SQL; a test
+    compares the two.
     """
     owner = _last(acts, Act.OWN)
     stands = Standing(State.OPEN, detected.since, "", False, detected.owner if owner is None else owner.text, None)
@@ -262,14 +263,14 @@ MEANT_FOR: Final[Mapping[Act, frozenset[State]]] = {
     Act.NOTE: frozenset(State),
     Act.OWN: frozenset(State),
 }
-"""In which states an act means something."""
+"""The states in which each act is meaningful."""
 
 
 def utc(micros: int) -> datetime:
-    """Microseconds since 1970 as a time."""
+    """Convert microseconds since 1970 to a time."""
     return SENTINEL + timedelta(microseconds=micros)
 
 
 def dumped(record: AlertRecord) -> dict[str, Any]:
-    """As JSON objects hold it."""
+    """Returns the record as a JSON object."""
     return record.model_dump(mode="json")

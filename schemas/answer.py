@@ -1,7 +1,7 @@
-"""The provider's answer, as far as a record passes it on: status, SCIM type and texts.
+"""Reads the provider's answer, as far as a record includes it: status, SCIM type and texts.
 
-Status may be a number or a string, absent, or only inside a text; bodies may be SCIM, other JSON, HTML,
-plain text or empty.
+The status may be a number or a string, absent, or only inside a text; bodies may be SCIM, other JSON, HTML, plain text
+or empty.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from schemas.jsontext import decode_object
 
 MAX_TEXT: Final = 4000
 MAX_KEY: Final = 64
-"""Longer ones name no attribute."""
+"""Longer keys do not name an attribute."""
 
 _STATUS_IN_TEXT = re.compile(
     r"""(?ix)
@@ -28,7 +28,7 @@ _STATUS_IN_TEXT = re.compile(
         |payment|unsupported|unprocess|too\ |internal|service|gateway) )
     """
 )
-"""Only where words or its place say that the number is a status: `user 401 Main Street` has none."""
+"""A number is a status only where words or its position say so: `user 401 Main Street` has none."""
 _SCIM_TYPE_IN_TEXT = re.compile(
     r"\b(uniqueness|invalidValue|invalidFilter|invalidPath|invalidSyntax|noTarget|mutability|tooMany"
     r"|tooManyRequests|sensitive|invalidVers)\b"
@@ -40,25 +40,25 @@ _TAG = re.compile(r"<[/!a-zA-Z][^<>@]*>")
 _SPOKEN = frozenset({"detail", "message", "error_description", "description", "error", "title", "code", "__type"})
 _HELD = frozenset({"errors", "details"})
 _NAMING = frozenset({"attribute", "attributename", "field", "fieldname", "property", "propertyname", "path", "pointer"})
-"""Keys whose value is the name of what an error is about."""
+"""Keys whose value names what an error is about."""
 
 
 class Reading(NamedTuple):
     """The provider's answer as the record gives it."""
 
     code: int
-    """From `message_chain.response_code` alone."""
+    """Status from `message_chain.response_code` alone."""
     status: int
-    """The same, or one found in the texts."""
+    """The same, or else a status found in the texts."""
     scim_type: str
     text: str
     html: bool
     error: bool
-    """The body is a SCIM error."""
+    """Whether the body is a SCIM error."""
 
 
 def _code(value: object) -> int:
-    """An HTTP status, as a number or at the start of a text; 0 for whatever else a body may hold there."""
+    """Returns an HTTP status given as a number or at the start of a text; 0 for anything else."""
     if isinstance(value, str):
         match = _CODE.match(value)
         return int(match[1]) if match else 0
@@ -68,11 +68,11 @@ def _code(value: object) -> int:
 def read_answer(
     response_code: str | int | None, message: str, details: str, error: str, success: bool | None
 ) -> Reading:
-    """What the fields of `message_chain`, `error_message` and `success` tell of the provider's answer."""
+    """Read the provider's answer from `message_chain`, `error_message` and `success`."""
     code = _code(response_code)
     html = _is_page(details) or _is_page(error)
     if 200 <= code < 300 and not error and not html and success is not False and _ERROR_SCHEMA not in details:
-        return Reading(code, code, "", "", False, False)  # a success, whose body is the account and not for show
+        return Reading(code, code, "", "", False, False)  # the body of a success is the account, not for display
     body = _scim_error(details) or _scim_error(error)
     scim_type = _text_of(body, "scimType")
     texts = list(_enough(_words(body))) if body else []
@@ -89,7 +89,7 @@ def _is_page(text: str) -> bool:
 
 
 def _scim_error(text: str) -> dict[str, Any] | None:
-    """The SCIM (or other JSON) error object in `text`, also behind a few words such as `409: {…}`."""
+    """Returns the SCIM (or other JSON) error object in `text`, also after a few words as in `409: {…}`."""
     start = text.find("{")
     if start < 0 or start > 200:
         return None
@@ -102,7 +102,7 @@ def _scim_error(text: str) -> dict[str, Any] | None:
 
 
 def _words(body: dict[str, Any]) -> Iterator[str]:
-    """What an error object says to people; SCIM 1.1 and others say it in a list under `errors`."""
+    """Yields an error object's texts for people; SCIM 1.1 and others list them under `errors`."""
     for key, value in body.items():
         if isinstance(value, str) and key.lower() in _SPOKEN:
             yield value
@@ -123,14 +123,14 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _about(key: str) -> str:
-    """What a key says of the words under it."""
+    """Returns what a key says about the words under it."""
     if key.lower() in _NAMING:
         return "attribute "
     return f"{key}: " if len(key) <= MAX_KEY and spelling(key, of_group=True, known=True) else ""
 
 
 def _enough(words: Iterator[str]) -> Iterator[str]:
-    """As many as can be shown: a record of one megabyte may hold half a million."""
+    """Yields as many words as can be shown: a record of one megabyte may hold half a million."""
     size = 0
     for word in words:
         yield word

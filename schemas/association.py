@@ -1,5 +1,8 @@
 """What an `association_change` connects: a group and an application, a person and a group, or a person and an
-application. Pure, and total: what is connected otherwise is nothing."""
+application.
+
+Pure and total: other connections give None.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class End(NamedTuple):
 
 
 class Association(NamedTuple):
-    """Two of the three are there."""
+    """A connection of two of these three."""
 
     op: str
     """`add` or `remove`."""
@@ -34,7 +37,7 @@ class Association(NamedTuple):
 
 
 def association_in(written: dict[str, Any] | None) -> Association | None:
-    """The connection that was made or undone; None where it is of another kind, or not to be understood."""
+    """Returns the connection that was made or undone; None if it is of another kind or unintelligible."""
     if written is None:
         return None
     connection, op = written.get("connection"), written.get("op")

@@ -1,7 +1,7 @@
-"""Which SCIM attribute a provider's text refuses: what it names, never a guess.
+"""Finds the SCIM attribute that a provider's text rejects: one that the text names, never a guess.
 
-An attribute is spelt as RFC 7643 spells it, a part of a name or an address with its parent, without schema, index
-and filter: `name.familyName`, `emails`, `manager`. The kinds of naming are tried from the surest to the least sure.
+An attribute is spelt as in RFC 7643, a part of a name or an address with its parent, without schema, index and filter:
+`name.familyName`, `emails`, `manager`. The patterns are tried from the most to the least certain.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NAMES: Final = {
     "phonenumber": "phoneNumbers", "member": "members", "memberid": "members", "address": "addresses", "role": "roles",
     "entitlement": "entitlements", "photo": "photos", "zipcode": "addresses.postalCode",
 }  # fmt: skip
-"""By their letters alone, in lower case: `family_name`, `Family name` and `familyName` are one."""
+"""By their lower-case letters alone: `family_name`, `Family name` and `familyName` are one."""
 _PARTS: Final = {
     "name": {name.lower(): f"name.{name}" for name in _OF_NAME},
     "addresses": {name.lower(): f"addresses.{name}" for name in _OF_ADDRESS},
 }
 _ANY_PART = frozenset({"value", "type", "primary", "display", "ref", "displayname", "formatted"})
-"""What any attribute with parts may have: it says nothing of which attribute it is a part of."""
+"""Parts that any complex attribute may have: they do not identify the attribute."""
 _HOLDERS = frozenset({"schemas", "body", "user", "group", "data", "attributes", "resource", "resources", "operations"})
-"""Words that may lead a path, and are no part of it."""
+"""Words that may begin a path but do not belong to it."""
 _NO_NAME = _ANY_PART | {
     "op",
     "path",
@@ -49,7 +49,7 @@ _NO_NAME = _ANY_PART | {
     "none",
 }
 _LISTED = frozenset({"groups", "members", "roles", "entitlements"})
-"""Where applications have collections of the same name: `/groups/7` is an address."""
+"""Names that applications also give to collections: `/groups/7` is an address."""
 
 _WORD = r"[A-Za-z$][\w$-]*"
 _STEP = rf"{_WORD}(?:\[[^\]\n]{{0,80}}\])?"
@@ -62,14 +62,14 @@ _SPELT = (
     r"|honorific(?:prefix|suffix)|profile[ _-]?url|user[ _-]?type|preferred[ _-]?language|phone[ _-]?numbers?"
     r"|employee[ _-]?number|cost[ _-]?center|street[ _-]?address|postal[ _-]?code|member[ _-]?ids?"
 )
-"""Nothing else is called so."""
+"""Names that mean nothing else."""
 _COMMON = (
     "e-?mail[ _-]?address(?:es)?|e-?mails?|timezone|locale|title|name|department|division|manager|members?|entitlements"
     "|passwords?|roles?"
 )
-"""Words of any text: an attribute only where the text treats them as one."""
+"""Common words: an attribute only where the text treats them as one."""
 _RARE = "organization|groups|address(?:es)?|active"
-"""Words that nearly always mean something else: only where the text calls them an attribute, or in quotes."""
+"""Words that nearly always mean something else: accepted only if called an attribute, or in quotes."""
 
 _SAID_OF_IT = (
     r"(?:attribute|field|property|value|is|are|was|were|must|can|cannot|can't|may|should|has|exceeds?|length|too"
@@ -87,64 +87,64 @@ _BLAMED = (
 _BETWEEN = "or|required|mandatory|missing|the|an?|user(?! name)|user's|empty|attribute|field|value|for|of"
 _NO_ATTRIBUTE = r"[-@/\\]|\.\w| (?:server|id|of the|policy|scope|or password)"
 _PLAIN_NAME = r"names?(?![\w.\[/])(?! (?:is|must|cannot|may|should|exceeds|too)\b)"
-"""`Unknown attribute name` speaks of no attribute called `name`."""
+"""`Unknown attribute name` is not about an attribute called `name`."""
 
 _TIERS: Final = tuple(
     re.compile(pattern, re.ASCII | re.IGNORECASE)
     for pattern in (
-        # What is called an attribute: `Property 'costCenter' is invalid`, `path: "emails[type eq \"work\"].value"`.
+        # Called an attribute: `Property 'costCenter' is invalid`, `path: "emails[type eq \"work\"].value"`.
         rf"\b(?:attribute|property|field|path|pointer|param|parameter|mapping|expression)s?(?:\(s\))?"
         rf"(?: (?:name|for|of))?[\s:=(\[]{{1,3}}"
         rf"(?:{_QUOTE}(?P<called>/?(?:{_SCHEMA})?{_PATH}){_QUOTE}|(?!{_PLAIN_NAME})(?P<token>/?(?:{_SCHEMA})?{_PATH}))",
-        # With its schema, which may be of somebody's own making.
+        # With its schema, which may be a custom one.
         rf"{_SCHEMA}(?P<extended>{_PATH})",
         # A path: `emails[type eq "work"].value`, `name.familyName`, `/emails/0/value`.
         rf"(?<![\w./:@-])(?P<path>/?{_STEP}(?:[./](?:{_STEP}|\d+|-(?!\w)))+|{_WORD}\[[^\]\n]{{1,80}}\])",
-        # In quotes, and said to be this or that; or as a label: `title: value must not exceed 100 characters`.
+        # Quoted with a verdict, or as a label: `title: value must not exceed 100 characters`.
         rf"(?<!role )(?<!group )(?<!user )(?<!value )(?<!named )(?<!type ){_QUOTE}(?P<token>{_WORD}){_QUOTE}"
         rf"\s+{_SAID_OF_A_WORD}|(?:^|[;,\u00b7{{]\s*|[45]\d\d:?\s|\):\s){_QUOTE}?(?P<label>{_SPELT}|{_COMMON}|{_RARE}){_QUOTE}?\s?:\s",
-        # Blamed in words: `Invalid email address`, `title is too long`.
+        # Blamed without quotes: `Invalid email address`, `title is too long`.
         rf"{_BLAMED}(?: (?:{_BETWEEN})){{0,3}}"
         rf"[\s:(]{{1,2}}{_QUOTE}?(?P<token>{_SPELT}|{_COMMON})\b(?!{_NO_ATTRIBUTE})"
         rf"|{_BEFORE_IT}(?P<subject>{_SPELT}|{_COMMON})\s+(?:\u2026\s+)?{_SAID_OF_IT}"
         rf"|(?:^|[.:;\u00b7]\s*)(?P<valued>timezone|locale|department) {_QUOTE}?\S{{1,60}} (?:is|must|cannot)\b"
         rf"|\b(?P<spelt>{_SPELT}){_QUOTE}?\s+{_SAID_OF_IT}"
         r"|\bnot an? valid (?P<valid>phone number|e-?mail(?: address)?|locale|timezone)\b",
-        # Said at all, where nothing else is called so.
+        # Mentioned at all, for names that mean nothing else.
         rf"(?<![\w@.-])(?P<token>{_SPELT})\b(?![@\\]|\.\w| or password)",
-        # What a mapping reads, in the directory's own terms.
+        # The source field of a mapping, in the directory's own terms.
         r"\b(?P<source>jcUser(?:\??\.\w+)+)",
     )
 )
-"""From the surest kind of naming to the least sure; within one, what is named first."""
+"""From the most to the least certain pattern; within one pattern, the first match."""
 _NOISE: Final = re.compile(
     r"""https?://\S+ | [\w.+'-]+@[\w.-]+ | urn:ietf:params:scim:api:[\w:.]+
     | \bfilter(?:ing|ed|s)?\b (?:\ (?:on|by|for|using))? [\s:=?"'`(]{0,3} [\w.:]+
       (?:\s(?:eq|co|sw|ew|ne|pr)\b\s?\S*)?""",
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
-"""Addresses, forms of messages, and what was only searched by."""
+"""Addresses, message templates, and attributes that were only searched by."""
 _SLUG: Final = re.compile(r"(?:^|(?<=\u00b7 ))[a-z]+(?:_[a-z]+)+(?= \u00b7|$)")
-"""`username_taken`"""
+"""Slugs such as `username_taken`."""
 _MENTIONS: Final = (
     "name mail title attribute field property path urn: phone external member password locale timezone role address "
     "active depart division manager organi employee cost groups entitle type language param pointer mapping expression "
     "photo postal honorific profile jcuser ims x509 zip schemas meta"
 ).split()
-"""Without one of these no text names anything: most failures need no closer look."""
+"""A text without any of these names no attribute: most failures end here."""
 MAX_READ: Final = 1000
 """Providers say first what is wrong."""
 _INDEX = re.compile(r"\[[^\]]*\]?")
 _SEPARATORS = re.compile(r"[\s_-]")
 _URN = re.compile(_SCHEMA)
 _SEAM = re.compile(r"[a-z][A-Z]|[_$\d]", re.ASCII)
-"""What names of programs have and those of people have not: `ines.almeida` is nobody's attribute."""
+"""Marks of program identifiers, which people's names lack: `ines.almeida` is not an attribute."""
 
 
 def attribute_in(text: str, *, of_group: bool = False) -> str:
-    """The attribute that a provider's text refuses, in its one spelling; empty where it names none.
+    """Returns the attribute that a provider's text rejects, in its canonical spelling; empty if it names none.
 
-    Only groups have `members`: elsewhere a member is an account. And a group's name is its `displayName`.
+    `members` belongs to groups only: elsewhere a member is an account. A group's name is its `displayName`.
     """
     text = text[:MAX_READ]
     lower = text.lower()
@@ -161,9 +161,10 @@ def attribute_in(text: str, *, of_group: bool = False) -> str:
 
 
 def spelling(name: str, *, of_group: bool = False, known: bool = False) -> str:
-    """The one spelling of an attribute's name or path, such as a field of `changes`; empty for what is none.
+    """Returns the canonical spelling of an attribute's name or path, such as a field of `changes`; empty if it is not
+    one.
 
-    Names of an application's own are taken as they are, unless only those of RFC 7643 are meant (`known`).
+    An application's own names are returned unchanged, unless `known` limits the result to RFC 7643.
     """
     return _spelling(name, "" if known else "field", of_group)
 

@@ -1,4 +1,5 @@
-"""The fields that are known, and the JSON types each may have: those of the models, and those that are only kept."""
+"""The known fields and the JSON types that each may have: fields that the models read, and fields that are only
+kept."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from schemas.parts import Application, InitiatedBy, Resource
 Types = frozenset[str]
 
 ANY: Final[Types] = frozenset(("string", "number", "boolean", "object", "array"))
-"""Null is the absence of a value, and no type."""
+"""Null is the absence of a value, not a type."""
 
 _STRING: Final[Types] = frozenset(("string",))
 _OBJECT: Final[Types] = frozenset(("object",))
@@ -30,7 +31,7 @@ BESIDE: Final[dict[type[BaseModel], dict[str, Types]]] = {
              "target_resource"), _OBJECT,
         ),
         "mfa": _BOOLEAN,
-        # What shippers add, and what the vendor's own workflows do.
+        # What shippers add, and the vendor's own workflows.
         **dict.fromkeys(("error_chain", "jumpcloud_event_type", "jc_transformation_ts", "testing_event"), ANY),
     },
     InitiatedBy: {
@@ -39,24 +40,24 @@ BESIDE: Final[dict[type[BaseModel], dict[str, Types]]] = {
     Resource: {"recipient_email": _STRING, "email_type": _STRING},
     Application: {"sso_type": _STRING, "sso_url": _STRING},
 }  # fmt: skip
-"""Fields that are documented or have been seen, and of which nothing is read; what is in them is not looked at."""
+"""Fields that are documented or have been seen, but are never read; their contents are not checked."""
 
 _WRITTEN_AS: Final[dict[str, Types]] = {"timestamp": _STRING, "jc_timestamp": _STRING}
-"""Fields that the models take in any shape, and the vendor writes in one."""
+"""Fields that the models accept in any form, and the vendor writes in one."""
 
 
 class Known(NamedTuple):
-    """A field of a model, by one of its names in JSON."""
+    """A field of a model, under one of its names in JSON."""
 
     types: Types
     attribute: str
     inner: type[BaseModel] | None
-    """Of an object, or of the elements of an array."""
+    """The model of the object, or of the array's elements."""
 
 
 @lru_cache
 def fields_of(model: type[BaseModel]) -> dict[str, Known]:
-    """The fields that a model reads, by every name they go by."""
+    """Returns the fields that a model reads, by all of their names."""
     found = {}
     for attribute, field in model.model_fields.items():
         types, inner = _types(field.annotation)
@@ -67,13 +68,14 @@ def fields_of(model: type[BaseModel]) -> dict[str, Known]:
 
 @lru_cache
 def parts_of(model: type[BaseModel]) -> dict[str, str]:
-    """The fields of a model that hold objects, or arrays of them: name in JSON to attribute."""
+    """Returns the fields of a model that hold objects or arrays of them: JSON name to attribute."""
     return {name: known.attribute for name, known in fields_of(model).items() if known.inner}
 
 
 @lru_cache
 def beside(model: type[BaseModel]) -> dict[str, Types]:
-    """The fields of a model that are known and not read; with those it reads, which a record may have twice."""
+    """Returns the fields of a model that are known but not read, plus those it reads, because a record may have both
+    spellings."""
     kept = {name: types for base in model.__mro__ for name, types in BESIDE.get(base, {}).items()}
     return kept | {name: known.types for name, known in fields_of(model).items()}
 
@@ -103,7 +105,7 @@ def _types(annotation: Any) -> tuple[Types, type[BaseModel] | None]:
 
 
 def types_at(model: type[BaseModel], path: str) -> Types:
-    """The JSON types that may stand at a path such as `changes[].field`; any, where nothing is known of it."""
+    """Returns the JSON types allowed at a path such as `changes[].field`; any type where nothing is known of it."""
     here: type[BaseModel] | None = model
     types = ANY
     for step in path.split("."):

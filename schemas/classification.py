@@ -1,8 +1,8 @@
-"""From a provider's answer to its cause: status, SCIM type and text together, never the status alone.
+"""Derives the cause from a provider's answer: status, SCIM type and text together, never the status alone.
 
-Providers disagree: a duplicate is a 409 here, a 400 there and a plain-text 500 elsewhere; a 403 is a
-missing permission, a full seat quota or a switched-off integration. The rules are tried in order; the
-first that fits names the cause.
+Providers disagree: a duplicate is a 409 here, a 400 there and a plain-text 500 elsewhere; a 403 is a missing
+permission, a full seat quota or a disabled integration. The rules are tried in order; the first that matches gives the
+cause.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from schemas.cause import Cause
 
 
 class Answer(NamedTuple):
-    """What is known of a failed attempt's answer."""
+    """What is known about the answer to a failed attempt."""
 
     status: int
     """HTTP status, 0 when unknown."""
@@ -27,17 +27,17 @@ class Answer(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One way to know a cause."""
+    """One rule that identifies a cause."""
 
     cause: Cause
     sentence: str
-    """What it looks at, for people."""
+    """The criteria, described for people."""
     fits: Callable[[int, str, str, bool], bool]
-    """Of status, SCIM type in lower case, text, and whether a web page answered."""
+    """Arguments: status, SCIM type in lower case, text, and whether the answer was a web page."""
 
 
 def _refused(status: int) -> bool:
-    """The request was refused, as far as is known."""
+    """Whether the request was refused, as far as is known."""
     return 400 <= status < 500 or status == 0
 
 
@@ -194,14 +194,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(Cause.CONFLICT, "Any other 409.", lambda status, *_: status == 409),
     Rule(Cause.PROVIDER_ERROR, "Any other 5xx, or 425.", lambda status, *_: status >= 500 or status == 425),
 )
-"""Tried in order. What fits none is unknown."""
+"""Tried in order. If none matches, the cause is unknown."""
 
 
 def classify(answer: Answer) -> Cause:
-    """The cause of a failed attempt. Pure and total.
+    """Returns the cause of a failed attempt. Pure and total.
 
-    Under a good status the directory could not take the answer: its own words may say why, as without a status;
-    otherwise the answer was malformed.
+    With a success status, the directory could not process the answer: its own words may give the cause, as without a
+    status; otherwise the answer was malformed.
     """
     status, scim_type, text, html = answer
     text = w.in_words(text)
@@ -220,5 +220,5 @@ def _duplicate(status: int, text: str) -> bool:
 
 
 def _judged(status: int) -> bool:
-    """The request was understood and its values were judged, as far as is known."""
+    """Whether the request was understood and its values were checked, as far as is known."""
     return status in (0, 400, 409, 412, 422)

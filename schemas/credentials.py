@@ -1,8 +1,8 @@
-"""What counts as a secret: names whose values are secret, and what a secret looks like in running text.
+"""Defines what counts as a secret: names whose values are secret, and patterns of secrets in running text.
 
-Causes must survive: "token: expired", "Bearer authentication required" and "password must be at least 8
-characters" hold none. Where a text could be either, it is taken for a secret; an ordinary word behind a colon
-("password: monkey") is taken for a cause.
+Causes must survive: "token: expired", "Bearer authentication required" and "password must be at least 8 characters"
+hold no secret. An ambiguous text counts as a secret; an ordinary word after a colon ("password: monkey") counts as a
+cause.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLURALS = tuple(
 )
 NAME_ENDINGS: Final = (*_SINGULARS, *_PLURALS)
 NEEDED: Final = ("pass", "pwd", "secret", "authoriz", "token", "key", "credential", "cookie", "bearer", "basic", "eyj")
-"""Every secret that is known has one of these by it, punctuation aside, or is a SCIM key or in an address."""
+"""Every known secret has one of these near it, ignoring punctuation, or is a SCIM key or part of a URL."""
 _ASIDE: Final = string.punctuation + " "
 _ASIDE_TABLE = str.maketrans("", "", _ASIDE)
 _ASIDE_BYTES = (_ASIDE + string.digits).encode()
@@ -35,7 +35,7 @@ _WORDS = (
     r"(?-i: [A-Z]?[a-z]{1,16}+ (?: (?: [-_./]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ ){0,16}+ )"
     r"[-_.~/=]{0,8}+ (?! [a-z0-9._~+/=-] )"
 )
-# The same with small numbers, such as `2-integration` or `-customer-portal-2024` behind `scim`.
+# The same with small numbers, such as `2-integration`, or `-customer-portal-2024` after `scim`.
 _NUMBERED_WORDS = (
     r"(?-i: \d{0,2} [-_]? [A-Z]?[a-z]{1,16}+ \d{0,2}"
     r" (?: (?: [-_]+[A-Z]? | [A-Z] ) [a-z]{1,16}+ \d{0,2} | [-_]+ \d{1,5} (?! [a-z0-9] ) ){0,16}+ )"
@@ -51,7 +51,7 @@ _COMPLAINT = (
     r"|none|nil|undefined|token|authentication|authorization|credentials?|header|scheme|realm|scope|error ) (?! [\w-] )"
 )
 _NAME = "(?: " + " | ".join(_WHOLE_NAMES.replace("-", r"[-_\ ]?").split()) + " )"
-# Of the name of a host, such as `scim.eu-central-1.amazonaws.com`.
+# Part of a host name, such as `scim.eu-central-1.amazonaws.com`.
 _LABEL = r"[a-z0-9-]{1,63}+ \."
 _SCHEME = r"(?: bearer | basic | digest | token | ssws | api-?key | genie-?key | oauth | negotiate | ntlm ) \b"
 _NO_SCHEME = (
@@ -59,21 +59,21 @@ _NO_SCHEME = (
     r" | code | the | this | your | for | of | http | https ) \b"
 )
 _NUMBERED = r"""(?= [^\s"'\\,;&}\]]{8} ) [^\s"'\\,;&}\]]{0,64}? \d"""
-# What may stand behind `token:` and is none: an ordinary word or some of them joined, a name in an answer's own
-# language, an address without a digit.
+# What may follow `token:` without being one: an ordinary word or several joined, a name in the answer's own language,
+# an address without digits.
 _LOWER_CASE = r"(?: [a-z]{1,16}+ (?! [a-z] ) | [\x80-\U0010ffff]{1,60}+ )"
 _WORD = rf"(?: [A-Z]?+ {_LOWER_CASE}{{1,8}}+ | [A-Z]{{1,16}}+ ) (?! [A-Za-z] )"
 _ORDINARY = (
     rf"(?-i: [/(\[<{{\"'`]{{0,2}}+ (?: https?://[^\s\d]{{1,256}}+ | [a-zA-Z._+-]{{1,64}}+@[a-zA-Z.-]{{1,64}}+"
     rf" | {_WORD} (?: [-_./:='+]{{1,2}}+ {_WORD} ){{0,16}}+ ) [.:)\]>}}\"'`]{{0,4}}+ (?! [^\s,;] ) )"
 )
-# A name of an error, as programs give them: `TokenExpiredError`, `[ErrorDetail(…`.
+# The name of an error in a program: `TokenExpiredError`, `[ErrorDetail(…`.
 _ERROR_NAME = (
     r"(?-i: [^\s\w]{0,3}+ [A-Za-z_.]{0,48}? (?: Invalid | Expired | Missing | Required | Exception | Error | Denied"
     r" | Fail | Violation | Mismatch | Unauthorized | Forbidden | Locked | Disabled | Unknown | Not"
     r" | Such | Too | Bad | Wrong ) )"
 )
-# An answer's sentence in place of a value.
+# A sentence of the answer instead of a value.
 _SENTENCE = rf"(?: [a-z'-]{{1,16}}+ \s ){{0,4}}? {_COMPLAINT}"
 # Look-aheads are bounded, groups atomic or possessive: a record of `token:token:…` must take linear time like any
 # other. Each branch needs one of the words above. ASCII only, so that bytes can be searched as Latin-1.
@@ -119,7 +119,7 @@ _INTRODUCTIONS: Final = (
     "lead",
     "begin",
 )
-# Without word boundary and exceptions, for speed: what it finds too much costs a closer look.
+# Without word boundaries and exceptions, for speed: a false match only costs a closer look.
 _STEM = re.compile("|".join((*NEEDED, "scim", "://")))
 _ADDRESS = re.compile(r""":[/\\]{2,16}[^\s/@:"'\\]{0,64}:""")
 _CREDENTIAL = re.compile(rf"(?aix) (?: [a-z][a-z0-9-]{{1,30}}+ \s )? (?! {_NUMBERED_WORDS} ) (?= \S*\d ) \S{{8,}}")
@@ -154,12 +154,13 @@ def may_hold_secrets(raw: bytes) -> bool:
 
 
 def _bare(name: str) -> str:
-    """`scim.token.value`, like `Token`, ends in `token`."""
+    """Returns the end of a name in lower case, without punctuation or a final `value`: `scim.token.value`, like
+    `Token`, ends in `token`."""
     return name[-64:].lower().translate(_ASIDE_TABLE).removesuffix("value")
 
 
 class _Names(dict[str, bool]):
-    """Whether a name ends in a secret's; a plain look-up for all but the first of each."""
+    """Whether a name ends like a secret's; cached after the first look at each name."""
 
     def __missing__(self, name: str) -> bool:
         # Only ASCII: some letters of other scripts become ASCII in lower case, and would escape `may_hold_secrets`.
@@ -174,24 +175,24 @@ _NAMES: Final = _Names()
 
 
 def names_secret(name: str) -> bool:
-    """Whether what stands under `name` is secret, in whatever spelling: `Client-Secret`, `newPassword`."""
+    """Whether the value under `name` is secret, in any spelling: `Client-Secret`, `newPassword`."""
     return _NAMES[name]
 
 
 def names_several(name: str) -> bool:
-    """Whether a secret's name is in the plural, as that of a count or of things with ids and names may be, too."""
+    """Whether a secret's name is in the plural, which may also name a count, or things with ids and names."""
     return _bare(name).endswith(_PLURALS)
 
 
 def is_credential(text: str) -> bool:
-    """Whether what stands beside a secret's name looks like its value (`SSWS 00…`), not like another name."""
+    """Whether the text beside a secret's name looks like its value (`SSWS 00…`), not like another name."""
     return _CREDENTIAL.fullmatch(text) is not None
 
 
 def is_refusal(text: str) -> bool:
     """Whether a text under a secret's name is an error about it, as in `{"errors": {"password": "is too short"}}`.
 
-    Only for what a provider answers: elsewhere it could be a passphrase.
+    Only for a provider's answer: elsewhere it could be a passphrase.
     """
     return len(text) <= 200 and _REFUSAL.fullmatch(text) is not None
 
@@ -202,7 +203,7 @@ def is_moment_or_host(text: str) -> bool:
 
 
 def is_evidence(text: str) -> bool:
-    """Whether a text, secret where it stands, is likely to mean something else elsewhere: a date, any address."""
+    """Whether a text that is secret in its place probably means something else in other places: a date, any address."""
     return is_moment_or_host(text) or _DAY_OR_URL.fullmatch(text) is not None
 
 
@@ -212,7 +213,7 @@ def holds_secret(text: str) -> bool:
 
 
 def secrets_in(text: str) -> Iterator[tuple[int, int]]:
-    """Where the secrets of a running text stand; what introduces one (`Bearer`, `password=`) is not part of it."""
+    """Yields the positions of the secrets in running text, without what introduces them (`Bearer`, `password=`)."""
     for match in _SECRET.finditer(text):
         start = max(match.end(name) for name in _INTRODUCTIONS)
         yield (match.start() if start < 0 else start), match.end()

@@ -1,4 +1,4 @@
-"""The page on events, made from the code: types, fields, outcomes, causes, times, identity, copies, headers."""
+"""Generates the page on events from the code: types, fields, outcomes, causes, times, identity, copies, headers."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ _QUALITIES = {
 
 
 def documents() -> dict[str, str]:
-    """The page by its path."""
+    """Returns the page by its path."""
     return {"docs/events.md": events_page()}
 
 
 def events_page() -> str:
-    """What an event is and how it is read, for people."""
+    """Returns the page that explains what an event is and how it is read."""
     return "\n".join((*_head(), *_types(), *_fields(), *_outcomes(), *_causes(), *_rest(), *_headers())) + "\n"
 
 

@@ -1,8 +1,8 @@
 """Drift: where an event differs from what is known of its type. Names and JSON types only, never a value.
 
-Of the twelve every field counts. Of other Directory Insights types only those that all events share do, and
-only their types: what else such an event has is its own affair. What an unknown field holds, and what stands
-in a field of any type (`changes[].to`, `message_details`), is not looked into.
+In the twelve provisioning types every field is checked. In other Directory Insights types only the types of the fields
+that all events share are checked. The content of an unknown field, and of a field that may have any type
+(`changes[].to`, `message_details`), is not checked.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from schemas.misfits import json_type
 from schemas.vendor_types import KNOWN_TYPES
 
 MAX_FINDINGS: Final = 16
-"""Of one event; where there are more, `Drift.MORE` stands for the rest."""
+"""The most findings of one event; `Drift.MORE` stands for the rest."""
 MAX_NAME: Final = 64
 
 NO_NAME: Final = "*"
-"""Stands for a key or type that is no name but data: an id, an address, a sentence."""
+"""Stands for a key or type that is data and not a name: an id, an address, a sentence."""
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_]")
 _NAME: Final = re.compile(r"@?[A-Za-z_$][A-Za-z0-9_$ :.\-]*", re.ASCII)
@@ -36,7 +36,7 @@ _NOTHING: Final[dict[str, Any]] = {}
 _WRITTEN: Final = (str, NoneType)
 _PARTS: Final = tuple(attribute for name, attribute in parts_of(DirectoryInsightsEvent).items() if name != "changes")
 _COMMON: Final[dict[str, tuple[type, ...]]] = {"geoip": (dict, NoneType), "useragent": (dict, NoneType)}
-"""What nearly every event carries beside what is read: not worth a closer look."""
+"""Unread fields that nearly every event has: they need no closer look."""
 
 
 class Drift(StrEnum):
@@ -46,34 +46,34 @@ class Drift(StrEnum):
     NEW_FIELD = "new_field"
     CHANGED_TYPE = "changed_type"
     MORE = "more"
-    """The event has more findings than are told."""
+    """The event has more findings than are listed."""
 
 
 class Finding(NamedTuple):
-    """One difference. Findings of two events are equal when it is the same one."""
+    """One difference. Findings of two events are equal if it is the same difference."""
 
     event_type: str
-    """The type's own name; empty for a type that is not known, since anybody can invent one."""
+    """The type's own name; empty for an unknown type, since anybody can invent one."""
     kind: Drift
     name: str
-    """The path, such as `changes[].op`; of an unknown type its name."""
+    """The path, such as `changes[].op`, or the name of an unknown type."""
     expected: str = ""
     """JSON types, joined by a bar."""
     found: str = ""
 
     def text(self) -> str:
-        """As it is stored."""
+        """Returns the text form in which it is stored."""
         return _SEPARATOR.join(self)
 
     @classmethod
     def of_text(cls, text: str) -> Finding:
-        """The finding that `text` says."""
+        """Parse a finding from its text form."""
         event_type, kind, name, expected, found = text.split(_SEPARATOR)
         return cls(event_type, Drift(kind), name, expected, found)
 
 
 def drift(event: Event) -> tuple[Finding, ...]:
-    """What is new about an event, in the order of its text; nearly always nothing. Pure."""
+    """Returns an event's differences in the order of its text; nearly always none. Pure."""
     own = _own_type(event)
     plain = not _is_extended(event) if event.canonical else own == (event.event_type or "")
     if plain and not event.misfits and type(event.timestamp) in _WRITTEN:
@@ -85,14 +85,15 @@ def drift(event: Event) -> tuple[Finding, ...]:
 
 
 def name_of(key: str) -> str:
-    """A key or event type as it may be told: as the Google export spells it, and `NO_NAME` for what is no name."""
+    """Returns a key or event type in a form that may be shown: in the Google export's spelling, or `NO_NAME` if it is
+    not a name."""
     if len(key) > MAX_NAME or not _NAME.fullmatch(key) or _DATA.fullmatch(key):
         return NO_NAME
     return _UNSAFE.sub("_", key)
 
 
 def example(record: dict[str, Any], finding: Finding) -> Any:
-    """A value in the decoded record that the finding is about; None where there is none."""
+    """Returns a value in the decoded record that the finding is about; None if there is none."""
     return next((value for value in _at(record, finding.name.split(".")) if json_type(value) == finding.found), None)
 
 
@@ -109,7 +110,7 @@ def _at(holder: Any, steps: list[str]) -> Iterator[Any]:
 
 
 def _is_extended(event: Event) -> bool:
-    """Whether any object of the event has a field that its class does not read, the common ones aside."""
+    """Whether any object of the event has a field that its class does not read, other than the common ones."""
     for key, value in (event.__pydantic_extra__ or _NOTHING).items():
         if type(value) not in _COMMON.get(key, ()):
             return True
@@ -159,7 +160,7 @@ def _of_object(own: str, prefix: str, holder: BaseModel) -> Iterator[Finding]:
 
 
 def _own_type(event: Event) -> str:
-    """The type, if it is a known one: the number of those is bounded."""
+    """Returns the type if it is a known one: those are limited in number."""
     if event.canonical:
         return event.canonical
     return event.event_type if event.event_type and event.event_type in KNOWN_TYPES else ""

@@ -1,7 +1,7 @@
-"""Secrets that were found under their names, to be found again where a provider repeats them without any.
+"""Finds secrets again that were found under their names, where a provider repeats them without the name.
 
-`Password 'S' does not meet the policy` names no secret that a pattern could know: only the change of the
-password beside it tells that S is one.
+`Password 'S' does not meet the policy` matches no pattern of a secret: only the password change beside it shows that S
+is one.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from schemas.credentials import is_evidence
 from schemas.spelling import Unescaped
 
 SHORTEST: Final = 8
-"""A shorter one may stand anywhere by chance."""
+"""A shorter text may occur anywhere by chance."""
 LONGEST: Final = 8192
 MAX_KNOWN: Final = 32
-"""Each is a search of the whole record."""
+"""Each known secret is a search of the whole record."""
 MAX_ESCAPED: Final = 4
-"""How often a repeated one may be escaped: once for each string of JSON that it is in."""
+"""The most levels of escaping of a repeated secret: one for each JSON string around it."""
 
 Span = tuple[int, int]
-"""Where it begins, and where it ends."""
+"""Start and end of a secret."""
 
 _ASIDE: Final = (string.punctuation + string.whitespace).encode()
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9_-]{1,30} +(?=\S+\Z)")
@@ -32,28 +32,29 @@ _COVERED = re.compile(rb"\x01+")
 
 
 class Echoes:
-    """The secrets of one record. What is also the id or the name of something in it is none."""
+    """The secrets of one record. A text that is also the id or name of something in the record does not count."""
 
     def __init__(self) -> None:
         self._secrets: set[bytes] = set()
         self._public: set[bytes] = set()
 
     def add(self, secret: bytes) -> None:
-        """Remembers one, and what follows its scheme (`Bearer`), if it could be told from an ordinary word."""
+        """Remember a secret, and the part after its scheme (`Bearer`), unless it could be an ordinary word."""
         scheme = _SCHEME.match(secret)
         for text in (secret, secret[scheme.end() :]) if scheme else (secret,):
             if len(self._secrets) < MAX_KNOWN and _is_telling(text):
                 self._secrets.add(text)
 
     def spare(self, name: bytes) -> None:
-        """Remembers the id or the name of something: evidence, even if somebody's password is the same."""
+        """Remember the id or name of something: it is evidence, even if somebody's password is the same."""
         self._public.add(name)
 
     def __bool__(self) -> bool:
         return not self._secrets <= self._public
 
     def places(self, text: bytes, escaped: int = MAX_ESCAPED) -> Iterator[Span]:
-        """Where they stand in `text`, also escaped as in JSON, so often; those of the same depth do not overlap."""
+        """Yields the positions of the secrets in `text`, also when escaped in JSON up to `escaped` times; those at one
+        depth do not overlap."""
         covered = bytearray(len(text))
         for secret in self._secrets - self._public:
             within = not secret.isalnum() or _is_mixed(secret)
@@ -72,14 +73,14 @@ class Echoes:
 
 
 def outside(spans: Iterable[Span], cuts: Sequence[Span]) -> list[Span]:
-    """Those that none of the cuts, which are in order, takes along."""
+    """Returns the spans that none of the cuts, which are in order, covers."""
     starts = [start for start, _ in cuts]
     last = ((span, bisect_right(starts, span[0]) - 1) for span in spans)
     return [span for span, at in last if at < 0 or cuts[at][1] < span[1]]
 
 
 def inside(spans: Iterable[Span], strings: Sequence[Span]) -> Iterator[Span]:
-    """What of them is in the strings, which are in order."""
+    """Yields the parts of the spans that are in the strings, which are in order."""
     for span in spans:
         at = max(0, bisect_right(strings, span) - 1)
         while at < len(strings) and strings[at][0] < span[1]:
@@ -94,7 +95,7 @@ def _is_telling(secret: bytes) -> bool:
         return False
     word = secret.strip(_ASIDE)
     plain = word.isalpha() and (word.islower() or word.isupper() or word.istitle())
-    return len(secret) >= SHORTEST and not plain and len(set(word)) > 3  # a mask has one or two
+    return len(secret) >= SHORTEST and not plain and len(set(word)) > 3  # a mask has only one or two
 
 
 def _is_mixed(secret: bytes) -> bool:

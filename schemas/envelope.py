@@ -1,8 +1,7 @@
-"""From received bytes to what goes on the log, and back: CloudEvents 1.0 in Kafka's binary mode.
+"""Converts received bytes to their form on the log, and back: CloudEvents 1.0 in Kafka's binary mode.
 
-The value is the received object's own bytes, from `{` to `}`; of a wrapped event, the inner object's.
-Nothing is written anew: only secrets are cut out, and then a header says so. The context of the event
-is in headers.
+The value is the received object's own bytes, from `{` to `}`; for a wrapped event, the inner object's. Nothing is
+rewritten: only secrets are cut out, which a header then notes. The event's context is in headers.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ WRAPPERS: Final = ("jumpcloud", "jumpcloud_bridge", "di_event")
 
 _STAMPS: Final = frozenset({"timestamp", "jc_timestamp"})
 MAX_ORGANIZATION: Final = 128
-"""The vendor's have 24 characters."""
+"""The vendor's ids have 24 characters."""
 
 TYPE_PREFIX: Final = "idtrail."
 OTHER_TYPE: Final = "idtrail.directory_event"
@@ -39,7 +38,7 @@ Header = tuple[str, bytes]
 
 
 class Trust(IntEnum):
-    """How an event came. Of two copies of one event, the higher is in force."""
+    """By which route an event came. Of two copies of one event, the one with the higher trust is in force."""
 
     OPEN_INGEST = 1
     WEBHOOK = 2
@@ -49,26 +48,26 @@ class Trust(IntEnum):
 
 
 TRUST_STEP: Final = 10**16
-"""A copy's version is its trust times this, less something for when it was known: the larger is in force."""
+"""A copy's version is its trust times this, minus an amount for when it was known: the larger is in force."""
 
 
 def version_of(trust: int, known_ms: int, fingerprint: bytes) -> int:
-    """Of an event's copies the one of the largest version is in force: trust, then the earliest append.
+    """Returns a copy's version. Among an event's copies the largest is in force: by trust, then by the earliest append.
 
-    Copies of one millisecond are told apart by their content, so that no merge has to choose by chance.
+    Copies of the same millisecond are ordered by their content, so that no merge has to choose by chance.
     """
     return trust * TRUST_STEP - known_ms * 1000 + int.from_bytes(fingerprint[:2]) % 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where records come from, and whose they are."""
+    """Where records come from, and which organization they belong to."""
 
     name: str
-    """Such as `file:export.json.gz` or `api:<token>`; becomes `ce_source`."""
+    """Becomes `ce_source`, such as `file:export.json.gz` or `api:<token>`."""
     trust: Trust
     organization: str | None = None
-    """The only organization this source may speak for; None takes each record's own word."""
+    """The only organization that this source may speak for; None accepts what each record says."""
 
 
 class Envelope(NamedTuple):
@@ -83,10 +82,10 @@ class Envelope(NamedTuple):
 
 
 def unwrap(raw: bytes) -> tuple[bytes, dict[str, Any]]:
-    """The vendor's object in `raw`, as its own bytes and decoded. Raises `MalformedRecord`."""
+    """Returns the vendor's object in `raw`, as its own bytes and decoded. Raises `MalformedRecord`."""
     value = trim(raw)
     record = decode_object(value)
-    if "timestamp" not in record or "event_type" not in record:  # a shipper has stamps of its own, but no types
+    if "timestamp" not in record or "event_type" not in record:  # a shipper adds its own timestamps, but no types
         for wrapper in WRAPPERS:
             inner = record.get(wrapper)
             if isinstance(inner, dict) and not _STAMPS.isdisjoint(inner):
@@ -102,13 +101,13 @@ def unwrap(raw: bytes) -> tuple[bytes, dict[str, Any]]:
 
 
 def seal(raw: bytes, source: Source, received_at: datetime) -> Envelope:
-    """What goes on the log for one received record. Pure; raises `RecordError`."""
+    """Make the envelope of one received record. Pure; raises `RecordError`."""
     value, record = unwrap(raw)
     event = from_object(record)
     organization = _organization(event, source)
     own_id = event.id
     value, cut = redact(value)
-    if cut:  # all that is made of the record is on the log, too: with a hash of a password anybody could guess it
+    if cut:  # everything derived from the record is on the log, too: anybody could guess a password from its hash
         record = decode_object(value)
         event = from_object(record)
     who = subject(event).id
@@ -161,7 +160,8 @@ def _organization(event: Event, source: Source) -> str:
 
 
 def _key(event: Event, who: str) -> str:
-    """One person's events share a key and stay in order; an integration's share the application's."""
+    """Returns the Kafka key: one person's events share it and stay in order; an integration's share the
+    application's."""
     if event.kind is Kind.INTEGRATION and event.application is not None and event.application.id:
         return event.application.id[:MAX_ID]
     return who
@@ -169,7 +169,7 @@ def _key(event: Event, who: str) -> str:
 
 @lru_cache(maxsize=16)
 def _instant(at: datetime) -> bytes:
-    """What comes together has one."""
+    """Returns the time as header text, the same for events that come together."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").encode()
 
 
@@ -181,7 +181,7 @@ _CONTEXT: Final = frozenset(
     ("ce_id", "ce_type", "ce_source", "idtrail_fingerprint", "idtrail_organization", "idtrail_trust")
 ) | {"idtrail_received_at"}
 TRUSTS: Final = {trust.name.lower().encode(): trust for trust in Trust}
-"""By their names in headers."""
+"""Trust levels by their names in headers."""
 
 
 class Sealed(NamedTuple):
@@ -198,16 +198,16 @@ class Sealed(NamedTuple):
     received_at: datetime
     redacted: bool
     version: int | None
-    """The schema version that `ce_dataschema` names, for `parse`."""
+    """The schema version in `ce_dataschema`, for `parse`."""
     value: bytes
-    """The event itself. Of a record that another producer wrote: without its wrapper and its secrets."""
+    """The event itself; if another producer wrote the record, without its wrapper and its secrets."""
 
 
 def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Sealed:
-    """The context of a logged event.
+    """Read the context of a logged event.
 
-    A record that some other producer wrote without headers is given the context that `seal` would
-    have given it, at the lowest trust. Raises `RecordError` when that cannot be.
+    A record that another producer wrote without headers gets the context that `seal` would have given it, at the lowest
+    trust. Raises `RecordError` if that is impossible.
     """
     found = dict(headers)
     if not found.keys() >= _CONTEXT:
@@ -235,7 +235,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
 
 
 def dead_letter(raw: bytes, source: Source, reason: RecordError, position: str) -> tuple[bytes, bytes, list[Header]]:
-    """Key, value and headers for the dead letters: the record as it came, but for its secrets."""
+    """Returns key, value and headers of a dead letter: the record as it came, except for its secrets."""
     value, cut = redact(raw)
     headers: list[Header] = [
         ("idtrail_source", _encode(source.name)),

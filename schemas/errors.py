@@ -29,7 +29,7 @@ from collections.abc import Sequence
 
 
 class IdtrailError(Exception):
-    """The root: whatever else escapes is a defect."""
+    """The root of all errors: any other exception that escapes is a defect."""
 
 
 class RecordError(IdtrailError):
@@ -82,7 +82,8 @@ class BadUsage(UserError):
 
 
 class BrokerRefuses(BadUsage):
-    """Kafka answers and refuses us: user name, password, rights or certificate. The message names the settings."""
+    """Kafka answers and refuses the connection: user name, password, rights or certificate. The message names the
+    settings."""
 
 
 class BadRule(BadUsage):
@@ -99,7 +100,7 @@ class NotFound(UserError):
 
 
 class Gone(UserError):
-    """The log does not hold a position any more, or never did: start again without it."""
+    """The log does not have a position any more, or never had it: start again without it."""
 
 
 class Denied(UserError):

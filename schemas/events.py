@@ -48,9 +48,9 @@ class DirectoryInsightsEvent(Lenient):
     kind: ClassVar[Kind] = Kind.OTHER
     action: ClassVar[str] = ""
     set_aside: ClassVar[tuple[str, ...]] = ()
-    """Names of the fields whose shape was not the expected one; an odd event has its own."""
+    """Names of the fields with an unexpected form; an event with any has its own."""
     misfits: ClassVar[tuple[Misfit, ...]] = ()
-    """What exactly was of another shape, even where it could still be read."""
+    """What exactly had another form, even where it could still be read."""
 
     id: str | Integer | None = Field(None, description="The vendor's own id; without one, content is identity.")
     timestamp: Any = Field(
@@ -193,7 +193,7 @@ class DirectoryEvent(DirectoryInsightsEvent):
     """Any other Directory Insights event: kept and queryable, never refused."""
 
     sso_token_success: Boolean | None = None
-    """How sign-in events (`sso_auth`) say success."""
+    """How sign-in events (`sso_auth`) report success."""
     username: str | None = None
     """Radius events name their user here."""
 
@@ -221,7 +221,7 @@ ProvisioningEvent = Annotated[
     | GroupCreateProvision | GroupUpdateProvision | GroupDeleteProvision,
     Field(discriminator="event_type"),
 ]  # fmt: skip
-"""One of the twelve, told apart by `event_type`: for models that hold events, and for exhaustive matching."""
+"""One of the twelve, discriminated by `event_type`: for models that hold events, and for exhaustive matching."""
 
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(event.canonical for event in PROVISIONING_EVENTS)
 
@@ -229,7 +229,7 @@ ALIASES: Final[dict[str, str]] = {
     "integration_activate": "idm_integration_activate",
     "integration_deactivate": "idm_integration_delete",
 }
-"""Names of the vendor's API document for what its support articles call otherwise."""
+"""Names from the vendor's API document for types that its support articles call otherwise."""
 
 _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
     **{event.canonical: event for event in PROVISIONING_EVENTS},
@@ -239,7 +239,7 @@ _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
 
 
 def class_of(event_type: object) -> type[DirectoryInsightsEvent]:
-    """The class that types records of `event_type`."""
+    """Returns the class for records of `event_type`."""
     return _CLASSES.get(event_type, DirectoryEvent) if isinstance(event_type, str) else DirectoryEvent
 
 
@@ -249,10 +249,10 @@ def parse(
     version: int | None = None,
     upcasters: Sequence[Upcaster] = UPCASTERS,
 ) -> Event:
-    """The typed event in `value`, one JSON object, of today's class. Raises `MalformedRecord`, and nothing else.
+    """Parse the event in `value`, one JSON object, into the current class. Raises `MalformedRecord`, and nothing else.
 
-    `event_type`, where the caller knows it, saves a look into the bytes; a wrong one changes nothing.
-    `version` is the schema version of the record, where it names one.
+    `event_type`, where the caller knows it, saves a look into the bytes; a wrong one changes nothing. `version` is the
+    record's schema version, if it names one.
     """
     if event_type is not None and not is_older(version, upcasters):
         expected = class_of(event_type)
@@ -261,7 +261,7 @@ def parse(
         except ValidationError:
             pass  # an odd field, another type, or JSON that only the lenient decoder reads
         else:
-            # A record without a type has taken the class's own, and `DirectoryEvent` takes any.
+            # A record without a type has taken the class's own, and `DirectoryEvent` accepts any.
             own = event.event_type if "event_type" in event.model_fields_set else None
             if class_of(own) is expected:
                 return event
@@ -269,7 +269,7 @@ def parse(
 
 
 def from_object(record: dict[str, Any]) -> Event:
-    """The typed event in a decoded record. Never raises: what does not fit is set aside, and nothing with it."""
+    """Returns the typed event in a decoded record. Never raises: only what does not fit is set aside."""
     cls = class_of(record.get("event_type"))
     odd: set[str] = set()
     misfits: set[Misfit] = set()
@@ -282,7 +282,7 @@ def from_object(record: dict[str, Any]) -> Event:
             misfits |= refused
         else:
             break
-    # Not private attributes of pydantic's: every event would pay for what few have.
+    # Not pydantic's private attributes, whose cost every event would pay for the few that need them.
     if odd:
         event.__dict__["set_aside"] = tuple(sorted(odd))
     if misfits:

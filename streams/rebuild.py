@@ -224,8 +224,8 @@ class Rebuild:
     # From the barrier on -----------------------------------------------------------------------------
 
     async def _swap(self) -> bool:
-        """Hold the sinks and exchange the tables. Returns whether there was an exchange to continue; if another process
-        is at it, it holds the sinks and is waited for."""
+        """Hold the sinks and complete an exchange that was begun. Returns whether there was one; waits for another
+        process that is completing it, because that one holds the sinks."""
         async with hold(self._connection, self._options.group, self._topics, self._options.session) as held:
             found = await self._begun()
             if found is None or found.step is not Step.SWAPPING:
