@@ -208,7 +208,7 @@ def served(store: Store) -> Iterator[httpx.Client]:
     """The API over that store, on a port of its own. Nothing of it is asked that needs the log."""
     none = cast("Any", None)
     tokens = Tokens(store, lambda: END, TOKEN)
-    app = create_app(Context(store, tokens, none, none, none, none, none, none, none, lambda: END))
+    app = create_app(Context(store, tokens, none, none, none, none, none, none, none, lambda: END, ()))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

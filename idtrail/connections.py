@@ -20,6 +20,7 @@ from streams.alerts.delivery.courier import Courier
 from streams.alerts.delivery.destinations import Destinations, load_destinations, unknown_names
 from streams.alerts.index import Rules
 from streams.alerts.loading import load_rules, rules_in_force
+from streams.alerts.rule import TOLD_WITHOUT, Rule
 from streams.child import children_at_once
 from streams.sink import SinkOptions
 
@@ -103,11 +104,20 @@ def channels_of(settings: Settings, destinations: Destinations) -> dict[str, Cha
 def usable_rules(settings: Settings) -> Rules:
     """The alert rules in force: those that ship, and one's own. Asked for before anything is started, so that nothing
     is that could not go on: raises `BadUsage` for rules and destinations that cannot be used."""
-    own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
-    rules = rules_in_force(own)
+    rules = _rules(settings)
     if settings.destinations_file is not None:
         destinations = load_destinations(settings.destinations_file)
         channels_of(settings, destinations)
         for problem in unknown_names(rules, destinations, settings.destinations_file):
             log.warning(problem)  # others are told instead: better than that nobody is, and nothing runs
     return Rules(rules)
+
+
+def rule_ids(settings: Settings) -> frozenset[str]:
+    """Of the rules in force, and of alerts that none makes. Raises `BadUsage`."""
+    return TOLD_WITHOUT | {rule.id for rule in _rules(settings)}
+
+
+def _rules(settings: Settings) -> list[Rule]:
+    own = [] if settings.rules_dir is None else load_rules([settings.rules_dir.expanduser()])
+    return rules_in_force(own)

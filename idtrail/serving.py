@@ -20,7 +20,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from idtrail.connections import courier_of, deployment_of, open_store, sink_options, usable_rules
+from idtrail.connections import courier_of, deployment_of, open_store, rule_ids, sink_options, usable_rules
 from idtrail.emitting import now, open_emitter
 from idtrail.maintenance import Maintenance
 from idtrail.measuring import serving_metrics
@@ -228,6 +228,7 @@ def app_of(
             feed=feed,
             jobs=jobs,
             clock=now,
+            rules=rule_ids(settings),
         )
     )
 

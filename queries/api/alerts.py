@@ -17,6 +17,7 @@ from queries.api import alert_models as models
 from queries.api.access import Admin, Given, Organization
 from queries.api.parameters import MAX_VALUES, ApplicationIds, CursorText, Since, Until, time_range
 from queries.tokens import EVERY_ORGANIZATION, Token
+from queries.unknown import refuse_unknown_rules
 from schemas.alerts import Act, Severity, State
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -41,6 +42,7 @@ def question(
     staging: Annotated[bool, Query(description="Also alerts of rules that are being tried out.")] = False,
 ) -> Alerts:
     """Which alerts the parameters ask for."""
+    refuse_unknown_rules(context.store, organization, rule or (), context.rules)
     begin, end, asked = time_range(since, until, context.clock())
     return Alerts(
         organization,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -85,3 +85,5 @@ class Context:
     feed: LiveFeed
     jobs: Jobs
     clock: Callable[[], datetime]
+    rules: Collection[str]
+    """Ids of those in force here."""

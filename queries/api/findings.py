@@ -20,6 +20,7 @@ from queries.histories import read_history
 from queries.people import find_person, shared_names
 from queries.selection import Selection
 from queries.state import Asked, count_later
+from queries.unknown import refuse_unknown_types
 from schemas.times import EARLIEST, LATEST, TICK, parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
@@ -28,6 +29,7 @@ Answer = dict[str, Any]
 
 
 def attempts(
+    context: Given,
     organization: Organization,
     known: ApplicationIds,
     type: Types = None,
@@ -35,11 +37,13 @@ def attempts(
     application: Name = "",
 ) -> Selection:
     """The attempts that the parameters mean, whenever they were."""
+    types = canonical(type)
+    refuse_unknown_types(context.store, organization, types)
     return Selection(
         organization,
         EARLIEST,
         LATEST,
-        event_types=canonical(type),
+        event_types=types,
         causes=tuple(cause or ()),
         application=application,
     )

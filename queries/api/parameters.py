@@ -11,6 +11,7 @@ from fastapi import Depends, Query
 from queries.api.access import Given, Organization
 from queries.applications import find_application
 from queries.selection import Selection
+from queries.unknown import refuse_unknown_types
 from schemas.cause import Cause
 from schemas.events import ALIASES, Kind
 from schemas.outcome import Outcome
@@ -113,6 +114,7 @@ def selection(
     ] = "placed",
 ) -> Selection:
     """The filter within the range that was asked for."""
+    refuse_unknown_types(context.store, filtered.organization, filtered.event_types)
     begin, end, asked = time_range(since, until, context.clock())
     return replace(filtered, since=begin, until=end, asked=asked, unplaced=time == "unplaced")
 

@@ -96,6 +96,7 @@ async def api(
         feed=feed,
         jobs=Idle(),
         clock=now,
+        rules=("credentials-failing", "mass-deprovision"),
     )
     give(app, context)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

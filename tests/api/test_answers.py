@@ -15,7 +15,7 @@ from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
 from queries.store import Store
 from queries.tokens import Tokens
 from tests.api.conftest import ADMIN, As, now
-from tests.api.support import Log
+from tests.api.support import Log, assert_problem
 from tests.queries.support import SLACK, Trail, attempt, failed, id_of
 from tests.queries.test_events import HOSTILE
 from tests.records import event, record_of
@@ -158,6 +158,26 @@ async def test_hostile_values_find_nothing_and_break_nothing(
         assert answer.status_code in (200, 400, 404, 422), answer.text
         if answer.status_code == 200 and path == "/api/v1/events" and text not in "_%":
             assert answer.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/events", "/api/v1/counts", "/api/v1/stats", "/api/v1/failures", "/api/v1/exports/events"]
+)
+async def test_a_type_that_nobody_knows_is_refused_with_those_like_it(
+    api: httpx.AsyncClient, reader: dict[str, str], path: str
+) -> None:
+    for known in ("user_deprovision", "integration_activate", "login_attempt"):
+        assert (await api.get(path, headers=reader, params={"type": known})).status_code == 200
+    asked = {"type": ["user_deprovision", "user_deprovisoin"]}
+    told = assert_problem(await api.get(path, headers=reader, params=asked), 400)["detail"]
+    assert told.startswith("no event type is known as 'user_deprovisoin'; like it are: user_deprovision")
+
+
+async def test_a_type_that_only_events_have_can_be_asked_for(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
+    trail.insert(event("moon_landing_of_ours"))
+    asked = {"type": "moon_landing_of_ours"}
+    assert len((await api.get("/api/v1/events", headers=using(), params=asked)).json()["items"]) == 1
+    assert_problem(await api.get("/api/v1/events", headers=using(organization="another"), params=asked), 400)
 
 
 @pytest.mark.parametrize("raw", ["%ff%fe", "%00", "a%0d%0ab", "%f0%9f"])

@@ -61,15 +61,16 @@ def list_alerts(
         "application": app_name,
         "staging": staging,
     }
-    found = list(connect().pages(PATH, parameters, limit))
+    api = connect()
+    found = list(api.pages(PATH, parameters, limit))
     if as_json:
         print_json(found)
         return
     out = console()
-    states = [item["state"] for item in found]
-    counts = [f"{number(count)} {name}" for name in STATES if (count := states.count(name))]
-    more = ", there may be more (--limit)" if len(found) == limit else ""
-    out.print(f"{counted(len(found), 'alert')}{': ' if counts else ''}{', '.join(counts)}{more}", soft_wrap=True)
+    stats = api.get(f"{PATH}/stats", parameters)
+    counts = [f"{number(count)} {name}" for name in STATES if (count := stats["states"].get(name))]
+    more = f", the first {number(len(found))} shown (--limit)" if len(found) < stats["alerts"] else ""
+    out.print(f"{counted(stats['alerts'], 'alert')}{': ' if counts else ''}{', '.join(counts)}{more}", soft_wrap=True)
     if found:
         out.print()
         show_alerts(out, found, datetime.now(UTC))

@@ -1,0 +1,44 @@
+"""Event types and rules that do not exist: they are refused with names like them, not answered with nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from queries.store import SMALL_LIMITS, Store
+from schemas.errors import BadUsage
+from schemas.vendor_types import KNOWN_TYPES
+
+MAX_NAMES: Final = 10_000
+"""Of those that only the store knows."""
+MAX_NEAR: Final = 3
+
+_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
+TYPES: Final = f"SELECT DISTINCT event_type FROM event_counts WHERE {_SCOPE} LIMIT {MAX_NAMES}"
+RULES: Final = f"SELECT DISTINCT rule_id FROM alert_records WHERE {_SCOPE} LIMIT {MAX_NAMES}"
+
+
+def refuse_unknown_types(store: Store, organization: str | None, types: Iterable[str]) -> None:
+    """Raises `BadUsage` for one that neither the vendor documents nor any event has."""
+    _refuse("event type", types, KNOWN_TYPES, store, TYPES, organization)
+
+
+def refuse_unknown_rules(store: Store, organization: str | None, rules: Iterable[str], known: Collection[str]) -> None:
+    """Raises `BadUsage` for one that is not among the known ones, and that no alert is of."""
+    _refuse("rule", rules, known, store, RULES, organization)
+
+
+def _refuse(
+    what: str, asked: Iterable[str], known: Collection[str], store: Store, sql: str, organization: str | None
+) -> None:
+    others = [name for name in asked if name not in known]
+    if not others:
+        return
+    scope = {"organization": "*" if organization is None else organization}
+    names = {*known, *(name for (name,) in store.query(sql, scope, SMALL_LIMITS))}
+    for name in others:
+        if name not in names:
+            near = get_close_matches(name[:100].lower(), sorted(names), MAX_NEAR)
+            like = f"; like it {'is' if len(near) == 1 else 'are'}: {', '.join(near)}" if near else ""
+            raise BadUsage(f"no {what} is known as {name[:100]!r}{like}")
