@@ -41,45 +41,48 @@ _MEANINGS: Final = (
     ("`logsource`", f"`product: {PRODUCT}`, alone or with `service: {SERVICES[0]}`. Others are refused."),
     (
         "a field",
-        "The record's, as the vendor writes it: `success`, `initiated_by.email`. Names are of letters, digits and `_`; "
-        "what is in a list (`changes.field`) is refused.",
+        "The record's field, as the vendor writes it: `success`, `initiated_by.email`. Names consist of letters, "
+        "digits and `_`; fields inside a list (`changes.field`) are refused.",
     ),
     (
         "`event_type`",
-        "Becomes the list `type`. A rule must name its types one by one; they are those of the vendor, in small "
-        "letters, and of a type with two names only the one that is named.",
+        "Becomes the list `type`. A rule must list its types individually, by the vendor's names in lower case; of a "
+        "type with two names only the listed one matches.",
     ),
     (
         "a text",
-        "The whole text, with `*` and `?`, and without regard to case unless `cased` is given. The text of a number is "
-        "its shortest (`404` of 404.0), that of a truth `true` or `false`; null, lists and objects have none.",
+        "The whole text, with `*` and `?`, ignoring case unless `cased` is given. A number's text is its shortest form "
+        "(`404` for 404.0), a boolean's is `true` or `false`; null, lists and objects have none.",
     ),
-    ("`true`, `false`", "Without quotes: JSON's."),
-    ("a number", "The number, and the text that reads so."),
-    ("`null`", "Not there, or null."),
-    ("`'*'` alone", "There, and not null."),
-    ("`exists`", "There, be it null."),
-    ("`gt`, `gte`, `lt`, `lte`", "Of numbers, and of texts that are plain decimals."),
+    ("`true`, `false`", "Without quotes: JSON booleans."),
+    ("a number", "The number, or the same number as text."),
+    ("`null`", "Missing or null."),
+    ("`'*'` alone", "Present and not null."),
+    ("`exists`", "Present, even if null."),
+    ("`gt`, `gte`, `lt`, `lte`", "For numbers, and for texts that are plain decimals."),
     (
         "`re`",
-        "Anywhere in the text; with `i` without regard to case. Patterns are those of [expressions](#expressions).",
+        "Anywhere in the text; with `i` ignoring case. Patterns are those of [expressions](#expressions).",
     ),
-    ("`cidr`", "Networks of IPv4 whose pattern is short enough."),
-    ("a field that is not there", "Has none of the values: only `null`, `exists: false` and negations hold."),
-    ("`event_count`", "A `threshold`, of one rule."),
-    ("`value_count`", "`distinct`, of one rule and one field."),
-    ("`temporal`", "`distinct` of `event_type`, if each rule is about one type, and each about another."),
-    ("`temporal_ordered`", "A `sequence`, of two rules."),
-    ("`condition`", "`gte` and `gt`, of whole numbers; `eq` of all the rules that a `temporal` one has."),
+    ("`cidr`", "IPv4 networks whose pattern is short enough."),
+    ("a missing field", "Has none of the values: only `null`, `exists: false` and negations match."),
+    ("`event_count`", "A `threshold` over one rule."),
+    ("`value_count`", "`distinct` over one rule and one field."),
+    ("`temporal`", "`distinct` over `event_type`, if each rule is about one type, each a different one."),
+    ("`temporal_ordered`", "A `sequence` of two rules."),
+    (
+        "`condition`",
+        "`gte` and `gt` with whole numbers; `eq` with the number of all rules of a `temporal` correlation.",
+    ),
     (
         "`group-by`, `field`",
-        f"One of {', '.join(f'`{name}`' for name in GROUPS)}, or an alias that means the same one in all rules. What "
-        "lacks it, or has it empty, is in no group. Without groups, there is one alert for the organization.",
+        f"One of {', '.join(f'`{name}`' for name in GROUPS)}, or an alias that means the same one in all rules. Events "
+        "in which it is missing or empty are in no group. Without groups there is one alert per organization.",
     ),
-    ("`generate`", "Without it, what a correlation follows does not alert by itself."),
-    ("`level`", "The severity; `informational` is `low`, and none is `medium`."),
-    ("`name`, `title`", "Make the id, which begins with `sigma-`."),
-    ("`falsepositives`", "Go into the remedy; references, tags, author and id into the description."),
+    ("`generate`", "Without it, rules of a correlation do not alert by themselves."),
+    ("`level`", "The severity; `informational` becomes `low`, and no level `medium`."),
+    ("`name`, `title`", "Form the id, which begins with `sigma-`."),
+    ("`falsepositives`", "Goes into the remedy; references, tags, author and id go into the description."),
 )
 
 
@@ -96,7 +99,7 @@ def sigma_section() -> Iterator[str]:
     yield SIGMA.rstrip()
     yield "```"
     yield ""
-    yield f"`idtrail rules import-sigma {SIGMA_FILE}` makes of it:"
+    yield f"`idtrail rules import-sigma {SIGMA_FILE}` converts it to:"
     yield ""
     yield "```yaml"
     yield imported.rstrip()
@@ -113,18 +116,18 @@ def sigma_section() -> Iterator[str]:
 _HEAD: Final = """\
 ## Rules in Sigma
 
-`idtrail rules import-sigma FILE… --into my-rules` turns rules and correlations in [Sigma](https://sigmahq.io) into
-rules, a file each; without `--into` it prints them. It reads them by pySigma (LGPL-2.1), which is not installed
-otherwise: `pip install 'idtrail[sigma]'`. A rule that is imported matches exactly what its Sigma means, neither more
-nor less. What cannot be said so is refused, in a line with its file, line and field, and the exit code is 3. Look over
-what is imported: Sigma knows no remedy, no tests, and no grouping of single events.
+`idtrail rules import-sigma FILE… --into my-rules` converts rules and correlations in [Sigma](https://sigmahq.io) into
+rules, one file each; without `--into` it prints them. It needs pySigma (LGPL-2.1), which is an optional dependency:
+`pip install 'idtrail[sigma]'`. An imported rule matches exactly what its Sigma rule means. Anything that cannot be
+converted exactly is refused in a line with its file, line and field, and the exit code is 3. Review imported rules:
+Sigma has no remedy, no tests, and no grouping of single events.
 """.splitlines()
 
 _TAIL: Final = """\
-Refused, too, are words without a field, filters and `action`, `fieldref`, `expand`, parts of times, patterns over
-lines, networks of IPv6, numbers from 2⁵³ on, conditions that stop holding with a further event (`lt`, `eq`),
-correlations of correlations, and what YAML 1.1 and 1.2 read differently (`no`, `012`). Each field whose text is
-compared without regard to case takes one of the three patterns that an expression may have, and each number that is
-compared with `gt` and the like one more: texts without letters and `cased` ones take none, and what is not to hold at
-the top of a condition (`selection and not filter`) has three of its own.
+Also refused: keywords without a field, filters and `action`, `fieldref`, `expand`, parts of times, multi-line
+patterns, IPv6 networks, numbers from 2⁵³ on, conditions that stop holding with a further event (`lt`, `eq`),
+correlations of correlations, and values that YAML 1.1 and 1.2 read differently (`no`, `012`). An expression may have
+three patterns. Each field whose text is compared ignoring case takes one of them, and each number that is compared with
+`gt` and the like one more; texts without letters and `cased` texts take none. The negated part at the top of a
+condition (`selection and not filter`) has three patterns of its own.
 """.splitlines()

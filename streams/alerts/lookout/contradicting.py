@@ -16,13 +16,13 @@ from streams.alerts.lookout.sighting import Concern, Sighting, going_on, still
 CONFLICTING: Final = Concern(
     "conflicting-copies",
     Severity.MEDIUM,
-    "an event that occurred within `IDTRAIL_HORIZON_HOURS` has copies that contradict: more than that one says less "
-    "than the other",
-    "none of the last `IDTRAIL_HORIZON_HOURS` has",
-    "One event came more than once, and its copies say different things. All are kept, and the copy by the most "
-    "trusted route is in force; but either a source is set up wrongly, or somebody sends what did not happen.",
-    "Compare the copies (idtrail events, with the event's id): the less trusted route is the one to look into. "
-    "idtrail verify counts the contradictions of all times.",
+    "an event that occurred within `IDTRAIL_HORIZON_HOURS` has copies that contradict each other, rather than one "
+    "saying less than the other",
+    "no event of the last `IDTRAIL_HORIZON_HOURS` has",
+    "One event arrived more than once, and its copies say different things. All are kept, and the copy from the most "
+    "trusted route is in force; but either a source is misconfigured, or somebody sends false events.",
+    "Compare the copies (idtrail events, with the event's id): the less trusted route is the one to investigate. "
+    "idtrail verify counts all contradictions, whatever their time.",
 )
 MOST: Final = 50_000
 """Events with several copies that are watched."""

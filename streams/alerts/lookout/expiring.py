@@ -20,9 +20,9 @@ EXPIRING: Final = Concern(
     Severity.MEDIUM,
     "the credentials of an integration [should have expired](integrations.md#when-they-expire) in "
     f"{SOON.days} days at the latest",
-    "it is re-authorised, activated anew or deleted, or its credentials are accepted beyond their time",
-    "When the integration's token has expired nothing is created, changed or closed in the application: whoever leaves "
-    "then stays in. The trail is told of no expiry: this is worked out from when the token was entered.",
+    "it is re-authorised, activated again or deleted, or its credentials are accepted after that time",
+    "Once the integration's token has expired, nothing is created, changed or closed in the application: whoever "
+    "leaves then stays in. No event records an expiry: this one is calculated from when the token was entered.",
     "Make a new token in the application and re-authorise the integration with it.",
 )
 

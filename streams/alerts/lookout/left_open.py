@@ -19,11 +19,11 @@ LEFT_OPEN: Final = Concern(
     Severity.HIGH,
     "an integration was deleted, less than `IDTRAIL_HORIZON_HOURS` ago, and a minute later accounts of its application "
     "are [open](exposures.md#what-counts)",
-    "none of them is known to be open any more, or the integration is activated again",
-    "The integration was deleted while accounts were open in its application. Nobody closes them any more: whoever "
+    "none of them is known to be open, or the integration is activated again",
+    "The integration was deleted while accounts were open in its application. Nothing closes them now: whoever "
     "should be out, or leaves from now on, stays in.",
-    "Read who they are with idtrail exposures, and close them in the application, or activate the integration "
-    "again. What is closed there by hand no event tells: resolve the alert then.",
+    "List them with idtrail exposures, and close them in the application, or activate the integration again. No event "
+    "reports accounts closed there by hand: resolve the alert then.",
 )
 SETTLED: Final = timedelta(minutes=1)
 """Deletions close accounts too, and those events come beside the deletion's own."""

@@ -17,31 +17,31 @@ from streams.alerts.lookout.sighting import Concern, Sighting, going_on, key_of,
 BEHIND: Final = Concern(
     "pipeline-behind",
     Severity.CRITICAL,
-    "records of a partition have waited for a minute without any being stored; or for ten minutes what is stored was "
-    "more than a minute old, and not only with what a backfill brought",
+    "for a minute, records of a partition waited and none was stored; or for ten minutes, stored records were more "
+    "than a minute old, and not only those of a backfill",
     "nothing has waited for a minute",
-    "What happens is on the log, and not stored: answers lack it, and rules do not see it.",
-    "Read the worker's log, and see that the store answers (idtrail doctor). If the sink gets on and is only slow, "
+    "New events are on the log but not stored: answers lack them, and rules do not see them.",
+    "Read the worker's log, and check that the store answers (idtrail doctor). If the sink progresses but is slow, "
     "start more workers.",
 )
 SILENT: Final = Concern(
     "pipeline-source-silent",
     Severity.HIGH,
-    "a source has been silent for longer than it ever is",
+    "a source has been silent for longer than ever before",
     "it sends something again",
-    "A source that usually sends events has sent none for longer than it ever does. What happens there meanwhile is "
-    "seen by no rule.",
-    "See whether what sends its events still runs, and whether its token is still valid.",
+    "A source that usually sends events has been silent for longer than ever before. No rule sees what happens there "
+    "meanwhile.",
+    "Check that the sender of its events still runs, and that its token is still valid.",
 )
 LETTERS: Final = Concern(
     "pipeline-dead-letters",
     Severity.HIGH,
-    "in the last hour at least ten records that came otherwise than in a file could not be read, and three times the "
-    "hourly mean of the last 7 days",
-    "they are fewer again",
-    "Far more records than usual cannot be read. They are kept byte for byte, but no answer and no rule knows what "
-    "they say.",
-    "Read why with idtrail dead-letters stats, mend what sends them, then redrive them (idtrail dead-letters redrive).",
+    "in the last hour at least ten records from sources other than files were unreadable, and three times the hourly "
+    "mean of the last 7 days",
+    "the number falls again",
+    "Far more records than usual are unreadable. They are kept byte for byte, but no answer and no rule includes their "
+    "content.",
+    "See why with idtrail dead-letters stats, fix the sender, then redrive them (idtrail dead-letters redrive).",
 )
 
 
