@@ -236,14 +236,9 @@ class FakeApi:
         if path.endswith("stats"):
             times = {"acknowledge_seconds": None, "resolve_seconds": None}
             states = {} if (parameters or {})["rule"] else {"acknowledged": 40, "open": 1200}
-            return {
-                "alerts": sum(states.values()),
-                "events": 0,
-                "severities": {},
-                "states": states,
-                "rules": [],
-                **times,
-            }
+            rule = {"rule_id": "credentials-failing", "alerts": 1240, "going_on": 1240, "events": 0, **times}
+            number = sum(states.values())
+            return {"alerts": number, "events": 0, "severities": {}, "states": states, "rules": [rule], **times}
         return whole(OPEN)
 
     def pages(self, path: str, parameters: Item, limit: int) -> list[Item]:
