@@ -1,5 +1,5 @@
-"""What reads the store: one module a question, the folds of lifecycles and findings, and the HTTP API over them.
+"""Reads the store: one module per question, the folds of lifecycles and findings, and the HTTP API over them.
 
-`store.Store` is the one way to ClickHouse, `lifecycle.fold` tells where accounts stand, `api.app` serves it all.
+`store.Store` is the only way to ClickHouse, `lifecycle.fold` computes accounts, and `api.app` serves it all.
 CONTRIBUTING.md has a map of the modules.
 """

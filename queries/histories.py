@@ -161,7 +161,7 @@ def _accounts(folds: Mapping[str, Fold], applications: Collection[str] | None) -
             if applications is None or account.application_id in applications:
                 account.subject_id = own
                 found.append(account)
-    return sorted(found, key=lambda account: (account.application, account.application_id))  # ids in their order
+    return sorted(found, key=lambda account: (account.application, account.application_id))  # stable for ids
 
 
 _BINDING: Final = f"{', '.join(BINDING_COLUMNS)}, {_COPIES}"

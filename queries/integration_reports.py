@@ -1,4 +1,4 @@
-"""The integrations with the health of their credentials, now or at a time in the past."""
+"""Reports the integrations with the health of their credentials, now or at a time in the past."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from schemas.errors import NotFound, UserError
 from schemas.times import EARLIEST, to_microseconds
 
 AT_ONCE: Final = 50
-"""Integrations whose failures are counted by one statement."""
+"""Integrations whose failures one statement counts."""
 MAX_SUBJECTS: Final = 100
 MAX_CANDIDATES: Final = 5
 _RANKS: Final = {state: rank for rank, state in enumerate(State)}
 
 
 class Failures(NamedTuple):
-    """Failures of one answer since the last accepted attempt."""
+    """Failures with the same answer since the last accepted attempt."""
 
     cause: str
     http_status: int
-    """0: no answer came at all, or none that was told."""
+    """0 if no answer came or none was recorded."""
     attempts: int
     last_at: datetime
 
 
 class Stuck(NamedTuple):
-    """Somebody whose credentials-refused attempt of the last trouble was never made good."""
+    """A person or group with an attempt in the last trouble that was refused for the credentials and never made
+    good."""
 
     subject_id: str
     kind: str
@@ -53,14 +54,14 @@ class Report(NamedTuple):
     application: str
     health: Health
     failures: list[Failures]
-    """Since the last accepted attempt, of whatever cause; the most frequent first."""
+    """Failures since the last accepted attempt, whatever their cause, the most frequent first."""
     people_stuck: int
-    """Refused in the last trouble, and not accepted since."""
+    """How many people were refused in the last trouble and not accepted since."""
     groups_stuck: int
 
 
 class SeveralIntegrations(UserError):
-    """A name is that of several."""
+    """Several integrations have the given name."""
 
     def __init__(self, name: str, candidates: list[str]) -> None:
         super().__init__(f"several integrations are called {name!r}: {', '.join(candidates)}")
@@ -76,7 +77,7 @@ _NAMED: Final = " HAVING application_id = {name:String} OR lowerUTF8(application
 
 
 def applications_sql(organization: str | None, *, named: bool) -> str:
-    """The integrations by name."""
+    """Return the SQL of the integrations; with `named` those of a given id or name."""
     own = "1" if organization is None else "organization = {organization:String}"
     return _APPLICATIONS.format(organization=own, having=_NAMED if named else "").replace("{{", "{").replace("}}", "}")
 
@@ -93,7 +94,7 @@ def _since(number: int) -> str:
 
 
 def failures_sql(integrations: int) -> str:
-    """Failures of so many integrations, each from a time of its own on, by cause and status."""
+    """Return the SQL of failures of this many integrations by cause and status, each from its own time on."""
     rows = " UNION ALL ".join(_since(number) for number in range(integrations))
     return (
         "SELECT place, cause, http_status, count() AS attempts, max(occurred_at) AS last_at"
@@ -103,7 +104,8 @@ def failures_sql(integrations: int) -> str:
 
 
 def stuck_sql(integrations: int, *, counted: bool) -> str:
-    """Who was refused from a time on and not accepted since: how many people and groups, or who."""
+    """Return the SQL of subjects refused from a time on and not accepted since: with `counted` their numbers, else
+    who."""
     rows = " UNION ALL ".join(_since(number) for number in range(integrations))
     refused = "outcome = 'failure' AND cause = 'credentials'"
     each = (
@@ -125,7 +127,7 @@ def stuck_sql(integrations: int, *, counted: bool) -> str:
 
 
 def report_all(store: Store, organization: str | None, at: datetime, limit: int) -> tuple[list[Report], int]:
-    """The integrations heard of by then, those in trouble first, and how many there are now."""
+    """Return the reports on integrations known at `at`, those in trouble first, and how many integrations exist now."""
     scope = {} if organization is None else {"organization": organization}
     rows = store.query(applications_sql(organization, named=False), {**scope, "limit": limit})
     found = _reports(store, rows, at)
@@ -134,7 +136,8 @@ def report_all(store: Store, organization: str | None, at: datetime, limit: int)
 
 
 def report_one(store: Store, organization: str | None, name: str, at: datetime) -> tuple[Report, list[Stuck]]:
-    """The one with this id or name, and who is stuck. Raises `NotFound` and `SeveralIntegrations`."""
+    """Return the report on the integration with this id or name, and who is stuck. Raises `NotFound` and
+    `SeveralIntegrations`."""
     values = {"name": name, "limit": MAX_CANDIDATES} | ({} if organization is None else {"organization": organization})
     rows = store.query(applications_sql(organization, named=True), values)
     if len(rows) > 1:
@@ -158,7 +161,7 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
 
 
 def read_healths(store: Store, at: datetime, limit: int) -> list[tuple[App, str, Health]]:
-    """The integrations of every organization with their names, without what failed and who is stuck."""
+    """Return the health of the integrations of every organization, with names but without failures and stuck people."""
     names = _names(store.query(applications_sql(None, named=False), {"limit": limit}))
     return [(app, names[app], health) for app, health in _healths(store, names, at).items()]
 
@@ -199,7 +202,8 @@ def _failures(store: Store, healths: dict[App, Health], at: datetime) -> dict[Ap
 
 
 def _stuck(store: Store, healths: dict[App, Health], at: datetime) -> dict[App, tuple[int, int]]:
-    """Of those in trouble, and those whose last trouble is still told."""
+    """Return how many people and groups are stuck in each integration that is in trouble or whose last trouble is still
+    reported."""
     told = [app for app, health in healths.items() if health.state in UNWELL or health.state is State.RECOVERED]
     found: dict[App, tuple[int, int]] = {}
     for some in pieces(told, AT_ONCE):

@@ -1,5 +1,7 @@
-"""The integrations: when each last worked, what fails since, who changed it last. Two small reads, whatever the
-log holds: one row an integration, and of the attempts only those since its last success or of the last day.
+"""Lists the integrations: when each last worked, what fails since, and who changed it last.
+
+It makes two small reads, whatever the size of the log: one row per integration, and of the attempts only those since
+its last success or of the last day.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from schemas.times import SENTINEL, to_microseconds
 
 DAY: Final = timedelta(days=1)
 AT_ONCE: Final = 50
-"""Integrations whose attempts are counted by one statement."""
+"""Integrations whose attempts one statement counts."""
 
 Row = dict[str, Any]
 
@@ -40,7 +42,7 @@ class Failure(NamedTuple):
 
 
 class Integration(NamedTuple):
-    """One application of one organization, as its attempts tell of it."""
+    """One application of one organization, with what its attempts show."""
 
     organization: str
     application_id: str
@@ -52,21 +54,21 @@ class Integration(NamedTuple):
     last_failure: Failure | None
     change: Change | None
     failures_since_success: int
-    """All failures when nothing ever succeeded."""
+    """All failures if nothing ever succeeded."""
     attempts_last_day: int
 
 
 class Integrations(NamedTuple):
-    """Those with the most failures since their last success first; the idle ones last."""
+    """Integrations, those with the most failures since their last success first and the idle ones last."""
 
     items: list[Integration]
     total: int
-    """How many there are, beyond the limit too."""
+    """The number of integrations, including those beyond the limit."""
 
 
-# The last success may be that of a copy not in force, of an event of which another copy says that it failed. That is
-# left so: honest copies of one attempt may say less than each other, but not the opposite, and whoever can send a false
-# copy can as well send a false success with an id of its own. What is in trouble, incidents say, by copies in force.
+# The last success may come from a copy that is not in force, of an event that another copy calls failed. That is
+# accepted: honest copies of one attempt may say less than each other but not the opposite, and whoever can send a false
+# copy can as well send a false success with an id of its own. Incidents decide by copies in force what is in trouble.
 _STATES: Final = """
 SELECT * FROM (
     SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application,
@@ -81,10 +83,10 @@ ORDER BY tupleElement(attempted, 2) DESC, organization, application_id
 LIMIT {{limit:UInt32}}
 """
 
-# Each integration's range is one of the primary key, and its order is what finds the copy in force at once:
-# grouping a million attempts by id takes three times as long.
-# XXX: copies of one event that stand at different times are judged each, as in the states above: what is polled every
-# few seconds must not read every attempt. A count of ids holds the event once; the health goes by copies in force.
+# Each integration's range is one of the primary key, and its order finds the copy in force at once: grouping a million
+# attempts by id takes three times as long.
+# XXX: copies of one event with different times are judged separately, as in the states above, because a question polled
+# every few seconds must not read every attempt. Counting ids counts the event once; the health goes by copies in force.
 _COUNTS: Final = f"""
 SELECT organization, application_id,
     uniqExactIf(event_id, outcome = 'failure' AND occurred_at > {{succeeded}}) AS failures,
@@ -102,12 +104,12 @@ LIMIT {AT_ONCE}
 
 
 def states_sql(organization: str | None) -> str:
-    """One row an integration."""
+    """Return the SQL of one row per integration."""
     return _STATES.format(organization="1" if organization is None else "organization = {organization:String}")
 
 
 def counts_sql(integrations: int) -> str:
-    """Attempts of so many integrations, each from a time of its own on."""
+    """Return the SQL of the attempts of this many integrations, each from its own time on."""
     numbers = range(integrations)
     ranges = [
         f"(organization = {{organization_{number}:String}} AND application_id = {{application_{number}:String}}"
@@ -125,7 +127,7 @@ def counts_sql(integrations: int) -> str:
 
 
 def list_integrations(store: Store, organization: str | None, now: datetime, limit: int) -> Integrations:
-    """Of more than `limit` integrations, those that were attempted last."""
+    """Return at most `limit` integrations, those that were attempted last."""
     scope = {} if organization is None else {"organization": organization}
     rows = store.query_dicts(states_sql(organization), {**scope, "limit": limit})
     found = []
@@ -175,10 +177,10 @@ def _told(row: Row, failures: int, attempts: int) -> Integration:
 
 
 def _fields(state: Any) -> tuple[Any, ...]:
-    """A named tuple's values: the driver gives them by name or in order."""
+    """Return a named tuple's values: the driver gives them by name or in order."""
     return tuple(state.values()) if isinstance(state, dict) else tuple(state)
 
 
 def _known(at: datetime) -> datetime | None:
-    """States of nothing are at the sentinel."""
+    """Return the time, or None for the sentinel, which stands for no state."""
     return at if at > SENTINEL else None

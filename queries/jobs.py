@@ -1,4 +1,4 @@
-"""Long work on the whole trail that the serving process does when it is asked to: rebuild, verify, backtest."""
+"""Long jobs on the whole trail that the serving process runs on request: rebuild, verify, backtest."""
 
 from __future__ import annotations
 
@@ -10,43 +10,44 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """One job, while it runs and afterwards."""
+    """A job, while it runs and afterwards."""
 
     job: str
     """`rebuild`, `verify` or `backtest`."""
     running: bool
     step: str
     done: int
-    """Records so far."""
+    """Records done so far."""
     total: int
-    """Records to do, as far as is known."""
+    """Records to do, as far as known."""
     started_at: datetime
     ended_at: datetime | None = None
     error: str = ""
     """Why it ended before it was done."""
     result: dict[str, Any] = field(default_factory=dict)
-    """What it found, once it is done."""
+    """The result, once it is done."""
 
 
 class Jobs(Protocol):
-    """One at a time: they read and write the same tables."""
+    """Runs one job at a time, since jobs read and write the same tables."""
 
     def start_rebuild(self, *, accept_loss: bool) -> JobState:
-        """Begin, or go on with the one that was begun. Raises `UserError` while another job runs."""
+        """Start a rebuild, or continue one that was started. Raises `UserError` while another job runs."""
 
     def start_verify(self) -> JobState:
-        """The same."""
+        """Start a verification. Raises `UserError` while another job runs."""
 
     def start_backtest(
         self, rules: Sequence[str], against: Sequence[str], organization: str, since: datetime, until: datetime
     ) -> JobState:
-        """Run rules, each the text of its file, over what is stored; without `against`, beside what was told.
+        """Run rules, given as the texts of their files, over what is stored, and compare with `against`, or without it
+        with what was detected.
 
-        Raises `BadRule`; an organization that is empty stands for all.
+        An empty organization stands for all. Raises `BadRule`.
         """
 
     def state(self, job: str) -> JobState | None:
-        """The last one of this process; None: none yet."""
+        """Return the last job of this kind in this process; None if there was none."""
 
     async def stop(self, job: str) -> JobState | None:
-        """Stop it where it is; a rebuild can be gone on with."""
+        """Stop the job where it is. A rebuild can be continued."""

@@ -1,5 +1,5 @@
-"""Reads everything that the log tells of who some ids are, and of all who share something with one of them; by what is
-known now, or was at a time.
+"""Reads all that the log says about who some ids are, and about all ids that share something with them, by what is
+known now or was known at a time.
 
 Three reads by key find all of it, however large the log is.
 """
@@ -19,12 +19,12 @@ from schemas.identity import SOURCE, IdentityDecision, read_identity_decision
 from schemas.times import LATEST, to_microseconds
 
 MAX_IDS: Final = 32
-"""Of those who share something with a person, and with them, and so on: more are not looked at."""
+"""How many ids that share something with a person, directly or through others, are examined."""
 MAX_EVENTS: Final = 5_000
-"""Of people with more, only the first and the last event of each kind are read."""
+"""For a person with more events than this, only the first and the last event of each kind are read."""
 
 MAX_SHARING: Final = 1_000
-"""Of those who share a name or an address now so many are asked whether they did at a time."""
+"""How many of those who share a name or an address now are checked for whether they did at a time."""
 
 _KNOWN: Final = "known_at <= fromUnixTimestamp64Micro({known:Int64}, 'UTC')"
 _THEIRS: Final = f"organization = {{organization:String}} AND subject_id IN {{subjects:Array(String)}} AND {_KNOWN}"
@@ -35,7 +35,7 @@ EVENTS: Final = (
     " outcome, cause, account_state, application_id, application_name, changed, occurred_at, event_id, version,"
     f" fingerprint FROM events_by_subject WHERE {_THEIRS} LIMIT {{limit:UInt32}}"
 )
-"""Copies and repeats too: who has few events is told sooner by all of them than by what ClickHouse makes of them."""
+"""Reads copies and repeats too: for a person with few events that is faster than deduplicating in ClickHouse."""
 
 _SAID: Final = (
     "subject_id, toString(subject_type), lowerUTF8(subject_name), lowerUTF8(subject_email), toString(event_type),"
@@ -48,14 +48,14 @@ MARKS: Final = (
     "SELECT *, (occurred_at, toString(event_id)) AS place FROM events_by_subject"
     f" WHERE {_THEIRS} ORDER BY version DESC, fingerprint DESC LIMIT 1 BY event_id) GROUP BY {_SAID}"
 )
-"""Events by what they say, the first and last of each: what is read of people with very many."""
+"""Reads events grouped by what they say, the first and last of each, for people with very many events."""
 
 IDENTIFIERS: Final = f"SELECT subject_id, identifier, occurred_at, event_id, fingerprint FROM identifiers WHERE {_KEYS}"
 FORCES: Final = (
     f"SELECT event_id, tupleElement(max({IN_FORCE}), 2) FROM events_by_subject WHERE {_THEIRS}"
     f" AND event_id GLOBAL IN (SELECT event_id FROM identifiers WHERE {_KEYS}) GROUP BY event_id"
 )
-"""By its fingerprint the copy in force of each event that tells identifiers of people with very many."""
+"""Reads the fingerprint of the copy in force of each event with identifiers, for people with very many events."""
 
 _NAMED: Final = (
     "FROM subjects WHERE organization = {organization:String} AND name IN {names:Array(String)}"
@@ -69,7 +69,7 @@ SELECT key, groupUniqArray({MAX_IDS + 1})(subject_id) FROM (
 )
 GROUP BY key
 """
-# Neither table tells since when it is known.
+# Neither table holds when its rows became known.
 _SHARED: Final = f"""
 SELECT key, groupUniqArray({MAX_IDS + 1})(subject_id) FROM (
     SELECT arrayJoin([lowerUTF8(subject_name), lowerUTF8(subject_email)]) AS key, subject_id FROM events_by_subject
@@ -94,8 +94,10 @@ _DECISIONS: Final = (
 
 
 def read_known(store: Store, organization: str, subjects: Iterable[str], known_at: datetime | None = None) -> Known:
-    """What the log tells of these ids, and of all that share something with one of them, and so on: by all that is
-    known, or as it was known at a time."""
+    """Return what the log says of these ids and of all that share something with them, directly or through others.
+
+    By all that is known now, or as it was known at a time.
+    """
     asked: dict[str, Any] = {"organization": organization, "known": to_microseconds(known_at or LATEST)}
     sharing = _SHARING if known_at is None else _SHARED
     known: dict[str, Life] = {}
@@ -120,7 +122,8 @@ def read_known(store: Store, organization: str, subjects: Iterable[str], known_a
 
 
 def _marks(store: Store, read: dict[str, Any]) -> tuple[list[Mark], dict[UUID, bytes]]:
-    """What their events say, and by its fingerprint the copy in force of each that may tell identifiers."""
+    """Return the marks of their events, and the fingerprint of the copy in force of each event that may hold
+    identifiers."""
     rows = store.query(EVENTS, {**read, "limit": MAX_EVENTS + 1}, SMALL_LIMITS)
     if len(rows) > MAX_EVENTS:
         marks = [
@@ -138,7 +141,7 @@ def _marks(store: Store, read: dict[str, Any]) -> tuple[list[Mark], dict[UUID, b
 
 
 def _identifiers(store: Store, read: dict[str, Any], forces: dict[UUID, bytes]) -> Iterator[Sighting]:
-    """What else the events in force tell of who these are."""
+    """Yield the other identifiers in the events in force."""
     for subject, identifier, at, event_id, fingerprint in store.query(IDENTIFIERS, read, SMALL_LIMITS):
         if forces.get(event_id) == fingerprint:
             kind, _, value = identifier.partition(":")
@@ -146,7 +149,7 @@ def _identifiers(store: Store, read: dict[str, Any], forces: dict[UUID, bytes]) 
 
 
 def _keys(sightings: Iterable[Sighting], people: Iterable[str]) -> Iterable[str]:
-    """Under what others may be found who share something with these people."""
+    """Return the keys under which ids that share something with these people may be found."""
     own = set(people)
     yield from (f"{one.kind}:{one.value}" for one in sightings if one.subject_id in own)
     for subject in own:
@@ -155,7 +158,7 @@ def _keys(sightings: Iterable[Sighting], people: Iterable[str]) -> Iterable[str]
 
 
 def _sharing(store: Store, sql: str, asked: dict[str, Any], keys: set[str], crowded: set[tuple[str, str]]) -> set[str]:
-    """The ids under these keys; of what too many have, none, and it is noted in `crowded`."""
+    """Return the ids under these keys. Keys that too many ids have give none, and are added to `crowded`."""
     if not keys:
         return set()
     called = {kind.value for kind in CALLED}
@@ -171,12 +174,12 @@ def _sharing(store: Store, sql: str, asked: dict[str, Any], keys: set[str], crow
             continue
         found |= sharing
         if kind in (IdentifierKind.EXTERNAL, IdentifierKind.DECIDED):
-            found.add(value)  # it is an id, perhaps of somebody
+            found.add(value)  # the value is an id, perhaps somebody's
     return found
 
 
 def _decisions(store: Store, asked: dict[str, Any], told: Iterable[Sighting]) -> list[IdentityDecision]:
-    """Those of the decisions that came from us, read from their own bytes."""
+    """Return the decisions made through idtrail itself, read from their own bytes."""
     made = [one for one in told if one.kind == IdentifierKind.DECIDED]
     if not made:
         return []

@@ -1,4 +1,4 @@
-"""Whether the sink gets on: judged from how far it was at several moments. No I/O, no clock."""
+"""Judges whether the sink makes progress, from its positions at several moments. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 STUCK_AFTER: Final = timedelta(seconds=60)
-"""A flight lands within a second, a killed worker's partitions move within ten."""
+"""A batch lands within a second, and a killed worker's partitions move within ten."""
 HEADER: Final = "idtrail-behind"
-"""Of the answers of the API: how many records were not stored yet; absent while that is not known."""
+"""The header of API answers with the number of records not stored yet; absent while it is not known."""
 BEHIND_AFTER: Final = timedelta(minutes=10)
-"""A burst is caught up with sooner; a sink that is slower than what comes in never does."""
+"""A burst is caught up with sooner; a sink slower than the input never catches up."""
 
 
 class Place(Protocol):
@@ -30,12 +30,12 @@ class Place(Protocol):
 
 
 class Stall(NamedTuple):
-    """Records of a topic wait, and their sink has not got on since."""
+    """Records of a topic wait, and nothing of it has been stored since."""
 
     topic: str
     partitions: tuple[int, ...]
     since: datetime
-    """The earliest of theirs."""
+    """The earliest time among its partitions."""
     waiting: int
     growing: bool
 
@@ -52,28 +52,28 @@ class Stall(NamedTuple):
 class _Seen:
     stored: int
     since: datetime
-    """First seen with this much stored and something waiting."""
+    """When it was first seen with this much stored and something waiting."""
     end_then: int
     end: int
     looked_at: datetime
 
 
 class LagWatch:
-    """Feed it every look at the lag, in the order of time."""
+    """Judges the lag from looks at it, which must be given in the order of time."""
 
     def __init__(self, stuck_after: timedelta = STUCK_AFTER, behind_after: timedelta = BEHIND_AFTER) -> None:
         self._stuck_after = stuck_after
         self._behind_after = behind_after
         self._seen: dict[tuple[str, int], _Seen] = {}
         self._ends: deque[tuple[datetime, dict[tuple[str, int], int]]] = deque()
-        """Where the partitions ended: at the last look that is old enough to judge by, and at those since."""
+        """Where the partitions ended: at the last look old enough to judge by, and at those since."""
         self._behind_since: datetime | None = None
         self._waiting = 0
         self._late: bool | None = None
         self._looked_at: datetime | None = None
 
     def look(self, at: datetime, places: Iterable[Place]) -> None:
-        """Remember how far each partition is."""
+        """Record how far each partition is."""
         seen: dict[tuple[str, int], _Seen] = {}
         places = list(places)
         self._looked_at = at
@@ -107,13 +107,13 @@ class LagWatch:
 
     @property
     def waiting(self) -> int | None:
-        """How many records were not stored at the last look; None before the first."""
+        """The number of records not stored at the last look; None before the first."""
         return None if self._looked_at is None else self._waiting
 
     def stalls(self) -> list[Stall]:
-        """The topics with partitions whose records wait without anything being stored; the longest first.
+        """Return the topics whose records wait while nothing is stored, the longest first.
 
-        Only what was looked at counts, not the time since: the broker may have been away in between.
+        Only the looks count, not the time since: the broker may have been away in between.
         """
         stuck: dict[str, dict[int, _Seen]] = {}
         for (topic, partition), seen in sorted(self._seen.items()):
@@ -132,13 +132,13 @@ class LagWatch:
         return sorted(found, key=lambda stall: (stall.since, stall.topic))
 
     def late(self) -> bool | None:
-        """Whether something has waited for as long as a stall takes; None while the looks are too few to tell."""
+        """Whether something has waited for as long as a stall takes; None while there are too few looks to say."""
         return self._late
 
     def behind(self) -> tuple[datetime, int] | None:
-        """Since when the sink has always been late, and how much waits; None while that is no news.
+        """Return since when the sink has always been late, and how much waits; None while it is not worth reporting.
 
-        What has come just now says nothing: on a busy log something always waits, for a moment.
+        Records that just came do not count: on a busy log something always waits for a moment.
         """
         if self._behind_since is None or self._looked_at is None:
             return None

@@ -1,4 +1,4 @@
-"""What findings about mappings and groups are made of, read from the store: the last attempts of everybody, not all."""
+"""Reads the rows that findings about mappings and groups are made of: everybody's last attempts, not all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ LAST_SQL: Final = (
     f" ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC LIMIT 1 BY subject_id, action, outcome, account_state"
     " LIMIT {limit:UInt32}"
 )
-"""Everybody's last accepted attempt of each sort, and of pushes of each state that they made of the account."""
+"""Selects everybody's last accepted attempt of each sort, and of pushes the last one per account state."""
 _NAMED: Final = "arrayFilter(name -> has({fields:Array(String)}, lower(name)), changed)"
 VALUES_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, kind, action, outcome, subject_id,"
@@ -74,7 +74,7 @@ VALUES_SQL: Final = (
     " ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC"
     f" LIMIT 1 BY subject_id, action, outcome, account_state, {_NAMED} LIMIT {{limit:UInt32}}"
 )
-"""The same, and everybody's last accepted push of each combination of some attributes."""
+"""Like `LAST_SQL`, plus everybody's last accepted push of each combination of some attributes."""
 CREATING_SQL: Final = (
     f"SELECT DISTINCT application_id FROM attempts_by_application WHERE {OF_APPS} AND {RANGE}"
     " AND time_quality = 'ok' AND kind = 'group' AND action = 'create' AND outcome = 'success' LIMIT {limit:UInt32}"
@@ -89,11 +89,11 @@ GROUPS_SQL: Final = (
     " ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC"
     " LIMIT 1 BY subject_id, subject_name, if(action = 'update', '', toString(event_id)) LIMIT {limit:UInt32}"
 )
-"""Creations and deletions of groups, and the last update under each of their names."""
+"""Selects creations and deletions of groups, and the last update under each of their names."""
 
 
 def read_remaps(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[str, list[Remap]]:
-    """Changes of mappings that began within the range, in order, by application of one organization."""
+    """Return changes of mappings that began within the range, in order, by application of one organization."""
     values = values_of(apps, since, until)
     changes = store.query(REMAPS_SQL, values, LIMITS)
     if not changes:
@@ -115,18 +115,18 @@ def _changes(row: Row) -> Iterable[Change]:
 
 
 def read_last(store: Store, app: App, until: datetime) -> list[Row]:
-    """What `stale_people` needs."""
+    """Return the rows that `stale_people` needs."""
     return store.query_dicts(LAST_SQL, _values(app, until), LIMITS)
 
 
 def read_values(store: Store, app: App, remaps: Iterable[Remap], until: datetime) -> list[Row]:
-    """What `orphaned_values` needs."""
+    """Return the rows that `orphaned_values` needs."""
     fields = {field for remap in remaps for attribute in remap.removed for field in fields_for(attribute)}
     return store.query_dicts(VALUES_SQL, _values(app, until) | {"fields": sorted(fields)}, LIMITS)
 
 
 def read_groups(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> Iterator[tuple[App, list[Row]]]:
-    """What `twice_groups` needs, of the applications in which groups were created within the range."""
+    """Yield the rows that `twice_groups` needs, for applications in which groups were created within the range."""
     values = values_of(apps, since, until)
     creating = {application for (application,) in store.query(CREATING_SQL, values, LIMITS)}
     for app in apps:

@@ -1,5 +1,7 @@
-"""Changes of attribute mappings, and what they leave behind: values that nothing manages any more, and people who were
-not pushed since. Pure; rows in any order, repeated or not, give the same.
+"""Finds what changes of attribute mappings leave behind: values that nothing manages any more, and people not pushed
+since.
+
+Pure. Rows may come in any order and repeat.
 """
 
 from __future__ import annotations
@@ -20,27 +22,28 @@ from schemas.sent import fields_for
 from schemas.times import TimeQuality
 
 _NAMED: Final = ("attribute", "mapping")
-"""What the name of a field of an integration's `changes` has in it, if it is about mappings."""
+"""A field of an integration's `changes` is about mappings if its name contains one of these."""
 _KEYS: Final = ("name", "target", "attribute")
-"""Where a mapping that is an object may have the attribute's name."""
+"""The keys under which a mapping that is an object may hold the attribute's name."""
 PUSHES: Final = ("create", "update")
 
 
 class Remap(NamedTuple):
-    """A change of an application's mappings that was accepted."""
+    """An accepted change of an application's mappings."""
 
     event_id: UUID
     at: datetime
     event_type: str
     actor: str
     removed: frozenset[str]
-    """Attributes whose mapping went away, in RFC 7643's spelling."""
+    """Attributes whose mapping was removed, in RFC 7643's spelling."""
     altered: frozenset[str]
-    """Those that are mapped since, or otherwise than before."""
+    """Attributes with a new or different mapping."""
 
 
 def remapped(changes: Iterable[Change]) -> tuple[frozenset[str], frozenset[str]]:
-    """The attributes whose mapping went away, and those that are new or different, as an event's `changes` tell."""
+    """Return the attributes whose mapping was removed, and those with a new or different one, from an event's
+    `changes`."""
     removed: set[str] = set()
     altered: set[str] = set()
     for change in changes:
@@ -48,14 +51,14 @@ def remapped(changes: Iterable[Change]) -> tuple[frozenset[str], frozenset[str]]
             continue
         before, after = _mappings(change.from_), _mappings(change.to)
         if before is None or after is None:
-            continue  # without both nobody knows what went away
+            continue  # both are needed to know what was removed
         removed |= before.keys() - after.keys()
         altered |= {name for name, how in after.items() if name not in before or before[name] != how}
     return frozenset(removed), frozenset(altered)
 
 
 def _mappings(told: Any) -> dict[str, Any] | None:
-    """By attribute; None for what is no list of mappings."""
+    """Return the mappings by attribute; None if the value is not a list of mappings."""
     if isinstance(told, dict):
         return {own: how for name, how in told.items() if (own := spelling(str(name)))}
     if not isinstance(told, list):
@@ -69,7 +72,8 @@ def _mappings(told: Any) -> dict[str, Any] | None:
 
 
 def orphaned_values(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Finding]:
-    """People with an open account for whom an attribute was accepted before its mapping went away, and not since.
+    """Return people with an open account and an attribute that was accepted before its mapping was removed, and not
+    since.
 
     A mapping that came back orphans nothing. `rows`: the users' attempts on the application.
     """
@@ -94,9 +98,10 @@ def orphaned_values(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> l
 
 
 def stale_people(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Finding]:
-    """People with an open account whom nobody has pushed with success since a mapping became new or different.
+    """Return people with an open account and no successful push since a mapping became new or different.
 
-    Each is told of the first such change since the last push. `rows`: as above, at least everybody's last ones.
+    The finding of each person is about the first such change since the last push. `rows`: as for `orphaned_values`, at
+    least everybody's last attempts.
     """
     open_accounts, accepted = _accepted(rows)
     changes = sorted((remap for remap in remaps if remap.altered), key=lambda one: (one.at, one.event_id.int))
@@ -116,8 +121,8 @@ def stale_people(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list
 
 
 def _accepted(rows: Iterable[Row]) -> tuple[list[str], dict[str, list[Row]]]:
-    """Who has an open account by the last accepted attempt, and everybody's accepted pushes in order, since the account
-    was made last."""
+    """Return who has an open account by the last accepted attempt, and everybody's accepted pushes in order since their
+    account was last made."""
     pushes: dict[str, list[Row]] = defaultdict(list)
     confirmed: dict[str, str] = {}
     for row in in_force(rows):
@@ -127,7 +132,7 @@ def _accepted(rows: Iterable[Row]) -> tuple[list[str], dict[str, list[Row]]]:
             gone = row["action"] == "delete" or row["outcome"] == Outcome.REPORTED_ABSENT
             confirmed[row["subject_id"]] = DELETED if gone else INACTIVE
             if gone:
-                pushes[row["subject_id"]] = []  # with its values
+                pushes[row["subject_id"]] = []  # the account's values went with it
         elif row["action"] in PUSHES and row["outcome"] == Outcome.SUCCESS:
             if row["action"] == "create":
                 pushes[row["subject_id"]] = []
@@ -160,7 +165,7 @@ def _finding(
 
 
 def remaps_of(events: Iterable[tuple[Row, Iterable[Change]]]) -> Iterator[Remap]:
-    """Of accepted changes of the integration, each with its `changes`."""
+    """Yield the mapping changes among accepted changes of the integration, each given with its `changes`."""
     for row, changes in events:
         removed, altered = remapped(changes)
         if removed or altered:

@@ -1,6 +1,7 @@
-"""Mass changes: bursts of deactivations, deletions or removals from groups, against each application's own baseline.
+"""Finds mass changes: bursts of deactivations, deletions or removals from groups, against each application's own
+baseline.
 
-Pure. Rows in any order, repeated or not, give the same. What counts as one is said in docs/findings.md, by these names.
+Pure. Rows may come in any order and repeat. docs/findings.md defines a mass change with these names.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from schemas.times import TimeQuality
 
 WINDOW: Final = timedelta(hours=1)
 GAP: Final = timedelta(minutes=5)
-"""What is farther from the rest does not belong to it, if the rest is dense enough without it."""
+"""A change further apart from the rest is not part of the burst, if the rest reaches the threshold without it."""
 MINIMUM: Final = 10
 """Different people (or groups) within the window; fewer are never a mass change."""
 MULTIPLE: Final = 3
-"""Of the usual busiest hour of a day."""
+"""How many times the usual busiest hour of a day."""
 DAYS: Final = timedelta(days=28)
-"""Before the day in question: what is usual."""
+"""The time before the day in question that defines what is usual."""
 LITTLE: Final = timedelta(days=7)
-"""With a shorter history nothing is usual, and a burst must reach a share of the application's people."""
+"""With a shorter history there is no baseline, and a burst must reach a share of the application's people."""
 SHARE: Final = 0.05
 READ_BEFORE: Final = DAYS + timedelta(days=2)
-"""What must be read before the time that is asked about."""
+"""How much must be read before the time that is asked about."""
 
 _KINDS: Final = {
     ("user", "deprovision"): Kind.MASS_DEACTIVATIONS,
@@ -53,30 +54,30 @@ _DID: Final = {
 
 
 class Changed(NamedTuple):
-    """One person's or group's change: all its tries, from the first on."""
+    """One person's or group's change, with all its attempts."""
 
     kind: Kind
     subject_id: str
     at: datetime
-    """Of the first try: when it was decided, whenever it was accepted."""
+    """The time of the first attempt: when it was decided, whenever it was accepted."""
     event_id: UUID
     accepted: UUID | None
 
 
 class History(NamedTuple):
-    """What an application is measured by."""
+    """The history that an application is measured by."""
 
     begun: datetime
-    """Its first attempt of any sort."""
+    """Its first attempt of any kind."""
     people: int
-    """How many it was seen with in its first `LITTLE`; 0 when it is older than is asked about."""
+    """How many people it had in its first `LITTLE`; 0 if it is older than the range asked about."""
 
 
 def changes_of(rows: Iterable[Row]) -> list[Changed]:
-    """The changes of one application, in the order of their first tries.
+    """Return the changes of one application in the order of their first attempts.
 
-    A try within `RETRY_WINDOW` after a failed one of the same sort is its retry. What is closed of the tests of
-    activations is none: see `only_tests` for what must be among the rows.
+    An attempt within `RETRY_WINDOW` after a failed one of the same kind is its retry. The tests of activations do not
+    count: see `only_tests` for the rows that this needs.
     """
     own = [row for row in in_force(rows) if row["time_quality"] == TimeQuality.OK]
     tests = only_tests(own)
@@ -100,7 +101,7 @@ def changes_of(rows: Iterable[Row]) -> list[Changed]:
 
 
 def kind_of(row: Row) -> Kind | None:
-    """What the row would be a part of."""
+    """Return the kind of mass change that the row may be part of."""
     if is_membership(row):
         return Kind.MASS_REMOVALS if row["action"] == "remove" else None
     return _KINDS.get((row["kind"], row["action"]))
@@ -113,7 +114,7 @@ def _accepted(row: Row) -> bool:
 
 
 def mass_changes(app: App, rows: Iterable[Row], history: History) -> list[Finding]:
-    """Those of one application, without what set them off."""
+    """Return the mass changes of one application, without what set them off."""
     by_kind: dict[Kind, list[Changed]] = defaultdict(list)
     for change in changes_of(rows):
         by_kind[change.kind].append(change)
@@ -121,7 +122,8 @@ def mass_changes(app: App, rows: Iterable[Row], history: History) -> list[Findin
 
 
 def _bursts(changes: Sequence[Changed], history: History) -> Iterator[tuple[Sequence[Changed], int | None, int]]:
-    """Stretches in which the hour up to each of its changes reached the threshold; with usual and threshold."""
+    """Yield stretches in which the hour up to each change reaches the threshold, with the usual number and the
+    threshold."""
     baseline = _Baseline(changes, history)
     held: Counter[str] = Counter()
     start, burst = 0, range(0)
@@ -147,8 +149,11 @@ def _bursts(changes: Sequence[Changed], history: History) -> Iterator[tuple[Sequ
 
 
 def _trimmed(burst: Sequence[Changed], threshold: int) -> Sequence[Changed]:
-    """Without what only happened to come in the same hour: where changes less than `GAP` apart reach the threshold by
-    themselves, from the first to the last of those; else all of it."""
+    """Return the burst without changes that only happened in the same hour.
+
+    If changes less than `GAP` apart reach the threshold by themselves, it is cut to them, from the first to the last;
+    else it stays whole.
+    """
     pieces: list[list[Changed]] = []
     for change in burst:
         if not pieces or change.at - pieces[-1][-1].at > GAP:
@@ -160,7 +165,7 @@ def _trimmed(burst: Sequence[Changed], threshold: int) -> Sequence[Changed]:
 
 
 class _Baseline:
-    """What is usual, and from how many on it is none, by day."""
+    """What is usual on each day, and the threshold above it."""
 
     def __init__(self, changes: Iterable[Changed], history: History) -> None:
         hours: dict[datetime, set[str]] = defaultdict(set)
@@ -199,12 +204,12 @@ def _told(app: App, kind: Kind, changes: Sequence[Changed], usual: int | None, t
 
 
 def set_off(finding: Finding, acts: Iterable[Row]) -> Act | None:
-    """What came before it and explains it, by `acts`: the application's bindings, ever until then, and configuration,
-    deletions of groups, and what befell the people in the directory. None: the log has nothing of the sort within
-    `PROMPT`.
+    """Return the act before the finding that explains it; None if the log has none within `PROMPT`.
 
-    People's own suspensions, deletions, removals and unbindings if they are of at least half of them; else the last
-    group unbound or, while it was bound, deleted, or the integration's deletion; else its last change.
+    `acts`: all bindings of the application until then, its configuration, deletions of groups, and acts on the people
+    in the directory. If at least half of the people were suspended, deleted, removed or unbound themselves, that is the
+    act. Else it is the last group unbound, or deleted while bound, or the integration's deletion; else the
+    integration's last change.
     """
     subjects = set(finding.subjects)
     told = [row for row in in_force(acts) if row["occurred_at"] <= finding.until and _took_effect(row)]
@@ -236,7 +241,8 @@ def _took_effect(row: Row) -> bool:
 
 
 def _befell(row: Row, app: App, bound: Mapping[str, Sequence[Bound]]) -> bool:
-    """Whether it may take the application away from its person. Of a group without bindings the log tells nothing."""
+    """Whether the event may take the application away from its person. For a group without bindings the log cannot
+    say."""
     if is_membership(row):
         own = bound.get(row["group_id"])
         then = own is None or app.application_id in bound_at(own, row["occurred_at"])
@@ -247,7 +253,7 @@ def _befell(row: Row, app: App, bound: Mapping[str, Sequence[Bound]]) -> bool:
 
 
 def _withdraws(row: Row, finding: Finding, bound: Mapping[str, Sequence[Bound]]) -> bool:
-    """Whether it takes the application away from whole groups."""
+    """Whether the event takes the application away from whole groups."""
     if row["event_type"] == GROUP_DELETED:
         group = row["subject_id"]
         then = bound_at(bound.get(group, ()), row["occurred_at"])

@@ -1,6 +1,6 @@
-"""Whether one event is what a question is about: the conditions of `Selection`, in memory. Pure.
+"""Checks in memory whether one event meets the conditions of a `Selection`. Pure.
 
-Equal in meaning to the SQL of `queries.selection`, but for the range of time: a feed has none.
+It equals the SQL of `queries.selection`, except for the time range, which a feed does not have.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Condition = Callable[[Item], bool]
 
 
 def conditions(selection: Selection, known: MutableSet[str]) -> tuple[Condition, ...]:
-    """What an event must all meet; those that are not asked for cost nothing.
+    """Return the conditions that an event must all meet. Unused ones cost nothing.
 
-    `known` holds the ids of subjects that were ever called `selection.subject`, and learns: a person who is
-    renamed is still the one who was asked for.
+    `known` holds the ids of subjects that were ever called `selection.subject`. It grows, so that a renamed person is
+    still found.
     """
     found: list[Condition] = []
     if selection.organization is not None:
@@ -39,7 +39,7 @@ def conditions(selection: Selection, known: MutableSet[str]) -> tuple[Condition,
 
 
 def known_ids(store: Store, selection: Selection) -> set[str]:
-    """The ids that `conditions` needs to begin with. Raises `StoreAway`."""
+    """Return the ids that `conditions` needs at the start. Raises `StoreAway`."""
     if not selection.subject:
         return set()
     named = f"{selection.organization_sql()} AND name = lowerUTF8({{subject:String}})"

@@ -1,4 +1,4 @@
-"""Who is in a group: who was added, and since then neither removed nor deleted, nor the group."""
+"""Lists the members of a group: people who were added, unless they were removed or deleted since, or the group was."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queries.store import BULK_LIMITS, Store
 from schemas.times import LATEST, to_microseconds
 
 _PERSON_DELETED: Final = "user_delete"
-# Every copy of what was done to them, so that the one in force tells.
+# Every copy of the acts on them, so that the copy in force counts.
 _ACTS: Final = (
     "SELECT subject_id, event_id, occurred_at, version, fingerprint, act FROM directory_acts"
     " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
@@ -24,14 +24,14 @@ _ACTS: Final = (
 
 
 class Members:
-    """Of one group, at any time."""
+    """The members of one group at any time."""
 
     def __init__(self, group: str, bindings: Bindings, deletions: Iterable[Row] = ()) -> None:
         self._group = group
         self._told = sorted([*bindings.agenda, *deletions], key=place_of)
 
     def at(self, at: datetime) -> dict[str, datetime]:
-        """Each with since when."""
+        """Return each member with the time of joining."""
         held: dict[str, datetime] = {}
         for row in self._told:
             if row["occurred_at"] > at:
@@ -48,7 +48,7 @@ class Members:
 def read_members(
     store: Store, organization: str, group: str, bindings: Bindings, known_at: datetime | None = None
 ) -> Members:
-    """As it was known at a time."""
+    """Return the group's members, as known at a time."""
     subjects = sorted({row["subject_id"] for row in bindings.agenda if is_membership(row)})
     known = to_microseconds(known_at or LATEST)
     found: list[Row] = []

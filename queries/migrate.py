@@ -12,10 +12,10 @@ from queries.store import Store
 from schemas.errors import Fatal
 
 DEDUPLICATION_BLOCKS: Final = 10_000
-"""How many inserts back a token is recognised: more than are made while a worker can sleep."""
+"""How many inserts back a token is recognised: more than are made while a worker can be suspended."""
 DEDUPLICATION_SECONDS: Final = 7 * 24 * 60 * 60
 COMPACT_BYTES: Final = 128 * 1024**2
-"""Parts below this are one file, not one a column: a synced insert into all tables takes half the time."""
+"""Parts smaller than this are one file, not one per column: a synced insert into all tables takes half the time."""
 
 _DIRECTIVE: Final = re.compile(r"\{\{(\w+)(?: ([^}]*?))?\}\}")
 _NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -35,12 +35,12 @@ _RECORD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the tables are made."""
+    """Where the tables are created."""
 
     kind: Literal["embedded", "server", "cluster"]
     cluster: str = ""
     synced: bool = True
-    """Embedded only: each insert is on the disk before it is acknowledged."""
+    """For the embedded engine only: each insert is on the disk before it is acknowledged."""
 
 
 class Migration(NamedTuple):
@@ -51,12 +51,12 @@ class Migration(NamedTuple):
     sql: str
 
     def checksum(self) -> str:
-        """Of the file's text: a migration that was applied must not change."""
+        """The checksum of the file's text: an applied migration must not change."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def migrations() -> list[Migration]:
-    """All of them, in order."""
+    """Return all migrations in order."""
     found = []
     for file in resources.files("queries.migrations").iterdir():
         match = _NAME.fullmatch(file.name)
@@ -66,7 +66,7 @@ def migrations() -> list[Migration]:
 
 
 def render(sql: str, deployment: Deployment) -> list[str]:
-    """The statements of a migration for one deployment, without comments and empty ones."""
+    """Return the statements of a migration for one deployment, without comments and empty ones."""
     text = "\n".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))
     return [
         statement.strip()
@@ -114,9 +114,9 @@ def _settings(deployment: Deployment) -> str:
 
 
 def migrate(store: Store, deployment: Deployment) -> list[str]:
-    """Apply what is missing; the names of what was applied. Two processes may do so at once.
+    """Apply the missing migrations and return their names. Two processes may run it at once.
 
-    Raises `Fatal` when an applied migration was changed, or the store has one that this version lacks.
+    Raises `Fatal` if an applied migration was changed, or the store has one that this release does not know.
     """
     for statement in render(_LEDGER, deployment):
         store.command(statement)

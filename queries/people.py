@@ -1,4 +1,4 @@
-"""Who is meant by an id, a user name or a mail address."""
+"""Resolves an id, a user name or a mail address to a person."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MAX_CANDIDATES: Final = 20
 MAX_NAMES: Final = 10
 MAX_NEAR: Final = 3
 SHORTEST_PART: Final = 3
-"""Of a name that is asked for: shorter parts are in too many."""
+"""Shorter parts of a name are not searched: too many names contain them."""
 
 
 class Person(NamedTuple):
-    """One person, by one of the directory's ids, in one organization."""
+    """One person of one organization, under one of the directory's ids."""
 
     organization: str
     subject_id: str
     """The id that was asked for, or that the name stands for."""
     names: list[str]
-    """Names and addresses it was seen under, the latest first, in lower case."""
+    """The person's names and addresses, the latest first, in lower case."""
     subject_ids: tuple[str, ...] = ()
     """All ids of the person, the earliest first."""
     note: str = ""
@@ -36,12 +36,12 @@ class Person(NamedTuple):
 
 
 def each_id(person: Person) -> list[Person]:
-    """The person by each of their ids, the earliest first."""
+    """Return the person under each of their ids, the earliest first."""
     return [person._replace(subject_id=own) for own in person.subject_ids or (person.subject_id,)]
 
 
 class Ambiguous(UserError):
-    """Several people are meant: ask again with an id, and with its organization where they are of several."""
+    """Several people match. The caller must ask again with an id, and with its organization if they are in several."""
 
     def __init__(self, who: str, candidates: list[Person]) -> None:
         many = f"at least {len(candidates)}" if len(candidates) == MAX_CANDIDATES else str(len(candidates))
@@ -57,7 +57,7 @@ class Ambiguous(UserError):
 
 
 class Unknown(NotFound):
-    """Nobody is meant; some have names like it."""
+    """Nobody matches; some people may have similar names."""
 
     def __init__(self, who: str, near: list[str]) -> None:
         super().__init__(f"nobody is known as {who[:100]!r}" + (f"; near: {', '.join(near)}" if near else ""))
@@ -65,7 +65,7 @@ class Unknown(NotFound):
 
 
 class Found(NamedTuple):
-    """A person, with what the log tells of who that is."""
+    """A person, with what the log says of their identity."""
 
     person: Person
     known: Known
@@ -94,7 +94,7 @@ _DISTANCE: Final = (
     f" lengthUTF8({{who:String}}) >= {SHORTEST_PART} AND position(name, lowerUTF8({{who:String}})) > 0,"
     f" least(100 + lengthUTF8(name), {_FAR - 1}), {_FAR})"
 )
-"""Few edits first, then what holds it as a part, the shortest first."""
+"""Orders names by few edits first, then names that contain the text, the shortest first."""
 _NEAR: Final = (
     f"SELECT argMin(name, (distance, name)) AS near FROM ("
     f"SELECT organization, subject_id, name, {_DISTANCE} AS distance FROM subjects"
@@ -116,19 +116,19 @@ _NOT_PEOPLE: Final = {
 def find_person(
     store: Store, organization: str | None, who: str, at: datetime | None = None, known_at: datetime | None = None
 ) -> Person:
-    """Whom `who` means: see `read_person`."""
+    """Return the person that `who` stands for, as `read_person` does."""
     return read_person(store, organization, who, at, known_at).person
 
 
 def read_person(
     store: Store, organization: str | None, who: str, at: datetime | None = None, known_at: datetime | None = None
 ) -> Found:
-    """By id first: an id means one subject, even if somebody took it for a name.
+    """Return the person that `who` stands for. Ids come first: an id means one subject, even if it is also somebody's
+    name.
 
-    A name means who had it `at` that time, or has it now; a note tells who else had it. With `known_at` names, and
-    which ids are one person, are told by what was known then; an id or name that nobody was known by means who it means
-    by what is known now, and the note says so.
-    Raises `Unknown` with near names, `Ambiguous` with the candidates.
+    A name means who had it `at` that time, or who has it now; the note says who else had it. With `known_at`, names and
+    links between ids are taken as known then. An id or name that was unknown then is resolved by what is known now, and
+    the note says so. Raises `Unknown` with similar names, or `Ambiguous` with the candidates.
     """
     scope: dict[str, Any] = {"organization": "*" if organization is None else organization, "who": who}
     own_ones = [own for (own,) in store.query(_BY_ID, scope)] if organization is None else [organization]
@@ -159,12 +159,12 @@ def read_person(
         raise Ambiguous(who, [found.person for found in meant])
     if known_at is not None:
         return _since(store, find_person(store, organization, who, at), who, known_at)
-    near = [] if named else store.query(_NEAR, scope)  # where only copies that are not in force bear the name: none
+    near = [] if named else store.query(_NEAR, scope)  # none if only copies that are not in force have the name
     raise Unknown(who, [other for (other,) in near])
 
 
 def _since(store: Store, person: Person, who: str, known_at: datetime) -> Found:
-    """Whom the id or name means only by what came to be known since, with what was known of them then."""
+    """Return the person whose id or name became known only later, with what was known of them then."""
     known = read_known(store, person.organization, [person.subject_id], known_at)
     told = f"nobody was known as {who} {_day(known_at)}: by what is known since, it is {person.subject_id}"
     note = "; ".join(filter(None, (told, person.note)))
@@ -172,8 +172,8 @@ def _since(store: Store, person: Person, who: str, known_at: datetime) -> Found:
 
 
 def shared_names(store: Store, organization: str | None, names: Iterable[str]) -> set[str]:
-    """Those of the names, in lower case, that more than one id has or had: one who asks for them need not get whom they
-    mean."""
+    """Return which of the names, in lower case, more than one id has or had. A search for one may find another
+    person."""
     scope = "*" if organization is None else organization
     shared: set[str] = set()
     for some in pieces(sorted({name.lower() for name in names}), NAMES_AT_ONCE):
@@ -182,7 +182,8 @@ def shared_names(store: Store, organization: str | None, names: Iterable[str]) -
 
 
 def require_person(found: Found) -> Found:
-    """The same. Raises `NotFound` for a group, an application or an administrator, and says where these are told."""
+    """Return `found` unchanged. Raises `NotFound` for a group, an application or an administrator, and says where to
+    ask."""
     life = found.known.lives.get(found.person.subject_id)
     if life is None or life.person:
         return found
@@ -191,8 +192,10 @@ def require_person(found: Found) -> Found:
 
 
 def read_two(store: Store, organization: str | None, first: str, second: str) -> tuple[Found, Found]:
-    """Two people of one organization, each by an id or a name. Raises as `read_person` and `require_person` do, and
-    `BadUsage` where these are not two ids of one organization."""
+    """Return two people of one organization, each given by an id or a name.
+
+    Raises what `read_person` and `require_person` raise, and `BadUsage` unless these are two ids of one organization.
+    """
     scope = "*" if organization is None else organization
     having = [
         {own for (own,) in store.query(_BY_ID, {"organization": scope, "who": who})}
@@ -220,7 +223,7 @@ def _found(known: Known, identity: Identity, organization: str, subject: str, no
 
 
 def _note(known: Known, identity: Identity, name: str, holder: Alias, at: datetime | None) -> str:
-    """Who else had the name; and when it was had, if not at the time that was asked about."""
+    """Return who else had the name, and when this holder had it, if not at the time asked about."""
     own = identity.subject_ids
     told = []
     if at is not None and holder.since > at:

@@ -1,4 +1,4 @@
-"""Long lists in pieces: a ClickHouse server takes no value of a statement that is longer than 128 KiB."""
+"""Splits long lists: a ClickHouse server takes no value longer than 128 KiB in a statement."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 IDS_AT_ONCE: Final = 3_000
-"""Events' or people's: 39 bytes each at most."""
+"""Ids of events or people: 39 bytes each at most."""
 ACCOUNTS_AT_ONCE: Final = 1_000
-"""Application and subject: 58 bytes each, of the vendor's ids."""
+"""(application, subject) pairs: 58 bytes each, with the vendor's ids."""
 
 T = TypeVar("T")
 
 
 def pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """In order."""
+    """Yield the pieces in order."""
     for start in range(0, len(whole), size):
         yield whole[start : start + size]
 
 
 def subjects_at_once(accounts: Mapping[str, Sequence[object]], most: int) -> Iterator[list[str]]:
-    """The subjects in order, so many at once at most; all accounts of each together, and no more than a statement
-    takes."""
+    """Yield at most `most` subjects at a time, in order.
+
+    All accounts of a subject stay together, and each list fits one statement.
+    """
     some: list[str] = []
     count = 0
     for subject, own in accounts.items():

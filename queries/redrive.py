@@ -1,7 +1,7 @@
-"""What is done about dead letters: made events of, if they can be read now, or discarded. Each is recorded.
+"""Redrives dead letters, which makes events of those that can be read now, or discards them. Each decision is recorded.
 
-The event goes on the log before the decision about its letter. Whoever is killed in between leaves a letter
-that waits, and redriving it again puts the same event there again: its identity makes that harmless.
+The event goes on the log before the decision about its letter. If the process is killed in between, the letter still
+waits, and redriving it again appends the same event: its identity makes that harmless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.letters import Coordinates, Decision, Letter, Verdict, seal_again
 
 
 class Logged(Protocol):
-    """What stands at a place of the log."""
+    """A record at a place of the log."""
 
     @property
     def value(self) -> bytes: ...
@@ -29,7 +29,7 @@ class Logged(Protocol):
 
 
 class Redriven(Protocol):
-    """Where events and decisions go: the emitter. On return they are safe."""
+    """Where events and decisions go: the emitter. When it returns, they are durable."""
 
     async def emit_sealed(self, envelope: Envelope) -> object: ...
     async def decide(self, decision: Decision) -> object: ...
@@ -39,7 +39,7 @@ ReadRecords = Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, L
 
 
 class Outcome(StrEnum):
-    """What became of a letter; or would become of it."""
+    """The result for a letter, or what it would be."""
 
     REDRIVEN = "redriven"
     STILL_UNREADABLE = "still_unreadable"
@@ -47,18 +47,18 @@ class Outcome(StrEnum):
     ALREADY_REDRIVEN = "already_redriven"
     ALREADY_DISCARDED = "already_discarded"
     GONE = "gone"
-    """The log has its bytes no more."""
+    """The log no longer has its bytes."""
 
 
 class Result(NamedTuple):
-    """One letter, and what became of it."""
+    """One letter and its result."""
 
     letter_id: UUID
     source: str
     position: str
     outcome: Outcome
     reason: str = ""
-    """Short word of why it cannot be read."""
+    """A short word for why it cannot be read."""
     message: str = ""
     event_id: UUID | None = None
 
@@ -69,18 +69,18 @@ class Redrive(NamedTuple):
     by: str
     """The token's name."""
     into: str = ""
-    """The organization that their sources speak for now; empty: the one they spoke for."""
+    """The organization that their sources belong to now; empty keeps the original one."""
     named: bool = False
-    """The letters were named one by one: then a discarded one is redriven too."""
+    """Whether the letters were named one by one: then a discarded one is redriven too."""
     dry_run: bool = False
 
 
 async def redrive(
     rows: Iterable[Row], how: Redrive, read_records: ReadRecords, log: Redriven, now: datetime
 ) -> list[Result]:
-    """Make events of those letters that can be read now; the rest waits on, with its new reason.
+    """Make events of the letters that can be read now. The others keep waiting, with their new reason.
 
-    Raises what `log` does when it takes no more: letters whose decisions are not recorded wait on.
+    Raises what `log` raises when it accepts nothing more: letters whose decisions are not recorded keep waiting.
     """
     letters = [(_letter(row), row) for row in rows]
     to_try = [letter.place for letter, row in letters if _settled(letter, row, how.named) is None]
@@ -96,7 +96,7 @@ async def redrive(
 async def discard(
     rows: Iterable[Row], because: str, by: str, log: Redriven, now: datetime, *, dry_run: bool
 ) -> list[Result]:
-    """Record that nobody wants these letters as events. Nothing is deleted."""
+    """Record that nobody wants events of these letters. Nothing is deleted."""
 
     async def one(letter: Letter, row: Row) -> Result:
         settled = _settled(letter, row, named=False)
@@ -133,7 +133,7 @@ def _letter(row: Row) -> Letter:
 
 
 def _settled(letter: Letter, row: Row, named: bool) -> Result | None:
-    """What stands already about a letter that nothing is to be done about."""
+    """Return the existing result of a letter that needs nothing; None if something is to be done."""
     if row["state"] == "redriven":
         return _result(letter, Outcome.ALREADY_REDRIVEN, event_id=row["event_id"])
     if row["state"] == "discarded" and not named:

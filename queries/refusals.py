@@ -1,4 +1,4 @@
-"""What an error of ClickHouse or of its driver asks of us: pure, one function, one table of codes."""
+"""Maps errors of ClickHouse and its driver to errors of idtrail: pure, one function, one table of codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOO_MANY_ROWS: Final = 158
 _TOO_SLOW: Final = frozenset({159, 160})
 _MEMORY: Final = 241
 _TOO_MUCH: Final = frozenset({_TOO_MANY_ROWS, _MEMORY, 307, 396}) | _TOO_SLOW
-"""Rows, time, speed, memory, bytes, rows of the result: a smaller question has an answer."""
+"""Too many rows, too much time, memory or bytes, too slow, or too large a result: a smaller question has an answer."""
 
 _TOO_MANY_PARTS: Final = 252
 _PASSING: Final = frozenset(
@@ -28,16 +28,16 @@ _LONGEST: Final = 300
 
 
 class Refused(Fatal):
-    """ClickHouse will not take this statement, however often it is sent."""
+    """ClickHouse rejects this statement, however often it is sent."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
-        """ClickHouse's own number for the reason; 0 when the driver refused."""
+        """ClickHouse's number for the reason; 0 if the driver refused."""
 
 
 def ours(error: Exception, *, writing: bool = False) -> IdtrailError:
-    """Our error for a foreign one. A write is never "too large": it is worth another try, or it is a defect."""
+    """Return the idtrail error for a foreign one. A write is never "too large": it is retried, or it is a defect."""
     text = _first_line(error)
     code = (error.code or 0) if isinstance(error, Error) else 0
     if code in _TOO_MUCH and not writing:
@@ -54,12 +54,12 @@ def ours(error: Exception, *, writing: bool = False) -> IdtrailError:
 
 
 def _too_many_partitions(code: int, text: str) -> bool:
-    """One code for two things: merges that are behind pass; an insert over 100 months does not."""
+    """Tell two meanings of one code apart: merges that lag recover, an insert over 100 months does not."""
     return code == _TOO_MANY_PARTS and "partitions" in text
 
 
 def _unanswered(error: ClickHouseError, text: str) -> bool:
-    """Nothing, or a proxy, answered in ClickHouse's place."""
+    """Whether nothing, or a proxy, answered in ClickHouse's place."""
     status = _STATUS.search(text)
     if status is not None:
         return status[1] == "429" or status[1].startswith("5")
@@ -67,6 +67,6 @@ def _unanswered(error: ClickHouseError, text: str) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """Enough for people; never a whole statement, which may hold values."""
+    """Return enough of the error for people, and never a whole statement, which may hold values."""
     lines = str(error).splitlines() or [""]
     return lines[0].partition(" In scope ")[0][:_LONGEST] or type(error).__name__

@@ -1,6 +1,7 @@
-"""Which release runs in this process, and whether its files are still those that it began with.
+"""Which release runs in this process, and whether its files are still those it started with.
 
-A process that is upgraded beneath itself mixes two releases: what it imports or starts later is the new one's.
+A process whose files are upgraded while it runs mixes two releases: what it imports or starts later comes from the new
+one.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Final
 
 RELEASE: Final = version("idtrail")
 HEADER: Final = "idtrail-release"
-"""Of the answers of the API."""
+"""The header of API answers that holds the release."""
 PACKAGES: Final = frozenset({"schemas", "broker", "producers", "streams", "queries", "idtrail"})
 _BEGAN: Final = time.time()
 
 
 def upgraded_beneath(since: float = _BEGAN) -> str:
-    """A sentence for whoever meets a defect, if files of ours were changed after that time; else empty."""
+    """Return a sentence for whoever meets a defect if files of idtrail changed after that time; else an empty
+    string."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name.partition(".")[0] not in PACKAGES or file is None:
@@ -27,7 +29,7 @@ def upgraded_beneath(since: float = _BEGAN) -> str:
         try:
             changed = Path(file).stat().st_mtime > since
         except OSError:
-            changed = True  # the other release has no such file
+            changed = True  # the other release does not have the file
         if changed:
             return f"idtrail was upgraded beneath this process, which runs {RELEASE} from before: restart it"
     return ""

@@ -1,5 +1,5 @@
-"""Updates that say once more what one before and one after them say. Whoever asks where accounts stand need not fold
-them: of people with hundreds of events they are most. Pure."""
+"""Leaves out updates between two others that say the same. Accounts do not depend on them, and they are most of the
+events of people with hundreds of them. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.times import TimeQuality
 
 
 class _Run(NamedTuple):
-    """Accepted updates of one account with nothing in between that could change how it stands."""
+    """Accepted updates of one account with nothing in between that could change its state."""
 
     undisturbed: int
     updates: int
@@ -21,9 +21,9 @@ class _Run(NamedTuple):
 
 
 def without_repeats(rows: Sequence[Row], bindings: Bindings) -> list[Row]:
-    """A subject's rows, in order, without what is between the first and the last update of each run.
+    """Return a subject's rows, in order, without those between the first and the last update of each run.
 
-    The accounts that are folded of them are the same, to each field; what is told of what set steps off may not be.
+    The accounts folded from them are the same in every field; the causes of steps may differ.
     """
     agenda, reached, disturbed = bindings.agenda, 0, 0
     runs: dict[str, _Run] = {}
@@ -48,7 +48,7 @@ def without_repeats(rows: Sequence[Row], bindings: Bindings) -> list[Row]:
 
 
 def is_repeat(row: Row) -> bool:
-    """Whether it is an update that was accepted, and makes nothing of the account itself."""
+    """Whether the row is an accepted update that does not say what state the account is to be in."""
     return bool(
         row["kind"] == "user"
         and row["action"] == "update"

@@ -1,4 +1,4 @@
-"""The way back from a mass change: what to do, in which order, for those who were in one minute before. Pure."""
+"""Plans how to undo a mass change: which steps, in which order, for those affected. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORDER: Final = (
     "activate_integration", "activate_person", "recreate_person", "bind_group", "add_member", "reactivate_account",
     "recreate_account", "recreate_group",
 )  # fmt: skip
-"""First what everything else needs; people before the groups that they are members of."""
+"""The order of steps: first what others depend on; people before the groups that they are members of."""
 
 
 class Undo(NamedTuple):
@@ -35,14 +35,14 @@ class Undo(NamedTuple):
     subject_id: str
     name: str
     group_id: str
-    """Of `add_member` and `bind_group`."""
+    """For `add_member` and `bind_group`."""
     group: str
     because: UUID
-    """The event that it undoes."""
+    """The event that the step undoes."""
 
 
 class Stood(NamedTuple):
-    """Somebody who was in one minute before, and how it is now."""
+    """The account of a subject one minute before the change, and now."""
 
     subject_id: str
     name: str
@@ -51,10 +51,9 @@ class Stood(NamedTuple):
 
 
 def stood_of(finding: Finding, subjects: Collection[str], theirs: Iterable[Row]) -> list[Stood]:
-    """Where the accounts of some of the finding's subjects stood one minute before it, and stand now, by all that is
-    told of them.
+    """Return the accounts of some of the finding's subjects one minute before it and now, from all their events.
 
-    Of people removed from groups: `member` where they were and `removed` where they still are not.
+    For people removed from groups the states are `member` and, while they are still out, `removed`.
     """
     by_subject: dict[str, list[Row]] = defaultdict(list)
     for row in in_force(theirs):
@@ -86,10 +85,11 @@ def _standing(finding: Finding, rows: Sequence[Row]) -> tuple[str, str]:
 
 
 def undo(finding: Finding, stood: Sequence[Stood], theirs: Iterable[Row], acts: Iterable[Row]) -> list[Undo]:
-    """The steps, as `ordered` puts them: undo what set it off, then each account that was active and is closed now.
+    """Return the steps in the order of `ordered`: undo what set the change off, then each account that was active and
+    is closed now.
 
-    Whoever is back already has none, nor whoever was not in one minute before. What befell single people in the same
-    hour stays as it is, unless it was such acts that set it off: whoever is suspended or deleted by another one has no
+    Subjects that are back already, or were not in one minute before, get no step. What happened to single people in
+    the same hour is kept, unless such acts set the change off. A person suspended or deleted by another act gets no
     step at all.
     """
     theirs, acts = in_force(theirs), in_force(acts)
@@ -115,7 +115,7 @@ def undo(finding: Finding, stood: Sequence[Stood], theirs: Iterable[Row], acts: 
 
 
 def ordered(steps: Iterable[Undo]) -> list[Undo]:
-    """Each once, by `ORDER`, then by name."""
+    """Return each step once, in the order of `ORDER`, then of names."""
     return sorted(set(steps), key=lambda one: (ORDER.index(one.do), one.name, one.subject_id, one.group, one.group_id))
 
 
@@ -126,13 +126,13 @@ def _step(finding: Finding, one: Stood) -> str:
 
 
 def _events(finding: Finding, theirs: Sequence[Row]) -> dict[str, UUID]:
-    """The event of the finding that closed each."""
+    """Return for each subject the event of the finding that closed it."""
     own = set(finding.events)
     return {row["subject_id"]: row["event_id"] for row in theirs if row["event_id"] in own}
 
 
 def _undo_acts(finding: Finding, acts: Sequence[Row]) -> list[Undo]:
-    """Groups that were unbound and are not bound again, and the integration, if it is deleted."""
+    """Return steps for groups that were unbound and are not bound again, and for the integration, if it is deleted."""
     app = finding.app
     bound: dict[str, Row] = {}
     integration: Row | None = None
@@ -154,7 +154,7 @@ def _undo_acts(finding: Finding, acts: Sequence[Row]) -> list[Undo]:
 
 
 def _out(theirs: Sequence[Row]) -> dict[str, Row]:
-    """What made each person suspended or deleted who is so now."""
+    """Return for each person who is suspended or deleted now the event that did it."""
     found: dict[str, Row] = {}
     for row in theirs:
         act = act_on_person(row)
@@ -168,7 +168,7 @@ def _out(theirs: Sequence[Row]) -> dict[str, Row]:
 def _undo_removals(
     finding: Finding, lost: Mapping[str, Stood], theirs: Sequence[Row], acts: Sequence[Row]
 ) -> Iterator[Undo]:
-    """Who was removed from a group by it, and still is."""
+    """Yield steps for people whom the change removed from a group and who are still out."""
     by_subject: dict[str, list[Row]] = defaultdict(list)
     for row in theirs:
         if row["subject_id"] in lost:
@@ -182,7 +182,7 @@ def _undo_removals(
 
 
 def _removals(rows: Sequence[Row], counts: Callable[[Row], bool]) -> list[tuple[Row, bool]]:
-    """The person's removals from groups that count, each with whether they are still out."""
+    """Return the person's removals from groups that count, each with whether they are still out."""
     memberships, last = Memberships(rows), (LATEST, 0)
     return [
         (row, not memberships.holds(row["group_id"], last))
@@ -197,7 +197,7 @@ def _belongs(finding: Finding) -> Callable[[Row], bool]:
 
 
 def _withdrew(finding: Finding, acts: Sequence[Row]) -> Callable[[Row], bool]:
-    """Whether it set the change off, with others of its sort, and took the application away."""
+    """Return a test of whether a row set the change off, with others of its kind, and took the application away."""
     bound = bindings_of(row for row in acts if binds(row, finding.app.application_id))
 
     def withdrew(row: Row) -> bool:
@@ -208,7 +208,7 @@ def _withdrew(finding: Finding, acts: Sequence[Row]) -> Callable[[Row], bool]:
 
 
 def _by_people(finding: Finding, row: Row, *kinds: str) -> bool:
-    """Whether acts on people, of these kinds, set it off, and it is one of that hour."""
+    """Whether acts on people, of these kinds, set the change off, and the row is one of that hour."""
     act = finding.act
     if act is None or act.because.kind not in kinds or act.event_type == GROUP_DELETED:
         return False

@@ -1,9 +1,9 @@
-"""The SQL that reads an application's failures with the success that ended each. Pure.
+"""SQL that reads an application's failures with the success that ended each. Pure.
 
-An attempt is what the copy in force says, of its copies at one application; where that tells no time that can be
-believed, there is none. Parameters: the applications (`ours`), each with its organization; `ids` (hexadecimal; with
+An attempt is what the copy in force says, among its copies at one application. If that copy has no believable time, the
+attempt does not count. Parameters: the applications (`ours`), each with its organization; `ids` (hexadecimal; with
 `SOME`); `begin` (microseconds); and the causes that end with any success of the integration (`of_all`) or, unless they
-failed a closing, of the same event type (`of_type`).
+failed a closing, with one of the same event type (`of_type`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ EVERY: Final = "incident_id != toFixedString('', 16)"
 
 _OURS: Final = "(organization, application_id) IN {ours:Array(Tuple(String, String))}"
 _PLACED: Final = f"{_OURS} AND time_quality = 'ok'"
-"""Copies that may count, if they are in force: one without a time may be in force before them."""
+"""Copies that may count, if they are in force: a copy without a time may be in force before them."""
 _LATER: Final = "occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')"
 _TWICE: Final = f"SELECT event_id FROM attempts_by_application WHERE {_OURS} GROUP BY event_id HAVING count() > 1"
 
 
 def _in_force(columns: str, ids: str, wanted: str) -> str:
-    """Of the events with these ids those that are wanted, as the copy in force has them."""
+    """Return the SQL of the events with these ids that satisfy `wanted` by their copy in force."""
     return in_force_sql(columns, _OURS, f"({ids})", wanted)
 
 
 CLOSES: Final = "(kind != 'integration' AND (action IN ('deprovision', 'delete') OR account_state = 'inactive'))"
 TURNS: Final = f"({CLOSES} OR kind != 'integration' AND (action = 'create' OR account_state = 'active'))"
-"""Opens or closes the account. What it meant the account to become is empty in rows of before migration 27."""
+"""Opens or closes the account, by the action if the account state is empty."""
 
 _FAILED: Final = (
     "occurred_at, application_name, incident_id, kind, event_type, action, account_state, subject_id, cause, attribute,"
@@ -51,15 +51,17 @@ _ENDED_SCOPES: Final = (
     f" arrayConcat(['i', '', concat('t', event_type), concat('s', kind, subject_id)],"
     f" if({TURNS}, [concat('c', kind, subject_id)], []))))"
 )
-"""What failed of the integration itself, such as its activation, ends with its own success too; that of a
-re-authorisation does not tell that people's requests are taken again."""
+"""A failure of the integration itself, such as its activation, ends with its own success too. The success of a
+re-authorisation does not show that people's requests are accepted again."""
 
 
 def run_parameters(
     applications: Collection[tuple[str, str]], ids: Collection[bytes] | None = None
 ) -> dict[str, object]:
-    """The values of all statements here but `begin` and `events`: for applications (organization and id), and with
-    `SOME` for these incidents."""
+    """Return the parameters of all statements here except `begin` and `events`.
+
+    For applications, given as (organization, id), and with `SOME` for these incidents.
+    """
     values: dict[str, object] = {
         "ours": list(applications),
         "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
@@ -69,7 +71,8 @@ def run_parameters(
 
 
 def begin_sql(wanted: str) -> str:
-    """One row: the store's clock, the first failure (both in microseconds), how many copies of failures."""
+    """Return the SQL of one row: the store's clock and the first failure, in microseconds, and the number of failure
+    copies."""
     return (
         "SELECT toUnixTimestamp64Micro(now64(6)), toUnixTimestamp64Micro(min(occurred_at)), count()"
         f" FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
@@ -77,21 +80,21 @@ def begin_sql(wanted: str) -> str:
 
 
 def runs_sql(wanted: str) -> str:
-    """One row for each subject of an incident and each success (or none) that ended failures of it."""
+    """Return the SQL of one row per subject of an incident and per success (or none) that ended its failures."""
     some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
     accepted = f"{_LATER} AND outcome = 'success'"
     deleted = f"{_OF_INTEGRATION} AND action = 'delete' AND outcome = 'success'"
     return (
         f"WITH failed AS (SELECT *, {_SCOPE} AS scope, toUnixTimestamp64Micro(occurred_at) AS at"
         f" FROM ({_in_force(_FAILED, some_copy, wanted)})),"
-        # Nearly every event has one copy: to look at those alone that have more takes a tenth of the time.
+        # Nearly every event has one copy: examining only those with more takes a tenth of the time.
         " accepted AS ("
         f"SELECT organization, application_id, event_id, {_ACCEPTED} FROM attempts_by_application"
         f" WHERE {_PLACED} AND {accepted} AND event_id GLOBAL NOT IN ({_TWICE})"
         f" UNION ALL {_in_force(_ACCEPTED, _TWICE, accepted)}),"
         " ends AS (SELECT scope, at, min(event_id) AS event_id FROM ("
         f"SELECT arrayJoin({_ENDED_SCOPES}) AS scope, toUnixTimestamp64Micro(occurred_at) AS at, event_id FROM accepted"
-        # Where an integration was deleted nothing can fail any more.
+        # Once an integration is deleted, nothing can fail any more.
         " UNION ALL SELECT scope, toUnixTimestamp64Micro(occurred_at) AS at, event_id"
         f" FROM (SELECT DISTINCT organization, application_id, {_SCOPE} AS scope FROM attempts_by_application"
         f" WHERE {_PLACED} AND {wanted}) AS hurt"
@@ -111,7 +114,7 @@ def runs_sql(wanted: str) -> str:
 
 
 def copies_sql() -> str:
-    """Of those of these events (`events`) whose copies differ in what incidents need, one row a copy."""
+    """Return the SQL of the copies of `events` whose copies differ in what incidents need, one row per copy."""
     return (
         "SELECT UUIDStringToNum(toString(event_id)), organization, application_id,"
         " tupleElement(arrayJoin(copies) AS copy, 1),"
@@ -124,7 +127,7 @@ def copies_sql() -> str:
 
 
 def changes_sql() -> str:
-    """The events of the integrations' configuration."""
+    """Return the SQL of the events that configure the integrations."""
     return (
         "SELECT organization, application_id, toUnixTimestamp64Micro(occurred_at),"
         " UUIDStringToNum(toString(event_id)), event_type, actor_name"

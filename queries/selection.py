@@ -1,7 +1,7 @@
-"""Which events a question is about: a filter, and its SQL. Pure; every value is bound by the server.
+"""A filter of events and its SQL. Pure; the server binds every value.
 
-An event is what its copy in force says: the largest (version, fingerprint) of all its copies, wherever
-in time they stand. `GLOBAL IN` is what a cluster needs, and the same as `IN` elsewhere.
+An event is what its copy in force says: the copy with the largest (version, fingerprint), whatever its time. `GLOBAL
+IN` is what a cluster needs, and the same as `IN` elsewhere.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from typing import Any, Final
 from schemas.times import to_microseconds
 
 IN_FORCE: Final = "tuple(version, fingerprint)"
-"""The largest is in force. Versions tie when copies were appended in one millisecond; fingerprints differ."""
+"""The copy with the largest value is in force. Versions tie if copies were appended in one millisecond; fingerprints
+differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Everything that is given must hold. Lists mean any of."""
+    """Selects events. All given conditions must hold; a list matches any of its values."""
 
     organization: str | None
-    """None: every organization, for tokens that may see them all."""
+    """None selects every organization, for tokens that may see all of them."""
     since: datetime
     until: datetime
     asked: str = ""
-    """The range as it was asked for, such as `7d`: what a cursor is bound to while the clock goes on."""
+    """The range as the caller wrote it, such as `7d`. A cursor is bound to it, since the clock moves on between
+    pages."""
     unplaced: bool = False
-    """Instead of a time range: the events whose time cannot be believed."""
+    """Selects events whose time cannot be believed, instead of a time range."""
     event_types: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
@@ -45,11 +47,11 @@ class Selection:
     """Part of the detail, of a name or of the event type, in any case."""
 
     def organization_sql(self) -> str:
-        """Whose events."""
+        """Return the condition on the organization."""
         return "1" if self.organization is None else "organization = {organization:String}"
 
     def range_sql(self) -> str:
-        """When they occurred."""
+        """Return the condition on the time."""
         if self.unplaced:
             return "time_quality != 'ok' AND occurred_at = toDateTime64(0, 6, 'UTC')"
         return (
@@ -58,11 +60,11 @@ class Selection:
         )
 
     def filter_sql(self) -> str:
-        """The other conditions."""
+        """Return the other conditions."""
         return " AND ".join(condition for condition, _ in self._conditions()) or "1"
 
     def _conditions(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each with the columns it reads."""
+        """Return the conditions, each with the columns that it reads."""
         found: list[tuple[str, tuple[str, ...]]] = [
             (f"{column} IN {{{name}:Array(String)}}", (column,))
             for name, column in LISTS.items()
@@ -89,10 +91,10 @@ class Selection:
         return found
 
     def in_force_sql(self, columns: Iterable[str], table: str = "events") -> str:
-        """A sub-select of the events that meet all conditions: event_id, occurred_at and `columns`.
+        """Return a sub-select of the events that meet all conditions: event_id, occurred_at and `columns`.
 
-        One row an event, as its copy in force has it: a copy that is not in force neither counts nor
-        hides the event, even when it stands at another time or says something else.
+        It has one row per event, with the values of its copy in force. A copy that is not in force neither counts nor
+        hides the event, even if it has another time or says something else.
         """
         read = {column for _, needed in self._conditions() for column in needed}
         names = list(dict.fromkeys(("occurred_at", "time_quality", *columns, *sorted(read))))
@@ -106,7 +108,7 @@ class Selection:
         )
 
     def parameters(self) -> dict[str, Any]:
-        """The values of all conditions."""
+        """Return the parameters of all conditions."""
         values: dict[str, Any] = {name: list(getattr(self, name)) for name in LISTS if getattr(self, name)}
         values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "incident", "text")}
         if self.organization is not None:

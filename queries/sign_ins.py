@@ -1,4 +1,4 @@
-"""When accounts were first signed in to since a time."""
+"""Finds when accounts were first signed in to since a time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from schemas.outcome import Outcome
 from schemas.times import TimeQuality, to_microseconds
 
 AccountKey = tuple[str, str, str]
-"""Organization, subject and application."""
+"""(organization, subject, application)."""
 SUBJECTS_AT_ONCE: Final = 500
 
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
 
-# Of every sign-in that some copy tells of, all copies about these people: which is in force is told among them.
+# For every sign-in that some copy reports, all copies about these people, so that the one in force can be chosen.
 _THEIRS: Final = f"{_OWN} AND subject_id IN {{subjects:Array(String)}}"
 _SIGN_INS: Final = (
     "SELECT event_id, version, fingerprint, subject_id, event_type, application_id, outcome, time_quality, occurred_at"
@@ -32,7 +32,7 @@ _SIGN_INS: Final = (
 
 
 def first_sign_ins(store: Store, wanted: Mapping[AccountKey, datetime], at: datetime) -> dict[AccountKey, datetime]:
-    """Of those accounts that were used, the first sign-in from the account's own time on and up to `at`."""
+    """Return the first sign-in to each account between its own time and `at`. Accounts without one are left out."""
     used: dict[AccountKey, datetime] = {}
     for organization in sorted({owner for owner, _, _ in wanted}):
         by_subject: dict[str, list[AccountKey]] = {}

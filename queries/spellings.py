@@ -1,4 +1,4 @@
-"""How full names are spelt: the store has them in lower case, to compare them by, and the events as they were sent."""
+"""Reads how full names are spelt. The store has them in lower case for comparison; the events have them as sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPELLINGS: Final = (
 
 
 def read_spellings(store: Store, organization: str, aliases: Iterable[Alias]) -> dict[UUID, str]:
-    """The full names among the aliases as their first events spell them, by that event."""
+    """Return the full names among the aliases as their first events spell them, by event."""
     names = {alias.first_event: alias for alias in aliases if alias.kind == IdentifierKind.FULL_NAME}
     if not names:
         return {}

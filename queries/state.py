@@ -1,7 +1,7 @@
-"""Where one person or group stood at a time, by what was known at a time.
+"""The state of one person or group at a time, by what was known at a time.
 
-Two times throughout: an event occurred, and it is known since the first copy of it was appended to the log. What
-comes late changes the answer for an earlier time only from the moment at which it was known.
+There are two times throughout: when an event occurred, and when it became known, which is when its first copy was
+appended to the log. A late event changes the answer for an earlier time only from when it became known.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ _OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "staged": 3, "acti
 
 
 class Standing(NamedTuple):
-    """Of a person in the directory."""
+    """A person's state in the directory."""
 
     state: str
-    """active, staged, suspended or deleted; unknown where the log does not tell."""
+    """active, staged, suspended or deleted; unknown if the log does not say."""
     since: datetime | None
     event_id: UUID | None
 
 
 class Asked(NamedTuple):
-    """At which time, by what was known when."""
+    """The time that is asked about, and when the knowledge ends."""
 
     at: datetime
     known_at: datetime | None
-    """None: everything that is known by now."""
+    """None stands for everything known by now."""
 
 
 class Member(NamedTuple):
-    """Of a group: somebody in it; of a person: a group that they are in."""
+    """A member of a group, or a group that a person is in."""
 
     id: str
     name: str
@@ -63,9 +63,9 @@ class Accepted(NamedTuple):
     at: datetime
     members: int
     missing: list[str]
-    """Ids of those in the group since."""
+    """Ids of people who joined the group since."""
     left_over: list[str]
-    """Ids of those no more in the group."""
+    """Ids of people who are no longer in the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,21 @@ class State:
     asked: Asked
     directory: Standing
     accounts: list[Account]
-    """As after the last event at or before the time."""
+    """The accounts after the last event at or before the time."""
     groups: list[Member]
-    """Of a person: in the directory, as far as the log tells."""
+    """For a person: the groups in the directory, as far as the log says."""
     members: list[Member]
-    """Of a group: in the directory, as far as the log tells; at most `MAX_MEMBERS`."""
+    """For a group: the members in the directory, as far as the log says; at most `MAX_MEMBERS`."""
     accepted: list[Accepted]
-    """Of a group: what each application has of its members."""
+    """For a group: its members in each application."""
     events: int
-    """By so many events it is told."""
+    """The number of events that the answer is based on."""
     later: int
-    """Events of that time or before that were known only afterwards: the answer of today counts them too."""
+    """Events at that time or before that became known only afterwards: today's answer counts them too."""
 
 
 class Difference(NamedTuple):
-    """One account at two times; None: not known yet."""
+    """One account at two times; None where it was not known yet."""
 
     application_id: str
     application: str
@@ -98,25 +98,25 @@ class Difference(NamedTuple):
 
 
 class Differences(NamedTuple):
-    """What became different between two times."""
+    """What differs between two times."""
 
     accounts: list[Difference]
     joined: list[Member]
     """Groups of a person, or members of a group."""
     left: list[Member]
     unchanged: int
-    """Accounts."""
+    """Accounts without a difference."""
 
 
 def blind_since(asked: Asked) -> datetime | None:
-    """From here to the time that is asked for nothing could be known, if what was known ends before it."""
+    """Return when knowledge ended, if it ended before the time asked about; nothing could be known from then on."""
     return asked.known_at if asked.known_at is not None and asked.known_at < asked.at else None
 
 
 def read_state(store: Store, subject: Person, asked: Asked) -> State:
-    """Where every account stood, of all ids of the person: each has accounts of its own.
+    """Return the state of every account of all the person's ids; each id has its own accounts.
 
-    No more than a batch of events is held at once, however many there are.
+    At most one batch of events is held at once, however many there are.
     """
     until, known = asked.at + TICK, asked.known_at or LATEST
     owns: list[_Own] = []
@@ -143,7 +143,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
     return State(
         asked,
         _standing_of(owns),
-        sorted(accounts, key=lambda account: (account.application, account.application_id)),  # ids in their order
+        sorted(accounts, key=lambda account: (account.application, account.application_id)),  # stable for ids
         _groups_of(owns),
         _named(store, subject.organization, members, known),
         accepted,
@@ -153,7 +153,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
 
 
 def compare(before: State, after: State) -> Differences:
-    """What is different in `after`. Pure."""
+    """Return what differs in `after`. Pure."""
     ones = {(account.application_id, account.subject_id): account for account in before.accounts}
     others = {(account.application_id, account.subject_id): account for account in after.accounts}
     found = []
@@ -179,7 +179,7 @@ def _moved(before: list[Member], after: list[Member]) -> tuple[list[Member], lis
 
 
 class _Own:
-    """What the directory says of one id of a person: how it stands there, and which groups it is in."""
+    """What the directory says of one id of a person: its state, and which groups it is in."""
 
     def __init__(self) -> None:
         self.standing = Standing(UNKNOWN, None, None)
@@ -201,7 +201,7 @@ class _Own:
             self.groups.pop(row["group_id"], None)
 
     def leave_deleted(self, bindings: Bindings) -> None:
-        """Nobody is in a group any more once it is deleted."""
+        """Remove the memberships of deleted groups."""
         for row in bindings.agenda:
             member = self.groups.get(row["subject_id"]) if row["event_type"] == GROUP_DELETED else None
             if member is not None and member.since <= row["occurred_at"]:
@@ -209,19 +209,19 @@ class _Own:
 
 
 def _standing_of(owns: list[_Own]) -> Standing:
-    """Who is active under one id is active, whatever became of the others; of ids that stand alike the last tells."""
+    """Return the standing of the person: active if any id is active; among ids with the same state the last counts."""
     return max(
         (own.standing for own in owns), key=lambda standing: (_OPENNESS[standing.state], standing.since or SENTINEL)
     )
 
 
 def _groups_of(owns: list[_Own]) -> list[Member]:
-    """In whichever of them one id is, as the latest id that is in it tells."""
+    """Return the groups that any id is in, as the latest id in it has them."""
     held = {group: member for own in owns for group, member in own.groups.items()}
     return sorted(held.values(), key=lambda member: (member.name.lower(), member.id))
 
 
-# Every copy counts, whichever is in force: an event is known since the first of them.
+# Every copy counts, in force or not: an event is known since its first copy.
 _LATER: Final = (
     "SELECT count() FROM (SELECT event_id FROM events_by_subject"
     " WHERE organization = {organization:String} AND subject_id IN {subjects:Array(String)}"
@@ -233,13 +233,15 @@ _LATER: Final = (
 
 
 def later_sql() -> str:
-    """How many events came to be known later."""
+    """Return the SQL of how many events became known later."""
     return _LATER
 
 
 def count_later(store: Store, subject: Person, asked: Asked, applications: Sequence[str] = ()) -> int:
-    """How many events up to the time became known only after what was asked for; none where that is all. Of some
-    applications, by id: theirs and the directory's."""
+    """Return how many events up to the time became known only after the given knowledge; 0 if that is everything.
+
+    With `applications`, by id, only their events and the directory's count.
+    """
     if asked.known_at is None:
         return 0
     parameters = {**_parameters(subject, asked), "applications": list(applications)}

@@ -1,4 +1,4 @@
-"""How much there is: events by type and outcome, dead letters, the range that is known."""
+"""Counts events by type and outcome, and dead letters, and gives the known time range."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 class Statistics(NamedTuple):
-    """Of one organization, or of all."""
+    """The statistics of one organization, or of all."""
 
     events: int
     people: int
@@ -21,11 +21,11 @@ class Statistics(NamedTuple):
     first: datetime | None
     last: datetime | None
     types: list[Row]
-    """event_type, kind, events, and of them success, failure, reported_absent, unknown."""
+    """event_type, kind, events, and how many of them are success, failure, reported_absent and unknown."""
     dead_letters: int
-    """Those that wait."""
+    """Waiting letters."""
     unplaced: int
-    """Events whose time cannot be believed; in no time range, and not in `events`."""
+    """Events whose time cannot be believed; they are in no time range, and not in `events`."""
 
 
 _TYPES: Final = (
@@ -42,12 +42,12 @@ _COUNTS: Final = ("event_type", "kind", "events", "success", "failure", "reporte
 
 
 def statistics_sql(selection: Selection) -> str:
-    """One row a type, and one for all of them."""
+    """Return the SQL of one row per type, and one for all types."""
     return _TYPES.format(events=selection.in_force_sql(_COLUMNS))
 
 
 def read_statistics(store: Store, selection: Selection) -> Statistics:
-    """Exact, by event id and copy in force."""
+    """Return exact statistics, by event id and copy in force."""
     parameters = selection.parameters()
     own = selection.organization_sql()
     rows = store.query_dicts(statistics_sql(selection), parameters)

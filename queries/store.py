@@ -1,7 +1,7 @@
 """The store: one ClickHouse, embedded (chDB) or over HTTP, behind one class.
 
-All values reach SQL by server-side binding (`{name:Type}`). Every query has limits. Foreign exceptions
-end here, in `_reader` and `insert_arrow`; `queries/refusals.py` says what becomes of each.
+All values reach SQL by server-side binding (`{name:Type}`). Every query has limits. Foreign exceptions end here, in
+`_reader` and `insert_arrow`; `queries/refusals.py` maps each of them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _FOREIGN: Final = (ClickHouseError, HTTPError, OSError)
 INSERT_SETTINGS: Final = {
     "async_insert": "0",  # one insert, one block, one token
     "deduplicate_insert": "enable",
-    # Rows of one key within a block are left to merges and readers: sorting out all tables' blocks at
-    # once took a quarter of the insert's time.
+    # Rows of one key within a block are left to merges and readers: deduplicating all tables' blocks at once took a
+    # quarter of the insert's time.
     "optimize_on_insert": "0",
 }
 
@@ -43,17 +43,17 @@ Parameters = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one query may cost."""
+    """The most that one query may cost."""
 
     seconds: int = 20
     rows: int = 100_000
-    """In the result."""
+    """Rows of the result."""
     memory_bytes: int = 4 * 1024**3
     threads: int = 0
-    """0: one for each processor."""
+    """0 stands for one per processor."""
 
     def settings(self) -> dict[str, str]:
-        """As ClickHouse takes them."""
+        """Return the limits as ClickHouse settings."""
         return {
             "max_execution_time": str(self.seconds),
             "max_result_rows": str(self.rows),
@@ -65,16 +65,16 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 SMALL_LIMITS: Final = Limits(threads=1)
-"""For what reads a few granules: sharing them out takes longer than reading them."""
+"""For reads of a few granules: sharing them among threads takes longer than reading them."""
 BULK_LIMITS: Final = Limits(seconds=120, rows=5_000_000)
-"""For our own work in the background, which pages by itself."""
+"""For background work of idtrail itself, which pages by itself."""
 
 
 class Store:
     """Thread-safe and synchronous: call it from worker threads, never from the event loop."""
 
     def __init__(self, connect: Callable[[str | None], Any], database: str) -> None:
-        """`connect` gives a client whose statements run in the database it is given."""
+        """`connect` returns a client whose statements run in the given database."""
         self.database = database
         self._connect = connect
         self._closed = False
@@ -86,9 +86,9 @@ class Store:
 
     @classmethod
     def open(cls, url: str, database: str = "") -> Store:
-        """`chdb:///directory` or `http(s)://user:password@host:port/database`; makes the database.
+        """Open `chdb:///directory` or `http(s)://user:password@host:port/database`, and create the database.
 
-        Raises `StoreAway` when nothing answers, `BadUsage` for an address that is none.
+        Raises `StoreAway` if nothing answers, `BadUsage` for an invalid address.
         """
         connect, named = _connector(url)
         store = cls(connect, database or named or DATABASE)
@@ -100,37 +100,37 @@ class Store:
         return store
 
     def beside(self, database: str) -> Store:
-        """Another database of the same ClickHouse, that is there; to be closed by itself."""
+        """Return a store of another existing database of the same ClickHouse; it must be closed separately."""
         return Store(self._connect, database)
 
     def query(
         self, sql: str, parameters: Parameters | None = None, limits: Limits = DEFAULT_LIMITS
     ) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT; times are aware UTC."""
+        """Return the rows of a SELECT; times are aware UTC."""
         return list(self._ask(sql, parameters, limits).result_rows)
 
     def query_dicts(
         self, sql: str, parameters: Parameters | None = None, limits: Limits = DEFAULT_LIMITS
     ) -> list[dict[str, Any]]:
-        """The same, each row by column name."""
+        """Return the rows of a SELECT as dicts by column name."""
         return list(self._ask(sql, parameters, limits).named_results())
 
     def query_arrow(self, sql: str, parameters: Parameters | None = None, limits: Limits = BULK_LIMITS) -> pa.Table:
-        """The same as one Arrow table; for bulk work."""
+        """Return the rows of a SELECT as one Arrow table; for bulk work."""
         with self._reader() as client:
             table = client.query_arrow(sql, parameters=dict(parameters or {}), settings=limits.settings())
         assert isinstance(table, pa.Table)
         return table
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
-        """A statement without a result."""
+        """Run a statement without a result."""
         with self._reader() as client:
             client.command(sql, parameters=dict(parameters or {}))
 
     def insert_arrow(self, table: str, rows: pa.Table, token: str) -> None:
-        """Insert one block under `token`: the same token again changes nothing, in views neither.
+        """Insert one block under `token`: the same token again changes nothing, including in views.
 
-        One insert at a time: ClickHouse does not gain from more, and blocks stay in order.
+        One insert runs at a time: ClickHouse does not gain from more, and blocks stay in order.
         """
         with self._writing:
             writer, self._writer = self._writer, None
@@ -146,7 +146,7 @@ class Store:
             self._writer = writer
 
     def close(self) -> None:
-        """Close every connection, after the queries that still run. Later calls raise `Fatal`."""
+        """Close every connection, after running queries end. Later calls raise `Fatal`."""
         self._closed = True
         clients = [self._free.get() for _ in range(READERS)]
         for client in clients:
@@ -173,8 +173,8 @@ class Store:
                 client = self._client()
             yield client
         except BaseException as error:
-            # A connection that saw an error is not used again: chDB hands what is left of the failed
-            # query's result, and its settings, to the next one.
+            # A connection that saw an error is not reused: chDB hands the rest of the failed query's result, and its
+            # settings, to the next query.
             _drop(client)
             client = None
             if isinstance(error, _FOREIGN):
@@ -185,7 +185,7 @@ class Store:
 
 
 def as_bytes(value: str | bytes) -> bytes:
-    """A text column's bytes: the driver gives text where they are UTF-8, and them where they are not."""
+    """Return a text column's bytes: the driver returns text if they are UTF-8, else bytes."""
     return value if isinstance(value, bytes) else value.encode()
 
 
@@ -196,7 +196,7 @@ def _drop(client: Any) -> None:
 
 
 def _connector(url: str) -> tuple[Callable[[str | None], Any], str]:
-    """How to connect to `url`, and the database it names."""
+    """Return how to connect to `url`, and the database that it names."""
     parts = urlsplit(url)
     options: dict[str, Any]
     if parts.scheme == "chdb":

@@ -1,6 +1,6 @@
-"""How long the tokens of applications live, as their vendors say: what a forecast falls back on.
+"""How long tokens of applications live according to their vendors, which a forecast falls back on.
 
-A lifetime that an application's own expiries show is better evidence, and goes before these.
+A lifetime shown by an application's own expiries is better evidence and takes precedence.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Lifetime(NamedTuple):
     names: tuple[str, ...]
     """How an application's name begins in a vendor's catalogue: small letters and digits only."""
     lasts: timedelta
-    """From its making. Of months, the fewest days."""
+    """The lifetime from the token's creation. For months, the fewest days they can have."""
     source: str
-    """Where it is told."""
+    """Where the vendor says so."""
 
 
 CATALOGUE: Final = (
@@ -56,7 +56,7 @@ CATALOGUE: Final = (
         "saml-single-sign-on/user-management-with-saml-authentication-and-authorization/"
         "pushing-user-and-group-information-using-scim-2-0/managing-scim-tokens.html",
     ),
-    # XXX: told to us, and not found on a page of the vendor's that could be cited.
+    # XXX: reported to us, but not found on a citable page of the vendor's.
     Lifetime("Kong", ("kong", "kongkonnect", "konnect"), timedelta(days=90), ""),
     Lifetime(
         "Snowflake",
@@ -65,15 +65,16 @@ CATALOGUE: Final = (
         "https://docs.snowflake.com/en/sql-reference/functions/system_generate_scim_access_token",
     ),
 )
-"""Where a vendor lets a token live longer or shorter by choice, what it lives without one."""
+"""The default lifetime, if the vendor lets one choose."""
 
 _TAILS: Final = frozenset(("", "scim", "cloud", "sso", "saml", "prod", "production"))
-"""What a name may go on with and still be the vendor's."""
+"""What a name may continue with and still be the vendor's."""
 _NOISE: Final = re.compile(r"[^a-z0-9]+")
 
 
 def lifetime_of(application: str) -> Lifetime | None:
-    """By the application's name in the directory, in any spelling: `Snowflake`, `aws-iam-identity-center`."""
+    """Return the lifetime by the application's name in the directory, in any spelling: `Snowflake`,
+    `aws-iam-identity-center`."""
     plain = _NOISE.sub("", application.lower())
     for known in CATALOGUE:
         for name in known.names:

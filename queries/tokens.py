@@ -1,4 +1,4 @@
-"""API tokens: only their hashes are kept. Each has scopes, one organization or all, and may expire."""
+"""API tokens, of which only hashes are kept. Each has scopes, one organization or all, and may expire."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PREFIX: Final = "idt_"
 EVERY_ORGANIZATION: Final = "*"
 SCOPES: Final = ("read", "ingest", "admin")
 DEPLOYMENTS_OWN: Final = "IDTRAIL_ADMIN_TOKEN"
-"""The name that what the deployment's own token does is told under."""
+"""The name under which the deployment's own token acts."""
 LOCAL: Final = "local"
 """The name of the local stack's own token."""
 _BLANK: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Letters and marks that nobody sees, though Unicode counts them among those that can be printed."""
+"""Invisible letters and marks that Unicode counts as printable."""
 REMEMBERED: Final = timedelta(seconds=5)
 """How long a revoked token may still pass."""
 
@@ -39,13 +39,13 @@ class Token:
     name: str
     scopes: tuple[str, ...]
     organization: str
-    """`*`: every organization."""
+    """`*` stands for every organization."""
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
 
     def valid(self, now: datetime) -> bool:
-        """Neither revoked nor expired."""
+        """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
@@ -56,7 +56,7 @@ class Tokens:
     """The tokens of a trail."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], admin_token: str = "") -> None:
-        """`admin_token`, if given, passes with every scope besides the stored ones."""
+        """`admin_token`, if given, passes with every scope, in addition to the stored ones."""
         self._store = store
         self._clock = clock
         self._admin_hash = _hash(admin_token) if admin_token else b""
@@ -64,10 +64,10 @@ class Tokens:
         self._read_at: datetime | None = None
 
     def require_free(self, name: str, organization: str) -> None:
-        """Raises `BadUsage` unless a token of that name is told from every other one that may act there.
+        """Raises `BadUsage` unless a token of that name can be told from every other one that may act there.
 
-        A name is never free again: what was done under a token that is revoked is told by its name alone.
-        XXX: of two tokens made at the same moment both may get it; the list shows both.
+        A name never becomes free again: a revoked token's acts are known by its name alone. XXX: two tokens made at the
+        same moment may both get it; the list shows both.
         """
         wanted = _plain(name)
         if not name.isprintable() or _BLANK.search(name) or not wanted:
@@ -89,7 +89,7 @@ class Tokens:
     def create(
         self, name: str, scopes: Collection[str], organization: str, lifetime: timedelta | None = None
     ) -> tuple[str, Token]:
-        """A new token: its text, which is nowhere kept, and what it allows."""
+        """Create a token; return its text, which is not stored, and what it allows."""
         unknown = set(scopes) - set(SCOPES)
         if unknown or not scopes:
             raise BadUsage(f"scopes are {', '.join(SCOPES)}, at least one; not {', '.join(sorted(unknown)) or 'none'}")
@@ -110,22 +110,22 @@ class Tokens:
         return text, token
 
     def check(self, text: str) -> Token | None:
-        """What `text` allows now; None when it allows nothing."""
+        """Return what `text` allows now; None if it allows nothing."""
         wanted, now = _hash(text), self._clock()
         if self._admin_hash and hmac.compare_digest(wanted, self._admin_hash):
             return Token(UUID(int=0), DEPLOYMENTS_OWN, SCOPES, EVERY_ORGANIZATION, now, None, None)
         if self._read_at is None or now - self._read_at >= REMEMBERED:
             self._known, self._read_at = self._read(), now
-        # What is looked up is a hash: how long that takes tells nothing about any token's text.
+        # What is looked up is a hash, so the time it takes reveals nothing about any token's text.
         token = self._known.get(wanted)
         return token if token is not None and token.valid(now) else None
 
     def all(self) -> list[Token]:
-        """Every token that was ever made, the newest first."""
+        """Return every token ever made, the newest first."""
         return sorted(self._read().values(), key=lambda token: token.created_at, reverse=True)
 
     def revoke(self, token_id: UUID) -> None:
-        """Raises `NotFound`."""
+        """Revoke a token. Raises `NotFound`."""
         for digest, token in self._read().items():
             if token.token_id == token_id:
                 self._write(replace(token, revoked_at=token.revoked_at or self._clock()), digest)
@@ -159,13 +159,13 @@ class Tokens:
 
 
 def _plain(name: str) -> str:
-    """The name as far as people tell names apart: without case, accents, kinds and number of spaces."""
+    """Return the name reduced to what people distinguish: without case, accents, and kinds and number of spaces."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return " ".join("".join(each for each in letters if not unicodedata.combining(each)).split())
 
 
 def _hash(text: str) -> bytes:
-    # A fast hash is enough: the text has 256 random bits, there is nothing to guess.
+    # A fast hash is enough: the text has 256 random bits, so it cannot be guessed.
     return hashlib.sha256(text.encode()).digest()
 
 

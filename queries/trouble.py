@@ -1,5 +1,5 @@
-"""What the credentials of an integration went through: what was accepted, refused and changed, and the troubles that it
-makes. Values only; `queries/integration_health.py` folds them."""
+"""What happened to the credentials of an integration: accepted and refused attempts, changes, and the troubles they
+make. Values only; `queries/integration_health.py` folds them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.outcome import Outcome
 
 
 class Place(NamedTuple):
-    """An event in the order of all."""
+    """The position of an event among all events."""
 
     at: datetime
     event_id: UUID
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
     @property
     def authorises(self) -> bool:
-        """Whether it was about credentials: a re-authorisation or an activation, whatever came of it."""
+        """Whether it was about credentials: a re-authorisation or an activation, whatever its outcome."""
         return self.action in ("reauth", "activate")
 
     @property
@@ -42,20 +42,20 @@ class Change(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """Whether the credentials that it brought were."""
+        """Whether the credentials that it brought were refused."""
         return self.outcome == Outcome.FAILURE and self.cause == Cause.CREDENTIALS
 
 
 class Attempts(NamedTuple):
-    """Attempts on users and groups in a row, all accepted or all refused for their credentials, with no change among
-    them. One alone is its own first and last."""
+    """Consecutive attempts on users and groups, all accepted or all refused for their credentials, with no change in
+    between. A single attempt is both first and last."""
 
     first: Place
     last: Place
     accepted: bool
     tries: int = 1
     detail: str = ""
-    """Of the first, the provider's text."""
+    """The provider's text for the first attempt."""
 
 
 Mark = Attempts | Change
@@ -67,9 +67,9 @@ class End(StrEnum):
     REAUTHORISED = "reauthorised"
     """An attempt was accepted after a re-authorisation or activation within the trouble."""
     BY_ITSELF = "by_itself"
-    """An attempt was accepted, and the log holds nothing that explains it."""
+    """An attempt was accepted, and nothing in the log explains it."""
     DELETED = "deleted"
-    """The integration was."""
+    """The integration was deleted."""
 
 
 class Trouble(NamedTuple):
@@ -80,13 +80,13 @@ class Trouble(NamedTuple):
     """The last refusal."""
     refusals: int
     detail: str
-    """Of the first, the provider's text."""
+    """The provider's text for the first refusal."""
     authorised: Change | None
-    """What gave the integration the credentials that were refused first, if the log has it."""
+    """The change that gave the integration the refused credentials, if it is in the log."""
     last_good: Place | None
     """The last accepted attempt before it."""
     changes: tuple[Change, ...]
-    """Re-authorisations and activations within it, without the first refusal where that is one."""
+    """Re-authorisations and activations within it, except the first refusal if that is one."""
     ended: Place | None
     end: End | None
 

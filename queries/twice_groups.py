@@ -1,4 +1,5 @@
-"""Groups that a provider has twice: SCIM never merges groups of one name. Pure; only what accepted events prove."""
+"""Finds groups that a provider has twice: SCIM never merges groups of one name. Pure; only accepted events count as
+proof."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
 CREATED = 201
-"""The provider made a group. Any other answer to a creation may mean that it took one that was there."""
+"""The provider made a group. Any other answer to a creation may mean that it took an existing one."""
 
 
 class _Held(NamedTuple):
@@ -29,12 +30,12 @@ class _Held(NamedTuple):
 
 
 def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
-    """Pairs that the provider has at the end of `rows`: the application's attempts on groups, its activations and
-    deletions.
+    """Return pairs of groups that the provider has at the end of `rows`.
 
-    A creation that the provider answered as one (201; without any status it is only likely), of a name that it has
-    under another id; or of the same id, after the integration was deleted with the group still there. An activation's
-    test group never counts, nor what was refused: only accepted attempts say what the provider has.
+    `rows`: the application's attempts on groups, its activations and deletions. A pair is a creation that the provider
+    answered as one (201; without a status it is only likely) of a name that it has under another id; or of the same id,
+    after the integration was deleted with the group still there. An activation's test group and refused attempts never
+    count: only accepted attempts say what the provider has.
     """
     held: list[_Held] = []
     renewed: datetime | None = None
@@ -56,7 +57,7 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
         if row["action"] == "create" and row["http_status"] in (0, CREATED):
             same = [one for one in held if one.subject_id == subject]
             if same and (renewed is None or same[-1].at > renewed):
-                continue  # told twice, not made twice
+                continue  # recorded twice, not made twice
             held.append(_Held(subject, name, row["event_id"], row["occurred_at"], row["http_status"]))
         elif row["action"] in ("create", "update"):
             held = _renamed(held, subject, name)
@@ -64,7 +65,7 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
 
 
 def _without_last(held: list[_Held], subject: str) -> list[_Held]:
-    """The directory deletes the one that it made last."""
+    """Return the groups without the one made last, which is the one that the directory deletes."""
     for index in range(len(held) - 1, -1, -1):
         if held[index].subject_id == subject:
             return held[:index] + held[index + 1 :]

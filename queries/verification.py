@@ -1,4 +1,4 @@
-"""What the store holds of a stretch of the log, and how that differs from what the log says. Reads only."""
+"""Compares what the store holds of a stretch of the log with the log itself. Reads only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from queries.store import BULK_LIMITS, Store
 from schemas.letters import Coordinates
 
 PLACES_AT_ONCE: Final = 400
-"""Of unreadable records; a topic's name has up to 249 characters."""
+"""Places of unreadable records; a topic's name has up to 249 characters."""
 
 _COLUMNS: Final = (
     "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} ORDER BY position"
@@ -44,18 +44,19 @@ _TOLD_APART_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "dead_letters": (),
     "letter_decisions": ("log_topic", "log_partition", "log_offset"),
 }
-"""Beside the letter's id: a letter is stored once, however often it was logged, each decision about it for itself."""
+"""The key besides the letter's id: a letter is stored once, however often it was logged, but each decision
+separately."""
 
 COPIED: Final[Mapping[str, bool]] = {"events": True, "events_by_subject": True, "attempts_by_application": False}
-"""Tables with a row a record: of every record, or only of attempts at an application."""
+"""Tables with one row per record: of every record, or only of attempts at an application."""
 _BY_TRUST: Final = frozenset({"events_by_subject"})
-"""Where the copies of each trust have a row of their own."""
+"""Tables with a separate row for the copies of each trust."""
 
 _MERGED: Final[Mapping[str, str]] = {"dead_letters": " FINAL"}
-"""A letter's row is written again with each decision about it, and stands twice until the store merges them."""
+"""A letter's row is written again with each decision about it, and exists twice until the store merges them."""
 
 ALERTS: Final = "alert_records"
-"""A row a record too: each is there for itself, at its own place."""
+"""Also a row per record: each stands for itself, at its own place."""
 
 
 class Finding(NamedTuple):
@@ -66,16 +67,16 @@ class Finding(NamedTuple):
     table: str
     place: Coordinates
     event_id: str
-    """Of events; else the letter's or the alert's."""
+    """The event's id, or the letter's or the alert's."""
     organization: str
     known_ms: int
-    """When it was logged; 0 where the log has no such record."""
+    """When it was logged; 0 if the log has no such record."""
     detail: str
-    """Which columns, or how often."""
+    """Which columns differ, or how often it is stored."""
 
 
 class Compared(NamedTuple):
-    """One table against one stretch."""
+    """The result of comparing one table with one stretch."""
 
     repeats: int
     """Records that are stored from another place: the same copy was logged more than once."""
@@ -83,7 +84,7 @@ class Compared(NamedTuple):
 
 
 class Reader:
-    """The tables' rows of stretches, in the types of the log's."""
+    """Reads the tables' rows of stretches, in the log's types."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -96,7 +97,7 @@ class Reader:
         return pa.schema([field for field in EVENTS_ARROW_SCHEMA if field.name in columns])
 
     def compare(self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> Compared:
-        """`logged`: all readable records of the stretch."""
+        """Compare a table with a stretch of the log. `logged`: all readable records of the stretch."""
         if not COPIED[table]:
             attempts = zip(logged["kind"].to_pylist(), logged["application_id"].to_pylist(), strict=True)
             logged = logged.filter(pa.array([kind != "other" and application != "" for kind, application in attempts]))
@@ -105,9 +106,9 @@ class Reader:
     def compare_letters(
         self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int
     ) -> list[Finding]:
-        """The same of dead letters, or of decisions about them. `logged`: those of the stretch.
+        """Compare dead letters, or decisions about them, with a stretch. `logged`: those of the stretch.
 
-        A decision tells of its letter once more, which is stored at the letter's own place.
+        A decision contains its letter again, which is stored at the letter's own place.
         """
         places = zip(logged["log_topic"].to_pylist(), logged["log_partition"].to_pylist(), strict=True)
         here = [place == (topic, partition) for place in places]
@@ -119,7 +120,7 @@ class Reader:
         ]
 
     def compare_alerts(self, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> list[Finding]:
-        """The same of records of alerts."""
+        """Compare records of alerts with a stretch."""
         return self._judge(ALERTS, logged, topic, partition, first, end).findings
 
     def _judge(self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> Compared:
@@ -161,14 +162,16 @@ class Reader:
         return Compared(len(absent) - len(missing), findings)
 
     def _missing(self, table: str, logged: pa.Table, absent: Sequence[int]) -> Sequence[int]:
-        """Of the rows whose place is not stored those that nothing stands in for."""
+        """Return which rows without a stored place are missing: nothing else stands for them."""
         if table == ALERTS:
             return absent
         return (self._missing_copies if table in COPIED else self._missing_letters)(table, logged, absent)
 
     def _missing_copies(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
-        """Of the rows whose place is not stored those whose copy is stored from no other place either, or only
-        from one that ranks below it: the store's merges keep the highest version."""
+        """Return which rows without a stored place have no stored copy from another place, or only one of lower rank.
+
+        The store's merges keep the highest version.
+        """
         missing = []
         for some in pieces(absent, IDS_AT_ONCE):
             rows = _taken(logged, some)
@@ -194,7 +197,7 @@ class Reader:
         return missing
 
     def outside(self, table: str, ends: Mapping[tuple[str, int], tuple[int, int]], limit: int) -> list[Finding]:
-        """Rows whose place is on no partition of the log, or before its beginning or behind its end."""
+        """Return rows whose place is on no partition of the log, before its beginning or after its end."""
         conditions = []
         parameters: dict[str, Any] = {"limit": limit}
         for n, ((topic, partition), (begin, end)) in enumerate(ends.items()):
@@ -211,14 +214,14 @@ class Reader:
         ]
 
     def unlettered(self, places: Collection[str]) -> set[str]:
-        """Of the places of unreadable records those that no dead letter tells of."""
+        """Return the places of unreadable records that no dead letter mentions."""
         found: set[str] = set()
         for some in pieces(sorted(places), PLACES_AT_ONCE):
             found |= {row[0] for row in self._store.query(_LETTERED, {"positions": list(some)}, BULK_LIMITS)}
         return set(places) - found
 
     def _missing_letters(self, table: str, logged: pa.Table, absent: Sequence[int]) -> list[int]:
-        """Of the rows whose place is not stored those that are stored from no other place either."""
+        """Return which rows without a stored place are not stored from another place either."""
         missing = []
         more = _TOLD_APART_BY[table]
         sql = _BY_LETTER.format(columns=", ".join(("UUIDStringToNum(toString(letter_id))", *more)), table=table)
@@ -232,12 +235,12 @@ class Reader:
 
 
 def _taken(rows: pa.Table, numbers: Sequence[int]) -> pa.Table:
-    """These rows; of no numbers Arrow would not know that they are numbers."""
+    """Return these rows. Without numbers Arrow could not infer their type."""
     return rows.take(pa.array(numbers, pa.int64()))
 
 
 def _shown(field: pa.Field[Any]) -> str:
-    """A column in the type of the log's."""
+    """Return the SQL of a column in the log's type."""
     name = field.name
     if name in ("event_id", "letter_id", "act_id"):
         return f"UUIDStringToNum(toString({name})) AS {name}"
@@ -249,7 +252,7 @@ def _shown(field: pa.Field[Any]) -> str:
 
 
 def _differing(ours: pa.Table, theirs: pa.Table) -> dict[int, list[str]]:
-    """By row, the columns that differ."""
+    """Return the differing columns by row."""
     found: dict[int, list[str]] = {}
     for name in ours.column_names:
         if ours[name].equals(theirs[name]):

@@ -1,11 +1,11 @@
-"""The SQL that counts failure windows of whole days, as the fold of single minutes does. Pure."""
+"""SQL that counts failure windows of whole days, as the fold of single minutes does. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
 COUNTED: Final = "kind != 'other' AND time_quality = 'ok'"
-"""Events that windows are made of."""
+"""The events that windows are made of."""
 
 _WINDOWS: Final = """
 SELECT
@@ -43,6 +43,8 @@ GROUP BY organization, minute, place
 
 
 def windows_sql(trust_step: int) -> str:
-    """The rows of `failure_windows`, in the order of its columns. Parameter: `days`. `trust_step`: a copy's version
-    without what tells copies of one trust apart."""
+    """Return the SQL of the rows of `failure_windows`, in the order of its columns. Parameter: `days`.
+
+    `trust_step`: dividing a copy's version by it leaves the copy's trust.
+    """
     return _WINDOWS.format(step=trust_step, counted=COUNTED)
