@@ -1,1 +1,1 @@
-"""What every program that speaks to Kafka shares, on whichever side of the log it is. Imports `schemas` only."""
+"""What every program that uses Kafka shares, whether it writes or reads. Imports `schemas` only."""

@@ -1,7 +1,7 @@
-"""Batches of records, built here instead of by `AIOKafkaProducer.send`.
+"""Builds batches of records without `AIOKafkaProducer.send`.
 
-That spends three quarters of its time on a future per record and on hashing the same keys again; `bench/emitter.py` has
-the figures.
+`send` spends three quarters of its time on a future per record and on hashing the same keys again; `bench/emitter.py`
+has the figures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_KEYS: Final = 65_536
 
 
 class Keyed(Protocol):
-    """A record, its topic aside."""
+    """A record without its topic."""
 
     @property
     def key(self) -> bytes: ...
@@ -28,19 +28,19 @@ class Keyed(Protocol):
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Where every Kafka client puts a key."""
+    """Returns the partition in which every Kafka client puts a key."""
     return _hashed(key) % partitions
 
 
 @lru_cache(maxsize=MOST_KEYS)
 def _hashed(key: bytes) -> int:
-    """In Python it costs more than all the rest of a send."""
+    """Cached: in Python, hashing costs more than the rest of a send."""
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def batch_of(producer: Any, records: Sequence[Keyed], start: int) -> tuple[Any, int]:
-    """A closed batch of the records from `start` on, as many as the producer's batch size takes and at least one; and
-    where the next begins."""
+    """Returns a closed batch of the records from `start` on, as many as the producer's batch size allows and at least
+    one, and the index where the next batch begins."""
     batch = producer.create_batch()
     end = start
     while end < len(records):
@@ -53,7 +53,7 @@ def batch_of(producer: Any, records: Sequence[Keyed], start: int) -> tuple[Any, 
 
 
 async def send_all(producer: Any, topic: str, records: Sequence[Keyed]) -> list[asyncio.Future[Any]]:
-    """Sends records of one topic, those of a partition in their order; the confirmations, one a batch."""
+    """Send records of one topic, those of a partition in order. Returns the confirmations, one per batch."""
     if not records:
         return []
     count = len(await producer.partitions_for(topic))

@@ -7,11 +7,11 @@ from typing import Any
 
 
 async def stop_consumer(consumer: Any) -> None:
-    """Let go of the group and the broker; use it wherever a consumer is stopped.
+    """Leave the group and disconnect; use it wherever a consumer is stopped.
 
-    aiokafka's own `stop` cancels tasks of the consumer's and waits for them. One that had not begun, or that waits for
-    its next try, ends as cancelled, and whoever stops would be told to be cancelled himself, in place of the error
-    that he stops for.
+    aiokafka's own `stop` cancels the consumer's tasks and waits for them. A task that had not begun, or that waits for
+    its next try, ends as cancelled, and `stop` would raise that cancellation in its caller, hiding the error for which
+    the caller stops.
     """
     stopping = asyncio.create_task(consumer.stop())
     await asyncio.wait([stopping])

@@ -1,6 +1,7 @@
-"""Tells a broker that is away, which is worth waiting for, from one that refuses us, which no waiting mends.
+"""Distinguishes a broker that is away, which is worth waiting for, from one that refuses us, which waiting cannot fix.
 
-aiokafka says "unable to bootstrap" of both, so a failed call of a secured connection is asked about once more.
+aiokafka reports "unable to bootstrap" for both, so after a failed call on a secured connection the broker is contacted
+once more to find out.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _PASSING: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAway | BrokerRefuses:
-    """What to raise for a Kafka call that failed: `BrokerRefuses` naming the settings when the broker refuses us."""
+    """Returns the error to raise for a failed Kafka call: `BrokerRefuses` naming the settings when the broker refuses
+    us."""
     if connection.security_protocol != "PLAINTEXT" and refusal(connection, error) is None:
         error = await _ask(connection) or error
     refused = refusal(connection, error)
@@ -49,7 +51,7 @@ async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAw
 
 
 def refusal(connection: KafkaConnection, error: BaseException) -> BrokerRefuses | None:
-    """The sentence for an error that the same attempt will meet again; None for one that may pass."""
+    """Returns the error for a failure that the same attempt will meet again; None for one that may pass."""
     name = type(error).__name__
     if isinstance(error, _WHO):
         return BrokerRefuses(
@@ -80,7 +82,7 @@ def refusal(connection: KafkaConnection, error: BaseException) -> BrokerRefuses 
 
 
 def reason_of(error: BaseException) -> str:
-    """An error in a few words."""
+    """Describe an error in a few words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     text = str(error).strip()
@@ -91,7 +93,7 @@ def reason_of(error: BaseException) -> str:
 
 
 async def _ask(connection: KafkaConnection) -> BaseException | None:
-    """Log in at one host after the other: None when one lets us in, else what is wrong, a refusal before the rest."""
+    """Log in at one host after the other. Returns None when one accepts us, else the problem, preferring a refusal."""
     options = connection.options()
     del options["bootstrap_servers"]
     found: BaseException | None = None

@@ -36,7 +36,7 @@ _MISSING: Final = (
 )
 _NOT_FOUND: Final = r"(?:unknown|(?:not|unable to|to) (?:find|locate))"
 _GOES_ON: Final = r"(?= (?:[#@~]|(?:found|exists?|in|of|from|at|on|within|for|or|and)\b)|$)"
-"""Not as in `no user pool`."""
+"""Excludes `no user pool`."""
 _RESOURCE: Final = "resources?|records?|objects?|entity"
 
 

@@ -1,4 +1,4 @@
-"""What an event says, as plain columns: the same wherever it is needed.
+"""Derives an event's facts as plain columns, the same wherever they are needed.
 
 `facts` is pure and total: any typed event has facts, and the same event always has the same ones.
 """
@@ -15,19 +15,19 @@ from schemas.verdict import verdict
 
 MAX_NAME: Final = 256
 MAX_ID: Final = 256
-"""Longer ids are cut: they go into keys and headers, which must fit into a record of Kafka beside the event."""
+"""Longer ids are cut: they go into keys and headers, which must fit into a Kafka record together with the event."""
 MAX_CHANGES: Final = 32
-"""Of one event, and of what stands behind them the states."""
+"""The most names of changed attributes of one event, and after them the most states."""
 MAX_STATE: Final = 64
 
 _STATES = frozenset({"active", "state", "suspended", "activated", "account_locked"})
 """Attributes whose values are states and never personal."""
 _ACTIVE = {"true": "active", "1": "active", "1.0": "active", "false": "inactive", "0": "inactive", "0.0": "inactive"}
-"""Providers' spellings of a boolean. What is neither is no state."""
+"""Providers' spellings of a boolean. Anything else is not a state."""
 
 
 class Facts(NamedTuple):
-    """The columns that every event has. Texts are empty where the event does not say."""
+    """The columns that every event has. Texts are empty where the event has no value."""
 
     event_type: str
     kind: str
@@ -44,27 +44,27 @@ class Facts(NamedTuple):
     actor_type: str
     actor_name: str
     http_status: int
-    """The provider's answer; 0 when unknown."""
+    """The status of the provider's answer; 0 when unknown."""
     scim_type: str
     cause: str
     """One of `Cause` for failures, else empty."""
     attribute: str
-    """The SCIM attribute that the provider refused, where its text names one."""
+    """The SCIM attribute that the provider rejected, if its text names one."""
     detail: str
-    """The provider's text, without secrets and mail addresses, bounded."""
+    """The provider's text, without secrets and mail addresses, limited in length."""
     retryable: bool
     account_state: str
-    """What the attempt meant the account to become: active, inactive, deleted; empty when unchanged."""
+    """The state that the attempt was to give the account: active, inactive, deleted; empty when unchanged."""
     changed: tuple[str, ...]
-    """Names of the attributes that the attempt set; values only of states, such as `active: false`."""
+    """Names of the attributes that the attempt set; values only for states, such as `active: false`."""
     flags: tuple[str, ...]
     group_id: str
-    """The group that was bound to an application or unbound, or that somebody was added to or removed from."""
+    """The group that was bound to or unbound from an application, or whose member was added or removed."""
     group_name: str
 
 
 class Subject(NamedTuple):
-    """Who or what an event is about."""
+    """The person or thing that an event is about."""
 
     id: str
     type: str
@@ -77,7 +77,7 @@ _NOTHING = End("", "")
 
 
 def facts(event: Event) -> Facts:
-    """Everything that can be read off one event."""
+    """Returns the facts of an event."""
     event_type = type_of(event)
     found = verdict(event, event_type)
     own, own_type, name, email = subject(event)
@@ -137,7 +137,7 @@ def _connected(connected: Association) -> Subject:
 
 
 def type_of(event: Event) -> str:
-    """The type's own name, whichever alias the record uses; empty without one."""
+    """Returns the type's own name, whichever alias the record uses; empty if it has none."""
     return event.canonical or (event.event_type or "")[:MAX_NAME]
 
 
@@ -154,9 +154,9 @@ def _flags(event: Event, event_type: str, contradiction: str) -> tuple[str, ...]
 
 
 def subject(event: Event) -> Subject:
-    """Who or what the event is about: the account's person, the group, or the application.
+    """Returns what the event is about: the account's person, the group, or the application.
 
-    Of an association: the person, or the group that is bound to an application.
+    For an association, it is the person, or the group that is bound to an application.
     """
     own, kind, name, email = _subject(event)
     return Subject(own[:MAX_ID], kind[:MAX_NAME], name[:MAX_NAME], email[:MAX_NAME])
@@ -189,7 +189,7 @@ def _subject(event: Event) -> Subject:
 
 
 def _acting_user(event: Event) -> Subject:
-    """Sign-ins are about the one who signs in."""
+    """Returns the user who signs in: sign-in events are about that user."""
     actor = event.initiated_by
     if actor is not None and (actor.id or actor.username):
         name = actor.username or actor.email or ""
@@ -211,7 +211,7 @@ def _changed_to(event: Event, field: str) -> str:
 
 
 def _changed_email(event: Event) -> str:
-    """The primary of the addresses that were sent, else the first."""
+    """Returns the primary address of those that were sent, else the first."""
     for change in event.changes or ():
         if change.field == "emails" and isinstance(change.to, list):
             sent = [one for one in change.to if isinstance(one, dict) and isinstance(one.get("value"), str)]
@@ -232,7 +232,7 @@ def _changed(event: Event) -> tuple[str, ...]:
 
 
 def _states_of(changes: list[Change]) -> list[str]:
-    """Of each state the first change: a suspension counts wherever it stands among the attributes."""
+    """Returns the first change of each state: a suspension counts wherever it stands among the attributes."""
     first: dict[str, Change] = {}
     for change in changes:
         if change.field in _STATES:

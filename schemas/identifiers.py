@@ -1,7 +1,7 @@
-"""What an event tells of who a person is, beyond the subject it names: names and addresses that were set, numbers.
+"""Identifiers of a person in an event, besides its subject: names and addresses that were set, numbers.
 
-Each is a text `kind:value`. Pure and total, as `facts` is. Values are of the directory itself: an attempt that the
-application refused tells them as well as one that it accepted.
+Each is a text `kind:value`. Pure and total, as `facts` is. The values are the directory's own, so an attempt that the
+application refused gives them as well as one that it accepted.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from schemas.identity import decided_other
 from schemas.outcome import Outcome
 
 MAX_IDENTIFIERS: Final = 12
-"""Of one event."""
+"""The most identifiers of one event."""
 
 
 class IdentifierKind(StrEnum):
-    """What an identifier is."""
+    """The kinds of identifiers."""
 
     NAME = "name"
     """A user name."""
@@ -28,15 +28,15 @@ class IdentifierKind(StrEnum):
     EMPLOYEE = "employee"
     """The employer's number for the person."""
     EXTERNAL = "external"
-    """An id of the person's other than the one that the event is filed under."""
+    """An id of the person other than the one that the event is filed under."""
     FULL_NAME = "full_name"
-    """Of people, not of accounts: many may share one. Never a proof of anything."""
+    """Full names of people, not of accounts: many people may share one, so it proves nothing."""
     DECIDED = "decided"
-    """The other id of a decision by hand: see schemas/identity.py."""
+    """The other id of a manual decision: see schemas/identity.py."""
 
 
 PEOPLE: Final = frozenset({"user", "systemuser", ""})
-"""Types of subjects that can be people."""
+"""Subject types that can be people."""
 
 _ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _SIMPLE: Final = {
@@ -57,7 +57,7 @@ _FAMILY: Final = "lastname"
 
 
 def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
-    """The identifiers that `event`, whose facts are `found`, tells of its subject; in the order of the event."""
+    """Returns the identifiers of the subject of `event`, whose facts are `found`, in the order of the event."""
     if not found.subject_id or found.subject_type not in PEOPLE:
         return ()
     if event.kind is Kind.OTHER:
@@ -70,7 +70,7 @@ def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
     told = {found.subject_id, found.subject_name.lower(), found.subject_email.lower()}
     texts: dict[str, None] = {}
     for kind, text in _changed(event):
-        # What the subject's own columns tell already is found there.
+        # Values that the subject's own columns have are found there.
         if kind is not IdentifierKind.EXTERNAL or text != found.subject_id:
             shown = text if kind is IdentifierKind.EXTERNAL else text.lower()
             if kind is IdentifierKind.FULL_NAME or shown not in told:
@@ -79,13 +79,13 @@ def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
 
 
 def full_name(event: Event, shown: str) -> str:
-    """A full name that `event` tells, as it spells it; `shown` is how `identifiers` tells it."""
+    """Returns a full name in the event's own spelling; `shown` is its form in `identifiers`."""
     texts = (text for kind, text in _changed(event) if kind is IdentifierKind.FULL_NAME)
     return next((text[:MAX_NAME] for text in texts if text.lower()[:MAX_NAME] == shown), shown)
 
 
 def _changed(event: Event) -> Iterator[tuple[IdentifierKind, str]]:
-    """The identifiers in changed values, as they are spelt."""
+    """Yields the identifiers in changed values, in their original spelling."""
     left = MAX_CHANGES
     for change in event.changes or ():
         kind = _SIMPLE.get(change.field or "")
@@ -99,7 +99,7 @@ def _changed(event: Event) -> Iterator[tuple[IdentifierKind, str]]:
 
 
 def _text(field: str, value: Any, event: Event) -> str:
-    """The identifier in a changed value, or empty."""
+    """Returns the identifier in a changed value, or an empty text."""
     if field == "firstname":
         family = next((change.to for change in event.changes or () if change.field == _FAMILY), None)
         return f"{value} {family}".strip() if isinstance(value, str) and isinstance(family, str) else ""

@@ -1,7 +1,8 @@
-"""Decisions by hand on who is one person: events of our own, on the log like any other, so that a rebuild keeps them.
+"""Manual decisions on which ids are one person: events of our own, on the log like any other, so that a rebuild keeps
+them.
 
-Such an event is filed under the first id and names the second. It counts only from a source of ours: whoever may send
-events, but not decide, can put one on the log that looks the same, and it decides nothing.
+Such an event is filed under the first id and names the second. It counts only if it comes from a source of ours:
+whoever may send events but not decide can send one that looks the same, and it has no effect.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from schemas.versions import dataschema
 LINKED: Final = "identity_linked"
 SEPARATED: Final = "identity_separated"
 OTHER: Final = "other_resource"
-"""The field that names the second id, as `resource` does the first."""
+"""The field with the second id, as `resource` has the first."""
 SOURCE: Final = "idtrail:"
-"""How the sources of decisions begin; no other source's name does."""
+"""Prefix of the sources of decisions; no other source has it."""
 MAX_BECAUSE: Final = 500
 
 
 class IdentityDecision(NamedTuple):
-    """That two ids are one person, or are not; by whom, when and why."""
+    """A decision that two ids are, or are not, one person: by whom, when and why."""
 
     first: str
     second: str
@@ -40,12 +41,13 @@ class IdentityDecision(NamedTuple):
 
     @property
     def pair(self) -> frozenset[str]:
-        """The two ids: a decision has no direction."""
+        """The two ids as a set, because a decision has no direction."""
         return frozenset((self.first, self.second))
 
 
 def seal_decision(organization: str, decision: IdentityDecision) -> Envelope:
-    """What goes on the log. The event's own id there is `decision.event_id`; the trail's is the envelope's."""
+    """Make the envelope for the log. The event's own id in it is `decision.event_id`; the trail's id is the
+    envelope's."""
     event_type = LINKED if decision.linked else SEPARATED
     record = {
         "id": str(decision.event_id),
@@ -65,7 +67,8 @@ def seal_decision(organization: str, decision: IdentityDecision) -> Envelope:
 
 
 def read_identity_decision(raw: bytes, event_id: UUID) -> IdentityDecision | None:
-    """The decision that a logged event is; None for what is none. Whether its source may decide, the caller knows."""
+    """Returns the decision in a logged event; None if it is not one. The caller checks whether the source may
+    decide."""
     event = parse(raw)
     other = decided_other(event)
     if not other or event.resource is None or not event.resource.id or event.initiated_by is None:
@@ -83,7 +86,7 @@ def read_identity_decision(raw: bytes, event_id: UUID) -> IdentityDecision | Non
 
 
 def decided_other(event: Event) -> str:
-    """The second id of an event that is a decision by its form, else empty."""
+    """Returns the second id of an event in the form of a decision, else an empty text."""
     if event.event_type not in (LINKED, SEPARATED):
         return ""
     other = (event.model_extra or {}).get(OTHER)

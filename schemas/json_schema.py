@@ -1,6 +1,6 @@
-"""JSON Schemas of the twelve events and of the Kafka headers, made from the models.
+"""JSON Schemas of the twelve events and of the Kafka headers, generated from the models.
 
-They describe what the vendor documents; a record that breaks them is still kept (see `schemas.events`).
+They describe what the vendor documents; a record that does not conform is still kept (see `schemas.events`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DIRECTORY: Final = "schemas/json"
 
 
 class HeaderText(NamedTuple):
-    """What a Kafka header holds: a pattern of its text, whether it is always there, and what it means."""
+    """The content of a Kafka header: a pattern of its text, whether it is always present, and its meaning."""
 
     pattern: str
     required: bool
@@ -64,7 +64,7 @@ HEADERS: Final[dict[str, HeaderText]] = {
 
 
 def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
-    """The JSON Schema of one provisioning event."""
+    """Returns the JSON Schema of one provisioning event."""
     schema = event.model_json_schema(by_alias=True, mode="validation")
     return {
         "$schema": DIALECT,
@@ -76,7 +76,7 @@ def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
 
 
 def header_schema() -> dict[str, Any]:
-    """The JSON Schema of the headers of one record, names to texts."""
+    """Returns the JSON Schema of one record's headers, as an object of texts by name."""
     return {
         "$schema": DIALECT,
         "$id": "urn:idtrail:headers",
@@ -92,7 +92,7 @@ def header_schema() -> dict[str, Any]:
 
 
 def plain(schema: Any) -> Any:
-    """A schema without the titles that only repeat the names."""
+    """Returns a schema without titles that only repeat the names."""
     if isinstance(schema, list):
         return [plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -105,7 +105,7 @@ def plain(schema: Any) -> Any:
 
 
 def documents() -> dict[str, str]:
-    """Every schema file by its path."""
+    """Returns every schema file by its path."""
     schemas = {name: event_schema(event) for name, event in zip(EVENT_TYPES, PROVISIONING_EVENTS, strict=True)}
     schemas["headers"] = header_schema()
     return {f"{DIRECTORY}/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}

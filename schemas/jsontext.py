@@ -1,7 +1,7 @@
-"""JSON as bytes: reading one object, and finding where each of its values stands in the text.
+"""JSON as bytes: decodes one object, and finds the position of each of its values in the text.
 
-The bytes of a record are evidence. Whatever needs a part of them (an inner object, a secret to cut
-out) takes it by position, so that nothing is ever written anew that need not be.
+The bytes of a record are evidence. A part of them (an inner object, a secret to cut out) is taken by position, so that
+nothing is rewritten unnecessarily.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import orjson
 from schemas.errors import MalformedRecord
 
 MAX_DEPTH: Final = 128
-"""Deeper nesting is refused: no event has it, and parsers and recursion give up at various depths beyond."""
+"""Deeper nesting is rejected: no event has it, and beyond it parsers and recursion fail at various depths."""
 
 _BOM = b"\xef\xbb\xbf"
 # A string, one structural byte, or a literal. JSON's own escapes never contain a bare quote.
@@ -27,12 +27,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def trim(raw: bytes) -> bytes:
-    """`raw` without the white space and byte-order mark around it."""
+    """Returns `raw` without surrounding white space and byte-order mark."""
     return raw.strip().removeprefix(_BOM).lstrip()
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
-    """The object that `raw` spells. Raises `MalformedRecord` for anything else."""
+    """Decode the JSON object in `raw`. Raises `MalformedRecord` for anything else."""
     decoded = decode(raw)
     if type(decoded) is not dict:
         raise MalformedRecord(f"not an object but {_kind(decoded)}", reason="not_an_object")
@@ -40,10 +40,10 @@ def decode_object(raw: bytes) -> dict[str, Any]:
 
 
 def decode(raw: bytes) -> Any:
-    """The value that `raw` spells. Raises `MalformedRecord` for what is not JSON.
+    """Decode the JSON value in `raw`. Raises `MalformedRecord` if it is not JSON.
 
-    What orjson refuses but RFC 8259 allows (lone surrogates) is read by the standard library; such a
-    surrogate becomes U+FFFD in the value returned, never in the bytes. An integer beyond 64 bits is a float.
+    The standard library decodes what orjson rejects but RFC 8259 allows (lone surrogates); such a surrogate becomes
+    U+FFFD in the returned value, never in the bytes. An integer beyond 64 bits becomes a float.
     """
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         raise MalformedRecord(f"nested deeper than {MAX_DEPTH} levels", reason="too_deep")
@@ -76,9 +76,9 @@ def _integer(digits: str) -> int | float:
 
 
 def end_of_strings(raw: bytes) -> int:
-    """Where the first string begins that never ends, and behind which none does; only what is no JSON has any.
+    """Returns the start of the first string that never ends, after which no string ends; only invalid JSON has one.
 
-    Whoever looks for strings there goes through all the rest from each of its quotes.
+    A search for strings from there would scan the whole rest from each quote.
     """
     last = raw.rfind(b'"')
     while last >= 0:
@@ -125,15 +125,15 @@ def _kind(value: object) -> str:
 
 
 def encode(value: Any) -> str:
-    """`value` as compact JSON: the same text whichever reader it came through."""
+    """Returns `value` as compact JSON: the same text whichever decoder it came through."""
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # an integer beyond 64 bits, which pydantic's reader keeps and `decode_object` makes a float
+    except TypeError:  # an integer beyond 64 bits, which pydantic's decoder keeps and `decode_object` makes a float
         return orjson.dumps(json.loads(json.dumps(value), parse_int=_integer)).decode()
 
 
 def decode_string(token: bytes) -> str:
-    """The text of one JSON string token, quotes included."""
+    """Decode one JSON string token, quotes included."""
     if b"\\" not in token:
         return token[1:-1].decode()
     try:
@@ -145,7 +145,7 @@ def decode_string(token: bytes) -> str:
 
 
 def spelt(token: bytes) -> str:
-    """The text of one string token of what may be no JSON: what cannot be decoded is taken byte by byte."""
+    """Decode one string token of text that may not be JSON: what cannot be decoded is taken byte by byte."""
     try:
         return decode_string(token)
     except ValueError:
@@ -153,25 +153,26 @@ def spelt(token: bytes) -> str:
 
 
 class Node(NamedTuple):
-    """One value of an object, where it stands, and the key and value that hold it."""
+    """One value in a JSON text: its position, and the key and the container that hold it."""
 
     start: int
     end: int
-    """For an object or array the end is that of its opening bracket; see `inner_object`."""
+    """For an object or array, the end of its opening bracket; see `inner_object`."""
     key: str
-    """The key it stands under; for an element of an array, the array's key."""
+    """The value's key; for an array element, the array's key."""
     parent: int
-    """Index of the holding object or array in the sequence of nodes; -1 for the outermost."""
+    """Index of the containing object or array in the sequence of nodes; -1 for the outermost."""
     kind: str
     """`{`, `[`, `"` or `literal`."""
 
 
 def nodes(raw: bytes) -> Iterator[Node]:
-    """Every value of JSON in the order of the text, holders before what they hold.
+    """Yields every JSON value in the order of the text, containers before their contents.
 
-    Of what is not well-formed, all that look like values; one that opens where none can ends what is open.
+    In malformed text, yields everything that looks like a value; a value that begins where none can may end what is
+    open.
     """
-    stack: list[tuple[int, str, bool]] = []  # index of the holder, key it gives its elements, is it an object
+    stack: list[tuple[int, str, bool]] = []  # index of the container, key of its elements, whether it is an object
     key, expects_key, expects_value, index = "", False, False, -1
     for match in _tokens(raw):
         token = match[0]
@@ -181,7 +182,7 @@ def nodes(raw: bytes) -> Iterator[Node]:
             expects_value = first == b":"
             continue
         if first in (b"}", b"]"):
-            for depth in (-1, -2):  # one that was never closed is closed with what holds it
+            for depth in (-1, -2):  # a container that was never closed is closed with the one around it
                 if len(stack) >= -depth and stack[depth][2] is (first == b"}"):
                     del stack[depth:]
                     break
@@ -203,9 +204,9 @@ def nodes(raw: bytes) -> Iterator[Node]:
 
 
 def inner_object(raw: bytes, name: str) -> bytes | None:
-    """The bytes, from `{` to `}`, of the object that `raw` holds under `name` at its outermost level.
+    """Returns the bytes, from `{` to `}`, of the object under `name` at the top level of `raw`.
 
-    None when there is no such object. `raw` must be well-formed JSON.
+    None if there is no such object. `raw` must be well-formed JSON.
     """
     depth, key, expects_key, start = 0, "", False, -1
     for match in _tokens(raw):

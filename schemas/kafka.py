@@ -1,4 +1,4 @@
-"""What every program on the log agrees on: topics, how long they are kept, how to connect."""
+"""What every program on the log agrees on: topics, their retention, how to connect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEAD_LETTERS: Final = "idtrail.dead-letters"
 LETTER_DECISIONS: Final = "idtrail.letter-decisions"
 
 STORED: Final = (EVENTS, DEAD_LETTERS, LETTER_DECISIONS, ALERTS)
-"""What the sink puts into the store."""
+"""The topics that the sink stores."""
 
 FOR_EVER: Final = -1
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -24,24 +24,24 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as we create it: the broker never makes one by itself."""
+    """A topic as we create it: the broker never creates one by itself."""
 
     name: str
     retention_ms: int
     cleanup_policy: str = "delete"
     partitions: int = 0
-    """0: as many as the deployment gives every topic."""
+    """0 for the number that the deployment gives every topic."""
     record_bytes: int = 0
-    """0: as many as the broker takes by itself, a million by default."""
+    """0 for the broker's own limit, a million by default."""
 
 
 LARGEST_RECORD: Final = 8 * 1024 * 1024
-"""Bytes of a record of those topics that take larger ones than others."""
+"""The record size limit of topics that take larger records than others, in bytes."""
 
 TOPICS: Final = (
     TopicSpec(EVENTS, FOR_EVER),  # the truth: never compacted
     TopicSpec(PROVISIONING, 7 * DAY_MS),
-    TopicSpec(INCIDENTS, FOR_EVER, "compact"),  # what the store has too, as it changes
+    TopicSpec(INCIDENTS, FOR_EVER, "compact"),  # also in the store, as it changes
     TopicSpec(ALERTS, FOR_EVER),
     TopicSpec(DEAD_LETTERS, 90 * DAY_MS),
     TopicSpec(LETTER_DECISIONS, FOR_EVER, partitions=1),  # few, in any order, and all of them count
@@ -60,11 +60,11 @@ class KafkaConnection:
     ca_file: str | None = None
 
     def __repr__(self) -> str:
-        """Without the password: connections end up in logs and tracebacks."""
+        """Omits the password, because connections end up in logs and tracebacks."""
         return f"KafkaConnection({self.bootstrap!r}, {self.security_protocol})"
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments for any aiokafka client. Raises `BadUsage` for an authority's file that is none."""
+        """Returns keyword arguments for any aiokafka client. Raises `BadUsage` if the CA file is not valid."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,
@@ -80,7 +80,7 @@ class KafkaConnection:
     def _tls(self) -> ssl.SSLContext:
         try:
             return ssl.create_default_context(cafile=self.ca_file)
-        except OSError as error:  # of which ssl.SSLError is one
+        except OSError as error:  # includes ssl.SSLError
             raise BadUsage(
                 f"IDTRAIL_KAFKA_CA_FILE: {self.ca_file} is no file of certificates (PEM): {error.strerror or error}"
             ) from None

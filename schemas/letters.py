@@ -1,7 +1,7 @@
-"""Dead letters as they stand on the log: sealed again when they can be read, and what was decided about each. Pure.
+"""Dead letters on the log: sealed again when they can be read, and the decision about each. Pure.
 
-A decision is kept for ever, on a topic of its own, and its letter is not. So it carries the letter's line: the log
-alone tells what became of which letter, why and by whom.
+A decision is kept forever on a topic of its own; its letter is not. So a decision repeats the letter's metadata: the
+log alone shows what became of which letter, why and by whom.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.errors import MalformedRecord
 from schemas.events import parse
 
 DECISION: Final = "idtrail_decision"
-"""The header that tells a decision from a letter."""
+"""The header that only decisions have."""
 REDRIVEN_FROM: Final = "idtrail_redriven_from"
 """On a redriven event: the letter's place, `topic/partition/offset`."""
 
@@ -31,7 +31,7 @@ CUTS: Final = (LOST_END, LOST_BEGINNING)
 
 
 class Coordinates(NamedTuple):
-    """Where a record is on the log."""
+    """The place of a record on the log."""
 
     topic: str
     partition: int
@@ -39,7 +39,7 @@ class Coordinates(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A dead letter's line, as the store has it."""
+    """A dead letter's metadata, as in the store."""
 
     letter_id: UUID
     organization: str
@@ -55,23 +55,23 @@ class Letter(NamedTuple):
 
     @property
     def place(self) -> Coordinates:
-        """Where its bytes are."""
+        """The place of its bytes."""
         return Coordinates(self.log_topic, self.log_partition, self.log_offset)
 
 
 class Verdict(StrEnum):
-    """What was decided, or found out, about a letter."""
+    """What was decided or found about a letter."""
 
     REDRIVEN = "redriven"
     """It can be read now, and is an event on the log."""
     STILL_UNREADABLE = "still_unreadable"
-    """It was tried again, and waits on."""
+    """It was tried again and still cannot be read."""
     DISCARDED = "discarded"
     """Somebody does not want it as an event. Its bytes stay for as long as the topic keeps them."""
 
 
 class Decision(NamedTuple):
-    """A verdict, by whom and when."""
+    """A verdict, with who gave it and when."""
 
     letter: Letter
     verdict: Verdict
@@ -79,14 +79,14 @@ class Decision(NamedTuple):
     by: str
     """The token's name."""
     reason: str = ""
-    """Of one that is still unreadable: the short word of the new error."""
+    """For a letter that is still unreadable: the reason code of the new error."""
     message: str = ""
-    """That error's sentence; of a discarded one, what its discarder said."""
+    """That error's message; for a discarded letter, the comment of whoever discarded it."""
     event_id: UUID | None = None
-    """Of a redriven one."""
+    """The event's id, for a redriven letter."""
 
     def record(self) -> tuple[bytes, bytes, list[Header]]:
-        """Key, value and headers for the log."""
+        """Returns key, value and headers for the log."""
         letter = self.letter
         value = orjson.dumps({**self._asdict(), "letter": letter._asdict()})
         headers: list[Header] = [
@@ -98,9 +98,9 @@ class Decision(NamedTuple):
 
 
 def read_decision(value: bytes, headers: Sequence[Header]) -> Decision | None:
-    """The decision that a record about dead letters is; None for a letter, or what is no decision of ours."""
+    """Returns the decision in a record about dead letters; None for a letter, or a decision that is not ours."""
     names = {name for name, _ in headers}
-    # A letter keeps the headers it came with, whatever they are, but it always has a reason too.
+    # A letter keeps the headers it came with, whatever they are, but always has a reason too.
     if DECISION not in names or "idtrail_reason" in names:
         return None
     try:
@@ -120,10 +120,10 @@ def read_decision(value: bytes, headers: Sequence[Header]) -> Decision | None:
 def seal_again(
     value: bytes, headers: Sequence[Header], place: Coordinates, received_at: datetime, into: str = ""
 ) -> Envelope:
-    """A letter as the event that it can be now, from the source it had, at the trust it had.
+    """Seal a letter as the event that it can now be read as, with its original source and trust.
 
-    `into`: the organization that its source speaks for, in place of the one it spoke for then.
-    Raises `RecordError` when it still cannot be read.
+    `into` is the organization that its source speaks for, in place of the original one. Raises `RecordError` when it
+    still cannot be read.
     """
     # Kafka allows a header's value to be null.
     found = {name: (content or b"").decode(errors="replace") for name, content in headers}

@@ -1,4 +1,4 @@
-"""Which member a provider's answer to a group's push is about: its id, and never a name or an address."""
+"""Finds the member that the answer to a group push is about: its id, never a name or an address."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _ID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-f]{16,64}|\d{1,20}|[UW][A-Z0-9]{8,11}"
-"""What is an id and nothing else: a user name or an address is none."""
+"""Matches ids only, not user names or addresses."""
 _MEMBER: Final = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (
@@ -25,12 +25,13 @@ _NO_MEMBER: Final = re.compile(
 
 
 def misses_member(text: str) -> bool:
-    """Whether the answer to a push of a group misses somebody: the accounts that a group names are its members."""
+    """Whether the answer to a group push says that somebody is missing: the accounts that a group names are its
+    members."""
     return _NO_MEMBER.search(text) is not None
 
 
 def member_in(text: str) -> str:
-    """The id of the member that a group's push stumbled over; empty where none, or where only a name, is given."""
+    """Returns the id of the member that a group push failed on; empty if there is none, or only a name is given."""
     for pattern in _MEMBER:
         match = pattern.search(text)
         if match:

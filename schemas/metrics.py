@@ -1,6 +1,6 @@
 """Every metric: its kind, unit and one sentence. `docs/metrics.md` is generated from here.
 
-Declared below all packages, because all of them measure. Counted per chunk, flight or request, never per event.
+Declared below all packages, because all of them use it. Counted per chunk, flight or request, never per event.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-# Gauges beside each counter that say when it began: the start of the process says it once.
+# Omit the gauges that say when each counter began: the start of the process says it once.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # because the library's types end here
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 REGISTRY: Final = CollectorRegistry()
-"""Of this process."""
+"""This process's registry."""
 
 FLUSH_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
 
 class Declared(NamedTuple):
-    """What the page says of one metric."""
+    """The page's entry for one metric."""
 
     name: str
     kind: str
@@ -172,5 +172,5 @@ ProcessCollector(registry=REGISTRY)
 
 
 def exposition() -> bytes:
-    """All of it in Prometheus's text format, `CONTENT_TYPE`."""
+    """Returns all metrics in Prometheus's text format, `CONTENT_TYPE`."""
     return generate_latest(REGISTRY)

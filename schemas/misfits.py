@@ -1,4 +1,4 @@
-"""What a model refused in a record: where it stands, which JSON type it has, and the record without it."""
+"""Values that a model rejected in a record: their place and JSON type, and the record without them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 MAX_ODD: Final = 16
-"""Where more is odd the whole field goes: every path costs a copy of what leads to it."""
+"""If more values than this are odd, the whole field is removed: every path costs a copy of what leads to it."""
 
 _JSON_TYPES: Final[dict[type, str]] = {
     str: "string", bool: "boolean", int: "number", float: "number", dict: "object", list: "array", type(None): "null",
@@ -16,30 +16,31 @@ _BOOLEAN: Final[TypeAdapter[bool]] = TypeAdapter(bool)
 
 
 class Misfit(NamedTuple):
-    """A value of another JSON type than its field's."""
+    """A value whose JSON type is not its field's."""
 
     path: str
-    """Such as `changes[].field`."""
+    """For example `changes[].field`."""
     found: str
     """Its JSON type."""
 
 
 class Refused(NamedTuple):
-    """What is left of a record that a model refused."""
+    """What is left of a record that a model rejected."""
 
     record: dict[str, Any]
     fields: set[str]
-    """The outermost fields of which something was set aside."""
+    """The top-level fields from which something was set aside."""
     misfits: set[Misfit]
 
 
 def json_type(value: object) -> str:
-    """`string`, `number`, `boolean`, `object`, `array` or `null`."""
+    """Returns `string`, `number`, `boolean`, `object`, `array` or `null`."""
     return _JSON_TYPES[type(value)]
 
 
 def settle(record: dict[str, Any], error: ValidationError) -> Refused:
-    """`record` without what `error` names. A boolean in other words (`"true"`, `1`) is kept, as a boolean."""
+    """Returns `record` without the values that `error` names. A boolean in another form (`"true"`, `1`) is kept, as a
+    boolean."""
     found = error.errors(include_url=False, include_context=False)
     fields: set[str] = set()
     misfits: set[Misfit] = set()
@@ -67,7 +68,7 @@ def _boolean(value: object) -> bool | None:
 
 
 def _followed(record: dict[str, Any], place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """As much of `place` as is one; the rest names what was expected there."""
+    """Returns the part of `place` that exists; the rest names what was expected there."""
     value: Any = record
     for depth, key in enumerate(place):
         try:
@@ -82,7 +83,7 @@ def _shown(place: tuple[int | str, ...]) -> str:
 
 
 def _with(record: dict[str, Any], place: tuple[int | str, ...], value: object) -> dict[str, Any]:
-    """`record` with `value`, or nothing, in the place of what stands at `place`, as far as that can be followed."""
+    """Returns `record` with `value`, or nothing, at `place`, as far as that path exists."""
     copy = dict(record)
     holder: Any = copy
     last: int | str = place[0]

@@ -1,8 +1,8 @@
-"""Which records are one event: the normal form, the fingerprint over it, and the identity.
+"""Decides which records are one event: the normal form, the fingerprint over it, and the identity.
 
-An event reaches us by several routes (tenant API, S3 and GCS exports, SIEM shippers, webhooks) and
-each rewrites it a little: keys sorted or sanitised for BigQuery (`@version` to `_version`), empty
-values turned into null or left out, the object wrapped. The normal form undoes what is known of that.
+An event reaches us by several routes (tenant API, S3 and GCS exports, SIEM shippers, webhooks), and each rewrites it a
+little: keys are sorted, or sanitised for BigQuery (`@version` to `_version`), empty values become null or are omitted,
+the object is wrapped. The normal form undoes the known changes.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ NAMESPACE: Final = UUID("3f0b6c1e-6a53-5d0e-9d43-0c6f6a1c7c55")
 """The UUIDv5 namespace of event identities; never changes."""
 
 WRAPPER_FIELDS: Final = frozenset({"jumpcloud_event_type", "jc_transformation_ts", "testing_event"})
-"""Fields that shippers and workflow payloads add beside the vendor's own."""
+"""Fields that shippers and workflow payloads add to the vendor's own."""
 
 RENAMED_FIELDS: Final = {"jc_timestamp": "timestamp"}
 """Fields that a shipper renames to make room for its own."""
 
 MAX_NAMES: Final = 4096
 MAX_NAME: Final = 64
-"""Longer keys are spelt anew each time."""
+"""Longer keys are not cached."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 
 
 class _Names(dict[str, str]):
-    """Keys as the Google export spells them; a plain look-up for all but the first of each."""
+    """Keys in the Google export's spelling; cached after the first look at each key."""
 
     def __missing__(self, key: str) -> str:
         name = _UNSAFE.sub("_", key)
@@ -49,9 +49,9 @@ _NAMES: Final = _Names()
 
 
 def normal_form(event: dict[str, Any]) -> bytes:
-    """Canonical bytes of a decoded event: keys sanitised and sorted, null, empty and absent the same.
+    """Returns the canonical bytes of a decoded event: keys sanitised and sorted; null, empty and absent are the same.
 
-    Elements of arrays keep their place (an empty one as null); a whole float equals its integer.
+    Array elements keep their place (an empty one becomes null); a whole float equals its integer.
     """
     if not RENAMED_FIELDS.keys().isdisjoint(event):
         event = {_unwrapped(key, event): value for key, value in event.items()}
@@ -60,7 +60,7 @@ def normal_form(event: dict[str, Any]) -> bytes:
         cleaned.pop(field, None)
     try:
         return orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer beyond 64 bits, in a record that was not read from bytes
+    except TypeError:  # an integer beyond 64 bits, in a record that was not decoded from bytes
         return json.dumps(cleaned, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -96,8 +96,8 @@ def _clean_object(value: dict[str, Any]) -> dict[str, Any]:
             collided.setdefault(name, [cleaned[name]]).append(item)
         cleaned[name] = item
     for name, items in (collided or {}).items():
-        # Keys that the sanitised export could not tell apart: keep all their values, in an order that
-        # does not depend on the text's, so that none can hide behind another.
+        # Keys that the sanitised export could not distinguish: keep all their values, in an order independent of the
+        # text's, so that none can hide behind another.
         cleaned[name] = {"_": sorted(items, key=_order)}
     return cleaned
 
@@ -118,16 +118,16 @@ def _clean(value: Any) -> Any:
 
 
 def fingerprint(normal: bytes) -> bytes:
-    """128 bits of BLAKE2b over the normal form."""
+    """Returns 128 bits of BLAKE2b over the normal form."""
     return hashlib.blake2b(normal, digest_size=16).digest()
 
 
 def event_id(organization: str, own_id: object, normal: bytes) -> UUID:
-    """The identity: UUIDv5 over organization and the event's own id; without one, over the normal form."""
+    """Returns the identity: UUIDv5 over organization and the event's own id, or without one over the normal form."""
     if own_id is None or own_id == "":
         name = organization.encode() + b"\0\0" + normal
     else:
-        # With its NULs spelt otherwise no id can pass for the separators.
+        # With NULs replaced, no id can contain the separators.
         name = "\0".join((organization, str(own_id).replace("\0", "\0\1"))).encode()
     digest = hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()
     return UUID(bytes=digest[:16], version=5)
@@ -142,10 +142,10 @@ class Relation(StrEnum):
 
 
 def relation(left: dict[str, Any], right: dict[str, Any]) -> Relation:
-    """Compare two decoded records of one identity, but for what was cut out of one of them.
+    """Compare two decoded records of one identity, ignoring what was cut out of either.
 
-    `PARTIAL`: the leaves of one are a subset of the other's, as in webhook forms: no contradiction.
-    `CONFLICT`: a leaf differs, or each has one that the other lacks.
+    `PARTIAL`: the leaves of one are a subset of the other's, as in webhook forms: no contradiction. `CONFLICT`: a leaf
+    differs, or each has one that the other lacks.
     """
     first, second = dict(_leaves(normal_form(left))), dict(_leaves(normal_form(right)))
     for path in first.keys() & second.keys():
@@ -158,9 +158,9 @@ def relation(left: dict[str, Any], right: dict[str, Any]) -> Relation:
 
 
 def _hides(cut: str, whole: str) -> bool:
-    """Whether one leaf can be the other with secrets cut out, as another release would."""
+    """Whether one leaf can be the other with secrets cut out, as another release would cut them."""
     first, *others = cut.split(MARK)
-    if not others or cut == f'"{MARK}"':  # which may have been a number
+    if not others or cut == f'"{MARK}"':  # the whole value was cut, and may have been a number
         return bool(others)
     *between, last = others
     at = len(first)

@@ -1,4 +1,4 @@
-"""What became of an attempt, read from what the directory logged. Success is never guessed."""
+"""Derives the outcome of an attempt from what the directory logged. Success is never guessed."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Evidence(NamedTuple):
     event_type: str
     success: bool | None
     response_code: int
-    """The provider's HTTP status in `message_chain`; 0 where there is none."""
+    """The provider's HTTP status in `message_chain`; 0 if there is none."""
     status: int
-    """The same, or one that a text names."""
+    """The same, or else a status in a text."""
     error_message: str
     body_denies: bool
-    """The body does not bear the status out: a web page or an error under a 200, a 404 of something else."""
+    """Whether the body contradicts the status: a web page or an error under a 200, or a 404 of something else."""
 
 
 def judge(evidence: Evidence) -> tuple[Outcome, str]:
-    """The outcome, and a flag (or an empty text).
+    """Returns the outcome, and a flag or an empty text.
 
-    In order: a 404 on a removal, unless the body tells of something else; `success`, unless the code
-    contradicts it; the code; a non-empty error message; a lookup, which is only logged when it went
-    wrong; otherwise unknown.
+    The first of these that applies decides: a 404 on a removal, unless the body is about something else; `success`,
+    unless the code contradicts it; the code; a non-empty error message; a lookup, which is only logged when it fails;
+    otherwise unknown.
     """
     event_type, success, code, status, error_message, body_denies = evidence
     if status == 404 and not body_denies and event_type in REMOVALS:

@@ -14,9 +14,9 @@ def _no_boolean(value: Any) -> Any:
 
 
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**64), BeforeValidator(_no_boolean)]
-"""What one JSON reader takes for an integer and another for a float is neither here."""
+"""A number that one JSON decoder takes for an integer and another for a float is not an integer here."""
 Boolean = Annotated[bool, Field(strict=True)]
-"""A boolean in other words is read too, but not in silence: see `schemas.misfits`."""
+"""A boolean in another form is accepted too, but reported: see `schemas.misfits`."""
 
 
 class Lenient(BaseModel):

@@ -1,4 +1,4 @@
-"""What is known of applications, by cause: answers of theirs, and what helped. Tests read every answer as an event."""
+"""What is known about applications, by cause: their answers, and what helped. Tests read every answer as an event."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from schemas.cause import Cause
 
 
 class Example(NamedTuple):
-    """One answer, and what is read from it."""
+    """One answer, and what is derived from it."""
 
     status: int
-    """0: the directory logged none."""
+    """0 if the directory logged none."""
     text: str
     attribute: str = ""
     scim_type: str = ""
     of: str = "user_create_provision"
     """The event's type."""
     by: str = ""
-    """Whose answer it is, where known."""
+    """Whose answer it is, if known."""
 
 
 _GROUP: Final = "group_update_provision"

@@ -1,4 +1,4 @@
-"""What ends a trouble: whose success shows that a cause of failure is gone."""
+"""Defines what ends a failure: whose success shows that its cause is gone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from schemas.cause import Cause
 
 
 class Scope(StrEnum):
-    """Whose success it takes."""
+    """Whose success ends a failure."""
 
     INTEGRATION = "integration"
-    """Anybody's: the application takes requests again."""
+    """Anybody's: the application accepts requests again."""
     EVENT_TYPE = "event_type"
-    """One of the same event type: this may be done again."""
+    """Any success of the same event type: this operation works again."""
     SUBJECT = "subject"
-    """The same person's or group's own."""
+    """Only the same person's or group's own."""
 
 
 _WIDER: Final = {
@@ -27,16 +27,17 @@ _WIDER: Final = {
     Cause.QUOTA: Scope.EVENT_TYPE,
 }
 SCOPES: Final = {cause: _WIDER.get(cause, Scope.SUBJECT) for cause in Cause}
-"""A provider's own errors and its rate limits end person by person too: half an outage lets some through. So does what
-is not supported, or not of this account (a last owner): that another one's title was taken shows nothing of it.
+"""A provider's own errors and its rate limits also end person by person: half an outage lets some requests through. So
+do failures because of something unsupported, or not allowed for this account (a last owner): another account's success
+shows nothing about it.
 
-A closing that failed, but for what concerns the whole integration, ends with nothing but the subject's own success that
-closes or opens the account, whatever the scope.
+A failed closing, except for causes that concern the whole integration, ends only with a success of the same subject
+that closes or opens the account, whatever the scope.
 """
 
 
 def scope_of(cause: str) -> Scope:
-    """The scope of a cause as the store has it; an unknown one ends with the person's own success."""
+    """Returns the scope of a cause as stored; an unknown cause ends with the subject's own success."""
     try:
         return SCOPES[Cause(cause)]
     except ValueError:

@@ -1,9 +1,9 @@
-"""Cutting secrets out of the bytes of a record, before they reach the log or the dead letters.
+"""Cuts secrets out of the bytes of a record before they reach the log or the dead letters.
 
-Only the secret's own bytes change; a record without one is returned as it came, the same object. Known
-secrets: values under a credential's name (also `changes` of such a field), bearer and basic authorization,
-SCIM keys (`scim…`), JSON web tokens, private keys; also in JSON that a string holds. See `credentials`.
-What stands under such a name is cut wherever else the record repeats it. See `echoes`.
+Only the secret's own bytes change; a record without secrets is returned as the same object. Known secrets: values under
+a credential's name (also `changes` of such a field), bearer and basic authorization, SCIM keys (`scim…`), JSON web
+tokens, private keys; also in JSON inside a string. See `credentials`. A value under such a name is also cut wherever
+else the record repeats it. See `echoes`.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from schemas.jsontext import Node, decode, end_of_strings, nodes, spelt, trim
 from schemas.spelling import Unescaped
 
 MAX_EMBEDDED: Final = 4
-"""JSON in a string of JSON in a string …: below this many levels it is searched as text."""
+"""Levels of JSON in a string of JSON in a string …: anything deeper is searched as text."""
 SHORTEST: Final = 8
-"""A shorter text holds no secret together with what makes it known as one."""
+"""A shorter text cannot hold a secret together with what identifies it as one."""
 
 _MARK = MARK.encode()
 _NUMBERS = b"-0123456789"
 _NAMING_KEYS = frozenset({"field", "name", "key", "attribute", "path", "header"})
-"""Keys whose value names what their sibling holds: `{"field": "password", "to": …}`."""
+"""Keys whose value names what a sibling holds: `{"field": "password", "to": …}`."""
 _NAMED_KEYS = frozenset("from to value values old new oldValue newValue old_value new_value before after".split())
 _ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"})
-"""What a provider says; so is all JSON in strings."""
+"""What a provider says; JSON in strings counts as such too."""
 _IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
-"""Ends of keys, and of the names of changed fields, whose values tell what an event is about."""
+"""Endings of keys, and of names of changed fields, whose values identify what an event is about."""
 _PLAIN_KEYS = frozenset({"timestamp", "jc_timestamp", "event_type", "client_ip", "organization"})
 """Keys whose values place an event, whatever they have in common with a secret."""
 _ABOUT = re.compile(
     r"(?:.*[_-])?(?:id|name|email|type|label|at|date|time|expires|status|method|scopes?|agent)"
     r"|.*(?:I[dD]|Name|Email|Type|At|Date|Time|Status|Method|Agent)"
 )
-"""Keys in an object of a secret's name that tell about it."""
+"""Keys that describe the secret in whose object they stand."""
 _PAIR = re.compile(r'\[\s*"([^"\\]*)"\s*,\s*"')
-# A string of JSON, and whether it is a key; not one of "", true, false, null, or an object of one such.
+# A JSON string, and whether it is a key; excludes "", true, false, null, and objects with only one of these.
 _STRING = re.compile(
     r'''"([^"\\]*(?:\\.[^"\\]*)*)"'''
     r"""(\s*:(?!\s*(?:""|true|false|null|\{\s*"[^"\\]*"\s*:\s*(?:true|false|null)\s*\})\s*[,}]))?""",
@@ -60,11 +60,11 @@ _STRING = re.compile(
 
 
 class _Secrecy(IntEnum):
-    """What under a name is secret."""
+    """What is secret under a name."""
 
     NONE = 0
     STRINGS = 1
-    """Of several: a number may be how many they are."""
+    """For plurals: a number may be their count."""
     SURE = 2
 
 
@@ -72,19 +72,19 @@ class _Cut(NamedTuple):
     start: int
     end: int
     mark: bytes
-    """What stands there afterwards."""
+    """What replaces the cut bytes."""
 
 
 def redact(raw: bytes) -> tuple[bytes, int]:
-    """`raw` with every secret replaced by `[redacted]`, and how many were. Never raises.
+    """Returns `raw` with every secret replaced by `[redacted]`, and the number of secrets. Never raises.
 
-    Bytes that are not JSON are searched as text, and for what looks like JSON in them; UTF-16 as what it spells.
+    Bytes that are not JSON are searched as text, and for parts that look like JSON; UTF-16 is searched in decoded form.
     """
     codec = _wide_codec(raw) if b"\0" in raw else None
     if codec is None:
         return _redact(raw)
     value, cut = _redact_wide(raw, codec)
-    value, more = _redact(value)  # what looked like UTF-16 may be none
+    value, more = _redact(value)  # what looked like UTF-16 may be something else
     return value, cut + more
 
 
@@ -104,7 +104,7 @@ def _redact(raw: bytes) -> tuple[bytes, int]:
 
 
 def _wide_codec(raw: bytes) -> str | None:
-    """The codec of bytes that are UTF-16, with a mark or with every other byte of most letters zero."""
+    """Returns the codec of UTF-16 bytes, which have a byte-order mark, or zeros in every other byte of most letters."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16-le" if raw[0] == 0xFF else "utf-16-be"
     even, odd = raw[::2].count(0), raw[1::2].count(0)
@@ -114,7 +114,7 @@ def _wide_codec(raw: bytes) -> str | None:
 
 
 def _redact_wide(raw: bytes, codec: str) -> tuple[bytes, int]:
-    """UTF-16 without its secrets, and otherwise byte for byte: lone surrogates and half a letter at the end too."""
+    """Redact UTF-16, otherwise byte for byte: also lone surrogates and half a letter at the end."""
     whole = len(raw) & ~1
     value, cut = _redact(raw[:whole].decode(codec, "surrogatepass").encode(errors="surrogatepass"))
     if not cut:
@@ -123,7 +123,7 @@ def _redact_wide(raw: bytes, codec: str) -> tuple[bytes, int]:
 
 
 def redact_text(text: str) -> str:
-    """Running text without its secrets; what introduces one (`Bearer`, `password=`) stays."""
+    """Returns running text without its secrets; what introduces one (`Bearer`, `password=`) stays."""
     pieces: list[str] = []
     done = 0
     for start, end in secrets_in(text):
@@ -146,7 +146,7 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
-    """The cuts, and those of what they cut out wherever else it stands in a string, or anywhere in what is no JSON."""
+    """Returns the cuts, plus those of the same secrets elsewhere in a string, or anywhere in what is not JSON."""
     if not echoes:
         return cuts
     searched = [(0, len(raw))]
@@ -163,7 +163,7 @@ def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
 
 
 def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
-    """In the order of the text, those that overlap as one."""
+    """Returns the cuts in the order of the text, with overlapping ones merged."""
     merged: list[_Cut] = []
     for cut in sorted(cuts):
         last = merged[-1] if merged else None
@@ -177,7 +177,7 @@ def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
 
 
 def _worth_parsing(raw: bytes) -> bool:
-    """Whether JSON can hold anything to cut; most that has a secret's word holds only facts about it."""
+    """Whether the JSON can hold anything to cut; most records with a secret's word hold only facts about it."""
     key, values = "", []
     whole = raw.decode("latin-1")
     if any(map(names_secret, _PAIR.findall(whole))):
@@ -229,7 +229,7 @@ def _json_cuts(raw: bytes, level: int, echoes: Echoes) -> Iterator[_Cut]:
 
 
 def _paired(raw: bytes, tree: Sequence[Node]) -> Iterator[int]:
-    """The second of two strings in a list, if the first is its name: `["Authorization", "SSWS …"]`."""
+    """Yields the second of two strings in a list if the first is its name: `["Authorization", "SSWS …"]`."""
     for index in range(2, len(tree)):
         holder, name, value = tree[index - 2 : index + 1]
         if holder.kind == "[" and name.kind == value.kind == '"' and name.parent == value.parent == index - 2:
@@ -245,7 +245,7 @@ def _secrecy(name: str) -> _Secrecy:
 
 
 def _is_about(raw: bytes, node: Node, own: _Secrecy) -> bool:
-    """Whether it only tells about the secret in whose object it stands, and has no secret's name itself."""
+    """Whether it only describes the secret in whose object it stands, and has no secret's name itself."""
     return own is _Secrecy.NONE and (_ABOUT.fullmatch(node.key) is not None or is_moment_or_host(_text(raw, node)))
 
 
@@ -254,12 +254,12 @@ def _is_count(raw: bytes, node: Node, secrecy: _Secrecy) -> bool:
 
 
 def _harmless(text: str, key: str, *, answer: bool) -> bool:
-    """Whether a string that stands where a secret should is none."""
+    """Whether a string in a secret's place is not a secret."""
     return text in ("", MARK) or (key in _NAMING_KEYS and names_secret(text)) or (answer and is_refusal(text))
 
 
 def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator[_Cut]:
-    """The cuts inside a string: of the JSON that it holds, or of its text."""
+    """Yields the cuts inside a string: in the JSON that it holds, or in its text."""
     if node.end - node.start < SHORTEST:
         return
     token = raw[node.start + 1 : node.end - 1]
@@ -276,7 +276,7 @@ def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator
 
 
 def _inside(raw: bytes, node: Node) -> bytes:
-    """The text that a string spells."""
+    """Returns the decoded text of a string."""
     return Unescaped(raw[node.start + 1 : node.end - 1]).text
 
 

@@ -1,4 +1,4 @@
-"""What an attempt sent for one attribute, as its record tells it."""
+"""Finds the value that an attempt sent for an attribute, according to its record."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _RESOURCE: Final = {"userName": "username", "emails": "email", "displayName": "d
 
 
 class Sent(NamedTuple):
-    """A value, or why there is none."""
+    """A sent value, or that the record has none."""
 
     told: bool
-    """The record says what was sent."""
+    """Whether the record says what was sent."""
     present: bool
     value: Any = None
 
@@ -24,9 +24,9 @@ NOT_SENT: Final = Sent(told=True, present=False)
 
 
 def sent(event: Event, attribute: str) -> Sent:
-    """What `changes` hold of the attribute; where a record has none, what its resource does. Pure and total.
+    """Returns the value of the attribute in `changes`; if the record has none, in its resource. Pure and total.
 
-    Of a list of objects, such as `emails`, the values; of a part, such as `name.familyName`, the part.
+    For a list of objects, such as `emails`, the values; for a part, such as `name.familyName`, the part.
     """
     of_group = event.kind is Kind.GROUP
     if not attribute or attribute.startswith("jcUser"):
@@ -41,7 +41,8 @@ def sent(event: Event, attribute: str) -> Sent:
 
 
 def fields_for(attribute: str, *, of_group: bool = False) -> tuple[str, ...]:
-    """The names under which `changes` may hold the attribute: its own, its parent's, its schema's; in lower case."""
+    """Returns the names under which `changes` may hold the attribute: its own, its parent's, its schema's; in lower
+    case."""
     top = attribute.partition(".")[0]
     names = [attribute, top, attribute.rpartition(".")[2], *(["name"] if of_group else [])]
     return tuple(dict.fromkeys(name.lower() for name in names))
@@ -77,7 +78,7 @@ def _part(value: Any, part: str) -> Sent:
 
 
 def _values(value: Any) -> Any:
-    """Of `[{"value": …}, …]` the values, and of `{"value": …}` the one."""
+    """Returns the values of `[{"value": …}, …]`, or the one of `{"value": …}`."""
     if isinstance(value, dict) and "value" in value:
         return value["value"]
     if isinstance(value, list) and value and all(isinstance(one, dict) and "value" in one for one in value):

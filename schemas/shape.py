@@ -1,6 +1,6 @@
-"""What a value looks like, without telling it: its kind, its size, and what providers stumble over.
+"""Describes a value without revealing it: its kind, its size, and features that providers may reject.
 
-A shape is made of the words in `VOCABULARY` and of counts, never of any part of the value.
+A shape consists of words in `VOCABULARY` and of counts, never of any part of the value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PHONE = re.compile(r"\+?[\d\s().-]{6,}", re.ASCII)
 _BOOLEAN = re.compile(r"true|false|yes|no", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_KINDS: Final = 3
-"""Of the elements of a list, told apart."""
+"""The most kinds of list elements that are listed."""
 
 VOCABULARY: Final = frozenset(
     "empty true or false number whole with a fraction text only spaces character characters mail address domain of "
@@ -28,7 +28,7 @@ VOCABULARY: Final = frozenset(
 
 
 def shape(value: object) -> str:
-    """The shape of a JSON value. Pure and total."""
+    """Returns the shape of a JSON value. Pure and total."""
     return _shape(value, inside=False)
 
 
@@ -80,7 +80,7 @@ _KINDS: Final = (
 
 
 def _oddities(text: str, *, plain: bool) -> Iterator[str]:
-    """What a provider may not take; ordinary spaces are told of plain text alone."""
+    """Yields features that a provider may reject; ordinary spaces are reported for plain text only."""
     if text != text.strip():
         yield "a space at an end"
     if plain and " " in text.strip():

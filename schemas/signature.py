@@ -1,8 +1,9 @@
-"""Which failures are one incident: those of one application, cause and attribute whose texts differ only in noise.
+"""Decides which failures are one incident: those of one application, cause and attribute whose texts differ only in
+noise.
 
-Noise is whatever tells one try from the next: numbers, dates, addresses, ids of requests, quoted values,
-the status in words, and what the event itself says of its person or group. Pure; the same failure always
-has the same incident.
+Noise is whatever distinguishes one try from the next: numbers, dates, addresses, ids of requests, quoted values, the
+status in words, and what the event itself says of its person or group. Pure; the same failure always has the same
+incident.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from schemas.facts import Facts
 from schemas.withheld import MAX_VALUES, MAX_WORD, ORDINARY, PLACEHOLDER, QUOTED, SHORTEST_WORD
 
 NONE: Final = bytes(16)
-"""The incident of what did not fail."""
+"""The incident id of an event that did not fail."""
 BETWEEN: Final = " · "
-"""Between the texts of one answer, in the facts' detail."""
+"""Separates the texts of one answer in the facts' detail."""
 MAX_PATTERN: Final = 160
-"""Providers say what is wrong first; what comes later may be cut off, at a place that depends on the noise."""
+"""Providers say first what is wrong; later text may be cut off at a place that depends on the noise."""
 _LABELLED = re.compile(
     r"\b(?:request|correlation|trace|span|ray|reference|ref|activity|session|incident|error|log|transaction|event)"
     r"[\s_-]?(?:id|uuid|no|number|key)\b"
@@ -49,10 +50,10 @@ _LINK = re.compile(
     r"(?:\b(?:get|post|put|patch|delete)\s+(?=[\"'/]|[a-z]+://))?(?:\"[a-z]+://[^\"]+\"|\b[a-z][a-z0-9+.-]*://\S+"
     r"|(?<!\w)/(?:\S*/)?(?:users|groups)\b\S*)"
 )
-"""With the request's method: one that nobody answers fails whatever is asked."""
+"""Also matches the request's method: a request without an answer fails whatever it asks."""
 _NOISE = re.compile(r"(?:#[\s,;:./|&+-]*)+")
 _REPEATED = re.compile(r"(\{[^{}]*\})(?:[\s,;]*\1)+(?:[\s,;]*\{[^{}]*$)?")
-"""Members in a list, whose last may have been cut off with the text."""
+"""Members in a list, the last of which may be cut off with the text."""
 _SPACE = re.compile(r"\s+")
 _PART = re.compile(r"[^\s,;()]+")
 _EDGES: Final = " .,;:!-#()[]{}<>|=·"
@@ -61,11 +62,11 @@ _STATUS = re.compile(
     rf"\W*(?:(?:http(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|error|request failed|[45]\d\d)\b"
     rf"|(?:{_PHRASES})(?=\s*(?:[:;,.()-]|[45]\d\d\b|$)))[\s:;,.=()-]*"
 )
-"""What the status and the cause say already. Some records repeat it before the text, and some do not."""
+"""What the status and the cause already say. Some records repeat it before the text, and some do not."""
 
 
 def pattern(detail: str, own: Iterable[str] = ()) -> str:
-    """A provider's text without its noise, which becomes `#`. `own` are words of the event itself."""
+    """Returns a provider's text with its noise replaced by `#`. `own` are words of the event itself."""
     words = sorted({word.casefold() for word in own}, key=len, reverse=True)
     parts = dict.fromkeys(_quiet(part, words) for part in detail.casefold().split(BETWEEN))
     text = BETWEEN.join(part for part in parts if part)
@@ -75,7 +76,7 @@ def pattern(detail: str, own: Iterable[str] = ()) -> str:
 
 
 def _quiet(text: str, words: Iterable[str]) -> str:
-    """One part of a text, without noise and without the status that it may begin with."""
+    """Returns one part of a text without noise and without a leading status."""
     while match := _STATUS.match(text):
         text = text[match.end() :]
     text = PLACEHOLDER.sub("#", text.replace("[address]", "#").replace(MARK, "#"))
@@ -87,7 +88,7 @@ def _quiet(text: str, words: Iterable[str]) -> str:
 
 
 def _without(text: str, word: str) -> str:
-    """`word` becomes noise where it stands by itself."""
+    """Replace `word` by noise where it stands by itself."""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
@@ -99,7 +100,8 @@ def _without(text: str, word: str) -> str:
 
 
 def own_words(event: Event, found: Facts) -> frozenset[str]:
-    """What an event says of its person or group, where the text repeats it: names, addresses, ids, sent values."""
+    """Returns what an event says of its person or group, where the text repeats it: names, addresses, ids, sent
+    values."""
     text = found.detail.casefold()
     words = set()
     told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_) if value]
@@ -133,11 +135,11 @@ def _members(part: BaseModel) -> Iterator[tuple[str, Any]]:
 
 
 _remembered = lru_cache(maxsize=4096)(pattern)
-"""Many failures get the same answer, and mostly it says nothing of anybody."""
+"""Many failures get the same answer, which usually mentions nobody."""
 
 
 def incident_id(organization: str, event: Event, found: Facts) -> bytes:
-    """16 bytes; `NONE` for what did not fail, or fails at no known application."""
+    """Returns 16 bytes; `NONE` for an event that did not fail, or that concerns no known application."""
     if found.outcome != "failure" or not found.application_id:
         return NONE
     said = _remembered(found.detail, own_words(event, found)) if found.detail else ""

@@ -1,4 +1,4 @@
-"""What JSON's escapes spell, and where in the text each byte of it came from."""
+"""Decodes JSON escapes, and maps each decoded byte to its position in the text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ESCAPE: Final = re.compile(
 
 
 class Unescaped:
-    """A text with its escapes undone, in UTF-8; what is no escape of JSON's stays."""
+    """A text with JSON escapes decoded, in UTF-8; anything that is not an escape stays."""
 
     __slots__ = ("_edges", "_offset", "_sources", "text")
 
     def __init__(self, escaped: bytes, offset: int = 0) -> None:
-        """`offset`: where `escaped` stands in what `place` tells of."""
+        """`offset` is the position of `escaped` in the text that `place` refers to."""
         self._offset = offset
         self._edges: list[int] = []
         """Where in `text` what an escape spells begins, and where it ends: two for each."""
@@ -43,7 +43,8 @@ class Unescaped:
         self.text = b"".join((*pieces, escaped[done:]))
 
     def place(self, at: int) -> int:
-        """Where the byte of `text` at `at` came from: of one that an escape spells, where that begins."""
+        """Returns the original position of the byte of `text` at `at`; for one from an escape, where the escape
+        begins."""
         edge = bisect_right(self._edges, at) - 1
         if edge < 0:
             return self._offset + at

@@ -1,7 +1,7 @@
 """Timestamps as the vendor writes them: 0 to 9 fractional digits, sometimes null, garbage or in the future.
 
-No timestamp drops an event. One that cannot be placed in time is kept as text, flagged, and sorted
-at `SENTINEL`, so that it never looks like the latest thing that happened.
+No timestamp causes an event to be dropped. One that cannot be placed in time is kept as text, flagged, and sorted at
+`SENTINEL`, so that it never looks like the latest event.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The vendor was founded in 2012; an older stamp is a broken clock, not history."""
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)
-"""The smallest step of time: what is before `at + TICK` is not after `at`."""
+"""The smallest step of time: anything before `at + TICK` is not after `at`."""
 FUTURE_TOLERANCE: Final = timedelta(hours=24)
-"""A stamp further than this past the broker's append time is not believed."""
+"""A timestamp further than this past the broker's append time is not believed."""
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _AGO: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])")
@@ -31,7 +31,7 @@ MAX_TEXT: Final = 64
 
 
 class TimeQuality(StrEnum):
-    """Whether an event's own timestamp can be believed."""
+    """Whether an event's own timestamp is credible."""
 
     OK = "ok"
     FUTURE = "future"
@@ -46,12 +46,12 @@ class Moment(NamedTuple):
     at: datetime
     """Aware UTC, to the microsecond; `SENTINEL` unless the quality is ok."""
     text: str
-    """The timestamp as written, to whatever precision the vendor gave."""
+    """The timestamp as written, in whatever precision the vendor gave."""
     quality: TimeQuality
 
 
 def parse_timestamp(value: object) -> Moment:
-    """Place a raw `timestamp` value in time. Never raises; a stamp without a zone is UTC."""
+    """Parse a raw `timestamp` value. Never raises; a timestamp without a zone is UTC."""
     if isinstance(value, str) and len(value) == 24 and value[19::4] == ".Z" and value[10] == "T" and value[7] == "-":
         # The common form, 2026-03-19T14:03:11.482Z, without the regular expression.
         try:
@@ -84,26 +84,27 @@ def _in_range(at: datetime, text: str) -> Moment:
 
 
 def rfc3339(moment: Moment) -> str:
-    """The text of a moment that could be placed in time, if need be in the spelling that others can read."""
+    """Returns a placed moment as RFC 3339 text, respelt if other programs could not read it."""
     if _STRICT.fullmatch(moment.text):
         return moment.text
     return moment.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def believed(moment: Moment, known_at: datetime) -> Moment:
-    """`moment` as the log can believe it: a stamp far ahead of the broker's append time is in the future."""
+    """Returns `moment` as far as the log can believe it: a timestamp far ahead of the broker's append time counts as in
+    the future."""
     if moment.quality is TimeQuality.OK and moment.at > known_at + FUTURE_TOLERANCE:
         return Moment(SENTINEL, moment.text, TimeQuality.FUTURE)
     return moment
 
 
 def to_microseconds(at: datetime) -> int:
-    """Whole microseconds since 1970: exact, unlike `timestamp()`."""
+    """Returns whole microseconds since 1970: exact, unlike `timestamp()`."""
     return (at - SENTINEL) // timedelta(microseconds=1)
 
 
 def parse_when(text: str, now: datetime, name: str) -> datetime:
-    """A time (RFC 3339, or a date), or an age such as `24h` or `7d`. Raises `BadUsage`."""
+    """Parse a time (RFC 3339, or a date), or an age such as `24h` or `7d`. Raises `BadUsage`."""
     ago = _AGO.fullmatch(text.strip())
     if ago:
         try:
@@ -119,7 +120,7 @@ def parse_when(text: str, now: datetime, name: str) -> datetime:
 
 
 def parse_span(text: str, name: str) -> timedelta:
-    """How long: `30m`, `4h`, `2d`. Raises `BadUsage`."""
+    """Parse a duration: `30m`, `4h`, `2d`. Raises `BadUsage`."""
     found = _AGO.fullmatch(text.strip())
     if not found or not int(found[1]):
         raise BadUsage(f"{name}: {text[:40]!r} is no length of time such as 30m, 4h or 2d")
@@ -127,7 +128,7 @@ def parse_span(text: str, name: str) -> timedelta:
 
 
 def parse_past(text: str, now: datetime, name: str) -> datetime:
-    """The same of a time that has come: of any other nobody knows anything. Raises `BadUsage`."""
+    """Parse a time as `parse_when` does. Raises `BadUsage` also for one in the future, of which nothing is known."""
     at = parse_when(text, now, name)
     if at > now:
         raise BadUsage(f"{name}: {_told(at)} is in the future, it is {_told(now)}: ask for a time at or before that")
@@ -135,7 +136,8 @@ def parse_past(text: str, now: datetime, name: str) -> datetime:
 
 
 def require_order(since: datetime, until: datetime, names: tuple[str, str] = ("since", "until")) -> None:
-    """Raises `BadUsage` for a range that is none, with both times: ages are told apart by them."""
+    """Raises `BadUsage` if `since` is not before `until`; the message has both times, because ages are compared by
+    them."""
     if since >= until:
         mend = "swap them" if since > until else "they are the same"
         raise BadUsage(f"{names[0]} ({_told(since)}) must be before {names[1]} ({_told(until)}): {mend}")

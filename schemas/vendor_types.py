@@ -1,6 +1,7 @@
 """The names of the Directory Insights event types that the vendor documents, or that tenants have been seen to send.
 
-For telling a new type from one that is merely not ours to type: `schemas.drift`. Nothing is refused by it.
+They distinguish a new type from one that we merely do not type: see `schemas.drift`. No event is refused because of
+them.
 """
 
 from __future__ import annotations
@@ -82,13 +83,13 @@ _DOCUMENTED: Final = """
     user_password_warning_email user_suspended user_suspension_schedule_create user_suspension_schedule_delete
     user_unlocked user_unsuspended user_update workday_create workday_delete workday_update
 """
-"""By the tables of the API's description; the twelve and their other names aside."""
+"""From the tables of the API's description, without the twelve and their other names."""
 
 _SEEN: Final = """
     attributemappings_add attributemappings_delete attributemappings_update ldap_srch radius_auth_attempt
     systemuser_update
 """
-"""Sent by tenants, or by the vendor's own examples, and in no table."""
+"""Sent by tenants or used in the vendor's own examples, but in no table."""
 
 KNOWN_TYPES: Final[frozenset[str]] = frozenset(
     [*EVENT_TYPES, *ALIASES, *_DOCUMENTED.split(), *_SEEN.split(), LINKED, SEPARATED]

@@ -1,4 +1,4 @@
-"""What a record says of the attempt it logs: outcome, cause, and the provider's answer.
+"""Derives what a record says about its attempt: outcome, cause, and the provider's answer.
 
 Many attempts get the same answer; it is read, judged and classified once.
 """
@@ -23,7 +23,7 @@ from schemas.withheld import withhold
 
 MAX_DETAIL: Final = 500
 MAX_REMEMBERED: Final = 4096
-"""Longer answers are read anew each time: what is remembered comes from outside."""
+"""Longer answers are not cached: they come from outside."""
 
 _ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _ATTRIBUTE_CAUSES = frozenset(
@@ -32,7 +32,7 @@ _ATTRIBUTE_CAUSES = frozenset(
 
 
 class Verdict(NamedTuple):
-    """The columns that depend on nothing but the type and the answer, and what of the answer may be shown."""
+    """The columns that depend only on the type and the answer, and the part of the answer that may be shown."""
 
     outcome: str
     http_status: int
@@ -46,15 +46,15 @@ class Verdict(NamedTuple):
 
 
 def verdict(event: Event, event_type: str) -> Verdict:
-    """Outcome and cause of the attempt that `event` records."""
+    """Returns outcome and cause of the attempt that `event` records."""
     found = _read(event, event_type)
     if not found.detail:
         return found
-    # Before it is cut: of a value that stands there a part would remain.
+    # Before the text is cut: otherwise part of a personal value at the cut would remain.
     detail = withhold(found.detail, event)
     if detail == found.detail:
         return found if len(detail) <= MAX_DETAIL else found._replace(detail=detail[:MAX_DETAIL])
-    # `property 'ines'`: what only a withheld value named is no attribute.
+    # `property 'ines'`: a name that only a withheld value gave is not an attribute.
     named = found.attribute in detail or spelling(found.attribute, known=True)
     return found._replace(detail=detail[:MAX_DETAIL], attribute=found.attribute if named else "")
 
@@ -89,7 +89,7 @@ def _verdict(
     if outcome is Outcome.FAILURE and event_type:
         found = classify(told)
         if not_found and found is Cause.NOT_FOUND:
-            found = Cause.UNKNOWN  # whatever it is that was not found, it is not the account
+            found = Cause.UNKNOWN  # whatever was not found, it is not the account
         cause, retryable = found.value, CAUSES[found].retryable
         attribute = _attribute(found, answer.text, of_group)
     if outcome is not Outcome.SUCCESS:
@@ -98,7 +98,8 @@ def _verdict(
 
 
 def _attribute(cause: Cause, text: str, of_group: bool) -> str:
-    """What is refused. Of what is missing, only what refers to somebody else: `user with userName x` blames nothing."""
+    """Returns the rejected attribute. For something missing, only a reference to somebody else: `user with userName x`
+    blames no attribute."""
     if cause in _ATTRIBUTE_CAUSES:
         return attribute_in(text, of_group=of_group)
     if cause is not Cause.NOT_FOUND:
@@ -112,5 +113,5 @@ _remembered = lru_cache(maxsize=4096)(_verdict)
 
 
 def shown(text: str) -> str:
-    """Running text fit to be shown: no secrets, no mail addresses."""
+    """Returns running text fit to be shown: no secrets, no mail addresses."""
     return redact_text(_ADDRESS.sub("[address]", text))

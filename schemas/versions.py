@@ -1,8 +1,8 @@
-"""Versions of the event schema, and how a record of an older one reads as if it were of today.
+"""Versions of the event schema, and the conversion of an older record to the current version.
 
-The log's bytes never change: a record is upcast when it is read. `ce_dataschema` names the version of what
-we emit ourselves; the vendor's records name none and are read as they are. Other spellings of one version
-(`integration_activate`, `_version`, `jc_timestamp`) are no versions: the models know them.
+The log's bytes never change: a record is upcast when it is read. `ce_dataschema` names the version of what we emit
+ourselves; the vendor's records name none and are read as they are. Other spellings of one version
+(`integration_activate`, `_version`, `jc_timestamp`) are not versions: the models know them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from schemas.errors import MalformedRecord
 
 Record = dict[str, Any]
 Upcaster = Callable[[Mapping[str, Any]], Record]
-"""A pure function from a record of one version to the same record of the next; it leaves its argument alone."""
+"""A pure function from a record of one version to the same record of the next; it does not change its argument."""
 
 UPCASTERS: Final[tuple[Upcaster, ...]] = ()
-"""The first leads from version 1 to 2, and so on: one is added whenever a version is. There is one version yet."""
+"""The first converts version 1 to 2, and so on: each new version adds one. So far there is one version."""
 
 CURRENT: Final = len(UPCASTERS) + 1
 
@@ -27,12 +27,12 @@ _DATASCHEMA: Final = re.compile(DATASCHEMA)
 
 
 def dataschema(event_type: str, version: int = CURRENT) -> str:
-    """What `ce_dataschema` says of a record; also the `$id` of that JSON Schema."""
+    """Returns the `ce_dataschema` of a record, which is also the `$id` of that JSON Schema."""
     return f"urn:idtrail:event:{event_type}:{version}"
 
 
 def version_in(text: str) -> int:
-    """The version that a `ce_dataschema` names. Raises `MalformedRecord` for a text that is not of our making."""
+    """Returns the version in a `ce_dataschema`. Raises `MalformedRecord` for a text that is not ours."""
     match = _DATASCHEMA.fullmatch(text)
     if match is None:
         raise MalformedRecord("unreadable ce_dataschema", reason="bad_headers")
@@ -45,7 +45,7 @@ def is_older(version: int | None, upcasters: Sequence[Upcaster] = UPCASTERS) -> 
 
 
 def upcast(record: Record, version: int | None, upcasters: Sequence[Upcaster] = UPCASTERS) -> Record:
-    """`record`, of `version`, in the current one."""
+    """Convert `record`, of `version`, to the current version."""
     for step in upcasters[version - 1 :] if version is not None else ():
         record = step(record)
     return record

@@ -1,8 +1,8 @@
-"""A provider's text without the personal values that it quotes of what was sent to it.
+"""Removes from a provider's text the personal values that it quotes from the attempt.
 
-What is withheld is told by its attribute: `Invalid title '[value of title]'`. A value is only known by the event that
-sent it, so that a text about somebody else's is as the provider wrote it. Pure; ids, roles, and names of attributes and
-groups stay: they say what to mend.
+A removed value is replaced by its attribute: `Invalid title '[value of title]'`. A value is known only from the event
+that sent it, so a text about somebody else's value stays as the provider wrote it. Pure. Ids, roles, and names of
+attributes and groups stay, because they say what to fix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.parts import Resource
 SHORTEST_WORD: Final = 3
 """Shorter values are found only in quotes."""
 MAX_VALUES: Final = 500
-"""Of an event that are looked for in the text."""
+"""The most values of an event that are looked for in the text."""
 MAX_WORD: Final = 256
 
 ORDINARY: Final = frozenset(
@@ -29,25 +29,25 @@ ORDINARY: Final = frozenset(
     "required role roles seat support system team test title token true type unknown user username users value work "
     "workspace".split()
 )
-"""Words of the texts themselves, also where they are the value that was sent: `User already exists` is said of
-everybody, of the user type `User` too."""
+"""Words of the texts themselves, even where they equal a value that was sent: `User already exists` is said of
+everybody, also of the user type `User`."""
 
 QUOTED: Final = re.compile(
     r"""(?x) "(?!SCOPE")[^"]*" | (?<!\w)'(?!SCOPE')(?: [^'] | (?<=\w)'(?=\w) )*'(?!\w) | `(?!SCOPE`)[^`]*`
     | \u201c[^\u201d]*\u201d | \u201e[^\u201c\u201d]*[\u201c\u201d] | \u2018[^\u2019]*\u2019 | «[^»]*» | »[^«]*«
     """.replace("SCOPE", r"[a-z_]+(?::[a-z_]+)+")
 )
-"""But for a permission's name, such as `users:write`: which one is missing is the trouble."""
+"""Excludes names of permissions, such as `users:write`: which one is missing is the problem."""
 PLACEHOLDER: Final = re.compile(r"\[value of [^\]\s]{1,64}\]")
 
 _PUBLIC = frozenset({"id", "externalid", "active", "schemas", "meta", "roles", "entitlements"})
-"""Attributes that tell nothing personal, or what nothing else can be mended by."""
+"""Attributes that reveal nothing personal, or that are needed to fix the problem."""
 _LINKS = frozenset({"members", "groups", "manager"})
-"""Their values are ids; what is said beside may be a name."""
+"""Their values are ids; other fields beside them may be names."""
 _OF_GROUP = frozenset({"displayName", "name", "name.formatted"})
 _NO_VALUE = frozenset({"type", "primary", "$ref", "ref", "schemas", "meta", "id"})
 _NAMES = frozenset({"displayname", "name", "formatted"})
-"""Their words are looked for too: providers turn them around."""
+"""Their words are looked for too, because providers reorder them."""
 _OF_RESOURCE: Final = {"username": "userName", "email": "emails", "display_name": "displayName"}
 _NO_FIELD = re.compile(r"[^\w.:$-]+", re.ASCII)
 _ID = re.compile(r"[\w-]*\d[\w-]*", re.ASCII)
@@ -58,7 +58,7 @@ _ELLIPSES: Final = " .\u2026"
 
 
 class _Value(NamedTuple):
-    """What an event sent, as it is looked for."""
+    """A value that an event sent, in the form it is searched in."""
 
     attribute: str
     word: str
@@ -66,7 +66,7 @@ class _Value(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """A place in the text, and whose value it is."""
+    """A place in the text, and the attribute of the value there."""
 
     start: int
     end: int
@@ -74,7 +74,7 @@ class _Span(NamedTuple):
 
 
 def withhold(text: str, event: Event) -> str:
-    """`text` about the event's person or group, without what the event says of them. Total."""
+    """Returns `text` about the event's person or group without the values that the event has of them. Total."""
     if not text or event.kind not in (Kind.USER, Kind.GROUP):
         return text
     said = _said(text)
@@ -94,12 +94,12 @@ def withhold(text: str, event: Event) -> str:
 
 
 class _Said(NamedTuple):
-    """A text as it is looked into; many events get the same one."""
+    """A text prepared for searching; many events get the same one."""
 
     folded: str
     quoted: tuple[str, ...]
     numbers: bool
-    """Something may be a telephone number."""
+    """Whether the text may hold a telephone number."""
 
 
 @lru_cache(maxsize=1024)
@@ -111,7 +111,7 @@ def _said(text: str) -> _Said:
 
 
 def _may_repeat(said: _Said, event: Event) -> bool:
-    """Whether a closer look is needed: for most failures it is not, and it takes long."""
+    """Whether the text may repeat a value, so that the slow search is needed: for most failures it is not."""
     folded, quoted, numbers = said
     told: list[Any] = [value for change in event.changes or () for value in (change.to, change.from_) if value]
     if event.resource is not None and event.kind is Kind.USER:
@@ -142,7 +142,7 @@ def _may_repeat(said: _Said, event: Event) -> bool:
 
 
 def _folded(text: str) -> str:
-    """In one case, letter by letter: a place in it is the same place in the text."""
+    """Returns the text in one case, letter by letter, so that positions stay the same."""
     folded = text.casefold()
     if len(folded) == len(text):
         return folded
@@ -150,7 +150,7 @@ def _folded(text: str) -> str:
 
 
 def _in_quotes(folded: str, values: list[_Value]) -> Iterator[_Span]:
-    """Whole values, and pieces of them where a provider cut them short."""
+    """Yields quoted values, whole or cut short by the provider."""
     for match in QUOTED.finditer(folded):
         inner = match[0][1:-1].strip(_ELLIPSES)
         if not inner or _known(inner[:MAX_WORD]):
@@ -178,7 +178,7 @@ def _by_themselves(folded: str, values: list[_Value]) -> Iterator[_Span]:
 
 
 def _places(text: str, word: str) -> Iterator[int]:
-    """Where `word` stands by itself."""
+    """Yields the positions at which `word` stands by itself."""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
@@ -188,7 +188,7 @@ def _places(text: str, word: str) -> Iterator[int]:
 
 
 def _numbers(text: str, values: list[_Value]) -> Iterator[_Span]:
-    """Telephone numbers, however they are spaced."""
+    """Yields telephone numbers, however they are spaced."""
     sent = [(value.attribute, _DIGITS.sub("", value.word)) for value in values if _PHONE.fullmatch(value.word)]
     for match in _PHONE.finditer(text) if sent else ():
         digits = _DIGITS.sub("", match[0])
@@ -199,7 +199,7 @@ def _numbers(text: str, values: list[_Value]) -> Iterator[_Span]:
 
 
 def _values(event: Event) -> Iterator[_Value]:
-    """At most `MAX_VALUES`, in the record's order."""
+    """Yields at most `MAX_VALUES` values, in the record's order."""
     told: list[tuple[str, str, Any]] = []
     for change in reversed(event.changes or ()):
         told += _told(change.field or "", change.from_) + _told(change.field or "", change.to)
@@ -232,7 +232,7 @@ def _values(event: Event) -> Iterator[_Value]:
 
 
 def _told(name: str, value: Any) -> list[tuple[str, str, Any]]:
-    """What is sent under a name: its attribute, its key, and itself; nothing where it is not personal."""
+    """Returns what is sent under a name: attribute, key and value; nothing if it is not personal."""
     if value is None or value is True or value is False:
         return []
     field, key = _attribute(name[:MAX_WORD])

@@ -1,4 +1,4 @@
-"""What the texts of providers and directories say, each as whether a text says it. No phrase decides a cause alone."""
+"""Tests of what the texts of providers and directories say. No phrase decides a cause alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SEAM = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 def in_words(text: str) -> str:
-    """Slugs as words: `user_already_exists`, `ThrottlingException`."""
+    """Returns slugs and identifiers as words: `user_already_exists`, `ThrottlingException`."""
     return _SEAM.sub(" ", text)
 
 
@@ -111,7 +111,7 @@ says_wrong_address = _says(
     rf"\b(?:no such|unknown|(?:could not|cannot|unable to) find) (?:the |this |your )?{_TENANT}\b"
     rf"(?! {_OF_TENANT})",
 )
-"""Whether a 404 is about the address, or about whose it is: it says nothing of the account."""
+"""Whether a 404 is about the address or the tenant: it says nothing about the account."""
 says_unsupported = _says(
     r"not (?:currently )?(?:supported|implemented)",
     r"\bunsupported\b",
@@ -133,8 +133,8 @@ says_protected = _says(
     r"|edit|invite)\b",
     r"\b(?:transfer|reassign) (?:the )?ownership\b",
 )
-"""Whether this account or group is one that the application leaves as it is. Many texts begin so, and give the reason
-after it: only where nothing else is told."""
+"""Whether this account or group is one that the application does not change. Many texts begin so and give the reason
+afterwards, so it counts only if the text says nothing else."""
 says_state = _says(
     r"\b(?:user|account|member|group|profile|person)(?:'s account)? (?:is|was|has been) (?:currently )?(?:suspended"
     r"|inactive|deactivated|disabled|locked|archived|blocked|frozen|not active|pending)\b",
@@ -250,5 +250,6 @@ says_busy = _says(r"\block(?:ed)?\b", r"concurren", r"being (?:modified|updated)
 
 
 def says_invalid_first(text: str) -> bool:
-    """`Invalid email address: a domain is required` is about the value, not about a missing attribute."""
+    """Whether the text is about an invalid value: `Invalid email address: a domain is required` is not about a missing
+    attribute."""
     return re.match(r"\W*(?:\w+[:\s]+)?invalid\b", text, re.IGNORECASE) is not None
