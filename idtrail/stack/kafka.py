@@ -51,11 +51,14 @@ class LocalKafka:
 
     async def start(self) -> None:
         """Return when the broker answers. Raises `Fatal` with the broker's own last word otherwise."""
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await asyncio.to_thread(self._end_leftover)
-        broker_port, controller_port = self._ports()
+        try:
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            await asyncio.to_thread(self._end_leftover)
+            broker_port, controller_port = self._ports()
+            self._write_properties(broker_port, controller_port)
+        except OSError as error:
+            raise Fatal(f"the broker's directory {self._home} cannot be written: {error.strerror}") from error
         self.bootstrap = f"127.0.0.1:{broker_port}"
-        self._write_properties(broker_port, controller_port)
         if not (self._home / "data" / "meta.properties").exists():
             await self._format()
         await self._launch()

@@ -197,6 +197,12 @@ async def test_a_broker_that_does_not_start_says_why(tmp_path: Path) -> None:
     await kafka.stop()
 
 
+async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "kafka" / "server.properties").mkdir(parents=True)
+    with pytest.raises(Fatal, match=rf"the broker's directory {tmp_path}/kafka cannot be written: Is a directory"):
+        await LocalKafka(tmp_path, java=Path("java"), jars=(), synced=False).start()
+
+
 def test_a_full_disk_is_named_instead_of_half_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kafka").mkdir()
     (tmp_path / "kafka" / "broker.log").write_text("[main] ERROR kafka.server.Shared")
