@@ -12,11 +12,11 @@ from idtrail.settings import Settings
 
 _INTRODUCTION: Final = """# Settings
 
-Set by environment variable, or by the name in lower case without `IDTRAIL_` in `idtrail.toml` of the working
-directory; the environment wins. A wrong value is refused at the start, with its name and what it must be; so is a name
-that is no setting's, in either place, with the one that is nearest. (On Kubernetes, services named `idtrail…` put such
-names into every pod: set `enableServiceLinks: false`.) `idtrail doctor` checks that
-what the values refer to exists.
+Set by environment variable, or in `idtrail.toml` of the working directory by the name in lower case without
+`IDTRAIL_`; the environment wins. A wrong value stops the start with an error that names the setting and what it must
+be. An unknown name in either place does too, and the error suggests the closest setting. (On Kubernetes, services named
+`idtrail…` put such names into every pod: set `enableServiceLinks: false`.) `idtrail doctor` checks that the files and
+servers that the values refer to exist.
 
 This page is generated from `idtrail/settings.py` (`make generate`).
 

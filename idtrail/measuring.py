@@ -15,18 +15,17 @@ from schemas.metrics import DECLARED, REGISTRY
 
 _INTRODUCTION: Final = """# Metrics
 
-In Prometheus's text format. The API serves those of its process at `GET /metrics`, to a token with scope `read` that is
-of every organization: `idtrail token create prometheus --organization '*'`. A worker that runs alone serves its own at
-`http://IDTRAIL_METRICS_HOST:IDTRAIL_METRICS_PORT/metrics`, without a token, and by default not at all: it is meant for
-the loopback address or a network of your own. In `idtrail up` one process is both, and the API's route has everything.
+Metrics are in Prometheus's text format. The API serves its process's metrics at `GET /metrics`, to a token with scope
+`read` for all organizations: `idtrail token create prometheus --organization '*'`. A separate worker serves its own at
+`http://IDTRAIL_METRICS_HOST:IDTRAIL_METRICS_PORT/metrics`, without a token and only if the port is set: use the
+loopback address or a network of your own. In `idtrail up` one process is both, and the API's route has everything.
 
-A counter begins at 0 with its process. Counting is per chunk, flight or request and costs an event next to
-nothing.
-The usual `process_*` metrics (memory, processor time, open files) are there too.
+Counters start at 0 with their process. Counting is per chunk, flight or request and costs an event next to nothing.
+The usual `process_*` metrics (memory, processor time, open files) are served too.
 
 This page is generated from `schemas/metrics.py` (`make generate`).
 
-| metric | kind | unit | labels | by | what it tells |
+| metric | kind | unit | labels | by | meaning |
 |---|---|---|---|---|---|
 """
 

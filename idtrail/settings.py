@@ -33,11 +33,11 @@ class Settings(BaseSettings):
 
     state_dir: Path = Field(
         Path("~/.idtrail"),
-        description="Directory of the embedded stack: broker data, store, spool, token. One process may use it.",
+        description="Directory of the embedded stack: broker data, store, spool, token. Only one process may use it.",
     )
     organization: str = Field(
         "",
-        description="Organization of imported records that name none; records of another one are refused.",
+        description="Organization of imported records that name none; records of other organizations are refused.",
     )
     java: Literal["bundled", "system"] = Field(
         "bundled",
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     synced: bool = Field(
         True,
         description="Embedded stack: sync broker and store to disk before acknowledging, so that a power cut "
-        "loses nothing. Without it only a killed process is survived.",
+        "loses nothing. Without it, nothing is lost only if a process is killed.",
     )
     kafka_bootstrap: str = Field(
         "", description="Kafka's host:port list; empty means the embedded broker.", examples=["kafka:9092"]
@@ -59,14 +59,14 @@ class Settings(BaseSettings):
     )
     kafka_sasl_username: str = Field("", description="SASL user name.")
     kafka_sasl_password: SecretStr = Field(SecretStr(""), description="SASL password.")
-    kafka_ca_file: str = Field("", description="Certificate authority's file (PEM) for TLS; empty: the system's.")
+    kafka_ca_file: str = Field("", description="The certificate authority's file (PEM) for TLS; empty: the system's.")
     kafka_partitions: int = Field(
         12,
         ge=1,
         le=1000,
-        description="Partitions of the topics when they are made; never changed afterwards.",
+        description="Partitions of the topics when they are created; never changed afterwards.",
     )
-    kafka_replication: int = Field(3, ge=1, le=9, description="Replicas of the topics when they are made.")
+    kafka_replication: int = Field(3, ge=1, le=9, description="Replicas of the topics when they are created.")
     clickhouse_url: SecretStr = Field(
         SecretStr(""),
         description="ClickHouse's address, http(s)://user:password@host:port/database; empty: the embedded engine.",
@@ -77,41 +77,41 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8642, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     metrics_host: str = Field(
-        "127.0.0.1", description="Address on which `idtrail worker` serves its metrics; nothing there asks for a token."
+        "127.0.0.1", description="Address on which `idtrail worker` serves its metrics, without a token."
     )
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port on which `idtrail worker` serves its metrics; 0 serves none."
     )
     api_url: str = Field(
         "",
-        description="Where the API is: the CLI finds it there, and what is delivered links to its alerts; empty: the "
-        "running embedded stack, and no links.",
+        description="URL of the API, for the CLI and for links to alerts in deliveries; empty: the running embedded "
+        "stack, and no links.",
     )
     token: SecretStr = Field(
-        SecretStr(""), description="Token the CLI shows to the API; empty: the one in the state directory."
+        SecretStr(""), description="Token that the CLI sends to the API; empty: the one in the state directory."
     )
     feed_readers: int = Field(
         100, ge=1, le=10_000, description="Most readers of the live feed at a time, of one API process."
     )
     admin_token: SecretStr = Field(
         SecretStr(""),
-        description="A token with every scope that the API accepts besides the stored ones; 24 characters or more.",
+        description="A token with every scope, accepted by the API besides the stored ones; 24 characters or more.",
     )
     spool_mebibytes: int = Field(
-        1024, ge=1, description="Room on disk for events accepted while the broker is away, in MiB."
+        1024, ge=1, description="Disk space for events accepted while the broker is away, in MiB."
     )
     sink_chunk_rows: int = Field(50_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight.")
     sink_flush_ms: int = Field(
         200,
         ge=1,
         le=60_000,
-        description="Longest wait of a fresh event for others to share its insert, in ms.",
+        description="Longest time that a fresh event waits for others to share its insert, in ms.",
     )
     sink_retry_seconds: int = Field(
         60,
         ge=1,
         le=240,
-        description="How long the sink retries a store that is away before its process ends, in s.",
+        description="How long the sink retries a store that is away before its process exits, in s.",
     )
     poison_limit: int = Field(
         500,
@@ -119,22 +119,23 @@ class Settings(BaseSettings):
         description="Unreadable records in a row (across restarts) at which the sink stops; fewer are dead-lettered.",
     )
     horizon_hours: int = Field(
-        24, ge=1, le=144, description="Age up to which events are fresh: seen by live detection, in h."
+        24, ge=1, le=144, description="Age up to which events are fresh and seen by live detection, in h."
     )
     rules_dir: Path | None = Field(
         None, description="Folder of your own alert rules, `*.yaml`; a rule with the id of a shipped one replaces it."
     )
     destinations_file: Path | None = Field(
-        None, description="File of who is told of alerts, TOML (docs/deliveries.md); without one nobody is."
+        None,
+        description="TOML file of the destinations for alerts (docs/deliveries.md); without one nobody is notified.",
     )
     deliver_private: bool = Field(
         False,
-        description="Whether destinations may be at loopback, link-local, private or reserved addresses.",
+        description="Whether destinations may have loopback, link-local, private or reserved addresses.",
     )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Format of log lines on standard error; auto: console on a terminal, else JSON."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level logged.")
 
     @field_validator("admin_token")
     @classmethod

@@ -71,7 +71,7 @@ DECODED_ASIDE: Final = _counter(
     "idtrail_decoded_aside_total",
     "records",
     "worker",
-    "Records that child processes of the worker decoded: it had some to catch up on.",
+    "Records that the worker's child processes decoded while it was catching up.",
 )
 DEAD_LETTERED: Final = _counter(
     "idtrail_dead_lettered_total",
@@ -93,59 +93,65 @@ STORE_RETRIES: Final = _counter(
     "idtrail_store_retries_total",
     "attempts",
     "worker",
-    "Attempts at the store that are made again because it was away.",
+    "Store operations that were retried because the store was away.",
 )
 NEWEST_STORED: Final = _gauge(
     "idtrail_newest_stored_timestamp_seconds",
     "seconds since 1970",
     "worker",
-    "Append time of the newest event stored since the start, NaN before it: `time() - max(...)` is its age.",
+    "Append time of the newest event stored since the start, NaN before the first: `time() - max(...)` is its age.",
 )
 NEWEST_STORED.set(math.nan)  # 0 would be an age of half a century after each start
 WINDOWS_WRITTEN: Final = _counter(
     "idtrail_windows_written_total", "rows", "worker", "Failure windows written, live and by the backfill."
 )
 ALERT_RECORDS: Final = _counter(
-    "idtrail_alert_records_total", "records", "worker", "Alerts told on the log: opened, grown, ended or withdrawn."
+    "idtrail_alert_records_total", "records", "worker", "Alert records logged: opened, grown, ended or withdrawn."
 )
 ALERTS_SHED: Final = _gauge(
-    "idtrail_alerts_shed", "events", "worker", "Events left out since the start as their rule follows too many groups."
+    "idtrail_alerts_shed",
+    "events",
+    "worker",
+    "Events left out since the start because their rule follows too many groups.",
 )
 EXPRESSION_ERRORS: Final = _gauge(
     "idtrail_expression_errors",
     "events",
     "worker",
-    "Events that an expression of the rule could not be asked of since the start, such as for want of a field.",
+    "Events since the start on which an expression of the rule failed, for example because a field was missing.",
     labels=("rule",),
 )
 BACKFILL_MINUTES: Final = _counter(
-    "idtrail_backfill_minutes_total", "minutes", "worker", "Minutes of event time whose windows the backfill made anew."
+    "idtrail_backfill_minutes_total",
+    "minutes",
+    "worker",
+    "Minutes of event time whose windows the backfill recomputed.",
 )
 DELIVERIES: Final = _counter(
     "idtrail_deliveries_total",
     "messages",
     "worker",
-    "Messages to destinations, by what came of them: told or failed. A try that is made again counts again.",
+    "Messages to destinations, by result: told or failed. A retry counts again.",
     labels=("result",),
 )
 LAG: Final = _gauge(
     "idtrail_lag_records",
     "records",
     "api",
-    "Records on the log that are not stored yet, as of the last look (every 15 s).",
+    "Records on the log that are not stored yet, as of the last check (every 15 s).",
     labels=("topic", "partition"),
 )
 RECEIPTS: Final = _counter(
     "idtrail_receipts_total",
     "records",
     "api",
-    "Records accepted, by what their receipt says: logged or spooled.",
+    "Records accepted, by the state in their receipt: logged or spooled.",
     labels=("state",),
 )
 SPOOL_RECORDS: Final = _gauge(
     "idtrail_spool_records", "records", "api", "Records in the spool, waiting for the broker."
 )
-SPOOL_BYTES: Final = _gauge("idtrail_spool_bytes", "bytes", "api", "Room that the records in the spool take.")
+SPOOL_BYTES: Final = _gauge("idtrail_spool_bytes", "bytes", "api", "Disk space that the records in the spool take.")
 FEED_READERS: Final = _gauge("idtrail_feed_readers", "readers", "api", "Readers that follow the live feed.")
 FEED_DROPPED: Final = _counter(
     "idtrail_feed_dropped_total",
@@ -157,7 +163,7 @@ REQUESTS: Final = _counter(
     "idtrail_http_requests_total",
     "requests",
     "api",
-    "Requests answered, by route (not path: ids are left out) and status.",
+    "Requests answered, by route (the path without ids) and status.",
     labels=("method", "route", "status"),
 )
 REQUEST_SECONDS: Final = _histogram(
