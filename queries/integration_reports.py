@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,8 @@ from schemas.times import EARLIEST, to_microseconds
 
 AT_ONCE: Final = 50
 """Integrations whose failures one statement counts."""
+MAX_INTEGRATIONS: Final = 10_000
+"""Looked at for those in trouble, however few are asked for."""
 MAX_SUBJECTS: Final = 100
 MAX_CANDIDATES: Final = 5
 _RANKS: Final = {state: rank for rank, state in enumerate(State)}
@@ -58,6 +61,16 @@ class Report(NamedTuple):
     people_stuck: int
     """How many people were refused in the last trouble and not accepted since."""
     groups_stuck: int
+
+
+class Reports(NamedTuple):
+    """Some integrations, those in trouble first, and how many there are."""
+
+    items: list[Report]
+    states: Counter[State]
+    """Of all that were heard of by then."""
+    total: int
+    """How many there are now."""
 
 
 class SeveralIntegrations(UserError):
@@ -126,13 +139,15 @@ def stuck_sql(integrations: int, *, counted: bool) -> str:
     )
 
 
-def report_all(store: Store, organization: str | None, at: datetime, limit: int) -> tuple[list[Report], int]:
-    """Return the reports on integrations known at `at`, those in trouble first, and how many integrations exist now."""
+def report_all(store: Store, organization: str | None, at: datetime, limit: int) -> Reports:
+    """Return up to `limit` reports on integrations known at `at`, those in trouble first, and how many there are."""
     scope = {} if organization is None else {"organization": organization}
-    rows = store.query(applications_sql(organization, named=False), {**scope, "limit": limit})
-    found = _reports(store, rows, at)
-    found.sort(key=lambda report: _RANKS[report.health.state])
-    return found, rows[0][3] if rows else 0
+    rows = store.query(applications_sql(organization, named=False), {**scope, "limit": MAX_INTEGRATIONS})
+    names = _names(rows)
+    heard = _heard(store, names, at)
+    urgent = sorted(heard, key=lambda app: _RANKS[heard[app].state])[:limit]
+    items = _reports(store, names, {app: heard[app] for app in urgent}, at)
+    return Reports(items, Counter(health.state for health in heard.values()), rows[0][3] if rows else 0)
 
 
 def report_one(store: Store, organization: str | None, name: str, at: datetime) -> tuple[Report, list[Stuck]]:
@@ -142,7 +157,8 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
     rows = store.query(applications_sql(organization, named=True), values)
     if len(rows) > 1:
         raise SeveralIntegrations(name[:64], [application_id for _, application_id, *_ in rows])
-    reports = _reports(store, rows, at)
+    names = _names(rows)
+    reports = _reports(store, names, _heard(store, names, at), at)
     if not reports:
         if not rows:
             find_application(store, organization, name)
@@ -156,8 +172,8 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
     app = report.organization, report.application_id
     values = _from([app], [troubles[-1].start.at], at) | {"limit": MAX_SUBJECTS}
     rows = store.query(stuck_sql(1, counted=False), values, LIMITS)
-    names = names_of(store, report.organization, [subject_id for subject_id, *_ in rows])
-    return report, [Stuck(row[0], row[1], names.get(row[0], ""), *row[2:]) for row in rows]
+    called = names_of(store, report.organization, [subject_id for subject_id, *_ in rows])
+    return report, [Stuck(row[0], row[1], called.get(row[0], ""), *row[2:]) for row in rows]
 
 
 def read_healths(store: Store, at: datetime, limit: int) -> list[tuple[App, str, Health]]:
@@ -178,15 +194,20 @@ def _healths(store: Store, names: Mapping[App, str], at: datetime) -> dict[App, 
     }
 
 
-def _reports(store: Store, rows: Sequence[tuple[Any, ...]], at: datetime) -> list[Report]:
-    names = _names(rows)
+def _heard(store: Store, names: Mapping[App, str], at: datetime) -> dict[App, Health]:
+    """Those of which anything was heard by then."""
     healths = _healths(store, names, at)
+    quiet = {app: health for app, health in healths.items() if not health.since and not health.change}
+    failing = _failures(store, quiet, at)
+    return {app: health for app, health in healths.items() if app not in quiet or app in failing}
+
+
+def _reports(store: Store, names: Mapping[App, str], healths: dict[App, Health], at: datetime) -> list[Report]:
     failures = _failures(store, healths, at)
     stuck = _stuck(store, healths, at)
     return [
         Report(*app, names[app], health, failures.get(app, []), *stuck.get(app, (0, 0)))
         for app, health in healths.items()
-        if health.since or health.change or app in failures
     ]
 
 

@@ -90,6 +90,7 @@ class IntegrationsHealth(BaseModel):
 
     at: datetime = Field(description="The time that is told of.")
     items: list[IntegrationHealth]
+    states: dict[str, int] = Field(description="How many were in which state, beyond the limit too.")
     total: int = Field(description="How many integrations there are now, beyond the limit too.")
 
 

@@ -72,8 +72,9 @@ def healths(
 ) -> dict[str, Any]:
     """Whether the credentials of each integration work, since when, and when they will expire."""
     when = _time(at, context.clock())
-    reports, total = report_all(context.store, organization, when, limit)
-    return {"at": when, "items": [models.told(report) for report in reports], "total": total}
+    found = report_all(context.store, organization, when, limit)
+    items = [models.told(report) for report in found.items]
+    return {"at": when, "items": items, "states": found.states, "total": found.total}
 
 
 @router.get("/integrations/{application}", response_model=models.IntegrationDetail)

@@ -47,7 +47,9 @@ async def test_the_health_of_each_is_told_those_in_trouble_first(
     assert answers == [("credentials", 401, 3), ("provider_error", 500, 1)]
     assert (statsig["change"]["actor"], statsig["change"]["outcome"]) == ("ada@corp.example", "failure")
     assert statsig["authorised"]["at"] == "2026-03-19T11:00:00Z"
-    assert len((await get(api, f"{PATH}/health", using(), limit=1))["items"]) == 1
+    assert found["states"] == {"still_failing": 1, "healthy": 1}
+    first = await get(api, f"{PATH}/health", using(), limit=1)
+    assert first == {**found, "items": [statsig]}, "the one in trouble, though it comes later by name"
 
 
 async def test_one_is_told_whole_by_id_or_name(api: httpx.AsyncClient, using: As, trail: Trail) -> None:

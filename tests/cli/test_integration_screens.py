@@ -66,7 +66,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
         def get(self, path: str, parameters: Item) -> Any:
             calls.append((path, parameters))
             if path.endswith("/health"):
-                return {"at": NOW.isoformat(), "items": items, "total": 5}
+                states = {"healthy": 2, "deactivated": 1, "still_failing": 1}
+                return {"at": NOW.isoformat(), "items": items, "states": states, "total": 5}
             return whole()
 
     monkeypatch.setattr(command, "connect", Answering)
@@ -90,7 +91,7 @@ def test_the_list_says_first_how_they_stand_and_last_what_expires(asked: list[tu
     lines = [line.rstrip() for line in run("--at", "1h").splitlines()]
     assert asked == [("/api/v1/integrations/health", {"at": "1h", "limit": 200})]
     assert lines == [
-        "3 integrations of 5 (--limit): 1 still failing, 1 healthy, 1 deactivated",
+        "4 integrations: 1 still failing, 2 healthy, 1 deactivated, the first 3 shown (--limit)",
         "",
         "  integration       credentials    since   accepted    stuck  expires  changed",
         "  statsig           still failing  24 h    3 d ago     10     -        24 h ago…",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -47,10 +46,11 @@ def integrations(
 def _show(answer: dict[str, Any]) -> None:
     out, items, when = console(), answer["items"], moment(answer["at"])
     assert when is not None
-    counts = Counter(State(item["state"]) for item in items)
-    told = ", ".join(f"{number(counts[state])} {WORDS.get(state, state.value)}" for state in State if counts[state])
-    more = f" of {number(answer['total'])} (--limit)" if answer["total"] > len(items) else ""
-    out.print(f"{counted(len(items), 'integration')}{more}{': ' if told else ''}{told}", soft_wrap=True)
+    counts = {state: count for state in State if (count := answer["states"].get(state, 0))}
+    told = ", ".join(f"{number(count)} {WORDS.get(state, state.value)}" for state, count in counts.items())
+    heard = sum(counts.values())
+    more = f", the first {number(len(items))} shown (--limit)" if heard > len(items) else ""
+    out.print(f"{counted(heard, 'integration')}{': ' if told else ''}{told}{more}", soft_wrap=True)
     if not items:
         return
     out.print()
