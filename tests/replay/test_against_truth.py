@@ -39,11 +39,12 @@ ORGANISATIONS = [
     ],
 ]  # fmt: skip
 
-organisations = pytest.mark.parametrize("organisation", ORGANISATIONS)
+# Of module scope, so that all tests of one organisation run together: it is played, and its accounts folded, once.
+organisations = pytest.mark.parametrize("organisation", ORGANISATIONS, scope="module")
 Organisation = tuple[int, int, float, bool, float]
 
 
-@lru_cache(2)
+@lru_cache(1)
 def played(organisation: Organisation) -> tuple[Played, dict[Key, Account]]:
     seed, people, days, story, oddities = organisation
     if story or oddities:
