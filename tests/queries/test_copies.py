@@ -7,7 +7,7 @@ None of the others may count, hide the event, or show through.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -29,19 +29,22 @@ pytestmark = pytest.mark.store
 INES = "63ec9bba89a64e507ce0a4c2"
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
+CHANGES: dict[str, Change] = {
+    "the same again": lambda raw: raw,
+    "partial": lambda raw: {key: raw[key] for key in ("id", "event_type", "timestamp", "organization")},
+    "another outcome": lambda raw: {**raw, "success": True, "message_chain": {"response_code": "200"}},
+    "a later time": lambda raw: {**raw, "timestamp": at(45)},
+    "an earlier time": lambda raw: {**raw, "timestamp": at(-20)},
+    "a time outside of the range": lambda raw: {**raw, "timestamp": "2020-01-01T00:00:00Z"},
+    "a time that cannot be believed": lambda raw: {**raw, "timestamp": "yesterday"},
+    "another type": lambda raw: {**raw, "event_type": "user_create_provision"},
+    "another person": lambda raw: {**raw, "resource": {"id": "somebody", "username": "else"}},
+    "another application": lambda raw: {**raw, "application": {"id": "other", "name": "other"}},
+}
+# Any of them that counts, hides the event or shows through does so among the others too; alone it says which.
 COPIES = [
-    pytest.param(lambda raw: raw, id="the same again"),
-    pytest.param(
-        lambda raw: {key: raw[key] for key in ("id", "event_type", "timestamp", "organization")}, id="partial"
-    ),
-    pytest.param(lambda raw: {**raw, "success": True, "message_chain": {"response_code": "200"}}, id="another outcome"),
-    pytest.param(lambda raw: {**raw, "timestamp": at(45)}, id="a later time"),
-    pytest.param(lambda raw: {**raw, "timestamp": at(-20)}, id="an earlier time"),
-    pytest.param(lambda raw: {**raw, "timestamp": "2020-01-01T00:00:00Z"}, id="a time outside of the range"),
-    pytest.param(lambda raw: {**raw, "timestamp": "yesterday"}, id="a time that cannot be believed"),
-    pytest.param(lambda raw: {**raw, "event_type": "user_create_provision"}, id="another type"),
-    pytest.param(lambda raw: {**raw, "resource": {"id": "somebody", "username": "else"}}, id="another person"),
-    pytest.param(lambda raw: {**raw, "application": {"id": "other", "name": "other"}}, id="another application"),
+    pytest.param(list(CHANGES.values()), id="all of them"),
+    *[pytest.param([change], id=name, marks=pytest.mark.soak) for name, change in CHANGES.items()],
 ]
 
 
@@ -65,21 +68,21 @@ def answers(trail: Trail) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("change", COPIES)
-def test_a_copy_of_less_trust_changes_no_answer(trail: Trail, change: Change) -> None:
+@pytest.mark.parametrize("changes", COPIES)
+def test_copies_of_less_trust_change_no_answer(trail: Trail, changes: Sequence[Change]) -> None:
     raw = failed(0, "user_deprovision")
     trail.insert(raw)
     alone = answers(trail)
     assert alone["exposures"]
     for known in (5, -5):  # after the one in force, and then before it too
-        trail.insert(trail.log(change(raw), INGEST, NOON + timedelta(minutes=known)))
+        trail.insert(*(trail.log(change(raw), INGEST, NOON + timedelta(minutes=known)) for change in changes))
         assert answers(trail) == alone
 
 
-@pytest.mark.parametrize("change", COPIES)
-def test_a_copy_of_more_trust_takes_the_place_of_the_other(trail: Trail, change: Change) -> None:
+@pytest.mark.parametrize("changes", COPIES)
+def test_a_copy_of_more_trust_takes_the_place_of_others(trail: Trail, changes: Sequence[Change]) -> None:
     raw = failed(0, "user_deprovision")
-    trail.insert(trail.log(change(raw), INGEST, NOON - timedelta(minutes=5)))
+    trail.insert(*(trail.log(change(raw), INGEST, NOON - timedelta(minutes=5)) for change in changes))
     trail.insert(trail.log(raw, TENANT))
     after = answers(trail)
     assert [row[2] for row in after["list"]] == ["failure"]
