@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     synced: bool = Field(
         True,
         description="Embedded stack: sync broker and store to disk before acknowledging, so that a power cut "
-        "loses nothing. Without it, nothing is lost only if a process is killed.",
+        "loses nothing. Without it, a killed process loses nothing, but a power cut may.",
     )
     kafka_bootstrap: str = Field(
         "", description="Kafka's host:port list; empty means the embedded broker.", examples=["kafka:9092"]

@@ -16,28 +16,28 @@ from schemas.outcome import ANSWER_CONTRADICTED, CONTRADICTED, REMOVALS, Outcome
 from schemas.times import EARLIEST, FUTURE_TOLERANCE, LATEST, SENTINEL, TimeQuality
 
 _OUTCOMES = {
-    Outcome.SUCCESS: "The record says so: `success: true`, or a 2xx code where `success` is absent. Never guessed.",
-    Outcome.FAILURE: "`success: false`; or, where it is absent, any other code, an `error_message`, or any lookup: "
-    "lookups are only logged when they went wrong.",
+    Outcome.SUCCESS: "The record says so: `success: true`, or a 2xx code if `success` is absent. Never guessed.",
+    Outcome.FAILURE: "`success: false`; or, if it is absent, any other code, an `error_message`, or any lookup: "
+    "lookups are logged only if they fail.",
     Outcome.REPORTED_ABSENT: f"A 404, by code or in a text, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}, "
-    "that says nothing more (no body, `Not Found`), or that the account (of a group: the group) is not there, or the "
-    "resource. Probably gone already; listed apart, because an application also answers 404 for reasons of its own. "
-    "Any other 404 is a failure and says nothing of the account: a web page, an address that nobody serves, a tenant "
-    "that is not there, a token that is refused, provisioning that is switched off, and words that idtrail does not "
-    "know, such as those of other languages.",
+    "that says nothing more (no body, `Not Found`), or says that the account (for a group: the group) or the resource "
+    "does not exist. It is probably gone already, but listed separately, because applications also answer 404 for "
+    "other reasons. Any other 404 is a failure and says nothing about the account: a web page, an unserved address, a "
+    "missing tenant, a refused token, provisioning that is switched off, and wording that idtrail does not know, such "
+    "as other languages.",
     Outcome.UNKNOWN: f"The record does not say, or contradicts itself: `success: true` with an error code is "
-    f"flagged `{CONTRADICTED}`, a 2xx code without `success` whose body is a web page or a SCIM error "
+    f"flagged `{CONTRADICTED}`, and a 2xx code without `success` but with a web page or a SCIM error as its body "
     f"`{ANSWER_CONTRADICTED}`.",
 }
 _TRUSTS = {
     Trust.CONNECTOR: "idtrail's own provisioning of the application",
     Trust.TENANT_API: "read from the vendor's API with the organization's key",
-    Trust.EXPORT: "an export file of the vendor's",
-    Trust.WEBHOOK: "pushed to us by the vendor, with a bound token",
+    Trust.EXPORT: "an export file from the vendor",
+    Trust.WEBHOOK: "pushed by the vendor, with a bound token",
     Trust.OPEN_INGEST: "anything else, such as a record that another producer wrote to the topic",
 }
 _QUALITIES = {
-    TimeQuality.OK: "placed in time, to the microsecond; the text is kept to whatever precision it has",
+    TimeQuality.OK: "valid, stored to the microsecond; the text keeps its full precision",
     TimeQuality.FUTURE: f"more than {FUTURE_TOLERANCE // FUTURE_TOLERANCE.resolution // 3_600_000_000} hours past the "
     "broker's append time",
     TimeQuality.MISSING: "null or empty",
@@ -69,7 +69,7 @@ def _head() -> Iterator[str]:
     yield "<!-- Made from schemas/ by `make generate`; changes here are overwritten. -->"
     yield "# Events"
     yield ""
-    yield "What the trail holds, how it reads it, and what its answers rest on. The schemas of the provisioning"
+    yield "What the trail stores, how it reads events, and how it derives its answers. The schemas of the provisioning"
     yield f"events are in [`{DIRECTORY}`](../{DIRECTORY}), one file each."
     yield ""
 
@@ -87,16 +87,16 @@ def _types() -> Iterator[str]:
             for e in PROVISIONING_EVENTS
         ),
     )
-    yield "They record attempts: success and failure alike, but for lookups, of which only trouble is logged. Every"
-    yield "other Directory Insights event is kept and can be asked for, but has no cause and no account state."
+    yield "They record attempts, both successes and failures, except lookups, which are logged only if they fail. Every"
+    yield "other Directory Insights event is kept and can be queried, but has no cause and no account state."
     yield ""
 
 
 def _fields() -> Iterator[str]:
     yield "## Fields"
     yield ""
-    yield "Only `timestamp` is guaranteed by the vendor. Unknown fields are kept. A field of an unexpected shape is"
-    yield "set aside and flagged (`odd_<field>`); the rest of its event is read, and its bytes stay in the record."
+    yield "The vendor guarantees only `timestamp`. Unknown fields are kept. A field of an unexpected shape is ignored"
+    yield "and flagged (`odd_<field>`); the rest of the event is read, and the field's bytes stay in the record."
     yield ""
     yield from _table(("field", "type", "meaning"), _field_rows(DirectoryInsightsEvent, ""))
 
@@ -138,9 +138,9 @@ def _outcomes() -> Iterator[str]:
 def _causes() -> Iterator[str]:
     yield "## Cause"
     yield ""
-    yield "A failure has one cause, read from the status, the SCIM type and the texts together: a duplicate is a"
+    yield "A failure has one cause, derived from the status, the SCIM type and the texts together: a duplicate is a"
     yield "409 at one application, a 400 at the next and a plain-text 500 at a third, and a 403 can be a missing"
-    yield "role, a full seat quota or a switched-off integration. *Retry* says whether the same again, unchanged,"
+    yield "role, a full seat quota or a switched-off integration. *Retry* says whether repeating the attempt unchanged"
     yield "can succeed."
     yield ""
     yield from _table(
@@ -157,27 +157,25 @@ def _rest() -> Iterator[str]:
     yield ""
     yield "*Occurred* is the event's own timestamp. *Known* is the broker's append time of its first copy, the only"
     yield "clock that no producer can set. *Received* (the producer's clock) is evidence; no answer depends on it."
-    yield "No timestamp drops an event: one that cannot be believed is kept as text, flagged, and sorted at"
-    yield f"{SENTINEL.isoformat()}, so that it never looks like the latest thing that happened."
+    yield "No event is dropped for its timestamp: an implausible one is kept as text, flagged, and sorted at"
+    yield f"{SENTINEL.isoformat()}, so that it never looks like the latest event."
     yield ""
     yield from _table(("quality", "when"), ((f"`{quality}`", _QUALITIES[quality]) for quality in TimeQuality))
     yield "## Identity and copies"
     yield ""
     yield "An event's id is a UUIDv5 over its organization and the vendor's own id; without one, over its normal"
-    yield "form: keys sanitised as in exports to Google Cloud (`@version` is `_version`) and sorted, null, empty"
-    yield "and absent the same, shippers' additions dropped. The fingerprint is taken over the normal form too. Both"
-    yield "are of what is left when secrets are cut out, so that whoever may read them cannot try passwords on them;"
-    yield "events without an id that differ in a secret only are one."
-    yield "Hence one event is one event by whatever routes and however often it came, in whatever order and"
-    yield "spelling; every count is of events."
+    yield "form. In the normal form keys are sanitised as in exports to Google Cloud (`@version` is `_version`) and"
+    yield "sorted, null, empty and absent are the same, and shippers' additions are dropped. The fingerprint is taken"
+    yield "over the normal form too. Both are computed after secrets are cut out, so that their readers cannot use them"
+    yield "to guess passwords; events without an id that differ only in a secret are one."
+    yield "Hence an event is one event, whatever its routes, repeats, order and spelling; every count is of events."
     wrappers = ", ".join(f"`{name}`" for name in WRAPPERS)
     yield f"Wrapped records (under {wrappers}) are unwrapped first. Nesting deeper than {MAX_DEPTH} levels is refused."
     yield ""
-    yield "Copies with one id and one fingerprint are the same. When one copy's values are a subset of the other's,"
-    yield "it is a *partial* copy, as webhooks send. When a value differs, they are in *conflict*: both are kept"
-    yield "and shown, and nobody can overwrite a record by sending its id again. What was cut out of one copy and"
-    yield "not of the other, as by another release, is no contradiction. The copy in force is the most"
-    yield "trusted, then the first:"
+    yield "Copies with the same id and fingerprint are the same. If one copy's values are a subset of the other's, it"
+    yield "is a *partial* copy, as webhooks send. If a value differs, they are in *conflict*: both are kept and shown,"
+    yield "and nobody can overwrite a record by sending its id again. A secret that was cut out of only one copy is no"
+    yield "contradiction. The copy in force is the most trusted one, and among these the first:"
     yield ""
     yield from _table(
         ("trust", "how the record came"),
@@ -189,18 +187,18 @@ def _headers() -> Iterator[str]:
     yield "## On Kafka"
     yield ""
     yield "CloudEvents 1.0 in binary mode: the value is the received object's own bytes, from `{` to `}`, and the"
-    yield "context is in headers. The key is the organization, a bar, and the person or group (of integrations: the"
-    yield "application), so that what happened to one stays in order. Passwords, tokens, keys and authorization"
-    yield "headers are cut out of the bytes before they reach the log or the dead letters; nothing else ever"
-    yield "changes. A secret of 8 characters or more that stands under its name (`password`, or the change of one)"
-    yield "is cut out wherever else the record repeats it, unless it is an ordinary word, a date, an address, or the"
-    yield "id or name of something in it; never from an event's timestamp, type, organization or client address. In"
-    yield "an object under such a name (`credential`) all is cut out but what tells about it: ids, names, types,"
-    yield "dates, status, method, scope, times and IP addresses."
+    yield "context is in headers. The key is the organization, a bar, and the person or group (for integrations, the"
+    yield "application), so that each one's events stay in order. Passwords, tokens, keys and authorization headers are"
+    yield "cut out of the bytes before they reach the log or the dead letters; nothing else ever changes. A secret of 8"
+    yield "characters or more under its own name (`password`, or the change of one) is cut out wherever else the record"
+    yield "repeats it, unless it is an ordinary word, a date, an address, or the id or name of something in the record;"
+    yield "never from an event's timestamp, type, organization or client address. From an object under such a name"
+    yield "(`credential`) everything is cut out except its description: ids, names, types, dates, status, method,"
+    yield "scope, times and IP addresses."
     yield ""
-    yield "Running text is searched for the spellings in which programs and people write secrets (`password=…`,"
-    yield "`<password>…</password>`, `Bearer …`). Where a text could be either it is taken for a secret, but for an"
-    yield "ordinary word behind a colon: `token: expired` and `password: monkey` look the same."
+    yield "Running text is searched for the forms in which programs and people write secrets (`password=…`,"
+    yield "`<password>…</password>`, `Bearer …`). Ambiguous text is treated as a secret, except an ordinary word after"
+    yield "a colon: `token: expired` and `password: monkey` look the same."
     yield ""
     yield from _table(
         ("header", "always", "meaning"),
