@@ -1,4 +1,4 @@
-"""A file's bytes in blocks, decompressed when they are gzip: all that can be had, then where and why it ended."""
+"""Reads a file's bytes in blocks, decompressing gzip: everything readable, then where and why it ended."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ _GZIP_FORMAT: Final = 31  # zlib's number for gzip with header and checksum
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """Reading ended before the content did."""
+    """Where and why reading ended before the content did."""
 
     position: int
-    """Byte of the file as it is stored."""
+    """Byte position in the file as stored."""
     message: str
     passing: bool = False
-    """The reason is not the content: another try may get further."""
+    """Whether the cause is outside the content, so that another try may get further."""
 
     def __str__(self) -> str:
         return f"stopped at byte {self.position:,}: {self.message}"
 
 
 class Blocks:
-    """Iterate once; `bytes_read` may be asked meanwhile, `truncated` at the end. Never raises for the content."""
+    """Iterate once; `bytes_read` is available meanwhile, `truncated` at the end. Never raises because of the
+    content."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.bytes_read = 0
@@ -65,7 +66,7 @@ class Blocks:
         self.truncated = Truncated(position, message)
 
     def _gunzip(self, waiting: bytes) -> Iterator[bytes]:
-        """One gzip stream after another; zeros between and after them are padding."""
+        """Decompress one gzip stream after another; zeros between and after them are padding."""
         inflate = zlib.decompressobj(_GZIP_FORMAT)
         while True:
             if inflate.eof:
@@ -95,7 +96,7 @@ class Blocks:
             self._truncate(self.bytes_read, "the gzip stream ends early (the file is cut off)")
 
     def _salvage(self, inflate: zlib._Decompress, waiting: bytes, error: zlib.error) -> Iterator[bytes]:
-        """What comes out before the damage, which is found by going byte by byte."""
+        """Yield the output before the damage, which is found by going byte by byte."""
         start = self.bytes_read - len(waiting)
         saved = bytearray()
         at = 0
@@ -116,7 +117,8 @@ class Blocks:
 
 @contextmanager
 def open_source(path: Path | str) -> Iterator[Blocks]:
-    """The blocks of a file, a bucket's object, or standard input for `-`. Raises `OSError` when it cannot be opened."""
+    """Open a file, a bucket's object, or standard input for `-`, as blocks. Raises `OSError` when it cannot be
+    opened."""
     if str(path) == STDIN:
         yield Blocks(sys.stdin.buffer)
         return

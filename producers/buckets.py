@@ -1,4 +1,5 @@
-"""Objects in buckets, through fsspec: listed, and opened for reading. A missing library is told with its remedy."""
+"""Objects in buckets, through fsspec: listed, and opened for reading. If a library is missing, the error says how to
+install it."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from typing import Any, BinaryIO, Final, NamedTuple, cast
 from schemas.errors import BadUsage, NotFound, UserError
 
 EXTRAS: Final = {"s3": "s3fs", "gs": "gcsfs"}
-"""What can be read, and the library for each; the extra of that name brings it."""
+"""The supported schemes and the library for each; the extra with the scheme's name installs it."""
 BLOCK_BYTES: Final = 4 * 1024 * 1024
-"""Fetched at once. The libraries' own would be 50 MB, twice in memory."""
+"""Bytes fetched at once. The libraries' own default would be 50 MB, twice in memory."""
 
 _STAMPS: Final = ("ETag", "etag", "md5Hash", "generation", "LastModified", "updated", "created")
 _CREDENTIALS: Final = (
@@ -21,24 +22,24 @@ _CREDENTIALS: Final = (
 
 
 class StoredObject(NamedTuple):
-    """An object as its bucket lists it."""
+    """An object in a bucket's listing."""
 
     url: str
     size: int
     stamp: str
-    """Changes when its content does."""
+    """Changes when the content does."""
 
 
 def is_bucket(path: object) -> bool:
-    """Whether this names something in a bucket, not on the disk."""
+    """Whether the path names something in a bucket rather than on the disk."""
     return isinstance(path, str) and "://" in path
 
 
 def list_objects(url: str) -> list[StoredObject]:
-    """The object at `url`, or those below it, by name.
+    """Returns the object at `url`, or the objects below it, in order of name.
 
-    Raises `NotFound` when there is none, `BadUsage` for what cannot be read with what is installed,
-    `UserError` when the bucket does not answer.
+    Raises `NotFound` when there is none, `BadUsage` for a scheme that the installed libraries cannot read, `UserError`
+    when the bucket does not answer.
     """
     files = _filesystem(url)
     scheme = url.partition("://")[0]
@@ -47,7 +48,7 @@ def list_objects(url: str) -> list[StoredObject]:
         there = bool(found) or files.exists(url)
     except FileNotFoundError:
         there, found = False, {}
-    except Exception as error:  # whatever the libraries below fsspec raise: there is no common root
+    except Exception as error:  # the libraries below fsspec have no common root of errors
         raise UserError(f"{url} cannot be listed: {_told(error)}") from error
     if not there:
         raise NotFound(f"{url}: there is no such bucket, folder or object")
@@ -60,7 +61,7 @@ def list_objects(url: str) -> list[StoredObject]:
 
 @contextmanager
 def open_object(url: str) -> Iterator[BinaryIO]:
-    """An object's bytes as stored. Whatever goes wrong, here or while reading, is an `OSError`."""
+    """Open an object's bytes as stored. All errors, here or while reading, are `OSError`."""
     files = _filesystem(url)
     try:
         file = files.open(url, "rb", block_size=BLOCK_BYTES)
@@ -71,7 +72,7 @@ def open_object(url: str) -> Iterator[BinaryIO]:
 
 
 class _Reading(io.RawIOBase):
-    """A file of fsspec's whose errors are all `OSError`."""
+    """A file of fsspec whose errors are all `OSError`."""
 
     def __init__(self, file: Any) -> None:
         self._file = file

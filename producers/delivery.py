@@ -1,9 +1,9 @@
 """Brings accepted records to the log, or to the spool while the broker is away, in the order of acceptance.
 
-One task, the pump, takes what was accepted and either flies it or spools it. While anything is spooled,
-newer records go behind it, and only the drain flies: so the records of one key reach the log in order,
-whatever the broker does. A record may reach it twice (its confirmation was lost, or the process was
-killed before the spool forgot it); its identity makes a repeat harmless.
+One task, the pump, takes accepted records and either flies or spools them. While anything is spooled, newer records
+queue behind it and only the drain flies, so the records of one key reach the log in order, whatever the broker does. A
+record may reach the log twice (its confirmation was lost, or the process was killed before the spool forgot it); its
+identity makes a repeat harmless.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ FLIGHT_BYTES: Final = 8 * 1024 * 1024
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """Above this, callers wait for room before their records are accepted."""
 CONTEXT_BYTES: Final = 1024
-"""About what key and headers take; exact sums would cost more than they are worth here."""
+"""Approximate size of key and headers; exact sums are not worth their cost here."""
 DRAIN_LOOK_SECONDS: Final = 0.5
 DRAIN_LOOKS: Final = 12
-"""In vain, before nobody waits any longer for a spool to get emptier: longer than a broker's answer may take."""
+"""Checks without progress before callers stop waiting for the spool to drain: longer than a broker's answer may
+take."""
 WAITS: Final = (0, 0.25, 0.5, 1, 2, 5)
-"""Seconds before each attempt to reach the broker; the last one again and again."""
+"""Seconds before each attempt to reach the broker; the last value repeats."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,16 +42,16 @@ _LOGGED: Final = RECEIPTS.labels("logged")
 _SPOOLED: Final = RECEIPTS.labels("spooled")
 
 Outcome = Place | int | str
-"""On the log; or a position in the spool; or why it was not accepted, for want of room."""
+"""A place on the log, a position in the spool, or the reason why there was no room for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether records go to the log or to the spool, and what is in it."""
+    """Whether records go to the log or to the spool, and the spool's content."""
 
     state: Literal["logging", "spooling"]
     trouble: str
-    """Why they are spooled; empty while they are logged."""
+    """Why records are spooled; empty while they are logged."""
     depth: int
     bytes: int
     max_bytes: int
@@ -99,13 +100,13 @@ class Delivery:
         return Status(state, self._trouble, spool.depth(), spool.bytes(), spool.max_bytes, spool.oldest())
 
     async def died(self) -> None:
-        """Raises what broke it, when that comes; otherwise waits for ever."""
+        """Raise the error that broke the delivery when it happens; otherwise wait forever."""
         await self._breaking.wait()
         assert self.broken is not None
         raise self.broken
 
     async def let_drain(self) -> None:
-        """Wait while the spool gets emptier; not for a broker that is away, nor for one that confirms nothing."""
+        """Wait while the spool drains; returns if the broker is away or confirms nothing."""
         looks = 0
         before = self._spool.depth()
         while before and self._uplink is not None and looks < DRAIN_LOOKS:
@@ -115,9 +116,9 @@ class Delivery:
             before = depth
 
     async def start(self) -> None:
-        """Open the spool, reach for the broker once, and take records from now on, broker or not.
+        """Open the spool, try the broker once, and accept records from now on, with or without the broker.
 
-        Raises `BrokerRefuses` when the broker is there and refuses us: no waiting mends that.
+        Raises `BrokerRefuses` when the broker refuses us, which waiting cannot fix.
         """
         await self._spool.__aenter__()
         self._measure_spool()
@@ -135,7 +136,7 @@ class Delivery:
         self._pump_task = asyncio.create_task(self._guard(self._pump()))
 
     async def stop(self) -> None:
-        """Log or spool what was accepted, then end. What is spooled waits for the next start."""
+        """Log or spool what was accepted, then end. Spooled records wait for the next start."""
         self._running = False
         self._work.set()
         if self._pump_task is not None:
@@ -149,7 +150,7 @@ class Delivery:
         await self._spool.__aexit__(None, None, None)
 
     async def accept(self, records: Sequence[Record]) -> asyncio.Future[list[Outcome]]:
-        """Queue records; the future has their outcomes. Waits for room while too much is queued."""
+        """Queue records; the future returns their outcomes. Waits for room while too much is queued."""
         while self._waiting_bytes > WAITING_BYTES and self.broken is None:
             self._room.clear()
             await self._room.wait()
@@ -205,7 +206,7 @@ class Delivery:
         _LOGGED.inc(len(records) - places.count(None))
         if trouble:
             self._retire()
-            # Whether these are on the log is unknown: spooled, they may come a second time.
+            # It is unknown whether these are on the log: spooled, they may come a second time.
             rest = [index for index, place in enumerate(places) if place is None]
             spooled = await self._spool_all([records[index] for index in rest])
             for index, outcome in zip(rest, spooled, strict=True):
@@ -241,7 +242,7 @@ class Delivery:
             log.warning("records are spooled", reason=trouble, spool=str(self._spool.path))
 
     async def _drain(self) -> None:
-        """Fly what is spooled, from the oldest on, until nothing is left; then the pump flies again."""
+        """Fly spooled records, oldest first, until none is left; then the pump flies again."""
         attempt = 0
         while True:
             await asyncio.sleep(WAITS[min(attempt, len(WAITS) - 1)])
@@ -253,8 +254,8 @@ class Delivery:
                     await self._fly_spooled(self._uplink, waiting)
                     attempt = 1
             except (BrokerAway, BrokerRefuses) as error:
-                # Refused after it had let us in: a password was changed, or is being changed. What was accepted
-                # is safe in the spool, so it is said, and tried on, instead of turning callers away.
+                # Refused after it had accepted us: a password was changed, or is being changed. What was accepted is
+                # safe in the spool, so log the refusal and keep trying instead of rejecting callers.
                 self._tell(str(error))
                 continue
             async with self._turn:  # the pump is not in the middle of an append
@@ -262,7 +263,7 @@ class Delivery:
                     self._trouble = ""
                     log.info("the spool is empty, records are logged", spool=str(self._spool.path))
                     return
-            attempt = 0  # something came in between: no trouble, and no reason to wait
+            attempt = 0  # records came in between: no trouble, and no reason to wait
 
     async def _fly_spooled(self, uplink: Uplink, waiting: list[tuple[int, Record]]) -> None:
         places, trouble = await uplink.fly([record for _, record in waiting])
@@ -275,7 +276,7 @@ class Delivery:
             raise BrokerAway(trouble)
 
     def _retire(self) -> None:
-        """Close the uplink beside: it may take as long as a frozen broker lets it."""
+        """Close the uplink in the background: that may take as long as a frozen broker lets it."""
         uplink, self._uplink = self._uplink, None
         if uplink is not None:
             task = asyncio.create_task(uplink.close())
@@ -283,7 +284,7 @@ class Delivery:
             task.add_done_callback(self._retiring.discard)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run pump or drain: an error that neither expects ends both, and every caller hears of it."""
+        """Run pump or drain: an error that neither expects ends both, and every caller gets it."""
         try:
             await work
         except Exception as error:
@@ -293,6 +294,6 @@ class Delivery:
             for parcel in self._parcels:
                 if not parcel.answer.done():
                     parcel.answer.set_exception(self.broken)
-                    parcel.answer.exception()  # its caller may have gone: that is no news for the loop
+                    parcel.answer.exception()  # its caller may be gone; asyncio should not complain
             self._parcels.clear()
             self._room.set()

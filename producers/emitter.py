@@ -1,7 +1,7 @@
 """Puts events on the log. A receipt means: on all in-sync replicas (logged) or fsynced on our disk (spooled).
 
-Records of one key reach the log in the order of acceptance. Who needs an outcome awaits the call; who
-cancels it does not take the record back.
+Records of one key reach the log in the order of acceptance. Await a call to get its outcome; cancelling it does not
+take the record back.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ ANSWER_SECONDS: Final = 4.0
 MAX_RECORD_BYTES: Final = 1_000_000
 """Kafka's default limit of a batch is 1,048,588; a record must fit into one, with its headers."""
 SEAL_AT_ONCE: Final = 256
-"""About 5 ms of sealing: what else runs in this event loop gets its turn in between."""
+"""About 5 ms of sealing, after which other tasks of this event loop run."""
 SEAL_SECONDS: Final = 0.02
-"""And after so long, where records take longer than most do."""
+"""The same limit in time, for records that take longer than most."""
 MAX_INLINE_BYTES: Final = 65_536
-"""What is larger is searched for secrets in a thread: a single one could hold the event loop for longer."""
+"""Larger records are searched for secrets in a thread: a single one could block the event loop for longer."""
 
 _Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where an accepted record is: on the log, or in the spool and on its way."""
+    """Where an accepted record is: on the log, or in the spool on its way there."""
 
     state: Literal["logged", "spooled"]
     event_id: UUID | None
@@ -55,33 +55,33 @@ class Receipt:
     partition: int | None = None
     offset: int | None = None
     position: int | None = None
-    """Its number in the spool, never given twice."""
+    """Its number in the spool, never used twice."""
 
     @classmethod
     def logged(cls, topic: str, partition: int, offset: int, event_id: UUID | None) -> Receipt:
-        """Confirmed by all in-sync replicas."""
+        """Returns a receipt for a record confirmed by all in-sync replicas."""
         return cls("logged", event_id, topic, partition=partition, offset=offset)
 
     @classmethod
     def spooled(cls, topic: str, position: int, event_id: UUID | None) -> Receipt:
-        """On our disk; drained to the log before anything newer."""
+        """Returns a receipt for a record on our disk, which reaches the log before anything newer."""
         return cls("spooled", event_id, topic, position=position)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of many records."""
+    """The outcome of emitting many records."""
 
     logged: int
     spooled: int
     refused: list[tuple[int, RecordError]]
-    """By index in the input: these were not accepted and belong in the dead letters."""
+    """By index in the input: records that were not accepted and belong in the dead letters."""
     by_type: Counter[str]
-    """Accepted records by event type; "" for those that name none."""
+    """Accepted records by event type; "" for those without one."""
 
 
 class Emitter:
-    """An asynchronous context manager that opens the spool it is given. A missing broker is no error."""
+    """An asynchronous context manager that opens the spool it is given. A missing broker is not an error."""
 
     def __init__(
         self,
@@ -117,40 +117,40 @@ class Emitter:
         await self._delivery.stop()
 
     def status(self) -> Status:
-        """Whether records go to the log or to the spool, and what is in it."""
+        """Returns whether records go to the log or to the spool, and the spool's content."""
         return self._delivery.status()
 
     def broken(self) -> Fatal | None:
-        """Why nothing is accepted any more, if something broke that no waiting mends: start anew."""
+        """The error that stopped acceptance, if waiting cannot fix it: start a new emitter."""
         return self._delivery.broken
 
     async def died(self) -> None:
-        """Raises that `Fatal` when it comes; otherwise waits for ever."""
+        """Raise that `Fatal` when it happens; otherwise wait forever."""
         await self._delivery.died()
 
     async def let_drain(self) -> None:
-        """For whoever can wait instead of filling the spool: returns when it is empty, or does not get emptier."""
+        """Wait, instead of filling the spool, until it is empty or makes no progress."""
         await self._delivery.let_drain()
 
     async def emit(self, record: bytes | Mapping[str, Any] | BaseModel, source: Source) -> Receipt:
         """Accept one event; on return it is logged or spooled.
 
-        Raises `RecordError` for one that can never be read and `SpoolFull` when there is no room: then
-        it was not accepted. Sequential calls cost a round trip each; call concurrently or use `emit_many`.
+        Raises `RecordError` for a record that can never be read and `SpoolFull` when there is no room: then it was not
+        accepted. Each sequential call costs a round trip; call concurrently or use `emit_many`.
         """
         return await self.emit_sealed(await _aside(seal, _serialised(record), source, self._clock()))
 
     async def emit_sealed(self, envelope: Envelope) -> Receipt:
-        """The same for one that is sealed already, as a dead letter is that can be read now."""
+        """Accept an event that is sealed already, such as a dead letter that can now be read; otherwise as `emit`."""
         envelope = _small_enough(envelope)
         ready = Record(self._topic, envelope.key, envelope.value, envelope.headers)
         return await self._one(ready, envelope.event_id)
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Batch:
-        """Accept many events, in their order; on return each is logged, spooled or refused.
+        """Accept many events in order; on return each is logged, spooled or refused.
 
-        Raises `SpoolFull` when the spool could not take all of them: what came before may be accepted,
-        and emitting the whole again is harmless.
+        Raises `SpoolFull` when the spool could not take all of them: earlier ones may be accepted, and emitting the
+        whole again is harmless.
         """
         refused: list[tuple[int, RecordError]] = []
         by_type: Counter[str] = Counter()
@@ -172,7 +172,7 @@ class Emitter:
                     break
             if sealed:
                 answers.append(await self._delivery.accept(sealed))
-            await asyncio.sleep(0)  # the pump's turn: it flies this chunk while the next is sealed
+            await asyncio.sleep(0)  # lets the pump fly this chunk while the next is sealed
             while answers and answers[0].done():
                 on_log, on_disk = _counted(await answers.popleft())
                 logged += on_log
@@ -188,13 +188,13 @@ class Emitter:
     ) -> Receipt:
         """Keep a record that cannot be read, byte for byte, in the dead letters; confirmed like an event.
 
-        `size`: how many bytes it had, where `raw` is only its beginning.
+        `size` is its full size in bytes, where `raw` is only its beginning.
         """
         key, value, headers = await _aside(seal_dead_letter, raw, source, reason, position)
         record = Record(self._dead_letters, key, value, headers)
         excess = record.size() - MAX_RECORD_BYTES
         if excess > 0 or size > len(raw):
-            # Too large for the log altogether: its beginning must do, or this record would stop all others.
+            # Too large for the log: only its beginning is kept, or this record would stop all others.
             headers = [*headers, ("idtrail_truncated_from", str(max(size, len(value))).encode())]
             kept = value[: max(0, len(value) - max(0, excess + 64))]
             record = Record(self._dead_letters, key, kept, headers)
@@ -205,7 +205,7 @@ class Emitter:
         return await self._one(Record(self._decisions, *decision.record()), None)
 
     async def act(self, acted: Acted) -> Receipt:
-        """Put what somebody did about an alert on the log; confirmed like an event."""
+        """Put somebody's act on an alert on the log; confirmed like an event."""
         return await self._one(Record(self._alerts, *seal_record(acted)), None)
 
     async def _one(self, record: Record, event_id: UUID | None) -> Receipt:
@@ -218,13 +218,13 @@ class Emitter:
 
 
 async def _aside(work: Callable[..., _Done], raw: bytes, *told: object) -> _Done:
-    """`work` on a record, in a thread if that is large."""
+    """Run `work` on a record, in a thread if the record is large."""
     return work(raw, *told) if len(raw) <= MAX_INLINE_BYTES else await asyncio.to_thread(work, raw, *told)
 
 
 def _small_enough(envelope: Envelope) -> Envelope:
-    """Raises `MalformedRecord` for one that no Kafka record can hold."""
-    if len(envelope.value) > MAX_RECORD_BYTES - 65_536:  # the headers are far smaller than that
+    """Raises `MalformedRecord` for an envelope that no Kafka record can hold."""
+    if len(envelope.value) > MAX_RECORD_BYTES - 65_536:  # the headers are far smaller than this margin
         size = Record("", envelope.key, envelope.value, envelope.headers).size()
         if size > MAX_RECORD_BYTES:
             raise MalformedRecord(
@@ -246,7 +246,7 @@ def _serialised(record: bytes | Mapping[str, Any] | BaseModel) -> bytes:
 
 
 def _counted(outcomes: list[Outcome]) -> tuple[int, int]:
-    """How many are on the log, and in the spool. Raises `SpoolFull` if any is in neither."""
+    """Count the records on the log and in the spool. Raises `SpoolFull` if any is in neither."""
     on_log = sum(isinstance(outcome, Place) for outcome in outcomes)
     on_disk = sum(isinstance(outcome, int) for outcome in outcomes)
     if on_log + on_disk < len(outcomes):

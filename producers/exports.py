@@ -1,4 +1,4 @@
-"""Which files an import reads, and under which names it speaks of them."""
+"""Selects the files that an import reads, and their names in messages and sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from producers.buckets import is_bucket, list_objects
 from schemas.errors import BadUsage, NotFound
 
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl", ".gz", ".log", ".txt")
-"""What is read of a directory or bucket. A file named by itself may be called anything."""
+"""Suffixes read from a directory or bucket. A file that is named itself may have any name."""
 
 LINKED: Final = "it is a link to a directory elsewhere, which is not followed: name that directory too"
 
@@ -24,24 +24,24 @@ class Found:
     """A file to import."""
 
     path: Path | str
-    """A text is the address of an object in a bucket."""
+    """A `str` is the address of an object in a bucket."""
     name: str
-    """As in `ce_source` and summaries: its path below the directory given, its own name, or its address."""
+    """Its name in `ce_source` and summaries: its path below the given directory, its own name, or its address."""
     fault: str = ""
-    """Why it cannot be read, if that is known already."""
+    """Why it cannot be read, if known already."""
     size: int = 0
-    """Bytes as stored; 0 when there is no telling."""
+    """Bytes as stored; 0 if unknown."""
     stamp: str = ""
-    """Changes when its content does."""
+    """Changes when the content does."""
     modified: datetime | None = None
-    """Of a file on the disk: an object in a bucket is there whole, or not at all."""
+    """For a file on the disk only: an object in a bucket is there whole, or not at all."""
 
 
 def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
-    """The files to import, directories and buckets walked in order, and the names of those passed over.
+    """Returns the files to import, with directories and buckets walked in order, and the names of those skipped.
 
-    Raises, before anything is read, `NotFound` for a path that does not exist, `BadUsage` for one that
-    cannot be looked at, and `UserError` for a bucket that does not answer.
+    Raises, before anything is read, `NotFound` for a path that does not exist, `BadUsage` for one that cannot be
+    examined, and `UserError` for a bucket that does not answer.
     """
     found: list[Found] = []
     skipped: list[str] = []
@@ -60,7 +60,7 @@ def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
             for file, fault in _walk(path, paths):
                 try:
                     is_export = not fault and file.suffix in SUFFIXES and file.is_file()
-                except OSError as error:  # its directory can be listed and not entered
+                except OSError as error:  # its directory can be listed but not entered
                     found.append(Found(file, printable(file), unreadable(error)))
                     continue
                 if fault:
@@ -75,7 +75,7 @@ def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
 
 
 def _is_directory(path: Path) -> bool:
-    """Of a path that is there. Raises `NotFound`, or `BadUsage` where nobody can tell."""
+    """Whether an existing path is a directory. Raises `NotFound`, or `BadUsage` where that cannot be determined."""
     try:
         if not path.exists():
             raise NotFound(f"{printable(path)}: there is no such file or directory")
@@ -94,7 +94,7 @@ def _on_disk(path: Path, name: str) -> Found:
 
 
 def _walk(directory: Path, paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
-    """Every file below, and every directory that is not read with the reason."""
+    """Returns every file below, and every directory that is not read with the reason."""
     faults: list[OSError] = []
     found: list[tuple[Path, str]] = []
     for folder, below, names in os.walk(directory, onerror=faults.append):
@@ -105,7 +105,7 @@ def _walk(directory: Path, paths: Sequence[str | Path]) -> list[tuple[Path, str]
 
 
 def _leads_away(directory: Path, paths: Sequence[str | Path]) -> bool:
-    """Whether it is a link to somewhere that is not below any of `paths`: there it is read under its own name."""
+    """Whether a link leads outside all of `paths`; if not, its target is read under its own name."""
     if not directory.is_symlink():
         return False
     target = directory.resolve()
@@ -113,10 +113,10 @@ def _leads_away(directory: Path, paths: Sequence[str | Path]) -> bool:
 
 
 def printable(path: Path | str) -> str:
-    """A path as UTF-8 allows it: file names may be any bytes."""
+    """Returns a path as valid UTF-8: file names may be any bytes."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def unreadable(error: OSError) -> str:
-    """Why a file or directory cannot be read."""
+    """Returns the reason why a file or directory cannot be read."""
     return f"it cannot be read: {error.strerror or error}"

@@ -1,4 +1,5 @@
-"""Import of files: streamed in bounded memory, every bad record to the dead letters, nothing else stopped by it."""
+"""Imports files: streamed in bounded memory, with every bad record in the dead letters and nothing else stopped by
+it."""
 
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ __all__ = ["Emitter", "FileSummary", "Progress", "Summary", "find_files", "impor
 BATCH_RECORDS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 TOLD: Final = 20
-"""Bad records that a summary names; all are counted."""
+"""Bad records that a summary lists; all are counted."""
 LETTERS_AT_ONCE: Final = 100
 HOPELESS: Final = 1_000
-"""A file of so many records and no event among them is no export: the rest is left out."""
+"""A file with this many records and no event among them is not an export: the rest is skipped."""
 
 
 class Accepted(Protocol):
-    """What became of a batch."""
+    """The outcome of a batch."""
 
     @property
     def logged(self) -> int: ...
@@ -42,7 +43,7 @@ class Accepted(Protocol):
 
 
 class Emitter(Protocol):
-    """Where records go."""
+    """The destination of records."""
 
     async def emit_many(self, records: Iterable[bytes], source: Source) -> Accepted: ...
     async def dead_letter(
@@ -53,7 +54,7 @@ class Emitter(Protocol):
 
 @dataclass(slots=True)
 class FileSummary:
-    """What became of one file: read = accepted + dead-lettered."""
+    """The result for one file: read = accepted + dead-lettered."""
 
     name: str
     read: int = 0
@@ -65,13 +66,13 @@ class FileSummary:
     stopped: str = ""
     """Where and why reading ended early; empty when it did not."""
     passing: bool = False
-    """It ended for a reason outside the file: another try may get further."""
+    """Whether it ended for a reason outside the file, so that another try may get further."""
     by_type: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
 class Summary:
-    """What became of all of them."""
+    """The result for all files."""
 
     files: list[FileSummary] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -79,17 +80,17 @@ class Summary:
 
     @property
     def read(self) -> int:
-        """Records met, good and bad."""
+        """The number of records found, good and bad."""
         return sum(file.read for file in self.files)
 
     @property
     def accepted(self) -> int:
-        """Logged or spooled."""
+        """The number of records logged or spooled."""
         return sum(file.accepted for file in self.files)
 
     @property
     def dead_lettered(self) -> int:
-        """Kept in the dead letters."""
+        """The number of records kept in the dead letters."""
         return sum(file.dead_lettered for file in self.files)
 
     @property
@@ -99,24 +100,24 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Every file was read to its end and every record accepted."""
+        """Whether every file was read to its end and every record accepted."""
         return not self.dead_lettered and not any(file.stopped for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is."""
+    """The progress of an import."""
 
     file: str
     bytes_read: int
-    """Of all files, as they are on the disk."""
+    """From all files, as stored on the disk."""
     bytes_total: int
     """0 for standard input."""
     records: int
 
 
 class _Reader:
-    """One file's records in batches, sliced in a thread; knows how far it is in the file as stored."""
+    """Reads one file's records in batches, sliced in a thread; tracks its position in the file as stored."""
 
     def __init__(self, file: Found) -> None:
         self._file = file
@@ -129,7 +130,7 @@ class _Reader:
         return self._blocks.bytes_read if self._blocks is not None else 0
 
     def batches(self) -> Generator[list[Record], None, None]:
-        """Bounded in records and bytes. Raises nothing: `stopped` tells why it ended early."""
+        """Yields batches of limited records and bytes. Raises nothing: `stopped` says why it ended early."""
         if self._file.fault:
             return
         try:
@@ -158,7 +159,7 @@ class _Reader:
         ended = blocks.truncated
         for record in slicer.finish():
             if isinstance(record, Bad) and record.reason == CUT_OFF:
-                # No record yet: it comes whole when the whole file does.
+                # Not a record yet: it comes whole when the whole file does.
                 inside = f"the file ends inside element {record.index:,} (it is cut off)"
                 ended = ended or Truncated(blocks.bytes_read, inside)
             else:
@@ -177,11 +178,10 @@ async def import_files(
     organization: str | None,
     on_progress: Callable[[Progress], None],
 ) -> Summary:
-    """Put the records of `paths` on the log. Importing again changes no answer.
+    """Put the records of `paths` on the log. Importing them again changes no result.
 
-    `organization`: that of records which name none; None takes each record's own word. Raises `NotFound`
-    for a path that does not exist, and `SpoolFull` when broker and spool take no more: what was accepted
-    until then is safe.
+    `organization` is that of records that name none; None accepts what each record says. Raises `NotFound` for a path
+    that does not exist, and `SpoolFull` when broker and spool accept no more: what was accepted until then is safe.
     """
     files, skipped = await asyncio.to_thread(find_files, paths)
     summary = Summary(skipped=skipped)
@@ -206,9 +206,9 @@ async def import_file(
     organization: str | None,
     on_batch: Callable[[int], None] = lambda bytes_read: None,
 ) -> int:
-    """Put one file's records on the log and count them in `told`; the bytes that were read of it.
+    """Put one file's records on the log and count them in `told`. Returns the bytes read from it.
 
-    Raises `SpoolFull` when broker and spool take no more: what was accepted until then is safe.
+    Raises `SpoolFull` when broker and spool accept no more: what was accepted until then is safe.
     """
     reader = _Reader(file)
     source = Source(f"file:{file.name}", Trust.EXPORT, organization)
@@ -230,7 +230,7 @@ async def import_file(
 
 
 async def _batches(reader: _Reader) -> AsyncGenerator[list[Record], None]:
-    """The reader's batches; the next one is sliced in a thread while this one is on its way."""
+    """Yields the reader's batches; the next one is sliced in a thread while this one is being emitted."""
     batches = reader.batches()
     following = _following(batches)
     try:
@@ -247,7 +247,7 @@ def _following(batches: Iterator[list[Record]]) -> asyncio.Future[list[Record] |
 
 
 async def _emit(emitter: Emitter, source: Source, batch: Sequence[Record], told: FileSummary) -> None:
-    """Emits what is good, keeps the rest in the dead letters, and counts what is done even if that fails."""
+    """Emit good records, keep bad ones in the dead letters, and count what is done even if that fails."""
     good = [record for record in batch if isinstance(record, Element)]
     bad: list[tuple[Record, RecordError]] = [
         (record, MalformedRecord(record.message, reason=record.reason)) for record in batch if isinstance(record, Bad)

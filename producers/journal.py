@@ -1,6 +1,6 @@
-"""What a watch has read, across restarts: a small file that may be lost, for reading again doubles nothing.
+"""Remembers across restarts what a watch has read, in a small file that may be lost: reading again duplicates nothing.
 
-One SQLite file, one process, as the spool: the lock is SQLite's own and goes with the process.
+One SQLite file and one process, as with the spool: the lock is SQLite's own and ends with the process.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ T = TypeVar("T")
 
 
 class Journal:
-    """A context manager. Its calls write to the disk and block for as long as that takes: a few milliseconds."""
+    """A context manager. Its calls write to the disk and block meanwhile, for a few milliseconds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        """Open the file, or make it. Raises `AlreadyRunning`, `BadUsage`."""
+        """Open or create the file. Raises `AlreadyRunning`, `BadUsage`."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(0o600, exist_ok=True)
@@ -60,7 +60,7 @@ class Journal:
             database.close()
 
     def stamp(self, place: str, organization: str) -> str:
-        """How `place` was when it was read; empty when it never was."""
+        """Returns the stamp that `place` had when it was read; empty if it never was."""
         sql = "SELECT stamp FROM seen WHERE place = ? AND organization = ?"
 
         def read() -> str:
@@ -71,13 +71,13 @@ class Journal:
         return self._told(read)
 
     def remember(self, place: str, organization: str, stamp: str, at: datetime) -> None:
-        """`place` was read as it was then; on return that is on the disk."""
+        """Record that `place` was read with this stamp; on return that is on the disk."""
         row = (place, organization, stamp, at.astimezone(UTC).isoformat())
         sql = "INSERT OR REPLACE INTO seen (place, organization, stamp, at) VALUES (?, ?, ?, ?)"
         self._told(lambda: self._opened().execute(sql, row))
 
     def _open(self) -> None:
-        # Of several threads, but never of two at once.
+        # Used from several threads, but never at the same time.
         database = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         self._database = database
         database.execute("PRAGMA locking_mode = EXCLUSIVE")

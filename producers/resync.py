@@ -1,7 +1,7 @@
-"""Where a value ends that no decoder can take whole: broken, too deep, too large, or no JSON at all.
+"""Finds the end of a value that no decoder can take whole: broken, too deep, too large, or not JSON.
 
-Strings and brackets are followed without recursion, block by block, remembering one byte a level. The
-answer depends on the bytes alone, never on where the blocks were cut.
+Strings and brackets are followed without recursion, block by block, with one byte remembered per level. The result
+depends on the bytes alone, never on where the blocks were cut.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_REMEMBERED_DEPTH: Final = 1 << 20
 """Deeper brackets are counted, not remembered: an endless run of `[` must not fill the memory."""
 
 _LONGEST_GAP: Final = 32
-"""White space around an object's first key and its brace; where there is more, no object is told by that key."""
+"""White space around an object's first key and its brace; an object with more is not recognised by that key."""
 
 _BEGINNING = re.compile(r'\{[ \t\r\n]{0,32}"([\w@.$-]{1,64})"[ \t\r\n]{0,32}:', re.ASCII)
 _BEGINNING_PART = re.compile(
@@ -28,23 +28,24 @@ _OPENERS = {"}": b"{", "]": b"["}
 
 
 def first_key(text: str, at: int, end: int) -> str:
-    """The first key of the object at `at`; empty when it is not there before `end`, or no plain word."""
+    """Returns the first key of the object at `at`; empty if it is not before `end`, or is not a plain word."""
     match = _BEGINNING.match(text, at, end)
     return match[1] if match is not None else ""
 
 
 def perhaps_beginning(text: str) -> int:
-    """Where the end of `text` may begin another object, of which the rest is needed to tell; else its length."""
+    """Returns where the end of `text` may begin another object that needs the next block to recognise; else its
+    length."""
     match = _BEGINNING_PART.search(text, max(0, len(text) - LONGEST_BEGINNING))
     return match.start() if match is not None else len(text)
 
 
 class End(ABC):
-    """Looks for the end of something through one block after another, minding what stands in strings.
+    """Looks for the end of something through consecutive blocks, respecting strings.
 
-    What is broken ends where an object with the first key `key` follows a comma or a brace, wherever
-    strings and brackets seem to be: such bytes cannot stand within a string. Those of them that a block
-    ends in must come again with the next.
+    Broken input ends where an object with the first key `key` follows a comma or a brace, wherever strings and brackets
+    seem to be: such bytes cannot occur within a string. If a block ends inside them, they must come again with the next
+    block.
     """
 
     def __init__(self, last: str, key: str, *, broken: bool) -> None:
@@ -58,7 +59,8 @@ class End(ABC):
         self._string_closed = False
 
     def find(self, text: str, start: int, end: int) -> int | None:
-        """The index just after the value in `text`, of which it looks from `start` to `end`; None when it goes on."""
+        """Returns the index just after the value in `text`, looking from `start` to `end`; None if the value
+        continues."""
         at = start
         while at < end:
             if self._in_string:
@@ -91,10 +93,10 @@ class End(ABC):
 
     @abstractmethod
     def _see(self, part: str, start: int, after: int) -> int | None:
-        """Where the value ends, if this part of it, outside strings and between these indexes, ends it."""
+        """Returns where the value ends, if this part of it, outside strings and between these indexes, ends it."""
 
     def _begins_anew(self, text: str, brace: int, key_at: int | None, start: int, end: int) -> bool:
-        """Whether the brace opens an object like the one that is followed, with its first key at `key_at`."""
+        """Whether the brace opens an object like the one being followed, with its first key at `key_at`."""
         if not self._key or brace < start or not (self._broken or self.faulty):
             return False
         if text[max(start, brace - 1 - _LONGEST_GAP) : brace].rstrip(" \t\r\n")[-1:] not in (",", "}"):
@@ -114,7 +116,7 @@ class End(ABC):
             self._escaped = True
             return match.end()
         self._in_string = False
-        if match[0] == "\n":  # JSON strings have no bare line breaks: so every line starts outside strings
+        if match[0] == "\n":  # JSON strings have no bare line breaks, so every line starts outside strings
             self.faulty = True
             return match.start()
         self._string_closed = True
@@ -122,11 +124,10 @@ class End(ABC):
 
 
 class ValueEnd(End):
-    """The end of one object or array, or the place where the next element visibly begins.
+    """Finds the end of one object or array, or the place where the next element visibly begins.
 
-    The next element begins at an object where none may stand: after a comma within an object, or after
-    another value. In a value known to be broken, it also begins at a line that opens an object at the
-    value's own indentation.
+    The next element begins at an object where none may be: after a comma within an object, or after another value. In a
+    value known to be broken, it also begins at a line that opens an object at the value's own indentation.
     """
 
     def __init__(self, opener: str, key: str, *, indent: str, broken: bool) -> None:
@@ -159,16 +160,17 @@ class ValueEnd(End):
             self._braces += part == "{"
 
     def _close(self, part: str) -> bool:
-        """Closes the nearest opener of that kind and all left open within; False if there is none of ours."""
+        """Close the nearest opener of that kind and everything left open within; returns False if this value has
+        none."""
         if self._uncounted:
             self._uncounted -= 1
             return True
-        # A brace is looked for only where there is one: what was looked through then goes, so nothing is twice.
+        # Look for a brace only where there is one; what was searched is then removed, so nothing is searched twice.
         found = self._stack.rfind(_OPENERS[part]) if part == "]" or self._braces else -1
         if found != len(self._stack) - 1:
             self.faulty = True
         if found < 0:
-            return part == "}"  # a stray brace closes nothing, a bracket the array that holds us
+            return part == "}"  # a stray brace closes nothing, a stray bracket closes the array around the value
         self._braces -= self._stack.count(b"{", found)
         del self._stack[found:]
         return True
@@ -192,10 +194,10 @@ class ValueEnd(End):
 
 
 class StrayEnd(End):
-    """The end of something between elements that is neither an object nor an array.
+    """Finds the end of something between elements that is neither an object nor an array.
 
-    It ends with its line; within an array before the next comma or the array's end; and anywhere
-    before an object that follows a comma or a closing bracket.
+    It ends with its line; within an array, before the next comma or the array's end; and anywhere before an object that
+    follows a comma or a closing bracket.
     """
 
     def __init__(self, key: str, *, in_array: bool) -> None:

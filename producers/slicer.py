@@ -1,8 +1,8 @@
-"""Cuts a stream of JSON into the source bytes of its elements, untouched and in bounded memory.
+"""Cuts a stream of JSON into the source bytes of its elements, unchanged and in bounded memory.
 
-Arrays, lines, single objects and any sequence of these are told by their content: brackets, commas and
-white space between objects only separate them. No bytes make it raise, none but separators are passed
-over in silence, and where the blocks were cut changes nothing.
+Arrays, lines, single objects and any sequence of these are recognised by their content: brackets, commas and white
+space between objects only separate them. No input makes it raise, only separators are skipped silently, and the cuts
+between blocks do not affect the result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from producers.resync import LONGEST_BEGINNING, End, StrayEnd, ValueEnd, first_k
 
 LARGEST_ELEMENT: Final = 8 << 20
 KEPT_OF_BAD: Final = 768 << 10
-"""Bytes kept of a bad record: what fits into one dead letter."""
+"""Bytes kept of a bad record: as many as fit into one dead letter."""
 
 CUT_OFF: Final = "cut_off"
 
@@ -25,22 +25,21 @@ _DECODED_WHOLE: Final = 512 << 10
 """Larger elements are followed by their brackets: decoded, they could take twenty times their size."""
 
 _LONGEST_LITERAL: Final = 16
-"""An error nearer to the end than this may come from a literal or escape that is not all there yet."""
+"""An error closer to the end than this may come from an incomplete literal or escape."""
 
 _BLOCK_BYTES: Final = 256 << 10
 _LONGEST_INDENT: Final = 256
 _BOM: Final = "\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
-# The text decoded is Latin-1: one character a byte, so that every index is a byte's position.
-# int() refuses more than 4,300 digits; float() takes any number.
+# The decoded text is Latin-1: one character per byte, so that every index is a byte's position.
 _decode = json.JSONDecoder(parse_int=float).raw_decode
 _separators = cast("Callable[[str, int], re.Match[str]]", re.compile(r"[ \t\r\n,]*").match)  # matches always
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One object's bytes, from `{` to `}`: whole and UTF-8. What it says is for its reader to judge."""
+    """One object's bytes, from `{` to `}`: complete and UTF-8. Its reader checks the content."""
 
     raw: bytes
     index: int
@@ -50,13 +49,13 @@ class Element:
 
     @property
     def size(self) -> int:
-        """It is kept whole, whatever its size."""
+        """Its full size: an element is kept whole."""
         return len(self.raw)
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """Bytes that are no element, and why."""
+    """Bytes that are not an element, and why."""
 
     index: int
     position: int
@@ -64,16 +63,16 @@ class Bad:
     """not_an_object, not_json, invalid_utf8, too_large, utf16, or cut_off: the stream ends inside it."""
     message: str
     raw: bytes
-    """As they came, but no more than `KEPT_OF_BAD`."""
+    """The original bytes, at most `KEPT_OF_BAD`."""
     size: int
-    """How many there were."""
+    """The full number of bytes."""
 
 
 Record = Element | Bad
 
 
 class _Open:
-    """A value whose end is still looked for."""
+    """A value whose end has not been found yet."""
 
     def __init__(self, end: End, first: str, position: int, fault: str, *, perhaps_cut: bool) -> None:
         self.end = end
@@ -96,29 +95,29 @@ class _Open:
 
 
 class Slicer:
-    """Feed it blocks, then finish it; each call returns the records that were completed by it."""
+    """Feed it blocks, then finish it; each call returns the records that it completed."""
 
     def __init__(self) -> None:
         self.in_array = False
         """Once finished: the stream ended before its array was closed, as far as can be told."""
         self.count = 0
         """Records returned so far."""
-        self._pieces = ["\n"]  # as if a line had ended before the stream: then every line begins alike
+        self._pieces = ["\n"]  # as if a line had ended before the stream, so that every line begins alike
         self._pending = 1
         self._base = -1  # position of the first pending byte
-        self._enough = 0  # how much must be pending before another attempt is worth it
+        self._enough = 0  # how much must be pending before another attempt is worthwhile
         self._open: _Open | None = None
         self._last_good = ""  # how the last element begins
         self._out: list[Record] = []
 
     def feed(self, block: bytes) -> list[Record]:
-        """The records now complete. One that began in an earlier block may wait until twice as much came."""
+        """Returns the records now complete. One that began in an earlier block may wait until twice as much came."""
         self._pieces.append(block.decode("latin-1"))
         self._pending += len(block)
         return self._cut(final=False) if self._pending >= self._enough else []
 
     def finish(self) -> list[Record]:
-        """The records that were waiting for more, now that there is no more."""
+        """Returns the records that were waiting for more input."""
         return self._cut(final=True)
 
     def _cut(self, *, final: bool) -> list[Record]:
@@ -132,7 +131,7 @@ class Slicer:
         return out
 
     def _slice(self, text: str, at: int, *, final: bool) -> int:
-        """Cuts what can be cut from index `at` on. Returns the index from which text must be kept."""
+        """Cut what can be cut from index `at` on. Returns the index from which text must be kept."""
         size, base = len(text), self._base
         decode, separators, out = _decode, _separators, self._out
         self._enough = 0
@@ -145,7 +144,7 @@ class Slicer:
                 try:
                     value, end = decode(text, at)
                 except json.JSONDecodeError as error:
-                    # An open string is an error as late as it reaches.
+                    # An open string is an error as far as it reaches.
                     late = size if error.msg.startswith("Unterminated") else error.pos
                     unsure = late >= size - _LONGEST_LITERAL
                     if unsure and not final and size - at <= _DECODED_WHOLE + _LONGEST_LITERAL:
@@ -178,7 +177,7 @@ class Slicer:
         return at
 
     def _begin(self, text: str, at: int, broken_at: int | None, *, final: bool, perhaps_cut: bool = False) -> int:
-        """Follows the value at `at` that could not be decoded. Returns the index to go on from."""
+        """Follow the value at `at` that could not be decoded. Returns the index to continue from."""
         first, search_from = text[at], at
         fault = f"not JSON at byte {broken_at}" if broken_at is not None else ""
         key = first_key(text, at, at + (_DECODED_WHOLE if broken_at is None else broken_at))
@@ -194,11 +193,12 @@ class Slicer:
         return self._open is not None
 
     def _follow(self, text: str, at: int, search_from: int, *, final: bool) -> int:
-        """Follows the open value, if any, whose next byte is at `at`. Returns the index to go on from."""
+        """Follow the open value, if any, whose next byte is at `at`. Returns the index to continue from."""
         value = self._open
         if value is None:
             return at
-        # What the next value may begin with, as its line's indentation, is looked at together with what follows.
+        # A possible beginning of the next value, such as its line's indentation, is examined together with what
+        # follows.
         end = len(text)
         if not final:
             end = max(search_from, min(_line_start(text, end), perhaps_beginning(text)))
@@ -213,7 +213,7 @@ class Slicer:
     def _settle(self, value: _Open, *, closed: bool) -> None:
         raw = bytes(value.kept)
         if not closed and value.last == "]":
-            self.in_array = False  # perhaps it closed the array: nothing says that the stream is cut off
+            self.in_array = False  # perhaps it closed the array: nothing shows that the stream is cut off
         if value.first not in "{[":
             self._add_stray(raw, value)
         elif not closed and value.size <= LARGEST_ELEMENT and (value.perhaps_cut or not value.fault):
@@ -225,7 +225,7 @@ class Slicer:
             self._judge(value.first, raw, value.position, value.size)
 
     def _judge(self, first: str, raw: bytes, position: int, size: int) -> None:
-        """Adds a value that is whole as far as brackets go."""
+        """Add a value that is complete as far as brackets show."""
         if size > LARGEST_ELEMENT:
             message = f"{size:,} bytes, more than {LARGEST_ELEMENT:,} (the first {KEPT_OF_BAD:,} are kept)"
             self._add(position, "too_large", message, raw, size)
@@ -256,7 +256,7 @@ class Slicer:
 
 
 def slice_whole(body: bytes) -> Iterator[Record]:
-    """The records of `body`, cut as they are asked for: whoever stops asking saves the time and memory of the rest."""
+    """Yields the records of `body`, cut on demand: a caller that stops early saves the time and memory of the rest."""
     slicer = Slicer()
     for start in range(0, len(body), _BLOCK_BYTES):
         yield from slicer.feed(body[start : start + _BLOCK_BYTES])
@@ -264,7 +264,7 @@ def slice_whole(body: bytes) -> Iterator[Record]:
 
 
 def _line_start(text: str, at: int) -> int:
-    """The index of the line break before `at`, if only an indentation is between; else `at` itself."""
+    """Returns the index of the line break before `at`, if only indentation is between; else `at` itself."""
     found = text.rfind("\n", max(0, at - 1 - _LONGEST_INDENT), at)
     return found if found >= 0 and not text[found + 1 : at].strip(" \t\r") else at
 

@@ -1,7 +1,7 @@
-"""Records that were accepted while the broker was away: fsynced on disk, bounded, in order, across restarts.
+"""Keeps records that were accepted while the broker was away: fsynced on disk, bounded, in order, across restarts.
 
-One SQLite file, one process: the lock is SQLite's own and goes with the process, so that a killed one
-leaves none behind. All of SQLite's work is done in one thread and never blocks the event loop.
+One SQLite file and one process: the lock is SQLite's own and ends with the process, so a killed process leaves none
+behind. All SQLite work runs in one thread and never blocks the event loop.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
 ROW_OVERHEAD_BYTES: Final = 48
 """About what SQLite adds to a row: keeps a flood of tiny records within the bound too."""
 RESERVE_BYTES: Final = 32 * 1024 * 1024
-"""Left free of its disk, for a flight's records and what SQLite notes of them: a spool that has filled its disk could
-not get emptier again."""
+"""Left free on its disk for a flight's records and SQLite's journal: a spool that has filled its disk could not
+drain."""
 APPLICATION_ID: Final = 0x69647472
 """Marks the file as ours: another program's database must not be written to."""
 
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class Record(NamedTuple):
-    """What a Kafka producer is given."""
+    """The arguments for a Kafka producer."""
 
     topic: str
     key: bytes
@@ -56,7 +56,7 @@ class Record(NamedTuple):
     headers: list[Header]
 
     def size(self) -> int:
-        """Its bytes, but for Kafka's own few."""
+        """Its size in bytes, without Kafka's small overhead."""
         return (
             len(self.key)
             + len(self.value)
@@ -66,7 +66,7 @@ class Record(NamedTuple):
 
 
 class Spool:
-    """A queue on disk. What `append` gave positions for is still there after a power cut."""
+    """A queue on disk. Records to which `append` gave positions survive a power cut."""
 
     def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.path = path
@@ -77,14 +77,14 @@ class Spool:
         self._bytes = 0
         self._oldest: datetime | None = None
         self._forgotten: set[int] = set()
-        """Still in the file, for want of room on its disk."""
+        """Positions still in the file, because its disk has no room to delete them."""
 
     def depth(self) -> int:
-        """How many records wait."""
+        """The number of waiting records."""
         return self._depth
 
     def bytes(self) -> int:
-        """How many bytes they take of `max_bytes`."""
+        """Their size in bytes, counted against `max_bytes`."""
         return self._bytes
 
     def oldest(self) -> datetime | None:
@@ -92,7 +92,7 @@ class Spool:
         return self._oldest
 
     async def __aenter__(self) -> Self:
-        """Open or make the file, once. Raises `AlreadyRunning`, `BadUsage`, `Fatal` (corrupt)."""
+        """Open or create the file, once. Raises `AlreadyRunning`, `BadUsage`, `Fatal` (corrupt)."""
         if self._thread is not None:
             return self
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
@@ -109,21 +109,21 @@ class Spool:
         await self._close()
 
     async def append(self, records: Sequence[Record], at: datetime) -> list[int]:
-        """Write the longest run of `records`, from the first on, that has room; the positions it got.
+        """Write as many of `records`, from the first on, as there is room for. Returns their positions.
 
-        On return it is on disk. Fewer positions than records: the rest was not accepted. Raises `SpoolFull` when the
-        disk is full: then none was.
+        On return they are on disk. If there are fewer positions than records, the rest was not accepted. Raises
+        `SpoolFull` when the disk is full: then none was accepted.
         """
         return await self._run(lambda: self._append(records, at))
 
     async def peek(self, max_records: int, max_bytes: int) -> list[tuple[int, Record]]:
-        """The oldest records with their positions; at least one where there is one, whatever its size."""
+        """Returns the oldest records with their positions; at least one if there is any, whatever its size."""
         return await self._run(lambda: self._peek(max_records, max_bytes))
 
     async def delete(self, positions: Sequence[int]) -> None:
-        """Forget records: only ones that are confirmed elsewhere.
+        """Delete records; only for ones that are confirmed elsewhere.
 
-        Needs no room: what a full disk keeps in the file goes with a later write, or at the end.
+        Needs no room: what a full disk keeps in the file is deleted with a later write, or at the end.
         """
         await self._run(lambda: self._delete(positions))
 
@@ -165,7 +165,7 @@ class Spool:
     def _open(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # People's names and mail addresses are inside: for the owner alone.
+            # It holds people's names and mail addresses: for the owner alone.
             self.path.touch(0o600, exist_ok=True)
         except OSError as error:
             raise BadUsage(f"the spool {self.path} cannot be made ({error.strerror})") from error
@@ -244,7 +244,7 @@ class Spool:
         self._find_oldest()
 
     def _sweep(self) -> None:
-        """Take what is forgotten out of the file, unless its disk is full: that needs room at first."""
+        """Delete forgotten records from the file, unless its disk is full: deleting needs room at first."""
         if not self._forgotten:
             return
         try:
@@ -273,7 +273,7 @@ class Spool:
             yield database
             database.execute("COMMIT")
         except BaseException:
-            # SQLite has rolled back by itself after some errors, a full disk among them.
+            # SQLite rolls back by itself after some errors, a full disk among them.
             with suppress(sqlite3.Error):
                 database.execute("ROLLBACK")
             raise
@@ -284,7 +284,7 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _pack(headers: Sequence[Header]) -> bytes:
-    # Latin-1 gives every byte one character, so that any header survives and stays legible.
+    # Latin-1 maps every byte to one character, so that any header survives and stays legible.
     return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers])
 
 

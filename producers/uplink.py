@@ -1,4 +1,4 @@
-"""One idempotent Kafka producer: flies records in order and says, for each, whether all replicas have it."""
+"""An idempotent Kafka producer that sends records in order and reports for each whether all replicas have it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ BATCH_BYTES: Final = 256 * 1024
 
 
 class Place(NamedTuple):
-    """Where a confirmed record is on the log."""
+    """The place of a confirmed record on the log."""
 
     partition: int
     offset: int
 
 
 class Flight(NamedTuple):
-    """What became of some records, in their order."""
+    """The outcome for some records, in their order."""
 
     places: list[Place | None]
-    """None: not confirmed. It may or may not be on the log."""
+    """None if it is not confirmed: it may or may not be on the log."""
     trouble: str
     """Why some are not confirmed; empty when all are."""
 
@@ -48,14 +48,14 @@ class Uplink:
             enable_idempotence=True,
             compression_type="lz4",
             max_batch_size=BATCH_BYTES,
-            # A little earlier than ours, so that the client's own time-out tidies up after itself.
+            # A little shorter than ours, so that the client's own time-out cleans up after itself.
             request_timeout_ms=int(answer_seconds * 750),
         )
         self._started: asyncio.Task[None] = asyncio.create_task(self._producer.start())
 
     @classmethod
     async def connect(cls, connection: KafkaConnection, topic: str, answer_seconds: float) -> Uplink:
-        """Reach the broker and see that the topic exists, within `answer_seconds`.
+        """Connect to the broker and check that the topic exists, within `answer_seconds`.
 
         Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses us.
         """
@@ -75,8 +75,8 @@ class Uplink:
     async def fly(self, records: Sequence[Record]) -> Flight:
         """Send, and wait until each record is confirmed or `answer_seconds` have passed.
 
-        The records of a partition are confirmed from the first on, without a gap: a batch goes out
-        only when the one before it is confirmed.
+        The records of a partition are confirmed from the first on, without a gap: a batch is sent only when the one
+        before it is confirmed.
         """
         places: list[Place | None] = [None] * len(records)
         lanes, trouble = await self._lanes(records)
@@ -102,7 +102,7 @@ class Uplink:
         return Flight(places, trouble)
 
     async def _lanes(self, records: Sequence[Record]) -> tuple[dict[tuple[str, int], list[int]], str]:
-        """The records by partition, and why some have none: a topic that is missing keeps back its own records only."""
+        """Returns the records by partition, and why some have none: a missing topic holds up only its own records."""
         lanes: dict[tuple[str, int], list[int]] = {}
         counts, trouble = self._partitions, ""
         missing: set[str] = set()
@@ -151,17 +151,17 @@ class Uplink:
             start = end
 
     async def close(self) -> None:
-        """End the producer without waiting for a broker that is away, whatever is under way.
+        """End the producer without waiting for a broker that is away, whatever is in progress.
 
-        Its own `stop` would flush, and an idempotent producer tries for ever. There is no public way
-        to end one without that (aiokafka 0.14): so its sender is cancelled and its client is closed.
+        Its own `stop` would flush, and an idempotent producer retries forever. aiokafka 0.14 has no public way around
+        that, so the sender is cancelled and the client is closed.
         """
         # Cancelled in the middle of its first request, it would leave a connection behind.
         await asyncio.wait([self._started], timeout=self._answer_seconds)
         await _end(self._started, 1)
         sender = self._producer._sender.sender_task
         if sender is not None:
-            # It lets the requests on the wire end first, which a frozen broker never answers.
+            # It lets requests on the wire finish first, which a frozen broker never answers.
             await _end(sender, self._answer_seconds)
         self._producer._closed = True
         with suppress(KafkaError, OSError):
@@ -169,7 +169,7 @@ class Uplink:
 
 
 async def _end(task: asyncio.Task[None], seconds: float) -> None:
-    """Cancel a task, and once more if it takes longer than `seconds` to tidy up."""
+    """Cancel a task, and once more if it takes longer than `seconds` to clean up."""
     for patience in (seconds, 1):
         if not task.done():
             task.cancel()
@@ -179,6 +179,6 @@ async def _end(task: asyncio.Task[None], seconds: float) -> None:
 
 
 def _looked_at(sent: asyncio.Future[Any]) -> None:
-    """Else the event loop complains of an error that we have long acted on."""
+    """Retrieve the error, or the event loop complains about one that was handled long ago."""
     if not sent.cancelled():
         sent.exception()

@@ -1,7 +1,7 @@
-"""Folders and buckets that are looked at again and again: what is new or has changed is imported, once.
+"""Watches folders and buckets: files that are new or have changed are imported, once.
 
-A file that somebody still writes is left until it holds still; one that ends early (a gzip that is cut off,
-an array that is not closed) is tried again when it changes, and told at the end if it never did.
+A file that is still being written is left until it stops changing. One that ends early (a truncated gzip, an unclosed
+array) is tried again when it changes, and reported at the end if it never did.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Watched:
-    """What became of everything that was read since the start; of no file more than is told here."""
+    """The results since the start; of single files it keeps only what `unfinished` has."""
 
     files: int = 0
-    """Read to their ends."""
+    """The number of files read to their ends."""
     read: int = 0
     accepted: int = 0
     dead_lettered: int = 0
     by_type: Counter[str] = field(default_factory=Counter)
     unfinished: dict[str, str] = field(default_factory=dict)
-    """Files that end early, by place, and where and why: they are tried again when they change."""
+    """Files that end early, by place, with where and why: they are tried again when they change."""
 
     def add(self, told: FileSummary, place: str) -> None:
-        """Count what was read of the file at `place`."""
+        """Count what was read from the file at `place`."""
         self.files += not told.stopped
         self.read += told.read
         self.accepted += told.accepted
@@ -49,12 +49,12 @@ class Watched:
 
     @property
     def complete(self) -> bool:
-        """Every file that was met was read to its end and every record accepted."""
+        """Whether every file found was read to its end and every record accepted."""
         return not self.dead_lettered and not self.unfinished
 
 
 class Watch:
-    """`run()` until its waiter says that it is enough, or until it is cancelled; `watched` tells what was done."""
+    """Runs with `run()` until `wait` says to end, or until cancelled; `watched` has the results."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Watch:
         wait: Callable[[timedelta], Awaitable[bool]],
         on_file: Callable[[FileSummary], None],
     ) -> None:
-        """`wait` returns after the time given, or earlier with False when the watch is to end."""
+        """`wait` returns after the given time, or earlier with False when the watch is to end."""
         self._paths = paths
         self._emitter = emitter
         self._journal = journal
@@ -82,7 +82,7 @@ class Watch:
         self.watched = Watched()
 
     async def run(self) -> None:
-        """Raises `NotFound` or `UserError` for a path that cannot be looked at from the start."""
+        """Watch. Raises `NotFound` or `UserError` for a path that cannot be examined at the start."""
         await asyncio.to_thread(find_files, self._paths)
         while True:
             await self._look()
@@ -92,7 +92,7 @@ class Watch:
     async def _look(self) -> None:
         try:
             found, _ = await asyncio.to_thread(find_files, self._paths)
-        except (NotFound, UserError) as error:  # it was there: a mount or a bucket is away for now
+        except (NotFound, UserError) as error:  # it existed at the start: a mount or a bucket is away for now
             log.warning("cannot look", reason=str(error))
             return
         seen: dict[str, str] = {}
@@ -110,7 +110,7 @@ class Watch:
             return False
         if await asyncio.to_thread(self._journal.stamp, place, self._organization or "") == file.stamp:
             return False
-        # An object in a bucket is there whole or not at all; on the disk somebody may still be writing.
+        # An object in a bucket is there whole or not at all; a file on the disk may still be being written.
         held_still = self._last_look.get(place) == file.stamp
         return file.modified is None or held_still or self._clock() - file.modified >= self._every
 
@@ -126,7 +126,7 @@ class Watch:
             raise
         told_before = self.watched.unfinished.get(place) == told.stopped
         self.watched.add(told, place)
-        if not (told.passing and told_before):  # nobody wants to read every minute that the broker is away
+        if not (told.passing and told_before):  # do not repeat it every minute while the broker is away
             self._on_file(told)
         if file.fault:
             return
