@@ -1,1 +1,1 @@
-"""The program: settings, the command line, and the embedded stack. It puts the other packages together."""
+"""The program: settings, the command line, and the embedded stack, built from the other packages."""

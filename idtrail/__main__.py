@@ -1,4 +1,4 @@
-"""`python -m idtrail` is the command `idtrail`."""
+"""Makes `python -m idtrail` the same as the command `idtrail`."""
 
 from idtrail.cli import main
 

@@ -1,4 +1,4 @@
-"""The page on causes, `docs/causes.md`: what each means, what to do, and how it is recognised; from the code itself."""
+"""Generates `docs/causes.md` from the code: what each cause means, what to do about it, and how it is recognised."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDINGS: Final = {
 
 
 def cause_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n".join((_HEAD, *_index(), *(line for cause in Cause for line in _one(cause)), *_rules())) + "\n"
 
 

@@ -1,4 +1,5 @@
-"""Texts from outside, on a screen or page: what is not seen, or turns the direction of writing, is shown as `�`."""
+"""Makes texts from outside safe to show: characters that are invisible or change the direction of writing become
+`�`."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ _TURNS: Final = frozenset({"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI
 
 
 def seen(text: str) -> str:
-    """The text with each unseen character replaced; line ends stay."""
+    """Return the text with each unseen character replaced; line ends stay."""
     if text.isascii() and text.isprintable():
         return text
     return "".join("\ufffd" if unseen(each) and each != "\n" else each for each in text)
 
 
 def unseen(character: str) -> bool:
-    """Controls, halves of characters, and what changes the direction of writing."""
+    """Whether it is a control character, half of a character, or one that changes the direction of writing."""
     return unicodedata.category(character) in ("Cc", "Cs") or unicodedata.bidirectional(character) in _TURNS

@@ -1,4 +1,4 @@
-"""Opening what a role needs, from the settings: the store, the sink's options, whoever tells of alerts."""
+"""Opens what a role needs according to the settings: the store, the sink's options, and the courier of alerts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 def deployment_of(settings: Settings) -> Deployment:
-    """How the tables are made: embedded, on one server, or on a cluster."""
+    """Return how the tables are created: embedded, on one server, or on a cluster."""
     if not settings.clickhouse_url.get_secret_value():
         return Deployment("embedded", synced=settings.synced)
     if settings.clickhouse_cluster:
@@ -37,7 +37,7 @@ def deployment_of(settings: Settings) -> Deployment:
 
 
 async def open_store(settings: Settings) -> Store:
-    """The store, migrated. One that is away is waited for, with growing waits and a sentence each time."""
+    """Open and migrate the store. While it does not answer, retry with growing pauses and a message each time."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(StoreAway),
         wait=wait_exponential_jitter(multiplier=0.5, max=15),
@@ -67,7 +67,7 @@ def _say_away(state: RetryCallState) -> None:
 
 
 def sink_options(settings: Settings) -> SinkOptions:
-    """The sink's options as the settings give them."""
+    """Return the sink's options from the settings."""
     return SinkOptions(
         flight_rows=settings.sink_chunk_rows,
         flush=timedelta(milliseconds=settings.sink_flush_ms),
@@ -78,7 +78,7 @@ def sink_options(settings: Settings) -> SinkOptions:
 
 
 def courier_of(settings: Settings, connection: KafkaConnection) -> Courier | None:
-    """Tells the destinations of the file that is set; None without one. Raises `BadUsage`."""
+    """Return a courier for the destinations in the configured file; None without a file. Raises `BadUsage`."""
     if settings.destinations_file is None:
         return None
     destinations = load_destinations(settings.destinations_file)
@@ -86,7 +86,7 @@ def courier_of(settings: Settings, connection: KafkaConnection) -> Courier | Non
 
 
 def channels_of(settings: Settings, destinations: Destinations) -> dict[str, Channel]:
-    """By name, of all of them. Raises `BadUsage` with every URL that cannot be used."""
+    """Return the channel of each destination by name. Raises `BadUsage` that lists every URL that cannot be used."""
     channels: dict[str, Channel] = {}
     problems: list[str] = []
     for one in destinations:
@@ -102,19 +102,22 @@ def channels_of(settings: Settings, destinations: Destinations) -> dict[str, Cha
 
 
 def usable_rules(settings: Settings) -> Rules:
-    """The alert rules in force: those that ship, and one's own. Asked for before anything is started, so that nothing
-    is that could not go on: raises `BadUsage` for rules and destinations that cannot be used."""
+    """Return the alert rules in force: those that ship with idtrail, and custom ones.
+
+    It is called before anything is started, so that nothing starts that could not go on. Raises `BadUsage` for rules
+    and destinations that cannot be used.
+    """
     rules = _rules(settings)
     if settings.destinations_file is not None:
         destinations = load_destinations(settings.destinations_file)
         channels_of(settings, destinations)
         for problem in unknown_names(rules, destinations, settings.destinations_file):
-            log.warning(problem)  # others are told instead: better than that nobody is, and nothing runs
+            log.warning(problem)  # the other destinations still work, which is better than refusing to run
     return Rules(rules)
 
 
 def rule_ids(settings: Settings) -> frozenset[str]:
-    """Of the rules in force, and of alerts that none makes. Raises `BadUsage`."""
+    """Return the ids of the rules in force, and of alerts that no rule makes. Raises `BadUsage`."""
     return TOLD_WITHOUT | {rule.id for rule in _rules(settings)}
 
 

@@ -1,4 +1,5 @@
-"""`idtrail demo`: real export files and a simulated organisation through the whole trail, then the answers."""
+"""The command `idtrail demo`: sends real export files and a simulated organisation through the whole trail, and shows
+the answers."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ from streams.sink import GROUP
 
 BATCH: Final = 2_000
 SAMPLES: Final = Path(__file__).parent / "samples"
-"""Export files of every shape, of an organisation that pilots two applications."""
+"""Export files in every format, of an organisation that pilots two applications."""
 WAIT_SECONDS: Final = 0.1
 
 Say = Callable[[str], None]
@@ -51,16 +52,17 @@ class Outcome:
     events: int
     seconds: float
     agree: bool
-    """Every event on the log is in the store, and no other."""
+    """Whether every event on the log is in the store, and no other."""
     until: datetime
     url: str
     token_file: Path
     stays: bool
-    """Whether the trail goes on when the screen is shown."""
+    """Whether the trail stays up after the screen is shown."""
 
 
 async def run_demo(settings: Settings, *, once: bool, say: Say, show: Show) -> None:
-    """Play the demo. With `once`, in a directory that is removed, and ends by itself; else stays up with the API."""
+    """Play the demo. With `once` it runs in a temporary directory and ends by itself; otherwise it stays up with the
+    API."""
     async with _place(settings, once=once) as own, embedded(own, say) as trail:
         await run_until_stopped(_play(own, trail, once=once, show=show), *trail.parts)
 
@@ -102,14 +104,15 @@ async def _play(settings: Settings, trail: Trail, *, once: bool, show: Show) -> 
     took, token_file = time.monotonic() - began, settings.state / "token"
     outcome = Outcome(organization, total[0][0], took, agree, until, trail.url, token_file, stays=not once)
     api = Api(settings.model_copy(update={"api_url": trail.url}))
-    with contextlib.suppress(SystemExit):  # rich's way of saying that whoever read the output has gone
+    with contextlib.suppress(SystemExit):  # rich exits like this if the reader of the output has gone
         await asyncio.to_thread(show, console(), outcome, api)
     if not once:
         await asyncio.Event().wait()
 
 
 def _end_of_story(state: Path) -> datetime:
-    """When the simulated month ends: now, or where an earlier demo in this directory ended, so that nothing doubles."""
+    """Return when the simulated month ends: now, or when an earlier demo in this directory ended, so that nothing
+    doubles."""
     file = state / "demo.json"
     try:
         return datetime.fromisoformat(json.loads(file.read_text())["until"])

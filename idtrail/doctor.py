@@ -1,4 +1,4 @@
-"""What `idtrail doctor` looks at. Each check says what it found and, when that is bad, what mends it."""
+"""The checks of `idtrail doctor`. Each reports what it found and, if that is bad, how to fix it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from streams.worker import WORKER_TOPICS
 
 
 class Finding(NamedTuple):
-    """One line of the doctor's."""
+    """One line of the doctor's report."""
 
     name: str
     good: bool
@@ -39,7 +39,8 @@ class Finding(NamedTuple):
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Every check that these settings call for, in an order in which a failure explains the later ones."""
+    """Yield the result of every check that the settings call for, ordered so that an early failure explains later
+    ones."""
     yield Finding("settings", True, "valid")
     yield await _check("rules", lambda: _rules(settings))
     if settings.destinations_file is not None:
@@ -93,7 +94,7 @@ def _destinations(settings: Settings) -> str:
 
 
 def _mend_broker(running: Running | None) -> str:
-    """What to do about one that does not answer."""
+    """Return how to fix a broker that does not answer."""
     if running is None:
         return "check IDTRAIL_KAFKA_BOOTSTRAP and that a worker made the topics"
     return f"it is a child of process {running.pid}: if it stays so, stop that one and start it again"
@@ -143,7 +144,7 @@ def _api(url: str) -> Finding:
 
 
 def _blind(settings: Settings) -> list[Finding]:
-    """What the trail may be missing events of, as the API sees it."""
+    """Return why the trail may be missing events, as the API reports it."""
     try:
         found = Api(settings).get("/api/v1/health")["blind"]
     except IdtrailError as error:
@@ -154,7 +155,7 @@ def _blind(settings: Settings) -> list[Finding]:
 
 
 def _integrations(settings: Settings) -> Finding:
-    """Whose credentials need somebody. Never wrong for that: the trail itself is as it should be."""
+    """Return which credentials need attention. This is never a failure: the trail itself is as it should be."""
     try:
         answer = Api(settings).get("/api/v1/integrations/health", {"limit": 1000})
     except IdtrailError as error:

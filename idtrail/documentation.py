@@ -1,4 +1,4 @@
-"""The table of settings in `docs/settings.md`, from the model itself."""
+"""Generates the table of settings in `docs/settings.md` from the model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ This page is generated from `idtrail/settings.py` (`make generate`).
 
 
 def settings_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     rows = [
         f"| `IDTRAIL_{name.upper()}` | {_default(field)} | {field.description}{_bounds(field)} |\n"
         for name, field in Settings.model_fields.items()

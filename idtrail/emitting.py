@@ -1,4 +1,4 @@
-"""Opening an emitter, from the settings. Loads no store, worker or API: a command that emits starts at once."""
+"""Opens an emitter from the settings. It loads no store, worker or API, so a command that emits starts at once."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from schemas.kafka import KafkaConnection
 
 
 def now() -> datetime:
-    """The one clock of the process."""
+    """Return the time of the process's only clock."""
     return datetime.now(UTC)
 
 
 def kafka_of(settings: Settings) -> KafkaConnection:
-    """The broker to speak to: the outside one, or that of the running embedded stack."""
+    """Return the connection to the broker: the outside one, or that of the running embedded stack."""
     if not settings.embedded_kafka:
         return settings.kafka()
     running = read_running(settings.state)
@@ -36,7 +36,7 @@ def kafka_of(settings: Settings) -> KafkaConnection:
 async def open_emitter(
     settings: Settings, connection: KafkaConnection, *, spool: str, clock: Callable[[], datetime]
 ) -> AsyncIterator[Emitter]:
-    """An emitter whose spool is the file `spool` in the state directory: each role has its own."""
+    """Open an emitter whose spool is the file `spool` in the state directory. Each role has its own."""
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with Emitter(connection, _spool(settings, spool), clock) as emitter:
         yield emitter
@@ -46,14 +46,15 @@ async def open_emitter(
 async def open_emitter_beside_others(
     settings: Settings, connection: KafkaConnection, *, clock: Callable[[], datetime]
 ) -> AsyncIterator[Emitter]:
-    """One of a command, of which several may run at once: its spool is one that no other has."""
+    """Open the emitter of a command, of which several may run at once: it has a spool that no other command uses."""
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with Emitter(connection, await _own_spool(settings), clock) as emitter:
         yield emitter
 
 
 async def _own_spool(settings: Settings) -> Spool:
-    """Open already: one with records that an earlier command could not log, so that this one does; else a free one."""
+    """Return an open spool: one with records that an earlier command could not log, to log them now; else a free
+    one."""
     own: Spool | None = None
     number = 1
     while own is None or not own.depth():

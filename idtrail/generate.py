@@ -1,4 +1,5 @@
-"""`python -m idtrail.generate [--check]`: files that are made from the code, so that they cannot disagree with it."""
+"""The command `python -m idtrail.generate [--check]`: generates files from the code, so that they cannot disagree with
+it."""
 
 from __future__ import annotations
 
@@ -64,11 +65,11 @@ GENERATORS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
     _lifecycle_files,
     _rule_files,
 )
-"""Each gives texts by their path from the root of the repository."""
+"""The generators; each returns texts by their path from the root of the repository."""
 
 
 def stale_files() -> dict[str, str]:
-    """The files that differ from what the code says, with what they should be."""
+    """Return the files that differ from the code, with the text that they should have."""
     wanted = {path: text for generate in GENERATORS for path, text in generate().items()}
     return {path: text for path, text in wanted.items() if _present(ROOT / path) != text}
 
@@ -78,7 +79,7 @@ def _present(path: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """0 when everything is, or now is, as the code says."""
+    """Write or check the files. Returns 0 if they agree with the code, now or after writing."""
     stale = stale_files()
     for path, text in stale.items():
         if "--check" in arguments:

@@ -1,4 +1,4 @@
-"""The page on incidents, `docs/incidents.md`: how one is made and ended, and what it is called then; from the code."""
+"""Generates `docs/incidents.md` from the code: how an incident starts and ends, and what its states are called."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ SAME: Final = (
         ("Ines Almeida", "Kofi Mensah"),
     ),
 )
-"""Noise: it never splits an incident."""
+"""Noise, which never makes another incident."""
 APART: Final = (
     ("token expired", "token revoked"),
     ("seat limit of 5 reached", "rate limit of 5 reached"),
     ("title is too long: 104", "department is too long: 104"),
     ("missing permission 'users:write'", "missing permission 'groups:write'"),
 )
-"""Other words are another incident."""
+"""Other words make another incident."""
 _STATES: Final[dict[State, str]] = {
     State.OPEN: "Somebody is in trouble for the first time.",
     State.REGRESSED: "Somebody is in trouble again after the incident had ended: the repair did not hold.",
@@ -155,7 +155,7 @@ the event does not count, whatever time another copy of it states.
 
 
 def incident_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = (_HEAD, *_texts(), _SHOWN + _END, *_endings(), _PICTURE, *_states(), _REST.rstrip("\n"))
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,7 @@ from streams.incidents import NEVER, NOBODY, Run, episodes
 _NAMES: Final = ("Ines", "Kofi", "Lena")
 _FAILED: Final = {"Ines": (1, 3, 5, 14), "Kofi": (4, 7), "Lena": (15, 17)}
 _ACCEPTED: Final = {"Ines": (6, 19), "Kofi": (9,), "Lena": (21,)}
-"""Hours. A refused value: each person's own success ends the trouble."""
+"""Hours. The cause is a refused value, so each person's own success ends their trouble."""
 
 _LEFT: Final = 92
 _STEP: Final = 27
@@ -20,7 +20,7 @@ _RED, _GREEN, _AMBER, _GREY = "#c62828", "#2e7d32", "#f9a825", "#757575"
 
 
 def runs_of(name: str) -> list[Run]:
-    """One person's runs: what failed until a success."""
+    """Return one person's runs, each from a failure to a success."""
     found = []
     for begun, ended in zip((0, *_ACCEPTED[name]), _ACCEPTED[name], strict=False):
         failed = [hour for hour in _FAILED[name] if begun < hour < ended]
@@ -36,7 +36,7 @@ def _run(name: str, failed: list[int], ended: int) -> Run:
 
 
 def picture() -> str:
-    """The SVG: a row a person with failures and successes; below them the incident's episodes and states."""
+    """Return the SVG: a row per person with failures and successes; below them the incident's episodes and states."""
     parts = [_text(_LEFT - 12, 24, "hour", "end", _GREY)]
     parts += [_text(_x(hour), 24, str(hour), "middle", _GREY) for hour in range(0, _HOURS + 1, 2)]
     for place, name in enumerate(_NAMES):

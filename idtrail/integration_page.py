@@ -1,4 +1,4 @@
-"""The page on integrations, `docs/integrations.md`: states and expiries of credentials; from the code."""
+"""Generates `docs/integrations.md` from the code: states and expiries of credentials."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ STEPS: Final = (
     ("healthy", "the integration is deleted", "deactivated"),
     ("deactivated", "an attempt is accepted", "healthy"),
 )
-"""State, event, state: each is played by a test."""
+"""(state, event, next state); a test plays each row."""
 
 _FORECAST: Final = f"""
 Two troubles that end within {BY_TURNS // timedelta(hours=1)} h make it `degrading` instead of `recovered`, unless
@@ -119,7 +119,7 @@ throughout costs all its attempts: seconds for a million.
 
 
 def integration_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = (_HEAD, *_states(), _TRANSITIONS, *_steps(), _FORECAST, *_vendors(), _REST.rstrip("\n"))
     return "\n".join(lines) + "\n"
 
@@ -134,7 +134,7 @@ ORDER: Final = (
     State.SILENT,
     State.HEALTHY,
 )
-"""As `state_of` asks."""
+"""In the order in which `state_of` checks."""
 
 
 def _states() -> Iterator[str]:

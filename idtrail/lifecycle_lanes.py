@@ -1,6 +1,6 @@
-"""A lifecycle over time: a lane an application, what its account was meant and confirmed to be, and the attempts.
+"""A lifecycle over time: a lane per application with the account's intended and confirmed states and the attempts.
 
-Pure: of the API's answer with the timeline of states.
+Pure: made from the API's answer with the timeline of states.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from queries.account import ACTIVE, UNKNOWN
 from queries.because import act_on_person
 
 SHORTEST: Final = timedelta(minutes=1)
-"""Of a span of time that is drawn."""
+"""The shortest span of time that is drawn."""
 
 
 class Stretch(NamedTuple):
@@ -27,7 +27,7 @@ class Stretch(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether the account was there and not meant to be, or meant to be there and was not."""
+        """Whether the account existed without being wanted, or was wanted without existing."""
         if UNKNOWN in (self.intended, self.confirmed):
             return False
         return (self.intended == ACTIVE) != (self.confirmed == ACTIVE)
@@ -38,10 +38,10 @@ class Mark(NamedTuple):
 
     at: datetime
     outcome: str
-    """success, failure, reported_absent or unknown; of a sign-in: sign_in."""
+    """success, failure, reported_absent or unknown; for a sign-in: sign_in."""
     what: str
     act: str = ""
-    """Of the directory: suspended, activated or deleted."""
+    """For an act of the directory: suspended, activated or deleted."""
 
 
 class Lane(NamedTuple):
@@ -55,7 +55,7 @@ class Lane(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """All of them between two times, and what happened in the directory."""
+    """All lanes between two times, and what happened in the directory."""
 
     since: datetime
     until: datetime
@@ -64,25 +64,25 @@ class Lanes(NamedTuple):
 
 
 def standing(account: Item) -> str:
-    """In a word. Capitals: meant to be closed, and not confirmed closed."""
+    """Return the account's state in a word. Capitals mean that it should be closed and is not confirmed closed."""
     if account["exposed"]:
         return "OPEN"
     return {"open": "active", "closed": "closed", "reported_absent": "absent?"}.get(account["state"], "unknown")
 
 
 def account_name(account: Item, ids: Collection[str]) -> str:
-    """The application; of a person with several ids also by which one."""
+    """Return the application, and for a person with several ids also the id."""
     name = str(account["application"] or account["application_id"])
     return f"{name} ({account['subject_id'][-6:]})" if len(ids) > 1 else name
 
 
 def by_urgency(accounts: Iterable[Item]) -> list[Item]:
-    """Those that are open and should not be come first."""
+    """Return the accounts, those first that are open and should not be."""
     return sorted(accounts, key=lambda account: not account["exposed"])
 
 
 def lanes(answer: dict[str, Any], until: datetime, since: datetime | None = None) -> Lanes | None:
-    """The lanes up to `until`, from `since` or the first event on; None where nothing has a believable time."""
+    """Return the lanes up to `until`, from `since` or the first event on; None if nothing has a believable time."""
     dated = [item for item in answer["items"] if item["time_quality"] == "ok" and at(item) <= until]
     if not dated:
         return None
@@ -118,7 +118,7 @@ def _mark(item: Item) -> Mark:
 
 
 def stretches(account: Item, since: datetime, until: datetime) -> list[Stretch]:
-    """What the account was meant and confirmed to be from `since` to `until`, without gaps."""
+    """Return the account's intended and confirmed states from `since` to `until`, without gaps."""
     states = {"intended": account["initial"], "confirmed": account["initial"]}
     begun, found = since, list[Stretch]()
     for change in sorted(account["changes"], key=lambda change: datetime.fromisoformat(change["at"])):
@@ -141,7 +141,7 @@ def _append(found: list[Stretch], stretch: Stretch) -> None:
 
 
 def heaped(marks: Sequence[Mark], width: timedelta) -> list[list[Mark]]:
-    """Marks of the same kind that would lie on one another, within `width` of the first, in heaps."""
+    """Group marks of the same kind that would overlap, within `width` of the first."""
     heaps: dict[tuple[str, str], list[list[Mark]]] = {}
     for mark in marks:
         own = heaps.setdefault((mark.outcome, mark.act), [])

@@ -1,4 +1,4 @@
-"""The report of a lifecycle: one HTML page that stands alone, without scripts and without anything from outside.
+"""The report of a lifecycle: one self-contained HTML page, without scripts or anything from outside.
 
 Pure. Every text that comes from events is escaped.
 """
@@ -61,11 +61,10 @@ def report(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> str:
-    """The page: the answer, the picture, the steps, and what it was made of.
+    """Return the page: the answer, the picture, the steps, and what it was made from.
 
-    `answer`: of `GET /api/v1/lifecycle?timeline=true`, all pages as one; `filters`: how it was asked for, in words
-    of the command; `since` and `until`: its range, where that was not everything. `next` of the answer, if it is
-    there, says that steps are left out.
+    `answer`: all pages of `GET /api/v1/lifecycle?timeline=true` in one. If it has `next`, steps are left out, and the
+    page says so. `filters`: how the command asked for it. `since` and `until`: the range, unless it was everything.
     """
     who, others = names(answer["person"])
     as_of = f"As of {moment_of(until)} UTC: " if until and until < now else ""
@@ -101,13 +100,13 @@ def report(
 
 
 def names(person: Item) -> tuple[str, list[str]]:
-    """What the person is called, and what else they are known as."""
+    """Return the person's name, and their other names."""
     known = [name for name in person["names"] if name != person["subject_id"]]
     return (known[0], [*known[1:3], person["subject_id"]]) if known else (person["subject_id"], [])
 
 
 def summary(accounts: Sequence[Item], now: datetime) -> str:
-    """Which accounts are open that should not be, and how the others stand."""
+    """Return which accounts are open that should not be, and the states of the others."""
     found: dict[str, list[Item]] = {}
     ids = {account["subject_id"] for account in accounts}
     for account in accounts:

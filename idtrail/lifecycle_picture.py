@@ -1,4 +1,4 @@
-"""The drawing of a lifecycle: a lane an application, over time. Pure; it needs no script and nothing from outside."""
+"""The drawing of a lifecycle: a lane per application, over time. Pure; it needs no script and nothing from outside."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ LEFT: Final = 164
 RIGHT: Final = 24
 LANE: Final = 50
 ACT: Final = 80
-"""Units that the word for an act takes."""
+"""The width of an act's word, in units."""
 NAME: Final = 16
-"""Characters of a name beside its lane; its title has them all."""
+"""How many characters of a name are shown beside its lane; its title has the full name."""
 MARK: Final = 11
-"""Units: marks that are nearer to each other are one."""
+"""Marks closer than this, in units, are drawn as one."""
 BRIEF: Final = 2
-"""Units: a difference that passed sooner is only how long an attempt takes."""
+"""A difference shorter than this, in units, is only the time that an attempt takes."""
 TICKS: Final = 8
 TOLD: Final = 5
-"""What a mark of many tells one by one."""
+"""How many events the title of a heap of marks lists one by one."""
 
 STYLE: Final = """
 .lanes { --ink: #1c2126; --dim: #59636e; --line: #d5dae0; --there: #4a7fb5; --gone: #aeb8c2; --bad: #b3261e;
@@ -56,19 +56,20 @@ _STEPS: Final = (
 
 
 def told(text: str) -> str:
-    """Text from outside, for HTML and SVG: escaped, on one line, and unable to turn what stands around it."""
+    """Return text from outside for HTML and SVG: escaped, on one line, and unable to change the direction of text
+    around it."""
     plain = seen(" ".join(text.split()))
     turned = any(unicodedata.bidirectional(each) in ("R", "AL", "AN") for each in plain)
     return escape(f"\u2068{plain}\u2069" if turned else plain)
 
 
 def moment_of(at: datetime) -> str:
-    """`2026-11-22 17:00:02`."""
+    """Return a time as `2026-11-22 17:00:02`."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class _Axis:
-    """Times to places."""
+    """Maps times to positions."""
 
     def __init__(self, since: datetime, until: datetime) -> None:
         self.since, self.until = since, until
@@ -93,7 +94,7 @@ class _Axis:
 
 
 def picture(drawn: Lanes, who: str) -> str:
-    """The SVG, with its title and description for whoever does not see it."""
+    """Return the SVG, with a title and a description for screen readers."""
     axis = _Axis(drawn.since, drawn.until)
     parts = list(_directory(axis, drawn.directory))
     top = 62

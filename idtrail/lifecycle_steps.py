@@ -1,4 +1,4 @@
-"""The words for the steps of a lifecycle, as the API tells them, and which of them are shown as one. Pure."""
+"""The words for the steps of a lifecycle from the API, and which of them are shown as one. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Item = dict[str, Any]
 SIGN_INS: Final = frozenset({"sso_auth", "user_login_attempt"})
 """Not steps of a lifecycle: they change no account."""
 AT_ONCE: Final = timedelta(minutes=2)
-"""The same thing done to several applications within this is one."""
+"""The same act on several applications within this time is shown as one."""
 CAUSE_UNKNOWN: Final = "cause unknown"
 
 _EVENTS: Final = {"user_update": "changed", "systemuser_update": "changed", "group_update": "changed"}
@@ -24,18 +24,18 @@ _ONE_THING: Final = (*_ONE_ANSWER, "detail", "changed", "kind", "group", "action
 
 
 class Group(NamedTuple):
-    """Steps that are shown as one: of one application again and again, or of several applications at once."""
+    """Steps that are shown as one: repeated in one application, or in several applications at once."""
 
     items: list[Item]
 
     @property
     def first(self) -> Item:
-        """The earliest."""
+        """The earliest step."""
         return self.items[0]
 
     @property
     def last(self) -> Item:
-        """The latest."""
+        """The latest step."""
         return self.items[-1]
 
     @property
@@ -45,19 +45,19 @@ class Group(NamedTuple):
 
     @property
     def every(self) -> timedelta:
-        """How long it takes, on average, from one to the next."""
+        """The average time from one step to the next."""
         return (at(self.last) - at(self.first)) / max(len(self.items) - 1, 1)
 
 
 def at(item: Item) -> datetime:
-    """When it occurred."""
+    """Return when the item occurred."""
     return datetime.fromisoformat(item["occurred_at"])
 
 
 def grouped(items: Iterable[Item]) -> list[Group]:
-    """Sign-ins aside, the steps in groups, by the time of each one's last.
+    """Return the steps, without sign-ins, in groups, ordered by each group's last step.
 
-    Retries of one attempt with the same answer are one, whatever came between; so is the same thing done to several
+    Retries of one attempt with the same answer are one group, whatever came between. So is the same act on several
     applications at once for the same reason.
     """
     runs: dict[tuple[Any, ...], list[Item]] = {}
@@ -98,7 +98,7 @@ def _set_off(item: Item) -> tuple[str, Any] | None:
 
 
 def attempt(item: Item) -> str:
-    """What was done, or tried."""
+    """Return what was done or tried."""
     if item["group"]:
         return f"{'added to' if item['action'] == 'add' else 'removed from'} {item['group']}"
     if act := act_on_person(item) if item["kind"] == "other" else "":
@@ -113,13 +113,13 @@ def attempt(item: Item) -> str:
 
 
 def short(attribute: str) -> str:
-    """`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User` is `enterprise` to people."""
+    """Shorten an attribute for people: `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User` is `enterprise`."""
     match = re.match(r"urn:ietf:params:scim:schemas:extension:(\w+):", attribute)
     return match[1] if match else attribute
 
 
 def result(item: Item) -> str:
-    """What came of it."""
+    """Return the result of the step."""
     status = str(item["http_status"]) if item["http_status"] else ""
     if item["outcome"] == "success":
         if item["kind"] == "other":
@@ -133,9 +133,9 @@ def result(item: Item) -> str:
 
 
 def because(item: Item, by_id: Mapping[str, Item]) -> str:
-    """What set it off; of the directory's own acts, whose they were.
+    """Return what set the step off; for the directory's own acts, who did them.
 
-    `by_id`: the person's steps. The acts among them are told by their time, and so is what is retried.
+    `by_id`: the person's steps. Causes and retried attempts among them are referred to by their time.
     """
     told = item["because"]
     if not told:
@@ -153,7 +153,7 @@ def because(item: Item, by_id: Mapping[str, Item]) -> str:
 
 
 def gave_way(item: Item, by_id: Mapping[str, Item]) -> str:
-    """Of an attempt that was not tried again because something else came to be wanted: by what."""
+    """Return what superseded an attempt that was not retried."""
     if not item["superseded_by"]:
         return ""
     other = by_id.get(item["superseded_by"])
@@ -161,7 +161,7 @@ def gave_way(item: Item, by_id: Mapping[str, Item]) -> str:
 
 
 def _clock(other: Item, item: Item) -> str:
-    """`17:00:02`, with the day where it is not the item's own."""
+    """Return the time as `17:00:02`, with the day if it is not the item's own."""
     told, own = when(other["occurred_at"]), when(item["occurred_at"])
     if told[:10] == own[:10]:
         return told[11:]

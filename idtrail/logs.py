@@ -1,4 +1,4 @@
-"""Log lines on standard error: for people on a terminal, JSON for machines. Never payloads or secrets."""
+"""Log lines on standard error: text for a terminal, JSON for machines. Never payloads or secrets."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _QUIET: Final = (
     "aiobotocore",
     "httpcore",
 )
-"""Libraries whose own lines are shown from warnings up."""
+"""Libraries whose log lines are shown from warnings up."""
 _SILENT: Final = ("aiokafka", "clickhouse_connect.driver", "apprise", "urllib3", "requests_oauthlib", "oauthlib")
-"""Libraries that log what they also raise, at every attempt of a retry: ours say it once. Those from Apprise on would
-log the addresses of destinations, which are secrets."""
+"""Libraries that log what they also raise, at every attempt of a retry; idtrail logs it once. Apprise and those after
+it would log the addresses of destinations, which are secrets."""
 
 
 def configure_logs(log_format: str = "auto", level: str = "info") -> None:
-    """Set up structlog, and send what libraries log through the same lines."""
+    """Set up structlog, and send the log lines of libraries through it."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # The default formatter shows the local variables of every frame: values that must not reach a log.
+    # The default formatter shows the local variables of every frame, which may hold values that must not be logged.
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json

@@ -1,4 +1,5 @@
-"""Jobs of the serving process, one at a time: rebuild, verify, backtest. What stops one ends it, not the process."""
+"""Jobs of the serving process, one at a time: rebuild, verify, backtest. A failed job ends alone; the process goes
+on."""
 
 from __future__ import annotations
 
@@ -28,14 +29,14 @@ from streams.sink import SinkOptions
 from streams.verify import Verification
 
 MOST_LISTED: Final = 1_000
-"""Alerts of each sort that a backtest names."""
+"""How many alerts of each kind a backtest names."""
 AGAIN_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
 
 class Maintenance:
-    """What `queries.jobs.Jobs` asks for. `run()` in the loop that its methods are called in."""
+    """Implements `queries.jobs.Jobs`. `run()` must run in the event loop in which its methods are called."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Maintenance:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """First end what a kill left half exchanged; then see to the jobs until cancelled."""
+        """Finish an exchange that a kill interrupted; then run jobs until cancelled."""
         try:
             while True:
                 try:
@@ -73,7 +74,7 @@ class Maintenance:
                 await self.stop(job)
 
     def start_rebuild(self, *, accept_loss: bool) -> JobState:
-        """Begin one, or go on with the one that was begun."""
+        """Start a rebuild, or continue one that was started."""
         rebuild = self._rebuild()
 
         async def work() -> dict[str, Any]:
@@ -107,11 +108,11 @@ class Maintenance:
         return self._start("backtest", _backtested(backtest), look)
 
     def state(self, job: str) -> JobState | None:
-        """The last one of this process."""
+        """Return the last job of this kind in this process."""
         return self._states.get(job)
 
     async def stop(self, job: str) -> JobState | None:
-        """Returns when it has stopped."""
+        """Stop the job; returns when it has stopped."""
         task = self._tasks.get(job)
         if task is not None:
             task.cancel()
@@ -136,7 +137,7 @@ class Maintenance:
             if not task.done():
                 work.close()
                 if other == job:
-                    return self._states[job]  # whoever asks twice watches the first
+                    return self._states[job]  # a second request follows the running job
                 raise UserError(f"{other} runs: wait for it, or stop it")
         self._states[job] = JobState(job, True, "starting", 0, 0, self._clock())
         self._tasks[job] = asyncio.create_task(self._run(job, work, look))

@@ -1,4 +1,4 @@
-"""Metrics outside the API: the listener of a worker that runs alone, and the page about all of them."""
+"""Metrics outside the API: the listener of a worker that runs alone, and the documentation page of all metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 def metrics_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     rows = [
         f"| `{metric.name}` | {metric.kind} | {metric.unit} | {', '.join(metric.labels) or '-'} | {metric.served_by} "
         f"| {metric.sentence} |\n"
@@ -44,9 +44,9 @@ def metrics_page() -> str:
 
 @contextmanager
 def serving_metrics(settings: Settings) -> Iterator[int]:
-    """Serve them while the block runs, where the settings say so; the port, or 0.
+    """Serve the metrics while the block runs, if the settings ask for it. Yields the port, or 0.
 
-    Raises `BadUsage` when the address is taken.
+    Raises `BadUsage` if the address is taken.
     """
     if not settings.metrics_port:
         yield 0

@@ -1,4 +1,5 @@
-"""The page for authors of alert rules, `docs/rules.md`: from the models and the rules, with an example that is run."""
+"""Generates `docs/rules.md`, the page for authors of alert rules, from the models and the rules, with an example that
+is run."""
 
 from __future__ import annotations
 
@@ -180,7 +181,7 @@ _LEFT_OUT: Final = """## What rules cannot say
 
 
 def rule_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     texts = (
         _HEAD, EXAMPLE, _AFTER_EXAMPLE, _played(), "```\n\n",
         _lines(_fields()), _CONDITIONS, _lines(_table_of(Condition)), _WHERE, _lines(_facts()), _lines(_kinds()),
@@ -195,7 +196,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def _played() -> str:
-    """What `idtrail rules test` shows of the example."""
+    """Return what `idtrail rules test` prints for the example."""
     rule = read_rule(EXAMPLE, f"{EXAMPLE_ID}.yaml", EXAMPLE_ID)
     out = StringIO()
     show_trials(Screen(file=out, width=110), rule, trials_of(rule))

@@ -1,4 +1,4 @@
-"""What the page on alert rules says of each kind and fact, and the example that it begins with."""
+"""The texts of the page on alert rules about each kind and fact, and its first example."""
 
 from __future__ import annotations
 

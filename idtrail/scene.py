@@ -1,4 +1,4 @@
-"""A few events about one subject, and what they fold to: for the tables of docs/lifecycle.md and for tests."""
+"""A few events about one subject and their fold: for the tables of docs/lifecycle.md and for tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATUS: Final = {Outcome.SUCCESS: 200, Outcome.FAILURE: 401, Outcome.REPORTED_A
 
 
 class Scene:
-    """A few events about one subject, ten minutes apart unless told otherwise, and what is folded of them."""
+    """A few events about one subject, ten minutes apart unless set otherwise, and their fold."""
 
     def __init__(self, kind: str = "user") -> None:
         self.kind = kind
@@ -28,7 +28,7 @@ class Scene:
         self._at = _START
 
     def attempt(self, action: str, outcome: str = Outcome.SUCCESS, changed: list[str] | None = None) -> Scene:
-        """`activate` is an update that takes an account back into use."""
+        """Add an attempt. `activate` is an update that takes an account back into use."""
         meant = "" if self.kind == "group" else _STATES.get(action, "")
         action = "update" if action == "activate" else action
         suffix = "" if action == "deprovision" else "_provision"
@@ -48,7 +48,7 @@ class Scene:
         return self
 
     def person(self, act: str) -> Scene:
-        """suspended, activated, deleted or made in the directory."""
+        """Add an act on the person: suspended, activated, deleted or made."""
         if act in ("deleted", "made"):
             self.own.append(self._row("user_delete" if act == "deleted" else "user_create"))
             return self
@@ -57,17 +57,17 @@ class Scene:
         return self
 
     def edit(self, attribute: str) -> Scene:
-        """An attribute is changed in the directory."""
+        """Add a change of an attribute in the directory."""
         self.own.append(self._row("user_update", changed=[attribute]))
         return self
 
     def member(self, op: str, group: str = "sales") -> Scene:
-        """The person is added to a group, or removed."""
+        """Add the person to a group, or remove them."""
         self.own.append(self._row(ASSOCIATION_CHANGE, action=op, group_id=group, group_name=group))
         return self
 
     def bound(self, op: str, group: str = "sales") -> Scene:
-        """A group is bound to the application, or unbound; of a group's own scene, that group."""
+        """Bind a group to the application, or unbind it. In a group's own scene it is that group."""
         row = self._row(
             ASSOCIATION_CHANGE, action=op, group_id=group, group_name=group, application_id="a1",
             application_name="slack",
@@ -76,34 +76,34 @@ class Scene:
         return self
 
     def direct(self, op: str) -> Scene:
-        """The person is bound to the application directly, or unbound."""
+        """Bind the person to the application directly, or unbind them."""
         self.own.append(
             self._row(ASSOCIATION_CHANGE, action=op, application_id="a1", application_name="slack", subject_id="p")
         )
         return self
 
     def group_deleted(self) -> Scene:
-        """The group, in its own scene."""
+        """Delete the group, in its own scene."""
         self.own.append(self._row("group_delete", subject_id="sales"))
         return self
 
     def integration(self, active: bool) -> Scene:
-        """The integration is activated or deleted."""
+        """Activate or delete the integration."""
         self.around.append(self._row(ACTIVATED if active else DEACTIVATED, application_id="a1"))
         return self
 
     def after(self, wait: timedelta) -> Scene:
-        """The next event comes so much later than the last."""
+        """Set how long after the last event the next one comes."""
         self._at += wait - timedelta(minutes=10)
         return self
 
     def told(self) -> Lifecycle:
-        """The fold."""
+        """Return the fold of the events."""
         members = [row for row in self.own if is_membership(row)] if self.kind == "group" else []
         return fold(self.own, Bindings([*self.around, *members]), timeline=True)
 
     def account(self) -> Account:
-        """The one account that there is; absent if there is none."""
+        """Return the only account; an absent one if there is none."""
         accounts = self.told().accounts
         return accounts[0] if accounts else Account("a1", "slack")
 

@@ -1,7 +1,7 @@
 """Roles as processes: what each starts, in which order it stops, and what ends it.
 
-Whatever a role is made of runs in one event loop. The first part that fails ends the role with its
-error: a trail that runs without one of its parts would lose or hide events.
+All parts of a role run in one event loop. The first part that fails ends the role with its error: a trail without one
+of its parts would lose or hide events.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS, Worker
 
 LOCAL_PARTITIONS: Final = 1
-"""Of the topics of the embedded stack. One process reads them all: each more is one more insert, through every view."""
+"""Partitions of each topic of the embedded stack. One process reads them all, and each further one means one more
+insert, through every view."""
 STOP_SECONDS: Final = 30.0
 STUCK_MILLISECONDS: Final = 120_000
 
@@ -78,7 +79,7 @@ async def run_until_stopped(*parts: Part) -> None:
 
 
 async def run_worker(settings: Settings) -> None:
-    """`idtrail worker`: the sink and the Faust agents against an outside Kafka and ClickHouse."""
+    """Run `idtrail worker`: the sink and the Faust agents against an outside Kafka and ClickHouse."""
     rules = usable_rules(settings)
     connection = settings.kafka()
     await create_topics(connection, settings.kafka_partitions, settings.kafka_replication, (*TOPICS, *WORKER_TOPICS))
@@ -92,7 +93,7 @@ async def run_worker(settings: Settings) -> None:
 
 
 async def run_api(settings: Settings) -> None:
-    """`idtrail api`: the HTTP API against an outside Kafka and ClickHouse."""
+    """Run `idtrail api`: the HTTP API against an outside Kafka and ClickHouse."""
     tune_interpreter()
     connection = settings.kafka()
     with listening(settings) as sock:
@@ -118,14 +119,14 @@ class Trail:
     url: str
     token: str
     parts: tuple[Part, ...]
-    """To be run: see `run_until_stopped`."""
+    """The parts to run with `run_until_stopped`."""
 
 
 @asynccontextmanager
 async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Trail]:
-    """The whole trail in this process, but for the broker, which is a child.
+    """Start the whole trail in this process; only the broker is a child process.
 
-    `say` is told each step of the start. Everything is stopped in order at the end.
+    `say` receives each step of the start. Everything is stopped in order at the end.
     """
     if not settings.embedded_kafka or settings.clickhouse_url.get_secret_value():
         raise BadUsage(
@@ -164,17 +165,17 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
 
 
 async def run_embedded(settings: Settings, say: Callable[[str], None], ready: Callable[[Trail], None]) -> None:
-    """`idtrail up`: the embedded trail until SIGTERM or Ctrl-C."""
+    """Run `idtrail up`: the embedded trail until SIGTERM or Ctrl-C."""
     async with embedded(settings, say) as trail:
         ready(trail)
         await run_until_stopped(*trail.parts)
 
 
 def first_token(settings: Settings, store: Store) -> str:
-    """The token of the local stack: made at its first start, in a file that only its owner can read."""
+    """Return the token of the local stack. It is created at the first start, in a file that only its owner can read."""
     file = settings.state / "token"
     tokens = Tokens(store, now)
-    # Whatever a damaged file holds is no token.
+    # The contents of a damaged file are no token.
     if file.exists() and tokens.check(text := file.read_text(errors="replace").strip()):
         return text
     text, _ = tokens.create(LOCAL, SCOPES, EVERY_ORGANIZATION)
@@ -186,11 +187,12 @@ def first_token(settings: Settings, store: Store) -> str:
 
 @contextlib.contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
-    """The API's socket. Raises `BadUsage` when the address is taken."""
+    """Open the API's socket. Raises `BadUsage` if the address is taken."""
     sock = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
-        # A reader of the feed that takes nothing and does not go away is cut off by the kernel: no server can.
+        # A reader of the feed that takes nothing and does not disconnect is cut off by the kernel: no server can do
+        # that.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MILLISECONDS)
     try:
         try:
@@ -206,7 +208,7 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 
 
 def url_of(sock: socket.socket) -> str:
-    """Where a listening socket is reached from this machine."""
+    """Return the URL of a listening socket on this machine."""
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  because it is compared, not bound
     return f"http://{host}:{port}"
@@ -215,7 +217,7 @@ def url_of(sock: socket.socket) -> str:
 def app_of(
     settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed, jobs: Jobs
 ) -> FastAPI:
-    """The API over these."""
+    """Return the API over these parts."""
     return create_app(
         Context(
             store=store,
@@ -234,12 +236,12 @@ def app_of(
 
 
 def jobs_of(settings: Settings, connection: KafkaConnection, store: Store) -> Maintenance:
-    """Rebuild and verify over these; to be run beside the API."""
+    """Return the jobs over these parts; to be run beside the API."""
     return Maintenance(connection, store, deployment_of(settings), sink_options(settings), now)
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the role, not to its HTTP server."""
+    """Leaves signals to the role instead of its HTTP server."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -247,7 +249,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
-    """The API on a listening socket, until it is cancelled: then the feed's readers are let go at once."""
+    """Serve the API on a listening socket until cancelled; then end the feed's readers at once."""
     server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
@@ -276,11 +278,12 @@ async def _work(connection: KafkaConnection, store: Store, settings: Settings, r
 
 
 async def _refill_if_emptied(connection: KafkaConnection, store: Store) -> None:
-    """A store that holds nothing of what its group has stored was thrown away: the log fills it again."""
+    """Read the log again if the store holds nothing of what its consumer group has stored: the store was thrown
+    away."""
     ((held,),) = await asyncio.to_thread(store.query, "SELECT count() FROM events")
     try:
         lag = await read_lag(connection, GROUP, STORED)
-    except BrokerAway:  # a group that never was has no coordinator yet
+    except BrokerAway:  # a group that never existed has no coordinator yet
         return
     if not held and any(place.topic == EVENTS and place.stored > 0 for place in lag):
         log.warning("the store is empty, but the log is not: it is filled again from the beginning")

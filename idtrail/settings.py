@@ -1,4 +1,4 @@
-"""Every setting: its default, its unit and one sentence. Read from `IDTRAIL_…` and `idtrail.toml`.
+"""Every setting with its default, unit and one-sentence description, read from `IDTRAIL_…` and `idtrail.toml`.
 
 The table in `docs/settings.md` is generated from this model.
 """
@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments win over the environment, which wins over `idtrail.toml` in the working directory."""
+        """Let arguments override the environment, which overrides `idtrail.toml` in the working directory."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
@@ -163,11 +163,11 @@ class Settings(BaseSettings):
 
     @property
     def embedded_kafka(self) -> bool:
-        """Whether the broker is ours to start."""
+        """Whether idtrail starts the broker itself."""
         return not self.kafka_bootstrap
 
     def kafka(self) -> KafkaConnection:
-        """The outside Kafka these settings describe. Raises `BadUsage` when they name none."""
+        """Return the outside Kafka of the settings. Raises `BadUsage` if they name none."""
         if self.embedded_kafka:
             raise BadUsage("no Kafka is set: set IDTRAIL_KAFKA_BOOTSTRAP, or run `idtrail up` for the embedded one")
         return KafkaConnection(
@@ -180,15 +180,14 @@ class Settings(BaseSettings):
         )
 
     def store_url(self) -> str:
-        """Where the store is: the outside ClickHouse, or the engine in the state directory."""
+        """Return the store's URL: the outside ClickHouse, or the engine in the state directory."""
         return self.clickhouse_url.get_secret_value() or f"chdb://{self.state / 'store'}"
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings in force. Raises `BadUsage` that names each wrong one and what it must be.
+    """Return the settings in force. Raises `BadUsage` that names each wrong one and what it must be.
 
-    A name that no setting has is refused, from the environment as from the file: a misspelt one would leave its
-    default in force without a word.
+    Unknown names are refused, in the environment and in the file: a misspelt setting would silently keep its default.
     """
     unknown = [_unknown(name) for name in sorted(os.environ) if _is_unknown(name)]
     if unknown:

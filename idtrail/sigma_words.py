@@ -1,4 +1,4 @@
-"""What the page on alert rules says of Sigma, with an example that is imported."""
+"""The text of the page on alert rules about Sigma, with an example that is imported."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ _MEANINGS: Final = (
 
 
 def sigma_section() -> Iterator[str]:
-    """The section, line by line."""
+    """Yield the section line by line."""
     made = converted({SIGMA_FILE: SIGMA})
     assert not made.refused
     (imported,) = made.rules.values()

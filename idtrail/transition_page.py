@@ -1,4 +1,4 @@
-"""The tables of docs/lifecycle.md: what each event makes of an account, as the fold itself says when it is asked."""
+"""Generates the tables of docs/lifecycle.md by asking the fold what each event changes about an account."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ DECIDED: Final = (
 
 
 def confirmed_after(before: str, action: str, outcome: str) -> str:
-    """What is confirmed after the attempt. A 404 is what the outcome says of closing attempts only."""
+    """Return what is confirmed after the attempt. A 404 is an outcome of closing attempts only."""
     return _in_state(before).attempt(action, outcome).account().confirmed
 
 
 def intended_after(before: str, decided: Any) -> str:
-    """What is meant after what was decided in the directory."""
+    """Return what is intended after a decision of the directory."""
     scene: Scene = decided(_in_state(before))
     return scene.account().intended
 
@@ -173,7 +173,7 @@ show which group a push is for: 3 in 100 attempts of a month that begins with su
 
 
 def transition_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return (
         "\n".join([_HEAD, *_confirmed_table(), _NOTES, *_intended_table(), _TAIL]).replace("\n\n\n", "\n\n").rstrip()
         + "\n"
