@@ -34,8 +34,9 @@ from producers.emitter import Emitter
 from producers.slicer import slice_whole
 from queries.api import Context, create_app
 from queries.jobs import Jobs
+from queries.scope import EVERY_ORGANIZATION
 from queries.store import Store
-from queries.tokens import EVERY_ORGANIZATION, LOCAL, SCOPES, Tokens
+from queries.tokens import LOCAL, SCOPES, Tokens
 from schemas.errors import BadUsage, BrokerAway
 from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
+from queries.scope import SCOPE, scoped
 from queries.store import Store
 from schemas.alerts import Acted, Detected, Severity, State, read_alert_record, standing
 from schemas.errors import NotFound, UserError
@@ -49,7 +50,7 @@ class Alerts:
     def parameters(self, now: datetime) -> dict[str, Any]:
         """Return the parameters of all conditions."""
         return {
-            "organization": self.organization or "",
+            **scoped(self.organization),
             "begin": to_microseconds(self.since),
             "end": to_microseconds(self.until),
             "now": to_microseconds(now),
@@ -93,26 +94,24 @@ _RANK: Final = (
 )
 
 
-def folded_sql(organization: str | None) -> str:
-    """Return the SQL of one row per alert, with its state at `{now}`."""
-    own = "1" if organization is None else "organization = {organization:String}"
-    columns = ", ".join(f"tupleElement(last, {number}) AS {name}" for number, name in enumerate(_DETECTED, 1))
-    return (
-        f"SELECT organization, id, {columns}, tupleElement(deed, 1) AS said, tupleElement(deed, 2) AS said_at,"
-        " tupleElement(deed, 3) AS snoozed_until, acknowledged_at,"
-        f" greatest(triggered_at, last_at, ended_at, acted_at) AS active_at, {_STATE} AS state, {_RANK} AS rank"
-        " FROM (SELECT organization, lower(hex(alert_id)) AS id,"
-        f" argMaxIf(tuple({', '.join(_DETECTED)}), {_PLACE}, record = 'detected') AS last,"
-        f" argMaxIf(tuple(act, at, snoozed_until), {_PLACE},"
-        " act IN ('acknowledge', 'resolve', 'reopen', 'snooze')) AS deed,"
-        f" argMaxIf(at, {_PLACE}, act = 'reopen') AS reopened_at,"
-        " minIf(at, act = 'acknowledge') AS acknowledged_at, maxIf(at, record = 'acted') AS acted_at"
-        f" FROM alert_records WHERE {own} GROUP BY organization, alert_id HAVING countIf(record = 'detected') > 0)"
-    )
+_COLUMNS: Final = ", ".join(f"tupleElement(last, {number}) AS {name}" for number, name in enumerate(_DETECTED, 1))
+_FOLDED: Final = (
+    f"SELECT organization, id, {_COLUMNS}, tupleElement(deed, 1) AS said, tupleElement(deed, 2) AS said_at,"
+    " tupleElement(deed, 3) AS snoozed_until, acknowledged_at,"
+    f" greatest(triggered_at, last_at, ended_at, acted_at) AS active_at, {_STATE} AS state, {_RANK} AS rank"
+    " FROM (SELECT organization, lower(hex(alert_id)) AS id,"
+    f" argMaxIf(tuple({', '.join(_DETECTED)}), {_PLACE}, record = 'detected') AS last,"
+    f" argMaxIf(tuple(act, at, snoozed_until), {_PLACE},"
+    " act IN ('acknowledge', 'resolve', 'reopen', 'snooze')) AS deed,"
+    f" argMaxIf(at, {_PLACE}, act = 'reopen') AS reopened_at,"
+    " minIf(at, act = 'acknowledge') AS acknowledged_at, maxIf(at, record = 'acted') AS acted_at"
+    f" FROM alert_records WHERE {SCOPE} GROUP BY organization, alert_id HAVING countIf(record = 'detected') > 0)"
+)
+"""Selects one row per alert, with its state at `{now}`."""
 
 
 def chosen_sql(chosen: Alerts) -> str:
-    """Return the SQL of `folded_sql`, restricted to the chosen alerts."""
+    """Return the SQL of the chosen alerts, one row each, with their states."""
     where = [
         "opened_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')",
         "(active_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC') OR state NOT IN ('resolved', 'withdrawn'))",
@@ -126,7 +125,7 @@ def chosen_sql(chosen: Alerts) -> str:
         where.append("rule_id IN {rules:Array(String)}")
     if chosen.applications:
         where.append("hasAny(applications, {applications:Array(String)})")
-    return f"SELECT * FROM ({folded_sql(chosen.organization)}) WHERE {' AND '.join(where)}"
+    return f"SELECT * FROM ({_FOLDED}) WHERE {' AND '.join(where)}"
 
 
 def alerts_sql(chosen: Alerts, *, after: bool) -> str:
@@ -227,22 +226,18 @@ class SeveralAlerts(UserError):
         self.candidates = candidates
 
 
-def beginning_sql(organization: str | None) -> str:
-    """Return the SQL of alerts whose id begins with a given text."""
-    own = "1" if organization is None else "organization = {organization:String}"
-    return (
-        f"SELECT organization, lower(hex(alert_id)) AS id, argMax(log_offset, {_PLACE}) AS last_offset"
-        f" FROM alert_records WHERE {own} AND record = 'detected' AND startsWith(id, {{beginning:String}})"
-        " GROUP BY organization, alert_id ORDER BY alert_id, organization"
-        f" LIMIT {MAX_CANDIDATES}"
-    )
+ONE: Final = (
+    f"SELECT organization, lower(hex(alert_id)) AS id, argMax(log_offset, {_PLACE}) AS last_offset"
+    f" FROM alert_records WHERE {SCOPE} AND record = 'detected' AND startsWith(id, {{beginning:String}})"
+    f" GROUP BY organization, alert_id ORDER BY alert_id, organization LIMIT {MAX_CANDIDATES}"
+)
+"""Selects alerts whose id begins with a given text."""
 
 
 def find_alert(store: Store, organization: str | None, beginning: str) -> Told:
     """Return the alert whose id begins with `beginning`. Raises `SeveralAlerts` and `NotFound`, also for another
     organization's alert."""
-    values = {"beginning": beginning.lower(), "organization": organization or ""}
-    rows = store.query_dicts(beginning_sql(organization), values)
+    rows = store.query_dicts(ONE, {**scoped(organization), "beginning": beginning.lower()})
     if not rows:
         raise NotFound(f"no alert {beginning[:32]}")
     if len(rows) > 1:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from queries.scope import SCOPE, scoped
 from queries.store import SMALL_LIMITS, Store
 from schemas.errors import NotFound
 
@@ -15,14 +16,13 @@ MAX_NEAR: Final = 3
 TOLD: Final = 8
 """How many names one message lists."""
 
-_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
 IDS: Final = (
-    f"SELECT DISTINCT application_id FROM applications WHERE {_SCOPE}"
+    f"SELECT DISTINCT application_id FROM applications WHERE {SCOPE}"
     " AND (application_id = {application:String} OR lowerUTF8(name) = lowerUTF8({application:String}))"
     f" ORDER BY application_id LIMIT {MAX_NAMES}"
 )
 NAMES: Final = (
-    f"SELECT DISTINCT if(name = '', application_id, name) AS called FROM applications WHERE {_SCOPE}"
+    f"SELECT DISTINCT if(name = '', application_id, name) AS called FROM applications WHERE {SCOPE}"
     f" ORDER BY lowerUTF8(called), called LIMIT {MAX_NAMES}"
 )
 
@@ -41,7 +41,7 @@ class UnknownApplication(NotFound):
 
 def find_application(store: Store, organization: str | None, asked: str) -> tuple[str, ...]:
     """Return the ids of the applications that have or had this id or name. Raises `UnknownApplication`."""
-    scope = {"organization": "*" if organization is None else organization}
+    scope = scoped(organization)
     found = store.query(IDS, {**scope, "application": asked}, SMALL_LIMITS)
     if not found:
         raise UnknownApplication(asked, [name for (name,) in store.query(NAMES, scope, SMALL_LIMITS)])

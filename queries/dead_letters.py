@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
+from queries.scope import SCOPE, scoped
 from queries.store import Store
 from schemas.errors import BadUsage, NotFound
 from schemas.times import LATEST, SENTINEL, to_microseconds
@@ -25,9 +26,8 @@ MOST_REASONS: Final = 200
 _COLUMNS: Final = (
     "letter_id, organization, source, position, reason, message, known_at, size, log_topic, log_partition, log_offset"
 )
-_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
 _CONDITIONS: Final = (
-    f"{_SCOPE}"
+    f"{SCOPE}"
     " AND (empty({ids:Array(UUID)}) OR letter_id IN {ids:Array(UUID)})"
     " AND ({source:String} = '' OR source ILIKE {source:String}"
     " OR substring(source, position(source, ':') + 1) ILIKE {source:String})"
@@ -36,7 +36,7 @@ _CONDITIONS: Final = (
     " AND known_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"
 )
 _DECIDED: Final = (
-    f"(organization, letter_id) GLOBAL IN (SELECT organization, letter_id FROM letter_decisions WHERE {_SCOPE}"
+    f"(organization, letter_id) GLOBAL IN (SELECT organization, letter_id FROM letter_decisions WHERE {SCOPE}"
     " AND decision = '{}')"
 )
 _STATE: Final = (
@@ -54,7 +54,7 @@ _LIST: Final = (
     " AND (known_at, letter_id) < (fromUnixTimestamp64Milli({after_at:Int64}, 'UTC'), {after_id:UUID})"
     " ORDER BY known_at DESC, letter_id DESC LIMIT {limit:UInt32}"
 )
-_ONE: Final = f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {_SCOPE} AND letter_id = {{letter_id:UUID}}"
+_ONE: Final = f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {SCOPE} AND letter_id = {{letter_id:UUID}}"
 _REASONS: Final = (
     "SELECT reason, source, count() AS letters, countIf(state = 'waiting') AS waiting,"
     " countIf(state = 'redriven') AS redriven, countIf(state = 'discarded') AS discarded,"
@@ -69,7 +69,7 @@ _LAST: Final = (
     " argMax((decision, decided_at, decided_by, reason, message, event_id),"
     " (indexOf(['still_unreadable', 'discarded', 'redriven'], decision), decided_at, log_partition, log_offset))"
     " AS last"
-    f" FROM letter_decisions WHERE {_SCOPE} AND letter_id IN {{ids:Array(UUID)}}"
+    f" FROM letter_decisions WHERE {SCOPE} AND letter_id IN {{ids:Array(UUID)}}"
     " GROUP BY organization, letter_id"
 )
 _DECISIONS: Final = (
@@ -106,7 +106,7 @@ class LetterFilter:
     def parameters(self) -> dict[str, object]:
         """Return the parameters of the statements in this module."""
         return {
-            "organization": _scope(self.organization),
+            **scoped(self.organization),
             "ids": [str(letter_id) for letter_id in self.ids],
             "source": _pattern(self.source),
             "reason": self.reason,
@@ -143,7 +143,7 @@ def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> 
     Raises `NotFound`, and `BadUsage` if the letter belongs to several organizations because a file was imported for
     each.
     """
-    parameters = {"organization": _scope(organization), "letter_id": str(letter_id)}
+    parameters = {**scoped(organization), "letter_id": str(letter_id)}
     rows = store.query_dicts(_ONE, parameters)
     if not rows:
         raise NotFound(f"no dead letter {letter_id}")
@@ -168,7 +168,7 @@ def _with_decisions(store: Store, organization: str | None, rows: Sequence[Row])
     if not rows:
         return []
     ids = [str(row["letter_id"]) for row in rows]
-    found = store.query(_LAST, {"organization": _scope(organization), "ids": ids})
+    found = store.query(_LAST, {**scoped(organization), "ids": ids})
     decided = {(owner, letter_id): (attempts, *last) for owner, letter_id, attempts, last in found}
     return [{**row, **_decision(decided.get((row["organization"], row["letter_id"])))} for row in rows]
 
@@ -189,10 +189,6 @@ def _decision(found: tuple[Any, ...] | None) -> Row:
 
 def _event(event_id: UUID) -> UUID | None:
     return event_id if event_id != _NOTHING else None
-
-
-def _scope(organization: str | None) -> str:
-    return "*" if organization is None else organization
 
 
 def _pattern(source: str) -> str:

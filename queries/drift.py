@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from queries.scope import SCOPE, scoped
 from queries.store import Store, as_bytes
 from schemas.credentials import MARK
 from schemas.drift import Finding, example
@@ -25,47 +26,32 @@ class Drifts(NamedTuple):
 
 
 # If two findings share a slot, both are returned with the events of both.
-_SLOTS: Final = """
+_SLOTS: Final = f"""
 SELECT organization, min(first_name) AS low, max(last_name) AS high, uniqCombined64MergeState(events) AS ids,
     min(first_seen) AS slot_first, max(last_seen) AS slot_last, argMinMerge(first_sample) AS low_sample,
     argMaxMerge(last_sample) AS high_sample
 FROM schema_drift
-WHERE {organization} AND day >= {{since:Date}} AND day <= {{until:Date}}
+WHERE {SCOPE} AND day >= {{since:Date}} AND day <= {{until:Date}}
 GROUP BY organization, day, event_type, slot
 """
-_FINDINGS: Final = """
+FINDINGS: Final = f"""
 SELECT organization, named.1 AS finding, uniqCombined64Merge(ids) AS events, min(slot_first) AS first,
     max(slot_last) AS last, argMin(named.2, (slot_first, named.2)) AS sample, max(low != high) AS at_most,
     count() OVER () AS total
 FROM (
     SELECT *, arrayJoin(if(low = high, [(low, low_sample)], [(low, low_sample), (high, high_sample)])) AS named
-    FROM ({slots})
+    FROM ({_SLOTS})
 )
 GROUP BY organization, finding
 ORDER BY last DESC, organization, finding
 LIMIT {{limit:UInt32}}
 """
-
-
-_SAMPLES: Final = (
-    "SELECT event_id, raw, schema_version FROM events WHERE {organization} AND event_id IN {{samples:Array(UUID)}}"
-    " LIMIT 4 BY event_id LIMIT {{limit:UInt32}}"
+"""Selects one row per finding."""
+SAMPLES: Final = (
+    f"SELECT event_id, raw, schema_version FROM events WHERE {SCOPE} AND event_id IN {{samples:Array(UUID)}}"
+    " LIMIT 4 BY event_id LIMIT {limit:UInt32}"
 )
-"""Reads a few copies of each event: not every copy need have what was found."""
-
-
-def drift_sql(organization: str | None) -> str:
-    """Return the SQL of one row per finding."""
-    return _FINDINGS.format(slots=_SLOTS.format(organization=_own(organization)))
-
-
-def samples_sql(organization: str | None) -> str:
-    """Return the SQL of the bytes of events, by id."""
-    return _SAMPLES.format(organization=_own(organization))
-
-
-def _own(organization: str | None) -> str:
-    return "1" if organization is None else "organization = {organization:String}"
+"""Selects the bytes of events by id, a few copies of each: not every copy need have what was found."""
 
 
 def list_drift(store: Store, organization: str | None, since: datetime, until: datetime, limit: int) -> Drifts:
@@ -73,12 +59,12 @@ def list_drift(store: Store, organization: str | None, since: datetime, until: d
 
     An event counts once, however often it came. `first` and `last` are when the events occurred.
     """
-    own: dict[str, Any] = {} if organization is None else {"organization": organization}
+    own = scoped(organization)
     days = {"since": since.date(), "until": until.date(), "limit": limit}
-    rows = store.query_dicts(drift_sql(organization), own | days)
+    rows = store.query_dicts(FINDINGS, own | days)
     samples = {"samples": [str(row["sample"]) for row in rows], "limit": 4 * len(rows)}
     records: dict[UUID, list[dict[str, Any]]] = {}
-    for event_id, raw, version in store.query(samples_sql(organization), own | samples) if rows else ():
+    for event_id, raw, version in store.query(SAMPLES, own | samples) if rows else ():
         record = decode_object(as_bytes(raw))
         records.setdefault(event_id, []).append(upcast(record, version or None))
     return Drifts([_told(row, records.get(row["sample"], [])) for row in rows], rows[0]["total"] if rows else 0)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
+from queries.scope import SCOPE, scoped
 from queries.selection import IN_FORCE, Selection
 from queries.store import Store, as_bytes
 from schemas.envelope import Trust
@@ -51,7 +52,7 @@ def places_sql(selection: Selection, *, after: bool) -> str:
         )
     return (
         "SELECT occurred_at, event_id FROM events"
-        f" WHERE {selection.organization_sql()} AND {selection.range_sql()} AND {selection.filter_sql()}{keyset}"
+        f" WHERE {SCOPE} AND {selection.range_sql()} AND {selection.filter_sql()}{keyset}"
         " ORDER BY occurred_at DESC, event_id DESC LIMIT 1 BY occurred_at, event_id LIMIT {limit:UInt32}"
     )
 
@@ -60,7 +61,7 @@ def rows_sql(selection: Selection) -> str:
     """Return the SQL of the events with given ids whose copy in force meets the conditions."""
     return (
         f"SELECT {_LIST} FROM (SELECT * EXCEPT (raw) FROM events"
-        f" WHERE {selection.organization_sql()} AND event_id IN {{ids:Array(UUID)}}"
+        f" WHERE {SCOPE} AND event_id IN {{ids:Array(UUID)}}"
         f" ORDER BY {IN_FORCE} DESC LIMIT 1 BY event_id) WHERE {selection.range_sql()} AND {selection.filter_sql()}"
     )
 
@@ -136,22 +137,17 @@ class Detail(NamedTuple):
     """The copies, the one in force first."""
 
 
-def one_sql(organization: str | None) -> str:
-    """Return the SQL of the copies of one event, the one in force first. Of repeats of a copy it takes the earliest
-    known."""
-    own = "" if organization is None else " AND organization = {organization:String}"
-    return (
-        f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset,"
-        " schema_version FROM events"
-        f" WHERE event_id = {{event_id:UUID}}{own} ORDER BY {IN_FORCE} DESC, log_offset"
-        f" LIMIT 1 BY fingerprint LIMIT {MAX_COPIES}"
-    )
+ONE: Final = (
+    f"SELECT {_LIST}, raw, fingerprint, received_at, redacted, log_topic, log_partition, log_offset, schema_version"
+    f" FROM events WHERE {SCOPE} AND event_id = {{event_id:UUID}} ORDER BY {IN_FORCE} DESC, log_offset"
+    f" LIMIT 1 BY fingerprint LIMIT {MAX_COPIES}"
+)
+"""Selects the copies of one event, the one in force first. Of repeats of a copy it takes the earliest known."""
 
 
 def get_event(store: Store, organization: str | None, event_id: UUID) -> Detail:
     """Return an event with its copies. Raises `NotFound`, also for an event of an organization that may not be seen."""
-    values = {"event_id": str(event_id)} | ({} if organization is None else {"organization": organization})
-    rows = store.query_dicts(one_sql(organization), values)
+    rows = store.query_dicts(ONE, {**scoped(organization), "event_id": str(event_id)})
     if not rows:
         raise NotFound(f"no event {event_id}")
     best = rows[0]

@@ -7,17 +7,17 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from queries.scope import SCOPE, scoped
 from queries.store import BULK_LIMITS, Store
 from schemas.alerts import Detected, read_alert_record
 from schemas.facts import Facts
 
-_SCOPE: Final = "({organization:String} = '' OR organization = {organization:String})"
 _RANGE: Final = (
     "{column} >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')"
     " AND {column} < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
 )
 _SEEN: Final = (
-    f"{_SCOPE} AND time_quality = 'ok' AND {_RANGE.format(column='occurred_at')}"
+    f"{SCOPE} AND time_quality = 'ok' AND {_RANGE.format(column='occurred_at')}"
     " AND (kind != 'other' OR has({types:Array(String)}, event_type) OR notEmpty(drift))"
 )
 
@@ -25,8 +25,8 @@ _SEEN: Final = (
 class Evidence(NamedTuple):
     """Selects events for alert rules."""
 
-    organization: str
-    """Empty selects every organization."""
+    organization: str | None
+    """None selects every organization."""
     types: tuple[str, ...]
     """Event types that the rules name in addition to those of provisioning."""
     since: int
@@ -35,7 +35,7 @@ class Evidence(NamedTuple):
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the statements."""
-        return {**self._asdict(), "types": list(self.types)}
+        return {**self._asdict(), **scoped(self.organization), "types": list(self.types)}
 
 
 def minutes_of(store: Store, evidence: Evidence) -> list[tuple[int, int]]:
@@ -71,7 +71,7 @@ def told_of(store: Store, evidence: Evidence, rule_ids: list[str]) -> list[Detec
     """Return the last detection of each alert of these rules that opened in the range."""
     sql = (
         "SELECT argMax(body, (log_partition, log_offset)) FROM alert_records"
-        f" WHERE {_SCOPE} AND record = 'detected' AND rule_id IN {{rules:Array(String)}}"
+        f" WHERE {SCOPE} AND record = 'detected' AND rule_id IN {{rules:Array(String)}}"
         f" AND {_RANGE.format(column='opened_at')} GROUP BY organization, alert_id"
     )
     asked: dict[str, Any] = {**evidence.parameters(), "rules": rule_ids}

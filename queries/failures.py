@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.runs import CLOSES, TURNS
+from queries.scope import SCOPE
 from queries.selection import Selection
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
@@ -140,7 +141,7 @@ _WINDOWS: Final = (
 def windows_sql(selection: Selection) -> str:
     """Return the SQL of windows that begin in the range. Only conditions on columns of windows apply."""
     return _WINDOWS.format(
-        organization=selection.organization_sql(),
+        organization=SCOPE,
         range=selection.range_sql().replace("occurred_at", "window_start"),
         filter=selection.filter_sql(),
     )

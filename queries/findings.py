@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from queries.because import PROMPT
 from queries.finding import MASS, App, Finding, Kind, in_order
@@ -18,6 +18,7 @@ from queries.mappings import orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
 from queries.pieces import pieces
 from queries.restoring import Stood, Undo, ordered, stood_of, undo
+from queries.scope import SCOPE, scoped
 from queries.store import Limits, Store
 from queries.twice_groups import twice_groups
 from schemas.errors import NotFound
@@ -50,18 +51,14 @@ class Whole(NamedTuple):
     steps: list[Undo]
 
 
-_APPS: Final = (
+APPS: Final = (
     "SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application"
-    " FROM integrations AS i WHERE {own} GROUP BY organization, application_id"
-    " HAVING {{application:String}} IN ('', application_id)"
-    " OR lowerUTF8(application) = lowerUTF8({{application:String}})"
-    " ORDER BY organization, application_id LIMIT {{limit:UInt32}}"
+    f" FROM integrations AS i WHERE {SCOPE} GROUP BY organization, application_id"
+    " HAVING {application:String} IN ('', application_id)"
+    " OR lowerUTF8(application) = lowerUTF8({application:String})"
+    " ORDER BY organization, application_id LIMIT {limit:UInt32}"
 )
-
-
-def apps_sql(organization: str | None) -> str:
-    """Return the SQL of applications by id or name."""
-    return _APPS.format(own="1" if organization is None else "organization = {organization:String}")
+"""Selects applications by id or name."""
 
 
 def list_findings(store: Store, asked: Asked) -> list[Finding]:
@@ -78,10 +75,8 @@ def list_findings(store: Store, asked: Asked) -> list[Finding]:
 
 def _some(store: Store, asked: Asked) -> Iterator[Sequence[App]]:
     """Yield the applications in batches, each of one organization."""
-    values: dict[str, Any] = {"application": asked.application, "limit": MAX_APPS + 1}
-    if asked.organization is not None:
-        values["organization"] = asked.organization
-    rows = store.query(apps_sql(asked.organization), values, Limits(rows=MAX_APPS))
+    values = {**scoped(asked.organization), "application": asked.application, "limit": MAX_APPS + 1}
+    rows = store.query(APPS, values, Limits(rows=MAX_APPS))
     for _, own in groupby(rows, key=lambda row: row[0]):
         yield from pieces([App(*row) for row in own], APPS_AT_ONCE)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from queries.blindness import CutLog, Habit, LetterRate
 from queries.dead_letters import WAITING
+from queries.scope import SCOPE, scoped
 from queries.store import Store
 from schemas.letters import CUTS
 
@@ -15,7 +16,6 @@ LETTER_DAYS: Final = 7
 MOST_SOURCES: Final = 1000
 MOST_CUTS: Final = 20
 
-_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
 _UNKNOWN: Final = "organization = ''"
 # Each file has its own name; a person who imports a file every hour is one source.
 _HABITS: Final = (
@@ -27,7 +27,7 @@ _HABITS: Final = (
     " if(empty(gaps), 0, gaps[toUInt32(ceil(length(gaps) * 0.99))]) AS usual,"
     " if(length(gaps) < 2, 0, gaps[-2]) AS repeated"
     # An event is known after it occurred, so the first condition avoids reading older months.
-    f" FROM events WHERE {_SCOPE} AND occurred_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
+    f" FROM events WHERE {SCOPE} AND occurred_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
     " AND known_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
     " GROUP BY organization, name ORDER BY talks DESC LIMIT {limit:UInt32}"
 )
@@ -35,7 +35,7 @@ _LETTERS: Final = (
     "SELECT organization, countIf(known_at >= fromUnixTimestamp64Milli({hour_ago:Int64}, 'UTC')) AS lately,"
     " minIf(known_at, known_at >= fromUnixTimestamp64Milli({hour_ago:Int64}, 'UTC')) AS since,"
     " count() - lately AS before"
-    f" FROM dead_letters FINAL WHERE {_SCOPE} AND known_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
+    f" FROM dead_letters FINAL WHERE {SCOPE} AND known_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')"
     " AND ({files:Bool} OR NOT startsWith(source, 'file:'))"
     " GROUP BY organization HAVING lately > 0 ORDER BY lately DESC LIMIT {limit:UInt32}"
 )
@@ -45,7 +45,7 @@ _CUTS: Final = (
     " ORDER BY known_at DESC LIMIT {limit:UInt32}"
 )
 _NEWEST: Final = (
-    f"SELECT max(known_at) FROM events WHERE {_SCOPE}"
+    f"SELECT max(known_at) FROM events WHERE {SCOPE}"
     " AND occurred_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
 )
 
@@ -90,11 +90,7 @@ def read_newest(store: Store, organization: str | None, now: datetime) -> dateti
 
 
 def _parameters(organization: str | None, since: datetime) -> dict[str, object]:
-    return {
-        "organization": "*" if organization is None else organization,
-        "since": _milliseconds(since),
-        "limit": MOST_SOURCES,
-    }
+    return {**scoped(organization), "since": _milliseconds(since), "limit": MOST_SOURCES}
 
 
 def _milliseconds(at: datetime) -> int:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
+from queries.scope import SCOPE, scoped
 from queries.selection import Selection
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
@@ -163,10 +164,9 @@ _RANK: Final = "multiIf(state = 'resolved', 2, state = 'quiet', 1, 0)"
 
 def incidents_sql(chosen: Incidents, *, after: bool) -> str:
     """Return the SQL of a page of incidents: ongoing before quiet before ended, in each the newest trouble first."""
-    own = "1" if chosen.organization is None else "organization = {organization:String}"
     still = "0" if chosen.failing else f"ended_at = {_EPOCH}"
     where = [
-        own,
+        SCOPE,
         "attempts > 0",
         "first_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')",
         f"(last_at >= fromUnixTimestamp64Micro({{begin:Int64}}, 'UTC') OR {still})",
@@ -225,20 +225,17 @@ class SeveralIncidents(UserError):
         self.candidates = candidates
 
 
-def one_sql(organization: str | None) -> str:
-    """Return the SQL of incidents whose id begins with a given text."""
-    own = "1" if organization is None else "organization = {organization:String}"
-    return (
-        f"SELECT {_LIST} FROM incidents FINAL WHERE {own} AND attempts > 0"
-        f" AND startsWith(lower(hex(incident_id)), {{beginning:String}}) ORDER BY incident_id LIMIT {MAX_CANDIDATES}"
-    )
+ONE: Final = (
+    f"SELECT {_LIST} FROM incidents FINAL WHERE {SCOPE} AND attempts > 0"
+    f" AND startsWith(lower(hex(incident_id)), {{beginning:String}}) ORDER BY incident_id LIMIT {MAX_CANDIDATES}"
+)
+"""Selects incidents whose id begins with a given text."""
 
 
 def find_incident(store: Store, organization: str | None, beginning: str) -> Row:
     """Return the row of the incident whose id begins with `beginning`. Raises `SeveralIncidents` and `NotFound`, also
     for another organization's incident."""
-    values = {"beginning": beginning.lower()} | ({} if organization is None else {"organization": organization})
-    rows = store.query_dicts(one_sql(organization), values)
+    rows = store.query_dicts(ONE, {**scoped(organization), "beginning": beginning.lower()})
     if not rows:
         raise NotFound(f"no incident {beginning[:32]}")
     if len(rows) > 1:

@@ -13,6 +13,7 @@ from queries.incident_details import names_of
 from queries.integration_health import UNWELL, Health, State, fold
 from queries.integration_marks import LIMITS, App, read_marks
 from queries.pieces import pieces
+from queries.scope import SCOPE, scoped
 from queries.store import Store
 from schemas.errors import NotFound, UserError
 from schemas.times import EARLIEST, to_microseconds
@@ -81,18 +82,14 @@ class SeveralIntegrations(UserError):
         self.candidates = candidates
 
 
-_APPLICATIONS: Final = (
+_HEARD_OF: Final = (
     "SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application, count() OVER ()"
-    " FROM integrations AS i WHERE {organization} GROUP BY organization, application_id{having}"
-    " ORDER BY lowerUTF8(application), organization, application_id LIMIT {{limit:UInt32}}"
+    f" FROM integrations AS i WHERE {SCOPE} GROUP BY organization, application_id"
 )
-_NAMED: Final = " HAVING application_id = {name:String} OR lowerUTF8(application) = lowerUTF8({name:String})"
-
-
-def applications_sql(organization: str | None, *, named: bool) -> str:
-    """Return the SQL of the integrations; with `named` those of a given id or name."""
-    own = "1" if organization is None else "organization = {organization:String}"
-    return _APPLICATIONS.format(organization=own, having=_NAMED if named else "").replace("{{", "{").replace("}}", "}")
+_BY_NAME: Final = " ORDER BY lowerUTF8(application), organization, application_id LIMIT {limit:UInt32}"
+ALL: Final = _HEARD_OF + _BY_NAME
+_CALLED: Final = " HAVING application_id = {name:String} OR lowerUTF8(application) = lowerUTF8({name:String})"
+CALLED: Final = _HEARD_OF + _CALLED + _BY_NAME
 
 
 def _since(number: int) -> str:
@@ -141,8 +138,7 @@ def stuck_sql(integrations: int, *, counted: bool) -> str:
 
 def report_all(store: Store, organization: str | None, at: datetime, limit: int) -> Reports:
     """Return up to `limit` reports on integrations known at `at`, those in trouble first, and how many there are."""
-    scope = {} if organization is None else {"organization": organization}
-    rows = store.query(applications_sql(organization, named=False), {**scope, "limit": MAX_INTEGRATIONS})
+    rows = store.query(ALL, {**scoped(organization), "limit": MAX_INTEGRATIONS})
     names = _names(rows)
     heard = _heard(store, names, at)
     urgent = sorted(heard, key=lambda app: _RANKS[heard[app].state])[:limit]
@@ -153,8 +149,7 @@ def report_all(store: Store, organization: str | None, at: datetime, limit: int)
 def report_one(store: Store, organization: str | None, name: str, at: datetime) -> tuple[Report, list[Stuck]]:
     """Return the report on the integration with this id or name, and who is stuck. Raises `NotFound` and
     `SeveralIntegrations`."""
-    values = {"name": name, "limit": MAX_CANDIDATES} | ({} if organization is None else {"organization": organization})
-    rows = store.query(applications_sql(organization, named=True), values)
+    rows = store.query(CALLED, {**scoped(organization), "name": name, "limit": MAX_CANDIDATES})
     if len(rows) > 1:
         raise SeveralIntegrations(name[:64], [application_id for _, application_id, *_ in rows])
     names = _names(rows)
@@ -178,7 +173,7 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
 
 def read_healths(store: Store, at: datetime, limit: int) -> list[tuple[App, str, Health]]:
     """Return the health of the integrations of every organization, with names but without failures and stuck people."""
-    names = _names(store.query(applications_sql(None, named=False), {"limit": limit}))
+    names = _names(store.query(ALL, {**scoped(None), "limit": limit}))
     return [(app, names[app], health) for app, health in _healths(store, names, at).items()]
 
 

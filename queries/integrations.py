@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from queries.pieces import pieces
+from queries.scope import SCOPE, scoped
 from queries.selection import IN_FORCE
 from queries.store import Store
 from schemas.times import SENTINEL, to_microseconds
@@ -69,19 +70,20 @@ class Integrations(NamedTuple):
 # The last success may come from a copy that is not in force, of an event that another copy calls failed. That is
 # accepted: honest copies of one attempt may say less than each other but not the opposite, and whoever can send a false
 # copy can as well send a false success with an id of its own. Incidents decide by copies in force what is in trouble.
-_STATES: Final = """
+STATES: Final = f"""
 SELECT * FROM (
     SELECT organization, application_id, tupleElement(argMaxIfMerge(i.name), 1) AS application,
         tupleElement(argMaxIfMerge(i.integration), 1) AS integration_id, argMaxIfMerge(i.attempted) AS attempted,
         argMaxIfMerge(i.succeeded) AS succeeded, argMaxIfMerge(i.failed) AS failed,
         argMaxIfMerge(i.configured) AS configured, count() OVER () AS total
     FROM integrations AS i
-    WHERE {organization}
+    WHERE {SCOPE}
     GROUP BY organization, application_id
 )
 ORDER BY tupleElement(attempted, 2) DESC, organization, application_id
 LIMIT {{limit:UInt32}}
 """
+"""Selects one row per integration."""
 
 # Each integration's range is one of the primary key, and its order finds the copy in force at once: grouping a million
 # attempts by id takes three times as long.
@@ -101,11 +103,6 @@ FROM (
 GROUP BY organization, application_id
 LIMIT {AT_ONCE}
 """
-
-
-def states_sql(organization: str | None) -> str:
-    """Return the SQL of one row per integration."""
-    return _STATES.format(organization="1" if organization is None else "organization = {organization:String}")
 
 
 def counts_sql(integrations: int) -> str:
@@ -128,8 +125,7 @@ def counts_sql(integrations: int) -> str:
 
 def list_integrations(store: Store, organization: str | None, now: datetime, limit: int) -> Integrations:
     """Return at most `limit` integrations, those that were attempted last."""
-    scope = {} if organization is None else {"organization": organization}
-    rows = store.query_dicts(states_sql(organization), {**scope, "limit": limit})
+    rows = store.query_dicts(STATES, {**scoped(organization), "limit": limit})
     found = []
     for some in pieces(rows, AT_ONCE):
         counts = _count(store, some, now - DAY)

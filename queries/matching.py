@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableSet
 from typing import Any
 
+from queries.scope import SCOPE
 from queries.selection import LISTS, SEARCHED, Selection
 from queries.store import Store
 
@@ -42,7 +43,7 @@ def known_ids(store: Store, selection: Selection) -> set[str]:
     """Return the ids that `conditions` needs at the start. Raises `StoreAway`."""
     if not selection.subject:
         return set()
-    named = f"{selection.organization_sql()} AND name = lowerUTF8({{subject:String}})"
+    named = f"{SCOPE} AND name = lowerUTF8({{subject:String}})"
     rows = store.query(f"SELECT DISTINCT subject_id FROM subjects WHERE {named}", selection.parameters())
     return {row[0] for row in rows}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from queries.aliases import CALLED, Alias, Known, holders
 from queries.identities import Identity, identify
 from queries.known import read_known
 from queries.pieces import pieces
+from queries.scope import SCOPE, scoped
 from queries.store import Store
 from schemas.errors import BadUsage, NotFound, UserError
 from schemas.times import to_microseconds
@@ -72,16 +73,15 @@ class Found(NamedTuple):
     identity: Identity
 
 
-_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
 _LIMIT: Final = f"LIMIT {MAX_CANDIDATES}"
 _BY_NAME: Final = (
     "SELECT DISTINCT organization, subject_id FROM ("
-    f"SELECT organization, subject_id FROM subjects WHERE {_SCOPE} AND name = {{who:String}} UNION ALL"
-    f" SELECT organization, subject_id FROM identifiers WHERE {_SCOPE} AND lookup IN {{lookups:Array(String)}}"
+    f"SELECT organization, subject_id FROM subjects WHERE {SCOPE} AND name = {{who:String}} UNION ALL"
+    f" SELECT organization, subject_id FROM identifiers WHERE {SCOPE} AND lookup IN {{lookups:Array(String)}}"
     f") ORDER BY subject_id {_LIMIT}"
 )
 _BY_ID: Final = (
-    f"SELECT organization FROM events_by_subject WHERE {_SCOPE} AND subject_id = {{who:String}}"
+    f"SELECT organization FROM events_by_subject WHERE {SCOPE} AND subject_id = {{who:String}}"
     f" ORDER BY organization LIMIT 1 BY organization {_LIMIT}"
 )
 _EDITS: Final = (
@@ -98,11 +98,11 @@ _DISTANCE: Final = (
 _NEAR: Final = (
     f"SELECT argMin(name, (distance, name)) AS near FROM ("
     f"SELECT organization, subject_id, name, {_DISTANCE} AS distance FROM subjects"
-    f" WHERE {_SCOPE} AND subject_type IN ('user', 'systemuser', '') AND distance < {_FAR}"
+    f" WHERE {SCOPE} AND subject_type IN ('user', 'systemuser', '') AND distance < {_FAR}"
     f") GROUP BY organization, subject_id ORDER BY min(distance), near LIMIT 1 BY near LIMIT {MAX_NEAR}"
 )
 _SHARED: Final = (
-    f"SELECT name FROM subjects WHERE {_SCOPE} AND name IN {{names:Array(String)}}"
+    f"SELECT name FROM subjects WHERE {SCOPE} AND name IN {{names:Array(String)}}"
     " GROUP BY name HAVING uniqExact(organization, subject_id) > 1"
 )
 NAMES_AT_ONCE: Final = 400
@@ -130,7 +130,7 @@ def read_person(
     links between ids are taken as known then. An id or name that was unknown then is resolved by what is known now, and
     the note says so. Raises `Unknown` with similar names, or `Ambiguous` with the candidates.
     """
-    scope: dict[str, Any] = {"organization": "*" if organization is None else organization, "who": who}
+    scope = {**scoped(organization), "who": who}
     own_ones = [own for (own,) in store.query(_BY_ID, scope)] if organization is None else [organization]
     gathered = [(own, read_known(store, own, [who], known_at)) for own in own_ones]
     by_id = [_found(known, identify(known, who), own, who) for own, known in gathered if who in known.lives]
@@ -174,10 +174,9 @@ def _since(store: Store, person: Person, who: str, known_at: datetime) -> Found:
 def shared_names(store: Store, organization: str | None, names: Iterable[str]) -> set[str]:
     """Return which of the names, in lower case, more than one id has or had. A search for one may find another
     person."""
-    scope = "*" if organization is None else organization
     shared: set[str] = set()
     for some in pieces(sorted({name.lower() for name in names}), NAMES_AT_ONCE):
-        shared |= {name for (name,) in store.query(_SHARED, {"organization": scope, "names": some})}
+        shared |= {name for (name,) in store.query(_SHARED, {**scoped(organization), "names": some})}
     return shared
 
 
@@ -196,9 +195,8 @@ def read_two(store: Store, organization: str | None, first: str, second: str) ->
 
     Raises what `read_person` and `require_person` raise, and `BadUsage` unless these are two ids of one organization.
     """
-    scope = "*" if organization is None else organization
     having = [
-        {own for (own,) in store.query(_BY_ID, {"organization": scope, "who": who})}
+        {own for (own,) in store.query(_BY_ID, {**scoped(organization), "who": who})}
         or {find_person(store, organization, who).organization}
         for who in (first, second)
     ]

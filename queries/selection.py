@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from queries.scope import SCOPE, scoped
 from schemas.times import to_microseconds
 
 IN_FORCE: Final = "tuple(version, fingerprint)"
@@ -46,10 +47,6 @@ class Selection:
     text: str = ""
     """Part of the detail, of a name or of the event type, in any case."""
 
-    def organization_sql(self) -> str:
-        """Return the condition on the organization."""
-        return "1" if self.organization is None else "organization = {organization:String}"
-
     def range_sql(self) -> str:
         """Return the condition on the time."""
         if self.unplaced:
@@ -77,7 +74,7 @@ class Selection:
             )
             found.append((own, ("application_id", "application_name")))
         if self.subject:
-            named = f"{self.organization_sql()} AND name = lowerUTF8({{subject:String}})"
+            named = f"{SCOPE} AND name = lowerUTF8({{subject:String}})"
             who = f"(subject_id = {{subject:String}} OR subject_id GLOBAL IN ({_IDS} WHERE {named}))"
             found.append((who, ("subject_id",)))
         if self.actor:
@@ -99,20 +96,19 @@ class Selection:
         read = {column for _, needed in self._conditions() for column in needed}
         names = list(dict.fromkeys(("occurred_at", "time_quality", *columns, *sorted(read))))
         elements = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
-        some_copy = f"{self.organization_sql()} AND {self.range_sql()} AND {self.filter_sql()}"
+        some_copy = f"{SCOPE} AND {self.range_sql()} AND {self.filter_sql()}"
         return (
             f"SELECT * FROM (SELECT event_id, {elements} FROM ("
             f"SELECT event_id, argMax(tuple({', '.join(names)}), {IN_FORCE}) AS copy FROM {table}"
-            f" WHERE {self.organization_sql()} AND event_id GLOBAL IN (SELECT event_id FROM {table} WHERE {some_copy})"
+            f" WHERE {SCOPE} AND event_id GLOBAL IN (SELECT event_id FROM {table} WHERE {some_copy})"
             f" GROUP BY event_id)) WHERE {self.range_sql()} AND {self.filter_sql()}"
         )
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of all conditions."""
-        values: dict[str, Any] = {name: list(getattr(self, name)) for name in LISTS if getattr(self, name)}
+        values = scoped(self.organization)
+        values |= {name: list(getattr(self, name)) for name in LISTS if getattr(self, name)}
         values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "incident", "text")}
-        if self.organization is not None:
-            values["organization"] = self.organization
         if not self.unplaced:
             values |= {"since": to_microseconds(self.since), "until": to_microseconds(self.until)}
         return values

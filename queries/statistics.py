@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from queries.dead_letters import WAITING
+from queries.scope import SCOPE
 from queries.selection import Selection
 from queries.store import Store
 
@@ -49,13 +50,12 @@ def statistics_sql(selection: Selection) -> str:
 def read_statistics(store: Store, selection: Selection) -> Statistics:
     """Return exact statistics, by event id and copy in force."""
     parameters = selection.parameters()
-    own = selection.organization_sql()
     rows = store.query_dicts(statistics_sql(selection), parameters)
     ((dead,),) = store.query(
-        f"SELECT count() FROM dead_letters FINAL WHERE {own} AND {WAITING.format(own=own)}", parameters
+        f"SELECT count() FROM dead_letters FINAL WHERE {SCOPE} AND {WAITING.format(own=SCOPE)}", parameters
     )
     ((unplaced,),) = store.query(
-        f"SELECT uniqExact(event_id) FROM events WHERE {own} AND time_quality != 'ok'", parameters
+        f"SELECT uniqExact(event_id) FROM events WHERE {SCOPE} AND time_quality != 'ok'", parameters
     )
     (whole,) = (row for row in rows if row["whole"])
     return Statistics(

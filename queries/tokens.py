@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from queries.scope import EVERY_ORGANIZATION
 from queries.store import Store
 from schemas.errors import BadUsage, NotFound
 
 PREFIX: Final = "idt_"
-EVERY_ORGANIZATION: Final = "*"
 SCOPES: Final = ("read", "ingest", "admin")
 DEPLOYMENTS_OWN: Final = "IDTRAIL_ADMIN_TOKEN"
 """The name under which the deployment's own token acts."""
@@ -43,6 +43,11 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+
+    @property
+    def only(self) -> str | None:
+        """The only organization that the token may see; None if it may see all."""
+        return None if self.organization == EVERY_ORGANIZATION else self.organization
 
     def valid(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""

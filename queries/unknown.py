@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Final
 
+from queries.scope import SCOPE, scoped
 from queries.store import SMALL_LIMITS, Store
 from schemas.errors import BadUsage
 from schemas.vendor_types import KNOWN_TYPES
@@ -14,9 +15,8 @@ MAX_NAMES: Final = 10_000
 """Of those that only the store knows."""
 MAX_NEAR: Final = 3
 
-_SCOPE: Final = "({organization:String} = '*' OR organization = {organization:String})"
-TYPES: Final = f"SELECT DISTINCT event_type FROM event_counts WHERE {_SCOPE} LIMIT {MAX_NAMES}"
-RULES: Final = f"SELECT DISTINCT rule_id FROM alert_records WHERE {_SCOPE} LIMIT {MAX_NAMES}"
+TYPES: Final = f"SELECT DISTINCT event_type FROM event_counts WHERE {SCOPE} LIMIT {MAX_NAMES}"
+RULES: Final = f"SELECT DISTINCT rule_id FROM alert_records WHERE {SCOPE} LIMIT {MAX_NAMES}"
 
 
 def refuse_unknown_types(store: Store, organization: str | None, types: Iterable[str]) -> None:
@@ -35,8 +35,7 @@ def _refuse(
     others = [name for name in asked if name not in known]
     if not others:
         return
-    scope = {"organization": "*" if organization is None else organization}
-    names = {*known, *(name for (name,) in store.query(sql, scope, SMALL_LIMITS))}
+    names = {*known, *(name for (name,) in store.query(sql, scoped(organization), SMALL_LIMITS))}
     for name in others:
         if name not in names:
             near = get_close_matches(name[:100].lower(), sorted(names), MAX_NEAR)

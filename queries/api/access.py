@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from queries.api.context import Context
 from queries.api.problems import Forbidden
-from queries.tokens import EVERY_ORGANIZATION, Token
+from queries.tokens import Token
 from schemas.errors import Denied, NotFound
 
 
@@ -52,11 +52,11 @@ def organization_of(
     ] = None,
 ) -> str | None:
     """The organization a read is about; None for all, which only a token of all may see."""
-    if token.organization == EVERY_ORGANIZATION:
+    if token.only is None:
         return organization
-    if organization not in (None, token.organization):
+    if organization not in (None, token.only):
         raise NotFound(f"no organization {organization!r}")
-    return token.organization
+    return token.only
 
 
 Organization = Annotated[str | None, Depends(organization_of)]

@@ -16,7 +16,7 @@ from queries.alerts import Alerts, Told, alert_object, find_alert, list_alerts
 from queries.api import alert_models as models
 from queries.api.access import Admin, Given, Organization
 from queries.api.parameters import MAX_VALUES, ApplicationIds, CursorText, Since, Until, time_range
-from queries.tokens import EVERY_ORGANIZATION, Token
+from queries.tokens import Token
 from queries.unknown import refuse_unknown_rules
 from schemas.alerts import Act, Severity, State
 
@@ -129,8 +129,7 @@ async def own(context: Given, token: Admin, alert_id: AlertId, sent: models.Owne
 
 
 async def _act(context: Given, token: Token, alert_id: str, act: Act, **more: Any) -> Answer:
-    scope = None if token.organization == EVERY_ORGANIZATION else token.organization
-    told = await run_in_threadpool(find_alert, context.store, scope, alert_id)
+    told = await run_in_threadpool(find_alert, context.store, token.only, alert_id)
     now = context.clock()
     acted = act_on(told, act, token.name, now, uuid4(), **more)
     await context.ingest.act(acted)

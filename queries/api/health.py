@@ -23,7 +23,6 @@ from queries.api.problems import problem
 from queries.blindness import cut_logs, rising_letters, silent_sources, sink_behind
 from queries.habits import read_cuts, read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch, Place
-from queries.tokens import EVERY_ORGANIZATION
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
 
@@ -209,7 +208,7 @@ async def health(request: Request, context: Given, token: Reader, organization: 
     """
     vigil = _vigil(request)
     now = context.clock()
-    every = token.organization == EVERY_ORGANIZATION
+    every = token.only is None
     trouble: list[str] = []
     lag: Sequence[Place] = ()
     try:

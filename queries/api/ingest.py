@@ -17,7 +17,6 @@ from queries.api.access import Given, Ingester
 from queries.api.bodies import EVENTS_PATH, read_body
 from queries.api.context import Context, NotARecord, Piece
 from queries.api.problems import TooLarge, problem
-from queries.tokens import EVERY_ORGANIZATION
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, MalformedRecord, RecordError
 
@@ -68,8 +67,7 @@ async def ingest(request: Request, context: Given, token: Ingester) -> JSONRespo
     of what an export or the tenant's API told.
     """
     pieces = await run_in_threadpool(_sliced, context, await read_body(request))
-    own = None if token.organization == EVERY_ORGANIZATION else token.organization
-    source = Source(f"api:{token.name}", Trust.OPEN_INGEST, own)
+    source = Source(f"api:{token.name}", Trust.OPEN_INGEST, token.only)
     records = [piece for piece in pieces if not isinstance(piece, NotARecord)]
     refused: list[tuple[Piece, RecordError]] = [
         (piece, MalformedRecord(piece.message, reason=piece.reason))

@@ -15,7 +15,6 @@ from queries.api.context import Context
 from queries.api.parameters import CursorText
 from queries.dead_letters import LetterFilter, Letters, Row, count_dead_letters, get_dead_letter, list_dead_letters
 from queries.redrive import Redrive, discard, redrive
-from queries.tokens import EVERY_ORGANIZATION
 from schemas.errors import BadUsage, NotFound
 from schemas.letters import Coordinates
 from schemas.times import LATEST, SENTINEL, parse_when, require_order
@@ -109,7 +108,7 @@ async def redrive_letters(
     A page of letters a request. Those already redriven stay as they are, those discarded too unless they are
     named by id. What still cannot be read waits on, with its new reason.
     """
-    if options.into and token.organization not in (EVERY_ORGANIZATION, options.into):
+    if options.into and token.only not in (None, options.into):
         raise NotFound(f"no organization {options.into!r}")
     page = await _meant(context, wanted, cursor, limit)
     how = Redrive(token.name, options.into, named=bool(wanted.ids), dry_run=options.dry_run)

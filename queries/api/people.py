@@ -17,7 +17,6 @@ from queries.identities import Strength
 from queries.people import Found, read_person, read_two, require_person
 from queries.spellings import read_spellings
 from queries.store import Store
-from queries.tokens import EVERY_ORGANIZATION
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
 from schemas.times import SENTINEL, parse_past
 
@@ -190,8 +189,7 @@ async def separate(context: Given, token: Admin, wanted: Wanted) -> dict[str, An
 
 
 async def _decide(context: Given, token: Admin, wanted: Wanted, *, linked: bool) -> dict[str, Any]:
-    scope = None if token.organization == EVERY_ORGANIZATION else token.organization
-    found = await run_in_threadpool(read_two, context.store, scope, wanted.first, wanted.second)
+    found = await run_in_threadpool(read_two, context.store, token.only, wanted.first, wanted.second)
     first, second = (each.person for each in found)
     decision = IdentityDecision(
         first.subject_id, second.subject_id, linked, context.clock(), token.name, wanted.because, uuid4()

@@ -9,7 +9,6 @@ from fastapi import Depends
 
 from queries.api.access import Given, Reader
 from queries.lag_watch import Place
-from queries.tokens import EVERY_ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ async def read_stored(context: Given, token: Reader) -> Stored:
     """Raises `Away`, `BrokerRefuses`."""
     places = tuple(await context.read_lag())
     behind = sum(place.end - place.stored for place in places)
-    return Stored(behind, places if token.organization == EVERY_ORGANIZATION else ())
+    return Stored(behind, places if token.only is None else ())
 
 
 StoredLog = Annotated[Stored, Depends(read_stored)]

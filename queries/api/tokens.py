@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from queries.api import models
 from queries.api.access import Admin, Given
-from queries.tokens import EVERY_ORGANIZATION
+from queries.scope import EVERY_ORGANIZATION
 from schemas.errors import NotFound
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])

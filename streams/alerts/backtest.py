@@ -77,7 +77,7 @@ class Backtest:
         self._rule_ids = [watched.rule.id for watched in rules]
         types = tuple(sorted(rules.other_types() | against.other_types()))
         since, until = to_microseconds(question.since), to_microseconds(question.until)
-        self._evidence = Evidence(question.organization, types, since, until)
+        self._evidence = Evidence(question.organization or None, types, since, until)
         self._with_body = rules.reads_events or against.reads_events
         self.done = self.total = 0
 

@@ -159,7 +159,7 @@ def test_what_a_child_leaves_out_is_told(store: Store, monkeypatch: pytest.Monke
         for day in range(1, 6)
     ]
     store.insert_arrow("events", batch(decode_events(copies, HORIZON).rows, EVENTS_ARROW_SCHEMA), "events")
-    evidence = Evidence("", (), to_microseconds(START - timedelta(days=9)), to_microseconds(END))
+    evidence = Evidence(None, (), to_microseconds(START - timedelta(days=9)), to_microseconds(END))
     ours, theirs = Pipe()
     ours.send({})
     ours.send(read_evidence(store, evidence, with_body=False))
@@ -185,4 +185,4 @@ def test_pieces_are_the_range(
     minutes: list[tuple[int, int]], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 3)
-    assert list(pieces(minutes, Evidence("", (), 0, 999_000_000))) == expected
+    assert list(pieces(minutes, Evidence(None, (), 0, 999_000_000))) == expected

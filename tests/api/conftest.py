@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 from producers.slicer import slice_whole
 from queries.api import Context
 from queries.api.app import bare_app, give
+from queries.scope import EVERY_ORGANIZATION
 from queries.store import Store
-from queries.tokens import EVERY_ORGANIZATION, Tokens
+from queries.tokens import Tokens
 from tests.api.support import Idle, Log, Played, StoreThatFails
 from tests.fixtures_store import copied
 from tests.queries.support import Trail

@@ -279,4 +279,5 @@ def test_a_lifecycle_reads_one_persons_granules_of_one_table(trail: Trail) -> No
     found = plan(trail.store, places_sql(hour, after=False), hour.parameters() | {"limit": 10})
     assert "Keys:" in found
     assert "occurred_at" in found
+    assert "Prefix sort description: occurred_at DESC" in found  # read in the order of the key, not sorted
     assert set(re.findall(r"ReadFromMergeTree \((?:\w+\.)?(\w+)\)", found)) == {"events"}

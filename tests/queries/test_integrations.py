@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from queries.integrations import AT_ONCE, Integration, counts_sql, list_integrations, states_sql
+from queries.integrations import AT_ONCE, STATES, Integration, counts_sql, list_integrations
+from queries.scope import SCOPE
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, attempt, failed, id_of, when
 from tests.records import NOON, Record
 
@@ -124,7 +125,7 @@ def test_only_the_wanted_attempts_are_read(trail: Trail) -> None:
 
 
 def test_no_value_is_in_a_statement_and_every_list_has_a_limit() -> None:
-    for sql in (states_sql("va'lue"), counts_sql(2)):
+    for sql in (STATES, counts_sql(2)):
         assert "va'lue" not in sql
         assert "LIMIT" in sql
-        assert "organization = {organization" in sql
+        assert "organization = {organization" in sql or SCOPE in sql

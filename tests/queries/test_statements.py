@@ -9,17 +9,20 @@ import pytest
 
 from queries.alert_statistics import counts_sql as alert_counts_sql
 from queries.alert_statistics import rules_sql, times_sql
-from queries.alerts import Alerts, alerts_sql, beginning_sql
+from queries.alerts import ONE as ONE_ALERT
+from queries.alerts import Alerts, alerts_sql
 from queries.blame import accepted_rows_sql, accepted_sql
 from queries.closings import closers_sql
 from queries.counts import Dimension, counts_sql
-from queries.drift import drift_sql, samples_sql
-from queries.events import one_sql, places_sql, rows_sql
+from queries.drift import FINDINGS, SAMPLES
+from queries.events import ONE as ONE_EVENT
+from queries.events import places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import batch_sql, bindings_sql, history_sql, memberships_sql
 from queries.incident_details import hours_sql, subjects_sql, texts_sql
+from queries.incidents import ONE as ONE_INCIDENT
 from queries.incidents import Incidents, incidents_sql
-from queries.incidents import one_sql as incident_sql
+from queries.scope import SCOPE
 from queries.selection import Selection
 from queries.state import later_sql
 from queries.statistics import statistics_sql
@@ -47,17 +50,17 @@ ALERTS = Alerts(VALUE, FULL.since, NOON, states=(VALUE,), severities=(VALUE,), r
 STATEMENTS = {
     "places": places_sql(FULL, after=True),
     "rows": rows_sql(FULL),
-    "one": one_sql(VALUE),
+    "one": ONE_EVENT,
     "statistics": statistics_sql(FULL),
     "failures": " ".join(failures_sql(FULL)),
     "windows": windows_sql(WINDOWS),
     "incidents": incidents_sql(INCIDENTS, after=True),
-    "incident": incident_sql(VALUE),
+    "incident": ONE_INCIDENT,
     "incident's people": subjects_sql(after=True),
     "incident's texts": texts_sql(FULL),
     "incident's hours": hours_sql(FULL),
     "alerts": alerts_sql(ALERTS, after=True),
-    "alert": beginning_sql(VALUE),
+    "alert": ONE_ALERT,
     "alerts counted": alert_counts_sql(ALERTS),
     "alerts' times": times_sql(ALERTS),
     "alerts by rule": rules_sql(ALERTS),
@@ -72,8 +75,8 @@ STATEMENTS = {
     "bindings": bindings_sql(members=True),
     "memberships": memberships_sql(),
     "later": later_sql(),
-    "drift": drift_sql(VALUE),
-    "drift's samples": samples_sql(VALUE),
+    "drift": FINDINGS,
+    "drift's samples": SAMPLES,
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
 }
 
@@ -88,10 +91,10 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
     assert VALUE not in sql
     for read in re.findall(
         r"FROM (?:events|events_by_subject|attempts|associations|subjects|failure_windows|incidents|schema_drift"
-        r"|alert_records|account_marks|account_turns)\b(.{0,90})",
+        r"|alert_records|account_marks|account_turns)\b(.{0,100})",
         sql,
     ):
-        assert "organization = {organization:String}" in read or "event_id = {event_id:UUID}" in read, read
+        assert "organization = {organization:String}" in read or SCOPE in read, read
 
 
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if name not in UNLIMITED])
@@ -112,8 +115,8 @@ def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:
         "SELECT * FROM (SELECT event_id, tupleElement(copy, 1) AS occurred_at, tupleElement(copy, 2) AS time_quality,"
         " tupleElement(copy, 3) AS cause, tupleElement(copy, 4) AS outcome FROM ("
         "SELECT event_id, argMax(tuple(occurred_at, time_quality, cause, outcome), tuple(version, fingerprint)) AS copy"
-        " FROM events WHERE organization = {organization:String} AND event_id GLOBAL IN ("
-        f"SELECT event_id FROM events WHERE organization = {{organization:String}} AND {occurred}"
+        f" FROM events WHERE {SCOPE} AND event_id GLOBAL IN ("
+        f"SELECT event_id FROM events WHERE {SCOPE} AND {occurred}"
         " AND outcome IN {outcomes:Array(String)})"
         f" GROUP BY event_id)) WHERE {occurred} AND outcome IN {{outcomes:Array(String)}}"
     )

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from queries.scope import EVERY_ORGANIZATION
 from queries.store import Store
-from queries.tokens import EVERY_ORGANIZATION, REMEMBERED, SCOPES, Tokens
+from queries.tokens import REMEMBERED, SCOPES, Tokens
 from schemas.errors import BadUsage, NotFound
 
 pytestmark = pytest.mark.store
@@ -41,7 +42,7 @@ def test_a_token_passes_with_what_it_was_made_for(request: pytest.FixtureRequest
     assert len(text) > 40
     found = Tokens(store, clock).check(text)
     assert found == made
-    assert (made.scopes, made.organization, made.expires_at) == (
+    assert (made.scopes, made.only, made.expires_at) == (
         ("ingest", "read"),
         "org",
         clock.now + timedelta(days=1),
@@ -97,7 +98,7 @@ def test_the_bootstrap_token_passes_with_everything(shared_store: Store, clock: 
     tokens = Tokens(shared_store, clock, "a secret of the deployment")
     found = tokens.check("a secret of the deployment")
     assert found is not None
-    assert (found.scopes, found.organization) == (SCOPES, EVERY_ORGANIZATION)
+    assert (found.scopes, found.organization, found.only) == (SCOPES, EVERY_ORGANIZATION, None)
     assert Tokens(shared_store, clock).check("") is None
 
 
