@@ -327,6 +327,19 @@ def test_a_worker_that_wakes_up_does_not_undo_what_its_successor_wrote() -> None
     assert next(one for one in told if one.rule_id == "each").events == 3
 
 
+def test_groups_that_are_over_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.alerts.live.MOST_GROUPS", 2)
+    live = Live(Rules([rule("each", kind="match", group_by=["subject_id"])]), Entries(), FRESH)
+    for number in range(6):
+        minute = number * 4 * 24 * 60
+        live.take(0, number, seen(minute, number, "failure", f"p{number}"))
+        assert flushed(live, later())
+        live.advance(0, START + (minute + 200) * MINUTE)
+        flushed(live, later())
+        live.forget()
+    assert live.shed == {}
+
+
 def test_an_alert_names_the_incidents_of_its_failures_the_first_twenty_once_each() -> None:
     live = Live(Rules([rule("all", kind="match", match={"kind": ["user"]}, group_by=[])]), Entries(), FRESH)
     for number in range(60):

@@ -98,6 +98,7 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
         pytest.param(many(9), OLD, [], id="one fewer than the minimum"),
         pytest.param(many(10), OLD, [("mass_deactivations", 10, 10)], id="the minimum"),
         pytest.param(many(10, apart=6.6), OLD, [("mass_deactivations", 10, 10)], id="within one hour"),
+        pytest.param(many(10, apart=60 / 9), OLD, [("mass_deactivations", 10, 10)], id="in exactly one hour"),
         pytest.param(many(10, apart=7), OLD, [], id="in more than one hour"),
         pytest.param(many(30, apart=6), OLD, [("mass_deactivations", 30, 30)], id="one that goes on is one"),
         pytest.param(
@@ -125,6 +126,12 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
         ),
         pytest.param(many(10, outcome="failure"), OLD, [("mass_deactivations", 10, 0)], id="all refused"),
         pytest.param(many(10, outcome="reported_absent"), OLD, [("mass_deactivations", 10, 0)], id="all away already"),
+        pytest.param(
+            [*(row(-49 * 60 - n * 120, f"p{n}", outcome="failure") for n in range(10)), *many(10)],
+            OLD,
+            [("mass_deactivations", 10, 10)],
+            id="refused too long ago for these to be retries",
+        ),
         pytest.param(many(10, event_type="user_delete_provision"), OLD, [("mass_deletions", 10, 10)], id="deletions"),
         pytest.param(
             many(10, event_type="group_delete_provision"), OLD, [("mass_group_deletions", 10, 10)], id="groups",

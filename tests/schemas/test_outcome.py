@@ -29,9 +29,15 @@ def said(
         pytest.param(said(CREATE, False, 201), FAILURE, "", id="success false outweighs a 201"),
         pytest.param(said(CREATE, True, 409), UNKNOWN, CONTRADICTED, id="success true with 409"),
         pytest.param(said(CREATE, True, 500), UNKNOWN, CONTRADICTED, id="success true with 500"),
+        pytest.param(
+            said(CREATE, True, 400), UNKNOWN, CONTRADICTED, id="success true with 400, the first that refuses"
+        ),
+        pytest.param(said(CREATE, True, 399), SUCCESS, "", id="success true with 399, which refuses nothing"),
         pytest.param(said(CREATE, True, 404), UNKNOWN, CONTRADICTED, id="a create is no removal"),
         pytest.param(said(CREATE, None, 201), SUCCESS, "", id="code alone, good"),
         pytest.param(said(CREATE, None, 204, "noise"), SUCCESS, "", id="a good code outweighs a message"),
+        pytest.param(said(CREATE, None, 299), SUCCESS, "", id="the last good code"),
+        pytest.param(said(CREATE, None, 300), FAILURE, "", id="the first that is none"),
         pytest.param(said(CREATE, None, 302), FAILURE, "", id="a redirect is no success"),
         pytest.param(said(CREATE, None, 400), FAILURE, "", id="code alone, bad"),
         pytest.param(said(CREATE, None, 0, "not authorized"), FAILURE, "", id="message alone"),
