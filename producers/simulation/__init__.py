@@ -1,4 +1,4 @@
-"""A deterministic organisation: its Directory Insights events, and the truth beside them."""
+"""A deterministic simulated organisation: its Directory Insights events, and the truth behind them."""
 
 from producers.simulation.journal import SimulatedEvent
 from producers.simulation.organisation import Organisation

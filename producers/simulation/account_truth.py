@@ -1,4 +1,4 @@
-"""What really became of one account: what was meant, confirmed and real, how closing it was tried, when it was used."""
+"""What really happened to one account: its intended, confirmed and actual states, the attempts to close it, its use."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from producers.simulation.model import ABSENT, CLOSED
 
 
 class Change(NamedTuple):
-    """From `at` (microseconds since 1970) the state held.
+    """The state that holds from `at` (microseconds since 1970).
 
     `event_id` is the logged event that shows it, None if none does.
     """
@@ -29,16 +29,17 @@ class Try(NamedTuple):
 
 @dataclass(slots=True)
 class AccountTruth:
-    """The states of one subject (a user or a group) in one application, each until the next change; at first absent.
+    """The states of one subject (a user or a group) in one application, each until the next change; absent at first.
 
-    intended: what the directory wants. It changes at the directory's event that decides it (a suspension, a binding,
-        a removal from a group, a hard delete), which is before the first attempt; event_id None: no event
-        decides it (an activation's test user and group). Who leaves before a rollout reached them was never meant.
+    intended: what the directory wants. It changes with the directory event that decides it (a suspension, a binding,
+        a removal from a group, a hard delete), which precedes the first attempt; event_id None: no event decides it
+        (an activation's test user and group). People who leave before a rollout reaches them never had an account
+        intended.
     confirmed: what the log confirms: only a successful attempt changes it, at that event's own instant. `absent` with
         an event means the provider answered 404 to a deactivation or deletion (reported absent).
-    actual: what the provider really holds, also where no event shows it (event_id None, or of an attempt that was
-        logged as failed yet took effect).
-    tries: the attempts to deactivate or delete it, of whatever answer.
+    actual: what the provider really has, even where no event shows it (event_id None, or that of an attempt that was
+        logged as failed but took effect).
+    tries: the attempts to deactivate or delete it, whatever the answer.
     uses: the sign-ins.
     pushed_at: when the last creation or update was accepted; made_at: when the last creation was.
     """
@@ -55,7 +56,7 @@ class AccountTruth:
     made_at: int | None = None
 
     def state(self, view: str, at: int) -> str:
-        """The state at that instant; `view` is intended, confirmed or actual."""
+        """Returns the state at an instant; `view` is intended, confirmed or actual."""
         held = ABSENT
         for change in getattr(self, view):
             if change.at > at:
@@ -64,7 +65,7 @@ class AccountTruth:
         return held
 
     def meant_closed(self, at: int | None = None) -> Change | None:
-        """What first meant it closed, if it is meant to be at that instant, or at the end."""
+        """Returns the change since which the account is meant to be closed, if it is at that instant, or at the end."""
         begun = None
         for change in self.intended:
             if at is not None and change.at > at:
@@ -73,9 +74,9 @@ class AccountTruth:
         return begun
 
     def tries_since(self, since: int, until: int | None = None) -> list[Try]:
-        """The attempts to close it from an instant on, up to another."""
+        """Returns the attempts to close it between two instants."""
         return [one for one in self.tries if one.at >= since and (until is None or one.at <= until)]
 
     def used_since(self, since: int, until: int | None = None) -> int | None:
-        """The first sign-in from an instant on, up to another."""
+        """Returns the first sign-in between two instants."""
         return next((at for at in self.uses if at >= since and (until is None or at <= until)), None)

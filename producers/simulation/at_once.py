@@ -1,4 +1,4 @@
-"""What befalls many accounts of an application at once, as the truth keeps it."""
+"""Events that affect many accounts of an application at once, as the truth records them."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 @dataclass(slots=True)
 class MassChange:
-    """Many accounts of one application taken away at once, and not by chance.
+    """A non-random closing of many accounts of one application at once.
 
-    kind: deactivations or deletions. acts: ids of the events that decided it; empty where none is logged.
-    subjects: ids of those whose accounts were to be closed, as far as the log knows them to have one.
+    kind: deactivations or deletions. acts: ids of the events that decided it; empty where none is logged. subjects: ids
+    of those whose accounts were to be closed, if the log knows that they have one.
     """
 
     kind: str
@@ -20,7 +20,8 @@ class MassChange:
 
 
 class Unmapped(NamedTuple):
-    """An attribute that an application is no longer told of, and who had an account then, as far as the log knows."""
+    """An attribute that was removed from an application's mappings, and who then had an account, as far as the log
+    knows."""
 
     application_id: str
     at: int
@@ -30,7 +31,7 @@ class Unmapped(NamedTuple):
 
 
 class Remapped(NamedTuple):
-    """A change of an application's mappings that gives people an attribute: nobody is pushed for it."""
+    """A change of an application's mappings that gives people an attribute: it causes no push."""
 
     application_id: str
     at: int
@@ -38,7 +39,7 @@ class Remapped(NamedTuple):
 
 
 class HeldGroup(NamedTuple):
-    """A group that a provider really has, and the attempt that made it there."""
+    """A group that a provider really has, and the attempt that made it."""
 
     subject_id: str
     name: str

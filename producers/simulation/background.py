@@ -1,4 +1,4 @@
-"""The everyday: what happens by chance hour for hour, at a pace weighed by working hours. Plans one hour at a time."""
+"""Random everyday events, planned one hour at a time, at a rate that follows working hours."""
 
 from collections.abc import Callable
 
@@ -54,7 +54,7 @@ class Background:
 
     def _spread(self, at: int, mean: float, act: Callable[[int], SimulatedEvent | None]) -> None:
         for _ in range(self.world.dice.about(mean)):
-            # Whole milliseconds as the vendor's directory logs them.
+            # Whole milliseconds, as the vendor's directory logs them.
             self.world.agenda.add(at + self.world.dice.below(3_600_000) * MILLISECOND, act)
 
     def _actor(self) -> Admin:
@@ -94,7 +94,7 @@ class Background:
         return self.world.journal.directory(at, "admin_login_attempt", actor, resource=resource, mfa=True)
 
     def project(self, at: int, app: Application | None = None) -> SimulatedEvent:
-        """A group for a project comes, is pushed to one application, and goes again."""
+        """Create a group for a project, push it to one application, and remove it later."""
         self._projects += 1
         group, actor = self.world.roster.found(f"project {self._projects}"), self._actor()
         app = app or self.world.dice.pick(self.world.roster.applications)
@@ -135,7 +135,7 @@ class Background:
         return self.people.transfer(at, person, self._actor()) if person else None
 
     def _leave(self, at: int) -> SimulatedEvent | None:
-        """Somebody leaves; later some come back, some are deleted, and some try what still works."""
+        """Somebody leaves; later some return, some are deleted, and some try what still works."""
         person, dice = self.world.employee(free=True), self.world.dice
         if person is None:
             return None

@@ -1,4 +1,4 @@
-"""Chance that repeats: every draw is of `random.Random.random`, whose sequence Python promises to keep."""
+"""Reproducible randomness: every draw uses `random.Random.random`, whose sequence Python promises to keep."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Draws that depend on the seed and the order of asking, on nothing else."""
+    """Draws that depend only on the seed and the order of calls."""
 
     __slots__ = ("roll",)
 
@@ -22,17 +22,17 @@ class Dice:
         return int(self.roll() * limit)
 
     def between(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """Returns an integer from low to high, both included."""
         return low + int(self.roll() * (high - low + 1))
 
     def pick(self, options: Sequence[T]) -> T:
         return options[int(self.roll() * len(options))]
 
     def about(self, mean: float) -> int:
-        """A whole number with this mean: its floor, or one more."""
+        """Returns an integer with this mean: its floor, or one more."""
         floor = int(mean)
         return floor + (self.roll() < mean - floor)
 
     def object_id(self) -> str:
-        """24 hexadecimal digits, as the vendor's ids."""
+        """Returns 24 hexadecimal digits, like the vendor's ids."""
         return f"{int(self.roll() * 2**48):012x}{int(self.roll() * 2**48):012x}"

@@ -1,4 +1,4 @@
-"""Integrations' lives: set up, bound to groups, in trouble, mended, set up anew, retired."""
+"""The life of an integration: set up, bound to groups, in trouble, repaired, set up again, retired."""
 
 from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import (
@@ -45,7 +45,7 @@ class Integrations:
         self.people = people
 
     def activate(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
-        """Set it up: the vendor creates and takes away a test user and a test group."""
+        """Activate an integration: the vendor creates and removes a test user and a test group."""
         app.integrated = True
         self.world.truth.integrate(app.id, at, active=True)
         reply = Reply(200, "Application successfully activated", success=True)
@@ -73,7 +73,7 @@ class Integrations:
         return event
 
     def refuse(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
-        """An activation that fails: the base address is wrong."""
+        """Log an activation that fails because the base address is wrong."""
         cause, attribute = STANDING["activation_refused"]
         episode = self.world.episode(at, app, "activation_refused", cause, attribute)
         episode.ended = at + 5 * MINUTE
@@ -106,7 +106,7 @@ class Integrations:
             person = people[index]
             index += 1
             if not person.employed or group_index not in person.groups or person.moved_at > bound_at:
-                continue  # who joined, moved or came back meanwhile is granted access by that very act
+                continue  # people who joined, moved or came back meanwhile are granted access by that very act
             account = account_of(person, app)
             if account.intended != ACTIVE:
                 self.people.grant(bound_at, account, actor, event_id, at)
@@ -118,7 +118,7 @@ class Integrations:
         self.pushes.update(at + 5 * SECOND, account_of(group, app), actor, "", event_id)
 
     def reauthorise(self, at: int, app: Application, actor: Admin, manner: Manner | None) -> SimulatedEvent:
-        """Change the credentials. With `manner`: those that do not work either."""
+        """Change the credentials. With `manner`, the new ones do not work either."""
         if manner is None:
             return self.world.journal.integration(
                 at, REAUTHORISE, app, actor, Reply(200, "Credentials updated", success=True), ""
@@ -139,7 +139,7 @@ class Integrations:
         return event
 
     def unmap(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
-        """Take the title out of the attribute mappings: what the provider has of it stays there."""
+        """Remove the title from the attribute mappings: the provider keeps the values it has."""
         app.unmapped.add("title")
         changes = [{"field": "attributes", "from": ["userName", "emails", "title"], "to": ["userName", "emails"]}]
         reply = Reply(200, "Application successfully updated", success=True)
@@ -149,19 +149,20 @@ class Integrations:
         return event
 
     def renew(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
-        """Deactivate it and set it up anew half an hour later; pushes wait."""
+        """Deactivate the integration and set it up again half an hour later; pushes wait."""
         app.paused_until = at + 31 * MINUTE
         self.world.agenda.add(at + 30 * MINUTE, self.activate, app, actor)
         return self._deactivate(at, app, actor)
 
     def make_groups_again(self, at: int, app: Application, actor: Admin, event_id: str | None) -> None:
-        """An integration that was set up anew knows nothing of the groups that it made: the provider has them twice."""
+        """Create the groups again: a new integration does not know the groups that it made before, so the provider has
+        them twice."""
         for group_index in sorted(app.groups):
             account = account_of(self.world.roster.groups[group_index], app)
             self.pushes.send(at + group_index * SECOND, account, GROUP_CREATE, actor, event_id)
 
     def add_group(self, at: int, app: Application, group: Group, actor: Admin) -> SimulatedEvent:
-        """Bind one more group, of which nobody is a member."""
+        """Bind one more group, which has no members."""
         event = self.world.journal.directory(
             at, "association_change", actor, association=association("add", group, app.id, "APPLICATION", app.name)
         )
@@ -170,7 +171,7 @@ class Integrations:
         return event
 
     def take_group(self, at: int, app: Application, group: Group, actor: Admin) -> SimulatedEvent:
-        """Unbind it again: the provider is to delete it."""
+        """Unbind the group again: the provider is to delete it."""
         event = self.world.journal.directory(
             at, "association_change", actor, association=association("remove", group, app.id, "APPLICATION", app.name)
         )
@@ -179,7 +180,7 @@ class Integrations:
         return event
 
     def unbind(self, at: int, app: Application, group_index: int, actor: Admin) -> SimulatedEvent:
-        """Take one of its groups from an application: who is in none of the others loses access."""
+        """Unbind one of the application's groups: members of none of the others lose access."""
         app.groups -= {group_index}
         event = self.take_group(at, app, self.world.roster.groups[group_index], actor)
         for place, person in enumerate(self.world.roster.people):
@@ -225,13 +226,13 @@ class Integrations:
             self.world.agenda.add(at + place * 250 * MILLISECOND, self._delete, account, actor)
 
     def _delete(self, at: int, account: Account, actor: Admin) -> None:
-        """Nothing in the directory tells of it: it is meant from the attempt on."""
+        """Delete an account; nothing in the directory announces it, so it is intended from the attempt on."""
         if account.confirmed in (ACTIVE, INACTIVE):
             self.world.truth.intend(account, DELETED, at, None)
             self.pushes.send(at, account, DELETE, actor, None)
 
     def drop(self, at: int, app: Application, actor: Admin) -> SimulatedEvent:
-        """Deactivate it for good; whatever accounts there are stay, and nobody closes them any more."""
+        """Deactivate the integration for good; its accounts stay, and nobody closes them."""
         app.integrated = False
         return self._deactivate(at, app, actor)
 
@@ -241,7 +242,7 @@ class Integrations:
     def begin(
         self, at: int, app: Application, name: str, until: int | None, subjects: frozenset[str] | None = None
     ) -> None:
-        """From now on the application misbehaves, until then (None: it stays so)."""
+        """Make the application misbehave from now on until `until` (None: for good)."""
         trouble = TROUBLES[name]
         episode = self.world.episode(at, app, name, trouble.cause, trouble.attribute)
         manner = Manner(name, trouble, episode, subjects)
@@ -259,14 +260,14 @@ class Integrations:
         manner.episode.ended = at
 
     def vanish(self, at: int, app: Application, number: int) -> None:
-        """Somebody deletes accounts by hand at the provider: nothing logs it."""
+        """Simulate somebody who deletes accounts by hand at the provider: nothing logs it."""
         for account in self._accounts(app):
             if number and account.actual == ACTIVE and account.confirmed == ACTIVE and account.draw > 0.5:
                 self.world.truth.happen(account, ABSENT, at, None)
                 number -= 1
 
     def by_chance(self, at: int, app: Application, turn: int) -> None:
-        """One trouble after the other, every kind in its turn."""
+        """Start the next trouble, every kind in its turn."""
         dice = self.world.dice
         name = _AT_ROLLOUT[app.index % len(_AT_ROLLOUT)] if turn == 0 else _NAMES[(app.index * 5 + turn) % len(_NAMES)]
         low, high = TROUBLES[name].hours

@@ -1,6 +1,6 @@
-"""Writes what happens as the vendor would log it.
+"""Writes the simulated events as the vendor would log them.
 
-The JSON of an event, its id and its timestamp. No field the vendor does not write.
+This is the JSON of an event, its id and its timestamp, with no field that the vendor does not write.
 """
 
 import time
@@ -79,7 +79,7 @@ class Journal:
         outcome: str,
         episode: str,
     ) -> SimulatedEvent:
-        """One attempt on a user or a group in an application."""
+        """Log one attempt on a user or a group in an application."""
         body: Json = {
             "@version": "1",
             "id": self.event_id(at),
@@ -106,7 +106,7 @@ class Journal:
     def integration(
         self, at: int, operation: str, app: Application, actor: Admin, reply: Reply, episode: str, changes: Any = None
     ) -> SimulatedEvent:
-        """An admin's act on an integration; the credentials themselves are never logged."""
+        """Log an admin's act on an integration; the credentials themselves are never logged."""
         body = self._head(at, operation, actor)
         body["success"] = reply.success
         body["application"] = app.json
@@ -122,7 +122,7 @@ class Journal:
         return self._log(at, body, "success" if reply.success else "failure", reply, episode)
 
     def directory(self, at: int, event_type: str, actor: Admin, **fields: Any) -> SimulatedEvent:
-        """An event of the directory itself, outside the twelve types."""
+        """Log an event of the directory itself, outside the twelve types."""
         body = self._head(at, event_type, actor)
         body["success"] = True
         body["provider"] = None
@@ -130,7 +130,8 @@ class Journal:
         return self._log(at, body, OTHER)
 
     def sign_in(self, at: int, account: Account, actor: Admin, nanoseconds: int) -> SimulatedEvent:
-        """A sign-in to an application: another service of the vendor, with nine digits and no `success`."""
+        """Log a sign-in to an application: it comes from another service of the vendor, with nine digits and no
+        `success`."""
         app = account.app
         body: Json = {
             "@version": "1",

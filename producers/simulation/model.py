@@ -1,4 +1,4 @@
-"""The organisation's things: people, groups, applications, and the accounts of the former in the latter."""
+"""The organisation's entities: people, groups, applications, and accounts of people and groups in applications."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -45,20 +45,20 @@ class Application:
     label: str
     idm_client_id: str
     groups: frozenset[int]  # indices of the groups bound to it, once it is rolled out
-    title_limit: int = 0  # the longest title it takes; 0: any
+    title_limit: int = 0  # the longest title it accepts; 0: any
     keeps_groups: bool = False  # refuses to delete groups, by design
     json: orjson.Fragment = field(default_factory=lambda: orjson.Fragment(b"{}"))
     integrated: bool = False
     rolled_out: bool = False
-    unmapped: set[str] = field(default_factory=set)  # attributes of people that are not pushed any more
-    paused_until: int = 0  # no push leaves before: the integration is being set up anew
-    live: "list[Manner]" = field(default_factory=list)  # how it misbehaves just now
-    standing: "dict[str, Episode]" = field(default_factory=dict)  # troubles that have no window of their own
+    unmapped: set[str] = field(default_factory=set)  # attributes of people that are no longer pushed
+    paused_until: int = 0  # no push leaves before this time: the integration is being set up again
+    live: "list[Manner]" = field(default_factory=list)  # how it misbehaves now
+    standing: "dict[str, Episode]" = field(default_factory=dict)  # troubles without a window of their own
 
 
 @dataclass(slots=True, eq=False)
 class Subject:
-    """Who has accounts: a person, a group, or the vendor's test user and group."""
+    """The holder of accounts: a person, a group, or the vendor's test user and group."""
 
     index: int
     id: str
@@ -93,14 +93,14 @@ class Group(Subject):
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """One subject in one application; what the truth records of it is kept here while the simulation runs."""
+    """One subject in one application; keeps what the truth records of it while the simulation runs."""
 
     app: Application
     subject: Subject
     intended: str = ABSENT
     confirmed: str = ABSENT
     actual: str = ABSENT
-    serial: int = 0  # of the latest push: an older one that still waits to be retried gives way
+    serial: int = 0  # of the latest push: an older one that still waits for a retry is dropped
     waiting: str | None = None  # the failed attempt that is to be tried again
     draw: float = 0.0  # decides whether a provider's lasting quirk touches this account
 

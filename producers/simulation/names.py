@@ -1,4 +1,4 @@
-"""Who could work here: small tables of names, departments and titles from many places."""
+"""Small tables of names, departments and titles from many places."""
 
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ LONG_TITLE = (
 
 
 def department(dice: Dice) -> int:
-    """The index of a department, the large ones more often."""
+    """Returns the index of a department, large ones more often."""
     draw = dice.roll()
     for index, each in enumerate(DEPARTMENTS):
         draw -= each.share

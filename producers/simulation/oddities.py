@@ -1,6 +1,6 @@
-"""The odd sides of the vendor's envelope, put on a few events.
+"""Adds oddities of the vendor's envelope to a few events.
 
-What an odd event still states is stated in its outcome.
+The outcome returned is what the odd event still states.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,22 @@ from producers.simulation.model import GROUP_UPDATE, TWELVE, UPDATE
 
 Json = dict[str, Any]
 _TWELVE = frozenset(TWELVE)
-# Changing no account's state: an oddity that hides when or what it was leaves the confirmed states as they are.
+# Events that change no account's state: an oddity may hide when or what such an event was without changing the
+# confirmed states.
 _CHANGING_NOTHING = frozenset((UPDATE, GROUP_UPDATE))
 UNKNOWN_TYPES = ("attributemappings_add", "attributemappings_update", "attributemappings_delete")
 
 
 class Oddities:
-    """Changes about `share` of the events, by dice of its own: the same simulation runs with and without."""
+    """Changes about `share` of the events, with dice of its own: the simulation is the same with and without it."""
 
     def __init__(self, dice: Dice, share: float) -> None:
         self.dice = dice
         self.share = share
 
     def apply(self, at: int, body: Json, outcome: str) -> tuple[str, str]:
-        """Change the event in place. Returns the oddity's name, "" if none fits, and what the event states now."""
+        """Change the event in place. Returns the oddity's name, "" if none fits, and the outcome that the event now
+        states."""
         kind = body["event_type"]
         if kind in _TWELVE and outcome != "success":
             return self.dice.pick(_ON_FAILURE)(self, at, body), outcome
@@ -33,7 +35,7 @@ class Oddities:
             return name, _STATED.get(name, outcome)
         if kind in _TWELVE:
             return self.dice.pick(_ON_ANY)(self, at, body), outcome
-        if kind == "admin_login_attempt":  # the one background event that nothing else hangs on
+        if kind == "admin_login_attempt":  # the one background event that nothing else depends on
             return self.dice.pick((*_ON_BACKGROUND, Oddities.unknown_type))(self, at, body), outcome
         return self.dice.pick(_ON_BACKGROUND)(self, at, body), outcome
 
@@ -80,7 +82,7 @@ class Oddities:
         return "whole_version"
 
     def more_digits(self, at: int, body: Json) -> str:
-        digits = self.dice.pick((2, 3))  # eight or nine in all; those of the microseconds stay as they are
+        digits = self.dice.pick((2, 3))  # eight or nine in all; those of the microseconds stay the same
         base = str(body["timestamp"])[:-1]
         base = f"{base}000"[:26]
         body["timestamp"] = f"{base}{self.dice.below(10**digits):0{digits}d}Z"

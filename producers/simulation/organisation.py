@@ -21,15 +21,13 @@ DEFAULT_PACE = Pace()
 
 
 class Organisation(Iterator[SimulatedEvent]):
-    """An iterator of events, drawn as they are asked for; it can be played once.
+    """An iterator of events, generated on demand; it can be used once.
 
     No clock: the same arguments give the same bytes.
 
-    `applications` is how many, or their names; `oddities` the share of events with an odd envelope. With `story`, the
-    default
-    when it fits, the end of the period is told (see `story`), otherwise chance alone decides. `truth` is filled while
-    playing;
-    with `truth=False` only its counts are, for streams too long to remember.
+    `applications` is their number or their names; `oddities` the share of events with an odd envelope. With `story`,
+    the default when it fits, the period ends with the scripted events (see `story`); otherwise everything is random.
+    `truth` is filled during iteration; with `truth=False` it only has its counts, for streams too long to remember.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""People's lives in the directory.
+"""The lives of people in the directory.
 
-They join, change, move, leave, come back; and what each step grants or takes away.
+People join, change, move, leave and return; each step grants or removes access.
 """
 
 from typing import Any
@@ -50,7 +50,7 @@ class People:
         return self.world.journal.directory(at, "user_create", actor, resource=person.json, changes=changes)
 
     def member(self, at: int, person: Person, group_index: int, op: str, actor: Admin) -> SimulatedEvent | None:
-        """Add a person to a group or take them out; the applications bound to it follow."""
+        """Add a person to a group or remove them; the applications bound to it follow."""
         if not person.employed:
             return None
         group = self.world.roster.groups[group_index]
@@ -77,7 +77,7 @@ class People:
 
     def revoke(self, at: int, account: Account, actor: Admin, event_id: str | None, push_at: int) -> None:
         self.world.truth.intend(account, INACTIVE, at, event_id)
-        account.serial += 1  # whatever still waits to be tried again is over
+        account.serial += 1  # whatever still waits for a retry is over
         self.world.truth.overtake(account, event_id)
         if (account.subject.id, account.app.index) in self.world.neglected:
             return
@@ -85,7 +85,8 @@ class People:
             self.pushes.send(push_at, account, DEPROVISION, actor, event_id)
 
     def edit(self, at: int, person: Person, actor: Admin, attribute: str, title: str = "") -> SimulatedEvent | None:
-        """Change an attribute in the directory; every account of the person is updated. With `title`: an HR import."""
+        """Change an attribute in the directory; every account of the person is updated. `title` is one from an HR
+        import."""
         if not person.employed:
             return None
         more: dict[str, Any] = {}
@@ -111,7 +112,7 @@ class People:
         return other if other != person.title else titles[(titles.index(other) + 1) % len(titles)]
 
     def import_titles(self, at: int, people: list[Person], actor: Admin, long: bool) -> None:
-        """An HR import gives everybody in the list a title that some application finds too long, or takes it back."""
+        """Run an HR import that gives everybody in the list a title too long for some application, or reverts it."""
         for app in () if long else self.world.roster.applications:
             episode = app.standing.pop("long_title", None)
             if episode is not None:
@@ -157,7 +158,7 @@ class People:
         return event
 
     def remove(self, at: int, person: Person, actor: Admin) -> SimulatedEvent | None:
-        """Delete somebody suspended from the directory; what accounts the log knows of are deleted too."""
+        """Delete somebody suspended from the directory; their accounts that the log knows of are deleted too."""
         if person.employed:
             return None
         event = self.world.journal.directory(at, "user_delete", actor, resource=person.json)
@@ -169,14 +170,14 @@ class People:
         return event
 
     def sign_in(self, at: int, account: Account, actor: Admin) -> SimulatedEvent | None:
-        """Use an account, if it is really open, whatever the directory believes."""
+        """Sign in to an account, if it is really open, whatever the directory believes."""
         if account.actual != ACTIVE:
             return None
         self.world.truth.used(account, at)
         return self.world.journal.sign_in(at, account, actor, self.world.dice.below(1000))
 
     def sneak(self, at: int, person: Person, actor: Admin) -> SimulatedEvent | None:
-        """A leaver tries what still works: the account that was answered closed and is not."""
+        """Let a leaver try what still works: an account that was reported closed but is not."""
         for account in person.accounts.values():
             if account.confirmed == INACTIVE and account.actual == ACTIVE:
                 return self.sign_in(at, account, actor)
@@ -188,7 +189,7 @@ class People:
 
 
 def association(op: str, group: Group, object_id: str, kind: str, name: str) -> dict[str, Any]:
-    """A binding between a group and somebody or something, as the vendor logs it."""
+    """Returns a binding between a group and a person or an application, as the vendor logs it."""
     return {
         "op": op,
         "connection": {

@@ -1,4 +1,4 @@
-"""Ready-made organisations: the one of the demo, one for load, one for the sample exports."""
+"""Predefined organisations: one for the demo, one for load, one for the sample exports."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ SAMPLE_START = datetime(2026, 9, 7, 8, tzinfo=UTC)
 
 
 def demo(end: datetime, *, oddities: float = 0.01) -> Organisation:
-    """About 12,000 events of 41 people and 6 applications over the 30 days that end then; the story included."""
+    """Returns about 12,000 events of 41 people and 6 applications over the 30 days that end at `end`, including the
+    story."""
     return Organisation(DEMO_SEED, 41, 6, 30, end - timedelta(days=30), oddities=oddities, pace=DEMO_PACE)
 
 
@@ -29,14 +30,14 @@ def load(
     applications: int = 8,
     oddities: float = 0.0,
 ) -> Iterator[SimulatedEvent]:
-    """Exactly that many events, nearly all of provisioning, over about `days` from `start`: the pace is made to fit.
+    """Yields exactly `events` events, nearly all of provisioning, over about `days` from `start`: the rate is adjusted.
 
-    How many are fresh is decided by `start` alone: nothing here knows the time.
+    `start` alone decides how many are fresh: nothing here knows the time.
     """
     per_edit = 1 + 0.8 * applications
     edits = max(0.5, (events / days / people) / per_edit * 1.05)
     pace = Pace(edits=edits, sign_ins=edits / 10)
-    # The horizon is far off, so that the number decides where it ends.
+    # The horizon is far off, so that the number of events decides where it ends.
     organisation = Organisation(
         seed, people, applications, 20 * days + 30, start, oddities=oddities, story=False, truth=False, pace=pace
     )
@@ -44,7 +45,8 @@ def load(
 
 
 def samples() -> Organisation:
-    """A pilot of two more applications in the demo's organisation, some weeks before it, given up after two days."""
+    """Returns a pilot of two more applications in the demo's organisation, some weeks before it, given up after two
+    days."""
     pace = Pace(edits=0.5, sign_ins=0.5, joins=0, leaves=0, transfers=0, touches=0.8, admin_acts=3)
     organisation = Organisation(
         DEMO_SEED, 12, ("asana", "box"), 2.5, SAMPLE_START, oddities=0.02, story=False, pace=pace

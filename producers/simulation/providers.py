@@ -1,4 +1,5 @@
-"""How applications answer a push: well, or as real ones misbehave. Pure: state and chance come as arguments."""
+"""How applications answer a push: correctly, or misbehaving as real ones do. Pure: state and chance come as
+arguments."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,7 +33,8 @@ _NO_MEMBER = "No valid resources: [{memberId=<member>, display=null}]"
 
 
 class Reply(NamedTuple):
-    """One answer. `applied`: the provider did what was asked, whatever it said. `<user>`, `<id>`: of the subject."""
+    """One answer. `applied`: the provider did what was asked, whatever it said. `<user>` and `<id>` stand for the
+    subject's."""
 
     status: int | None  # None: no HTTP answer came at all
     details: str = "OK"
@@ -42,7 +44,7 @@ class Reply(NamedTuple):
     retry: bool = False
     applied: bool = False
     success: bool = False
-    lookup: bool = False  # the lookup before the push failed: that is what gets logged
+    lookup: bool = False  # the lookup before the push failed, and is what gets logged
 
 
 def _scim(status: int, detail: str, scim_type: str = "") -> str:
@@ -74,13 +76,13 @@ _TAKEN = "User already exists in the database."
 
 
 class Trouble(NamedTuple):
-    """A kind of misbehaviour: what it touches and how it answers."""
+    """A kind of misbehaviour: what it affects and how it answers."""
 
     cause: str
     operations: frozenset[str]
     replies: tuple[Reply, ...]
     share: float = 1.0  # of the attempts, or with `lasting` of the accounts
-    lasting: bool = False  # the same accounts every time, so that a retry meets the same answer
+    lasting: bool = False  # the same accounts every time, so that a retry gets the same answer
     hours: tuple[int, int] = (1, 6)  # how long it lasts when chance decides
     attribute: str = ""
 
@@ -220,13 +222,13 @@ TROUBLES = {
 
 @dataclass(slots=True, eq=False)
 class Manner:
-    """One trouble at one application for a while, to everybody it fits or to `subjects` only (ids)."""
+    """One trouble at one application for a while, for everybody it fits or for `subjects` (ids) only."""
 
     name: str
     trouble: Trouble
     episode: Episode
     subjects: frozenset[str] | None = None
-    member: str = ""  # the id a group push stumbles over
+    member: str = ""  # the id that a group push fails on
 
     def touches(self, operation: str, account: Account, dice: Dice) -> bool:
         if operation not in self.trouble.operations:
@@ -247,7 +249,7 @@ class Manner:
 
 
 def answer(operation: str, account: Account, attribute: str, dice: Dice) -> tuple[Reply, Episode | str | None]:
-    """What the application says now, and what it is part of: a live trouble's episode, or a standing one's name."""
+    """Returns the application's answer now, and the live trouble's episode or the standing trouble's name behind it."""
     app = account.app
     for manner in app.live:
         if manner.touches(operation, account, dice):

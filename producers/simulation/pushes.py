@@ -1,4 +1,4 @@
-"""Pushes of users and groups to applications: attempts, their answers, the retries, and what they leave behind."""
+"""Pushes of users and groups to applications: attempts, answers, retries, and their effects."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ from producers.simulation.truth import Episode, SetOff
 from producers.simulation.world import World
 
 WAITS = tuple(minutes * MINUTE for minutes in (20, 40, 80, 160, 320, 360))
-STEADY_WAIT = 20 * MINUTE  # closing an account is tried again and again, without growing
-MAX_TRIES = 8  # of an update; what opens or closes an account is tried until it works or is overtaken
+STEADY_WAIT = 20 * MINUTE  # closing an account is retried at a constant interval
+MAX_TRIES = 8  # of an update; opening or closing an account is tried until it works or is overtaken
 _ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -52,10 +52,11 @@ class Pushes:
         attribute: str = "",
         kind: str = "act",
     ) -> None:
-        """Attempt it at that instant, and again as long as needed. A push that still waits for its retry gives way.
+        """Attempt the operation at that instant, and again as long as needed. An earlier push that waits for its retry
+        is dropped.
 
-        `attribute`: which one an update carries ("active": take the account back into use), or a group's changed
-        member. `event_id`: of the event that it is made for; `kind`: see `SetOff`.
+        `attribute`: which one an update carries ("active": reactivate the account), or a group's changed member.
+        `event_id`: the event that causes it; `kind`: see `SetOff`.
         """
         account.serial += 1
         self.world.truth.overtake(account, event_id)
@@ -120,7 +121,7 @@ class Pushes:
             again = set_off if set_off.kind == "retry" else SetOff("retry", event.event_id)
             world.agenda.add(at + wait, self.attempt, account, operation, actor, attribute, serial, tries + 1, again)
         elif operation == UPDATE and reply.status == 404 and not reply.retry:
-            # Gone at the provider, wanted by the directory.
+            # Missing at the provider, wanted by the directory.
             self.send(at + 2 * SECOND, account, CREATE, actor, event.event_id, kind="instead")
         return event
 
@@ -140,7 +141,7 @@ class Pushes:
             if truth.recording:
                 episode.subjects[account.subject.id] = None
                 episode.events.append(event_id)
-            if episode.trouble == "duplicates":  # somebody had made the account by hand before
+            if episode.trouble == "duplicates":  # somebody had created the account by hand before
                 truth.happen(account, ACTIVE, episode.started, None)
         if outcome == "success" and operation in (CREATE, UPDATE):
             truth.pushed(account, at, made=operation == CREATE)

@@ -1,6 +1,6 @@
 """Draws an organisation's people, groups, admins and applications.
 
-The seed alone decides who they are and their ids.
+The seed alone determines who they are and their ids.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ INES_ID = "63ec9bba89a64e507ce0a4c2"
 
 @dataclass(slots=True)
 class Roster:
-    """Who and what there is; `hire` adds people as they come."""
+    """The people, groups, admins and applications; `hire` adds people over time."""
 
     seed: int
     organization: str

@@ -1,6 +1,6 @@
-"""The told part of the default organisation.
+"""The scripted part of the default organisation.
 
-Who could not be closed, and one episode of each trouble. All times count back from the end.
+It has accounts that could not be closed, and one episode of each trouble. All times count back from the end.
 """
 
 from producers.simulation.background import Background
@@ -30,7 +30,7 @@ _GROUP_TROUBLES = ((MIRO, "unknown_member", 8, 6), (NOTION, "too_large", 7, 8)) 
 
 
 def tell(world: World, people: People, integrations: Integrations, background: Background) -> None:
-    """Put the story on the agenda. The applications are rolled out first, statsig's integration is a year old."""
+    """Put the story on the agenda. The applications are rolled out first; statsig's integration is a year old."""
     apps, staff, admins = world.roster.applications, world.roster.people, world.roster.admins
     add, end = world.agenda.add, world.end
     ada = admins[0]
@@ -60,7 +60,7 @@ def tell(world: World, people: People, integrations: Integrations, background: B
     add(end - 290 * HOUR, integrations.begin, apps[ZOOM], "no_seats", end - 263 * HOUR)
     for hour in (289, 288, 286):
         add(end - hour * HOUR, people.join, admins[1])
-    add(_morning(end - 21 * DAY), background.project, apps[STATSIG])  # which will not delete its group
+    add(_morning(end - 21 * DAY), background.project, apps[STATSIG])  # statsig will not delete its group
     add(end - 17 * DAY, integrations.vanish, apps[ZOOM], 2)
     add(end - 19 * DAY, integrations.reconfigure, apps[SLACK], admins[1])
     add(end - 9 * DAY, integrations.renew, apps[NOTION], admins[2])
@@ -82,7 +82,7 @@ def tell(world: World, people: People, integrations: Integrations, background: B
 
 
 def _morning(at: int) -> int:
-    """09:00 of that day, or of the Friday before a weekend: when there is work for a trouble to hinder."""
+    """Returns 09:00 of that day, or of the Friday before a weekend: when there is work for a trouble to hinder."""
     day = at // DAY
     weekday = (day + THURSDAY) % 7
     return (day - max(0, weekday - 4)) * DAY + 9 * HOUR

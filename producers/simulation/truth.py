@@ -1,6 +1,6 @@
-"""What really happened, kept beside the events.
+"""What really happened, recorded beside the events.
 
-The oracle of the tests. It knows the simulation, never the code under test.
+It is the oracle of the tests: it knows the simulation, never the code under test.
 """
 
 from collections import Counter
@@ -22,10 +22,10 @@ def instant(at: int) -> datetime:
 
 
 class SetOff(NamedTuple):
-    """What an attempt was made for.
+    """What caused an attempt.
 
-    kind: act (an event of the directory or an integration's), retry (the first of the attempts it repeats), instead
-    (of an update that found no account). event_id: of that event; None where none is logged.
+    kind: act (an event of the directory or an integration), retry (of the first of the attempts it repeats), instead
+    (of an update that found no account). event_id: that event's; None where none is logged.
     """
 
     kind: str
@@ -36,10 +36,10 @@ class SetOff(NamedTuple):
 class Episode:
     """One trouble of one application with one cause, whether or not it touched anybody.
 
-    started, ended: when the provider began and stopped misbehaving (ended None: still does); the events lie within.
-        What only shows when touched (a refused group deletion, a long title) starts with its first event.
+    started, ended: when the provider began and stopped misbehaving (ended None: it still does); the events lie within.
+        Trouble that only an attempt reveals (a refused group deletion, a long title) starts with its first event.
     trouble: the simulator's name of the misbehaviour; cause: one of the fifteen; attribute: the one at fault, or "".
-    subjects: ids whose attempts failed by it, in order of appearance (empty for integration events).
+    subjects: ids of those whose attempts failed, in order of appearance (empty for integration events).
     events: ids of the failed attempts in order; None for one logged without an id (an oddity).
     """
 
@@ -57,7 +57,7 @@ class Episode:
 
 @dataclass(slots=True)
 class Leaver:
-    """Somebody suspended and not taken back since. `event_id` is the directory's user_update to SUSPENDED."""
+    """Somebody who was suspended and not reinstated. `event_id` is the directory's user_update to SUSPENDED."""
 
     subject_id: str
     username: str
@@ -67,17 +67,17 @@ class Leaver:
 
 @dataclass(slots=True)
 class Truth:
-    """Grows while the events are drawn: it is true up to the last event taken from the organisation.
+    """The truth up to the last event taken from the organisation; it grows with each event.
 
-    With `recording` off only `counts` is kept, in constant memory.
+    Without `recording` only `counts` is kept, in constant memory.
     counts: event type -> outcome *as the log states it* -> number. The twelve types by success, failure,
-    reported_absent, unknown; all other types under "other"; events whose oddity took the type away under "".
-    set_off: by the id of an attempt, what it was made for.
-    superseded: failed attempts that were to be tried again and were not, by id, with the event that overtook them.
+    reported_absent, unknown; all other types under "other"; events whose oddity removed the type under "".
+    set_off: what caused each attempt, by the attempt's id.
+    superseded: failed attempts whose retry was dropped, by id, with the event that overtook them.
     integrations: when they were activated and deactivated: (application id, at, whether it is active).
-    mass_changes: what giving up an application takes away, in order.
-    unmapped: the attributes whose mappings went away, in order; remapped: what gave people another one.
-    groups: what each application really has, by its id, in the order in which they were made.
+    mass_changes: the accounts closed by giving up an application, in order.
+    unmapped: the attributes whose mappings were removed, in order; remapped: the changes that gave people one.
+    groups: the groups that each application really has, by its id, in order of creation.
     """
 
     recording: bool = True
@@ -119,7 +119,7 @@ class Truth:
             self.set_off[event_id] = set_off
 
     def overtake(self, account: Account, event_id: str | None) -> None:
-        """Whatever of the account still waits to be tried again never will be."""
+        """Drop whatever of the account still waits for a retry."""
         if account.waiting is not None and self.recording:
             self.superseded[account.waiting] = event_id
         account.waiting = None
@@ -129,7 +129,8 @@ class Truth:
             self.integrations.append((application_id, at, active))
 
     def take_away(self, kind: str, application_id: str, at: int, event_id: str | None, subjects: Iterable[str]) -> None:
-        """These accounts of the application, and others by the same kind of decision at that instant."""
+        """Record that these accounts of the application, and others by the same kind of decision at that instant, are
+        closed."""
         if not self.recording:
             return
         latest = self.mass_changes[-1] if self.mass_changes else None
@@ -156,13 +157,13 @@ class Truth:
             found.pushed_at, found.made_at = at, at if made else found.made_at
 
     def hold_group(self, account: Account, at: int, event_id: str | None) -> None:
-        """The provider makes one, and never asks whether it has one of that name."""
+        """Record that the provider creates a group, without checking whether it has one of that name."""
         if self.recording:
             held = self.groups.setdefault(account.app.id, [])
             held.append(HeldGroup(account.subject.id, account.subject.name, at, event_id))
 
     def drop_group(self, account: Account) -> None:
-        """The one that was made last goes."""
+        """Record that the most recently created group is deleted."""
         held = self.groups.get(account.app.id, [])
         for place in range(len(held) - 1, -1, -1):
             if held[place].subject_id == account.subject.id:
@@ -190,7 +191,8 @@ class Truth:
             self._of(account).uses.append(at)
 
     def open_accounts(self) -> list[dict[str, Any]]:
-        """Accounts meant to be closed that the log does not confirm closed, or that are really open still."""
+        """Returns the accounts that were meant to be closed and that the log does not confirm closed, or that are still
+        open."""
         found: list[dict[str, Any]] = []
         for (application_id, subject_id), truth in self.accounts.items():
             if truth.subject_type != "user" or not truth.intended or truth.intended[-1].state not in CLOSED:
@@ -216,9 +218,9 @@ class Truth:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain data.
+        """Returns everything as plain data.
 
-        Instants as RFC 3339 text, intervals as [state, from, to or null, event id or null].
+        Instants are RFC 3339 text, intervals are [state, from, to or null, event id or null].
         """
         return {
             "accounts": [

@@ -1,6 +1,6 @@
 """What every part of a running simulation shares.
 
-The agenda of what happens next, the dice, the roster, the journal, the truth.
+This is the agenda of what happens next, the dice, the roster, the journal and the truth.
 """
 
 import heapq
@@ -19,7 +19,7 @@ Act = Callable[..., SimulatedEvent | None]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much happens: means per person and day, unless said otherwise. Hours of work and weekends weigh them."""
+    """Rates of events: means per person and day, unless stated otherwise, weighted by working hours and weekends."""
 
     edits: float = 0.5  # changes of a person's attributes
     sign_ins: float = 2.0
@@ -32,7 +32,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Agenda:
-    """Acts by their instant. Each returns the one event it causes, or None, and may add later acts."""
+    """Acts in order of time. Each returns the one event that it causes, or None, and may add later acts."""
 
     _heap: list[tuple[int, int, Act, tuple[Any, ...]]] = field(default_factory=list)
     _added: int = 0
@@ -53,14 +53,14 @@ class Agenda:
 class World:
     start: int
     end: int
-    calm_from: int  # nobody leaves, moves or comes back by chance from here on: the story's ends stay visible
+    calm_from: int  # nobody leaves, moves or returns at random from here on, so that the story's ends stay visible
     agenda: Agenda
     dice: Dice
     roster: Roster
     journal: Journal
     truth: Truth
     pace: Pace
-    reserved: set[str] = field(default_factory=set)  # people whose story is told: chance leaves them alone
+    reserved: set[str] = field(default_factory=set)  # people in the story: random events leave them alone
     neglected: set[tuple[str, int]] = field(default_factory=set)  # (person id, application index): never pushed to
     _episodes: int = 0
 
@@ -72,7 +72,7 @@ class World:
         return found
 
     def employee(self, free: bool = False) -> Person | None:
-        """Somebody employed, with `free` nobody whose story is told; None if three tries met none."""
+        """Returns an employee, with `free` one outside the story; None if three tries found none."""
         for _ in range(3):
             person = self.dice.pick(self.roster.people)
             if person.employed and not (free and person.id in self.reserved):
