@@ -35,6 +35,12 @@ def refused(scene: Scene) -> Scene:
     return activated(scene).attempt("deprovision", Outcome.FAILURE)
 
 
+def in_vain(scene: Scene) -> Scene:
+    """The same scene, but that its activation failed."""
+    scene.around[0]["outcome"] = Outcome.FAILURE
+    return scene
+
+
 TESTS = [
     pytest.param(tried(), id="made and taken away"),
     pytest.param(tried(outcome=Outcome.FAILURE), id="taken away in vain"),
@@ -47,6 +53,7 @@ TESTS = [
 ]
 OTHERS = [
     pytest.param(activated().attempt("create"), id="made, and kept"),
+    pytest.param(in_vain(tried()), id="made and taken away just after an activation that failed"),
     pytest.param(activated().attempt("create").attempt("deprovision", Outcome.FAILURE), id="closed later"),
     pytest.param(
         refused(activated().attempt("create").attempt("update").after(LONG)), id="used, and closed after the next one"
