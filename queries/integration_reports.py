@@ -77,9 +77,12 @@ class Reports(NamedTuple):
 class SeveralIntegrations(UserError):
     """Several integrations have the given name."""
 
-    def __init__(self, name: str, candidates: list[str]) -> None:
-        super().__init__(f"several integrations are called {name!r}: {', '.join(candidates)}")
-        self.candidates = candidates
+    def __init__(self, name: str, candidates: Sequence[App]) -> None:
+        several = len({organization for organization, _ in candidates}) > 1
+        told = [f"{own} of organization {organization}" if several else own for organization, own in candidates]
+        say = "; say which `organization` is meant" if several else ""
+        super().__init__(f"several integrations are called {name!r}: {', '.join(told)}{say}")
+        self.candidates = [own for _, own in candidates]
 
 
 _HEARD_OF: Final = (
@@ -151,7 +154,7 @@ def report_one(store: Store, organization: str | None, name: str, at: datetime) 
     `SeveralIntegrations`."""
     rows = store.query(CALLED, {**scoped(organization), "name": name, "limit": MAX_CANDIDATES})
     if len(rows) > 1:
-        raise SeveralIntegrations(name[:64], [application_id for _, application_id, *_ in rows])
+        raise SeveralIntegrations(name[:64], [(organization_id, own) for organization_id, own, *_ in rows])
     names = _names(rows)
     reports = _reports(store, names, _heard(store, names, at), at)
     if not reports:

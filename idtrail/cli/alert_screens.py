@@ -25,7 +25,6 @@ from idtrail.cli.screen import (
     table,
     when,
 )
-from schemas.alerts import MAX_COUNTED
 
 Item = dict[str, Any]
 
@@ -44,6 +43,8 @@ DONE: Final = {
 }
 """What somebody did, as history and feed tell it."""
 _WIDEST: Final = len("critical")
+MAX_COUNTED: Final = 1_000
+"""People are told apart up to here: as `schemas.alerts` has it, which takes long to import."""
 
 
 def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:

@@ -91,3 +91,11 @@ async def test_a_name_of_several_names_them_and_one_of_nobody_is_not_found(
     for asked, detail in (("zom", unknown), ("okta", "'okta' has no integration: nothing was provisioned there")):
         assert assert_problem(await api.get(f"{PATH}/{asked}", headers=using()), 404)["detail"] == detail
     assert (await get(api, f"{PATH}/z1", using()))["state"] == "healthy"
+    other = Trail(trail.store, f"{trail.organization}-other")
+    own = f"app-{trail.organization}"
+    for each in (trail, other):
+        each.insert(attempt(4, application={"id": own, "name": own}))
+    answer = await api.get(f"{PATH}/{own}", headers=using.everywhere())
+    told = f"{own} of organization {trail.organization}, {own} of organization {other.organization}"
+    assert told in assert_problem(answer, 409)["detail"]
+    assert (await get(api, f"{PATH}/{own}", using.everywhere(), organization=trail.organization))["state"] == "healthy"

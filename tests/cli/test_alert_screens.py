@@ -10,11 +10,11 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from idtrail.cli import app, register_commands
+from idtrail.cli import alert_screens, app, register_commands
 from idtrail.cli.alert_screens import show_alert, show_alerts, show_counts
 from idtrail.cli.commands import alerts as alerts_command
 from queries.alerts import Told, alert_object
-from schemas.alerts import Acted, Detected
+from schemas.alerts import MAX_COUNTED, Acted, Detected
 from schemas.errors import BadUsage
 from tests.alerts.records import ALERT_ID, acted, detected, minute
 from tests.cli.test_incident_screens import drawn
@@ -189,6 +189,7 @@ def test_where_it_stands_and_what_to_do_next(item: Item, stands: str, next_one: 
 
 
 def test_many_people_are_counted_not_named() -> None:
+    assert alert_screens.MAX_COUNTED == MAX_COUNTED
     named = detected(people=1_000, people_named=tuple(f"person{number}" for number in range(20)))
     lines = drawn(show_alert, whole(alert(named)), NOW)
     assert "People and groups: person0, person1, person2, person3, person4 and at least 995 more" in " ".join(lines)

@@ -89,7 +89,7 @@ def run(*arguments: str) -> str:
 
 def test_the_list_says_first_how_they_stand_and_last_what_expires(asked: list[tuple[str, Item]]) -> None:
     lines = [line.rstrip() for line in run("--at", "1h").splitlines()]
-    assert asked == [("/api/v1/integrations/health", {"at": "1h", "limit": 200})]
+    assert asked == [("/api/v1/integrations/health", {"at": "1h", "organization": None, "limit": 200})]
     assert lines == [
         "4 integrations: 1 still failing, 2 healthy, 1 deactivated, the first 3 shown (--limit)",
         "",
@@ -136,6 +136,6 @@ def test_programs_get_json(asked: list[tuple[str, Item]]) -> None:
     rows = [json.loads(line) for line in run("--json").splitlines()]
     assert [row["state"] for row in rows] == ["still_failing", "healthy", "deactivated"]
     one = json.loads(run("aws sso/prod", "--json"))
-    assert asked[-1] == ("/api/v1/integrations/aws%20sso%2Fprod", {"at": None})
+    assert asked[-1] == ("/api/v1/integrations/aws%20sso%2Fprod", {"at": None, "organization": None})
     assert one["episodes"][0]["started_by"] == str(VAIN_BEGAN.event_id)
     assert one["forecast"] is None

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import typer
 
-from idtrail.cli import Json, app, connect
-from idtrail.cli.integration_screens import WORDS, show_integration, show_integrations, soon_lines
-from idtrail.cli.screen import command, console, counted, moment, next_commands, number, print_json
+from idtrail.cli import Json, Organization, app, connect
+from idtrail.cli.integration_screens import WORDS, app_name, show_integration, show_integrations, soon_lines
+from idtrail.cli.screen import command, console, counted, in_organization, moment, next_commands, number, print_json
 from queries.integration_health import UNWELL, State
 
 PATH: Final = "/api/v1/integrations"
@@ -24,19 +24,20 @@ def integrations(
         str | None,
         typer.Option(help="As it was then: a time, a date, or an age (24h, 7d); now when absent.", show_default=False),
     ] = None,
+    organization: Organization = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most integrations.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Tell whose credentials work, which are refused and since when, and which will expire."""
     api = connect()
     if application is not None:
-        found = api.get(f"{PATH}/{quote(application, safe='')}", {"at": at})
+        found = api.get(f"{PATH}/{quote(application, safe='')}", {"at": at, "organization": organization})
         if as_json:
             print_json(found)
         else:
             show_integration(console(), found)
         return
-    answer = api.get(f"{PATH}/health", {"at": at, "limit": limit})
+    answer = api.get(f"{PATH}/health", {"at": at, "organization": organization, "limit": limit})
     if as_json:
         print_json(answer["items"])
     else:
@@ -62,7 +63,9 @@ def _show(answer: dict[str, Any]) -> None:
         for line in near:
             out.print(f"  {line}", soft_wrap=True, markup=False)
     first = items[0]
-    commands = [command("idtrail", "integrations", first["application"] or first["application_id"])]
+    shared = len({item["organization"] for item in items if app_name(item) == app_name(first)}) > 1
+    within = in_organization(first["organization"] if shared else None)
+    commands = [command("idtrail", "integrations", app_name(first), *within)]
     if State(first["state"]) in UNWELL:
         commands.append("idtrail incidents --cause credentials")
     out.print(next_commands(*commands), soft_wrap=True)
