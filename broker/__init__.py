@@ -1,1 +1,1 @@
-"""What every program that uses Kafka shares, whether it writes or reads. Imports `schemas` only."""
+"""Code shared by every program that uses Kafka, whether it writes or reads. Imports `schemas` only."""

@@ -22,7 +22,7 @@ _GZIP_FORMAT: Final = 31  # zlib's number for gzip with header and checksum
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """Where and why reading ended before the content did."""
+    """The point and reason of an early end of reading."""
 
     position: int
     """Byte position in the file as stored."""
@@ -40,7 +40,7 @@ class Blocks:
 
     def __init__(self, file: BinaryIO) -> None:
         self.bytes_read = 0
-        """Of the file as it is stored."""
+        """Bytes of the file as stored."""
         self.truncated: Truncated | None = None
         self._file = file
 

@@ -88,7 +88,7 @@ class Delivery:
         self._turn = asyncio.Lock()
         self._running = False
         self.broken: Fatal | None = None
-        """Why nothing is accepted any more."""
+        """The error that stopped acceptance, if any."""
         self._breaking = asyncio.Event()
         self._pump_task: asyncio.Task[None] | None = None
         self._drain_task: asyncio.Task[None] | None = None

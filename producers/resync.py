@@ -50,7 +50,7 @@ class End(ABC):
 
     def __init__(self, last: str, key: str, *, broken: bool) -> None:
         self.faulty = False
-        """Brackets or strings do not add up: this is no JSON, wherever it ends."""
+        """Whether brackets or strings do not match: then this is not JSON, wherever it ends."""
         self._key = key
         self._broken = broken
         self._last = last  # the last character that is not white space

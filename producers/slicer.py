@@ -99,9 +99,9 @@ class Slicer:
 
     def __init__(self) -> None:
         self.in_array = False
-        """Once finished: the stream ended before its array was closed, as far as can be told."""
+        """After `finish`: whether the stream ended before its array was closed, as far as can be told."""
         self.count = 0
-        """Records returned so far."""
+        """The number of records returned so far."""
         self._pieces = ["\n"]  # as if a line had ended before the stream, so that every line begins alike
         self._pending = 1
         self._base = -1  # position of the first pending byte

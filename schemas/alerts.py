@@ -204,7 +204,7 @@ class State(StrEnum):
 
 
 class Standing(NamedTuple):
-    """What the records of an alert together say."""
+    """The state that the records of an alert together give."""
 
     state: State
     since: datetime

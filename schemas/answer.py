@@ -49,7 +49,7 @@ class Reading(NamedTuple):
     code: int
     """Status from `message_chain.response_code` alone."""
     status: int
-    """The same, or else a status found in the texts."""
+    """`code`, or else a status found in the texts."""
     scim_type: str
     text: str
     html: bool

@@ -1,4 +1,4 @@
-"""What an `association_change` connects: a group and an application, a person and a group, or a person and an
+"""The two sides of an `association_change`: a group and an application, a person and a group, or a person and an
 application.
 
 Pure and total: other connections give None.

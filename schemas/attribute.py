@@ -26,7 +26,7 @@ _NAMES: Final = {
     "phonenumber": "phoneNumbers", "member": "members", "memberid": "members", "address": "addresses", "role": "roles",
     "entitlement": "entitlements", "photo": "photos", "zipcode": "addresses.postalCode",
 }  # fmt: skip
-"""By their lower-case letters alone: `family_name`, `Family name` and `familyName` are one."""
+"""Keyed by lower-case letters alone: `family_name`, `Family name` and `familyName` are one."""
 _PARTS: Final = {
     "name": {name.lower(): f"name.{name}" for name in _OF_NAME},
     "addresses": {name.lower(): f"addresses.{name}" for name in _OF_ADDRESS},

@@ -15,7 +15,7 @@ from schemas.cause import Cause
 
 
 class Answer(NamedTuple):
-    """What is known about the answer to a failed attempt."""
+    """The known parts of the answer to a failed attempt."""
 
     status: int
     """HTTP status, 0 when unknown."""

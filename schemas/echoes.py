@@ -19,7 +19,7 @@ SHORTEST: Final = 8
 """A shorter text may occur anywhere by chance."""
 LONGEST: Final = 8192
 MAX_KNOWN: Final = 32
-"""Each known secret is a search of the whole record."""
+"""Limited because each known secret is a search of the whole record."""
 MAX_ESCAPED: Final = 4
 """The most levels of escaping of a repeated secret: one for each JSON string around it."""
 

@@ -61,7 +61,7 @@ def version_of(trust: int, known_ms: int, fingerprint: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where records come from, and which organization they belong to."""
+    """The origin of records, and the organization that they belong to."""
 
     name: str
     """Becomes `ce_source`, such as `file:export.json.gz` or `api:<token>`."""

@@ -92,7 +92,7 @@ class BadRule(BadUsage):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
-        """Each names file, line and field."""
+        """One message per problem, with file, line and field."""
 
 
 class NotFound(UserError):

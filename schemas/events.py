@@ -50,7 +50,7 @@ class DirectoryInsightsEvent(Lenient):
     set_aside: ClassVar[tuple[str, ...]] = ()
     """Names of the fields with an unexpected form; an event with any has its own."""
     misfits: ClassVar[tuple[Misfit, ...]] = ()
-    """What exactly had another form, even where it could still be read."""
+    """The values that had another form, even where they could still be read."""
 
     id: str | Integer | None = Field(None, description="The vendor's own id; without one, content is identity.")
     timestamp: Any = Field(

@@ -60,7 +60,7 @@ class Letter(NamedTuple):
 
 
 class Verdict(StrEnum):
-    """What was decided or found about a letter."""
+    """The decision or finding about a letter."""
 
     REDRIVEN = "redriven"
     """It can be read now, and is an event on the log."""

@@ -26,14 +26,14 @@ ANSWER_CONTRADICTED: Final = "answer_contradicted"
 
 
 class Evidence(NamedTuple):
-    """What a record says about its own outcome."""
+    """The parts of a record that say something about its outcome."""
 
     event_type: str
     success: bool | None
     response_code: int
     """The provider's HTTP status in `message_chain`; 0 if there is none."""
     status: int
-    """The same, or else a status in a text."""
+    """`response_code`, or else a status in a text."""
     error_message: str
     body_denies: bool
     """Whether the body contradicts the status: a web page or an error under a 200, or a 404 of something else."""

@@ -40,7 +40,7 @@ _NAMING_KEYS = frozenset({"field", "name", "key", "attribute", "path", "header"}
 """Keys whose value names what a sibling holds: `{"field": "password", "to": …}`."""
 _NAMED_KEYS = frozenset("from to value values old new oldValue newValue old_value new_value before after".split())
 _ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"})
-"""What a provider says; JSON in strings counts as such too."""
+"""Keys of a provider's answer; JSON in strings counts as one too."""
 _IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
 """Endings of keys, and of names of changed fields, whose values identify what an event is about."""
 _PLAIN_KEYS = frozenset({"timestamp", "jc_timestamp", "event_type", "client_ip", "organization"})
@@ -60,7 +60,7 @@ _STRING = re.compile(
 
 
 class _Secrecy(IntEnum):
-    """What is secret under a name."""
+    """Which values under a name are secret."""
 
     NONE = 0
     STRINGS = 1

@@ -23,9 +23,9 @@ class Unescaped:
         """`offset` is the position of `escaped` in the text that `place` refers to."""
         self._offset = offset
         self._edges: list[int] = []
-        """Where in `text` what an escape spells begins, and where it ends: two for each."""
+        """Start and end in `text` of what each escape spells, two numbers per escape."""
         self._sources: list[int] = []
-        """Where in `escaped` that is."""
+        """The same positions in `escaped`."""
         if b"\\" not in escaped:
             self.text = escaped
             return

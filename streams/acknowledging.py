@@ -13,7 +13,7 @@ class Acknowledger:
         self._pending: deque[Any] = deque()
         self._done = [0] * parts
         self._acknowledged: dict[int, int] = {}
-        """By partition the last offset, since the last rebalance."""
+        """The last acknowledged offset of each partition since the last rebalance."""
         self.count = 0
         """Events acknowledged since the start."""
 

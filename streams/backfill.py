@@ -109,9 +109,9 @@ class Backfill:
         self._done: dict[int, int] = {}
         self._written: dict[int, int] = {}
         self._folded: list[Sequence[Stretch]] = []
-        """Into windows, but not into incidents yet."""
+        """Stretches folded into windows, but not yet into incidents."""
         self._applications: set[Application] = set()
-        """Whose incidents are to be folded for them."""
+        """Applications whose incidents must be folded for these stretches."""
 
     async def run(self) -> None:
         """Run until cancelled, at most half of the time. If the store or the broker is away, the next pass tries

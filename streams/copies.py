@@ -66,16 +66,16 @@ class Copies:
         self._keep_seconds = int(keep.total_seconds())
         self._hot_copies = hot_copies
         self._keys: dict[int, dict[int, dict[str, list[bytes]]]] = {}
-        """Of entries, by partition, minute and organization."""
+        """Keys of entries, by partition, minute and organization."""
         self._hot: OrderedDict[Unit, Minute] = OrderedDict()
         self._came: dict[tuple[int, Unit], list[Copy]] = {}
         self._late: set[Unit] = set()
         self._known: dict[int, int] = {}
-        """By partition, up to which second the log was read."""
+        """The second up to which the log was read, by partition."""
         self._forgotten: dict[int, int] = {}
-        """By partition, up to which second minutes were forgotten."""
+        """The second up to which minutes were forgotten, by partition."""
         self._marks: dict[int, list[bytes]] = {}
-        """Keys of the entries that say so, of earlier writers."""
+        """Keys of earlier writers' entries that record this."""
         self._writer = uuid4().bytes
         self._numbers = count()
 

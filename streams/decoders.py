@@ -30,7 +30,7 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """Where records are read from, and how."""
+    """The source of records, and how to decode them."""
 
     connection: KafkaConnection
     reading: Reading

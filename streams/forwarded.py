@@ -27,7 +27,7 @@ FOUND: Final = "idtrail_found"
 
 
 class Found(NamedTuple):
-    """What is derived from an event, once for the store and for detection."""
+    """Derived data of an event, computed once for the store and for detection."""
 
     at: int
     """When it occurred, as far as it is credible: microseconds since 1970, 0 if not `timed`."""

@@ -79,7 +79,7 @@ class Held:
         self.barrier: Mapping[tuple[str, int], int] = {
             (place.topic, place.partition): offset for place, (offset, _) in committed.items()
         }
-        """By topic and partition, the offset before which everything is stored."""
+        """The offset before which everything is stored, by topic and partition."""
 
     async def still(self) -> bool:
         """Whether no sink can have continued since: the group lets only its holder commit."""
@@ -96,7 +96,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # because aio
         self.changed = asyncio.Event()
         self.assigned: set[TopicPartition] = set()
         self.holds = False
-        """Set for good once everything was assigned."""
+        """Whether everything has been assigned; it stays set."""
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         self.assigned = set()

@@ -88,7 +88,7 @@ class LiveIncidents:
         self._writer = writer
         self._interest = Interest()
         self._told: dict[str, int] = {}
-        """By organization, up to which fold the stored rows are known."""
+        """The fold up to which the stored rows are known, by organization."""
 
     def forget(self) -> None:
         """Forget everything after a restart or a rebalance: other workers may have folded since."""

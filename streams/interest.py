@@ -19,7 +19,7 @@ Application = tuple[str, str]
 
 
 class Attempt(NamedTuple):
-    """What incidents need from one copy of a provisioning event."""
+    """The part of one copy of a provisioning event that incidents need."""
 
     event_id: bytes
     application: Application
@@ -40,7 +40,7 @@ class Known(NamedTuple):
 
     @property
     def until(self) -> int:
-        """When its last episode ended; for an emptied incident, a time that nothing precedes."""
+        """The time of its last episode's end; for an emptied incident, one before any other."""
         if not self.incident.attempts:
             return NEVER
         return _FOR_EVER if self.incident.ended_at == NEVER else self.incident.ended_at
@@ -64,7 +64,7 @@ class Interest:
     def __init__(self) -> None:
         self._known: dict[Application, dict[bytes, Known]] = {}
         self._latest: dict[Application, list[Known]] = {}
-        """By `until`, the latest first."""
+        """The incidents in order of `until`, latest first."""
 
     def clear(self) -> None:
         """Forget everything."""

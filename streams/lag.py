@@ -94,7 +94,7 @@ async def rewind(connection: KafkaConnection, group: str, topics: Sequence[str])
 
 
 class Bounds(NamedTuple):
-    """What a partition of the log holds."""
+    """The bounds of what a partition of the log holds."""
 
     begin: int
     end: int

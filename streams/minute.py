@@ -63,7 +63,7 @@ class Minute:
         self._tallies: dict[Place, _Tally] = {}
         self._touched: set[Place] = set()
         self.copies = 0
-        """Different ones."""
+        """The number of distinct copies."""
         for copy in known:
             self.add(copy)
         self._touched.clear()

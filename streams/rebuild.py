@@ -72,7 +72,7 @@ class Rebuild:
         self._checkpoint = checkpoint
         self._states = States(store)
         self.state = RebuildState(code=code)
-        """Where it stands."""
+        """The rebuild's current state."""
 
     async def run(self, *, accept_loss: bool) -> RebuildState:
         """Rebuild everything, or continue what was begun. Raises `UserError` rather than lose rows."""

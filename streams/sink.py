@@ -111,7 +111,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._revoked = asyncio.Event()
         self._places: set[TopicPartition] = set()
         self._held: Assignment | None = None
-        """None while it is not known where the partitions stand."""
+        """None while the partitions' positions are unknown."""
         self._next: asyncio.Task[list[Flight]] | None = None
         self._lands = False
         self._newest_ms = 0

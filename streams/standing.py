@@ -1,4 +1,4 @@
-"""Where the sink stands in a partition, and whether the log before that is still the one that it read.
+"""The sink's position in a partition, and whether the log before it is still the one that it read.
 
 A log can lose its end (a power cut before it was synced, a lagging replica that becomes leader, a volume restored from
 an older copy) and grow again under the same offsets. It can also lose its beginning, even unread records. So each
@@ -27,7 +27,7 @@ _LATEST_MS: Final = 2**63 - 1
 
 
 class Log(NamedTuple):
-    """What a partition holds."""
+    """The state of a partition of the log."""
 
     begin: int
     end: int
@@ -50,7 +50,7 @@ class Cut(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where to continue in a partition."""
+    """The position from which to continue in a partition."""
 
     offset: int
     progress: Progress
@@ -155,7 +155,7 @@ def _new_epoch() -> str:
 
 @dataclass(slots=True)
 class Assignment:
-    """What is known about the held partitions between two rebalances."""
+    """The state of the held partitions between two rebalances."""
 
     offsets: dict[TopicPartition, int]
     """The committed offsets: everything before them is stored."""

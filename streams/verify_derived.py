@@ -33,7 +33,7 @@ _MINUTE: Final = "toString(toDateTime(toStartOfMinute(occurred_at), 'UTC'))"
 
 
 class Undetected(NamedTuple):
-    """What detection may not have finished: results that depend on it are not compared."""
+    """Data that detection may not have finished: results that depend on it are not compared."""
 
     minutes: set[tuple[str, str]]
     """Organization and minute, as in windows."""

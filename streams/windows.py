@@ -32,7 +32,7 @@ class Unit(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """What a window needs from one copy of an event."""
+    """The part of one copy of an event that a window needs."""
 
     event_id: bytes
     fingerprint: bytes
@@ -53,7 +53,7 @@ class Copy(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """Its trust. Adding any copy to a set makes the sum of the weights larger."""
+        """The copy's trust. Adding any copy to a set makes the sum of the weights larger."""
         return self.version // TRUST_STEP + 1
 
 

@@ -1,4 +1,4 @@
-"""How applications answer a push: correctly, or misbehaving as real ones do. Pure: state and chance come as
+"""The answers of applications to a push: correct, or misbehaving as real ones do. Pure: state and chance come as
 arguments."""
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ def instant(at: int) -> datetime:
 
 
 class SetOff(NamedTuple):
-    """What caused an attempt.
+    """The cause of an attempt.
 
     kind: act (an event of the directory or an integration), retry (of the first of the attempts it repeats), instead
     (of an update that found no account). event_id: that event's; None where none is logged.

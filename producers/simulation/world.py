@@ -1,4 +1,4 @@
-"""What every part of a running simulation shares.
+"""The state shared by all parts of a running simulation.
 
 This is the agenda of what happens next, the dice, the roster, the journal and the truth.
 """

@@ -75,11 +75,11 @@ class Fold:
         saved = saved or {"machine": None, "pending": [], "alert": None}
         self._machine = machine(terms, saved["machine"])
         self._pending = [Occurrence(*each) for each in saved["pending"]]
-        """Counted events that no alert has: the next one's window may cover them."""
+        """Counted events that belong to no alert: the next alert's window may cover them."""
         self._alert = alert_of(saved["alert"]) if saved["alert"] else None
         self._open = self._alert if self._alert is not None and self._alert.ended_at == NEVER else None
         self.found: dict[str, Alert] = {}
-        """By id, every alert that was opened, grew or ended since the start."""
+        """Every alert that opened, grew or ended since the start, by id."""
 
     def feed(self, one: Occurrence) -> None:
         """Take the next occurrence in order."""

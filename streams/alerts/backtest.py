@@ -37,7 +37,7 @@ _MICROS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be tested. Rules are passed as text; each child parses them again."""
+    """The rules to test, and the events to test them on. Rules are passed as text; each child parses them again."""
 
     rules: tuple[str, ...]
     against: tuple[str, ...]
@@ -62,7 +62,7 @@ class Found:
     """The alerts to compare with `before`: the same as `alerts`, or those of fresh events where `before` is `told`."""
     against: list[Alert]
     left_out: dict[str, LeftOut]
-    """By rule: what these alerts lack, on the side that lacks more."""
+    """By rule: what is missing from these alerts, on the side that lacks more."""
 
 
 class Backtest:

@@ -30,9 +30,9 @@ class Where:
         self._values = values_reader(sorted(used.facts))
         self._answers: dict[tuple[Value, ...], bool | None] = {}
         self.by_key = used.facts <= set(KEY_FACTS) and not used.fields
-        """Whether it reads nothing but `KEY_FACTS`."""
+        """Whether it reads only `KEY_FACTS`."""
         self.errors = 0
-        """How often it could not be asked."""
+        """How often it could not be evaluated."""
 
     def __call__(self, seen: Seen) -> bool:
         if self.reads_event:
@@ -64,7 +64,7 @@ class Matcher:
 
     def __init__(self, condition: Condition, variables: Variables) -> None:
         self.types: frozenset[str] | None = frozenset(condition.type) or None
-        """The event types that it names; None if it is about provisioning, and what drifts."""
+        """The event types that it names; None if it applies to provisioning events and those with drift."""
         tables = (
             (Facts._fields.index(name), frozenset(map(str, given)))
             for name in ("event_type", "kind", "action", "outcome", "cause")

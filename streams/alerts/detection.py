@@ -26,7 +26,7 @@ HELD: Final = 16
 
 
 class LeftOut(NamedTuple):
-    """What is missing in the alerts that were found."""
+    """Counts of what is missing in the alerts that were found."""
 
     events: int
     """Events of groups beyond the limit."""
@@ -80,7 +80,7 @@ class _Followed:
         self._folds: dict[tuple[str, ...], Fold] = {}
         self._found: list[Alert] = []
         self._new = LOOK_AT
-        """How many more are to come before it is asked which are over."""
+        """How many more new groups until the check for groups that are over."""
         self.left_out = LeftOut(0, 0)
 
     def feed(self, group: tuple[str, ...], one: Occurrence) -> None:

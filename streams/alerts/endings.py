@@ -34,10 +34,10 @@ class Endings:
         self._table = table
         self._key = key
         self._of: dict[Own, tuple[int, dict[str, Occurrence]]] = {}
-        """By group its organization's partition, and by event those that came, in this order."""
+        """Each group's partition, and its endings by event id in order of arrival."""
         self._came: dict[int, list[tuple[Own, Occurrence]]] = {}
         self._entries: dict[int, deque[tuple[int, bytes]]] = {}
-        """By partition, the entries with up to when the log was read then."""
+        """Each partition's entries, each with the time up to which the log was read when it was written."""
 
     def add(self, partition: int, own: Own, one: Occurrence) -> None:
         """Add an ending; nothing is written before `write`."""

@@ -64,7 +64,7 @@ class Token(NamedTuple):
 
 
 class Used(NamedTuple):
-    """What an expression reads."""
+    """The facts and fields that an expression reads."""
 
     facts: frozenset[str]
     fields: frozenset[str]

@@ -72,11 +72,11 @@ class AlertDetection:
         self._forgot = time.monotonic()
         self._write_at = 0.0
         self._writing: tuple[int, asyncio.Future[Any]] | None = None
-        """Of how many events entries are on their way to the log."""
+        """The number of events whose entries are on their way to the log, with the future of their confirmation."""
         self._written = 0
-        """Of how many they are there."""
+        """The number of events whose entries are on the log."""
         self._read: dict[int, tuple[int, int]] = {}
-        """By partition the last offset that came, and when the log had its event, in microseconds."""
+        """The last offset of each partition, and when the log had its event, in microseconds."""
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:
         """Take an event; nothing is written before the flush."""

@@ -39,15 +39,15 @@ class Group:
         saved = saved or {"folded": None, "until": (0, ""), "kept": [], "told": [], "settled": [], "clock": 0}
         self._folded: dict[str, Any] | None = saved["folded"]
         self._until: tuple[int, str] = tuple(saved["until"])
-        """The last one that is folded for good."""
+        """The last occurrence that is folded for good."""
         self._settled = {alert.alert_id: alert for alert in map(alert_of, saved["settled"])}
-        """Alerts of what was folded for good, until they are told."""
+        """Alerts of what was folded for good, until they are published."""
         self._kept = [Occurrence(*each) for each in saved["kept"]]
         self._by_id = {each.event_id: each for each in self._kept}
         self._clock: int = saved["clock"]
         self._told = {alert.alert_id: alert for alert in map(alert_of, saved["told"])}
         self._unsure: set[str] = set()
-        """Alerts of which nobody knows whether they were told as they are."""
+        """Alerts that may or may not have been published as they are."""
         self._head = Fold(*self._own)
 
     def doubt(self, alert: Alert) -> None:

@@ -33,7 +33,7 @@ class Watched:
         self._then, self._until = ready(rule.then), ready(rule.until)
         parts = (self._match, self._unless, self._failed, self._then, self._until)
         self.parts = [part for part in parts if part is not None]
-        """Its conditions."""
+        """The rule's conditions."""
         self.group_by = tuple(rule.group_by)
         self._of = reader_of(rule.of) if rule.of is not None else None
         self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # of texts only
@@ -100,7 +100,7 @@ def alike_in(seen: Seen) -> Occurrence:
 
 
 class Kept(NamedTuple):
-    """What one rule keeps of an event."""
+    """The part of an event that one rule keeps."""
 
     watched: Watched
     group: tuple[str, ...]
@@ -114,7 +114,7 @@ class Rules:
         variables = Variables()
         self._watched = {rule.id: Watched(rule, variables) for rule in rules}
         self._wanted: dict[tuple[Value, ...], tuple[tuple[Watched, int | None], ...]] = {}
-        """By `condition.KEY_FACTS`: the rules, each with the event's roles where those are known by them."""
+        """Rules by `condition.KEY_FACTS`, each with the event's roles if these facts determine them."""
 
     def __len__(self) -> int:
         return len(self._watched)

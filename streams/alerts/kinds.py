@@ -19,7 +19,7 @@ from streams.alerts.terms import DAY, HOUR, Terms
 USUAL_DAYS: Final = 28
 """Days before the day in question from which the usual is computed."""
 LITTLE: Final = 7 * DAY
-"""With less history than this there is no usual."""
+"""With a shorter history than this, nothing counts as usual."""
 MOST_VALUES: Final = 20_000
 """Values that `new` remembers per group. When it is full, later values never count as new."""
 

@@ -55,27 +55,27 @@ class Live:
         self._writer = uuid4().bytes
         self._followed: dict[Own, _Followed] = {}
         self._sizes: dict[tuple[str, str], int] = {}
-        """How many groups, by rule and organization."""
+        """The number of groups, by rule and organization."""
         self._told_at: dict[Own, float] = {}
-        """When something was told of a group last."""
+        """When something about each group was last published."""
         self._endings = Endings(table, self._new_key)
         self._tellings = Tellings(table, self._new_key)
         self._in_force = InForce()
         self._numbers = count()
         self._touched: dict[Own, bool] = {}
-        """Groups to look at, and whether their entries must be written whatever is found."""
+        """Groups to look at, and whether their entries must be written in any case."""
         self._unwritten: dict[Own, None] = {}
-        """Groups whose entries are to be written, in their order."""
+        """Groups whose entries are to be written, in order."""
         self._deadlines: dict[int, list[tuple[int, Own]]] = {}
-        """By partition, a heap of when to look at a group again."""
+        """A heap for each partition of when to look at a group again."""
         self._due: dict[Own, int] = {}
-        """When that is, of each."""
+        """The next such time of each group."""
         self._offsets: dict[int, int] = {}
-        """By partition the last offset that was taken."""
+        """The last offset that was taken, by partition."""
         self._known: dict[int, int] = {}
-        """By partition up to when the log was read, in microseconds."""
+        """Up to when the log was read, in microseconds, by partition."""
         self.shed = Counter[str]()
-        """By rule, since the start: occurrences of groups that were too many, or too large."""
+        """Occurrences dropped since the start because a group was one too many or too large, by rule."""
 
     def take(self, partition: int, offset: int, seen: Seen) -> None:
         """Take an event; nothing is written before `write`."""

@@ -17,7 +17,7 @@ class Role:
     UNTIL: Final = 4
     """Ends an alert."""
     FAILED: Final = 8
-    """Among the matches of a ratio: counts as a failure."""
+    """Among the matches of a ratio, marks a failure."""
 
 
 class Occurrence(NamedTuple):

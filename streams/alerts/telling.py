@@ -41,13 +41,13 @@ class Tellings:
         self._key = key
         self._came: dict[int, list[Mark]] = {}
         self._marked: dict[Own, set[str]] = {}
-        """Ids of the alerts that are marked."""
+        """Ids of the marked alerts."""
         self._keys: dict[Own, list[bytes]] = {}
         self._groups: dict[bytes, set[Own]] = {}
-        """Of an entry those that it is still needed for."""
+        """For each entry, the groups that still need it."""
         self._found: dict[int, list[tuple[int, bytes, Mark]]] = {}
-        """By partition, those of earlier workers that are still to be looked into: what had been read by then, and the
-        entry's key."""
+        """Each partition's marks by earlier workers that are still to be examined: the offset read by then, the entry's
+        key, and the mark."""
 
     def add(self, partition: int, mark: Mark) -> None:
         """Add alerts that are published now; those already marked need no other mark."""

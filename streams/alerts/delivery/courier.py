@@ -78,14 +78,14 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         self._checkpoint = checkpoint
         self._ledgers: dict[int, Ledger] = {}
         self._ends: dict[TopicPartition, int] = {}
-        """Of the partitions that have not been read yet up to where they ended when they were assigned."""
+        """The ends, at assignment, of the partitions that have not been read that far."""
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._reported: set[str] = set()
         self._wake: datetime | None = None
         self._changed = True
         self._rested = 0.0
         self._assigned = self._reading = False
-        """Partitions are ours; and they are being read from their beginning on."""
+        """Whether we hold partitions, and whether they are being read from their beginning."""
         self._assignments = 0
 
     async def run(self) -> None:

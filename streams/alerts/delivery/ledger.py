@@ -19,7 +19,7 @@ FORGET_AFTER: Final = timedelta(days=30)
 
 @dataclass(slots=True)
 class Answers:
-    """How a destination has answered."""
+    """The record of a destination's answers."""
 
     succeeded: datetime = SENTINEL
     """When it last accepted a message."""
@@ -57,9 +57,9 @@ class Ledger:
     def __init__(self) -> None:
         self.stories: dict[str, Story] = {}
         self.watched: set[str] = set()
-        """Alerts of which there may be something to tell."""
+        """Alerts for which something may be due."""
         self.reported: set[str] = set()
-        """Alerts about destinations that could not be reached, which have not ended."""
+        """Open alerts about destinations that could not be reached."""
         self.answers: dict[str, Answers] = defaultdict(Answers)
         self._looked: datetime = SENTINEL
 

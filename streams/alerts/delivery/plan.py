@@ -51,7 +51,7 @@ class Message(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to do now."""
+    """A plan of what to do now."""
 
     messages: list[Message]
     reports: list[Detected]

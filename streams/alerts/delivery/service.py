@@ -25,7 +25,7 @@ _KEYS: Final = ("dedup", "external_id", "thirdparty", "entity_id")
 
 
 class Notice(NamedTuple):
-    """What a service is sent."""
+    """A message to a service."""
 
     url: str
     title: str

@@ -1,4 +1,4 @@
-"""What the records of one alert say is to be sent, and what has been sent. Pure.
+"""The occasions of one alert, derived from its records: what is to be sent, and what has been sent. Pure.
 
 An alert opens once for every episode of its condition, and anew whenever somebody resolved it, snoozed it or opened it
 again. A destination receives each of these openings once, and the end if it received the opening. Late events can
@@ -69,17 +69,17 @@ class Story:
 
     def __init__(self) -> None:
         self.detected: Detected | None = None
-        """What its rule says now."""
+        """The rule's latest record of the alert."""
         self.known: datetime | None = None
-        """When its last record was appended."""
+        """When the alert's last record was appended."""
         self.told: dict[tuple[str, str], Tries] = {}
-        """By destination and occasion."""
+        """The results by destination and occasion."""
         self._acts: list[Acted] = []
         self._found_at: datetime | None = None
         self._ids: set[UUID] = set()
         self._episodes = self._again = self._turns = 0
         self._maybe: datetime | None = None
-        """Since when it is open again, if it stands."""
+        """Since when it is open again, if that stands."""
         self._opened: tuple[Opening, datetime] | None = None
 
     def take(self, record: AlertRecord, at: datetime) -> None:

@@ -40,7 +40,7 @@ class Contradicting:
         self._store = store
         self._horizon = horizon
         self._judged: dict[Key, tuple[tuple[int, int], bool]] = {}
-        """Which copies were compared, and whether any contradicts."""
+        """The copies of each event that were compared, and whether any contradict."""
 
     def look(self, told: Iterable[Detected], now: datetime) -> list[Sighting]:
         """Returns all conflicts that stand. Blocks: run it in a thread."""

@@ -29,7 +29,7 @@ class Memory:
         self._topic = topic
         self._marks = [f'"rule_id":"{rule_id}"'.encode() for rule_id in rule_ids]
         self.last: dict[str, dict[Key, Detected]] = {rule_id: {} for rule_id in rule_ids}
-        """By rule, of each group the last record of its last alert, as far as was read."""
+        """The last record of each group's last alert, as far as was read, by rule."""
         self._at: dict[tuple[str, int], int] = {}
         self._lock = asyncio.Lock()
 

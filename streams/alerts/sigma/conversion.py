@@ -74,9 +74,9 @@ class _Collection:
         self._refused = refused
         self._all: list[Read] = []
         self._named: dict[str, Read | None] = {}
-        """None for what was refused before it could be followed."""
+        """By name; None for a rule that was refused before it could be referred to."""
         self._silent: set[str] = set()
-        """What correlations follow, and so does not alert by itself."""
+        """Names that correlations refer to: these rules do not alert by themselves."""
         self._questions: dict[int, Question] = {}
 
     def add(self, source: Source) -> None:

@@ -41,9 +41,9 @@ class Field:
         if path[0] in LISTS and path[1:]:
             raise Refused(place, f"{written!r} is in a list, and expressions have no loops")
         self.read: Final = ".".join(("event", *path))
-        """How an expression reads it, if it is there."""
+        """How an expression reads the field, if it exists."""
         self.there: Final[list[str]] = []
-        """Expressions that together say whether it is there; none can fail if those before it hold."""
+        """Expressions that together say whether the field exists; none can fail if those before it hold."""
         for end in range(1, len(path) + 1):
             if end > 1:
                 self.there.append(f"type(event.{'.'.join(path[: end - 1])}) == map")

@@ -1,4 +1,4 @@
-"""What a Sigma rule asks of an event, as conditions of ours."""
+"""The events that a Sigma rule matches, as conditions of our rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.alerts.sigma.value import WIDTH, asked, both, either, negated
 
 
 class Question(NamedTuple):
-    """Which events are meant: those of these types for which all of `where`, and not all of `unless`, holds."""
+    """The events matched: those of these types for which all of `where`, and not all of `unless`, holds."""
 
     types: tuple[str, ...]
     where: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a Sigma rule asks of an event, as a tree whose leaves know their place in the file."""
+"""The detection of a Sigma rule, as a tree whose leaves know their place in the file."""
 
 from __future__ import annotations
 

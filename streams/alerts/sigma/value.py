@@ -85,12 +85,12 @@ class _Values:
     def __init__(self, field: Field) -> None:
         self._field = field
         self._place: Place = ()
-        """Where the value stands that is added."""
+        """The place of the value being added."""
         self._others: list[list[str]] = []
         self._equal: dict[str, None] = {}
         self._wildcards: list[Wildcard] = []
         self._texts: list[tuple[bool, str]] = []
-        """What to ask of the text, and whether that of a number may have it."""
+        """What to check of the text, and whether a number's text can match it."""
         self._takes = {
             SigmaNull: self._null,
             SigmaExists: self._exists,
@@ -242,7 +242,7 @@ def _odd(pattern: str) -> str:
     if "{," in pattern:
         return f"has a pattern with {{,n}}, {differently}: write {{0,n}}"
     first = at = 0
-    """Where the class begins that is open; 0 while none is."""
+    """The start of the open character class; 0 outside classes."""
     while at < len(pattern):
         sign, two = pattern[at], pattern[at : at + 2]
         if sign == "\\":
