@@ -21,8 +21,8 @@ EXPIRING: Final = Concern(
     "the credentials of an integration [should have expired](integrations.md#when-they-expire) in "
     f"{SOON.days} days at the latest",
     "it is re-authorised, activated again or deleted, or its credentials are accepted after that time",
-    "Once the integration's token has expired, nothing is created, changed or closed in the application: whoever "
-    "leaves then stays in. No event records an expiry: this one is calculated from when the token was entered.",
+    "Once the integration's token has expired, nothing is created, changed or closed in the application: people "
+    "who leave then keep their access. No event records an expiry: this one is calculated from the token's entry.",
     "Make a new token in the application and re-authorise the integration with it.",
 )
 

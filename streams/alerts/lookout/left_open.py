@@ -20,8 +20,8 @@ LEFT_OPEN: Final = Concern(
     "an integration was deleted, less than `IDTRAIL_HORIZON_HOURS` ago, and a minute later accounts of its application "
     "are [open](exposures.md#what-counts)",
     "none of them is known to be open, or the integration is activated again",
-    "The integration was deleted while accounts were open in its application. Nothing closes them now: whoever "
-    "should be out, or leaves from now on, stays in.",
+    "The integration was deleted while accounts were open in its application. Nothing closes them now: people "
+    "who left, or leave from now on, keep their access.",
     "List them with idtrail exposures, and close them in the application, or activate the integration again. No event "
     "reports accounts closed there by hand: resolve the alert then.",
 )
