@@ -98,6 +98,9 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
         pytest.param(many(9), OLD, [], id="one fewer than the minimum"),
         pytest.param(many(10), OLD, [("mass_deactivations", 10, 10)], id="the minimum"),
         pytest.param(many(10, apart=6.6), OLD, [("mass_deactivations", 10, 10)], id="within one hour"),
+        pytest.param(
+            [*many(10, apart=0), row(5, "q")], OLD, [("mass_deactivations", 11, 11)], id="a pause of just the gap"
+        ),
         pytest.param(many(10, apart=60 / 9), OLD, [("mass_deactivations", 10, 10)], id="in exactly one hour"),
         pytest.param(many(10, apart=7), OLD, [], id="in more than one hour"),
         pytest.param(many(30, apart=6), OLD, [("mass_deactivations", 30, 30)], id="one that goes on is one"),
@@ -158,6 +161,9 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
         pytest.param([*usual(6, 13), *many(10)], OLD, [("mass_deactivations", 10, 10)], id="usual on less than half"),
         pytest.param(many(10), History(BEGIN - timedelta(days=2), 200), [("mass_deactivations", 10, 10)], id="new"),
         pytest.param(many(14), History(BEGIN - timedelta(days=2), 300), [], id="new and big: a share of its people"),
+        pytest.param(
+            many(14), History(BEGIN - timedelta(days=7), 300), [("mass_deactivations", 14, 14)], id="no longer new"
+        ),
         pytest.param(
             [*many(40, -DAY), *many(40)], History(BEGIN - timedelta(days=2), 50),
             [("mass_deactivations", 40, 40)] * 2, id="the first is no excuse for the second",

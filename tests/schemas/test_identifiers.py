@@ -52,6 +52,9 @@ def changes(**to: Any) -> list[dict[str, Any]]:
         pytest.param(changes(name={"givenName": "Ana"}), [], id="half a name"),
         pytest.param(changes(firstname="Ana", lastname="Lima"), ["full_name:ana lima"], id="in two fields"),
         pytest.param(changes(displayName="Ana Lima"), ["full_name:ana lima"], id="a name to show"),
+        pytest.param(
+            changes(displayName="ines.almeida"), ["full_name:ines.almeida"], id="a name to show that is the user name"
+        ),
         pytest.param(changes(active=False, title="x"), [], id="nothing of who it is"),
         pytest.param(
             changes(**{f"attribute{n}": "x" for n in range(99)}, username="ana"), ["name:ana"], id="behind many others"
