@@ -1,4 +1,4 @@
-"""The HTTP API: `create_app` puts it together; everything it needs is given to it."""
+"""The HTTP API. `create_app` builds it from what it is given."""
 
 from queries.api.app import create_app, documents
 from queries.api.context import Context

@@ -1,4 +1,4 @@
-"""The answers about alerts, and what is sent to act on one, as the API's document shows them."""
+"""The API's answers about alerts, and the bodies of acts on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
 
 class Alert(BaseModel):
-    """One trouble that a rule found, however many events it makes."""
+    """A problem that a rule detected, however many events it has."""
 
     alert_id: str = Field(description="32 hexadecimal digits.")
     organization: str
@@ -60,10 +60,10 @@ class Alert(BaseModel):
 
 
 class Alerts(BaseModel):
-    """A page: what is open, the most urgent first, then acknowledged, snoozed, resolved, withdrawn; the latest first
-    within each.
+    """A page of alerts: open ones by urgency, then acknowledged, snoozed, resolved and withdrawn ones; in each group
+    the latest first.
 
-    A null `next` ends.
+    `next` is null on the last page.
     """
 
     items: list[Alert]
@@ -71,7 +71,7 @@ class Alerts(BaseModel):
 
 
 class Happened(BaseModel):
-    """Something that was found, or done."""
+    """A detection or an act."""
 
     what: str = Field(
         description="opened, grew, ended, opened again, withdrawn; or acknowledge, resolve, reopen, note, snooze, own."
@@ -86,7 +86,7 @@ class Happened(BaseModel):
 
 
 class Delivery(BaseModel):
-    """One try to tell one destination."""
+    """One attempt to notify one destination."""
 
     destination: str
     occasion: str
@@ -98,7 +98,7 @@ class Delivery(BaseModel):
 
 
 class AlertDetail(Alert):
-    """One alert whole."""
+    """One alert in full."""
 
     history: list[Happened] = Field(
         description="In order. Of growth only the last; of what was found and of what was done the last 1,000."
@@ -108,7 +108,7 @@ class AlertDetail(Alert):
 
 
 class RuleCount(BaseModel):
-    """Alerts of one rule."""
+    """The alerts of one rule."""
 
     rule_id: str
     alerts: int
@@ -147,18 +147,18 @@ class Reason(_Sent):
 
 
 class Note(_Sent):
-    """What is to be remembered of an alert."""
+    """A note on an alert."""
 
     text: Text = Field(min_length=1, description="Kept on the log with the token's name.")
 
 
 class Snooze(Remark):
-    """For how long an alert can wait."""
+    """How long an alert is snoozed."""
 
     minutes: int = Field(ge=1, le=MAX_SNOOZE_MINUTES)
 
 
 class Owner(_Sent):
-    """Who sees to an alert."""
+    """Who owns an alert."""
 
     owner: str = Field(max_length=256, description="Free text; empty: nobody.")

@@ -1,4 +1,4 @@
-"""Routes about alerts: which there are, one whole, how many, and what is done about one."""
+"""Routes that list and count alerts, show one, and act on one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
 Answer = dict[str, Any]
 SHORTEST_BEGINNING = 4
-"""Of an id that is not given whole."""
+"""The shortest beginning of an id that is accepted in place of the id."""
 AlertId = Annotated[
     str, Path(pattern=f"^[0-9a-fA-F]{{{SHORTEST_BEGINNING},32}}$", description="Its id, or the beginning of it.")
 ]
@@ -41,7 +41,7 @@ def question(
     rule: Annotated[list[str] | None, Query(max_length=MAX_VALUES, description="Ids of rules; any of them.")] = None,
     staging: Annotated[bool, Query(description="Also alerts of rules that are being tried out.")] = False,
 ) -> Alerts:
-    """Which alerts the parameters ask for."""
+    """Return which alerts the parameters select."""
     refuse_unknown_rules(context.store, organization, rule or (), context.rules)
     begin, end, asked = time_range(since, until, context.clock())
     return Alerts(
@@ -67,21 +67,21 @@ def alerts(
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
-    """Alerts that something happened to in a time range, and those that still go on."""
+    """List alerts that were active in a time range, and those that are still open."""
     return list_alerts(context.store, chosen, context.clock(), cursor, limit)._asdict()
 
 
 @router.get("/stats", response_model=models.AlertCounts)
 def alert_counts(context: Given, chosen: AskedAlerts) -> Answer:
-    """How many of them there are by rule, severity and state, and how long it took to see to them."""
+    """Count these alerts by rule, severity and state, and report how long people took to handle them."""
     return count_alerts(context.store, chosen, context.clock())
 
 
 @router.get("/{alert_id}", response_model=models.AlertDetail)
 def alert(context: Given, organization: Organization, alert_id: AlertId) -> Answer:
-    """One alert with all that was found and done about it, and who was told.
+    """Return one alert with its detections, acts and deliveries.
 
-    409 with `candidates` when several alerts begin so.
+    409 with `candidates` if several alerts have this beginning.
     """
     told = find_alert(context.store, organization, alert_id)
     return {**alert_object(told, context.clock()), **read_alert_details(context.store, told)._asdict()}
@@ -89,42 +89,42 @@ def alert(context: Given, organization: Organization, alert_id: AlertId) -> Answ
 
 @router.post("/{alert_id}/acknowledge", response_model=models.Alert)
 async def acknowledge(context: Given, token: Admin, alert_id: AlertId, sent: models.Remark) -> Answer:
-    """Record that somebody sees to it. It opens again when its condition begins to hold anew.
+    """Acknowledge the alert: somebody handles it. It reopens when its condition starts to hold again.
 
-    This and every other act is on the log on return, with the token's name; the answer is the alert with it. 409 for
-    an act that means nothing where the alert stands.
+    This and every other act is on the log when the request returns, with the token's name; the answer is the alert with
+    the act. 409 for an act that makes no sense in the alert's state.
     """
     return await _act(context, token, alert_id, Act.ACKNOWLEDGE, text=sent.note)
 
 
 @router.post("/{alert_id}/resolve", response_model=models.Alert)
 async def resolve(context: Given, token: Admin, alert_id: AlertId, sent: models.Reason) -> Answer:
-    """Record that it is over. It opens again when its condition holds after this."""
+    """Resolve the alert. It reopens when its condition holds after this."""
     return await _act(context, token, alert_id, Act.RESOLVE, text=sent.because)
 
 
 @router.post("/{alert_id}/reopen", response_model=models.Alert)
 async def reopen(context: Given, token: Admin, alert_id: AlertId, sent: models.Remark) -> Answer:
-    """Record that it is not over, or not seen to. What ended by itself stays open then until somebody resolves it."""
+    """Reopen the alert. One that ended by itself then stays open until somebody resolves it."""
     return await _act(context, token, alert_id, Act.REOPEN, text=sent.note)
 
 
 @router.post("/{alert_id}/note", response_model=models.Alert)
 async def note(context: Given, token: Admin, alert_id: AlertId, sent: models.Note) -> Answer:
-    """Add to its history. Its state stays."""
+    """Add a note to the alert's history. Its state stays."""
     return await _act(context, token, alert_id, Act.NOTE, text=sent.text)
 
 
 @router.post("/{alert_id}/snooze", response_model=models.Alert)
 async def snooze(context: Given, token: Admin, alert_id: AlertId, sent: models.Snooze) -> Answer:
-    """Let it wait for so long; it is open again after that, unless its condition has ended."""
+    """Snooze the alert for a time. It is open again after that, unless its condition has ended."""
     wait = timedelta(minutes=sent.minutes)
     return await _act(context, token, alert_id, Act.SNOOZE, text=sent.note, snooze=wait)
 
 
 @router.post("/{alert_id}/own", response_model=models.Alert)
 async def own(context: Given, token: Admin, alert_id: AlertId, sent: models.Owner) -> Answer:
-    """Record who sees to it. Its state stays."""
+    """Record who owns the alert. Its state stays."""
     return await _act(context, token, alert_id, Act.OWN, text=sent.owner)
 
 

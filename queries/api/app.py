@@ -1,4 +1,4 @@
-"""The application: routes, problem documents, and the document that describes them."""
+"""The application: its routes, problem documents, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from queries.lag_watch import HEADER
 
 DOCUMENT: Final = "docs/openapi.json"
 _PROBED: Final = (health.router, measuring.router, root.router)
-"""Asked by machines, which may add what they like."""
+"""Routes for machines, which may add any parameters."""
 _ROUTERS: Final = (
     events.router,
     stream.router,
@@ -60,27 +60,30 @@ _ROUTERS: Final = (
 
 
 def create_app(context: Context) -> FastAPI:
-    """The API over what `context` holds. Nothing but health and the API document works without a token;
-    the document holds nothing of anybody's, and clients read it to learn how to send a token."""
+    """Return the API over `context`.
+
+    Only health and the API document work without a token. The document holds no data, and clients read it to learn how
+    to send a token.
+    """
     app = bare_app()
     give(app, context)
     return app
 
 
 def give(app: FastAPI, context: Context) -> None:
-    """Let `app` answer from what `context` holds, from now on."""
+    """Let `app` answer from `context` from now on."""
     app.state.context = context
     app.state.vigil = health.Vigil(context)
 
 
 def documents() -> dict[str, str]:
-    """The generated files of this package, by path."""
+    """Return the generated files of this package, by path."""
     text = orjson.dumps(bare_app().openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
     return {DOCUMENT: text + "\n"}
 
 
 def bare_app() -> FastAPI:
-    """The routes, with nothing yet to answer from."""
+    """Return the app with its routes, but nothing to answer from yet."""
     app = FastAPI(
         title="idtrail",
         version="1",
@@ -106,7 +109,7 @@ def bare_app() -> FastAPI:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, with problems in place of the errors that it supposes."""
+    """Return FastAPI's document, with problems in place of its default errors."""
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = found["components"]["schemas"]

@@ -1,4 +1,4 @@
-"""Every answer to a question tells how many records were not stored yet when it was asked: these it may miss."""
+"""Adds to every answer how many records were not stored yet when the question came: the answer may lack these."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Behind:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request. The lag is looked at before the store is asked: afterwards it may be less than was missed."""
+        """Handle one request. The lag is read before the store: afterwards it may be smaller than what the answer
+        lacks."""
         if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return

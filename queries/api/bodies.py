@@ -1,4 +1,4 @@
-"""Bodies of requests, in bounded memory whatever is sent."""
+"""Reads request bodies in bounded memory, whatever is sent."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from queries.api.problems import TooLarge, Unreadable
 from schemas.errors import BadUsage
 
 MAX_EVENTS_BYTES: Final = 32 * 1024 * 1024
-"""Of events, also after decompression: whoever sends more sends several requests, or imports files."""
+"""The most bytes of events, also after decompression. More must be sent in several requests, or imported as files."""
 MAX_OTHER_BYTES: Final = 64 * 1024
 EVENTS_PATH: Final = "/api/v1/events"
 
 
 class BodyLimit:
-    """ASGI middleware: a body is cut off with 413 as soon as it is too large, before anything reads it whole."""
+    """ASGI middleware that cuts a body off with 413 as soon as it is too large, before anything reads it whole."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what comes in."""
+        """Count the bytes that come in."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -37,7 +37,7 @@ class BodyLimit:
             message = await receive()
             size += len(message.get("body", b""))
             if size > limit:
-                # The framework passes on its own exceptions from within the reading of a body.
+                # The framework lets its own exceptions pass while a body is read.
                 raise HTTPException(413, f"the body is larger than {limit} bytes")
             return message
 
@@ -45,7 +45,8 @@ class BodyLimit:
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, decompressed; never more than `MAX_EVENTS_BYTES`. Raises `TooLarge`, `Unreadable`, `BadUsage`."""
+    """Return the body, decompressed; never more than `MAX_EVENTS_BYTES`. Raises `TooLarge`, `Unreadable`,
+    `BadUsage`."""
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise Unreadable(f"Content-Encoding {encoding[:20]!r} is not understood: use gzip or none")
@@ -58,7 +59,7 @@ async def read_body(request: Request) -> bytes:
 
 
 class Inflate:
-    """Decompresses gzip, of several members too, up to `limit` bytes."""
+    """Decompresses gzip, including several members, up to `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -68,7 +69,7 @@ class Inflate:
         self._size = 0
 
     def feed(self, block: bytes) -> None:
-        """Raises `TooLarge`, or `BadUsage` for what is not gzip."""
+        """Decompress a chunk. Raises `TooLarge`, or `BadUsage` for what is not gzip."""
         while block:
             if self._member.eof:
                 self._member, self._begun = zlib.decompressobj(wbits=31), False
@@ -84,7 +85,7 @@ class Inflate:
             block = self._member.unused_data
 
     def finish(self) -> bytes:
-        """All of it. Raises `BadUsage` when it was cut off."""
+        """Return everything. Raises `BadUsage` if the data was cut off."""
         if not self._begun or not self._member.eof:
             raise BadUsage("the gzip body ends early: it was cut off")
         return b"".join(self._pieces)

@@ -21,7 +21,7 @@ from schemas.letters import Coordinates
 
 
 class Accepted(Protocol):
-    """What became of many records."""
+    """The results of many records."""
 
     @property
     def logged(self) -> int: ...
@@ -42,17 +42,17 @@ class Ingest(Redriven, Protocol):
     ) -> object: ...
     async def act(self, acted: Acted) -> object: ...
     def broken(self) -> Fatal | None:
-        """Why nothing is accepted any more."""
+        """Return why nothing is accepted any more."""
 
 
 class Piece(Protocol):
-    """Something that a body was cut into."""
+    """A piece of a request's body."""
 
     @property
     def raw(self) -> bytes: ...
     @property
     def size(self) -> int:
-        """How many bytes there were, of which `raw` may be only the beginning."""
+        """The number of bytes, of which `raw` may be only the beginning."""
 
     @property
     def index(self) -> int: ...
@@ -70,20 +70,20 @@ class NotARecord(Piece, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything the API works with."""
+    """Everything that the API works with."""
 
     store: Store
     tokens: Tokens
     ingest: Ingest
     slice_body: Callable[[bytes], Iterable[Piece]]
-    """Cuts a request's body into records, as far as they are asked for; those that are `NotARecord` are none."""
+    """Cuts a request's body into records lazily. Pieces of type `NotARecord` are no records."""
     read_record: Callable[[str, int, int], Awaitable[bytes]]
-    """The value of the record at topic, partition, offset."""
+    """Returns the value of the record at (topic, partition, offset)."""
     read_records: Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]
-    """Those of the records that the log still has."""
+    """Returns those of the records that the log still has."""
     read_lag: Callable[[], Awaitable[Sequence[Place]]]
     feed: LiveFeed
     jobs: Jobs
     clock: Callable[[], datetime]
     rules: Collection[str]
-    """Ids of those in force here."""
+    """Ids of the rules in force."""

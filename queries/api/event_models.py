@@ -1,4 +1,4 @@
-"""What the API answers about events, alone and counted. Times are RFC 3339 in UTC; unknown texts are empty."""
+"""The API's answers about events and their counts. Times are RFC 3339 in UTC; unknown texts are empty."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from schemas.normal_form import Relation
 from schemas.outcome import Outcome
 
 IncidentId = Annotated[str | None, BeforeValidator(lambda given: incident_text(given))]
-"""As the store has it, or as it is shown."""
+"""An incident's id, as stored or as shown."""
 
 
 class Event(Answer):
-    """One event, as its copy in force tells it."""
+    """One event, by its copy in force."""
 
     event_id: UUID
     organization: str
@@ -55,14 +55,15 @@ class Event(Answer):
 
 
 class Events(BaseModel):
-    """A page, newest first. `next` is the cursor of the following page; null ends. A page may be short."""
+    """A page of events, newest first. `next` is the cursor of the next page, null on the last one. A page may be
+    short."""
 
     items: list[Event]
     next: str | None
 
 
 class Copy(Answer):
-    """One record of an event, as it stands on the log."""
+    """One record of an event on the log."""
 
     raw: str
     digest: str = Field(description="SHA-256 of the bytes.")
@@ -89,14 +90,14 @@ class EventDetail(Event):
 
 
 class Counts(BaseModel):
-    """Distinct events, the largest count first: a value for each dimension, and `events`."""
+    """Counts of distinct events, the largest first: a value for each dimension, and `events`."""
 
     items: list[dict[str, Any]]
     complete: bool = Field(description="False: the rarest combinations are left out; ask with a larger limit.")
 
 
 class TypeCount(BaseModel):
-    """Events of one type, and what became of them."""
+    """Events of one type by outcome."""
 
     event_type: str
     kind: str
@@ -117,7 +118,7 @@ class LogPlace(BaseModel):
 
 
 class Statistics(BaseModel):
-    """How much there is, and how far the store is behind the log."""
+    """The numbers of stored events, and how far the store is behind the log."""
 
     events: int
     people: int

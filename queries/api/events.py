@@ -1,4 +1,4 @@
-"""Routes about events: lists, one of them, counts, totals. Synchronous ones run in worker threads."""
+"""Routes that list and count events and show one. Synchronous ones run in worker threads."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ Answer = dict[str, Any]
 def events(
     context: Given, chosen: Selected, cursor: CursorText = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> Answer:
-    """Events, newest first, in pages."""
+    """List events, newest first, in pages."""
     page = list_events(context.store, chosen, cursor, limit)
     return {"items": page.items, "next": page.next}
 
 
 @router.get("/events/{event_id}", response_model=models.EventDetail)
 def event(context: Given, organization: Organization, event_id: UUID) -> Answer:
-    """One event: its facts, what was refused, every copy with its bytes, place and relation to the one in force."""
+    """Return one event: its facts, what was refused, and every copy with its bytes, place and relation to the one in
+    force."""
     detail = get_event(context.store, organization, event_id)
     copies = [{**asdict(copy), "raw": copy.raw.decode()} for copy in detail.copies]
     return {**detail.event, "blame": blame_of(context.store, detail), "copies": copies}
@@ -54,7 +55,7 @@ def event_bytes(
         str, Query(max_length=32, description="Of this copy; without it, of the copy in force.")
     ] = "",
 ) -> Response:
-    """The bytes of a copy, exactly as they stand on the log."""
+    """Return the bytes of a copy, exactly as on the log."""
     copies = get_event(context.store, organization, event_id).copies
     return Response(_chosen(copies, fingerprint).raw, media_type="application/json")
 
@@ -73,13 +74,13 @@ def counts(
     by: Annotated[list[Dimension] | None, Query(description="At most two; event_type when absent.")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Answer:
-    """Distinct events by one or two dimensions, the largest count first."""
+    """Count distinct events by one or two dimensions, the largest count first."""
     return count_by(context.store, chosen, by or [Dimension.EVENT_TYPE], limit)._asdict()
 
 
 @router.get("/stats", response_model=models.Statistics)
 def stats(context: Given, chosen: Selected, stored: StoredLog) -> Answer:
-    """How much there is, by type and outcome, and how far the store is behind the log."""
+    """Count events by type and outcome, and report how far the store is behind the log."""
     found = read_statistics(context.store, chosen)
     log = [
         {"topic": place.topic, "partition": place.partition, "end": place.end, "stored": place.stored}
@@ -90,5 +91,5 @@ def stats(context: Given, chosen: Selected, stored: StoredLog) -> Answer:
 
 @router.get("/whoami", response_model=Token)
 def whoami(token: Reader) -> Answer:
-    """What the token at hand allows."""
+    """Return what the request's token allows."""
     return asdict(token)

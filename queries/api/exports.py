@@ -1,4 +1,4 @@
-"""Routes that hand a whole list out as a file, with a manifest that tells what it is and proves that it is whole."""
+"""Routes that return a whole list as a file, with a manifest that describes it and shows whether it is complete."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PLACED: Final = (
     "`idtrail export events --unplaced` (`time=unplaced`) has them."
 )
 UNPLACED: Final = "Only events whose time cannot be believed are in it, whatever the range."
-"""Notes of an export of events: which of the two it is."""
+"""Notes in an export of events: which of the two kinds it is."""
 _ZIP: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
@@ -52,14 +52,14 @@ _ZIP: Final[dict[int | str, dict[str, Any]]] = {
 
 Form = Annotated[Format, Query(description="`ocsf-…` is for events.")]
 Pages = Callable[[str | None], tuple[list[Any], str | None]]
-"""The items after a cursor, and the next one."""
+"""Returns the items after a cursor, and the next cursor."""
 
 
 @router.get("/events", response_class=StreamingResponse, responses=_ZIP)
 async def events(
     context: Given, stored: StoredLog, chosen: Selected, format: Form = Format.NDJSON
 ) -> StreamingResponse:
-    """All events that meet the filter, newest first, each as its copy in force tells it."""
+    """Export all events that meet the filter, newest first, each by its copy in force."""
     rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), event_models.Event)
     notes = (UNPLACED if chosen.unplaced else PLACED,)
     return await _file(context, stored, "events", format, event_models.Event, rows, asdict(chosen), notes=notes)
@@ -69,7 +69,7 @@ async def events(
 async def incidents(
     context: Given, stored: StoredLog, chosen: AskedIncidents, format: Form = Format.NDJSON
 ) -> StreamingResponse:
-    """Incidents of a time range, and those that still go on."""
+    """Export incidents of a time range, and those that are still ongoing."""
     now = context.clock()
     rows = _rows(lambda cursor: list_incidents(context.store, chosen, now, cursor, PAGE), incident_models.Incident)
     return await _file(context, stored, "incidents", format, incident_models.Incident, rows, asdict(chosen))
@@ -79,7 +79,7 @@ async def incidents(
 async def exposures(
     context: Given, stored: StoredLog, asked: AskedExposures, format: Form = Format.NDJSON
 ) -> StreamingResponse:
-    """Accounts that should be closed and are not confirmed closed, now or at a time, each with its reason."""
+    """Export accounts that should be closed and are not confirmed closed, now or at a time, each with its reason."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
         exposures = list_exposures(context.store, *asked)
@@ -103,7 +103,7 @@ async def exposures(
 async def findings(
     context: Given, stored: StoredLog, asked: found.AskedFindings, format: Form = Format.NDJSON
 ) -> StreamingResponse:
-    """Findings of a time range, the latest first."""
+    """Export findings of a time range, the latest first."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
         return found.told_all(context.store, list_findings(context.store, asked)), None
@@ -113,7 +113,7 @@ async def findings(
 
 
 def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:
-    """The items of all pages, as the API tells them."""
+    """Return the items of all pages, as the API shows them."""
     cursor: str | None = None
     while True:
         items, cursor = pages(cursor)
@@ -134,8 +134,10 @@ async def _file(
     first: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> StreamingResponse:
-    """The response. What is wrong with the question is found before anything is sent; what fails afterwards cuts the
-    file off, and no ZIP reader takes it for whole."""
+    """Return the response. Errors in the question are raised before anything is sent.
+
+    A later failure cuts the file off, and no ZIP reader takes it for complete.
+    """
     if form.ocsf_version and model is not event_models.Event:
         raise BadUsage(f"format: {form} is for events; {of} come as ndjson, csv or parquet")
     log = [{"topic": place.topic, "partition": place.partition, "stored": place.stored} for place in stored.places]
@@ -161,14 +163,14 @@ async def _file(
 
 
 def _begun(rows: Iterator[Row]) -> Iterator[Row]:
-    """The same rows, of which the first page was asked for."""
+    """Yield the rows, after the first page was fetched."""
     for first in rows:
         return chain((first,), rows)
     return iter(())
 
 
 class _Counted(Iterator[Row]):
-    """Rows, and how many there were."""
+    """Counts rows as they are read."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self._rows = rows

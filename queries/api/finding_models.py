@@ -1,4 +1,4 @@
-"""The answers about failures and people, as the API's document shows them."""
+"""The API's answers about failures and people."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FailureGroup(BaseModel):
 
 
 class Failures(BaseModel):
-    """What failed and why; most tries first."""
+    """What failed and why, the most attempts first."""
 
     since: datetime = Field(description="The range that was counted.")
     until: datetime
@@ -50,7 +50,7 @@ class Failures(BaseModel):
 
 
 class Window(BaseModel):
-    """One minute of one application, event type and cause, as the streams have folded it."""
+    """One minute of one application, event type and cause, as folded by the streams."""
 
     organization: str
     window_start: datetime
@@ -68,14 +68,14 @@ class Window(BaseModel):
 
 
 class Windows(BaseModel):
-    """Windows, newest first."""
+    """A list of windows, newest first."""
 
     items: list[Window]
     complete: bool = Field(description="False: older ones are left out; narrow the range.")
 
 
 class Person(Answer):
-    """Whom the answer is about."""
+    """The person that the answer is about."""
 
     organization: str
     subject_id: str
@@ -85,7 +85,7 @@ class Person(Answer):
 
 
 class Because(Answer):
-    """What set a step off, or decided what an account is meant to be."""
+    """The cause of a step, or of the decision about an account."""
 
     kind: str = Field(description="directory, membership, binding, integration, retry, superseded, test or unknown.")
     event_id: UUID | None = Field(description="The event; null where the log does not tell it for certain.")
@@ -93,7 +93,7 @@ class Because(Answer):
 
 
 class Step(Answer):
-    """One event of a lifecycle. Directory events have no application."""
+    """One event of a lifecycle. Events of the directory have no application."""
 
     event_id: UUID
     occurred_at: datetime
@@ -121,7 +121,7 @@ class Step(Answer):
 
 
 class Account(Answer):
-    """Where the person stands in one application, as far as the log tells."""
+    """The person's account in one application, as far as the log says."""
 
     subject_id: str = Field(description="Of which id of the person: each has accounts of its own.")
     application_id: str
@@ -148,7 +148,7 @@ class Account(Answer):
 
 
 class Change(Answer):
-    """From `at` on the account was meant, or confirmed, to be in that state."""
+    """A change of the intended or confirmed state, in effect from `at`."""
 
     view: Literal["intended", "confirmed"]
     state: str
@@ -157,14 +157,14 @@ class Change(Answer):
 
 
 class TimedAccount(Account):
-    """Where the person stands in one application, and how that came about."""
+    """The person's account in one application, with every change of its states."""
 
     initial: str = Field(description="What it was, both ways, before its first change: absent or unknown.")
     changes: list[Change] = Field(description="Every change of both states in order; empty without `timeline`.")
 
 
 class Lifecycle(BaseModel):
-    """One person's events in order, and the accounts; null accounts on pages after the first."""
+    """One person's events in order, and the accounts, which are null on pages after the first."""
 
     person: Person
     known_at: datetime | None = Field(description="Null: by everything that is known.")
@@ -185,13 +185,13 @@ class Exposure(Account):
 
 
 class ListedExposure(Exposure):
-    """The same in a list, beside others."""
+    """An exposed account in a list."""
 
     namesakes: bool = Field(description="Others have, or had, this name too: ask for the person by `subject_id`.")
 
 
 class Exposures(BaseModel):
-    """Those used since first, then the longest open."""
+    """Exposed accounts, those used since first, then those open the longest."""
 
     at: datetime
     items: list[ListedExposure] = Field(description="Closing failed, or nobody tried within the SLA.")
@@ -205,7 +205,7 @@ class Exposures(BaseModel):
 
 
 class ClosingSummary(Answer):
-    """How long closing took in one application, in seconds; null: none is closed."""
+    """How long closing took in one application, in seconds; null if none is closed."""
 
     organization: str
     application_id: str

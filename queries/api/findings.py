@@ -1,4 +1,4 @@
-"""Routes that answer questions: what failed, what happened to a person, which accounts are still open."""
+"""Routes about failures, lifecycles and accounts that should be closed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def attempts(
     cause: Causes = None,
     application: Name = "",
 ) -> Selection:
-    """The attempts that the parameters mean, whenever they were."""
+    """Return the attempts that the parameters select, at any time."""
     types = canonical(type)
     refuse_unknown_types(context.store, organization, types)
     return Selection(
@@ -61,7 +61,7 @@ def failures(
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
-    """Failed attempts by application, cause and attribute, with the remedy and whether the trouble goes on."""
+    """List failed attempts by application, cause and attribute, with the remedy and whether the problem is ongoing."""
     begin, end, _ = time_range(since, until, context.clock())
     chosen = replace(chosen, since=begin, until=end, subject=subject)
     found = list_failures(context.store, chosen, limit, context.clock())
@@ -77,7 +77,7 @@ def windows(
     until: Until = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Answer:
-    """The one-minute windows that the streams have folded, newest first."""
+    """List the one-minute windows that the streams have folded, newest first."""
     begin, end, _ = time_range(since, until, context.clock())
     chosen = replace(chosen, since=begin, until=end)
     found = list_windows(context.store, chosen, limit + 1)
@@ -97,15 +97,14 @@ def lifecycle(
     timeline: Annotated[bool, Query(description="Tell every change of the accounts' states too.")] = False,
     known_at: KnownAt = None,
 ) -> Answer:
-    """One person's attempts in every application in order, and where each account stands.
+    """Return one person's attempts in every application, in order, and the state of each account.
 
-    The accounts are told by every event before `until` that is not ahead of now, those before `since` too. A name means
-    who had it at the end of the range; `person.note` tells who else had it. With `application` only its attempts and
-    accounts, and what happened in the directory: that set them off.
+    Accounts depend on every event before `until` that is not ahead of now, including those before `since`. A name means
+    who had it at the end of the range; `person.note` says who else had it. With `application`, the answer has only its
+    attempts and accounts and the directory's events, which set them off.
 
-    With `known_at`, by what was known then, also of whom the name means and which ids are theirs; 400 for a time in the
-    future.
-    409 with `candidates` when several people have the name; 404 with `near` names when nobody has it.
+    With `known_at`, everything is taken as known then, including whom the name means and which ids are theirs; 400 for
+    a time in the future. 409 with `candidates` if several people have the name; 404 with `near` names if nobody has it.
     """
     now = context.clock()
     begin, end, _ = time_range(since, until, now)
@@ -145,12 +144,12 @@ def _account(account: Account) -> Answer:
 
 
 class Exposing(NamedTuple):
-    """Which exposures."""
+    """Selects exposures."""
 
     organization: str | None
     now: datetime
     at: datetime | None
-    """None: now."""
+    """None stands for now."""
     sla: timedelta
 
 
@@ -160,7 +159,7 @@ def asked_exposures(
     at: Annotated[str | None, Query(max_length=64, description="A time, a date, or an age; now without it.")] = None,
     sla: Annotated[int, Query(ge=0, le=604_800, description="Seconds within which nobody need have tried.")] = 3600,
 ) -> Exposing:
-    """What the parameters ask for. Raises `BadUsage` for a time in the future."""
+    """Return what the parameters ask for. Raises `BadUsage` for a time in the future."""
     now = context.clock()
     then = None if at is None else parse_past(at, now, "at")
     return Exposing(organization, now, then, timedelta(seconds=sla))
@@ -171,8 +170,8 @@ AskedExposures = Annotated[Exposing, Depends(asked_exposures)]
 
 @router.get("/exposures", response_model=models.Exposures)
 def exposures(context: Given, asked: AskedExposures, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Answer:
-    """Accounts that should be closed and are not confirmed closed, by reason: those used since first, then the longest
-    open."""
+    """List accounts that should be closed and are not confirmed closed, by reason: those used since first, then those
+    open the longest."""
     found = list_exposures(context.store, *asked)
     listed = {"items": found.open, "left_behind": found.left_behind, "reported_absent": found.reported_absent}
     names = (each.person for kind in listed.values() for each in kind[:limit])
@@ -200,7 +199,7 @@ def closings(
     sla: Annotated[int, Query(ge=0, le=31_536_000, description="Seconds within which an account is closed.")] = 3600,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Most exceptions.")] = 1000,
 ) -> Answer:
-    """How long it took to close accounts that came to be meant closed in the period, and which took too long."""
+    """Report how long it took to close accounts that became intended closed in the period, and which took too long."""
     now = context.clock()
     begin, end, _ = time_range(since, until, now)
     found = report(context.store, organization, begin, end, timedelta(seconds=sla), now)
@@ -217,7 +216,7 @@ def closings(
 
 
 def exposure_answer(exposure: Exposure) -> Answer:
-    """As the API tells it."""
+    """Return the exposure as the API shows it."""
     return {
         **_account(exposure.account),
         "organization": exposure.organization,

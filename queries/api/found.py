@@ -1,4 +1,4 @@
-"""Routes about findings: what the events prove together and none tells alone, and the way back from a mass change."""
+"""Routes about findings, which several events prove together, and the steps to undo a mass change."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from queries.store import Store
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 
 Names = Mapping[tuple[str, str], str]
-"""By organization and id."""
+"""Maps (organization, id) to a name."""
 
 
 class Act(BaseModel):
-    """What set it off."""
+    """The act that set a finding off."""
 
     kind: str = Field(description="directory, membership, binding or integration.")
     event_id: UUID | None = Field(description="Of several acts the first.")
@@ -36,14 +36,14 @@ class Act(BaseModel):
 
 
 class FindingSubject(BaseModel):
-    """A person or group that it is about."""
+    """A person or group that a finding is about."""
 
     subject_id: str
     name: str
 
 
 class Finding(BaseModel):
-    """Something that the events prove, or make likely."""
+    """Something that the events prove or make likely."""
 
     id: str
     kind: str = Field(description="See docs/findings.md.")
@@ -67,7 +67,7 @@ class Finding(BaseModel):
 
 
 class Findings(BaseModel):
-    """The latest first."""
+    """A list of findings, the latest first."""
 
     since: datetime = Field(description="The range that was looked at.")
     until: datetime
@@ -76,7 +76,7 @@ class Findings(BaseModel):
 
 
 class Standing(Answer):
-    """An account of the finding."""
+    """An account of a finding."""
 
     subject_id: str
     name: str
@@ -85,7 +85,7 @@ class Standing(Answer):
 
 
 class RestoreStep(Answer):
-    """One step of the way back."""
+    """One step to undo a change."""
 
     do: str = Field(description="See docs/findings.md.")
     subject_id: str = Field(description="The person or group; of `bind_group` and `activate_integration` the app.")
@@ -96,7 +96,7 @@ class RestoreStep(Answer):
 
 
 class FindingDetail(Finding):
-    """One finding whole. Its lists are cut nowhere."""
+    """One finding in full. Its lists are complete."""
 
     accounts: list[Standing]
     restore: list[RestoreStep] = Field(description="In order; empty where nothing is to be undone.")
@@ -111,7 +111,7 @@ def asked_findings(
     application: Name = "",
     kind: Annotated[list[Kind] | None, Query(description="Any of them.", max_length=50)] = None,
 ) -> Asked:
-    """What the parameters ask for."""
+    """Return what the parameters ask for."""
     begin, end, _ = time_range(since, until, context.clock())
     return Asked(organization, begin, end, application, tuple(kind or ()))
 
@@ -121,7 +121,8 @@ AskedFindings = Annotated[Asked, Depends(asked_findings)]
 
 @router.get("/findings", response_model=Findings)
 def findings(context: Given, asked: AskedFindings, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
-    """What the events of a time range prove together: mass changes, leftovers of mappings, groups told twice."""
+    """List what the events of a time range prove together: mass changes, leftovers of mappings, and duplicate
+    groups."""
     found = list_findings(context.store, asked)
     told = told_all(context.store, found[:limit])
     return {"since": asked.since, "until": asked.until, "items": told, "total": len(found)}
@@ -133,7 +134,7 @@ def finding(
     asked: AskedFindings,
     finding: Annotated[str, Path(min_length=4, max_length=16, description="Its id, or how that begins.")],
 ) -> dict[str, Any]:
-    """One of them with everybody it is about, and the steps that undo it."""
+    """Return one finding with everybody it is about, and the steps to undo it."""
     whole = find_finding(context.store, asked, finding)
     people = names(context.store, [whole.finding], len(whole.finding.subjects))
     return {
@@ -147,7 +148,7 @@ def finding(
 
 
 def told_all(store: Store, found: Sequence[values.Finding]) -> list[dict[str, Any]]:
-    """As the API tells them."""
+    """Return the findings as the API shows them."""
     known = names(store, found)
     return [_told(one, known) for one in found]
 
@@ -193,7 +194,7 @@ _NEXT = {
 
 
 def next_of(found: values.Finding, steps: bool = True) -> str:
-    """What to do about it; `steps`: whether there are any back, as far as is known."""
+    """Return what to do about the finding. `steps`: whether there are steps to undo it, as far as known."""
     if found.kind in MASS:
         whom = f"ask {found.act.actor}" if found.act and found.act.actor else "ask the administrators"
         if not found.accepted:

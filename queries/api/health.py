@@ -1,4 +1,4 @@
-"""Health: whether the process answers, whether the trail gets on, and what it does not see."""
+"""Health: whether the process answers, whether the trail makes progress, and what it does not see."""
 
 from __future__ import annotations
 
@@ -29,27 +29,28 @@ from schemas.metrics import LAG
 router = APIRouter()
 
 LOOK_SECONDS: Final = 15.0
-"""Between two looks at the lag: whether the sink gets on takes several, whoever asks and when."""
+"""Seconds between two looks at the lag. Judging the sink's progress takes several looks, whoever asks and when."""
 ANSWER_SECONDS: Final = 5.0
-"""For the broker and the store each: who asks whether all is well gives up soon, and would not learn which hangs."""
+"""Seconds for the broker and the store each: a health check gives up soon, and would not learn which of them hangs."""
 FRESH_SECONDS: Final = 1.0
-"""A look is not repeated for whoever asks the store something, however many ask."""
+"""A look this recent is not repeated for questions to the store, however many come."""
 STALE_SECONDS: Final = 2.0
-"""Until then whoever asks begins a new look and does not wait for it: of many questions in a row none does."""
+"""After a look this recent, a question starts a new look without waiting for it: of many questions in a row none
+waits."""
 PATIENCE_SECONDS: Final = 0.5
-"""So long a question waits for that look; one takes a tenth of it. Then what the last one saw is told."""
+"""How long a question waits for that look, which usually takes a tenth of it. After that the last result is used."""
 RECENT_SECONDS: Final = 30.0
-"""A look that takes long blames no broker for as long as this since one that it answered: the process is busy."""
+"""A slow look does not count against the broker for this long after one that it answered: the process is busy."""
 PROBES: Final = 2
-"""Looks at the store at once; they do not wait for a thread behind all questions."""
+"""Looks at the store at once. They do not queue for a thread behind all questions."""
 HABIT_SECONDS: Final = 60.0
-"""How long an answer about habits is good: it reads two weeks of events."""
+"""How long an answer about habits is reused: it reads two weeks of events."""
 
 log = structlog.get_logger(__name__)
 
 
 class Vigil:
-    """Looks at the lag now and then, and remembers."""
+    """Looks at the lag regularly, and keeps the result."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -63,7 +64,7 @@ class Vigil:
         self.watch = LagWatch()
 
     async def look(self) -> Sequence[Place]:
-        """The lag now; while a look takes long, as of `RECENT_SECONDS` ago at most. Raises `BrokerAway`.
+        """Return the lag now; while a look takes long, a result at most `RECENT_SECONDS` old. Raises `BrokerAway`.
 
         One look serves all who ask meanwhile.
         """
@@ -92,7 +93,7 @@ class Vigil:
         return lag
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look repeatedly, until cancelled."""
         while True:
             await self._glance()
             await asyncio.sleep(LOOK_SECONDS)
@@ -101,14 +102,16 @@ class Vigil:
         try:
             await self.look()
         except (Away, BrokerRefuses):
-            pass  # whoever asks is told; the next look may succeed
+            pass  # callers get the error; the next look may succeed
         except Exception:
-            # A look that fails must not end the looking: nobody would notice a sink that stands still.
+            # A failed look must not end the loop: nobody would notice a sink that stands still.
             log.exception("the lag cannot be looked at")
 
     async def waiting(self) -> int | None:
-        """How many records are not stored yet, as of two seconds ago at most; while the broker does not answer, as of
-        the last look. None before the first."""
+        """Return how many records are not stored yet, at most two seconds old; None before the first look.
+
+        While the broker does not answer, it is the result of the last look.
+        """
         age = time.monotonic() - self._begun
         done = self._asked is None or self._asked.done()
         if done and age > FRESH_SECONDS:
@@ -121,13 +124,13 @@ class Vigil:
         return self.watch.waiting
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         for task in (self._asked, self._looking):
             if task is not None:
                 task.cancel()
 
     def seen_in_store(self, organization: str | None, now: datetime) -> dict[str, Any]:
-        """What habits tell, read at most once a minute for each organization."""
+        """Return the blind spots from habits, read at most once a minute for each organization."""
         kept = self._habits.get(organization)
         if kept is None or time.monotonic() - kept[0] > HABIT_SECONDS:
             store = self._context.store
@@ -137,7 +140,7 @@ class Vigil:
                 seen["newest"] = read_newest(store, organization, now)
                 seen["blind"] += rising_letters(read_letter_rates(store, organization, now))
                 seen["blind"] += silent_sources(read_habits(store, organization, now), now)
-            except UserError as error:  # more events than a query may read: the rest is known all the same
+            except UserError as error:  # more events than a query may read: the rest is still known
                 seen["trouble"].append(f"whether sources are silent is not known: {error}")
             kept = time.monotonic(), seen
             self._habits[organization] = kept
@@ -145,7 +148,7 @@ class Vigil:
 
 
 def _heard(looking: asyncio.Task[Sequence[Place]]) -> None:
-    """Whoever asked may have stopped waiting: its error is no news for the event loop."""
+    """Mark the error as retrieved: the one who asked may have stopped waiting, and the event loop would report it."""
     if not looking.cancelled():
         looking.exception()
 
@@ -170,13 +173,14 @@ def _vigil(request: Request) -> Vigil:
 
 @router.get("/healthz", tags=["health"])
 async def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Report that the process answers."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", tags=["health"])
 async def readyz(request: Request, context: Given) -> Response:
-    """Events are accepted, broker and store answer, and the sink gets on; otherwise 503, saying which does not."""
+    """Report whether events are accepted, broker and store answer, and the sink makes progress; otherwise 503 with what
+    does not."""
     if broken := context.ingest.broken():
         return problem(503, f"no event is accepted any more: {broken}")
     try:
@@ -202,9 +206,9 @@ async def readyz(request: Request, context: Given) -> Response:
 
 @router.get("/api/v1/health", tags=["health"], response_model=models.Health)
 async def health(request: Request, context: Given, token: Reader, organization: Organization) -> dict[str, Any]:
-    """What the trail may be missing: sources gone silent, a sink that is behind, dead letters rising, a cut log.
+    """Report what the trail may be missing: silent sources, a lagging sink, rising dead letters, a cut log.
 
-    `blind` is empty when all is as usual. `trouble` says that the broker is away; an answer without the store is 503.
+    `blind` is empty if all is as usual. `trouble` says that the broker is away; without the store the answer is 503.
     """
     vigil = _vigil(request)
     now = context.clock()

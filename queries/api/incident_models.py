@@ -1,4 +1,4 @@
-"""The answers about incidents, as the API's document shows them."""
+"""The API's answers about incidents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queries.incidents import State
 
 
 class Incident(BaseModel):
-    """Failures of one application, cause, attribute and text that are one trouble."""
+    """Failures of one application, cause, attribute and text that are one problem."""
 
     incident_id: str = Field(description="32 hexadecimal digits.")
     organization: str
@@ -45,9 +45,9 @@ class Incident(BaseModel):
 
 
 class Incidents(BaseModel):
-    """A page: what goes on, then what is quiet, then what has ended; the newest trouble first within each.
+    """A page of incidents: ongoing, then quiet, then ended ones; in each group the newest trouble first.
 
-    A null `next` ends.
+    `next` is null on the last page.
     """
 
     items: list[Incident]
@@ -67,7 +67,7 @@ class Subject(BaseModel):
 
 
 class Said(BaseModel):
-    """A text of the provider's."""
+    """A text from the provider."""
 
     detail: str
     attempts: int
@@ -83,7 +83,7 @@ class Hour(BaseModel):
 
 
 class IncidentDetail(Incident):
-    """One incident whole. `next` is the cursor of more subjects; null ends."""
+    """One incident in full. `next` is the cursor of more subjects, null on the last page."""
 
     subjects: list[Subject] = Field(description="Those still in trouble first; then the latest failures first.")
     next: str | None

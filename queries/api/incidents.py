@@ -1,4 +1,4 @@
-"""Routes about incidents: which there are, and one whole."""
+"""Routes that list incidents and show one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
 Answer = dict[str, Any]
 SHORTEST_BEGINNING = 4
-"""Of an id that is not given whole."""
+"""The shortest beginning of an id that is accepted in place of the id."""
 
 
 def question(
@@ -34,7 +34,7 @@ def question(
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
 ) -> Incidents:
-    """Which incidents the parameters ask for."""
+    """Return which incidents the parameters select."""
     begin, end, asked = time_range(since, until, context.clock())
     return Incidents(
         organization,
@@ -59,7 +59,7 @@ def incidents(
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
-    """Incidents of a time range, and those that still go on."""
+    """List incidents of a time range, and those that are still ongoing."""
     return list_incidents(context.store, chosen, context.clock(), cursor, limit)._asdict()
 
 
@@ -74,9 +74,9 @@ def incident(
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most people and groups.")] = 100,
 ) -> Answer:
-    """One incident with whom it hit, what the provider said, and its hours.
+    """Return one incident with whom it affects, what the provider said, and its failures by hour.
 
-    409 with `candidates` when several incidents begin so.
+    409 with `candidates` if several incidents have this beginning.
     """
     row = find_incident(context.store, organization, incident_id)
     details = read_details(context.store, row, cursor, limit)

@@ -24,11 +24,11 @@ router = APIRouter(tags=["ingest"])
 
 MAX_RECORDS: Final = 50_000
 MAX_BRACES: Final = 1_000_000
-"""A cheap bound on what slicing can make of a body; real events have a dozen objects in them each."""
+"""A cheap bound on the number of records in a body; real events have a dozen objects in them each."""
 TOLD: Final = 100
-"""Refused records that an answer names; all are counted."""
+"""How many refused records an answer names; all are counted."""
 AT_ONCE: Final = 100
-"""Dead letters that are confirmed side by side."""
+"""How many dead letters are confirmed concurrently."""
 
 _BODY: Final = {
     "requestBody": {
@@ -58,13 +58,13 @@ _BODY: Final = {
 async def ingest(request: Request, context: Given, token: Ingester) -> JSONResponse:
     """Put events on the log.
 
-    200: every accepted event is on all in-sync replicas. 202: some are spooled on disk until the broker is
-    back. 503: the spool is full, send all of them again later (nothing doubles). Records that cannot be
-    accepted do not hold up the others: they go to the dead letters and are listed under `refused`; 422 when
-    there is no other; 413 for more than 50,000 records.
+    200: every accepted event is on all in-sync replicas. 202: some are spooled on disk until the broker is back. 503:
+    the spool is full; send all of them again later (nothing doubles). Records that cannot be accepted do not hold up
+    the others: they go to the dead letters and are listed under `refused`. 422 if there is no other record; 413 for
+    more than 50,000 records.
 
-    Events come with the lowest trust: anybody with a token can send any, so none of them takes the place
-    of what an export or the tenant's API told.
+    Events get the lowest trust: anybody with a token can send any, so none of them replaces what an export or the
+    tenant's API said.
     """
     pieces = await run_in_threadpool(_sliced, context, await read_body(request))
     source = Source(f"api:{token.name}", Trust.OPEN_INGEST, token.only)

@@ -1,4 +1,4 @@
-"""What the routes about the health of integrations answer."""
+"""The answers of the routes about the health of integrations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Configured(BaseModel):
 
 
 class HealthFailures(Answer):
-    """Failures that had the same answer."""
+    """Failures with the same answer."""
 
     cause: str
     http_status: int = Field(description="0: no answer came, or none was told.")
@@ -67,7 +67,7 @@ class ExpiryForecast(BaseModel):
 
 
 class IntegrationHealth(BaseModel):
-    """One integration, and whether its credentials work. Null times: never."""
+    """One integration, and whether its credentials work. A null time means never."""
 
     organization: str
     application_id: str
@@ -86,7 +86,7 @@ class IntegrationHealth(BaseModel):
 
 
 class IntegrationsHealth(BaseModel):
-    """Those in trouble first."""
+    """Integrations, those in trouble first."""
 
     at: datetime = Field(description="The time that is told of.")
     items: list[IntegrationHealth]
@@ -95,7 +95,7 @@ class IntegrationsHealth(BaseModel):
 
 
 class StuckSubject(Answer):
-    """Somebody who was refused and not accepted since."""
+    """A person or group that was refused and not accepted since."""
 
     subject_id: str
     kind: str
@@ -106,7 +106,7 @@ class StuckSubject(Answer):
 
 
 class IntegrationDetail(IntegrationHealth):
-    """The same with its troubles and whom the last one holds up."""
+    """One integration with its troubles and the people and groups stuck in the last one."""
 
     at: datetime
     episodes: list[CredentialTrouble] = Field(description="The latest first; at most five hundred.")
@@ -117,7 +117,7 @@ MAX_EPISODES: Final = 500
 
 
 def told(report: Report) -> dict[str, Any]:
-    """A report as `IntegrationHealth` has it."""
+    """Return a report as the fields of `IntegrationHealth`."""
     health = report.health
     good = health.last_good
     return {
@@ -139,7 +139,7 @@ def told(report: Report) -> dict[str, Any]:
 
 
 def told_whole(report: Report, stuck: list[Stuck], at: datetime) -> dict[str, Any]:
-    """The same as `IntegrationDetail` has it."""
+    """Return a report as the fields of `IntegrationDetail`."""
     episodes = [_trouble(trouble) for trouble in report.health.troubles[: -MAX_EPISODES - 1 : -1]]
     return {**told(report), "at": at, "episodes": episodes, "stuck": stuck}
 

@@ -1,4 +1,4 @@
-"""Routes about integrations: when each last worked and what fails since, and whether their credentials work."""
+"""Routes about integrations: when each last worked, what fails since, and whether their credentials work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LastFailure(Answer):
 
 
 class Integration(Answer):
-    """One application, as its attempts tell of it. Null times: never."""
+    """One application, with what its attempts show. A null time means never."""
 
     organization: str
     application_id: str
@@ -46,7 +46,7 @@ class Integration(Answer):
 
 
 class Integrations(BaseModel):
-    """Those with the most failures since their last success first."""
+    """Integrations, those with the most failures since their last success first."""
 
     items: list[Integration]
     total: int = Field(description="How many there are; beyond the limit, those attempted longest ago are left out.")
@@ -56,7 +56,7 @@ class Integrations(BaseModel):
 def integrations(
     context: Given, organization: Organization, limit: Annotated[int, Query(ge=1, le=1000)] = 200
 ) -> dict[str, Any]:
-    """Each integration with its last success, what failed since, and who changed it last."""
+    """List integrations with their last success, what failed since, and who changed them last."""
     return list_integrations(context.store, organization, context.clock(), limit)._asdict()
 
 
@@ -70,7 +70,7 @@ At = Annotated[
 def healths(
     context: Given, organization: Organization, at: At = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
 ) -> dict[str, Any]:
-    """Whether the credentials of each integration work, since when, and when they will expire."""
+    """List whether the credentials of each integration work, since when, and when they will expire."""
     when = _time(at, context.clock())
     found = report_all(context.store, organization, when, limit)
     items = [models.told(report) for report in found.items]
@@ -84,9 +84,9 @@ def integration(
     application: Annotated[str, Path(max_length=256, description="Id or name.")],
     at: At = None,
 ) -> dict[str, Any]:
-    """The same of one, with every trouble of its credentials and who is stuck.
+    """Return the health of one integration, with every trouble of its credentials and who is stuck.
 
-    409 with `candidates` when several integrations have that name.
+    409 with `candidates` if several integrations have that name.
     """
     when = _time(at, context.clock())
     report, stuck = report_one(context.store, organization, application, when)

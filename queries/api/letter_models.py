@@ -1,4 +1,4 @@
-"""What the API answers about dead letters."""
+"""The API's answers about dead letters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from queries.redrive import Outcome
 
 
 class LetterDecision(BaseModel):
-    """What was decided, or found out, about a letter."""
+    """What was decided or found out about a letter."""
 
     decision: str = Field(description="redriven, still_unreadable or discarded.")
     decided_at: datetime
@@ -24,7 +24,7 @@ class LetterDecision(BaseModel):
 
 
 class Letter(BaseModel):
-    """A record that could not be read, and the decision that made its state (or the last vain attempt)."""
+    """A record that could not be read, and the decision that led to its state (or the last failed attempt)."""
 
     letter_id: UUID
     organization: str
@@ -48,21 +48,21 @@ class Letter(BaseModel):
 
 
 class Letters(BaseModel):
-    """A page, newest first; a null `next` ends."""
+    """A page of dead letters, newest first; `next` is null on the last page."""
 
     items: list[Letter]
     next: str | None
 
 
 class LetterDetail(Letter):
-    """One with its bytes; what is not UTF-8 in them is shown as U+FFFD."""
+    """One dead letter with its bytes; what is not UTF-8 in them is shown as U+FFFD."""
 
     raw: str | None = Field(description="null: the log has them no more.")
     decisions: list[LetterDecision] = Field(description="All of them, the oldest first.")
 
 
 class LetterResult(Answer):
-    """What became of a letter; of a dry run, what would."""
+    """The result for a letter; for a dry run, what it would be."""
 
     letter_id: UUID
     source: str
@@ -74,7 +74,7 @@ class LetterResult(Answer):
 
 
 class LetterResults(BaseModel):
-    """A page, newest letters first; a null `next` ends."""
+    """A page of results, newest letters first; `next` is null on the last page."""
 
     items: list[LetterResult]
     next: str | None
@@ -95,6 +95,6 @@ class LetterCount(BaseModel):
 
 
 class LetterCounts(BaseModel):
-    """The most first."""
+    """Counts of letters, the largest first."""
 
     items: list[LetterCount]

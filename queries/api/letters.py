@@ -1,4 +1,4 @@
-"""Routes about dead letters: records that could not be read, and what is done about them."""
+"""Routes about dead letters, the records that could not be read, and acts on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 
 MAX_IDS: Final = 100
 MAX_AT_ONCE: Final = 100
-"""Letters that one request does something about."""
+"""The most letters that one request acts on."""
 
 Answer = dict[str, Any]
 When = Annotated[
@@ -47,7 +47,7 @@ def letter_filter(
     since: When = None,
     until: When = None,
 ) -> LetterFilter:
-    """The letters that the parameters mean. Raises `BadUsage` for a range that is none."""
+    """Return the letters that the parameters select. Raises `BadUsage` for an invalid range."""
     now = context.clock()
     begin = parse_when(since, now, "since") if since else SENTINEL
     end = parse_when(until, now, "until") if until else LATEST
@@ -84,13 +84,13 @@ def dead_letters(
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
-    """Records that could not be read, newest first, in pages."""
+    """List records that could not be read, newest first, in pages."""
     return list_dead_letters(context.store, wanted, cursor=cursor, limit=limit)._asdict()
 
 
 @router.get("/stats", response_model=models.LetterCounts)
 def dead_letter_counts(context: Given, wanted: Wanted) -> Answer:
-    """How many there are by reason and source, the most first, with the first and the last of each."""
+    """Count dead letters by reason and source, the largest count first, with the first and the last of each."""
     return {"items": count_dead_letters(context.store, wanted)}
 
 
@@ -103,10 +103,10 @@ async def redrive_letters(
     cursor: CursorText = None,
     limit: PageAtOnce = MAX_AT_ONCE,
 ) -> Answer:
-    """Make events of the letters that can be read now, from the sources and at the trust that they had.
+    """Make events of the letters that can be read now, with their original source and trust.
 
-    A page of letters a request. Those already redriven stay as they are, those discarded too unless they are
-    named by id. What still cannot be read waits on, with its new reason.
+    Each request handles a page of letters. Letters already redriven stay as they are; so do discarded ones, unless
+    named by id. What still cannot be read keeps waiting, with its new reason.
     """
     if options.into and token.only not in (None, options.into):
         raise NotFound(f"no organization {options.into!r}")
@@ -134,7 +134,7 @@ async def discard_letters(
 
 
 async def _meant(context: Context, wanted: LetterFilter, cursor: str | None, limit: int) -> Letters:
-    """The letters that something is to be done about. Raises `NotFound` for ids that are none."""
+    """Return the letters to act on. Raises `NotFound` for unknown ids."""
     if not wanted.narrows():
         raise BadUsage("say which letters: by id, source, reason, since or until (source=* is all of them)")
     page = await run_in_threadpool(list_dead_letters, context.store, wanted, cursor=cursor, limit=limit)
@@ -146,7 +146,7 @@ async def _meant(context: Context, wanted: LetterFilter, cursor: str | None, lim
 
 @router.get("/{letter_id}", response_model=models.LetterDetail)
 async def dead_letter(context: Given, organization: Organization, letter_id: UUID) -> Answer:
-    """One of them with its bytes, read from the log."""
+    """Return one dead letter with its bytes, read from the log."""
     row = await run_in_threadpool(get_dead_letter, context.store, organization, letter_id)
     place = _place(row)
     logged = (await context.read_records([place])).get(place)
@@ -159,7 +159,7 @@ async def dead_letter(context: Given, organization: Organization, letter_id: UUI
     responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def dead_letter_bytes(context: Given, organization: Organization, letter_id: UUID) -> Response:
-    """Its bytes, exactly as they stand on the log."""
+    """Return the letter's bytes, exactly as on the log."""
     row = await run_in_threadpool(get_dead_letter, context.store, organization, letter_id)
     return Response(await context.read_record(*_place(row)), media_type="application/octet-stream")
 

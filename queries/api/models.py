@@ -1,4 +1,4 @@
-"""Answers that several routes of the API give, or one in few words. Times are RFC 3339; unknown texts are empty."""
+"""Answers that several routes of the API share, or that are short. Times are RFC 3339; unknown texts are empty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Answer(BaseModel):
-    """Made from a value of the queries, by attribute."""
+    """An answer made from a value of the queries, by attribute."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -25,7 +25,7 @@ class Change(Answer):
 
 
 class Blame(Answer):
-    """What the application refused, beside what it last accepted: shapes, never values."""
+    """What the application refused, compared with what it last accepted: shapes, never values."""
 
     attribute: str = Field(description="In RFC 7643's spelling; empty when the answer names none.")
     member: str = Field(description="Id of the group's member at fault, where the answer names one.")
@@ -55,7 +55,7 @@ class CreatedToken(Token):
 
 
 class TokenList(BaseModel):
-    """The newest first."""
+    """A list of tokens, the newest first."""
 
     items: list[Token]
 
@@ -69,7 +69,7 @@ class RefusedRecord(BaseModel):
 
 
 class Accepted(BaseModel):
-    """What became of the records of a request."""
+    """The results of a request's records."""
 
     logged: int
     spooled: int
@@ -98,7 +98,7 @@ class PartitionLag(BaseModel):
 
 
 class Health(BaseModel):
-    """What the trail may be missing, and how far it is."""
+    """What the trail may be missing, and how far it is stored."""
 
     at: datetime
     trouble: list[str] = Field(description="What does not answer; empty when all does.")
@@ -108,7 +108,7 @@ class Health(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457. Some problems say more, in members of their own."""
+    """A problem document (RFC 9457). Some problems have further members."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -18,13 +18,13 @@ from schemas.outcome import Outcome
 from schemas.times import EARLIEST, LATEST, parse_past, parse_when, require_order
 
 AHEAD: Final = timedelta(hours=25)
-"""Without `until`, a range reaches this far past now: clocks of producers differ."""
+"""Without `until`, a range reaches this far past now, since producers' clocks differ."""
 MAX_VALUES: Final = 50
-"""Of a parameter that may be repeated."""
+"""The most values of a parameter that may be repeated."""
 
 
 class Range(NamedTuple):
-    """Two times, and how they were asked for."""
+    """A time range, and how it was asked for."""
 
     since: datetime
     until: datetime
@@ -45,19 +45,20 @@ Causes = Annotated[list[Cause] | None, Query(max_length=MAX_VALUES)]
 
 
 def time_range(since: str, until: str | None, now: datetime) -> Range:
-    """Raises `BadUsage` for a range that is none."""
+    """Return the range of the parameters. Raises `BadUsage` for an invalid one."""
     begin = parse_when(since, now, "since")
     end = min(parse_when(until, now, "until") if until else now + AHEAD, LATEST)
     if not until and begin >= end:
-        parse_past(since, now, "since")  # says that it is in the future
+        parse_past(since, now, "since")  # raises if it is in the future
     require_order(begin, end)
     return Range(begin.astimezone(UTC), end.astimezone(UTC), f"{since} to {until or 'now'}")
 
 
 def application_ids(context: Given, organization: Organization, application: Name = "") -> tuple[str, ...] | None:
-    """The ids that the application asked for has; None: none was asked for. Raises `UnknownApplication`.
+    """Return the ids of the application asked for; None if none was. Raises `UnknownApplication`.
 
-    Every route that filters by application depends on it; but for the live feed: there a new one may be waited for.
+    Every route that filters by application depends on it, except the live feed, where one may wait for a new
+    application.
     """
     return find_application(context.store, organization, application) if application else None
 
@@ -66,7 +67,7 @@ ApplicationIds = Annotated[tuple[str, ...] | None, Depends(application_ids)]
 
 
 def canonical(types: list[str] | None) -> tuple[str, ...]:
-    """Event types by their own names, whichever alias was asked for."""
+    """Return event types by their own names, whichever alias was given."""
     return tuple(ALIASES.get(name, name) for name in types or ())
 
 
@@ -82,7 +83,7 @@ def event_filter(
     incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Only of this incident.")] = "",
     text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
 ) -> Selection:
-    """The filter that the parameters spell, whenever the events were."""
+    """Return the filter of the parameters, without a time range."""
     return Selection(
         organization=organization,
         since=EARLIEST,
@@ -113,7 +114,7 @@ def selection(
         Query(description="unplaced: the events whose time cannot be believed, whatever the range."),
     ] = "placed",
 ) -> Selection:
-    """The filter within the range that was asked for."""
+    """Return the filter within the requested range."""
     refuse_unknown_types(context.store, filtered.organization, filtered.event_types)
     begin, end, asked = time_range(since, until, context.clock())
     return replace(filtered, since=begin, until=end, asked=asked, unplaced=time == "unplaced")

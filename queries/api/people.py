@@ -39,7 +39,7 @@ class SubjectId(BaseModel):
 
 
 class Alias(BaseModel):
-    """A name, address or number of an id, from the first event that shows it on."""
+    """A name, address or number of an id, from the first event that shows it."""
 
     subject_id: str
     kind: str = Field(description="name, email, employee, external or full_name.")
@@ -77,13 +77,13 @@ class Decision(Answer):
 
 
 class Decided(Decision):
-    """The decision, by the ids that it is about."""
+    """The decision, with the ids that it is about."""
 
     note: str = Field(description="Who else had the names that were given, and when; empty: nobody.")
 
 
 class Link(Answer):
-    """Two ids that are one person."""
+    """Two ids of one person."""
 
     first: str
     second: str
@@ -103,7 +103,7 @@ class Hint(Answer):
 
 
 class PersonDetail(BaseModel):
-    """Who one person is, as the log tells."""
+    """Who one person is, as far as the log says."""
 
     person: finding_models.Person
     at: datetime | None = Field(description="The time that was asked about; null: now.")
@@ -132,10 +132,10 @@ def person(
         str | None, Query(max_length=64, description="Who had the name then: a time, a date, an age.")
     ] = None,
 ) -> dict[str, Any]:
-    """Who somebody is: all ids with what links them, and every name and address with when it was in force.
+    """Return who somebody is: all ids with what links them, and every name and address with when it was in force.
 
-    A name means who has it now, or had it `at`; `person.note` tells who else had it. 409 with `candidates` when
-    several people have it; 404 with `near` names when nobody does, and for what is no person.
+    A name means who has it now, or had it `at`; `person.note` says who else had it. 409 with `candidates` if several
+    people have it; 404 with `near` names if nobody does, and for what is not a person.
     """
     when = parse_past(at, context.clock(), "at") if at else None
     return _detail(context.store, require_person(read_person(context.store, organization, who, when)), when)
@@ -174,17 +174,17 @@ def _placed(at: datetime) -> datetime | None:
 
 @router.post("/link", response_model=Decided)
 async def link(context: Given, token: Admin, wanted: Wanted) -> dict[str, Any]:
-    """Record that two ids are one person. On return the decision is on the log, and in force when it is stored.
+    """Record that two ids are one person. On return the decision is on the log; it is in force once it is stored.
 
-    A name means the id of whoever has it now; 409 with `candidates` when several people have it. Decisions by hand
-    stand above any evidence, and of two about the same ids the later one holds.
+    A name means the id of whoever has it now; 409 with `candidates` if several people have it. Decisions by hand take
+    precedence over any evidence, and the later of two about the same ids wins.
     """
     return await _decide(context, token, wanted, linked=True)
 
 
 @router.post("/separate", response_model=Decided)
 async def separate(context: Given, token: Admin, wanted: Wanted) -> dict[str, Any]:
-    """Record that two ids are two people, whatever they share. Names mean ids as they do to `link`."""
+    """Record that two ids are two people, whatever they share. Names mean ids as for `link`."""
     return await _decide(context, token, wanted, linked=False)
 
 

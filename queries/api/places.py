@@ -1,4 +1,4 @@
-"""How far the log is stored, as far as the one who asks may know: the log is of all organizations together."""
+"""How far the log is stored, as far as the caller may know: the log holds all organizations together."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from queries.lag_watch import Place
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What of the log was stored before the store was asked."""
+    """How much of the log was stored before the store was queried."""
 
     behind: int
-    """Records that were not."""
+    """The number of records that were not stored."""
     places: tuple[Place, ...]
     """Each partition; none for a token of one organization, to which they would tell how much the others send."""
 
 
 async def read_stored(context: Given, token: Reader) -> Stored:
-    """Raises `Away`, `BrokerRefuses`."""
+    """Return what was stored. Raises `Away`, `BrokerRefuses`."""
     places = tuple(await context.read_lag())
     behind = sum(place.end - place.stored for place in places)
     return Stored(behind, places if token.only is None else ())

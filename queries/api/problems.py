@@ -1,4 +1,4 @@
-"""Every error is a problem document (RFC 9457): `type`, `title`, `status`, `detail`, and what helps."""
+"""Turns every error into a problem document (RFC 9457): `type`, `title`, `status`, `detail`, and what helps."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ log = structlog.get_logger(__name__)
 
 
 class TooLarge(UserError):
-    """The request's body is larger than what is taken."""
+    """The request's body is larger than allowed."""
 
 
 class Unreadable(UserError):
-    """The body's encoding is none that we read."""
+    """The body's encoding is not supported."""
 
 
 class Forbidden(Denied):
-    """The token is good, but not for this."""
+    """The token is valid but does not allow this."""
 
 
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
@@ -54,16 +54,16 @@ _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (NotFound, 404),
     (Forbidden, 403),
     (Denied, 401),
-    (BrokerRefuses, 503),  # of whoever runs this, not of who asks
+    (BrokerRefuses, 503),  # for the operator, not for the caller
     (BadUsage, 400),
     (UserError, 400),
     (Away, 503),
 ]
-"""The first that fits. What is in none of them is a defect."""
+"""The status of each error; the first match counts. An error that matches none is a defect."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
-    """The response of an error."""
+    """Return the response of an error."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     extra = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return JSONResponse(body, status, {**extra, **(headers or {})}, media_type=MEDIA_TYPE)
@@ -115,13 +115,13 @@ _PLACE: Final = re.compile(r"\.\d+$")
 
 
 def _name(where: str) -> str:
-    """A value's name; of a repeated parameter without its place, which nobody counts."""
+    """Return a value's name; for a repeated parameter without its position, which nobody counts."""
     name = where.partition(".")[2] or where
     return _PLACE.sub("", name) if where.startswith("query.") else name
 
 
 def _what(found: Mapping[str, Any]) -> str:
-    """What is wrong with a value, in words of ours where pydantic's are about its types."""
+    """Return what is wrong with a value, in idtrail's words where pydantic's are about its types."""
     if found["type"] == "missing":
         return "is missing"
     if found["type"] == "string_too_short" and found["ctx"]["min_length"] == 1:
@@ -136,7 +136,7 @@ def _what(found: Mapping[str, Any]) -> str:
 
 
 def unexpected(request: Request, error: Exception) -> JSONResponse:
-    """A defect: logged whole under an id, told without anything of its inside."""
+    """Answer a defect: log it in full under an id, and show only the id."""
     number = uuid4().hex[:12]
     log.error("request failed", id=number, path=request.url.path, exc_info=error)
     mend = upgraded_beneath()

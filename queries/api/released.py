@@ -1,4 +1,4 @@
-"""Every answer but that of a defect tells the release that gave it: a client of another one can say so."""
+"""Adds the release to every answer except that of a defect, so that a client of another release can say so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Released:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""What stands at `/`: whoever opens the address in a browser is told what is there."""
+"""The page at `/`, which tells a browser's user what is here."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ For people there is the command line: idtrail watch, idtrail failures, idtrail l
 
 @router.get("/", response_class=PlainTextResponse)
 def root() -> str:
-    """The page. It holds nothing of anybody's."""
+    """Return the page. It holds no data."""
     return PAGE

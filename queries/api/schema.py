@@ -35,7 +35,7 @@ class DriftFinding(BaseModel):
 
 
 class Drifts(BaseModel):
-    """The latest first."""
+    """A list of findings, the latest first."""
 
     items: list[DriftFinding]
     total: int = Field(description="How many there are, beyond the limit too.")
@@ -49,6 +49,6 @@ def drift(
     until: Until = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 200,
 ) -> dict[str, Any]:
-    """Unknown event types, new fields and changed JSON types in what came in, by whole days of arrival."""
+    """List unknown event types, new fields and changed JSON types in what came in, by whole days of arrival."""
     begin, end, _ = time_range(since, until, context.clock())
     return list_drift(context.store, organization, begin, end, limit)._asdict()

@@ -1,4 +1,4 @@
-"""Routes that tell where somebody stood at a time, by what was known at a time."""
+"""Routes that return the state of somebody at a time, by what was known at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KnownAt = Annotated[
 
 
 class Member(Answer):
-    """Of a person: a group they are in; of a group: somebody in it."""
+    """A group that a person is in, or a member of a group."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class Member(Answer):
 
 
 class Standing(Answer):
-    """Of a person in the directory."""
+    """A person's state in the directory."""
 
     state: str = Field(description="active, staged, suspended, deleted, or unknown.")
     since: datetime | None
@@ -56,7 +56,7 @@ class Accepted(Answer):
 
 
 class StateAnswer(BaseModel):
-    """Where somebody stood."""
+    """The state of a person or group at a time."""
 
     person: Person
     at: datetime
@@ -74,7 +74,7 @@ class StateAnswer(BaseModel):
 
 
 class Difference(BaseModel):
-    """One account; null where it was not known yet."""
+    """One account at two times; null where it was not known yet."""
 
     application_id: str
     application: str
@@ -83,7 +83,7 @@ class Difference(BaseModel):
 
 
 class StateDifferences(BaseModel):
-    """What became different."""
+    """What differs between two times."""
 
     person: Person
     since: datetime
@@ -99,10 +99,10 @@ class StateDifferences(BaseModel):
 def state(
     context: Given, organization: Organization, person: Who, at: Time = "0s", known_at: KnownAt = None
 ) -> dict[str, Any]:
-    """Every account of a person or a group at a time, as known at a time. 400 for a time in the future.
+    """Return every account of a person or a group at a time, as known at a time. 400 for a time in the future.
 
-    A name means who had it `at` that time; `person.note` tells who else had it. Whom it means, and which ids are
-    theirs, is told by what was known at `known_at`, too.
+    A name means who had it `at` that time; `person.note` says who else had it. What was known at `known_at` also
+    decides whom the name means and which ids are theirs.
     """
     wanted = _asked(context, at, "at", known_at)
     own = find_person(context.store, organization, person, *wanted)
@@ -118,7 +118,7 @@ def state(
 def differences(
     context: Given, organization: Organization, person: Who, since: Time, until: Time = "0s", known_at: KnownAt = None
 ) -> dict[str, Any]:
-    """What became different between two times, both as known at one. A name means who had it at `until`."""
+    """Return what differs between two times, both as known at one time. A name means who had it at `until`."""
     first, second = _asked(context, since, "since", known_at), _asked(context, until, "until", known_at)
     require_order(first.at, second.at)
     own = find_person(context.store, organization, person, *second)

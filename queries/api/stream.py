@@ -23,7 +23,7 @@ from schemas.times import parse_past
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
 TOKEN_CHECKS: Final = timedelta(minutes=1)
-"""How long a reader goes on after its token was revoked, at most."""
+"""The longest that a reader goes on after its token was revoked."""
 
 
 def wanted(
@@ -34,13 +34,13 @@ def wanted(
         Query(max_length=MAX_VALUES, description="events (when absent), failures, incidents, alerts; may be repeated."),
     ] = None,
 ) -> Wanted:
-    """What the parameters ask to be shown."""
+    """Return what the parameters subscribe to."""
     return Wanted(filtered, kinds or (Show.EVENTS,), known_ids(context.store, filtered))
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A reader, and what it wants."""
+    """A reader, and what it subscribed to."""
 
     reader: FeedReader
     wanted: Wanted
@@ -65,7 +65,7 @@ async def opened(
         str | None, Header(max_length=4096, description="`id` of the last message received: go on after it.")
     ] = None,
 ) -> AsyncIterator[Opened]:
-    """A reader for as long as the response lasts."""
+    """Open a reader for as long as the response lasts."""
     begin: datetime | None = parse_past(since, context.clock(), "since") if since else None
     async with context.feed.open(
         wants.name, Start(last_event_id or after or None, begin), token.organization
@@ -87,7 +87,7 @@ async def opened(
 async def stream(
     request: Request, context: Given, token: Reader, following: Annotated[Opened, Depends(opened)]
 ) -> StreamingResponse:
-    """Events as they are logged. Each message has an `id`, from which a reader goes on without gap or repeat."""
+    """Stream events as they are logged. Each message has an `id`, from which a reader resumes without gap or repeat."""
     text = request.headers["authorization"].partition(" ")[2].strip()
     return StreamingResponse(
         _written(context, text, following),
@@ -116,11 +116,11 @@ async def _still_good(context: Context, token: str) -> bool:
     try:
         return await run_in_threadpool(context.tokens.check, token) is not None
     except Away:
-        return True  # it was good a minute ago; the next look will tell
+        return True  # it was good a minute ago; the next check will tell
 
 
 def write_batch(batch: Batch, wants: Wanted) -> bytes:
-    """As it goes over the wire. A position alone is no message, but the reader goes on from it."""
+    """Return the message as sent. A position alone is no message, but the reader resumes from it."""
     parts = [message.frame(wants.name(message)) for message in batch.messages]
     if batch.ended:
         told = orjson.dumps({"reason": batch.ended, "resume": batch.position})

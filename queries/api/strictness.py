@@ -1,6 +1,6 @@
-"""Nothing that was asked is passed over: a parameter that a route does not have is refused, with the nearest name.
+"""Refuses parameters that a route does not have, with the nearest name, so that nothing asked for is ignored.
 
-A filter that is misspelt would otherwise narrow nothing, and a redrive or discard would mean every letter.
+A misspelt filter would otherwise narrow nothing, and a redrive or discard would affect every letter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from schemas.errors import BadUsage
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
-    """Raises `BadUsage` for the first one."""
+    """Raises `BadUsage` for the first unknown parameter."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = set(_names(route.dependant))

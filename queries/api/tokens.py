@@ -38,7 +38,7 @@ class NewToken(BaseModel):
 
 @router.get("", response_model=models.TokenList)
 def tokens(context: Given, token: Admin) -> dict[str, Any]:
-    """Tokens, the newest first; never their text."""
+    """List tokens, the newest first; never their text."""
     own = [item for item in context.tokens.all() if _may_manage(token.organization, item.organization)]
     return {"items": [asdict(item) for item in own]}
 
@@ -57,7 +57,7 @@ def create_token(context: Given, token: Admin, wanted: NewToken) -> dict[str, An
 
 @router.delete("/{token_id}", status_code=204)
 def revoke_token(context: Given, token: Admin, token_id: UUID) -> Response:
-    """Revoke a token; it passes no more within seconds."""
+    """Revoke a token; within seconds it is no longer accepted."""
     own = {item.token_id for item in context.tokens.all() if _may_manage(token.organization, item.organization)}
     if token_id not in own:
         raise NotFound(f"no token {token_id}")
