@@ -1,4 +1,4 @@
-"""Who asks, and what they may see."""
+"""Who sends a request, and what they may see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.errors import Denied, NotFound
 
 
 def context_of(request: Request) -> Context:
-    """What the app was made with."""
+    """Return the context that the app was created with."""
     context = request.app.state.context
     assert isinstance(context, Context)
     return context
@@ -51,7 +51,7 @@ def organization_of(
         Query(min_length=1, max_length=128, description="For tokens of every organization: only this one."),
     ] = None,
 ) -> str | None:
-    """The organization a read is about; None for all, which only a token of all may see."""
+    """Return the organization that a read is about; None for all, which only a token of all organizations may see."""
     if token.only is None:
         return organization
     if organization not in (None, token.only):

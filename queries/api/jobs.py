@@ -1,4 +1,5 @@
-"""Routes about long work on the store, rebuild, verify, backtest: begun and done here, asked about until it ends."""
+"""Routes about long jobs on the store: rebuild, verify, backtest. They run in this process, and clients poll until they
+end."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ class WantedBacktest(BaseModel):
 
 
 def whole(token: Admin) -> None:
-    """It concerns everybody's events."""
+    """Raise unless the token is of every organization: a job concerns everybody's events."""
     if token.only is not None:
         raise Forbidden("this needs a token with the scope admin and of every organization")
 
@@ -71,7 +72,7 @@ Whole = Annotated[None, Depends(whole)]
 
 @router.post("/rebuild", status_code=202, response_model=JobAnswer)
 async def start_rebuild(context: Given, allowed: Whole, options: RebuildOptions | None = None) -> JobState:
-    """Make every table anew from the log, while everything goes on; or go on with what was begun."""
+    """Rebuild every table from the log while everything goes on, or continue a rebuild that was started."""
     return context.jobs.start_rebuild(accept_loss=options is not None and options.accept_loss)
 
 
@@ -83,7 +84,7 @@ async def start_verify(context: Given, allowed: Whole) -> JobState:
 
 @router.post("/backtest", status_code=202, response_model=JobAnswer)
 async def start_backtest(context: Given, allowed: Whole, wanted: WantedBacktest) -> JobState:
-    """Run alert rules over what is stored: which alerts they would have made, and how that differs. Pages nobody."""
+    """Run alert rules over what is stored: which alerts they would have made, and how that differs. Notifies nobody."""
     now = context.clock()
     since = parse_when(wanted.since, now, "since")
     until = parse_when(wanted.until, now, "until") if wanted.until else now
@@ -93,13 +94,13 @@ async def start_backtest(context: Given, allowed: Whole, wanted: WantedBacktest)
 
 @router.get("/{job}", response_model=JobAnswer)
 async def job(context: Given, allowed: Whole, job: Job) -> JobState:
-    """How far it is, or what became of it, in this process."""
+    """Return the progress or the result of a job in this process."""
     return _known(context.jobs.state(job), job)
 
 
 @router.delete("/{job}", response_model=JobAnswer)
 async def stop_job(context: Given, allowed: Whole, job: Job) -> JobState:
-    """Stop it. A rebuild keeps what it has filled, and goes on from there when it is begun again."""
+    """Stop a job. A rebuild keeps what it has filled and continues from there when started again."""
     return _known(await context.jobs.stop(job), job)
 
 

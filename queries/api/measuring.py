@@ -1,4 +1,4 @@
-"""Requests counted and timed, and the route that tells all metrics of this process."""
+"""Counts and times requests, and serves all metrics of this process."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from queries.api.problems import Forbidden
 from schemas.metrics import CONTENT_TYPE, REQUEST_SECONDS, REQUESTS, exposition
 
 NO_ROUTE: Final = "none"
-"""Of requests that fit no route: their paths are anybody's invention."""
+"""Stands for requests that match no route, since callers can invent any path."""
 
 router = APIRouter(tags=["health"])
 
 
 class Measured:
-    """ASGI middleware: each request by route and status, with the seconds until the end of its answer."""
+    """ASGI middleware that measures each request by route and status, with the seconds until its answer ended."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class Measured:
             await self._app(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", NO_ROUTE)
-            # A method is anybody's invention too.
+            # Callers can invent any method too.
             method = scope["method"] if route != NO_ROUTE else "any"
             REQUESTS.labels(method, route, str(status)).inc()
             REQUEST_SECONDS.labels(method, route).observe(time.perf_counter() - began)
@@ -50,7 +50,7 @@ class Measured:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(token: Reader) -> Response:
-    """Every metric of this process, in Prometheus's text format. Needs a token of every organization."""
+    """Return every metric of this process, in Prometheus's text format. Needs a token of every organization."""
     if token.only is not None:
         raise Forbidden("metrics are of all organizations together: use a token of every organization")
     return Response(exposition(), media_type=CONTENT_TYPE)
