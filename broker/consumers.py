@@ -1,4 +1,4 @@
-"""Stopping consumers."""
+"""Stops Kafka consumers without losing the error that the caller stops for."""
 
 from __future__ import annotations
 

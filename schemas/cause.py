@@ -27,12 +27,12 @@ class Cause(StrEnum):
 
 
 class CauseText(NamedTuple):
-    """What a person should know of a cause."""
+    """Advice on one cause for people."""
 
     sentence: str
     remedy: str
     retryable: bool
-    """Whether trying the same again, unchanged, can succeed."""
+    """Whether the same attempt, unchanged, can succeed later."""
 
 
 CAUSES: Final[dict[Cause, CauseText]] = {

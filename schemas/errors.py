@@ -1,4 +1,4 @@
-"""Every error of idtrail, and what each one asks of whoever catches it.
+"""Every error of idtrail, and what each one requires of whoever catches it.
 
     IdtrailError
     ├── RecordError            dead-letter: this record can never be read
@@ -12,10 +12,10 @@
     ├── Fatal                  end the process before offsets move; its supervisor starts it anew
     └── UserError              tell the user: nothing was done
         ├── BadUsage               a wrong argument or setting
-        │   ├── BrokerRefuses          Kafka is there and does not let us in: no waiting mends that
+        │   ├── BrokerRefuses          Kafka answers and refuses the connection: waiting does not help
         │   └── BadRule                an alert rule that cannot be used
         ├── NotFound               no such thing, or none this token may see
-        ├── Gone                   a position that the log does not hold any more, or never did
+        ├── Gone                   a position that the log does not have any more, or never had
         ├── Denied                 no token, or one without the scope
         └── AlreadyRunning         another process holds the state directory
 

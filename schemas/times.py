@@ -15,7 +15,7 @@ from schemas.errors import BadUsage
 
 SENTINEL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""The vendor was founded in 2012; an older stamp is a broken clock, not history."""
+"""The vendor was founded in 2012; an older timestamp comes from a broken clock."""
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)
 """The smallest step of time: anything before `at + TICK` is not after `at`."""

@@ -36,7 +36,8 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
     """Returns the lag of every partition of `topics`. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses
     the connection."""
     admin = AIOKafkaAdminClient(**connection.options())
-    # Of each topic it asks for offsets one such wait after it asked where the topic is: four tenths of a second in all.
+    # The consumer waits this long between asking where a topic is and asking for its offsets: with the default, four
+    # tenths of a second for all topics.
     consumer = AIOKafkaConsumer(retry_backoff_ms=10, **connection.options())
     try:
         await admin.start()

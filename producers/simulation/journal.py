@@ -28,13 +28,11 @@ _NO_REPLY = Reply(None)
 
 
 class SimulatedEvent(NamedTuple):
-    """One event as logged, with what the simulation knows of it.
+    """One event as logged, with what the simulation knows about it.
 
-    at: when it happened (events come in this order; an oddity may have the timestamp say otherwise).
-    event_id, event_type: as written, None where an oddity left them out.
-    outcome: as the log states it, "other" outside the twelve types. cause, attribute, episode: why it really failed,
-    "" if it did not.
-    oddity: the name of the oddity it carries, or "".
+    at: when it happened (events come in this order; an oddity may change the timestamp). event_id, event_type: as
+    written, None where an oddity removed them. outcome: as the log states it, "other" outside the twelve types. cause,
+    attribute, episode: why it really failed, "" if it did not. oddity: the name of the oddity it carries, or "".
     """
 
     at: datetime

@@ -36,7 +36,7 @@ class Watched:
         """The rule's conditions."""
         self.group_by = tuple(rule.group_by)
         self._of = reader_of(rule.of) if rule.of is not None else None
-        self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # of texts only
+        self._group = cast("Callable[[Seen], tuple[str, ...]]", values_reader(rule.group_by))  # only text facts
         form, names = title_parts(rule.title)
         self._titled = bool(names)
         self._title = form if names else form.format()

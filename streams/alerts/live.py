@@ -30,7 +30,7 @@ from streams.alerts.terms import MICROSECOND
 from streams.copies import Table
 
 LARGEST_ENTRY: Final = LARGEST_RECORD - 64 * 1024
-"""In bytes. A group that needs more is dropped, and begins anew."""
+"""In bytes. A group that needs more is dropped and starts over."""
 PAUSE_SECONDS: Final = 2.0
 """A growing alert is published at most this often."""
 WRITER_BYTES: Final = 16

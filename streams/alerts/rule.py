@@ -1,4 +1,5 @@
-"""A rule as people write it, checked: what means nothing to its kind is refused, what is missing is asked for."""
+"""Rules as people write them, checked: fields that the rule's kind does not use are refused, missing ones are
+reported."""
 
 from __future__ import annotations
 
@@ -51,23 +52,23 @@ class RuleKind(StrEnum):
     """What has to happen for an alert."""
 
     MATCH = "match"
-    """Any event that matches."""
+    """Triggers on any event that matches."""
     THRESHOLD = "threshold"
-    """So many events within a window."""
+    """Triggers on a number of events within a window."""
     DISTINCT = "distinct"
-    """So many different values of a fact within a window."""
+    """Triggers on a number of distinct values of a fact within a window."""
     RATIO = "ratio"
-    """So large a part of the events within a window."""
+    """Triggers on a share of the events within a window."""
     SEQUENCE = "sequence"
-    """One event, then another within a window."""
+    """Triggers on one event followed by another within a window."""
     ABSENCE = "absence"
-    """One event, and not the other within a window."""
+    """Triggers on one event that another does not follow within a window."""
     NEW = "new"
-    """A value that a fact did not have before."""
+    """Triggers on a value that a fact did not have before."""
     SILENCE = "silence"
-    """Nothing more within a window."""
+    """Triggers when no more events come within a window."""
     MASS = "mass"
-    """Many more people within an hour than usual."""
+    """Triggers on many more people within an hour than usual."""
 
 
 WINDOWED: Final = frozenset(

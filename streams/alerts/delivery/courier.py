@@ -40,8 +40,8 @@ REST: Final = 9
 """After planning, rest this many times as long as it took: with ten thousand waiting alerts, others need the loop
 too."""
 AT_ONCE: Final = 6
-"""Concurrent requests to one webhook; one at a time, fifty alerts a second would be delivered ever later. A kill may
-repeat as many messages, with the same ids."""
+"""Concurrent requests to one webhook: one at a time cannot keep up with fifty alerts a second. A kill may repeat as
+many messages, with the same ids."""
 STOP_SECONDS: Final = 10.0
 """How long a stop waits for messages in flight; what it cuts off is sent again."""
 

@@ -114,7 +114,7 @@ def _pending(partition: int, story: Story, destinations: Destinations, now: date
         return
     for destination in destinations.of(alert):
         opening: datetime | None = None
-        """When it may be told of the end: once it was told of the opening, or with it."""
+        """When the end may be sent: once the opening was sent, or together with it."""
         for occasion in occasions:
             tries = story.told.get((destination.name, occasion.name)) if story.told else None
             if tries is not None and tries.succeeded:

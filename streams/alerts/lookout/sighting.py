@@ -16,7 +16,7 @@ from schemas.times import to_microseconds
 from streams.alerts.alert import alert_id
 
 DAY_MICROS: Final = 86_400_000_000
-"""What opens again on the day (UTC) of its first opening is the same alert, as with a rule's `dedup`."""
+"""An alert that opens again on the day (UTC) of its first opening keeps its id, as with a rule's `dedup`."""
 _VERSION: Final = "0" * 16
 
 Key = tuple[str, tuple[str, ...]]
