@@ -42,8 +42,8 @@ CAUSES: Final[dict[Cause, CauseText]] = {
         False,
     ),
     Cause.PERMISSION: CauseText(
-        "The credentials are valid, but may not do this.",
-        "Give the token's owner the application's administrator role, or issue the token as one who has it.",
+        "The credentials are valid, but do not permit this.",
+        "Give the token's owner the application's administrator role, or issue the token as somebody who has it.",
         False,
     ),
     Cause.CONFLICT: CauseText(
@@ -62,8 +62,8 @@ CAUSES: Final[dict[Cause, CauseText]] = {
         False,
     ),
     Cause.NOT_FOUND: CauseText(
-        "The account, group or member is not at the application.",
-        "If it was removed there by hand, bind the group anew so that it is created again.",
+        "The account, group or member does not exist at the application.",
+        "If it was removed there by hand, bind the group again so that it is created again.",
         False,
     ),
     Cause.UNSUPPORTED: CauseText(
@@ -87,8 +87,8 @@ CAUSES: Final[dict[Cause, CauseText]] = {
         False,
     ),
     Cause.PROVIDER_ERROR: CauseText(
-        "The application failed by itself.",
-        "Wait for a retry; look at the application's status page if it goes on.",
+        "The application had an internal error.",
+        "Wait for a retry; check the application's status page if it persists.",
         True,
     ),
     Cause.NETWORK: CauseText(
@@ -108,7 +108,7 @@ CAUSES: Final[dict[Cause, CauseText]] = {
     ),
     Cause.UNKNOWN: CauseText(
         "The record does not say why.",
-        "Open the event for the raw answer; the application's own log may tell more.",
+        "Open the event for the raw answer; the application's own log may say more.",
         False,
     ),
 }

@@ -52,7 +52,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(Cause.CREDENTIALS, "Status 401 or 407, whatever the text.", lambda status, *_: status in (401, 407)),
     Rule(
         Cause.CONFIGURATION,
-        "A web page under a redirect, a 404 or a 405: something else than the SCIM service answers there.",
+        "A web page under a redirect, a 404 or a 405: something other than the SCIM service answers there.",
         lambda status, _kind, _text, html: html and status in (301, 302, 303, 307, 308, 404, 405),
     ),
     Rule(

@@ -136,74 +136,74 @@ EXAMPLES: Final[dict[Cause, tuple[Example, ...]]] = {
 
 NOTES: Final[dict[Cause, tuple[str, ...]]] = {
     Cause.CREDENTIALS: (
-        "Everything that is pushed fails until the integration is re-authorised: closings of leavers too. `GET "
+        "Every push fails until the integration is re-authorised, including the closing of leavers' accounts. `GET "
         "/api/v1/exposures` lists the accounts that stayed open meanwhile.",
-        "After a new token, see in `idtrail failures` whether what failed is tried again; a change of the user group's "
-        "record starts a new push.",
+        "After a new token, check in `idtrail failures` whether the failed attempts are retried; a change of the user "
+        "group's record starts a new push.",
         "Some applications answer 403 or 400 for an expired token; the text decides.",
     ),
     Cause.PERMISSION: (
-        "Snipe-IT wants a superuser's token; others want one of an owner or administrator of the organization.",
-        "If only one person or group is refused, the token is right and that object is protected in the application.",
+        "Snipe-IT requires a superuser's token; others require one of an owner or administrator of the organization.",
+        "If only one person or group is refused, the token is fine, but that object is protected in the application.",
     ),
     Cause.CONFLICT: (
         "Often somebody made the account by hand. Sentry and LaunchDarkly answer 409 without a SCIM type, others 400, "
-        "or 500 with the words of their database.",
-        "A duplicate right after a time-out or a 429 is usually the account that the first try made after all.",
-        "A group of the same name is taken over by some applications and never by others, such as Statsig.",
-        "`already deactivated` and the like: the account is as it was asked to be, and there is nothing to mend.",
+        "or 500 with a database error.",
+        "A duplicate right after a time-out or a 429 is usually the account that the first attempt created after all.",
+        "Some applications take over a group of the same name; others, such as Statsig, never do.",
+        "`already deactivated` and the like: the account is in the requested state, and there is nothing to fix.",
     ),
     Cause.INVALID_VALUE: (
-        "AWS IAM Identity Center takes one address, one telephone number and no empty texts, and refuses `<>;:%`.",
-        "Several applications take only addresses of domains that they have verified.",
-        "A mapping with a constant is not checked by the directory before it is sent.",
-        "A state is refused like a value: an account that is suspended, archived or not active at the application "
-        "takes no changes until it is made active there.",
-        "`idtrail events ID` shows what the refused value looks like beside the last one that was accepted.",
+        "AWS IAM Identity Center accepts one address, one telephone number and no empty texts, and refuses `<>;:%`.",
+        "Several applications accept only addresses in domains that they have verified.",
+        "The directory does not check a constant in a mapping before sending it.",
+        "An account's state can be refused like a value: an account that is suspended, archived or inactive at the "
+        "application accepts no changes until it is activated there.",
+        "`idtrail events ID` compares the shape of the refused value with the last accepted one.",
     ),
     Cause.MISSING_ATTRIBUTE: (
-        "AWS IAM Identity Center needs given name, family name, user name and display name of everybody.",
+        "AWS IAM Identity Center requires a given name, family name, user name and display name for everybody.",
         "A changed mapping is not sent until the user group's record changes.",
     ),
     Cause.NOT_FOUND: (
         "Miro and others refuse a group's whole push for one member that they do not know: create that account first.",
-        "A 404 that is a web page says nothing of the account, and is `configuration`.",
-        "On a closing or a deletion a 404 that says no more, or says so of the account, is no failure but "
-        "`reported_absent`. What else it may say is a failure, and `unknown` where no other cause is recognised.",
+        "A 404 that is a web page says nothing about the account, and is `configuration`.",
+        "On a closing or a deletion, a 404 without details, or about the account itself, is not a failure but "
+        "`reported_absent`. Any other 404 is a failure, and `unknown` if no other cause is recognised.",
     ),
     Cause.UNSUPPORTED: (
         "Statsig neither renames nor deletes project groups through SCIM; Miro's and Databricks' older integrations "
-        "need group management to be off.",
-        "An application without PATCH or PUT answers 405 or 501, some 404 with a web page.",
-        "Applications keep their last owner, service accounts and groups of their own: name another owner there first, "
-        "then remove the account by hand.",
+        "need group management to be switched off.",
+        "Applications without PATCH or PUT answer 405 or 501, some 404 with a web page.",
+        "Applications keep their last owner, their service accounts and their own groups: appoint another owner there "
+        "first, then remove the account by hand.",
     ),
     Cause.RATE_LIMITED: (
-        "Slack takes 180 writes of users a minute and 600 of all kinds in an organization; Miro 5 changes of large "
-        "groups in 30 seconds.",
-        "Many answers say in `Retry-After` how long; binding several large groups at once makes it worse.",
+        "Slack accepts 180 writes of users a minute and 600 of all kinds in an organization; Miro accepts 5 changes of "
+        "large groups in 30 seconds.",
+        "Many answers state the wait in `Retry-After`; binding several large groups at once makes it worse.",
     ),
     Cause.QUOTA: (
-        "Applications answer 402, 403 or 409 for a full plan, seldom with a SCIM type.",
+        "Applications answer 402, 403 or 409 if a plan is full, rarely with a SCIM type.",
         "A trial or plan that has ended has no seats for anybody.",
     ),
-    Cause.TOO_LARGE: ("Miro takes 8,000 members or 800 kB in one request, Qase 800,000 bytes.",),
+    Cause.TOO_LARGE: ("Miro accepts 8,000 members or 800 kB in one request, Qase 800,000 bytes.",),
     Cause.PROVIDER_ERROR: (
-        "A creation that was answered 5xx may have happened: the next lookup tells, and a duplicate then is no "
-        "trouble.",
+        "A creation that was answered with 5xx may have succeeded: the next lookup shows it, and a duplicate is then "
+        "harmless.",
     ),
     Cause.NETWORK: (
-        "What was sent before a time-out may have happened. Entra, for one, waits 60 seconds for an answer.",
+        "A request that timed out may have taken effect. Entra, for example, waits 60 seconds for an answer.",
         "Applications behind a firewall must allow the directory's addresses.",
     ),
     Cause.MALFORMED_RESPONSE: (
-        "JumpCloud needs the account's `id` as text: a number is refused although the account was made.",
+        "JumpCloud needs the account's `id` as text: it refuses a number although the account was created.",
     ),
     Cause.CONFIGURATION: (
-        "JumpCloud makes a test user and a test group on activation: the test user's address must be free and, where "
-        "the application checks it, of a verified domain.",
-        "A trailing `/` in the base URL leads some applications to a web page.",
+        "JumpCloud makes a test user and a test group on activation: the test user's address must be free and, if the "
+        "application checks it, in a verified domain.",
+        "With a trailing `/` in the base URL some applications answer with a web page.",
         "The plan may not include SCIM.",
     ),
-    Cause.UNKNOWN: ("Vendors of applications say that JumpCloud passes on little of what they answer.",),
+    Cause.UNKNOWN: ("Application vendors say that JumpCloud passes on little of their answers.",),
 }
