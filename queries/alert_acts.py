@@ -7,11 +7,7 @@ from uuid import UUID
 
 from queries.alerts import Told
 from schemas.alerts import MEANT_FOR, Act, Acted, standing
-from schemas.errors import UserError
-
-
-class Pointless(UserError):
-    """The act makes no sense in the alert's state."""
+from schemas.errors import Pointless
 
 
 def act_on(

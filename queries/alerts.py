@@ -15,7 +15,7 @@ from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.scope import SCOPE, scoped
 from queries.store import Store
 from schemas.alerts import Acted, Detected, Severity, State, read_alert_record, standing
-from schemas.errors import NotFound, UserError
+from schemas.errors import Ambiguous, NotFound
 from schemas.times import to_microseconds
 
 Row = dict[str, Any]
@@ -218,14 +218,6 @@ def alert_object(told: Told, now: datetime) -> Row:
     }
 
 
-class SeveralAlerts(UserError):
-    """The given beginning of an id matches several alerts."""
-
-    def __init__(self, beginning: str, candidates: list[str]) -> None:
-        super().__init__(f"several alerts begin with {beginning!r}: {', '.join(candidates)}")
-        self.candidates = candidates
-
-
 ONE: Final = (
     f"SELECT organization, lower(hex(alert_id)) AS id, argMax(log_offset, {_PLACE}) AS last_offset"
     f" FROM alert_records WHERE {SCOPE} AND record = 'detected' AND startsWith(id, {{beginning:String}})"
@@ -235,12 +227,13 @@ ONE: Final = (
 
 
 def find_alert(store: Store, organization: str | None, beginning: str) -> Told:
-    """Return the alert whose id begins with `beginning`. Raises `SeveralAlerts` and `NotFound`, also for another
+    """Return the alert whose id begins with `beginning`. Raises `Ambiguous` and `NotFound`, also for another
     organization's alert."""
     rows = store.query_dicts(ONE, {**scoped(organization), "beginning": beginning.lower()})
     if not rows:
         raise NotFound(f"no alert {beginning[:32]}")
     if len(rows) > 1:
-        raise SeveralAlerts(beginning[:32], [row["id"] for row in rows])
+        candidates = [row["id"] for row in rows]
+        raise Ambiguous(f"several alerts begin with {beginning[:32]!r}: {', '.join(candidates)}", candidates)
     (told,) = read_told(store, rows).values()
     return told

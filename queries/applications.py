@@ -8,7 +8,7 @@ from typing import Final
 
 from queries.scope import SCOPE, scoped
 from queries.store import SMALL_LIMITS, Store
-from schemas.errors import NotFound
+from schemas.errors import Unknown
 
 MAX_NAMES: Final = 1_000
 """How many names are searched for a similar one."""
@@ -27,22 +27,19 @@ NAMES: Final = (
 )
 
 
-class UnknownApplication(NotFound):
-    """No event names the application. `near` lists similar names."""
-
-    def __init__(self, asked: str, names: Sequence[str]) -> None:
-        lower = {name.lower(): name for name in reversed(names)}
-        self.near = [lower[found] for found in get_close_matches(asked[:100].lower(), lower, MAX_NEAR)]
-        told = [*self.near, *(name for name in names if name not in self.near)]
-        more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
-        there_are = f"there are: {', '.join(told[:TOLD])}{more}" if told else "no event names one yet"
-        super().__init__(f"no application is known as {asked[:100]!r}; {there_are}")
-
-
 def find_application(store: Store, organization: str | None, asked: str) -> tuple[str, ...]:
-    """Return the ids of the applications that have or had this id or name. Raises `UnknownApplication`."""
+    """Return the ids of the applications that have or had this id or name. Raises `Unknown`."""
     scope = scoped(organization)
     found = store.query(IDS, {**scope, "application": asked}, SMALL_LIMITS)
     if not found:
-        raise UnknownApplication(asked, [name for (name,) in store.query(NAMES, scope, SMALL_LIMITS)])
+        raise _unknown(asked, [name for (name,) in store.query(NAMES, scope, SMALL_LIMITS)])
     return tuple(own for (own,) in found)
+
+
+def _unknown(asked: str, names: Sequence[str]) -> Unknown:
+    lower = {name.lower(): name for name in reversed(names)}
+    near = [lower[found] for found in get_close_matches(asked[:100].lower(), lower, MAX_NEAR)]
+    told = [*near, *(name for name in names if name not in near)]
+    more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    there_are = f"there are: {', '.join(told[:TOLD])}{more}" if told else "no event names one yet"
+    return Unknown(f"no application is known as {asked[:100]!r}; {there_are}", near)

@@ -21,7 +21,7 @@ from queries.scope import SCOPE, scoped
 from queries.selection import Selection
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
-from schemas.errors import NotFound, UserError
+from schemas.errors import Ambiguous, NotFound
 from schemas.signature import NONE
 from schemas.times import LATEST, SENTINEL, to_microseconds
 
@@ -217,14 +217,6 @@ def list_incidents(store: Store, chosen: Incidents, now: datetime, cursor: str |
     return Page(items, encode_cursor(until, question))
 
 
-class SeveralIncidents(UserError):
-    """The given beginning of an id matches several incidents."""
-
-    def __init__(self, beginning: str, candidates: list[str]) -> None:
-        super().__init__(f"several incidents begin with {beginning!r}: {', '.join(candidates)}")
-        self.candidates = candidates
-
-
 ONE: Final = (
     f"SELECT {_LIST} FROM incidents FINAL WHERE {SCOPE} AND attempts > 0"
     f" AND startsWith(lower(hex(incident_id)), {{beginning:String}}) ORDER BY incident_id LIMIT {MAX_CANDIDATES}"
@@ -233,13 +225,14 @@ ONE: Final = (
 
 
 def find_incident(store: Store, organization: str | None, beginning: str) -> Row:
-    """Return the row of the incident whose id begins with `beginning`. Raises `SeveralIncidents` and `NotFound`, also
+    """Return the row of the incident whose id begins with `beginning`. Raises `Ambiguous` and `NotFound`, also
     for another organization's incident."""
     rows = store.query_dicts(ONE, {**scoped(organization), "beginning": beginning.lower()})
     if not rows:
         raise NotFound(f"no incident {beginning[:32]}")
     if len(rows) > 1:
-        raise SeveralIncidents(beginning[:32], [bytes(row["incident_id"]).hex() for row in rows])
+        candidates = [bytes(row["incident_id"]).hex() for row in rows]
+        raise Ambiguous(f"several incidents begin with {beginning[:32]!r}: {', '.join(candidates)}", candidates)
     return rows[0]
 
 

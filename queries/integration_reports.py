@@ -15,7 +15,7 @@ from queries.integration_marks import LIMITS, App, read_marks
 from queries.pieces import pieces
 from queries.scope import SCOPE, scoped
 from queries.store import Store
-from schemas.errors import NotFound, UserError
+from schemas.errors import Ambiguous, NotFound
 from schemas.times import EARLIEST, to_microseconds
 
 AT_ONCE: Final = 50
@@ -72,17 +72,6 @@ class Reports(NamedTuple):
     """Of all that were heard of by then."""
     total: int
     """How many there are now."""
-
-
-class SeveralIntegrations(UserError):
-    """Several integrations have the given name."""
-
-    def __init__(self, name: str, candidates: Sequence[App]) -> None:
-        several = len({organization for organization, _ in candidates}) > 1
-        told = [f"{own} of organization {organization}" if several else own for organization, own in candidates]
-        say = "; say which `organization` is meant" if several else ""
-        super().__init__(f"several integrations are called {name!r}: {', '.join(told)}{say}")
-        self.candidates = [own for _, own in candidates]
 
 
 _HEARD_OF: Final = (
@@ -151,10 +140,10 @@ def report_all(store: Store, organization: str | None, at: datetime, limit: int)
 
 def report_one(store: Store, organization: str | None, name: str, at: datetime) -> tuple[Report, list[Stuck]]:
     """Return the report on the integration with this id or name, and who is stuck. Raises `NotFound` and
-    `SeveralIntegrations`."""
+    `Ambiguous`."""
     rows = store.query(CALLED, {**scoped(organization), "name": name, "limit": MAX_CANDIDATES})
     if len(rows) > 1:
-        raise SeveralIntegrations(name[:64], [(organization_id, own) for organization_id, own, *_ in rows])
+        raise _several(name[:64], [(own, application_id) for own, application_id, *_ in rows])
     names = _names(rows)
     reports = _reports(store, names, _heard(store, names, at), at)
     if not reports:
@@ -241,3 +230,11 @@ def _from(apps: Sequence[App], since: Sequence[datetime], at: datetime) -> dict[
             f"since_{number}": to_microseconds(begin),
         }
     return values
+
+
+def _several(name: str, candidates: Sequence[App]) -> Ambiguous:
+    apart = len({organization for organization, _ in candidates}) > 1
+    told = [f"{own} of organization {organization}" if apart else own for organization, own in candidates]
+    say = "; say which `organization` is meant" if apart else ""
+    message = f"several integrations are called {name!r}: {', '.join(told)}{say}"
+    return Ambiguous(message, [own for _, own in candidates])

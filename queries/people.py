@@ -12,7 +12,7 @@ from queries.known import read_known
 from queries.pieces import pieces
 from queries.scope import SCOPE, scoped
 from queries.store import Store
-from schemas.errors import BadUsage, NotFound, UserError
+from schemas.errors import Ambiguous, BadUsage, NotFound, Unknown
 from schemas.times import to_microseconds
 
 MAX_CANDIDATES: Final = 20
@@ -39,30 +39,6 @@ class Person(NamedTuple):
 def each_id(person: Person) -> list[Person]:
     """Return the person under each of their ids, the earliest first."""
     return [person._replace(subject_id=own) for own in person.subject_ids or (person.subject_id,)]
-
-
-class Ambiguous(UserError):
-    """Several people match. The caller must ask again with an id, and with its organization if they are in several."""
-
-    def __init__(self, who: str, candidates: list[Person]) -> None:
-        many = f"at least {len(candidates)}" if len(candidates) == MAX_CANDIDATES else str(len(candidates))
-        apart = len({person.organization for person in candidates}) > 1
-        told = [
-            f"{person.subject_id} ({person.names[0]})"
-            + (f" of the organization {person.organization}" if apart else "")
-            for person in candidates[:5]
-        ]
-        within = ", and name its organization:" if apart else ""
-        super().__init__(f"{who[:100]!r} means {many} people: ask for one of the ids{within} {', '.join(told)}")
-        self.candidates = candidates
-
-
-class Unknown(NotFound):
-    """Nobody matches; some people may have similar names."""
-
-    def __init__(self, who: str, near: list[str]) -> None:
-        super().__init__(f"nobody is known as {who[:100]!r}" + (f"; near: {', '.join(near)}" if near else ""))
-        self.near = near
 
 
 class Found(NamedTuple):
@@ -137,7 +113,7 @@ def read_person(
     if len(by_id) == 1:
         return by_id[0]
     if by_id:
-        raise Ambiguous(who, [found.person for found in by_id])
+        raise _ambiguous(who, [found.person for found in by_id])
     name = who.lower()
     lookups = [f"{kind.value}:{name}" for kind in CALLED]
     named = store.query(_BY_NAME, {**scope, "who": name, "lookups": lookups})
@@ -156,11 +132,25 @@ def read_person(
     if len(meant) == 1:
         return meant[0]
     if meant:
-        raise Ambiguous(who, [found.person for found in meant])
+        raise _ambiguous(who, [found.person for found in meant])
     if known_at is not None:
         return _since(store, find_person(store, organization, who, at), who, known_at)
     near = [] if named else store.query(_NEAR, scope)  # none if only copies that are not in force have the name
-    raise Unknown(who, [other for (other,) in near])
+    like = [other for (other,) in near]
+    raise Unknown(f"nobody is known as {who[:100]!r}" + (f"; near: {', '.join(like)}" if like else ""), like)
+
+
+def _ambiguous(who: str, candidates: list[Person]) -> Ambiguous:
+    """The caller must ask again with an id, and with its organization if they are in several."""
+    many = f"at least {len(candidates)}" if len(candidates) == MAX_CANDIDATES else str(len(candidates))
+    apart = len({person.organization for person in candidates}) > 1
+    told = [
+        f"{person.subject_id} ({person.names[0]})" + (f" of the organization {person.organization}" if apart else "")
+        for person in candidates[:5]
+    ]
+    within = ", and name its organization:" if apart else ""
+    message = f"{who[:100]!r} means {many} people: ask for one of the ids{within} {', '.join(told)}"
+    return Ambiguous(message, [person._asdict() for person in candidates])
 
 
 def _since(store: Store, person: Person, who: str, known_at: datetime) -> Found:

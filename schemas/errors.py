@@ -10,14 +10,24 @@
     │   ├── FeedAway
     │   └── SpoolFull
     ├── Fatal                  end the process before offsets move; its supervisor starts it anew
+    │   └── Refused                ClickHouse rejects a statement of ours (queries/refusals.py)
     └── UserError              tell the user: nothing was done
         ├── BadUsage               a wrong argument or setting
         │   ├── BrokerRefuses          Kafka answers and refuses the connection: waiting does not help
         │   └── BadRule                an alert rule that cannot be used
         ├── NotFound               no such thing, or none this token may see
+        │   └── Unknown                with names like the one asked for
+        ├── Ambiguous              several things match: ask for one of the candidates
+        ├── Pointless              an act that makes no sense in an alert's state
+        ├── TooLarge               a request's body is too large
+        ├── Unreadable             a request's body has an encoding that is not read
         ├── Gone                   a position that the log does not have any more, or never had
-        ├── Denied                 no token, or one without the scope
+        ├── Denied                 no token, or none that is valid
+        │   └── Forbidden              a valid token without the scope
         └── AlreadyRunning         another process holds the state directory
+
+Two exceptions are no part of it, because none leaves its package: `Refused` of streams/alerts/sigma/tree.py and
+`Unreachable` of streams/alerts/delivery/address.py.
 
 Messages are sentences for people. They name the record, the setting or the field, and the fix;
 they never carry payloads or secrets.
@@ -26,6 +36,7 @@ they never carry payloads or secrets.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class IdtrailError(Exception):
@@ -99,12 +110,45 @@ class NotFound(UserError):
     """No such thing, or none that this token may see."""
 
 
+class Unknown(NotFound):
+    """Nothing has the given name. `near` lists similar names."""
+
+    def __init__(self, message: str, near: Sequence[str]) -> None:
+        super().__init__(message)
+        self.near = list(near)
+
+
+class Ambiguous(UserError):
+    """Several things match. The caller must ask again for one of the candidates."""
+
+    def __init__(self, message: str, candidates: Sequence[Any]) -> None:
+        super().__init__(message)
+        self.candidates = list(candidates)
+        """As JSON shows them."""
+
+
+class Pointless(UserError):
+    """The act makes no sense in the alert's state."""
+
+
+class TooLarge(UserError):
+    """The request's body is larger than allowed."""
+
+
+class Unreadable(UserError):
+    """The request's body has an encoding that is not supported."""
+
+
 class Gone(UserError):
     """The log does not have a position any more, or never had it: start again without it."""
 
 
 class Denied(UserError):
-    """No token, an expired one, or one without the scope."""
+    """There is no token, or it is unknown, revoked or expired."""
+
+
+class Forbidden(Denied):
+    """The token is valid but does not allow this."""
 
 
 class AlreadyRunning(UserError):

@@ -9,9 +9,8 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from queries.api.context import Context
-from queries.api.problems import Forbidden
 from queries.tokens import Token
-from schemas.errors import Denied, NotFound
+from schemas.errors import Denied, Forbidden, NotFound
 
 
 def context_of(request: Request) -> Context:

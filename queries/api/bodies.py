@@ -9,8 +9,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from queries.api.problems import TooLarge, Unreadable
-from schemas.errors import BadUsage
+from schemas.errors import BadUsage, TooLarge, Unreadable
 
 MAX_EVENTS_BYTES: Final = 32 * 1024 * 1024
 """The most bytes of events, also after decompression. More must be sent in several requests, or imported as files."""

@@ -16,9 +16,9 @@ from queries.api import models
 from queries.api.access import Given, Ingester
 from queries.api.bodies import EVENTS_PATH, read_body
 from queries.api.context import Context, NotARecord, Piece
-from queries.api.problems import TooLarge, problem
+from queries.api.problems import problem
 from schemas.envelope import Source, Trust
-from schemas.errors import BadUsage, MalformedRecord, RecordError
+from schemas.errors import BadUsage, MalformedRecord, RecordError, TooLarge
 
 router = APIRouter(tags=["ingest"])
 

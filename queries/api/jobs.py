@@ -10,9 +10,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from queries.api.access import Admin, Given
-from queries.api.problems import Forbidden
 from queries.jobs import JobState
-from schemas.errors import NotFound
+from schemas.errors import Forbidden, NotFound
 from schemas.times import parse_when, require_order
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["maintenance"])

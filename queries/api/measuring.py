@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queries.api.access import Reader
-from queries.api.problems import Forbidden
+from schemas.errors import Forbidden
 from schemas.metrics import CONTENT_TYPE, REQUEST_SECONDS, REQUESTS, exposition
 
 NO_ROUTE: Final = "none"

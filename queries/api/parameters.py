@@ -55,7 +55,7 @@ def time_range(since: str, until: str | None, now: datetime) -> Range:
 
 
 def application_ids(context: Given, organization: Organization, application: Name = "") -> tuple[str, ...] | None:
-    """Return the ids of the application asked for; None if none was. Raises `UnknownApplication`.
+    """Return the ids of the application asked for; None if none was. Raises `Unknown`.
 
     Every route that filters by application depends on it, except the live feed, where one may wait for a new
     application.

@@ -15,14 +15,23 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from queries.alert_acts import Pointless
-from queries.alerts import SeveralAlerts
-from queries.applications import UnknownApplication
-from queries.incidents import SeveralIncidents
-from queries.integration_reports import SeveralIntegrations
-from queries.people import Ambiguous, Unknown
 from queries.release import upgraded_beneath
-from schemas.errors import Away, BadUsage, BrokerRefuses, Denied, Gone, IdtrailError, NotFound, UserError
+from schemas.errors import (
+    Ambiguous,
+    Away,
+    BadUsage,
+    BrokerRefuses,
+    Denied,
+    Forbidden,
+    Gone,
+    IdtrailError,
+    NotFound,
+    Pointless,
+    TooLarge,
+    Unknown,
+    Unreadable,
+    UserError,
+)
 
 RETRY_AFTER_SECONDS: Final = 5
 MEDIA_TYPE: Final = "application/problem+json"
@@ -30,24 +39,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 log = structlog.get_logger(__name__)
 
 
-class TooLarge(UserError):
-    """The request's body is larger than allowed."""
-
-
-class Unreadable(UserError):
-    """The body's encoding is not supported."""
-
-
-class Forbidden(Denied):
-    """The token is valid but does not allow this."""
-
-
 _STATUS: Final[list[tuple[type[IdtrailError], int]]] = [
     (Ambiguous, 409),
     (Pointless, 409),
-    (SeveralAlerts, 409),
-    (SeveralIncidents, 409),
-    (SeveralIntegrations, 409),
     (Gone, 410),
     (TooLarge, 413),
     (Unreadable, 415),
@@ -79,10 +73,8 @@ def install_problems(app: FastAPI) -> None:
             return unexpected(request, error)
         more: dict[str, Any] = {}
         if isinstance(error, Ambiguous):
-            more["candidates"] = [person._asdict() for person in error.candidates]
-        if isinstance(error, SeveralAlerts | SeveralIncidents | SeveralIntegrations):
             more["candidates"] = error.candidates
-        if isinstance(error, Unknown | UnknownApplication):
+        if isinstance(error, Unknown):
             more["near"] = error.near
         challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, Denied) else {}
         return problem(status, str(error), headers=challenge, **more)

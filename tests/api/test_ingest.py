@@ -15,9 +15,8 @@ from producers import slicer
 from producers.slicer import KEPT_OF_BAD, Record, Slicer
 from queries.api import bodies, ingest
 from queries.api.bodies import Inflate
-from queries.api.problems import TooLarge
 from schemas.envelope import Trust
-from schemas.errors import BadUsage, SpoolFull
+from schemas.errors import BadUsage, SpoolFull, TooLarge
 from tests.api.conftest import As
 from tests.api.support import Log, assert_problem
 from tests.queries.support import Trail

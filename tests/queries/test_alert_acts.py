@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from queries.alert_acts import Pointless, act_on
+from queries.alert_acts import act_on
 from queries.alerts import Told, alert_object
 from schemas.alerts import Act, Acted, Detected, State, standing
+from schemas.errors import Pointless
 from tests.alerts.records import acted, detected, minute
 from tests.delivery.log import Partition
 

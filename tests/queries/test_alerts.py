@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from queries.alert_details import read_alert_details, what_changed
 from queries.alert_statistics import count_alerts
-from queries.alerts import Alerts, SeveralAlerts, chosen_sql, find_alert, list_alerts
+from queries.alerts import Alerts, chosen_sql, find_alert, list_alerts
 from schemas.alerts import Acted, AlertRecord, Delivered, Detected, State, standing
-from schemas.errors import BadUsage, NotFound
+from schemas.errors import Ambiguous, BadUsage, NotFound
 from tests.alerts.records import acted, detected, minute
 from tests.alerts.test_records import STATES
 from tests.queries.alert_rows import put_alerts
@@ -187,7 +187,7 @@ def test_one_is_found_by_the_beginning_of_its_id(trail: Trail) -> None:
     ids = [f"{beginning}{1:028x}" for beginning in ("abcd", "abce")]
     put_alerts(trail, *(detected(alert_id=each) for each in ids))
     assert find_alert(trail.store, trail.organization, "ABCD").detected.alert_id == ids[0]
-    with pytest.raises(SeveralAlerts) as several:
+    with pytest.raises(Ambiguous) as several:
         find_alert(trail.store, trail.organization, "abc")
     assert several.value.candidates == ids
     with pytest.raises(NotFound, match="no alert ffff"):

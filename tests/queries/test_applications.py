@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from queries.applications import UnknownApplication, find_application
+from queries.applications import find_application
+from schemas.errors import Unknown
 from tests.queries.support import SLACK, Trail, attempt
 from tests.records import STATSIG
 
@@ -60,18 +61,18 @@ def test_one_that_no_event_names_is_told_with_those_there_are(
     trail: Trail, asked: str, sentence: str, near: list[str]
 ) -> None:
     three(trail)
-    with pytest.raises(UnknownApplication) as caught:
+    with pytest.raises(Unknown) as caught:
         find_application(trail.store, trail.organization, asked)
     assert (str(caught.value), caught.value.near) == (sentence, near)
 
 
 def test_of_many_the_first_are_told_and_the_others_counted(trail: Trail) -> None:
     trail.insert(*(attempt(n, application={"id": f"a{n}", "name": f"app {n}"}) for n in range(10)))
-    with pytest.raises(UnknownApplication, match=r"there are: app 0, .*, app 7 and 2 more$"):
+    with pytest.raises(Unknown, match=r"there are: app 0, .*, app 7 and 2 more$"):
         find_application(trail.store, trail.organization, "zoom")
 
 
 def test_those_of_another_organization_are_neither_found_nor_told(trail: Trail) -> None:
     three(trail)
-    with pytest.raises(UnknownApplication, match=r"^no application is known as 'slack'; no event names one yet$"):
+    with pytest.raises(Unknown, match=r"^no application is known as 'slack'; no event names one yet$"):
         find_application(trail.store, "another", "slack")

@@ -12,9 +12,9 @@ from queries import exposures, histories
 from queries.exposures import list_exposures
 from queries.histories import read_history
 from queries.lifecycle import fold
-from queries.people import Ambiguous, Person, Unknown, find_person
+from queries.people import Person, find_person
 from queries.store import Store
-from schemas.errors import BadUsage
+from schemas.errors import Ambiguous, BadUsage, Unknown
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
 from tests.records import NOON, STATSIG, event
 
@@ -98,7 +98,7 @@ def test_a_name_of_two_people_is_told_with_both(trail: Trail) -> None:
     trail.insert(attempt(0, resource=INES), attempt(1, resource={**KOFI, "username": "ines.almeida"}))
     with pytest.raises(Ambiguous) as caught:
         find_person(trail.store, trail.organization, "Ines.Almeida")
-    assert [person.subject_id for person in caught.value.candidates] == [INES["id"], KOFI["id"]]
+    assert [person["subject_id"] for person in caught.value.candidates] == [INES["id"], KOFI["id"]]
     assert find_person(trail.store, trail.organization, str(KOFI["id"])).subject_id == KOFI["id"]
 
 

@@ -14,14 +14,13 @@ import pytest
 from queries.events import list_events
 from queries.incidents import (
     Incidents,
-    SeveralIncidents,
     find_incident,
     incident_object,
     list_incidents,
     state_of,
 )
 from schemas.cause import CAUSES, Cause
-from schemas.errors import BadUsage, NotFound
+from schemas.errors import Ambiguous, BadUsage, NotFound
 from schemas.times import to_microseconds
 from tests.queries.incident_rows import put, row
 from tests.queries.support import SLACK, Trail, failed, ids, when
@@ -231,7 +230,7 @@ def test_one_incident_is_found_by_the_beginning_of_its_id_when_that_is_unique(tr
     put(trail, row(own, 0x11111111), row(own, 0x11112222), row(own, 3, attempts=0))
     one = find_incident(trail.store, own, f"{own}11112".upper())
     assert bytes(one["incident_id"]).hex() == f"{own}11112222"
-    with pytest.raises(SeveralIncidents, match=f"{own}11111111, {own}11112222"):
+    with pytest.raises(Ambiguous, match=f"{own}11111111, {own}11112222"):
         find_incident(trail.store, None, own)
     for wrong, organization in ((f"{own}1", "another"), (f"{own}00000003", own), ("%", own)):
         with pytest.raises(NotFound):

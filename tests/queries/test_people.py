@@ -14,9 +14,9 @@ from queries.histories import read_history
 from queries.identities import identify
 from queries.known import MAX_IDS
 from queries.lifecycle import Account, Step
-from queries.people import Ambiguous, Unknown, find_person, read_person, read_two, require_person, shared_names
+from queries.people import find_person, read_person, read_two, require_person, shared_names
 from queries.store import Store
-from schemas.errors import BadUsage, NotFound
+from schemas.errors import Ambiguous, BadUsage, NotFound, Unknown
 from schemas.identity import IdentityDecision, seal_decision
 from tests.queries.people_events import (
     ADDRESS,
@@ -188,7 +188,7 @@ def test_a_name_that_two_have_at_the_same_time_is_ambiguous_until_they_are_linke
     trail.insert(used(0, person(ANA, "support")), used(1, person(BEN, "support")))
     with pytest.raises(Ambiguous) as caught:
         find_person(trail.store, trail.organization, "support")
-    assert {each.subject_id for each in caught.value.candidates} == {ANA, BEN}
+    assert {each["subject_id"] for each in caught.value.candidates} == {ANA, BEN}
     assert find_person(trail.store, trail.organization, "support", when(0)).subject_id == ANA
     trail.insert(decided(trail, ANA, BEN, 30, linked=True))
     assert find_person(trail.store, trail.organization, "support").subject_ids == (ANA, BEN)
