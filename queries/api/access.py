@@ -47,7 +47,7 @@ def organization_of(
     token: Reader,
     organization: Annotated[
         str | None,
-        Query(min_length=1, max_length=128, description="For tokens of every organization: only this one."),
+        Query(min_length=1, max_length=128, description="Restricts a token of every organization to this one."),
     ] = None,
 ) -> str | None:
     """Return the organization that a read is about; None for all, which only a token of all organizations may see."""

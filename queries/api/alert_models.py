@@ -20,40 +20,40 @@ class Alert(BaseModel):
     alert_id: str = Field(description="32 hexadecimal digits.")
     organization: str
     rule_id: str
-    rule_version: str = Field(description="Of the rule's file: 16 hexadecimal digits of its hash.")
+    rule_version: str = Field(description="16 hexadecimal digits of the hash of the rule's file.")
     severity: Severity
     title: str
     description: str
     remedy: str
-    cause: str = Field(description="Of the last event, if it failed.")
+    cause: str = Field(description="The cause of the last event, if it failed.")
     state: State = Field(
         description="open: nobody has seen to it; acknowledged: somebody has; snoozed: open again by itself at "
         "`snoozed_until`; resolved: by hand, or its condition ended; withdrawn: it never held, as came out late."
     )
     state_since: datetime
-    state_by: str = Field(description="Who put it into this state: the token's name; empty where nobody did.")
+    state_by: str = Field(description="The token that put it into this state; empty if none did.")
     reopened: bool = Field(description="It was resolved, and opened again.")
     snoozed_until: datetime | None
     owner: str
     notes: int = Field(description="Acts with a text.")
-    staging: bool = Field(description="Of a rule that is being tried out: nobody is told.")
-    destinations: list[str] = Field(description="Those that the rule names; empty: routing decides.")
+    staging: bool = Field(description="Whether the rule is in staging: nobody is notified.")
+    destinations: list[str] = Field(description="The destinations that the rule names; if empty, routing decides.")
     group: dict[str, str] = Field(description="What the rule groups by, with this alert's values.")
-    detection: Detection = Field(description="How the condition stands, whatever people did.")
+    detection: Detection = Field(description="The state of the condition, whatever people did.")
     opened_at: datetime = Field(description="When the condition first held.")
-    since: datetime = Field(description="When it began to hold last.")
-    triggered_at: datetime = Field(description="When it held last.")
-    ended_at: datetime | None = Field(description="When it ended; null while it goes on.")
-    ended_by: UUID | None = Field(description="The event that ended it; null where time did.")
+    since: datetime = Field(description="When the condition last began to hold.")
+    triggered_at: datetime = Field(description="When the condition last held.")
+    ended_at: datetime | None = Field(description="When it ended; null while it is ongoing.")
+    ended_by: UUID | None = Field(description="The event that ended it; null if time did.")
     episodes: int = Field(description="How often it opened.")
     events: int = Field(description="Distinct events that it is made of.")
     first_at: datetime
-    first_event: UUID | None = Field(description="Null where no event tells of it: a source that is silent.")
+    first_event: UUID | None = Field(description="Null if no event shows it: a source that is silent.")
     last_at: datetime
-    last_event: UUID | None = Field(description="Null where no event tells of it.")
+    last_event: UUID | None = Field(description="Null if no event shows it.")
     people: int = Field(description="Distinct people or groups; counts up to 1,000.")
-    people_named: list[str] = Field(description="Ids of the first twenty.")
-    applications: list[str] = Field(description="Ids of the first twenty.")
+    people_named: list[str] = Field(description="The ids of the first twenty.")
+    applications: list[str] = Field(description="The ids of the first twenty.")
     incidents: list[str] = Field(
         description="Ids of the incidents that its failures belong to, the first twenty: see `/api/v1/incidents/{id}`."
     )
@@ -78,10 +78,10 @@ class Happened(BaseModel):
     )
     at: datetime
     known_at: datetime = Field(description="When it was logged.")
-    by: str = Field(description="Who did it: the token's name; empty where the rule found it.")
+    by: str = Field(description="The token's name; empty for a detection of the rule.")
     text: str = Field(description="The note, the reason, or the new owner.")
     until: datetime | None = Field(description="Of a snooze.")
-    events: int | None = Field(description="As many as were known then; null of what was done.")
+    events: int | None = Field(description="The number known then; null for acts.")
     people: int | None
 
 
@@ -94,17 +94,19 @@ class Delivery(BaseModel):
     at: datetime
     known_at: datetime
     succeeded: bool
-    detail: str = Field(description="Why not.")
+    detail: str = Field(description="Why it did not succeed.")
 
 
 class AlertDetail(Alert):
     """One alert in full."""
 
     history: list[Happened] = Field(
-        description="In order. Of growth only the last; of what was found and of what was done the last 1,000."
+        description="In order: the last 1,000 detections and acts each. Of records of growth, only the last."
     )
     deliveries: list[Delivery] = Field(description="In order; the last 1,000.")
-    names: dict[str, str] = Field(description="By id, of the people, groups and applications whose name is known.")
+    names: dict[str, str] = Field(
+        description="Maps ids of people, groups and applications to their names, where known."
+    )
 
 
 class RuleCount(BaseModel):
@@ -114,8 +116,8 @@ class RuleCount(BaseModel):
     alerts: int
     going_on: int = Field(description="Neither resolved nor withdrawn.")
     events: int
-    acknowledge_seconds: int | None = Field(description="Median from opening to the first acknowledgement.")
-    resolve_seconds: int | None = Field(description="Median from opening to the end, of those that are resolved.")
+    acknowledge_seconds: int | None = Field(description="Median time from opening to the first acknowledgement.")
+    resolve_seconds: int | None = Field(description="Median time from opening to the end, over resolved alerts.")
 
 
 class AlertCounts(BaseModel):
@@ -123,11 +125,13 @@ class AlertCounts(BaseModel):
 
     alerts: int
     events: int
-    acknowledge_seconds: int | None = Field(description="Median from opening to the first acknowledgement; null: none.")
-    resolve_seconds: int | None = Field(description="Median from opening to the end, of those that are resolved.")
+    acknowledge_seconds: int | None = Field(
+        description="Median time from opening to the first acknowledgement; null if there is none."
+    )
+    resolve_seconds: int | None = Field(description="Median time from opening to the end, over resolved alerts.")
     severities: dict[str, int]
     states: dict[str, int]
-    rules: list[RuleCount] = Field(description="Those with the most alerts, 200 at most.")
+    rules: list[RuleCount] = Field(description="The rules with the most alerts, 200 at most.")
 
 
 class _Sent(BaseModel):

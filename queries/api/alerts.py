@@ -36,10 +36,12 @@ def question(
     known: ApplicationIds,
     since: Since = "7d",
     until: Until = None,
-    state: Annotated[list[State] | None, Query(max_length=MAX_VALUES, description="Any of them.")] = None,
-    severity: Annotated[list[Severity] | None, Query(max_length=MAX_VALUES, description="Any of them.")] = None,
+    state: Annotated[list[State] | None, Query(max_length=MAX_VALUES, description="Matches any of these.")] = None,
+    severity: Annotated[
+        list[Severity] | None, Query(max_length=MAX_VALUES, description="Matches any of these.")
+    ] = None,
     rule: Annotated[list[str] | None, Query(max_length=MAX_VALUES, description="Ids of rules; any of them.")] = None,
-    staging: Annotated[bool, Query(description="Also alerts of rules that are being tried out.")] = False,
+    staging: Annotated[bool, Query(description="Includes alerts of rules in staging.")] = False,
 ) -> Alerts:
     """Return which alerts the parameters select."""
     refuse_unknown_rules(context.store, organization, rule or (), context.rules)

@@ -46,12 +46,16 @@ class Event(Answer):
     actor_id: str
     actor_type: str
     actor_name: str
-    account_state: str = Field(description="What the attempt meant the account to become; empty when unchanged.")
+    account_state: str = Field(
+        description="The state that the attempt asked for; empty if it leaves the state unchanged."
+    )
     changed: list[str]
     flags: list[str]
     source: str
     trust: int
-    incident_id: IncidentId = Field(description="Of the incident that this failure belongs to; null: none.")
+    incident_id: IncidentId = Field(
+        description="The id of the incident that this failure belongs to; null if there is none."
+    )
 
 
 class Events(BaseModel):
@@ -73,19 +77,21 @@ class Copy(Answer):
     known_at: datetime
     received_at: datetime
     redacted: bool = Field(description="Secrets were cut out before it was logged.")
-    schema_version: int | None = Field(description="That `ce_dataschema` names; null where the record names none.")
+    schema_version: int | None = Field(
+        description="The version that `ce_dataschema` names; null if the record names none."
+    )
     topic: str
     partition: int
     offset: int
     place: str
     in_force: bool
-    relation: Relation = Field(description="To the copy in force.")
+    relation: Relation = Field(description="How the copy relates to the copy in force.")
 
 
 class EventDetail(Event):
     """One event with every copy, the one in force first."""
 
-    blame: Blame | None = Field(description="Null when it did not fail.")
+    blame: Blame | None = Field(description="Null if it did not fail.")
     copies: list[Copy]
 
 
@@ -93,7 +99,7 @@ class Counts(BaseModel):
     """Counts of distinct events, the largest first: a value for each dimension, and `events`."""
 
     items: list[dict[str, Any]]
-    complete: bool = Field(description="False: the rarest combinations are left out; ask with a larger limit.")
+    complete: bool = Field(description="False if the rarest combinations are left out; ask with a larger limit.")
 
 
 class TypeCount(BaseModel):
@@ -129,4 +135,4 @@ class Statistics(BaseModel):
     dead_letters: int = Field(description="Records that could not be read, and wait.")
     unplaced: int = Field(description="Events whose time cannot be believed; in no range.")
     behind: int = Field(description="Records on the log that are not stored yet.")
-    log: list[LogPlace] = Field(description="Each partition; only for tokens of every organization.")
+    log: list[LogPlace] = Field(description="The partitions; only for tokens of every organization.")

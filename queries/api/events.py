@@ -52,7 +52,7 @@ def event_bytes(
     organization: Organization,
     event_id: UUID,
     fingerprint: Annotated[
-        str, Query(max_length=32, description="Of this copy; without it, of the copy in force.")
+        str, Query(max_length=32, description="Selects a copy by its fingerprint; by default the copy in force.")
     ] = "",
 ) -> Response:
     """Return the bytes of a copy, exactly as on the log."""

@@ -24,7 +24,9 @@ class FailureGroup(BaseModel):
     groups: int = Field(description="Distinct groups among them.")
     first: datetime
     last: datetime
-    last_success: datetime | None = Field(description="The application's last success of any kind; null: none.")
+    last_success: datetime | None = Field(
+        description="The application's last success of any kind; null if there is none."
+    )
     last_event: UUID
     detail: str = Field(description="What the provider said last.")
     http_status: int
@@ -45,7 +47,7 @@ class Failures(BaseModel):
     attempts: int
     failures: int
     share: float = Field(description="Failures of attempts, from 0 to 1.")
-    total: int = Field(description="How many groups there are, beyond the limit too.")
+    total: int = Field(description="The number of groups, including those beyond the limit.")
     items: list[FailureGroup]
 
 
@@ -71,7 +73,7 @@ class Windows(BaseModel):
     """A list of windows, newest first."""
 
     items: list[Window]
-    complete: bool = Field(description="False: older ones are left out; narrow the range.")
+    complete: bool = Field(description="False if older ones are left out; narrow the range.")
 
 
 class Person(Answer):
@@ -81,14 +83,14 @@ class Person(Answer):
     subject_id: str
     names: list[str] = Field(description="Names and addresses, the latest first.")
     subject_ids: list[str] = Field(description="All ids of the person, the earliest first; see /api/v1/people.")
-    note: str = Field(description="Who else had the name that was asked for, and when; empty: nobody.")
+    note: str = Field(description="Who else had the given name, and when; empty if nobody had.")
 
 
 class Because(Answer):
     """The cause of a step, or of the decision about an account."""
 
     kind: str = Field(description="directory, membership, binding, integration, retry, superseded, test or unknown.")
-    event_id: UUID | None = Field(description="The event; null where the log does not tell it for certain.")
+    event_id: UUID | None = Field(description="The event; null if the log does not identify it for certain.")
     text: str
 
 
@@ -111,40 +113,48 @@ class Step(Answer):
     actor: str
     account_state: str
     changed: list[str]
-    group: str = Field(description="Of an association: the group.")
+    group: str = Field(description="The group of an association.")
     retry_of: UUID | None = Field(description="The first of the failed attempts that this one repeats.")
-    because: Because | None = Field(description="What set the attempt off; the directory's own acts have none.")
+    because: Because | None = Field(description="What set the attempt off; null for events of the directory.")
     superseded_by: UUID | None = Field(
-        description="Of a failed attempt that was not tried again: the event that something else came to be wanted by."
+        description="For a failed attempt that was not retried: the event that changed what is wanted."
     )
-    subject_id: str = Field(description="Under which id of the person.")
+    subject_id: str = Field(description="The id of the person that the event belongs to.")
 
 
 class Account(Answer):
     """The person's account in one application, as far as the log says."""
 
-    subject_id: str = Field(description="Of which id of the person: each has accounts of its own.")
+    subject_id: str = Field(
+        description="The id of the person that the account belongs to: each id has its own accounts."
+    )
     application_id: str
     application: str
-    intended: str = Field(description="What the directory wants it to be: absent, active, inactive, deleted, unknown.")
+    intended: str = Field(description="The state that the directory wants: absent, active, inactive, deleted, unknown.")
     intended_since: datetime | None
     intended_because: Because | None
-    test: bool = Field(description="Of the test user or group that an activation makes and takes away again.")
-    attempted: str = Field(description="What the last attempt meant the account to be: active, inactive, deleted.")
+    test: bool = Field(
+        description="Whether it is the test user or group that an activation makes and takes away again."
+    )
+    attempted: str = Field(description="The state that the last attempt asked for: active, inactive, deleted.")
     attempted_at: datetime | None
     confirmed: str = Field(description="What the provider last accepted; absent before it accepted anything.")
     confirmed_since: datetime | None
     updated_at: datetime | None = Field(description="When the provider last accepted an update.")
-    left_behind: datetime | None = Field(description="When the integration was deleted, while it is.")
+    left_behind: datetime | None = Field(description="When the integration was deleted; null unless it is deleted now.")
     confirmed_at: datetime | None
     state: Literal["open", "closed", "reported_absent", "unknown"]
-    closing_since: datetime | None = Field(description="When it was first meant to be closed, if it is.")
+    closing_since: datetime | None = Field(
+        description="When the account was first to be closed; null unless it is to be closed now."
+    )
     closing_tries: int
     last_try: datetime | None
     last_outcome: str
     last_cause: str
     last_detail: str
-    exposed: bool = Field(description="Meant to be closed, and neither confirmed closed nor reported absent.")
+    exposed: bool = Field(
+        description="Whether the account is to be closed and is neither confirmed closed nor reported absent."
+    )
 
 
 class Change(Answer):
@@ -159,7 +169,7 @@ class Change(Answer):
 class TimedAccount(Account):
     """The person's account in one application, with every change of its states."""
 
-    initial: str = Field(description="What it was, both ways, before its first change: absent or unknown.")
+    initial: str = Field(description="The intended and confirmed state before the first change: absent or unknown.")
     changes: list[Change] = Field(description="Every change of both states in order; empty without `timeline`.")
 
 
@@ -167,8 +177,8 @@ class Lifecycle(BaseModel):
     """One person's events in order, and the accounts, which are null on pages after the first."""
 
     person: Person
-    known_at: datetime | None = Field(description="Null: by everything that is known.")
-    later: int = Field(description="Events before `until` that were known only after `known_at`.")
+    known_at: datetime | None = Field(description="Null stands for everything known now.")
+    later: int = Field(description="Events before `until` that became known only after `known_at`.")
     accounts: list[TimedAccount] | None
     items: list[Step]
     next: str | None
@@ -180,28 +190,28 @@ class Exposure(Account):
     organization: str
     person: str
     reason: Literal["failing", "never_attempted", "left_behind", "reported_absent"]
-    since: datetime | None = Field(description="From when on it should have been closed.")
-    used_since: datetime | None = Field(description="The first sign-in after that; null: none seen.")
+    since: datetime | None = Field(description="When it should have been closed.")
+    used_since: datetime | None = Field(description="The first sign-in after that; null if none was seen.")
 
 
 class ListedExposure(Exposure):
     """An exposed account in a list."""
 
-    namesakes: bool = Field(description="Others have, or had, this name too: ask for the person by `subject_id`.")
+    namesakes: bool = Field(description="Others have or had this name too: ask for the person by `subject_id`.")
 
 
 class Exposures(BaseModel):
     """Exposed accounts, those used since first, then those open the longest."""
 
     at: datetime
-    items: list[ListedExposure] = Field(description="Closing failed, or nobody tried within the SLA.")
-    total: int = Field(description="How many there are, beyond the limit too.")
-    used_total: int = Field(description="Of these, how many were used since.")
+    items: list[ListedExposure] = Field(description="Accounts whose closing failed or was not tried within the SLA.")
+    total: int = Field(description="The total number, including those beyond the limit.")
+    used_total: int = Field(description="How many of these were used since.")
     left_behind: list[ListedExposure] = Field(description="Open when their integration was deleted.")
     left_behind_total: int
     reported_absent: list[ListedExposure] = Field(description="The provider does not know them (404).")
     reported_absent_total: int
-    complete: bool = Field(description="False: so many accounts may be exposed that not all were looked at.")
+    complete: bool = Field(description="False if more accounts may be exposed than were examined.")
 
 
 class ClosingSummary(Answer):
@@ -210,7 +220,7 @@ class ClosingSummary(Answer):
     organization: str
     application_id: str
     application: str
-    closings: int = Field(description="Accounts that came to be meant closed in the period.")
+    closings: int = Field(description="Accounts that became intended closed in the period.")
     still_open: int
     reported_absent: int = Field(description="The application answered 404: neither confirmed closed nor open.")
     within_sla: int = Field(description="Confirmed closed within it.")
@@ -229,9 +239,11 @@ class ClosingException(Answer):
     application_id: str
     application: str
     since: datetime
-    closed_at: datetime | None = Field(description="Null: not confirmed.")
-    absent_at: datetime | None = Field(description="When the application answered 404; null: it is closed, or open.")
-    seconds: float = Field(description="Until it was closed or reported absent, or until now.")
+    closed_at: datetime | None = Field(description="Null if it was not confirmed.")
+    absent_at: datetime | None = Field(
+        description="When the application answered 404; null if the account is closed or open."
+    )
+    seconds: float = Field(description="The time until it was closed or reported absent, or until now.")
 
 
 class ClosingReport(BaseModel):
@@ -240,6 +252,6 @@ class ClosingReport(BaseModel):
     since: datetime
     until: datetime
     sla_seconds: int
-    items: list[ClosingSummary] = Field(description="Those with the most exceptions first.")
+    items: list[ClosingSummary] = Field(description="Applications, those with the most exceptions first.")
     exceptions: list[ClosingException] = Field(description="The longest first.")
     exceptions_total: int

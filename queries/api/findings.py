@@ -94,7 +94,7 @@ def lifecycle(
     until: Until = None,
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    timeline: Annotated[bool, Query(description="Tell every change of the accounts' states too.")] = False,
+    timeline: Annotated[bool, Query(description="Include every change of the accounts' states.")] = False,
     known_at: KnownAt = None,
 ) -> Answer:
     """Return one person's attempts in every application, in order, and the state of each account.
@@ -156,7 +156,7 @@ class Exposing(NamedTuple):
 def asked_exposures(
     context: Given,
     organization: Organization,
-    at: Annotated[str | None, Query(max_length=64, description="A time, a date, or an age; now without it.")] = None,
+    at: Annotated[str | None, Query(max_length=64, description="A time, a date, or an age; now by default.")] = None,
     sla: Annotated[int, Query(ge=0, le=604_800, description="Seconds within which nobody need have tried.")] = 3600,
 ) -> Exposing:
     """Return what the parameters ask for. Raises `BadUsage` for a time in the future."""

@@ -28,10 +28,10 @@ class Act(BaseModel):
     """The act that set a finding off."""
 
     kind: str = Field(description="directory, membership, binding or integration.")
-    event_id: UUID | None = Field(description="Of several acts the first.")
+    event_id: UUID | None = Field(description="The time of the act; of several acts, the first.")
     event_type: str
     at: datetime
-    actor: str = Field(description="Empty where several did it, or nobody is told.")
+    actor: str = Field(description="Empty if several people did it, or the log names nobody.")
     text: str
 
 
@@ -55,10 +55,10 @@ class Finding(BaseModel):
     sure: str = Field(description="`certain` or `likely`.")
     text: str
     people: int = Field(description="How many people or groups it is about.")
-    accepted: int = Field(description="Of these, how many changes were accepted.")
-    usual: int | None = Field(description="Of mass changes: the usual busiest hour; null: not known yet.")
-    threshold: int = Field(description="Of mass changes: from how many in an hour on it is one.")
-    act: Act | None = Field(description="Null: the log tells of nothing that did.")
+    accepted: int = Field(description="How many of these changes were accepted.")
+    usual: int | None = Field(description="For mass changes: the usual busiest hour; null if not known yet.")
+    threshold: int = Field(description="For mass changes: how many in an hour make one.")
+    act: Act | None = Field(description="The act that set it off; null if the log has none.")
     attributes: list[str] = Field(description="Whose mappings changed.")
     subjects: list[FindingSubject] = Field(description=f"The first {NAMED}.")
     evidence: list[UUID] = Field(description=f"The events that prove it, in order; the first {EVIDENCE}.")
@@ -69,10 +69,10 @@ class Finding(BaseModel):
 class Findings(BaseModel):
     """A list of findings, the latest first."""
 
-    since: datetime = Field(description="The range that was looked at.")
+    since: datetime = Field(description="The range that was searched.")
     until: datetime
     items: list[Finding]
-    total: int = Field(description="How many there are, beyond the limit too.")
+    total: int = Field(description="The total number, including those beyond the limit.")
 
 
 class Standing(Answer):
@@ -80,7 +80,7 @@ class Standing(Answer):
 
     subject_id: str
     name: str
-    was: str = Field(description="One minute before: `active`, `inactive` and so on; of a group `member`.")
+    was: str = Field(description="The state one minute before: `active`, `inactive` and so on; for a group `member`.")
     now: str
 
 
@@ -88,18 +88,20 @@ class RestoreStep(Answer):
     """One step to undo a change."""
 
     do: str = Field(description="See docs/findings.md.")
-    subject_id: str = Field(description="The person or group; of `bind_group` and `activate_integration` the app.")
+    subject_id: str = Field(
+        description="The person or group; the application for `bind_group` and `activate_integration`."
+    )
     name: str
     group_id: str
     group: str
-    because: UUID = Field(description="The event that it undoes.")
+    because: UUID = Field(description="The event that the step undoes.")
 
 
 class FindingDetail(Finding):
     """One finding in full. Its lists are complete."""
 
     accounts: list[Standing]
-    restore: list[RestoreStep] = Field(description="In order; empty where nothing is to be undone.")
+    restore: list[RestoreStep] = Field(description="In order; empty if nothing is to be undone.")
 
 
 def asked_findings(
@@ -109,7 +111,7 @@ def asked_findings(
     since: Since = "30d",
     until: Until = None,
     application: Name = "",
-    kind: Annotated[list[Kind] | None, Query(description="Any of them.", max_length=50)] = None,
+    kind: Annotated[list[Kind] | None, Query(description="Matches any of these.", max_length=50)] = None,
 ) -> Asked:
     """Return what the parameters ask for."""
     begin, end, _ = time_range(since, until, context.clock())
@@ -132,7 +134,7 @@ def findings(context: Given, asked: AskedFindings, limit: Annotated[int, Query(g
 def finding(
     context: Given,
     asked: AskedFindings,
-    finding: Annotated[str, Path(min_length=4, max_length=16, description="Its id, or how that begins.")],
+    finding: Annotated[str, Path(min_length=4, max_length=16, description="Its id, or the beginning of it.")],
 ) -> dict[str, Any]:
     """Return one finding with everybody it is about, and the steps to undo it."""
     whole = find_finding(context.store, asked, finding)

@@ -36,9 +36,9 @@ class Incident(BaseModel):
     last_event: UUID
     episodes: int = Field(description="Stretches of trouble with a success between them.")
     since: datetime = Field(description="When the last of them began.")
-    ended_at: datetime | None = Field(description="When it ended; null while it goes on.")
+    ended_at: datetime | None = Field(description="When it ended; null while it is ongoing.")
     ended_by: UUID | None = Field(description="The success, or the integration's deletion, that ended it.")
-    change: Change | None = Field(description="The integration's last change before `since`; null: none is known.")
+    change: Change | None = Field(description="The integration's last change before `since`; null if none is known.")
     sentence: str
     remedy: str
     retryable: bool
@@ -63,7 +63,9 @@ class Subject(BaseModel):
     attempts: int
     first_at: datetime
     last_at: datetime
-    mended_at: datetime | None = Field(description="When a success ended its last trouble here; null: still in it.")
+    mended_at: datetime | None = Field(
+        description="When a success ended its last trouble here; null while it is ongoing."
+    )
 
 
 class Said(BaseModel):
@@ -85,7 +87,9 @@ class Hour(BaseModel):
 class IncidentDetail(Incident):
     """One incident in full. `next` is the cursor of more subjects, null on the last page."""
 
-    subjects: list[Subject] = Field(description="Those still in trouble first; then the latest failures first.")
+    subjects: list[Subject] = Field(
+        description="Subjects still in trouble come first, then those with the latest failures."
+    )
     next: str | None
     texts: list[Said] | None = Field(description="The most frequent twenty; null on pages after the first.")
     hours: list[Hour] | None = Field(description="Hours with failures, in order; null on pages after the first.")

@@ -29,7 +29,7 @@ def question(
     failing: Annotated[
         bool, Query(description="Only those that failed in the range; otherwise those that go on count as well.")
     ] = False,
-    state: Annotated[list[State] | None, Query(max_length=MAX_VALUES, description="Any of them.")] = None,
+    state: Annotated[list[State] | None, Query(max_length=MAX_VALUES, description="Matches any of these.")] = None,
     cause: Causes = None,
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",

@@ -43,10 +43,10 @@ class CredentialTrouble(BaseModel):
     last_event: UUID
     refusals: int
     detail: str = Field(description="The provider's text of the first refusal.")
-    authorised: Configured | None = Field(description="What had given the integration these credentials.")
+    authorised: Configured | None = Field(description="The change that gave the integration these credentials.")
     last_good_at: datetime | None = Field(description="The last accepted attempt before it.")
     changes: list[Configured] = Field(description="Re-authorisations and activations within it, and what came of them.")
-    ended_at: datetime | None = Field(description="Null: it goes on.")
+    ended_at: datetime | None = Field(description="Null while it is ongoing.")
     ended_by: UUID | None
     end: str | None = Field(description="`reauthorised`, `by_itself` or `deleted`.")
 
@@ -58,12 +58,12 @@ class ExpiryForecast(BaseModel):
         description="`observed`: as long as the application's own lived that expired last; `catalogue`: as long as "
         "the vendor says that they live."
     )
-    authorised: Configured = Field(description="What gave the integration the credentials in use.")
+    authorised: Configured = Field(description="The change that gave the integration the credentials in use.")
     earliest: datetime
     latest: datetime
-    expiries: int = Field(description="How many were observed.")
+    expiries: int = Field(description="The number of observed expiries.")
     vendor: str
-    source: str = Field(description="Where the vendor says so, if a page is known.")
+    source: str = Field(description="The vendor's page that says so, if known.")
 
 
 class IntegrationHealth(BaseModel):
@@ -76,22 +76,22 @@ class IntegrationHealth(BaseModel):
     since: datetime | None
     last_good_at: datetime | None = Field(description="The last attempt on a person or group that was accepted.")
     last_good_event: UUID | None
-    change: Configured | None = Field(description="The last event of its configuration, whatever came of it.")
+    change: Configured | None = Field(description="The last event of its configuration, whatever its outcome.")
     authorised: Configured | None = Field(description="The last re-authorisation or activation with success.")
-    failures: list[HealthFailures] = Field(description="Since the last accepted attempt, by answer.")
+    failures: list[HealthFailures] = Field(description="Failures since the last accepted attempt, by answer.")
     people_stuck: int = Field(description="Refused for credentials in the last trouble, and not accepted since.")
     groups_stuck: int
-    troubles: int = Field(description="How many are known of.")
+    troubles: int = Field(description="The number of known troubles.")
     forecast: ExpiryForecast | None
 
 
 class IntegrationsHealth(BaseModel):
     """Integrations, those in trouble first."""
 
-    at: datetime = Field(description="The time that is told of.")
+    at: datetime = Field(description="The time that the answer is about.")
     items: list[IntegrationHealth]
-    states: dict[str, int] = Field(description="How many were in which state, beyond the limit too.")
-    total: int = Field(description="How many integrations there are now, beyond the limit too.")
+    states: dict[str, int] = Field(description="The numbers by state, including those beyond the limit.")
+    total: int = Field(description="The number of integrations now, including those beyond the limit.")
 
 
 class StuckSubject(Answer):

@@ -41,7 +41,9 @@ class Integration(Answer):
     last_success: datetime | None
     last_failure: LastFailure | None
     change: Change | None = Field(description="The last event that activated, changed, re-authorised or deleted it.")
-    failures_since_success: int = Field(description="Of users and groups; all of them when nothing ever succeeded.")
+    failures_since_success: int = Field(
+        description="Failures on users and groups since the last success; all if nothing ever succeeded."
+    )
     attempts_last_day: int = Field(description="Attempts on users and groups in the last 24 h.")
 
 
@@ -49,7 +51,7 @@ class Integrations(BaseModel):
     """Integrations, those with the most failures since their last success first."""
 
     items: list[Integration]
-    total: int = Field(description="How many there are; beyond the limit, those attempted longest ago are left out.")
+    total: int = Field(description="The total number; beyond the limit, those attempted longest ago are left out.")
 
 
 @router.get("/integrations", response_model=Integrations)

@@ -31,8 +31,8 @@ class JobAnswer(BaseModel):
     total: int = Field(description="Records to do, as far as is known; more may come meanwhile.")
     started_at: datetime
     ended_at: datetime | None
-    error: str = Field(description="Why it ended before it was done; empty: it did not.")
-    result: dict[str, Any] = Field(description="What it found, once it is done.")
+    error: str = Field(description="Why it ended before it was done; empty if it did not.")
+    result: dict[str, Any] = Field(description="The result, once it is done.")
 
 
 RuleText = Annotated[str, Field(min_length=1, max_length=256_000)]
@@ -43,7 +43,7 @@ class RebuildOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    accept_loss: bool = Field(False, description="Go on although the store has rows that the log does not hold.")
+    accept_loss: bool = Field(False, description="Continue even if the store has rows that the log does not hold.")
 
 
 class WantedBacktest(BaseModel):
@@ -51,11 +51,13 @@ class WantedBacktest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    rules: list[RuleText] = Field(min_length=1, max_length=500, description="Each the YAML of a rule.")
+    rules: list[RuleText] = Field(min_length=1, max_length=500, description="The rules, each as YAML.")
     against: list[RuleText] = Field(
-        [], max_length=500, description="Rules to hold them against; without any, what live detection told."
+        [], max_length=500, description="Rules to compare with; without any, the results of live detection."
     )
-    organization: str = Field("", max_length=128, description="Only its events; empty: all.")
+    organization: str = Field(
+        "", max_length=128, description="Restricts it to this organization's events; empty for all."
+    )
     since: str = Field("30d", max_length=64, description="From this time on: RFC 3339, a date, or an age.")
     until: str | None = Field(None, max_length=64, description="Before this time; now when absent.")
 

@@ -18,9 +18,9 @@ class LetterDecision(BaseModel):
     decision: str = Field(description="redriven, still_unreadable or discarded.")
     decided_at: datetime
     decided_by: str = Field(description="The token's name.")
-    reason: str = Field(description="Of one still unreadable: the short word of the newer error.")
-    message: str = Field(description="That error's sentence; of a discarded one, why it was discarded.")
-    event_id: UUID | None = Field(description="Of a redriven one.")
+    reason: str = Field(description="For a letter that is still unreadable, the short word of the new error.")
+    message: str = Field(description="The sentence of that error; for a discarded letter, why it was discarded.")
+    event_id: UUID | None = Field(description="The event of a redriven letter.")
 
 
 class Letter(BaseModel):
@@ -38,7 +38,7 @@ class Letter(BaseModel):
     log_partition: int
     log_offset: int
     state: Literal["waiting", "redriven", "discarded"]
-    attempts: int = Field(description="How often it was tried again.")
+    attempts: int = Field(description="How often it was retried.")
     decision: str = Field(description="redriven, still_unreadable, discarded, or empty.")
     decided_at: datetime | None
     decided_by: str
@@ -57,8 +57,8 @@ class Letters(BaseModel):
 class LetterDetail(Letter):
     """One dead letter with its bytes; what is not UTF-8 in them is shown as U+FFFD."""
 
-    raw: str | None = Field(description="null: the log has them no more.")
-    decisions: list[LetterDecision] = Field(description="All of them, the oldest first.")
+    raw: str | None = Field(description="Null if the log no longer has the bytes.")
+    decisions: list[LetterDecision] = Field(description="All decisions, the oldest first.")
 
 
 class LetterResult(Answer):

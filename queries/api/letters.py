@@ -65,7 +65,7 @@ class RedriveOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     into: str = Field("", max_length=128, description="The organization that their sources speak for now.")
-    dry_run: bool = Field(False, description="Tell what would become of each, and change nothing.")
+    dry_run: bool = Field(False, description="Report what would become of each, and change nothing.")
 
 
 class DiscardOptions(BaseModel):
@@ -74,7 +74,7 @@ class DiscardOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     because: str = Field(min_length=1, max_length=500)
-    dry_run: bool = Field(False, description="Tell which would be, and change nothing.")
+    dry_run: bool = Field(False, description="Report which would be discarded, and change nothing.")
 
 
 @router.get("", response_model=models.Letters)

@@ -29,7 +29,7 @@ class Blame(Answer):
 
     attribute: str = Field(description="In RFC 7643's spelling; empty when the answer names none.")
     member: str = Field(description="Id of the group's member at fault, where the answer names one.")
-    refused_shape: str = Field(description="Of the value that was sent, or `not sent`; empty when not told.")
+    refused_shape: str = Field(description="The shape of the value that was sent, or `not sent`; empty if unknown.")
     accepted_shape: str
     accepted_event: UUID | None = Field(description="The last one before it that set the attribute there.")
     accepted_at: datetime | None
@@ -92,7 +92,7 @@ class PartitionLag(BaseModel):
 
     topic: str
     partition: int
-    end: int | None = Field(description="Null for a token of one organization: the log is of all of them.")
+    end: int | None = Field(description="Null for a token of one organization, since the log holds all organizations.")
     stored: int | None = Field(description="As `end`.")
     behind: int
 
@@ -101,7 +101,7 @@ class Health(BaseModel):
     """What the trail may be missing, and how far it is stored."""
 
     at: datetime
-    trouble: list[str] = Field(description="What does not answer; empty when all does.")
+    trouble: list[str] = Field(description="What does not answer; empty if everything does.")
     blind: list[BlindSpot]
     newest: datetime | None = Field(description="When the newest event stored became known.")
     lag: list[PartitionLag]

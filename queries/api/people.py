@@ -29,13 +29,13 @@ class SubjectId(BaseModel):
     """One of the person's ids in the directory."""
 
     subject_id: str
-    first_seen: datetime | None = Field(description="Null: its events have no time that can be believed.")
+    first_seen: datetime | None = Field(description="Null if no event has a time that can be believed.")
     last_seen: datetime | None
     events: int
     ended_at: datetime | None = Field(
         description="When it was suspended or deleted, or all its accounts closed, if nothing took it into use again."
     )
-    ended_by: UUID | None = Field(description="The event that did.")
+    ended_by: UUID | None = Field(description="The event that did it.")
 
 
 class Alias(BaseModel):
@@ -44,12 +44,12 @@ class Alias(BaseModel):
     subject_id: str
     kind: str = Field(description="name, email, employee, external or full_name.")
     value: str = Field(description="In lower case.")
-    spelt: str = Field(description="Of a full name: as its first event spells it; else the same.")
+    spelt: str = Field(description="For a full name, the spelling of its first event; otherwise the same.")
     since: datetime | None
     first_event: UUID
     last_seen: datetime | None
     last_event: UUID
-    until: datetime | None = Field(description="When another took its place; null: none was seen.")
+    until: datetime | None = Field(description="When another replaced it; null if none was seen.")
     until_event: UUID | None
 
 
@@ -79,7 +79,7 @@ class Decision(Answer):
 class Decided(Decision):
     """The decision, with the ids that it is about."""
 
-    note: str = Field(description="Who else had the names that were given, and when; empty: nobody.")
+    note: str = Field(description="Who else had the given names, and when; empty if nobody had.")
 
 
 class Link(Answer):
@@ -106,9 +106,9 @@ class PersonDetail(BaseModel):
     """Who one person is, as far as the log says."""
 
     person: finding_models.Person
-    at: datetime | None = Field(description="The time that was asked about; null: now.")
+    at: datetime | None = Field(description="The time asked about; null stands for now.")
     ids: list[SubjectId] = Field(description="The earliest first.")
-    aliases: list[Alias] = Field(description="By time. With `at`, those in force then.")
+    aliases: list[Alias] = Field(description="In order of time. With `at`, those in force then.")
     links: list[Link]
     hints: list[Hint]
 

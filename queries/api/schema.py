@@ -23,11 +23,13 @@ class DriftFinding(BaseModel):
     organization: str
     kind: Drift
     event_type: str = Field(description="Empty for types that are not known.")
-    name: str = Field(description="The path, such as changes[].op; of an unknown type its name; *: it is no name.")
+    name: str = Field(
+        description="The path, such as changes[].op, or the name of an unknown type; * if that is no name."
+    )
     expected: list[str] = Field(description="The JSON types that a changed field may have.")
     found: str = Field(description="The JSON type of the value.")
     events: int = Field(description="Distinct events, exact for some thousands a day.")
-    at_most: bool = Field(description="The events are those of several findings together.")
+    at_most: bool = Field(description="The events belong to several findings together.")
     first: datetime = Field(description="When the first of them occurred.")
     last: datetime
     sample: UUID = Field(description="The id of one such event.")
@@ -38,7 +40,7 @@ class Drifts(BaseModel):
     """A list of findings, the latest first."""
 
     items: list[DriftFinding]
-    total: int = Field(description="How many there are, beyond the limit too.")
+    total: int = Field(description="The total number, including those beyond the limit.")
 
 
 @router.get("/drift", response_model=Drifts)

@@ -24,7 +24,7 @@ Who = Annotated[str, Query(min_length=1, max_length=256, description="Person or 
 Time = Annotated[str, Query(max_length=64, description="A time, a date, or an age such as 24h or 7d.")]
 KnownAt = Annotated[
     str | None,
-    Query(max_length=64, description="By what was known at this time; without it, by all that is known now."),
+    Query(max_length=64, description="Answers by what was known at this time; by default by all that is known now."),
 ]
 
 
@@ -51,8 +51,8 @@ class Accepted(Answer):
     application: str
     at: datetime
     members: int
-    missing: list[str] = Field(description="Ids of those in the group since.")
-    left_over: list[str] = Field(description="Ids of those no more in the group.")
+    missing: list[str] = Field(description="Ids of people who joined the group since.")
+    left_over: list[str] = Field(description="Ids of people who are no longer in the group.")
 
 
 class StateAnswer(BaseModel):
@@ -60,17 +60,17 @@ class StateAnswer(BaseModel):
 
     person: Person
     at: datetime
-    known_at: datetime | None = Field(description="Null: by everything that is known.")
+    known_at: datetime | None = Field(description="Null stands for everything known now.")
     blind_since: datetime | None = Field(
-        description="From here to `at` nothing could be known yet: `known_at` is before `at`."
+        description="From this time to `at` nothing was known yet, since `known_at` is before `at`."
     )
     directory: Standing
     accounts: list[Account]
-    groups: list[Member] = Field(description="Of a person, in the directory, as far as the log tells.")
-    members: list[Member] = Field(description="Of a group, in the directory, as far as the log tells.")
-    accepted: list[Accepted] = Field(description="Of a group, by application.")
-    events: int = Field(description="By so many events it is told.")
-    later: int = Field(description="Events up to `at` that were known only after `known_at`.")
+    groups: list[Member] = Field(description="A person's groups in the directory, as far as the log says.")
+    members: list[Member] = Field(description="A group's members in the directory, as far as the log says.")
+    accepted: list[Accepted] = Field(description="A group's members, by application.")
+    events: int = Field(description="The number of events that the answer is based on.")
+    later: int = Field(description="Events up to `at` that became known only after `known_at`.")
 
 
 class Difference(BaseModel):
@@ -92,7 +92,7 @@ class StateDifferences(BaseModel):
     accounts: list[Difference]
     joined: list[Member] = Field(description="Groups of a person, or members of a group.")
     left: list[Member]
-    unchanged: int = Field(description="Accounts that stand as they stood.")
+    unchanged: int = Field(description="The number of accounts without a difference.")
 
 
 @router.get("/state", response_model=StateAnswer)

@@ -59,7 +59,9 @@ async def opened(
     ] = None,
     after: Annotated[
         str | None,
-        Query(max_length=4096, description="Begin after this `id`: what Last-Event-ID says, wins over since."),
+        Query(
+            max_length=4096, description="Begin after this `id`. It overrides `since`, like the header Last-Event-ID."
+        ),
     ] = None,
     last_event_id: Annotated[
         str | None, Header(max_length=4096, description="`id` of the last message received: go on after it.")

@@ -32,8 +32,12 @@ class NewToken(BaseModel):
     scopes: list[Literal["read", "ingest", "admin"]] = Field(
         default=["read"], min_length=1, max_length=3, description="admin allows the others too."
     )
-    organization: str = Field("", max_length=128, description="Empty: that of the token at hand; *: all.")
-    days: int | None = Field(None, ge=1, le=3650, description="Lifetime; without it, until it is revoked.")
+    organization: str = Field(
+        "", max_length=128, description="`*` stands for all; empty for that of the request's token."
+    )
+    days: int | None = Field(
+        None, ge=1, le=3650, description="Lifetime; if absent, the token is valid until it is revoked."
+    )
 
 
 @router.get("", response_model=models.TokenList)
