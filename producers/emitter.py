@@ -125,7 +125,7 @@ class Emitter:
         return self._delivery.broken
 
     async def died(self) -> None:
-        """Raise that `Fatal` when it happens; otherwise wait forever."""
+        """Raise the error that `broken` reports, when it happens; otherwise wait forever."""
         await self._delivery.died()
 
     async def let_drain(self) -> None:

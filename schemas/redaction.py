@@ -44,7 +44,7 @@ _ANSWER_KEYS = frozenset({"message_chain", "message_details", "errors", "error"}
 _IDENTIFYING_ENDINGS = ("id", "name", "email", "organization", "type", "label")
 """Endings of keys, and of names of changed fields, whose values identify what an event is about."""
 _PLAIN_KEYS = frozenset({"timestamp", "jc_timestamp", "event_type", "client_ip", "organization"})
-"""Keys whose values place an event, whatever they have in common with a secret."""
+"""Keys whose values place an event: repeats of a secret are not cut there."""
 _ABOUT = re.compile(
     r"(?:.*[_-])?(?:id|name|email|type|label|at|date|time|expires|status|method|scopes?|agent)"
     r"|.*(?:I[dD]|Name|Email|Type|At|Date|Time|Status|Method|Agent)"

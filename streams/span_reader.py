@@ -1,4 +1,4 @@
-"""Reads stretches of the log again, from first to last, beside its other readers."""
+"""Reads stretches of the log again, from first to last, independently of its other readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs everything that reads the log in one event loop: the sink, the Faust agent, the backfill.
+"""Runs a worker's parts in one event loop: the sink, the Faust agent, the backfill.
 
 The first part that fails ends `run()` with its error, and with it the process: no part of a worker goes on without the
 rest.

@@ -26,7 +26,7 @@ LEFT_OPEN: Final = Concern(
     "reports accounts closed there by hand: resolve the alert then.",
 )
 SETTLED: Final = timedelta(minutes=1)
-"""Deletions close accounts too, and those events come beside the deletion's own."""
+"""Deletions close accounts too, and their events come at about the same time."""
 AGAIN_SECONDS: Final = 600.0
 """Seconds between two queries about the same deletions: each folds every account of the application."""
 
