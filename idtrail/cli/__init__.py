@@ -30,9 +30,10 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON (NDJSON for lists) instead of a table.")]
 SINCE: Final = ("--since", "--from")
 UNTIL: Final = ("--until", "--to")
-"""The ends of a range, by the names that all commands have for them: the documentation uses the first ones."""
+"""The options for the two ends of a range, with every name that all commands accept; the documentation uses the
+first."""
 ALWAYS: Final = "2000-01-01"
-"""Before every event."""
+"""A time before every event."""
 Since = Annotated[str, typer.Option(*SINCE, help="From this time on: a time, a date, or an age (24h, 7d).")]
 Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
 Organization = Annotated[
@@ -60,7 +61,7 @@ def _options(
 def register_commands() -> None:
     """Import every module of `idtrail.cli.commands`: each adds its command to `app`.
 
-    For the help of one command all are imported, so none imports at its top what only its work needs.
+    The help of one command imports all of them, so no module imports at its top what only its work needs.
     """
     from idtrail.cli import commands
 
@@ -69,7 +70,7 @@ def register_commands() -> None:
 
 
 def connect() -> Api:
-    """A client of the trail that the settings name."""
+    """Return a client of the trail in the settings."""
     from idtrail.cli.client import Api
     from idtrail.settings import load_settings
 
@@ -77,13 +78,13 @@ def connect() -> Api:
 
 
 def say(sentence: str) -> None:
-    """Beside what a command prints: on standard error, each line by its own name, whatever names it holds."""
+    """Print a message to standard error. Characters in names cannot break the line."""
     for line in seen(sentence).split("\n"):
         typer.echo(f"idtrail: {line}", err=True)
 
 
 def main() -> None:
-    """Run the command line. Errors of ours become one sentence and an exit code, never a traceback."""
+    """Run the command line. Errors of idtrail become one sentence and an exit code, never a traceback."""
     register_commands()
     try:
         app()
@@ -92,7 +93,7 @@ def main() -> None:
     except IdtrailError as error:
         sys.exit(_complain(error, 1))
     except BrokenPipeError:
-        sys.exit(1)  # whoever read the output has gone
+        sys.exit(1)  # the reader of the output has gone
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,4 +1,4 @@
-"""Alerts in a terminal: a list of them, one whole, and how many there are."""
+"""Alerts in a terminal: a list, one alert in full, and counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from idtrail.cli.screen import (
 Item = dict[str, Any]
 
 SHORT: Final = 8
-"""Digits of an id on the screen: they are enough to ask for it."""
+"""How many digits of an id the screen shows: enough to ask for it."""
 STATES: Final = ("open", "acknowledged", "snoozed", "resolved", "withdrawn")
 SEVERITIES: Final = ("critical", "high", "medium", "low")
 SHOWN_NAMES: Final = 5
@@ -41,14 +41,14 @@ DONE: Final = {
     "snooze": "snoozed",
     "own": "owner",
 }
-"""What somebody did, as history and feed tell it."""
+"""The words for acts in the history and the feed."""
 _WIDEST: Final = len("critical")
 MAX_COUNTED: Final = 1_000
 """People are told apart up to here: as `schemas.alerts` has it, which takes long to import."""
 
 
 def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:
-    """Two lines each: how urgent and what it is, with its numbers; its id, since when, and what to do."""
+    """Print two lines per alert: urgency, title and numbers; then its id, since when, and what to do."""
     heads = ("events", "who", "last", "state")
     rows = [
         (number(item["events"]), _people(item["people"]), age(item["last_at"], now), item["state"]) for item in items
@@ -108,7 +108,7 @@ def _lasted(item: Item) -> str:
 
 
 def show_alert(out: Console, item: Item, now: datetime) -> None:
-    """The screen of one."""
+    """Print one alert."""
     out.print(Text.assemble(coloured(item["severity"], _style(item)), "  ", item["title"]), soft_wrap=True)
     state = f" {_stands(item, now)}"
     out.print(coloured(item["state"]).append(state, "default"), soft_wrap=True)
@@ -137,13 +137,13 @@ def show_alert(out: Console, item: Item, now: datetime) -> None:
 
 
 def whom(item: Item) -> str:
-    """How many it is about; an alert does not tell people from groups."""
+    """Return how many it is about. An alert does not tell people from groups."""
     least = "at least " if item["people"] >= MAX_COUNTED else ""
     return least + counted(item["people"], "person or group", "people and groups")
 
 
 def _people(count: int) -> str:
-    """In a column."""
+    """Return the number for a column."""
     return number(count) + "+" * (count >= MAX_COUNTED)
 
 
@@ -220,7 +220,7 @@ def _next(item: Item) -> list[str]:
 
 
 def show_counts(out: Console, found: Item, asked: str) -> None:
-    """How many there are, and how long people took."""
+    """Print how many alerts there are, and how long people took."""
     parts = [f"{number(found['states'][name])} {name}" for name in STATES if name in found["states"]]
     parts += [f"{number(found['severities'][name])} {name}" for name in SEVERITIES if name in found["severities"]]
     events = f" of {counted(found['events'], 'event')}" if found["alerts"] else ""

@@ -1,4 +1,4 @@
-"""What an application refused beside what it last accepted, for a terminal."""
+"""What an application refused compared with what it last accepted, for a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from schemas.cause import Cause
 Item = dict[str, Any]
 
 _OF_A_VALUE: Final = frozenset({Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE, Cause.CONFLICT})
-"""Where no attribute is named, of these only it is worth telling: of others none is at fault."""
+"""If no attribute is named, blame is shown only for these causes: for others no attribute is at fault."""
 
 
 def blame_lines(blame: Item | None, cause: str) -> list[str]:
-    """What was refused beside what was last accepted; nothing where nothing failed, or no value did."""
+    """Return lines that compare what was refused with what was last accepted; none if no value was refused."""
     if blame is None:
         return []
     if not blame["attribute"]:

@@ -1,4 +1,4 @@
-"""How the CLI speaks to the API: where it is, which token, and what its errors mean."""
+"""The CLI's client of the API: its address, the token, and the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.errors import BadUsage, Denied, FeedAway, Gone, NotFound, StoreAway
 
 TIMEOUT_SECONDS: Final = 60.0
 SILENCE_SECONDS: Final = 45.0
-"""A stream that is silent for so long is lost: it gives a sign of life three times as often."""
+"""A stream silent for this long is lost: it sends a sign of life three times as often."""
 
 _ERRORS: Final[dict[int, type[UserError]]] = {
     400: BadUsage,
@@ -34,13 +34,13 @@ Parameters = Mapping[str, str | int | bool | list[str] | None]
 
 
 class Api:
-    """A client of a running trail. Every failure becomes an error of ours with a sentence.
+    """A client of a running trail. Every failure becomes an idtrail error with a sentence.
 
-    Its connections are closed when it is no longer held.
+    Its connections are closed when it is garbage collected.
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None] | None = None) -> None:
-        """`say` is told, each once, that the trail is of another release, and that an answer may miss records."""
+        """`say` is called once each if the trail is of another release, and if an answer may lack records."""
         self._say = say
         self._said: set[str] = set()
         url = settings.api_url
@@ -58,16 +58,16 @@ class Api:
         finalize(self, self._http.close)
 
     def get(self, path: str, parameters: Parameters | None = None) -> Any:
-        """The JSON at `path`; parameters that are None are left out."""
+        """Return the JSON at `path`. Parameters that are None are left out."""
         return self._send("GET", path, parameters=parameters).json()
 
     def get_bytes(self, path: str) -> bytes:
-        """The bytes at `path`, as they are."""
+        """Return the bytes at `path`."""
         return self._send("GET", path).content
 
     def download(self, path: str, parameters: Parameters, to: BinaryIO) -> Iterator[int]:
-        """The bytes at `path` into `to`, block by block; yields the size of each. Raises `UserError` when they end
-        before their end."""
+        """Write the bytes at `path` to `to`, block by block, and yield the size of each. Raises `UserError` if they are
+        incomplete."""
         query = {name: value for name, value in parameters.items() if value is not None}
         try:
             with self._http.stream("GET", path, params=query) as answer:
@@ -81,15 +81,15 @@ class Api:
             raise UserError(f"{self.url} broke off ({error}): try again; the logs of the trail tell why") from None
 
     def post(self, path: str, body: object, parameters: Parameters | None = None) -> Any:
-        """What the API answers to `body`, sent as JSON."""
+        """Send `body` as JSON and return the API's answer."""
         return self._send("POST", path, parameters=parameters, json=body).json()
 
     def delete(self, path: str) -> None:
-        """Remove what is at `path`."""
+        """Delete what is at `path`."""
         self._send("DELETE", path)
 
     def pages(self, path: str, parameters: Parameters, limit: int) -> Iterator[Any]:
-        """The items of a keyset-paged list, at most `limit`, fetched page by page."""
+        """Yield the items of a keyset-paged list, at most `limit`, fetched page by page."""
         left, cursor = limit, None
         while left > 0:
             page = self.get(path, {**parameters, "limit": min(left, 500), "cursor": cursor})
@@ -100,7 +100,8 @@ class Api:
                 return
 
     def stream(self, path: str, parameters: Parameters, last_id: str) -> Iterator[ServerSentEvent]:
-        """The messages of a stream, those without data too, until it ends. Raises `FeedAway` when it breaks."""
+        """Yield the messages of a stream, including those without data, until it ends. Raises `FeedAway` when it
+        breaks."""
         query = {name: value for name, value in parameters.items() if value is not None}
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         with (
@@ -113,7 +114,7 @@ class Api:
             yield from EventSource(answer).iter_sse()
 
     async def stream_async(self, path: str, parameters: Parameters, last_id: str) -> AsyncIterator[ServerSentEvent]:
-        """The same in an event loop, where a reader can be cancelled while nothing comes."""
+        """Like `stream`, in an event loop, where a reader can be cancelled while nothing comes."""
         query = {name: value for name, value in parameters.items() if value is not None}
         headers = self._headers | ({"Last-Event-ID": last_id} if last_id else {})
         with self._breaks():
@@ -129,7 +130,7 @@ class Api:
 
     @contextmanager
     def _breaks(self) -> Iterator[None]:
-        """What a stream breaks with becomes `FeedAway`."""
+        """Turn the errors that a stream breaks with into `FeedAway`."""
         try:
             yield
         except httpx.TimeoutException:

@@ -1,4 +1,4 @@
-"""Findings in a terminal: all of them, and one whole with the way back."""
+"""Findings in a terminal: a list, and one in full with the steps to undo it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SHOWN: Final = 15
 
 
 def show_findings(out: Console, answer: Item, now: datetime) -> None:
-    """How many of which sort first; then each, the latest first."""
+    """Print how many there are of each kind, then each finding, the latest first."""
     items, total = answer["items"], answer["total"]
     counts = Counter(WORDS.get(item["kind"], item["kind"]) for item in items)
     told = ", ".join(f"{word} {number(count)}" for word, count in counts.most_common())
@@ -74,7 +74,7 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
 
 
 def show_finding(out: Console, item: Item, now: datetime) -> None:
-    """The screen of one."""
+    """Print one finding."""
     begun, ended = moment(item["since"]), moment(item["until"])
     assert begun is not None
     assert ended is not None
@@ -132,7 +132,8 @@ def _show_steps(out: Console, item: Item) -> None:
 
 
 def _whole(item: Item) -> str:
-    """The command that shows it whole, with a range that holds it: another range may have been asked for."""
+    """Return the command that shows it in full, with a range that contains it; the user may have asked for another
+    one."""
     return command("idtrail", "findings", item["id"][:SHORT], "--since", when(item["since"])[:10])
 
 

@@ -1,4 +1,4 @@
-"""Following the live feed for as long as one likes, through restarts and lost connections, without gap or repeat."""
+"""Follows the live feed through restarts and lost connections, without gap or repeat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_WAIT_SECONDS: Final = 30
 
 
 class Streaming(Protocol):
-    """What is used of `Api`."""
+    """The part of `Api` that is used."""
 
     def stream(self, path: str, parameters: Parameters, last_id: str) -> Iterator[ServerSentEvent]: ...
 
@@ -30,10 +30,10 @@ def follow(
     say: Callable[[str], None],
     wait: Callable[[float], None],
 ) -> Iterator[ServerSentEvent]:
-    """Messages with data, for ever: `connect` is called anew after each break.
+    """Yield messages with data, without end; `connect` is called again after each break.
 
-    What cannot work at the very beginning is raised, and so is a token that is not good any more; another break is
-    waited out, and `say` told. A position that the log does not hold any more is told too: then the feed goes on with
+    An error at the very beginning is raised, and so is a token that has become invalid. For other breaks it calls
+    `say`, waits and retries. If the log no longer holds the position, `say` is called too, and the feed goes on with
     what comes now.
     """
     last, tries, began = "", 0, False

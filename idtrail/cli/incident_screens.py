@@ -1,4 +1,4 @@
-"""Incidents in a terminal: a list of them, and one whole."""
+"""Incidents in a terminal: a list, and one in full."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from idtrail.cli.screen import (
 Item = dict[str, Any]
 
 SHORT: Final = 8
-"""Digits of an id on the screen: they are enough to ask for it."""
+"""How many digits of an id the screen shows: enough to ask for it."""
 SHOWN_TEXTS: Final = 5
 SHOWN_HOURS: Final = 48
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
 def show_incidents(out: Console, items: Sequence[Item], now: datetime) -> None:
-    """Two lines each: what it is with its numbers; its id, since when it lasts, and what to do."""
+    """Print two lines per incident: title and numbers; then its id, how long it has lasted, and what to do."""
     names = max(SHORT, *(Text(_app(item)).cell_len for item in items))
     names = min(names, out.width // 6)
     columns = [_numbers(item, now) for item in items]
@@ -95,7 +95,7 @@ def _lasted(item: Item) -> str:
 
 
 def show_incident(out: Console, item: Item, now: datetime) -> None:
-    """The screen of one."""
+    """Print one incident."""
     title = why(item["cause"], item["detail"], item["attribute"])
     out.print(Text.assemble(_app(item), "  ", title))
     stands, *more = _how_it_stands(item, now)
@@ -146,7 +146,7 @@ def _how_it_stands(item: Item, now: datetime) -> list[str]:
 
 
 def whom(item: Item) -> str:
-    """`2 people and 1 group`."""
+    """Return `2 people and 1 group`."""
     people = counted(item["people"], "person", "people")
     groups = counted(item["groups"], "group")
     if not item["groups"]:
@@ -185,7 +185,7 @@ def _show_texts(out: Console, item: Item, now: datetime) -> None:
 
 
 def _hours(hours: Sequence[Item]) -> tuple[str, str]:
-    """The last hours before the last failure, one mark each; a blank where nothing failed."""
+    """Return the last hours before the last failure, one mark per hour; a blank where nothing failed."""
     counts = {datetime.fromisoformat(found["hour"]): found["attempts"] for found in hours}
     last = max(counts)
     shown = [counts.get(last - timedelta(hours=back), 0) for back in range(SHOWN_HOURS - 1, -1, -1)]

@@ -1,4 +1,4 @@
-"""The health of integrations in a terminal: all of them, and one whole."""
+"""The health of integrations in a terminal: a list, and one in full."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ SHOWN_STUCK: Final = 10
 
 
 def state_text(item: Item) -> Text:
-    """In words and colour."""
+    """Return the state in words and colour."""
     state = State(item["state"])
     return coloured(WORDS.get(state, state.value), _STYLES.get(state, ""))
 
 
 def show_integrations(out: Console, items: Sequence[Item], at: datetime) -> None:
-    """One line each, in the order of the API: those in trouble first."""
+    """Print one line per integration, in the order of the API: those in trouble first."""
     rows = table("integration", "credentials", "since", "accepted", "stuck", "expires", "changed")
     for item in items:
         rows.add_row(
@@ -75,19 +75,19 @@ def show_integrations(out: Console, items: Sequence[Item], at: datetime) -> None
 
 
 def soon(items: Sequence[Item], at: datetime) -> list[Item]:
-    """Those whose credentials will, or should already, have expired within a month; the first first."""
+    """Return the integrations whose credentials expire within a month or should have already; the earliest first."""
     near = [item for item in items if item["forecast"] and _left(item["forecast"], at) <= SOON]
     return sorted(near, key=lambda item: (_left(item["forecast"], at), app_name(item)))
 
 
 def soon_lines(items: Sequence[Item], at: datetime) -> Iterator[str]:
-    """What to say of those."""
+    """Yield sentences about those integrations."""
     for item in soon(items, at):
         yield f"{app_name(item)}: {_forecast(item['forecast'], at)}"
 
 
 def show_integration(out: Console, item: Item) -> None:
-    """The screen of one, at the time that is told of."""
+    """Print one integration at the time of the answer."""
     at = moment(item["at"])
     assert at is not None
     since = f" since {when(item['since'], seconds=False)} ({_age(item['since'], at)})" if item["since"] else ""
@@ -111,7 +111,7 @@ def show_integration(out: Console, item: Item) -> None:
 
 
 def app_name(item: Item) -> str:
-    """Its name, else its id."""
+    """Return its name, else its id."""
     return str(item["application"] or item["application_id"])
 
 
@@ -225,7 +225,7 @@ def _show_troubles(out: Console, item: Item, at: datetime) -> None:
 
 
 def _story(trouble: Item) -> Iterator[str]:
-    """The last trouble's text, the age of what was refused, and who did what about it."""
+    """Yield the last trouble's text, the age of the refused credentials, and who did what about it."""
     begun = moment(trouble["started_at"])
     assert begun is not None
     yield f"last: {trouble['detail'] or 'the provider gave no text'}"

@@ -1,4 +1,4 @@
-"""Watching a job of the serving process from the command line, with a bar on standard error."""
+"""Follows a job of the serving process from the command line, with a progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ INTERRUPTED: Final = 130
 
 
 def follow(api: Api, job: str, steps: Mapping[str, str]) -> dict[str, Any]:
-    """Until the job has ended: what became of it. Off a terminal no bar is drawn.
+    """Wait until the job has ended, and return its result. Without a terminal no bar is drawn.
 
-    Ctrl-C ends the watching alone, and it is said that the job goes on.
+    Ctrl-C ends only the waiting, with a message that the job goes on.
     """
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     try:

@@ -1,4 +1,4 @@
-"""When a range is empty: what came last, so that nobody takes the range for all there is."""
+"""Shows what came last if a range is empty, so that nobody takes the range for everything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ATTEMPTS: Final = ("integration", "user", "group")
 
 
 def latest_event(api: Api, wanted: Mapping[str, Any]) -> str | None:
-    """When the latest event that the API's parameters ask for occurred, whatever they say of a beginning."""
+    """Return when the latest event that matches the API's parameters occurred, ignoring their beginning."""
     with suppress(Away, UserError):  # a full store may take too long: the range is empty all the same
         for event in api.pages("/api/v1/events", {**wanted, "since": ALWAYS}, 1):
             return str(event["occurred_at"])
@@ -29,6 +29,6 @@ def latest_event(api: Api, wanted: Mapping[str, Any]) -> str | None:
 
 
 def show_latest(out: Console, what: str, at: str, now: datetime, again: str) -> None:
-    """The sentence, and the command that shows it: `again`, with the day to begin at."""
+    """Print the sentence and the command that shows it: `again`, with the day to start from."""
     out.print(f"The last {what} was {when(at, seconds=False)} ({ago(at, now)}).", soft_wrap=True)
     out.print(next_commands(f"{again} --since {when(at)[:10]}"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Dead letters in a terminal: lists of them, and what became of many at once."""
+"""Dead letters in a terminal: lists, and the results of acts on many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idtrail.cli.screen import ago, counted, cut, next_commands, number
 Item = dict[str, Any]
 
 SHOWN_RESULTS: Final = 20
-"""Of each outcome: thousands of lines would push the answer off the screen."""
+"""How many results of each outcome are shown: thousands of lines would push the answer off the screen."""
 _WORDS: Final = {
     "still_unreadable": "still unreadable",
     "already_redriven": "already redriven",
@@ -40,7 +40,7 @@ def headline(out: Console, counts: Sequence[Item]) -> None:
 
 
 def show_letters(out: Console, items: Sequence[Item], counts: Sequence[Item], now: datetime) -> None:
-    """How many wait and why, then each of `items` with what was decided about it last."""
+    """Print how many wait and why, then each of `items` with its last decision."""
     headline(out, counts)
     for item in items:
         _row(out, f"  {item['letter_id']}  {item['state']}  {ago(item['known_at'], now)}  ", item["source"])
@@ -58,13 +58,13 @@ def show_letters(out: Console, items: Sequence[Item], counts: Sequence[Item], no
 
 
 def show_other_reasons(out: Console, reason: str, counts: Sequence[Item]) -> None:
-    """For a reason that no letter has, which may be misspelt: those that there are."""
+    """Print the reasons that exist, for a reason that no letter has and that may be misspelt."""
     reasons = ", ".join(sorted({item["reason"] for item in counts}))
     out.print(f"  none was ever dead-lettered for {reason!r}" + (f"; there are {reasons}" if reasons else ""))
 
 
 def show_results(out: Console, results: Sequence[Item], *, dry_run: bool, done: tuple[str, str]) -> None:
-    """What became of how many in the first line, then the first ones of each outcome."""
+    """Print how many letters had which result, then the first ones of each."""
     words = {**_WORDS, done[0]: done[1] if dry_run else done[0]}
     counts = Counter(words[item["outcome"]] for item in results)
     told = ", ".join(f"{number(counts[word])} {word}" for word in (words[done[0]], *_WORDS.values()) if counts[word])
@@ -91,7 +91,7 @@ def show_results(out: Console, results: Sequence[Item], *, dry_run: bool, done: 
 
 
 def decided(item: Item, now: datetime) -> str:
-    """`discarded 3 min ago by local: test data`."""
+    """Return the decision as `discarded 3 min ago by local: test data`."""
     at = f"{ago(item['decided_at'], now)} by {item['decided_by']}"
     if item["decision"] == "redriven":
         return f"redriven {at}: event {item['event_id']}"
@@ -102,7 +102,8 @@ def decided(item: Item, now: datetime) -> str:
 
 
 def _row(out: Console, text: str, source: str = "") -> None:
-    """One line. Of a source that is too long its end is kept: exports differ in the time at the end of their names."""
+    """Print one line. A source that is too long keeps its end, since names of exports differ in the time at their
+    end."""
     left = max(8, out.width - len(text))
     if not out.is_terminal:
         text += source

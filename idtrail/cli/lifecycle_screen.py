@@ -1,4 +1,4 @@
-"""One lifecycle in a terminal: where each account stands, then every step with what set it off."""
+"""One lifecycle in a terminal: the state of each account, then every step with what set it off."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from idtrail.lifecycle_lanes import account_name, by_urgency, standing
 from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
 
 SHOWN: Final = 24
-"""Rows on the screen, unless all are asked for."""
+"""How many rows are shown by default."""
 GAP: Final = 2
 LAST_TRY: Final = "last attempt to open or close"
-"""The one that an account tells: a later update says nothing of whether it is open."""
+"""The attempt shown for an account: a later update does not say whether it is open."""
 
 
 def show_lifecycle(
@@ -46,8 +46,10 @@ def show_lifecycle(
     everything: bool = False,
     application: str = "",
 ) -> None:
-    """The screen: who, where each account stands, then the steps; of one application, if one was asked for. The next
-    commands ask for the person as it was asked."""
+    """Print who it is, the state of each account, then the steps; with `application`, only that one.
+
+    The next commands ask for the person as it was asked.
+    """
     person, items = answer["person"], answer["items"]
     names = [name for name in person["names"] if name != person["subject_id"]]
     who = names[0] if names else person["subject_id"]
@@ -125,7 +127,7 @@ def _standing(account: Item, now: datetime) -> tuple[Any, str]:
 
 
 class Row(NamedTuple):
-    """One line of the screen; of what stands for several events, only `result`."""
+    """One line of the screen. A line that stands for several events has only `result`."""
 
     time: str
     app: str
@@ -139,7 +141,7 @@ HEADS: Final = Row("time (UTC)", "app", "attempt", "result", "because")
 
 
 def lines(items: Sequence[Item], *, everything: bool) -> list[Row]:
-    """The steps as lines; unless everything is asked for, what is the same is one, or two with what lies between."""
+    """Return the steps as lines. Unless `everything`, equal steps are one line, or two with what lies between."""
     by_id = {item["event_id"]: item for item in items}
     if everything:
         return [_row(Group([item]), by_id) for item in items]
@@ -177,7 +179,7 @@ def _show_rows(out: Console, rows: Sequence[Row]) -> None:
     for place, most in ((1, 14 if wide else 10), (2, room // 5), (4, room * 3 // 10)):
         widths.append(min(most, max(_cells(str(row[place])) for row in (HEADS, *rows))))
     time, app, done, why_so = widths
-    # A result that needs less leaves the rest to the reason.
+    # A shorter result leaves the rest of the room to the reason.
     answer = max(room - time - app - done - why_so, 10)
     longest = max(_cells(row.result) for row in (HEADS, *rows) if row.time)
     if longest < answer:
@@ -197,7 +199,7 @@ def _cells(text: str) -> int:
 
 
 def _print(out: Console, cells: Sequence[Text], widths: Sequence[int], indent: int = GAP) -> None:
-    """One line: whatever has no room is cut."""
+    """Print one line; what has no room is cut."""
     line = Text(" " * indent)
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         last = place == len(widths) - 1

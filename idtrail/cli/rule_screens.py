@@ -1,4 +1,4 @@
-"""What a person sees of alert rules: their check, their tests, and what they find in what the trail holds."""
+"""Alert rules in a terminal: their check, their tests, and their backtest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from streams.alerts.trial import Trial
 
 SHOWN: Final = 20
-"""Alerts that a backtest's screen names."""
+"""How many alerts the screen of a backtest names."""
 
 
 def show_check(out: Console, examined: Examined, tried: dict[str, list[Trial]], unknown: Sequence[str] = ()) -> None:
-    """The screen."""
+    """Print the results of the check."""
     from streams.alerts.doubts import doubts_about
 
     trials = [trial for each in tried.values() for trial in each]
@@ -53,7 +53,7 @@ def show_check(out: Console, examined: Examined, tried: dict[str, list[Trial]], 
 
 
 def show_trials(out: Console, rule: Rule, trials: Sequence[Trial]) -> None:
-    """The screen."""
+    """Print the results of the tests."""
     passed = sum(trial.passed for trial in trials)
     if not trials:
         out.print(f"{rule.id} has no test")
@@ -70,7 +70,7 @@ def show_trials(out: Console, rule: Rule, trials: Sequence[Trial]) -> None:
 
 
 def _alerts(alerts: Iterable[ExpectedAlert]) -> str:
-    """`slack, ann: 5 events, open; …`."""
+    """Return `slack, ann: 5 events, open; …`."""
     return (
         "; ".join(
             f"{', '.join(alert.group.values()) or 'all'}: {counted(alert.count, 'event')}, {alert.state}"
@@ -81,7 +81,7 @@ def _alerts(alerts: Iterable[ExpectedAlert]) -> str:
 
 
 def show_backtest(out: Console, result: dict[str, Any]) -> None:
-    """The screen."""
+    """Print the results of the backtest."""
     out.print(f"{counted(result['alerts'], 'alert')} of {counted(result['events'], 'event')}")
     rows = table("rule", "alerts", right=("alerts",))
     for rule_id, count in sorted(result["rules"].items(), key=lambda each: (-each[1], each[0])):
@@ -109,7 +109,7 @@ def show_backtest(out: Console, result: dict[str, Any]) -> None:
 
 
 def _left_out(left: dict[str, int]) -> str:
-    """What is missing, why, and what mends it."""
+    """Return what is missing, why, and how to fix it."""
     told = []
     if left["events"]:
         told.append(f"too many groups, {counted(left['events'], 'event')} left out")

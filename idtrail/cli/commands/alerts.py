@@ -1,4 +1,4 @@
-"""`idtrail alerts`: what needs somebody, and what is done about it."""
+"""`idtrail alerts`: lists alerts and acts on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`idtrail dead-letters`: records that could not be read; made events of, or discarded, once somebody has looked."""
+"""`idtrail dead-letters`: lists records that could not be read, and redrives or discards them."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def discard_letters(
 
 
 def _doubt(out: Console, api: Api, reason: str | None) -> None:
-    """Tell which reasons there are, where no letter has the one that was asked for."""
+    """If no letter has the requested reason, print the reasons that exist."""
     if reason and not api.get(f"{PATH}/stats", {"reason": reason})["items"]:
         show_other_reasons(out, reason, api.get(f"{PATH}/stats")["items"])
 

@@ -1,4 +1,4 @@
-"""`idtrail demo`: see the trail at work."""
+"""`idtrail demo`: shows the trail at work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def demo(
 
 
 def show_demo(out: Console, outcome: Outcome, api: Api) -> None:
-    """The last screen: what happened, what failed and what to do, who is still in, one person's lifecycle."""
+    """Print the last screen: what happened, what failed and what to do, who still has access, one person's
+    lifecycle."""
     now = datetime.now(UTC)
     stats = api.get("/api/v1/stats", {"organization": outcome.organization, "since": "2000-01-01"})
     agree = "log and store agree" if outcome.agree else "LOG AND STORE DIFFER"

@@ -1,4 +1,4 @@
-"""`idtrail destinations`: who is told of alerts, and whether that works. Needs no running trail."""
+"""`idtrail destinations`: checks and tests who is notified of alerts. Needs no running trail."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _opened(settings: Settings) -> tuple[Destinations, dict[str, Channel]]:
 
 
 def _unknown(settings: Settings, found: Destinations) -> list[str]:
-    """Rules that name destinations which there are not."""
+    """Return messages about rules that name unknown destinations."""
     from streams.alerts.delivery.destinations import unknown_names
     from streams.alerts.loading import load_rules, rules_in_force
 

@@ -1,4 +1,4 @@
-"""`idtrail doctor`: whether everything is as it should be, and what mends it."""
+"""`idtrail doctor`: checks that everything is as it should be, and says how to fix what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`idtrail emit`: one event, or NDJSON, from standard input onto the log."""
+"""`idtrail emit`: puts one event, or NDJSON, from standard input on the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES: Final = 256 * 1024
 AT_ONCE: Final = 256
-"""Events whose receipts are awaited together: a round trip to the broker serves them all."""
+"""Events whose receipts are awaited together: one round trip to the broker serves all of them."""
 
 
 @app.command()
@@ -43,7 +43,7 @@ def emit(
 
 
 async def _emit(settings: Settings, descriptor: int, organization: str, as_json: bool) -> int:
-    """How many were refused."""
+    """Return how many events were refused."""
     from idtrail.emitting import kafka_of, now, open_emitter_beside_others
     from producers.slicer import Slicer
     from schemas.envelope import Source, Trust
@@ -62,7 +62,7 @@ async def _emit(settings: Settings, descriptor: int, organization: str, as_json:
 
 
 async def _send(emitter: Emitter, pieces: Sequence[Record], source: Source, as_json: bool) -> int:
-    """Print what became of each piece, in their order. Returns how many were refused."""
+    """Print the result of each piece in order, and return how many were refused."""
     from schemas.errors import RecordError
 
     refused = 0
@@ -92,7 +92,7 @@ async def _one(emitter: Emitter, piece: Record, source: Source) -> Receipt:
 
 
 async def _blocks(descriptor: int) -> AsyncIterator[bytes]:
-    """What comes, as it comes. Each read has a thread of its own, which a Ctrl-C does not wait for."""
+    """Yield the input as it comes. Each read has its own thread, which a Ctrl-C does not wait for."""
     loop = asyncio.get_running_loop()
     while True:
         answer: asyncio.Future[bytes] = loop.create_future()

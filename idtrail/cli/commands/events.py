@@ -1,4 +1,4 @@
-"""`idtrail events`: list events, or show one whole."""
+"""`idtrail events`: lists events, or shows one in full."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from idtrail.cli.screen import (
 Item = dict[str, Any]
 
 LONGEST_TYPE: Final = len("idm_integration_activate")
-"""Room for the twelve; others can be anything."""
+"""The width of the type column, which fits the twelve types; other types can be longer."""
 
 
 @app.command()
@@ -96,7 +96,7 @@ def events(
 
 
 def show_events(out: Console, items: list[Item], limit: int) -> None:
-    """The list."""
+    """Print the list."""
     more = ", there may be more (--limit)" if len(items) == limit else ""
     out.print(f"{counted(len(items), 'event')}, newest first{more}")
     rows = table("time (UTC)", "event", "app", "subject", "result")
@@ -117,13 +117,13 @@ def show_events(out: Console, items: list[Item], limit: int) -> None:
 
 
 def result(item: Item) -> str:
-    """What became of it: the provider's status, the cause in words, its text."""
+    """Return the result: the provider's status, the cause in words, and its text."""
     status = f"{item['http_status']} " if item["http_status"] else ""
     return status + (why(item["cause"], item["detail"], item["attribute"]) or item["outcome"])
 
 
 def show_event(out: Console, event: Item, now: datetime) -> None:
-    """One event whole."""
+    """Print one event in full."""
     out.print(
         f"{event['event_type'] or '(no type)'} · {event['outcome']} · {when(event['occurred_at'])} "
         f"({ago(event['occurred_at'], now)})",

@@ -1,4 +1,4 @@
-"""`idtrail export`: a whole list as a file, with its manifest."""
+"""`idtrail export`: writes a whole list to a file, with its manifest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TAKES: Final = {
     What.EXPOSURES: {"at", "sla"},
     What.FINDINGS: {"since", "until", "application", "kind"},
 }
-"""Which filters each list knows."""
+"""The filters of each list."""
 
 
 @app.command()
@@ -111,7 +111,7 @@ def _fetch(api: Api, path: str, parameters: dict[str, Any], part: Path) -> None:
 
 
 def verified(path: Path) -> dict[str, Any]:
-    """The manifest of an export whose data is what it says. Raises `UserError` for any other file."""
+    """Return the manifest of an export whose data matches it. Raises `UserError` for any other file."""
     try:
         with zipfile.ZipFile(path) as file:
             manifest: dict[str, Any] = orjson.loads(file.read(MANIFEST))
@@ -127,11 +127,11 @@ def verified(path: Path) -> dict[str, Any]:
 
 
 def show_manifest(out: Console, manifest: dict[str, Any], output: Path) -> None:
-    """What was written."""
+    """Print what was written."""
     out.print(f"{output}: {counted(manifest['rows'], manifest['export'].removesuffix('s'))} as {manifest['format']}")
     out.print(f"  {manifest['file']}, {number(manifest['bytes'])} bytes, SHA-256 {manifest['sha256']}", soft_wrap=True)
     for note in manifest["notes"]:
         out.print(f"  {note}", soft_wrap=True, markup=False)
     read = command("unzip", "-p", str(output), manifest["file"])
-    sums = manifest["format"] == "parquet" or not manifest["rows"]  # nothing that a terminal could show
+    sums = manifest["format"] == "parquet" or not manifest["rows"]  # a terminal could show none of it
     out.print(next_commands(f"{read} | {'sha256sum' if sums else 'head'}"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`idtrail exposures`: accounts that should be closed and are not confirmed closed."""
+"""`idtrail exposures`: lists accounts that should be closed and are not confirmed closed."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from schemas.errors import BadUsage
 
 Item = dict[str, Any]
 SHOWN: Final = 20
-"""Of each kind, on the screen, unless more are asked for."""
+"""How many accounts of each kind the screen shows by default."""
 MOST: Final = 10_000
-"""Of each kind in one answer of the API."""
+"""The most accounts of each kind in one answer of the API."""
 KINDS: Final = {
     "items": "total",
     "left_behind": "left_behind_total",
     "reported_absent": "reported_absent_total",
 }
-"""The lists of the API's answer, and how many there are of each."""
+"""The lists in the API's answer, and the field with the number of each."""
 _CUT: Final = "Not complete: more accounts may be exposed than were looked at"
 
 
@@ -100,7 +100,8 @@ def exposures(
 
 
 def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = False) -> None:
-    """The screen: how many, the open ones with their causes, then those apart. Of the past, it says of when."""
+    """Print the screen: how many there are, the open accounts with their causes, then the others. For the past it shows
+    the time."""
     items, at, used = answer["items"], answer["at"], answer["used_total"]
     verb = ("was" if answer["total"] == 1 else "were") if past else ("is" if answer["total"] == 1 else "are")
     told = f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed"
@@ -126,7 +127,7 @@ def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = Fa
 
 
 def show_report(out: Console, answer: Item, now: datetime) -> None:
-    """The screen of a report: how many kept the SLA, the applications, the exceptions."""
+    """Print a report: how many kept the SLA, the applications, the exceptions."""
     closings = sum(item["closings"] for item in answer["items"])
     kept = sum(item["within_sla"] for item in answer["items"])
     share = f" ({kept * 100 // closings} %)" if closings else ""
@@ -190,7 +191,7 @@ def _say_more(out: Console, more: int) -> None:
 
 
 def _ask(item: Item) -> str:
-    """By what to ask for the person."""
+    """Return the text to ask for the person by."""
     return str(item["subject_id"] if item["namesakes"] else item["person"])
 
 

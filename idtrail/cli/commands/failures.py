@@ -1,4 +1,4 @@
-"""`idtrail failures`: what failed, why, and what to do."""
+"""`idtrail failures`: shows what failed, why, and what to do."""
 
 from __future__ import annotations
 
@@ -61,25 +61,25 @@ def failures(
 
 
 class Asked(NamedTuple):
-    """The range, as it was asked for."""
+    """The range as the user wrote it."""
 
     since: str
     until: str | None = None
 
     def begin(self) -> str:
-        """Of a range without an end, in words."""
+        """Return the beginning of a range without an end, in words."""
         age = re.fullmatch(r"(\d+)\s*([smhdw])", self.since.strip())
         return f"last {age[1]} {'min' if age[2] == 'm' else age[2]}" if age else f"since {self.since}"
 
     def events(self, *more: str) -> str:
-        """The command that lists the failures of the range."""
+        """Return the command that lists the failures of the range."""
         return command(
             "idtrail", "events", "--outcome", "failure", *more, *options({"--since": self.since, "--until": self.until})
         )
 
 
 def show_failures(out: Console, answer: Item, incidents: list[Item], limit: int, asked: Asked, now: datetime) -> None:
-    """The screen: incidents, or causes where the failures are not folded into incidents."""
+    """Print incidents, or causes if the failures are not folded into incidents."""
     items, attempts, failed = answer["items"], answer["attempts"], answer["failures"]
     share = f" ({failed * 100 / attempts:.0f} %)" if attempts else ""
     begin = moment(answer["since"])

@@ -1,4 +1,4 @@
-"""`idtrail findings`: what the events prove together, and the way back from a mass change."""
+"""`idtrail findings`: shows what the events prove together, and how to undo a mass change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`idtrail rules import-sigma`: Sigma rules and correlations as rules of ours. Needs no running trail."""
+"""`idtrail rules import-sigma`: turns Sigma rules and correlations into rules of idtrail. Needs no running trail."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _files(paths: list[Path]) -> Iterator[Path]:
 
 
 def _write(texts: dict[str, str], folder: Path, refused: list[str]) -> Iterator[Path]:
-    """The files that have their rules now. One that says something else is left as it is."""
+    """Write the rules and return the files. An existing file with other contents is left as it is."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for rule_id, text in texts.items():

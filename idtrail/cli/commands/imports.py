@@ -1,4 +1,4 @@
-"""`idtrail import`: exports of every known shape onto the log."""
+"""`idtrail import`: puts exports of every known format on the log."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def import_(
 async def _watch(
     settings: Settings, paths: list[str], organization: str, every: timedelta, *, as_json: bool
 ) -> Watched:
-    """Until Ctrl-C or SIGTERM: then what is in hand is dropped, and read again at the next start."""
+    """Watch until Ctrl-C or SIGTERM. Work in progress is then dropped, and read again at the next start."""
     from idtrail.emitting import kafka_of, now, open_emitter
     from producers.blocks import STDIN
     from producers.journal import Journal
@@ -88,7 +88,7 @@ async def _watch(
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     with Journal(settings.state / "imports.sqlite3") as journal:
-        # A spool of its own: an import or emit beside the watch has the other.
+        # It has its own spool: an import or emit running beside the watch uses the other.
         async with open_emitter(settings, kafka_of(settings), spool="watch", clock=now) as emitter:
             watch = Watch(
                 paths,
@@ -115,7 +115,7 @@ async def _import(settings: Settings, paths: list[str], organization: str) -> Su
     from idtrail.emitting import kafka_of, now, open_emitter_beside_others
     from producers.files import find_files, import_files
 
-    find_files(paths)  # a wrong path is told before anything is opened
+    find_files(paths)  # a wrong path is reported before anything is opened
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -144,7 +144,7 @@ async def _import(settings: Settings, paths: list[str], organization: str) -> Su
 
 
 def show_watched(out: Console, watched: Watched) -> None:
-    """What was done in all, and which files are not whole."""
+    """Print what was done in total, and which files are incomplete."""
     told = (
         f"{counted(watched.files, 'file')} read: {counted(watched.read, 'record')}, {number(watched.accepted)} accepted"
     )
@@ -159,7 +159,7 @@ def show_watched(out: Console, watched: Watched) -> None:
 
 
 def show_summary(out: Console, summary: Summary) -> None:
-    """One sentence a file, its first bad records, and the types."""
+    """Print one sentence per file, its first bad records, and the types."""
     for file in summary.files:
         _show_file(out, file)
     if summary.skipped:

@@ -1,4 +1,4 @@
-"""`idtrail incidents`: what is broken instead of what failed."""
+"""`idtrail incidents`: shows what is broken, rather than each failure."""
 
 from __future__ import annotations
 

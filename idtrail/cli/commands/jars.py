@@ -1,4 +1,4 @@
-"""`idtrail jars`: the broker's jars."""
+"""`idtrail jars`: fetches the broker's jars."""
 
 from __future__ import annotations
 

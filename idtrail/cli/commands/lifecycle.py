@@ -1,4 +1,5 @@
-"""`idtrail lifecycle`: one person's attempts in every application, what set each off, and where each account stands."""
+"""`idtrail lifecycle`: shows a person's attempts in every application, what set each off, and the state of each
+account."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 PATH: Final = "/api/v1/lifecycle"
 PAGE: Final = 10_000
 MOST: Final = 100_000
-"""Steps that are fetched: they are held in memory."""
+"""The most steps that are fetched, since they are held in memory."""
 
 
 @app.command()
@@ -68,7 +69,7 @@ def lifecycle(
 
 
 def whole_lifecycle(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
-    """All pages of the answer as one; `next` is null unless there are more than `MOST` steps."""
+    """Return all pages of the answer as one; `next` is null unless there are more than `MOST` steps."""
     answer: dict[str, Any] = api.get(PATH, {**asked, "limit": PAGE})
     while answer["next"] and len(answer["items"]) < MOST:
         page = api.get(PATH, {**asked, "limit": PAGE, "cursor": answer["next"]})
@@ -78,7 +79,7 @@ def whole_lifecycle(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_report(file: Path, page: str) -> None:
-    """The whole page, or nothing. Raises `UserError` when it cannot be written."""
+    """Write the whole page or nothing. Raises `UserError` if it cannot be written."""
     part = file.with_name(file.name + ".part")
     try:
         part.write_text(page, encoding="utf-8")

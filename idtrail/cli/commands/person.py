@@ -1,4 +1,4 @@
-"""`idtrail person`: who somebody is: ids, names and addresses over time, and what links them."""
+"""`idtrail person`: shows who somebody is: ids, names and addresses over time, and what links them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _decide(word: str, first: str, second: str, because: str, as_json: bool) -> 
 
 
 def show_person(out: Console, answer: Item, now: datetime, organization: str | None = None) -> None:
-    """The screen: who, then ids, names, links and what is like it; of an organization, if one was asked for."""
+    """Print who it is, then ids, names, links and hints. With `organization`, the next commands name it."""
     person, ids = answer["person"], answer["ids"]
     names = [name for name in person["names"] if name != person["subject_id"]]
     who = names[0] if names else person["subject_id"]
@@ -147,7 +147,7 @@ def _show_aliases(out: Console, aliases: list[Item], ids: list[Item]) -> None:
 
 
 def _because(item: Item) -> str:
-    """What a link rests on, or why there is none."""
+    """Return what a link is based on, or why there is none."""
     decision = item["decision"]
     if decision is not None:
         word = "linked" if decision["linked"] else "told apart"

@@ -1,4 +1,4 @@
-"""`idtrail rebuild`: every table of the store made anew from the log."""
+"""`idtrail rebuild`: makes every table of the store anew from the log."""
 
 from __future__ import annotations
 

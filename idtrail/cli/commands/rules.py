@@ -1,4 +1,4 @@
-"""`idtrail rules`: the alert rules, whether they can be used, and what their tests say. Needs no running trail."""
+"""`idtrail rules`: lists, checks and tests alert rules. Only the backtest needs a running trail."""
 
 from __future__ import annotations
 
@@ -132,7 +132,8 @@ def schema() -> None:
 
 
 def _all_there(paths: Iterable[Path] | None) -> None:
-    """Raises `BadUsage` for what is not, and for a folder without rules: a check of nothing finds nothing wrong."""
+    """Raises `BadUsage` for missing files, and for a folder without rules: a check of nothing would find nothing
+    wrong."""
     for path in paths or ():
         if not path.exists():
             raise BadUsage(f"{path}: no such file or folder")
@@ -141,7 +142,7 @@ def _all_there(paths: Iterable[Path] | None) -> None:
 
 
 def _texts(paths: list[Path] | None, *, named: bool = True) -> list[str]:
-    """What the files hold, each a rule that can be used. Raises `BadRule`."""
+    """Return the contents of the files, each a usable rule. Raises `BadRule`."""
     from idtrail.settings import load_settings
     from streams.alerts.loading import rule_texts, texts_in_force
 
@@ -161,7 +162,7 @@ def _examined(paths: list[Path] | None) -> Examined:
 
 
 def _unknown_destinations(rules: Iterable[Rule]) -> list[str]:
-    """What is wrong with the names that rules give, or with the file that should have them."""
+    """Return what is wrong with the destinations that rules name, or with the file that should define them."""
     from idtrail.settings import load_settings
     from streams.alerts.delivery.destinations import load_destinations, unknown_names
 

@@ -1,4 +1,4 @@
-"""`idtrail schema`: the JSON Schemas of the typed events, and what came in that they do not know."""
+"""`idtrail schema`: prints the JSON Schemas of the typed events, and shows what came in that they do not know."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def drift(
 
 
 def show_drift(out: Console, answer: dict[str, Any], since: str, now: datetime) -> None:
-    """The screen."""
+    """Print the findings."""
     items = answer["items"]
     head = f"in the last {since}" if since[-1:] in "smhdw" else f"since {since}"
     if not items:

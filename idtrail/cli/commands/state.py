@@ -1,4 +1,4 @@
-"""`idtrail state`: where a person or a group stood at a time, by what was known at a time."""
+"""`idtrail state`: shows the state of a person or a group at a time, by what was known at a time."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from schemas.times import parse_past, require_order
 
 Item = dict[str, Any]
 SHOWN: Final = 12
-"""Groups or members on the screen."""
+"""How many groups or members the screen shows."""
 RECENT: Final = timedelta(minutes=1)
-"""What was known so shortly ago is what is known."""
+"""Knowledge this recent counts as current."""
 
 Known = Annotated[
     str | None,
@@ -81,7 +81,8 @@ def state(
 
 
 def show_state(out: Console, answer: Item, now: datetime, asked: str = "", organization: str | None = None) -> None:
-    """The screen: who and when, each account, groups or members. The next commands ask as it was asked."""
+    """Print who and when, each account, and groups or members. The next commands repeat the question as it was
+    asked."""
     who = _who(answer)
     head, told = f"{who} at {_time(answer['at'], now)}", _summary(answer["accounts"])
     apart = cell_len(f"{head} · {told}") > out.width
@@ -128,7 +129,8 @@ def show_state(out: Console, answer: Item, now: datetime, asked: str = "", organ
 def show_differences(
     out: Console, answer: Item, now: datetime, asked: str = "", organization: str | None = None
 ) -> None:
-    """The screen: how many differ, each before and after. The next commands ask as it was asked."""
+    """Print how many accounts differ, and each before and after. The next commands repeat the question as it was
+    asked."""
     who, changed = _who(answer), answer["accounts"]
     known = f", as known at {when(answer['known_at'])}" if answer["known_at"] else ""
     out.print(

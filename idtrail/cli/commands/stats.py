@@ -1,4 +1,4 @@
-"""`idtrail stats`: how much there is."""
+"""`idtrail stats`: counts events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stats(
 
 
 def show_stats(out: Console, answer: dict[str, Any]) -> None:
-    """The screen."""
+    """Print the counts."""
     out.print(
         f"{counted(answer['events'], 'event')} of {counted(answer['people'], 'person', 'people')} in "
         f"{counted(answer['applications'], 'application')}, {when(answer['first'])[:10]} to {when(answer['last'])[:10]}"

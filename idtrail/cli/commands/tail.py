@@ -1,4 +1,4 @@
-"""`idtrail tail`: events, failures, incidents and alerts as they come."""
+"""`idtrail tail`: prints events, failures, incidents and alerts as they come."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from idtrail.cli.screen import console, counted, moment, why
 Item = dict[str, Any]
 
 Cells = tuple[datetime | None, str, str, str, str]
-"""When, where, what, who, and what is said of it."""
+"""(when, where, what, who, details)."""
 
 TODAY: Final = timedelta(hours=12)
-"""An event so near to now is shown with its time, another one with its date."""
+"""An event this near to now is shown with its time; others with their date."""
 
 
 @app.command()
@@ -71,11 +71,11 @@ def tail(
                 out.print(line(message.event, item, datetime.now(UTC), widths), soft_wrap=True)
                 out.file.flush()
     except KeyboardInterrupt:
-        return  # how one leaves
+        return  # the user leaves with Ctrl-C
 
 
 class Widths(NamedTuple):
-    """Columns of a screen: what stands behind them is cut at its edge."""
+    """The widths of columns; longer contents are cut."""
 
     app: int
     attempt: int
@@ -84,7 +84,7 @@ class Widths(NamedTuple):
 
     @classmethod
     def of(cls, screen: int) -> Widths:
-        """More room for names on a wider one."""
+        """Return the widths for a screen. A wider one has more room for names."""
         return cls(9, 13, 15, screen) if screen < 110 else cls(16, 20, 26, screen)
 
 
@@ -92,7 +92,7 @@ WHEN_WIDTH: Final = 10
 
 
 def line(name: str, item: Item, now: datetime, widths: Widths | None) -> Text:
-    """One message. Without widths, as off a terminal, nothing is cut."""
+    """Return one message as a line. Without widths, as when not on a terminal, nothing is cut."""
     at, app_name, attempt, who, said = _CELLS.get(name, _event)(item)
     wide = widths or Widths.of(1000)
     cells = [_fit(_when(at, now), WHEN_WIDTH, cut=False)]
@@ -148,5 +148,5 @@ def _fit(text: str, width: int, *, cut: bool) -> str:
 
 
 def _printable(text: str) -> str:
-    """Names come from outside: nothing in them may steer the terminal."""
+    """Make a name from outside harmless to the terminal."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -1,4 +1,4 @@
-"""`idtrail token`: API tokens."""
+"""`idtrail token`: makes, lists and revokes API tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idtrail.cli.screen import console, counted, cut, name_width, print_json, ta
 from schemas.errors import NotFound, UserError
 
 SHORT: Final = 8
-"""Digits of an id on the screen: they are enough to revoke it by."""
+"""How many digits of an id the screen shows: enough to revoke it by."""
 
 tokens = typer.Typer(no_args_is_help=True, help="API tokens: make, list and revoke them.")
 app.add_typer(tokens, name="token")
@@ -77,7 +77,7 @@ def revoke(
 
 
 def _meant(ids: list[str], beginning: str) -> str:
-    """The one that begins so. Raises `NotFound`, and `UserError` where several do."""
+    """Return the only id with this beginning. Raises `NotFound`, and `UserError` if there are several."""
     wanted = beginning.replace("-", "").lower()
     found = [own for own in ids if wanted and own.replace("-", "").startswith(wanted)]
     if not found:

@@ -1,4 +1,4 @@
-"""`idtrail up`, `idtrail worker`, `idtrail api`: the roles."""
+"""`idtrail up`, `idtrail worker`, `idtrail api`: start the roles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def start() -> Settings:
-    """The settings, with logs set up as they say."""
+    """Return the settings, after setting up logs as they say."""
     from idtrail.logs import configure_logs
     from idtrail.settings import load_settings
 
@@ -53,7 +53,7 @@ def api() -> None:
 
 
 def say(step: str) -> None:
-    """Tell the user what is being done."""
+    """Print what is being done."""
     typer.echo(f"idtrail: {step}", err=True)
 
 

@@ -1,4 +1,4 @@
-"""`idtrail verify`: the log against the store, record by record."""
+"""`idtrail verify`: compares the log with the store, record by record."""
 
 from __future__ import annotations
 

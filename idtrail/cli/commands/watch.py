@@ -1,4 +1,4 @@
-"""`idtrail watch`: failures and incidents as they come, on one screen."""
+"""`idtrail watch`: shows failures and incidents as they come, on one screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def watch() -> None:
     from idtrail.cli.watch.source import ApiSource
     from idtrail.settings import load_settings
 
-    source = ApiSource(lambda: Api(load_settings()))  # beside its screen nothing may be said
+    source = ApiSource(lambda: Api(load_settings()))  # nothing may be printed beside its screen
     from idtrail.cli.watch.app import WatchApp  # Textual is slow to import: only this command waits for it
 
     defect = WatchApp(source, lambda: datetime.now(UTC)).run(mouse=False)

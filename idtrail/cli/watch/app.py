@@ -1,4 +1,4 @@
-"""The screen itself: asks, follows, draws what changed a few times a second, and obeys keys."""
+"""The app of the watch screen: queries, follows, redraws changes a few times a second, and handles keys."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FRAME: Final = 3
 """Lines around the lists: the answer, the state of the feed, the keys."""
 DRAW_SECONDS: Final = 0.25
 ROUND: Final = timedelta(seconds=30)
-"""Between two rounds of questions; the feed brings news at once."""
+"""The time between two rounds of queries; the feed brings news at once."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -41,9 +41,9 @@ OF_THE_LISTS: Final = frozenset({"help", "filter", "unfilter", "pause", "reload"
 
 
 class WatchApp(App[Exception]):
-    """The lists. What it knows is the board's; what it does not know, it asks the source.
+    """The lists. The board holds what is known; the source is asked for the rest.
 
-    Ends with the error that no work in the background may have: a defect.
+    It ends with an error if background work fails unexpectedly: a defect.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -94,7 +94,8 @@ class WatchApp(App[Exception]):
         self._tick()
 
     def _work(self, work: Callable[[], Awaitable[None]], group: str = "default") -> None:
-        """In the background. Textual would show a defect with the values of all variables, tokens among them."""
+        """Run work in the background. Textual would show a defect with the values of all variables, including
+        tokens."""
 
         async def guarded() -> None:
             try:
@@ -104,10 +105,10 @@ class WatchApp(App[Exception]):
 
         _: Worker[None] = self.run_worker(guarded, group=group, exclusive=group != "default")
 
-    # What comes in
+    # Input
 
     async def _follow(self) -> None:
-        """The feed, for ever: after a loss again, from the last id on."""
+        """Follow the feed without end; after a loss it resumes from the last id."""
         wait = waits()
         while True:
             why = "the API ended the feed"
@@ -128,7 +129,7 @@ class WatchApp(App[Exception]):
             seconds = wait()
             now = self._clock()
             self.board.lost(why, now, now + timedelta(seconds=seconds))
-            self._asked = None  # what is not known any more must not look known
+            self._asked = None  # stale answers must not look current
             await self._sleep(seconds)
 
     async def _ask(self) -> None:
@@ -138,19 +139,19 @@ class WatchApp(App[Exception]):
         finally:
             self._asking = False
 
-    # What is shown
+    # Display
 
     def _tick(self) -> None:
-        """Ask when it is time, and draw what changed."""
+        """Query when it is time, and draw what changed."""
         now = self._clock()
         if not self._asking and (self._asked is None or now - self._asked >= ROUND):
             self._asked, self._asking = now, True
             self._work(self._ask)
-        with suppress(NoMatches):  # a tick may come before the lists are there, and after they are gone
+        with suppress(NoMatches):  # a tick may come before the lists exist or after they are gone
             self.draw()
 
     def draw(self) -> None:
-        """Show what is known now. A page over the lists stays as it is."""
+        """Draw what is known now. A page over the lists stays as it is."""
         if len(self.screen_stack) > 1:
             return
         now, (width, height) = self._clock(), self.size
@@ -177,7 +178,7 @@ class WatchApp(App[Exception]):
         shares = heights(height - FRAME, *counts, beside=width >= WIDE)
         for name, share in shares._asdict().items():
             self.query_one(f"#{name}").styles.height = share
-        if self.focused is None:  # a terminal too small for the lists took it from them
+        if self.focused is None:  # a terminal too small for the lists took the focus from them
             self._list(self._chosen).focus()
 
     @property
@@ -188,7 +189,7 @@ class WatchApp(App[Exception]):
         return self.query_one(f"#{name}", Listing)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """Remember the list that keys are for."""
+        """Remember the list that keys apply to."""
         if isinstance(event.widget, Listing) and event.widget.id:
             self._chosen = event.widget.id
 
@@ -198,35 +199,35 @@ class WatchApp(App[Exception]):
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of the lists do nothing while a page is over them."""
+        """Disable keys of the lists while a page is over them."""
         return action not in OF_THE_LISTS or len(self.screen_stack) == 1
 
     def action_help(self) -> None:
-        """The keys."""
+        """Show the keys."""
         self._open(pages.help_page())
 
     def action_pause(self) -> None:
-        """Hold the lists still, or go on."""
+        """Freeze the lists, or continue."""
         self.board.pause(self._clock())
         self._tick()
 
     def action_reload(self) -> None:
-        """Ask for all lists again."""
+        """Query all lists again."""
         self._asked, self._said = None, ""
         self._tick()
 
     def action_filter(self) -> None:
-        """Ask for the text that rows must have."""
+        """Prompt for the text that rows must contain."""
         self._prompt.ask("filter", "rows with this text (Esc: all): ", self._text)
 
     def action_unfilter(self) -> None:
-        """Every row again."""
+        """Show every row again."""
         self._text = self._said = ""
         self._prompt.close()
         self._tick()
 
     def action_life(self) -> None:
-        """The lifecycle of the chosen row's person."""
+        """Open the lifecycle of the chosen row's person."""
         focused = self.focused
         item = focused.chosen if isinstance(focused, Listing) else None
         if item is not None and focused is self._list("failures") and (person := pages.person_of(item)):
@@ -237,7 +238,7 @@ class WatchApp(App[Exception]):
             self._prompt.ask("life", "whose lifecycle? id, user name or mail address: ", "")
 
     def on_listing_opened(self, opened: Listing.Opened) -> None:
-        """Enter."""
+        """Handle Enter on a row."""
         if opened.listing.id == "incidents":
             self._fetch(lambda: self._pages.incident(opened.item))
         elif opened.listing.id == "failures":
@@ -246,13 +247,13 @@ class WatchApp(App[Exception]):
             self._fetch(lambda: self._pages.failure(opened.item["last_failure"]["event_id"]))
 
     def on_input_changed(self, changed: Input.Changed) -> None:
-        """A filter acts while it is typed."""
+        """Filter while the text is typed."""
         if self._prompt.purpose == "filter":
             self._text = changed.value
             self._tick()
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        """Enter in the prompt."""
+        """Handle Enter in the prompt."""
         purpose, text = self._prompt.purpose, submitted.value.strip()
         self._prompt.close()
         if purpose == "life" and text:
@@ -267,7 +268,7 @@ class WatchApp(App[Exception]):
         self._fetch(lambda: self._pages.life(person.subject_id, person.organization))
 
     def _fetch(self, page: Callable[[], Awaitable[pages.Page]]) -> None:
-        """Open what is asked for; what goes wrong is told in the second line."""
+        """Open a page; errors are shown in the second line."""
 
         async def fetch() -> None:
             try:

@@ -1,6 +1,6 @@
-"""What the watch screen knows: answers and messages of the API, folded. No clock, no I/O; the time is given.
+"""What the watch screen knows: answers and messages of the API, folded. No clock, no I/O; the time is passed in.
 
-However the answers and messages come, repeated or late, the board ends the same, and it never grows past its bounds.
+The board ends the same if answers and messages come repeatedly or late, and it never grows past its bounds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_FAILURES: Final = 1000
 MAX_INCIDENTS: Final = 500
 NEW_FOR: Final = timedelta(hours=1)
 SHOWN_AFTER_END: Final = timedelta(hours=1)
-"""How long an incident that ended stays on the screen."""
+"""How long an ended incident stays on the screen."""
 GOING_ON: Final = ("open", "regressed")
 _RANKS: Final = {"regressed": 0, "open": 0, "quiet": 1, "resolved": 2}
 
@@ -28,7 +28,7 @@ PARTS: Final = ("incidents", "failures", "integrations", "health")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one round of questions brought. None: that question failed, and `failed` says why."""
+    """The answers of one round of queries. None if that query failed; `failed` says why."""
 
     incidents: list[Item] | None = None
     more_incidents: bool = False
@@ -39,7 +39,7 @@ class Answers:
 
 
 class Link(NamedTuple):
-    """How the feed stands."""
+    """The state of the feed."""
 
     live: bool
     since: datetime | None
@@ -48,7 +48,7 @@ class Link(NamedTuple):
 
 
 class _Failure(NamedTuple):
-    """In order of arrival on the log; ties by what the event says."""
+    """Ordered by arrival on the log; ties by what the event says."""
 
     known_at: datetime
     occurred_at: datetime
@@ -56,13 +56,13 @@ class _Failure(NamedTuple):
 
 
 class Board:
-    """`begin` before asking, `load` what was answered, `take` each message; then read the rows."""
+    """Call `begin` before a query, `load` with its answers, and `take` with each message; then read the rows."""
 
     def __init__(self) -> None:
         self.loaded = False
         self.link = Link(live=False, since=None)
         self.notice = ""
-        """The last thing that interrupted the feed, with its time."""
+        """The last interruption of the feed, with its time."""
         self.failed: Mapping[str, str] = {}
         self.more_incidents = False
         self.integrations: list[Item] = []
@@ -74,14 +74,14 @@ class Board:
         self._failures: dict[str, Item] = {}
         self._paused: tuple[datetime, int, list[Item], list[Item]] | None = None
 
-    # What comes in
+    # Input
 
     def begin(self) -> int:
-        """Before questions are asked: what comes by feed after this is newer than their answers."""
+        """Start a round of queries: messages that come after this are newer than its answers."""
         return self.messages
 
     def load(self, answers: Answers, begun: int) -> None:
-        """Fold a round of answers in. An incident that is in no answer any more has ended or gone quiet."""
+        """Fold in a round of answers. An incident that is in no answer any more has ended or become quiet."""
         self.loaded = True
         self.failed = answers.failed
         if answers.incidents is not None:
@@ -98,7 +98,7 @@ class Board:
             self.health = answers.health
 
     def take(self, kind: str, item: Item, now: datetime) -> bool:
-        """Fold one message of the feed in; True when the lists must be asked for again."""
+        """Fold in one message of the feed; returns True if the lists must be queried again."""
         self.messages += 1
         self.last_message = now
         if kind == "incident":
@@ -113,54 +113,54 @@ class Board:
         return False
 
     def connected(self, now: datetime) -> None:
-        """The feed answers."""
+        """Record that the feed answers."""
         if not self.link.live and self.link.since is not None:
             self.notice = f"{now:%H:%M:%S} the feed is back after {span(now - self.link.since)}"
         self.link = Link(live=True, since=now)
 
     def lost(self, why: str, now: datetime, retry_at: datetime) -> None:
-        """The feed is away; since when is kept over the tries."""
+        """Record that the feed is away; the time of the loss is kept over retries."""
         since = now if self.link.live or self.link.since is None else self.link.since
         self.link = Link(live=False, since=since, why=why, retry_at=retry_at)
 
     def pause(self, now: datetime) -> None:
-        """Hold the lists still; what comes is kept. Or go on."""
+        """Freeze the lists while new messages are kept, or continue."""
         held = None if self._paused else (now, self.messages, self.incidents(now), self.failures())
         self._paused = held
 
-    # What is shown
+    # Output
 
     @property
     def paused(self) -> bool:
-        """Whether the lists are held still."""
+        """Whether the lists are frozen."""
         return self._paused is not None
 
     def incidents(self, now: datetime) -> list[Item]:
-        """What goes on first, the newest trouble first within each state."""
+        """Return incidents, ongoing ones first; within each state the newest trouble first."""
         if self._paused:
             return self._paused[2]
         shown = [item for _, item in self._incidents.values() if _still_shown(item, now)]
         return sorted(shown, key=_incident_order)
 
     def failures(self) -> list[Item]:
-        """The latest to arrive first."""
+        """Return failures, the latest arrival first."""
         if self._paused:
             return self._paused[3]
         return [self._failures[place.event_id] for place in reversed(self._order)]
 
     def behind(self) -> int:
-        """Records on the log that are not stored yet, as far as is known."""
+        """Return the number of records on the log that are not stored yet, as far as known."""
         return sum(self._lags().values())
 
     def _lags(self) -> dict[str, int]:
-        """The same by topic."""
+        """Return that number by topic."""
         lags: dict[str, int] = {}
         for place in (self.health or {}).get("lag") or ():
             lags[place["topic"]] = lags.get(place["topic"], 0) + max(int(place["behind"]), 0)
         return lags
 
     def headline(self, now: datetime, width: int) -> str:
-        """The answer: what goes on, what is new, whether log and store agree, where we are blind."""
+        """Return the headline: what is ongoing, what is new, whether log and store agree, and blind spots."""
         if not self.loaded:
             return "asking …"
         full, short = self._headlines(now)
@@ -168,7 +168,7 @@ class Board:
         return next((told for form in forms if len(told := " · ".join(form)) <= width), " · ".join(short))
 
     def _headlines(self, now: datetime) -> tuple[list[str], list[str]]:
-        """The parts, in words and for narrow terminals."""
+        """Return the parts of the headline, in full and for narrow terminals."""
         going_on = [item for _, item in self._incidents.values() if item["state"] in GOING_ON]
         fresh = sum(now - _time(item["since"]) < NEW_FOR for item in going_on)
         more = "+" if self.more_incidents else ""
@@ -196,7 +196,7 @@ class Board:
         return [*full, told], [*short, told]
 
     def status(self, now: datetime) -> str:
-        """How current this is: the feed, pauses, what could not be read, the last interruption."""
+        """Return how current the screen is: the feed, pauses, unreadable messages, the last interruption."""
         parts = [self._feed(now)]
         if self._paused:
             since, messages, *_ = self._paused
@@ -217,7 +217,7 @@ class Board:
         return f"LOST since {self.link.since:%H:%M:%S} UTC ({span(now - self.link.since)}), {again}: {self.link.why}"
 
     def pipeline(self, now: datetime) -> list[str]:
-        """The lag of each topic that has one, and each blind spot with its text."""
+        """Return the lag of each topic that has one, and each blind spot with its text."""
         if self.health is None or "health" in self.failed:
             return [f"lag not known: {self.failed.get('health', 'asking …')}"]
         lags = sorted(self._lags().items(), key=lambda topic: -topic[1])
@@ -249,7 +249,7 @@ class Board:
 
 
 def matching(items: Iterable[Item], text: str) -> Iterator[Item]:
-    """The items in which `text` is found, in any case."""
+    """Yield the items that contain `text`, in any case."""
     wanted = text.casefold()
     return (item for item in items if not wanted or any(wanted in value.casefold() for value in _texts(item)))
 

@@ -1,4 +1,4 @@
-"""Where the parts of the watch screen stand, at which size of the terminal."""
+"""The layout of the watch screen for each terminal size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 LEAST_WIDTH: Final = 60
 LEAST_HEIGHT: Final = 12
 WIDE: Final = 140
-"""From this width on, the integrations stand beside the lists."""
+"""From this width on, the integrations are beside the lists."""
 
 WIDTHS: Final = [(0, "-tiny"), (LEAST_WIDTH, "-narrow"), (WIDE, "-wide")]
 HEIGHTS: Final = [(0, "-flat"), (LEAST_HEIGHT, "-tall")]

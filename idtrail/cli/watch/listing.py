@@ -1,4 +1,4 @@
-"""One list on the watch screen: draws the rows that are seen, and redraws only lines that have changed."""
+"""One list on the watch screen. It draws only visible rows, and redraws only changed lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _WORDS: Final = {word: Style.parse(style) for word, style in {**STYLES, "regress
 
 
 class Listing(Widget, can_focus=True):
-    """A heading and rows. The chosen row stays chosen while others come above it; the first stays the first."""
+    """A heading and rows. The chosen row stays chosen while others come above it, except that the first stays the
+    first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", show=False),
@@ -40,7 +41,7 @@ class Listing(Widget, can_focus=True):
     ]
 
     class Opened(Message):
-        """Enter on a row."""
+        """Sent when Enter is pressed on a row."""
 
         def __init__(self, listing: Listing, item: Item) -> None:
             super().__init__()
@@ -58,16 +59,16 @@ class Listing(Widget, can_focus=True):
 
     @property
     def items(self) -> Sequence[Item]:
-        """What is listed."""
+        """The listed items."""
         return self._items
 
     @property
     def chosen(self) -> Item | None:
-        """The item one is on."""
+        """The chosen item."""
         return self._items[self._at] if self._items else None
 
     def show(self, items: Sequence[Item], now: datetime, empty: str = "") -> None:
-        """Show `items` as they are at `now`; `empty` is told when there are none."""
+        """Show `items` as of `now`, or the text `empty` if there are none."""
         self._items, self._now, self._empty = items, now, empty or self._empty
         if self._at and self._chosen:
             where = next((at for at, item in enumerate(items) if item[self._key] == self._chosen), None)
@@ -84,11 +85,11 @@ class Listing(Widget, can_focus=True):
         self._draw()
 
     def action_page(self, by: int) -> None:
-        """A screenful."""
+        """Move by a screenful."""
         self.action_move(by * max(self.size.height - 2, 1))
 
     def action_open(self) -> None:
-        """Tell that Enter was pressed on a row."""
+        """Send `Opened` for the chosen row."""
         if self.chosen is not None:
             self.post_message(self.Opened(self, self.chosen))
 
@@ -103,11 +104,11 @@ class Listing(Widget, can_focus=True):
         self._draw()
 
     def render_line(self, y: int) -> Strip:
-        """A line as it was drawn last."""
+        """Return a line as it was last drawn."""
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
 
     def _settle(self) -> None:
-        """Keep the chosen row within the rows, and within what is seen."""
+        """Keep the chosen row within the rows and visible."""
         self._at = min(max(self._at, 0), max(len(self._items) - 1, 0))
         seen = max(self.size.height - 1, 1)
         self._top = min(self._top, self._at, max(len(self._items) - seen, 0))
@@ -115,7 +116,7 @@ class Listing(Widget, can_focus=True):
         self._chosen = self._items[self._at][self._key] if self._items else ""
 
     def _draw(self) -> None:
-        """Draw what is seen anew, and tell Textual of the lines that differ."""
+        """Redraw the visible rows, and tell Textual which lines changed."""
         width, height = self.size
         if not width or not height or self._now is None:
             return

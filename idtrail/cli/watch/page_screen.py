@@ -1,4 +1,4 @@
-"""A page over the lists, and lines of text that are drawn only when they change."""
+"""A page over the lists, and lines of text that are redrawn only if they change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Lines(Static):
     _told = ""
 
     def tell(self, lines: list[str]) -> None:
-        """Show them, if they are not what is shown."""
+        """Show the lines, if they differ from those shown."""
         text = "\n".join(fitted(line, max(self.size.width, 1)).rstrip() for line in lines)
         if text != self._told:
             self._told = text
@@ -73,5 +73,5 @@ class PageScreen(Screen[None]):
         self.dismiss(None)
 
     def action_scroll(self, by: int) -> None:
-        """A line up or down."""
+        """Scroll by lines."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

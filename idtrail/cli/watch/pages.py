@@ -1,4 +1,4 @@
-"""What opens over the watch screen: an incident, a failure, a person's lifecycle, the keys; as text of some width."""
+"""The pages of the watch screen: an incident, a failure, a person's lifecycle, the keys; as text of a given width."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from idtrail.cli.watch.tables import plain
 Item = dict[str, Any]
 
 MAX_PEOPLE: Final = 9
-"""One digit each."""
+"""One digit for each."""
 
 KEYS: Final = (
     ("Tab, Shift-Tab", "the next list, the one before: incidents, failures, integrations"),
@@ -42,7 +42,7 @@ STATES: Final = (
 
 
 class Person(NamedTuple):
-    """Whose lifecycle can be opened from a page."""
+    """A person whose lifecycle can be opened from a page."""
 
     subject_id: str
     name: str
@@ -50,14 +50,14 @@ class Person(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page: `draw` writes it at the width that the console has."""
+    """A page; `draw` writes it at the console's width."""
 
     draw: Callable[[Console, datetime], None]
     people: tuple[Person, ...] = ()
 
 
 def text_of(page: Page, width: int, now: datetime) -> str:
-    """The page's text; words say everything, so that it needs no colour."""
+    """Return the page's text. Words say everything, so it needs no colour."""
     out = io.StringIO()
     console = Screen(file=out, width=width, no_color=True, legacy_windows=False)
     page.draw(console, now)
@@ -65,14 +65,14 @@ def text_of(page: Page, width: int, now: datetime) -> str:
 
 
 def person_of(item: Item) -> Person | None:
-    """Whom a failure is about, if it is a person."""
+    """Return whom a failure is about, if it is a person."""
     if item.get("kind") != "user" or not item.get("subject_id"):
         return None
     return Person(item["subject_id"], item["subject_name"] or item["subject_id"], item["organization"])
 
 
 def help_page() -> Page:
-    """The keys."""
+    """Return the page of keys."""
 
     def draw(out: Console, now: datetime) -> None:
         out.print("idtrail watch: failures and incidents as they come. UTC.", soft_wrap=True)
@@ -86,18 +86,18 @@ def help_page() -> Page:
 
 
 def failure_page(event: Item) -> Page:
-    """A failure whole, as `idtrail events ID` shows it."""
+    """Return a failure in full, as `idtrail events ID` shows it."""
     person = person_of(event)
     return Page(lambda out, now: show_event(out, event, now), (person,) if person else ())
 
 
 def lifecycle_page(answer: Item) -> Page:
-    """As `idtrail lifecycle` shows it."""
+    """Return a lifecycle as `idtrail lifecycle` shows it."""
     return Page(lambda out, now: show_lifecycle(out, answer, now))
 
 
 def incident_page(incident: Item) -> Page:
-    """As `idtrail incidents show` shows it; the people can be opened."""
+    """Return an incident as `idtrail incidents show` shows it; its people can be opened."""
     people = people_of(incident)
 
     def draw(out: Console, now: datetime) -> None:
@@ -110,7 +110,7 @@ def incident_page(incident: Item) -> Page:
 
 
 def people_of(incident: Item) -> tuple[Person, ...]:
-    """Those in trouble first, as the API tells them."""
+    """Return the people in the order of the API: those in trouble first."""
     users = [item for item in incident["subjects"] if item["kind"] == "user"][:MAX_PEOPLE]
     return tuple(
         Person(item["subject_id"], item["name"] or item["subject_id"], incident["organization"]) for item in users

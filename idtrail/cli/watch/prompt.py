@@ -1,4 +1,4 @@
-"""The line at the foot that asks for a text, in place of the keys."""
+"""The line at the bottom that asks for a text, in place of the keys."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from textual.widgets import Input
 
 
 class Prompt(Input):
-    """Unseen until it asks. What had the focus before has it again afterwards."""
+    """An input that is hidden until it asks, and gives the focus back afterwards."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, compact=True)
         self.purpose = ""
-        """What the text is wanted for; empty while nothing is asked."""
+        """What the text is for; empty while nothing is asked."""
         self._before: Widget | None = None
 
     def on_mount(self) -> None:
@@ -20,7 +20,7 @@ class Prompt(Input):
         self.can_focus = False
 
     def ask(self, purpose: str, placeholder: str, value: str) -> None:
-        """Ask, with `value` to begin with."""
+        """Ask for a text, starting with `value`."""
         self._before = self.screen.focused
         self.placeholder, self.value = placeholder, value
         self.screen.add_class("asking")
@@ -29,7 +29,7 @@ class Prompt(Input):
         self.purpose = purpose
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the prompt."""
         if self.purpose:
             self.purpose = ""
             self.can_focus = False

@@ -1,4 +1,4 @@
-"""Where the watch screen's answers and messages come from: the HTTP API, asked in threads and followed by a stream."""
+"""The source of the watch screen's answers and messages: the HTTP API, queried in threads and followed by a stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.errors import Gone, IdtrailError
 Item = dict[str, Any]
 
 FAILURES_ASKED: Final = 200
-"""Of the last 24 h, at the start and at each round; the feed brings the others."""
+"""How many failures of the last 24 h are queried at the start and in each round; the feed brings the others."""
 FEED: Final = "/api/v1/stream"
 ATTEMPTS: Final = ["integration", "user", "group"]
 
@@ -29,11 +29,11 @@ class Message(NamedTuple):
 
 
 class Source(Protocol):
-    """What the screen asks and follows; tests bring their own."""
+    """What the screen queries and follows; tests provide their own."""
 
     async def ask(self) -> Answers: ...
     def follow(self, last_id: str) -> AsyncIterator[Message]:
-        """Messages after `last_id`, or from now on. Raises `IdtrailError` when the connection is lost."""
+        """Yield messages after `last_id`, or from now on. Raises `IdtrailError` when the connection is lost."""
         ...
 
     async def incident(self, incident_id: str) -> Item: ...
@@ -45,12 +45,12 @@ class ApiSource:
     """A running trail."""
 
     def __init__(self, connect: Callable[[], Api]) -> None:
-        """`connect` finds the trail anew after each break."""
+        """`connect` finds the trail again after each break."""
         self._connect = connect
         self._api = connect()
 
     async def ask(self) -> Answers:
-        """Everything the lists show. What cannot be told does not hide the rest."""
+        """Return everything that the lists show. A failed query does not hide the others."""
         failed: dict[str, str] = {}
 
         async def part(name: str, path: str, **parameters: Any) -> Any:
@@ -83,8 +83,10 @@ class ApiSource:
         )
 
     async def follow(self, last_id: str) -> AsyncIterator[Message]:
-        """The feed, from a trail that may have been restarted meanwhile. A position that the log does not hold any
-        more is told as a gap; then the feed goes on with what comes now."""
+        """Follow the feed of a trail that may have been restarted meanwhile.
+
+        A position that the log no longer holds is reported as a gap; then the feed goes on with what comes now.
+        """
         self._api = self._connect()
         try:
             async for sent in self._api.stream_async(FEED, {"kinds": ["failures", "incidents"]}, last_id):
@@ -95,24 +97,24 @@ class ApiSource:
             yield Message("gap", {"reason": str(error)}, "")
 
     async def incident(self, incident_id: str) -> Item:
-        """One, with whom it hit and what the provider said."""
+        """Return one incident, with whom it affects and what the provider said."""
         found: Item = await asyncio.to_thread(self._api.get, f"/api/v1/incidents/{incident_id}")
         return found
 
     async def event(self, event_id: str) -> Item:
-        """One event with its copies."""
+        """Return one event with its copies."""
         found: Item = await asyncio.to_thread(self._api.get, f"/api/v1/events/{event_id}")
         return found
 
     async def lifecycle(self, person: str, organization: str | None) -> Item:
-        """A person's, as `idtrail lifecycle` asks for it."""
+        """Return a person's lifecycle, queried as `idtrail lifecycle` does."""
         parameters = {"person": person, "organization": organization, "since": "2000-01-01", "limit": 10_000}
         found: Item = await asyncio.to_thread(self._api.get, "/api/v1/lifecycle", parameters)
         return found
 
 
 def waits() -> Callable[[], float]:
-    """Growing waits between tries, in seconds: 1, 2, 4 … 30."""
+    """Return growing waits between retries, in seconds: 1, 2, 4 … 30."""
     wait = 0.5
 
     def following() -> float:

@@ -1,6 +1,6 @@
-"""The watch screen's lists in so many columns: what each column shows, and which there is room for. Pure.
+"""The watch screen's lists as columns: what each column shows, and which ones there is room for. Pure.
 
-A row is always one line: names are cut, control characters never reach the terminal.
+A row is always one line: names are cut, and control characters never reach the terminal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Item = dict[str, Any]
 Cell = Callable[[Item, datetime], str]
 
 MARKER: Final = 1
-"""Columns left of every row, for the marker of where one is."""
+"""The width left of every row, for the marker of the chosen one."""
 
 
 class Column(NamedTuple):
@@ -28,11 +28,11 @@ class Column(NamedTuple):
     cell: Cell
     right: bool = False
     least: int = 0
-    """Shown in lists at least this wide."""
+    """The column is shown in lists at least this wide,"""
     most: int = 10_000
-    """And at most this wide."""
+    """and at most this wide."""
     grows: bool = False
-    """Takes what the others leave; `width` is then its least."""
+    """The column takes the room that others leave; `width` is then its minimum."""
 
 
 class Place(NamedTuple):
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 
 def places(columns: tuple[Column, ...], width: int) -> list[Place]:
-    """The columns there is room for, the last that grows taking what is left."""
+    """Return the columns that fit; the last one that grows takes the remaining room."""
     shown = [column for column in columns if column.least <= width <= column.most]
     spare = width - MARKER - sum(column.width for column in shown) - (len(shown) - 1)
     growing = [column for column in shown if column.grows]
@@ -66,7 +66,8 @@ class Heights(NamedTuple):
 
 
 def heights(lines: int, incidents: int, integrations: int, pipeline: int, *, beside: bool) -> Heights:
-    """How `lines` are shared by so many rows: the failures, of which there are always more, take what is left."""
+    """Return how `lines` are shared among these numbers of rows; failures, of which there are always more, take the
+    rest."""
     listed = min(max(incidents, 1) + 1, max(lines // 3, 2))
     if beside:
         told = min(pipeline, 8)
@@ -77,17 +78,17 @@ def heights(lines: int, incidents: int, integrations: int, pipeline: int, *, bes
 
 
 def heading(shown: list[Place]) -> str:
-    """The line of titles."""
+    """Return the line of titles."""
     return " ".join(fitted(place.column.title, place.width, right=place.column.right) for place in shown)
 
 
 def row(shown: list[Place], item: Item, now: datetime) -> list[str]:
-    """The cells of one row, each exactly as wide as its column."""
+    """Return the cells of one row, each exactly as wide as its column."""
     return [fitted(place.column.cell(item, now), place.width, right=place.column.right) for place in shown]
 
 
 def fitted(text: str, width: int, *, right: bool = False) -> str:
-    """`text` in exactly `width` cells of the terminal: cut with an ellipsis, or filled up."""
+    """Return `text` in exactly `width` cells of the terminal: cut with an ellipsis, or padded."""
     text = plain(text)
     taken = cell_len(text)
     if taken > width:
@@ -97,12 +98,12 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
 
 
 def plain(text: str) -> str:
-    """Without what a terminal would obey: other people's texts are shown here."""
+    """Return a text from outside without what a terminal would obey."""
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 def clock(text: str | None, now: datetime) -> str:
-    """`16:40:02` of today, `11-22 16:40` before."""
+    """Return a time as `16:40:02` if it is today, else as `11-22 16:40`."""
     at = moment(text)
     if at is None:
         return "never"
@@ -111,7 +112,7 @@ def clock(text: str | None, now: datetime) -> str:
 
 
 def _occurred(item: Item, now: datetime) -> str:
-    """Events whose time cannot be believed stand at the sentinel."""
+    """Return the event's time, or its quality if the time cannot be believed."""
     quality = item["time_quality"]
     return clock(item["occurred_at"], now) if quality == "ok" else f"time {quality}"
 
@@ -121,7 +122,7 @@ def _aged(item: Item, now: datetime) -> str:
 
 
 def age(text: str | None, now: datetime) -> str:
-    """`2 d`; `+2 min` for what a clock ahead of ours says."""
+    """Return an age as `2 d`; `+2 min` if the sender's clock is ahead."""
     at = moment(text)
     if at is None:
         return "never"
@@ -142,7 +143,7 @@ def _who(item: Item, now: datetime) -> str:
 
 
 def attempt(item: Item) -> str:
-    """What was attempted, in words."""
+    """Return what was attempted, in words."""
     kind, verb = item["kind"], {"deprovision": "deactivate"}.get(item["action"], item["action"])
     return f"{kind} {verb}" if kind in ("integration", "group") else verb or item["event_type"] or "event"
 
@@ -165,7 +166,7 @@ def _change(item: Item, now: datetime) -> str:
 
 
 def _gone(item: Item) -> bool:
-    """Deleted, and nothing was attempted since."""
+    """Whether it was deleted and nothing was attempted since."""
     change, attempted = item["change"], moment(item["last_attempt"])
     deleted = moment(change["at"]) if change and change["event_type"].endswith("_delete") else None
     return deleted is not None and (attempted is None or attempted <= deleted)
@@ -230,5 +231,5 @@ _SHORT: Final = "Tab list Enter open l lifecycle / filter p pause ? help q"
 
 
 def footer(width: int) -> str:
-    """The keys."""
+    """Return the line of keys."""
     return _FULL if len(_FULL) <= width else _SHORT
