@@ -1,1 +1,1 @@
-"""The embedded stack: a real Kafka broker as a child process, and who may use a state directory."""
+"""The embedded stack: a real Kafka broker as a child process, and the lock of a state directory."""

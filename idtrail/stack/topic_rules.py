@@ -1,4 +1,4 @@
-"""What topics that exist must be set to for the trail's promises to hold, and what is merely unwise. No I/O."""
+"""Checks the settings of existing topics: which break a promise of the trail, and which are only unwise. No I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOKED_AT: Final = (
     "min.insync.replicas",
     "max.message.bytes",
 )
-"""The settings that are asked of the broker."""
+"""The settings that are read from the broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Objection:
     needed: str
     because: str
     breaks: bool
-    """A promise does not hold: nothing may start on it."""
+    """Whether a promise of the trail does not hold with it: nothing may start on such a topic."""
 
     def __str__(self) -> str:
         return f"topic {self.topic} has {self.setting}={self.found}, needed is {self.needed}: {self.because}"
 
 
 def judge(topic: TopicSpec, found: Mapping[str, str], replicas: int) -> list[Objection]:
-    """Everything that is wrong with a topic that has the settings `found`; breaches first."""
+    """Return everything that is wrong with a topic that has the settings `found`; breaches come first."""
     objections: list[Objection] = []
 
     def object_to(setting: str, needed: str, because: str, *, breaks: bool) -> None:
@@ -72,7 +72,7 @@ def judge(topic: TopicSpec, found: Mapping[str, str], replicas: int) -> list[Obj
             "message.timestamp.type",
             "LogAppendTime",
             "the time at which an event became known would be whatever its producer says",
-            # Of the others' times no answer depends on.
+            # No answer depends on the times in the other topics.
             breaks=topic.name == EVENTS,
         )
     if int(found.get("max.message.bytes", topic.record_bytes)) < topic.record_bytes:

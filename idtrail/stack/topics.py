@@ -1,4 +1,4 @@
-"""The topics: made by us, never by the broker, and never changed afterwards; those that exist are looked at."""
+"""The topics: created by idtrail, never by the broker, and never changed afterwards. Existing ones are checked."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ async def create_topics(
     topics: Sequence[TopicSpec] = TOPICS,
     patience_seconds: float | None = None,
 ) -> None:
-    """Make what is missing. A broker that is away is waited for, for ever unless `patience_seconds` is given.
+    """Create the missing topics. Waits for a broker that is away, for ever unless `patience_seconds` is given.
 
-    Raises `BrokerAway` when that is spent, `Fatal` when the broker refuses to make one, `BrokerRefuses`, or
-    `BadUsage` when a topic that exists is set so that a promise of the trail does not hold.
+    Raises `BrokerAway` when that time is over, `Fatal` if the broker refuses to create one, `BrokerRefuses`, or
+    `BadUsage` if the settings of an existing topic break a promise of the trail.
     """
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(BrokerAway),
@@ -55,7 +55,7 @@ def _say(state: RetryCallState) -> None:
 
 
 async def examine_topics(connection: KafkaConnection, topics: Sequence[TopicSpec] = TOPICS) -> list[Objection]:
-    """What is wrong with those of `topics` that exist. Raises `BrokerAway`; `BrokerRefuses`."""
+    """Return what is wrong with the existing ones of `topics`. Raises `BrokerAway`; `BrokerRefuses`."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()
@@ -101,15 +101,16 @@ async def _create(connection: KafkaConnection, partitions: int, replication: int
 
 
 def _refusal(name: str, code: int, message: str | None) -> BrokerAway | Fatal:
-    """What it means that a topic was not made: waiting mends some of it."""
+    """Return the error for a topic that was not created; for some reasons waiting helps."""
     told = f"Kafka refused to make the topic {name}: {message or for_code(code).__name__}"
-    # A broker is fenced while it starts, and when it was too slow to say that it lives; its code has other reasons too.
+    # A broker is fenced while it starts, and if it was too slow to report that it lives; its code has other reasons
+    # too.
     passing = for_code(code).retriable or "fenced" in told
     return BrokerAway(told) if passing else Fatal(told)
 
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:
-    """A topic that the controller has made is known to the brokers a little later."""
+    """Wait until the brokers list topics that the controller has created, which takes a moment."""
     for _ in range(LISTED_ATTEMPTS):
         missing = names - set(await admin.list_topics())
         if not missing:
@@ -135,7 +136,8 @@ def _configuration(topic: TopicSpec, replication: int) -> dict[str, str]:
 async def _warn_of_other_counts(
     admin: AIOKafkaAdminClient, partitions: int, existing: set[str], topics: Sequence[TopicSpec]
 ) -> None:
-    """The number of partitions is never changed: order by key, and the agents' tables, depend on it."""
+    """Warn about topics with another number of partitions. It is never changed: the order by key and the agents' tables
+    depend on it."""
     names = [topic.name for topic in topics if topic.name in existing and not topic.partitions]
     for description in await admin.describe_topics(names) if names else []:
         found = len(description["partitions"])
@@ -156,7 +158,7 @@ async def _examine(admin: AIOKafkaAdminClient, topics: Sequence[TopicSpec]) -> l
     found: dict[str, dict[str, str]] = {}
     for code, message, _, name, entries in (resource for answer in answers for resource in answer.resources):
         if code:
-            # A broker may let us write to a topic and not look at its settings.
+            # A broker may allow writing to a topic but not reading its settings.
             log.warning("settings of the topic cannot be read", topic=name, reason=message or for_code(code).__name__)
         found[name] = {entry[0]: entry[1] for entry in entries}
     return [
