@@ -44,7 +44,7 @@ class DirectoryInsightsEvent(Lenient):
     """The envelope common to all Directory Insights events. Only `timestamp` is guaranteed by the vendor."""
 
     canonical: ClassVar[str] = ""
-    """The event type's own name, whichever alias the record uses; empty for other types."""
+    """The event type's canonical name, whichever alias the record uses; empty for other types."""
     kind: ClassVar[Kind] = Kind.OTHER
     action: ClassVar[str] = ""
     set_aside: ClassVar[tuple[str, ...]] = ()
@@ -52,13 +52,15 @@ class DirectoryInsightsEvent(Lenient):
     misfits: ClassVar[tuple[Misfit, ...]] = ()
     """The values that had another form, even where they could still be read."""
 
-    id: str | Integer | None = Field(None, description="The vendor's own id; without one, content is identity.")
+    id: str | Integer | None = Field(
+        None, description="The vendor's own id; without one, the content identifies the event."
+    )
     timestamp: Any = Field(
         None,
         validation_alias=AliasChoices("timestamp", "jc_timestamp"),
         description="When it occurred: RFC 3339 with 0 to 9 fractional digits. Null or garbage is kept and flagged.",
     )
-    event_type: str | None = Field(None, description="What was attempted; another name of the type is kept as written.")
+    event_type: str | None = Field(None, description="What was attempted; an alias of the type is kept as written.")
     service: str | None = Field(None, description="The service that logged it: `directory`, `sso`, `radius`, …")
     organization: str | None = Field(None, description="The organization in the directory; must be the source's own.")
     version: str | Integer | None = Field(
@@ -70,14 +72,16 @@ class DirectoryInsightsEvent(Lenient):
     initiated_by: InitiatedBy | None = Field(None, description="Who or what caused it.")
     client_ip: str | None = Field(None, description="The actor's address.")
     auth_method: str | None = Field(None, description="How the actor was signed in: `session`, `api key`, …")
-    success: Boolean | None = Field(None, description="Whether it succeeded. Often absent, and then never assumed.")
+    success: Boolean | None = Field(None, description="Whether it succeeded. Often absent, and never assumed then.")
     provider: str | None = Field(None, description="The identity provider of a sign-in; empty otherwise.")
-    error_message: str | None = Field(None, description="What went wrong, in words; empty or absent when nothing did.")
+    error_message: str | None = Field(None, description="The error in words; empty or absent if there was none.")
     resource: Resource | None = Field(None, description="The person or group that was provisioned.")
     application: Application | None = Field(None, description="The application that was provisioned into.")
     idm_client_id: str | None = Field(None, description="The integration's id.")
     message_chain: MessageChain | None = Field(None, description="The provider's answer; `{}` and absent are common.")
-    correlation: Correlation | None = Field(None, description="What it belongs to, such as an import; `{}` is common.")
+    correlation: Correlation | None = Field(
+        None, description="What the event belongs to, such as an import; `{}` is common."
+    )
     changes: list[Change] | None = Field(None, description="The attributes that were sent, one element each.")
 
 

@@ -35,13 +35,13 @@ HEADERS: Final[dict[str, HeaderText]] = {
         True,
         f"`{TYPE_PREFIX}` and the event type's own name, whichever alias the record uses; `{OTHER_TYPE}` without one.",
     ),
-    "ce_source": HeaderText("", True, "Where it came from, such as `file:export.json.gz` or `api:<token name>`."),
-    "ce_time": HeaderText(r"^\d{4}-", False, "The event's timestamp as written; absent when it cannot be believed."),
+    "ce_source": HeaderText("", True, "The event's source, such as `file:export.json.gz` or `api:<token name>`."),
+    "ce_time": HeaderText(r"^\d{4}-", False, "The event's timestamp as written; absent if it is implausible."),
     "ce_subject": HeaderText(".", False, "The person, group or application that the event is about."),
     "ce_dataschema": HeaderText(
         f"^{DATASCHEMA}$",
         False,
-        "The JSON Schema of what idtrail itself emits, with its version; the vendor's records name none.",
+        "The JSON Schema and version of an event that idtrail itself emits; vendor records have none.",
     ),
     "content-type": HeaderText("^application/json$", True, "The value is one JSON object."),
     "idtrail_organization": HeaderText(".", True, "The organization that the event belongs to."),
@@ -51,14 +51,16 @@ HEADERS: Final[dict[str, HeaderText]] = {
         "The producer's clock at receipt: evidence only.",
     ),
     "idtrail_fingerprint": HeaderText(
-        "^[0-9a-f]{32}$", True, "128 bits of BLAKE2b over the normal form, without what was cut out."
+        "^[0-9a-f]{32}$", True, "128 bits of BLAKE2b over the normal form, without secrets."
     ),
     "idtrail_digest": HeaderText(
-        "^[0-9a-f]{64}$", True, "SHA-256 of the value as logged: proves an erased value to have been there."
+        "^[0-9a-f]{64}$", True, "SHA-256 of the value as logged: proves that an erased value was there."
     ),
-    "idtrail_trust": HeaderText(f"^({_TRUSTS})$", True, "How it came. Of two copies the more trusted is in force."),
+    "idtrail_trust": HeaderText(
+        f"^({_TRUSTS})$", True, "How the copy came. Of two copies the more trusted is in force."
+    ),
     "idtrail_redacted": HeaderText(
-        "^[1-9][0-9]*$", False, "How many secrets were cut out; without it the value is what came, byte for byte."
+        "^[1-9][0-9]*$", False, "How many secrets were cut out; without it the value is unchanged, byte for byte."
     ),
 }
 

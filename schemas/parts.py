@@ -30,8 +30,8 @@ class InitiatedBy(Lenient):
 
     id: str | None = Field(None, description="The actor's id in the directory.")
     type: str | None = Field(None, description="`admin`, `user`, or a service.")
-    email: str | None = Field(None, description="How administrators are named.")
-    username: str | None = Field(None, description="How users are named.")
+    email: str | None = Field(None, description="An administrator's name.")
+    username: str | None = Field(None, description="A user's name.")
     source: str | None = Field(None, description="The service that acted, such as `jumpcloud:scim`.")
 
 
@@ -66,12 +66,12 @@ class Change(Lenient):
     """One attribute that was set or changed; `from` and `to` are of any JSON type."""
 
     field: str | None = Field(None, description="The SCIM attribute, or the directory's own name.")
-    from_: Any = Field(None, alias="from", description="The value before; absent when it was not sent.")
+    from_: Any = Field(None, alias="from", description="The value before; absent if it was not sent.")
     to: Any = Field(None, description="The value after.")
 
 
 class Correlation(Lenient):
     """What the event belongs to, such as a user import."""
 
-    id: str | None = Field(None, description="The id of that.")
-    type: str | None = Field(None, description="Its type, such as `user_import`.")
+    id: str | None = Field(None, description="The correlation's id.")
+    type: str | None = Field(None, description="The correlation's type, such as `user_import`.")
