@@ -157,7 +157,7 @@ def asked_exposures(
     context: Given,
     organization: Organization,
     at: Annotated[str | None, Query(max_length=64, description="A time, a date, or an age; now by default.")] = None,
-    sla: Annotated[int, Query(ge=0, le=604_800, description="Seconds within which nobody need have tried.")] = 3600,
+    sla: Annotated[int, Query(ge=0, le=604_800, description="Seconds allowed for the first attempt to close.")] = 3600,
 ) -> Exposing:
     """Return what the parameters ask for. Raises `BadUsage` for a time in the future."""
     now = context.clock()

@@ -18,18 +18,18 @@ Item = dict[str, Any]
 PATH: Final = "/api/v1/alerts"
 LONGEST_SNOOZE: Final = timedelta(days=30)
 
-alerts = typer.Typer(help="What needs somebody: which alerts are open, one whole, and what is done about it.")
+alerts = typer.Typer(help="Alerts: list them, show one, and record what is done about it.")
 app.add_typer(alerts, name="alerts", invoke_without_command=True)
 
 Since = Annotated[str, typer.Option(*SINCE, help="Active since this time: a time, a date, or an age (24h, 7d).")]
-Until = Annotated[str | None, typer.Option(*UNTIL, help="That opened before this time.", show_default=False)]
+Until = Annotated[str | None, typer.Option(*UNTIL, help="Opened before this time.", show_default=False)]
 State = Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATES)}; may be repeated.", show_default=False)]
 Severity = Annotated[
     list[str] | None, typer.Option(help=f"{', '.join(SEVERITIES)}; may be repeated.", show_default=False)
 ]
 Rule = Annotated[list[str] | None, typer.Option(help="Only of this rule; may be repeated.", show_default=False)]
 App = Annotated[str | None, typer.Option("--app", help="Only of this application: id or name.", show_default=False)]
-Staging = Annotated[bool, typer.Option("--staging", help="Also of rules that are being tried out.")]
+Staging = Annotated[bool, typer.Option("--staging", help="Include rules in staging.")]
 Limit = Annotated[int, typer.Option(min=1, help="Most alerts.")]
 AlertId = Annotated[str, typer.Argument(help="Its id, or as much of its beginning as is unique.")]
 Note = Annotated[str, typer.Option("--note", help="Recorded with it.", show_default=False)]
@@ -49,7 +49,7 @@ def list_alerts(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """List alerts, the open and urgent ones first; `show` tells one whole. Acts need an admin token."""
+    """List alerts, open and urgent ones first; `show` prints one in full. Acts need an admin token."""
     if context.invoked_subcommand is not None:
         return
     parameters = {
@@ -81,7 +81,7 @@ def list_alerts(
 
 @alerts.command("show")
 def show(alert_id: AlertId, as_json: Json = False) -> None:
-    """Show one: what it is and what to do, whom it is about, all that was found and done, and who was told."""
+    """Show one in full: what it is, what to do, whom it is about, its history, and who was notified."""
     item = connect().get(f"{PATH}/{alert_id}")
     if as_json:
         print_json(item)
@@ -91,7 +91,7 @@ def show(alert_id: AlertId, as_json: Json = False) -> None:
 
 @alerts.command("ack")
 def acknowledge(alert_id: AlertId, note: Note = "", as_json: Json = False) -> None:
-    """Record that you see to it. It opens again when its condition begins to hold anew."""
+    """Acknowledge: record that you handle it. It reopens when its condition starts to hold again."""
     _act(alert_id, "acknowledge", {"note": note}, as_json)
 
 
@@ -101,21 +101,21 @@ def resolve(
     because: Annotated[str, typer.Option("--because", help="Why it is over: recorded with it.")],
     as_json: Json = False,
 ) -> None:
-    """Record that it is over. It opens again when its condition holds after this."""
+    """Record that it is over. It reopens when its condition holds after this."""
     _act(alert_id, "resolve", {"because": because}, as_json)
 
 
 @alerts.command("reopen")
 def reopen(alert_id: AlertId, note: Note = "", as_json: Json = False) -> None:
-    """Record that it is not over, not seen to, or not to wait. Takes back `ack`, `resolve` and `snooze`."""
+    """Reopen it. Undoes `ack`, `resolve` and `snooze`."""
     _act(alert_id, "reopen", {"note": note}, as_json)
 
 
 @alerts.command("note")
 def note(
-    alert_id: AlertId, text: Annotated[str, typer.Argument(help="What is to be remembered.")], as_json: Json = False
+    alert_id: AlertId, text: Annotated[str, typer.Argument(help="The text of the note.")], as_json: Json = False
 ) -> None:
-    """Add to its history. Its state stays."""
+    """Add a note to its history. Its state stays."""
     _act(alert_id, "note", {"text": text}, as_json)
 
 
@@ -126,7 +126,7 @@ def snooze(
     note: Note = "",
     as_json: Json = False,
 ) -> None:
-    """Let it wait: it is open again after that, unless its condition has ended."""
+    """Let it wait for a time: it is open again after that, unless its condition has ended."""
     span = parse_span(wait, "--for")
     if not timedelta(minutes=1) <= span <= LONGEST_SNOOZE:
         raise BadUsage(f"--for: an alert can wait a minute at least and 30 days at most, not {wait}")
@@ -139,7 +139,7 @@ def own(
     who: Annotated[str, typer.Argument(help='Who sees to it; "" for nobody.')],
     as_json: Json = False,
 ) -> None:
-    """Record who sees to it. Its state stays."""
+    """Record who handles it. Its state stays."""
     _act(alert_id, "own", {"owner": who}, as_json)
 
 
@@ -154,7 +154,7 @@ def stats(
     staging: Staging = False,
     as_json: Json = False,
 ) -> None:
-    """Count alerts by rule, severity and state, and say how long it took to see to them."""
+    """Count alerts by rule, severity and state, and show how long it took to handle them."""
     parameters = {
         "since": since,
         "until": until,

@@ -38,7 +38,7 @@ Since = Annotated[
     typer.Option(*SINCE, help="From this time on: a time, a date, or an age such as 24h or 7d.", show_default=False),
 ]
 Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say for each what would happen; change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show for each what would happen, and change nothing.")]
 
 
 @letters.command("list")
@@ -110,7 +110,7 @@ def show_letter(
     organization: Organization = None,
     as_json: Json = False,
 ) -> None:
-    """Show one with what was decided about it and its bytes, read from the log."""
+    """Show one with its decisions and its bytes, read from the log."""
     letter = connect().get(f"{PATH}/{letter_id}", {"organization": organization})
     if as_json:
         print_json(letter)
@@ -149,7 +149,7 @@ def redrive_letters(
     since: Since = None,
     until: Until = None,
     into: Annotated[
-        str, typer.Option(help="The organization that their sources speak for now, if it was set wrongly then.")
+        str, typer.Option(help="The organization that their sources belong to, if it was set wrongly.")
     ] = "",
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -173,7 +173,7 @@ def redrive_letters(
 
 @letters.command("discard")
 def discard_letters(
-    because: Annotated[str, typer.Option("--because", help="Why nobody wants them: recorded with your token's name.")],
+    because: Annotated[str, typer.Option("--because", help="Why they are discarded: recorded with your token's name.")],
     ids: Ids = None,
     source: Source = None,
     reason: Reason = None,

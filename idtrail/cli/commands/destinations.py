@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.alerts.delivery.channel import Channel
     from streams.alerts.delivery.destinations import Destination, Destinations
 
-destinations = typer.Typer(no_args_is_help=True, help="Who is told of alerts: check the file, send a test message.")
+destinations = typer.Typer(no_args_is_help=True, help="Who is notified of alerts: check the file, send a test message.")
 app.add_typer(destinations, name="destinations")
 
 

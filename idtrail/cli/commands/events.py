@@ -39,7 +39,7 @@ LONGEST_TYPE: Final = len("idm_integration_activate")
 
 @app.command()
 def events(
-    event_id: Annotated[UUID | None, typer.Argument(help="Show this one whole, with its copies.")] = None,
+    event_id: Annotated[UUID | None, typer.Argument(help="Show this one in full, with its copies.")] = None,
     since: Since = "24h",
     until: Until = None,
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
@@ -52,7 +52,7 @@ def events(
     text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
     unplaced: Annotated[bool, typer.Option(help="Events whose time cannot be believed.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most events.")] = 50,
-    raw: Annotated[bool, typer.Option(help="With an id: its bytes, as they stand on the log.")] = False,
+    raw: Annotated[bool, typer.Option(help="With an id: its bytes, exactly as on the log.")] = False,
     as_json: Json = False,
 ) -> None:
     """List events, newest first; or show one with its bytes, copies and place in the log."""

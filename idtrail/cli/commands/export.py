@@ -56,17 +56,17 @@ def export(
     until: Until = None,
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
     outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="Of incidents: open, regressed, quiet, resolved.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Of findings, such as mass_deletions.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="For incidents: open, regressed, quiet, resolved.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="For findings, such as mass_deletions.")] = None,
     cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
     subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
     text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
-    unplaced: Annotated[bool, typer.Option(help="Of events: those whose time cannot be believed.")] = False,
-    at: Annotated[str | None, typer.Option(help="Of exposures: as of this time: a time, a date, or an age.")] = None,
+    unplaced: Annotated[bool, typer.Option(help="For events: those whose time cannot be believed.")] = False,
+    at: Annotated[str | None, typer.Option(help="For exposures: as of this time: a time, a date, or an age.")] = None,
     sla: Annotated[
-        int | None, typer.Option(min=0, help="Of exposures: minutes within which nobody need have tried.")
+        int | None, typer.Option(min=0, help="For exposures: minutes allowed for the first attempt to close.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -50,7 +50,7 @@ def exposures(
     at: Annotated[
         str | None, typer.Option(help="As of this time: a time, a date, or an age (24h, 7d).", show_default=False)
     ] = None,
-    sla: Annotated[int, typer.Option(min=0, help="Minutes within which nobody need have tried.")] = 60,
+    sla: Annotated[int, typer.Option(min=0, help="Minutes allowed for the first attempt to close.")] = 60,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -63,10 +63,10 @@ def exposures(
     report: Annotated[bool, typer.Option("--report", help="Instead: how long closing took, by application.")] = False,
     since: Annotated[
         str | None,
-        typer.Option(*SINCE, help="Of a report: from this time on; 30d without it.", show_default=False),
+        typer.Option(*SINCE, help="For a report: from this time on; 30d by default.", show_default=False),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(*UNTIL, help="Of a report: before this time.", show_default=False)
+        str | None, typer.Option(*UNTIL, help="For a report: before this time.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:

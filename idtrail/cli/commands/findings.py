@@ -19,7 +19,7 @@ PATH: Final = "/api/v1/findings"
 def findings(
     finding: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="Only this one, whole, with the steps back.", show_default=False),
+        typer.Argument(metavar="[ID]", help="Only this one, in full, with the steps to undo it.", show_default=False),
     ] = None,
     since: Since = "30d",
     until: Annotated[str | None, typer.Option(*UNTIL, help="Begun before this time.", show_default=False)] = None,

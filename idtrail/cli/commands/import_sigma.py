@@ -22,7 +22,7 @@ ENDINGS: Final = (".yml", ".yaml")
 
 @rules.command("import-sigma")
 def import_sigma(
-    files: Annotated[list[Path], typer.Argument(help="Files of Sigma, or folders of *.yml and *.yaml.")],
+    files: Annotated[list[Path], typer.Argument(help="Sigma files, or folders of *.yml and *.yaml.")],
     into: Annotated[
         Path | None,
         typer.Option(

@@ -33,7 +33,7 @@ def import_(
     organization: Annotated[
         str, typer.Option(help="Organization of records that name none; another's are dead-lettered.")
     ] = "",
-    watch: Annotated[bool, typer.Option("--watch", help="Go on looking for what is new or has changed.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking for new and changed files.")] = False,
     every: Annotated[int, typer.Option(min=1, help="Seconds between two looks, with --watch.")] = 30,
     as_json: Json = False,
 ) -> None:

@@ -22,12 +22,13 @@ incidents = typer.Typer(help="Failures folded into troubles: what is broken, sin
 app.add_typer(incidents, name="incidents", invoke_without_command=True)
 
 Since = Annotated[str, typer.Option(*SINCE, help="Active since this time: a time, a date, or an age (24h, 7d).")]
-Until = Annotated[str | None, typer.Option(*UNTIL, help="That began before this time.", show_default=False)]
+Until = Annotated[str | None, typer.Option(*UNTIL, help="Begun before this time.", show_default=False)]
 State = Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATES)}; may be repeated.", show_default=False)]
 App = Annotated[str | None, typer.Option("--app", help="Only this application: id or name.", show_default=False)]
 Cause = Annotated[list[str] | None, typer.Option(help="Only this cause, such as credentials.", show_default=False)]
 Subject = Annotated[
-    str | None, typer.Option(help="That hit this person or group: id, user name or address.", show_default=False)
+    str | None,
+    typer.Option(help="Only those that affect this person or group: id, user name or address.", show_default=False),
 ]
 Limit = Annotated[int, typer.Option(min=1, help="Most incidents.")]
 
@@ -45,7 +46,7 @@ def list_incidents(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """List incidents, those that go on first; `show` tells one whole."""
+    """List incidents, ongoing ones first; `show` prints one in full."""
     if context.invoked_subcommand is not None:
         return
     parameters = {
@@ -86,7 +87,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most people and groups.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show one: what broke and when, what to do, who is hit, what the provider says, and its hours."""
+    """Show one: what broke and when, what to do, who is affected, what the provider says, and failures by hour."""
     item = connect().get(f"{PATH}/{incident_id}", {"limit": limit})
     if as_json:
         print_json(item)

@@ -18,17 +18,17 @@ PATH: Final = "/api/v1/integrations"
 @app.command()
 def integrations(
     application: Annotated[
-        str | None, typer.Argument(metavar="[APP]", help="Only this one, whole: id or name.", show_default=False)
+        str | None, typer.Argument(metavar="[APP]", help="Only this one, in full: id or name.", show_default=False)
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(help="As it was then: a time, a date, or an age (24h, 7d); now when absent.", show_default=False),
+        typer.Option(help="As of this time: a time, a date, or an age (24h, 7d); now by default.", show_default=False),
     ] = None,
     organization: Organization = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most integrations.")] = 200,
     as_json: Json = False,
 ) -> None:
-    """Tell whose credentials work, which are refused and since when, and which will expire."""
+    """Show which credentials work, which are refused and since when, and which will expire."""
     api = connect()
     if application is not None:
         found = api.get(f"{PATH}/{quote(application, safe='')}", {"at": at, "organization": organization})

@@ -12,9 +12,11 @@ from idtrail.cli.commands.up import say
 
 @app.command()
 def jars(
-    lock: Annotated[bool, typer.Option("--lock", help="Resolve anew and write the lock; for developers.")] = False,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Resolve the jars anew and write the lock; for developers.")
+    ] = False,
 ) -> None:
-    """Fetch the embedded broker's jars, once, and hold each to its locked SHA-256 sum."""
+    """Fetch the embedded broker's jars, once, and check each against its locked SHA-256 sum."""
     from idtrail.stack.jars import KAFKA_VERSION, verified_jars, write_lock
 
     if lock:

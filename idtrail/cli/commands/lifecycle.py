@@ -33,12 +33,12 @@ def lifecycle(
     app_name: Annotated[str | None, typer.Option("--app", help="Only this application: id or name.")] = None,
     known_at: Annotated[
         str | None,
-        typer.Option(help="By what was known then; without it, by all that is known now.", show_default=False),
+        typer.Option(help="Answer by what was known then; by default, by all that is known now.", show_default=False),
     ] = None,
     organization: Organization = None,
     everything: Annotated[bool, typer.Option("--all", help="Every event, none folded together.")] = False,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write a report that stands alone into this file.", metavar="FILE")
+        Path | None, typer.Option("--html", help="Write a self-contained report into this file.", metavar="FILE")
     ] = None,
     as_json: Json = False,
 ) -> None:

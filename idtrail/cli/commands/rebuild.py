@@ -29,11 +29,11 @@ STEPS: Final = {
 @app.command()
 def rebuild(
     accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Go on although the store has rows that the log does not hold.")
+        bool, typer.Option("--accept-loss", help="Continue even if the store has rows that the log does not hold.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make every table of the store anew from the log, while the trail goes on.
+    """Rebuild every table of the store from the log, while the trail goes on.
 
     The serving process does it; Ctrl-C leaves it running. One that was killed goes on where it was.
     """

@@ -72,7 +72,7 @@ def try_rule(
     file: Annotated[Path, typer.Argument(help="A rule's file.")],
     as_json: Json = False,
 ) -> None:
-    """Run a rule's tests: each with what was expected and what came. Exit code 3 when one fails."""
+    """Run a rule's tests, each with the expected and the actual result. Exit code 3 when one fails."""
     from streams.alerts.loading import load_rules
     from streams.alerts.trial import trials_of
 
@@ -104,7 +104,7 @@ def backtest(
     organization: Annotated[str, typer.Option(help="Only this organization's events.", show_default=False)] = "",
     as_json: Json = False,
 ) -> None:
-    """Run rules over what the trail holds: the alerts they would have made, and how that differs. Pages nobody.
+    """Run rules over what the trail holds: the alerts they would have made, and how that differs. Notifies nobody.
 
     Needs a running trail, and a token with the scope admin and of every organization.
     """

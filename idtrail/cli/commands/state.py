@@ -40,12 +40,12 @@ RECENT: Final = timedelta(minutes=1)
 Known = Annotated[
     str | None,
     typer.Option(
-        "--known-at", help="By what was known then; without it, by all that is known now.", show_default=False
+        "--known-at", help="Answer by what was known then; by default, by all that is known now.", show_default=False
     ),
 ]
 Between = Annotated[
     tuple[str, str] | None,
-    typer.Option("--diff", metavar="T1 T2", help="What became different between two times.", show_default=False),
+    typer.Option("--diff", metavar="T1 T2", help="Show what differs between two times.", show_default=False),
 ]
 
 
@@ -53,7 +53,7 @@ Between = Annotated[
 def state(
     person: Annotated[str, typer.Argument(help="Person or group: id, user name or mail address.")],
     at: Annotated[
-        str | None, typer.Option(help="A time, a date, or an age (24h, 7d); now without it.", show_default=False)
+        str | None, typer.Option(help="A time, a date, or an age (24h, 7d); now by default.", show_default=False)
     ] = None,
     known_at: Known = None,
     diff: Between = None,

@@ -46,7 +46,7 @@ def tail(
     text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show events as they are logged, one line each, until Ctrl-C. A lost connection is taken up where it broke."""
+    """Show events as they are logged, one line each, until Ctrl-C. A lost connection resumes where it broke."""
     kinds = ["failures"] * failures + ["incidents"] * incidents + ["alerts"] * alerts
     parameters = {
         "kinds": kinds or ["events"],

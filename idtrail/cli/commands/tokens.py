@@ -22,11 +22,11 @@ def create(
     name: Annotated[
         str,
         typer.Argument(
-            help="What it is for, or whose it is: what is done with it is told by this name, which is given once."
+            help="What it is for, or whose it is. Its acts are recorded under this name, which is never reused."
         ),
     ],
     scope: Annotated[list[str] | None, typer.Option(help="read (default), ingest, admin; may be repeated.")] = None,
-    organization: Annotated[str, typer.Option(help="Its organization; *: all. Default: that of your token.")] = "",
+    organization: Annotated[str, typer.Option(help="Its organization; * for all. Default: that of your token.")] = "",
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; default: never.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +69,7 @@ def list_tokens(as_json: Json = False) -> None:
 def revoke(
     token_id: Annotated[str, typer.Argument(help="Its id, or as much of its beginning as is unique.")],
 ) -> None:
-    """Revoke a token: it passes no more within seconds."""
+    """Revoke a token; within seconds it is no longer accepted."""
     api = connect()
     meant = _meant([item["token_id"] for item in api.get("/api/v1/tokens")["items"]], token_id)
     api.delete(f"/api/v1/tokens/{meant}")

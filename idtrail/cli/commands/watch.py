@@ -12,7 +12,7 @@ from schemas.errors import BadUsage
 
 @app.command()
 def watch() -> None:
-    """Watch incidents and failures as they come, and the integrations; ? tells the keys."""
+    """Watch incidents and failures as they come, and the integrations; ? shows the keys."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") in (None, "dumb"):
         raise BadUsage("watch draws on a terminal; for a pipe take `idtrail tail` or `idtrail failures --json`")
     from idtrail.cli.client import Api
