@@ -182,7 +182,7 @@ def _healths(store: Store, names: Mapping[App, str], at: datetime) -> dict[App, 
 
 
 def _heard(store: Store, names: Mapping[App, str], at: datetime) -> dict[App, Health]:
-    """Those of which anything was heard by then."""
+    """Return the integrations that had any event by then, with their health."""
     healths = _healths(store, names, at)
     quiet = {app: health for app, health in healths.items() if not health.since and not health.change}
     failing = _failures(store, quiet, at)

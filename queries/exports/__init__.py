@@ -1,1 +1,1 @@
-"""Lists as files: what an auditor, a spreadsheet, a data lake or a SIEM takes."""
+"""Lists as files, for auditors, spreadsheets, data lakes and SIEMs."""

@@ -1,4 +1,4 @@
-"""An export and its manifest in one ZIP file, written as it is read: nothing is kept but the block at hand."""
+"""Streams an export and its manifest as one ZIP file; only the current block is held in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MANIFEST: Final = "manifest.json"
 
 
 class _Pipe(io.RawIOBase):
-    """Takes what is written and hands it out; it cannot be read or sought, so ZIP's sizes come after the data."""
+    """Buffers what is written until it is taken. It cannot be read or sought, so ZIP's sizes come after the data."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -27,16 +27,16 @@ class _Pipe(io.RawIOBase):
         return len(block)
 
     def taken(self) -> bytes:
-        """What was written since the last call."""
+        """Return what was written since the last call."""
         found = bytes(self._written)
         self._written.clear()
         return found
 
 
 def archive(name: str, blocks: Iterable[bytes], manifest: Callable[[], dict[str, Any]]) -> Iterator[bytes]:
-    """A ZIP file of `name`, whose bytes are `blocks`, and of its manifest, in blocks.
+    """Yield in blocks a ZIP file of `name`, whose content is `blocks`, and of its manifest.
 
-    `manifest` is asked when the data is whole; `file`, `bytes` and `sha256` of the data are added to it.
+    `manifest` is called when the data is complete; `file`, `bytes` and `sha256` of the data are added to it.
     """
     pipe, digest, size = _Pipe(), hashlib.sha256(), 0
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as file:

@@ -1,4 +1,4 @@
-"""What an export can be written as."""
+"""The formats of an export."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     OCSF_1_8 = "ocsf-1.8"
-    """Of events; people as Account Change."""
+    """For events; people as Account Change."""
     OCSF_1_9 = "ocsf-1.9"
-    """Of events; people as User Management."""
+    """For events; people as User Management."""
 
     @property
     def suffix(self) -> str:
-        """Of the file."""
+        """The file's suffix."""
         return "ndjson" if self.ocsf_version else self.value
 
     @property
     def ocsf_version(self) -> str:
-        """Of the OCSF formats, which only events have; else empty."""
+        """The version of the OCSF formats, which only events have; else empty."""
         return f"{self.removeprefix('ocsf-')}.0" if self.startswith("ocsf-") else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever reads the file must know."""
+        """What readers of the file must know."""
         if self.ocsf_version:
             return (f"Events in OCSF {self.ocsf_version}; what it has no field for is under `unmapped`.",)
         return _NOTES.get(self, ())

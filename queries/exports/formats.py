@@ -1,6 +1,6 @@
-"""The formats of an export: rows in, blocks of bytes out, a bounded number of rows in memory. Pure.
+"""Encodes an export: rows in, blocks of bytes out, with a bounded number of rows in memory. Pure.
 
-Rows come from models of the API, which also say the columns: an export and the API tell the same.
+Rows come from models of the API, which also define the columns, so an export and the API agree.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Encoder = Callable[[Iterable[Row], pa.Schema], Iterator[bytes]]
 
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a spreadsheet take a cell for a formula; the last four are their full-width forms."""
+"""The characters that make a spreadsheet take a cell for a formula; the last four are full-width forms."""
 
 
 def columns_of(model: type[BaseModel], first: Sequence[str] = ()) -> pa.Schema:
-    """The columns of a list whose rows are `model`: texts, numbers, times in UTC; what is nested is JSON text.
+    """Return the columns of a list whose rows are `model`: texts, numbers, times in UTC; nested values are JSON text.
 
-    `first` are those that a reader looks for; the others follow in the model's order.
+    The columns in `first`, which readers look for, come first; the others follow in the model's order.
     """
     names = dict.fromkeys((*first, *model.model_fields))
     return pa.schema([pa.field(name, _arrow(model.model_fields[name].annotation)) for name in names])
@@ -59,7 +59,7 @@ _ARROW: Final[dict[Any, pa.DataType]] = {
 
 
 def encode(rows: Iterable[Row], columns: pa.Schema, form: Format) -> Iterator[bytes]:
-    """The whole file, in blocks."""
+    """Yield the whole file, in blocks."""
     return _ENCODERS[form](rows, columns)
 
 
@@ -96,7 +96,7 @@ def _csv(rows: Iterable[Row], columns: pa.Schema) -> Iterator[bytes]:
 
 
 def cell(value: Any) -> str:
-    """One value as a spreadsheet may see it: never a formula."""
+    """Return one value as a cell that no spreadsheet takes for a formula."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
@@ -107,13 +107,13 @@ def cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    """As JSON spells it, without the quotes of a text; negative numbers are none of ours."""
+    """Return the value as JSON spells it, without the quotes of a text. Exports have no negative numbers."""
     return _json(value).decode().removeprefix('"').removesuffix('"')
 
 
 def _parquet(rows: Iterable[Row], columns: pa.Schema) -> Iterator[bytes]:
     sink = io.BytesIO()
-    # `BytesIO` is emptied between row groups; the writer keeps count of its own place.
+    # `BytesIO` is emptied between row groups; the writer counts its own position.
     with parquet.ParquetWriter(pa.PythonFile(_Drained(sink), mode="w"), columns, compression="zstd") as writer:
         for block in _blocks(rows, ROW_GROUP):
             writer.write_table(_table(block, columns))
@@ -122,7 +122,7 @@ def _parquet(rows: Iterable[Row], columns: pa.Schema) -> Iterator[bytes]:
 
 
 class _Drained(io.RawIOBase):
-    """Writes on to a buffer that somebody empties, and tells the place in the whole."""
+    """Writes to a buffer that is emptied in between, and reports the position in the whole."""
 
     def __init__(self, sink: io.BytesIO) -> None:
         self._sink = sink

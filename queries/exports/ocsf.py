@@ -1,8 +1,8 @@
 """Events in the Open Cybersecurity Schema Framework, which SIEMs and data lakes read. Pure.
 
-Account Change (3001) is where OCSF up to 1.8 tells what was done to a person's account; from 1.9 on it is
-User Management (3007). Groups and integrations are Entity Management (3004) in both, sign-ins are
-Authentication (3002), and the rest are base events. Times are milliseconds since 1970, as OCSF wants them.
+Up to OCSF 1.8 an act on a person's account is Account Change (3001); from 1.9 on it is User Management (3007). Groups
+and integrations are Entity Management (3004) in both, sign-ins are Authentication (3002), and the rest are base events.
+Times are milliseconds since 1970, as OCSF requires.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Class(NamedTuple):
     uid: int
     name: str
     activities: dict[str, tuple[int, str]]
-    """By what was attempted."""
+    """The OCSF activity of each act."""
 
 
 _ACCOUNT_CHANGE: Final = _Class(
@@ -57,7 +57,7 @@ _UNMAPPED: Final = (
 
 
 def ocsf(row: Row, version: str) -> Object:
-    """One event, a row as `GET /api/v1/events` tells it, in OCSF of `version`."""
+    """Return one event, a row of `GET /api/v1/events`, in OCSF of `version`."""
     chosen = _class_of(row, version)
     activity, activity_name = chosen.activities.get(_deed(row), (_OTHER, _deed(row) or "other"))
     status, status_name = _STATUS.get(row["outcome"], (_OTHER, row["outcome"]))
@@ -100,9 +100,9 @@ def _class_of(row: Row, version: str) -> _Class:
 
 
 def _deed(row: Row) -> str:
-    """What was attempted, in OCSF's sense: an update that opens or closes an account does that."""
+    """Return the act in OCSF's sense: an update that opens or closes an account counts as that act."""
     if row["kind"] == "integration" and row["action"] == "delete":
-        return "deactivate"  # the vendor's word: it is not removed, and can be activated again
+        return "deactivate"  # the vendor's word: the account is not removed, and can be activated again
     if row["kind"] == "user":
         if row["action"] == "deprovision":
             return "disable"
