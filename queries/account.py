@@ -120,11 +120,3 @@ class Account:
         if self.intended not in CLOSED or self.state != "open":
             return False
         return self.confirmed != ABSENT or self.closing_tries > 0
-
-    def state_at(self, view: str, at: datetime) -> str:
-        """Return the `intended` or `confirmed` state at that instant. Requires `changes`."""
-        state = self.initial
-        for change in self.changes:
-            if change.view == view and change.at <= at:
-                state = change.state
-        return state

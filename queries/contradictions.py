@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from queries.events import MAX_COPIES, relation_of
-from queries.pieces import pieces
+from queries.pieces import pieces, within
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store, as_bytes
 from schemas.normal_form import Relation
@@ -89,26 +89,13 @@ def contradictions_among(store: Store, event_ids: Sequence[str], since: datetime
     compared."""
     for read in pieces(event_ids, READ_AT_ONCE):
         asked = {"since": to_microseconds(since)}
-        for some in _within_bytes(store.query(_SIZES, {**asked, "ids": sorted(set(read))}, BULK_LIMITS)):
+        for some in within(store.query(_SIZES, {**asked, "ids": sorted(set(read))}, BULK_LIMITS), READ_BYTES):
             yield from _judged(store.query(_COPIES, {**asked, "ids": some}, BULK_LIMITS))
 
 
 def several_copies(store: Store, since: datetime, limit: int) -> list[Several]:
     """Return events since a time whose copies differ, contradicting or not; the latest known come first."""
     return [Several(*row) for row in store.query(_LATELY, {"since": to_microseconds(since), "limit": limit})]
-
-
-def _within_bytes(sizes: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:
-    some: list[str] = []
-    held = 0
-    for event_id, size in sizes:
-        if some and held + size > READ_BYTES:
-            yield some
-            some, held = [], 0
-        some.append(event_id)
-        held += size
-    if some:
-        yield some
 
 
 def _judged(rows: Sequence[tuple[Any, ...]]) -> Iterator[Contradiction]:

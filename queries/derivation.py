@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from queries.generation import PLACED, views
-from queries.pieces import IDS_AT_ONCE, pieces
+from queries.pieces import IDS_AT_ONCE, pieces, within
 from queries.store import BULK_LIMITS, Store, as_bytes
 from queries.window_counts import COUNTED, windows_sql
 from schemas.errors import Fatal
@@ -104,22 +104,9 @@ def derived_differences(store: Store, trust_step: int, *, pause_seconds: float) 
             part = _Part(made, where, {"parts": parts, "part": number})
             yield from _persisting(store, table, shape, part, pause_seconds)
     shape = _shape(store, WINDOWS, windows_sql(trust_step))
-    for days in _days_at_once(store.query(_DAYS, limits=BULK_LIMITS)):
+    for days in within(store.query(_DAYS, limits=BULK_LIMITS), EVENTS_AT_ONCE):
         part = _Part(windows_sql(trust_step), "toDate(window_start) IN {days:Array(Date)}", {"days": days})
         yield from _persisting(store, WINDOWS, shape, part, pause_seconds)
-
-
-def _days_at_once(days: Sequence[tuple[Any, ...]]) -> Iterator[list[str]]:
-    some: list[str] = []
-    copies = 0
-    for day, count in days:
-        if some and copies + count > EVENTS_AT_ONCE:
-            yield some
-            some, copies = [], 0
-        some.append(day)
-        copies += count
-    if some:
-        yield some
 
 
 def _made(store: Store) -> dict[str, str]:

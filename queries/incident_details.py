@@ -12,7 +12,8 @@ from queries.pieces import IDS_AT_ONCE, pieces
 from queries.runs import SOME, run_parameters, runs_sql
 from queries.selection import Selection
 from queries.store import Store
-from schemas.times import LATEST, SENTINEL, to_microseconds
+from schemas.alerts import utc
+from schemas.times import LATEST, to_microseconds
 
 MAX_TEXTS: Final = 20
 MAX_HOURS: Final = 1000
@@ -92,7 +93,7 @@ def read_details(store: Store, row: Row, cursor: str | None = None, limit: int =
     subjects, more = found[:limit], None
     if len(found) > limit:
         last = subjects[-1]
-        more = encode_cursor(Cursor(_time(last["last_us"]), UUID(last["event"]), rank=last["rank"]), question)
+        more = encode_cursor(Cursor(utc(last["last_us"]), UUID(last["event"]), rank=last["rank"]), question)
     names = names_of(store, row["organization"], [subject["subject_id"] for subject in subjects])
     told = [_subject(subject, names) for subject in subjects]
     if after is not None:
@@ -119,11 +120,7 @@ def _subject(found: Row, names: dict[str, str]) -> Row:
         "kind": found["kind"],
         "name": names.get(found["subject_id"], ""),
         "attempts": found["attempts"],
-        "first_at": _time(found["first_us"]),
-        "last_at": _time(found["last_us"]),
-        "mended_at": _time(found["mended_us"]) if found["mended_us"] else None,
+        "first_at": utc(found["first_us"]),
+        "last_at": utc(found["last_us"]),
+        "mended_at": utc(found["mended_us"]) if found["mended_us"] else None,
     }
-
-
-def _time(micros: int) -> datetime:
-    return SENTINEL + timedelta(microseconds=micros)

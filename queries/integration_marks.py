@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from queries.copies import in_force_sql
 from queries.pieces import IDS_AT_ONCE, pieces
-from queries.store import Limits, Store
+from queries.store import Limits, Store, as_tuple
 from queries.trouble import Attempts, Change, Mark, Place
 from schemas.times import EARLIEST, to_microseconds
 
@@ -162,7 +162,7 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
     for some in pieces(stretches, AT_ONCE):
         values = _values(some) | {"apart": APART // timedelta(hours=1), "runs": MAX_RUNS, "limit": LIMITS.rows}
         for organization, application, one, other, accepted, tries in store.query(runs_sql(len(some)), values, LIMITS):
-            first, last = _fields(one), _fields(other)
+            first, last = as_tuple(one), as_tuple(other)
             run = Attempts(Place(first[0], first[2]), Place(last[0], last[2]), bool(accepted), tries, first[3])
             found[organization, application].append(run)
     gaps = [gap for app in apps for gap in gaps_of(app, [one for one in stretches if one.app == app], past)]
@@ -237,8 +237,3 @@ def _values(ranges: Sequence[Span]) -> dict[str, Any]:
             f"end_{number}": to_microseconds(end),
         }
     return values
-
-
-def _fields(state: Any) -> tuple[Any, ...]:
-    """Return a named tuple's values: the driver gives them by name or in order."""
-    return tuple(state.values()) if isinstance(state, dict) else tuple(state)

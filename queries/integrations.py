@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from queries.pieces import pieces
 from queries.scope import SCOPE, scoped
 from queries.selection import IN_FORCE
-from queries.store import Store
+from queries.store import Store, as_tuple
 from schemas.times import SENTINEL, to_microseconds
 
 DAY: Final = timedelta(days=1)
@@ -141,7 +141,7 @@ def _order(item: Integration) -> tuple[int, bool, str, str]:
 def _count(store: Store, rows: Sequence[Row], day: datetime) -> dict[tuple[str, str], tuple[int, int]]:
     values: dict[str, Any] = {"day": to_microseconds(day)}
     for number, row in enumerate(rows):
-        succeeded = _fields(row["succeeded"])[1]
+        succeeded = as_tuple(row["succeeded"])[1]
         values |= {
             f"organization_{number}": row["organization"],
             f"application_{number}": row["application_id"],
@@ -155,8 +155,8 @@ def _count(store: Store, rows: Sequence[Row], day: datetime) -> dict[tuple[str, 
 
 
 def _told(row: Row, failures: int, attempts: int) -> Integration:
-    attempted, succeeded = _fields(row["attempted"]), _fields(row["succeeded"])
-    failed, configured = _fields(row["failed"]), _fields(row["configured"])
+    attempted, succeeded = as_tuple(row["attempted"]), as_tuple(row["succeeded"])
+    failed, configured = as_tuple(row["failed"]), as_tuple(row["configured"])
     return Integration(
         organization=row["organization"],
         application_id=row["application_id"],
@@ -170,11 +170,6 @@ def _told(row: Row, failures: int, attempts: int) -> Integration:
         failures_since_success=failures,
         attempts_last_day=attempts,
     )
-
-
-def _fields(state: Any) -> tuple[Any, ...]:
-    """Return a named tuple's values: the driver gives them by name or in order."""
-    return tuple(state.values()) if isinstance(state, dict) else tuple(state)
 
 
 def _known(at: datetime) -> datetime | None:

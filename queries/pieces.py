@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 IDS_AT_ONCE: Final = 3_000
@@ -17,6 +17,20 @@ def pieces(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Yield the pieces in order."""
     for start in range(0, len(whole), size):
         yield whole[start : start + size]
+
+
+def within(sized: Iterable[tuple[str, int]], most: int) -> Iterator[list[str]]:
+    """Yield items in order, grouped up to a total size of `most`. A larger item stands alone."""
+    some: list[str] = []
+    held = 0
+    for item, size in sized:
+        if some and held + size > most:
+            yield some
+            some, held = [], 0
+        some.append(item)
+        held += size
+    if some:
+        yield some
 
 
 def subjects_at_once(accounts: Mapping[str, Sequence[object]], most: int) -> Iterator[list[str]]:

@@ -189,6 +189,11 @@ def as_bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
 
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return a named tuple's values: the driver gives them by name or in order."""
+    return tuple(value.values()) if isinstance(value, dict) else tuple(value)
+
+
 def _drop(client: Any) -> None:
     if client is not None:
         with suppress(Exception):

@@ -41,7 +41,7 @@ REMEMBERED_EVERY: Final = 10_000
 
 log = structlog.get_logger(__name__)
 
-_PROGRESS: Final = (
+PROGRESS: Final = (
     "SELECT log_partition, max(next_offset) FROM backfill_progress"
     " WHERE log_topic = {topic:String} GROUP BY log_partition"
 )
@@ -146,7 +146,7 @@ class Backfill:
     async def _start_at(self, stored: Mapping[int, int]) -> None:
         """Set the start of newly assigned partitions, and forget those that were taken away."""
         if stored.keys() - self._done.keys():
-            written = dict(await asyncio.to_thread(self._store.query, _PROGRESS, {"topic": self._topic}))
+            written = dict(await asyncio.to_thread(self._store.query, PROGRESS, {"topic": self._topic}))
             for partition in stored.keys() - self._done.keys():
                 self._done[partition] = self._written[partition] = written.get(partition, 0)
         for partition, done in list(self._done.items()):

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from queries.derivation import LOOKS, WINDOWS, Difference, derived_differences
 from queries.store import BULK_LIMITS, Store
 from schemas.envelope import TRUST_STEP
+from streams.backfill import PROGRESS
 from streams.incidents import Incident
 from streams.interest import Application
 from streams.refolding import touched_applications
@@ -21,9 +22,6 @@ DETECTION_SECONDS: Final = 600
 """How long detection may take for a fresh event."""
 INCIDENTS: Final = "incidents"
 
-_PROGRESS: Final = (
-    "SELECT log_partition, max(next_offset) FROM backfill_progress WHERE log_topic = {topic:String} GROUP BY 1"
-)
 _UNDETECTED: Final = (
     "SELECT DISTINCT organization, {what} FROM events WHERE kind != 'other' AND time_quality = 'ok'"
     " AND (fresh AND known_at > now() - {{seconds:UInt32}}"
@@ -44,7 +42,7 @@ def read_undetected(store: Store, topic: str) -> Undetected:
     """Returns the fresh events that came just now, and the older ones that the backfill has not folded."""
     conditions = []
     parameters: dict[str, Any] = {"topic": topic, "seconds": DETECTION_SECONDS}
-    for n, (partition, offset) in enumerate(store.query(_PROGRESS, {"topic": topic})):
+    for n, (partition, offset) in enumerate(store.query(PROGRESS, {"topic": topic})):
         conditions.append(f"log_partition = {{p{n}:UInt16}} AND log_offset < {{o{n}:UInt64}}")
         parameters |= {f"p{n}": partition, f"o{n}": offset}
     folded = " OR ".join(conditions) or "0"

@@ -57,7 +57,7 @@ def show_incidents(out: Console, items: Sequence[Item], now: datetime) -> None:
         for width, cell in zip(widths[:-1], row[:-1], strict=True):
             line.append(f"  {cell:>{width}}")
         out.print(line.append("  ").append_text(coloured(row[-1])))
-        print_indented(out, Text(item["incident_id"][:SHORT].ljust(names), "dim"), _story(item, now))
+        print_indented(out, Text(item["incident_id"][:SHORT].ljust(names), "dim"), _story(item))
 
 
 def _app(item: Item) -> str:
@@ -80,7 +80,7 @@ def _numbers(item: Item, now: datetime) -> list[str]:
     ]
 
 
-def _story(item: Item, now: datetime) -> str:
+def _story(item: Item) -> str:
     if item["ended_at"]:
         times = f"{number(item['episodes'])} times, the last " if item["episodes"] > 1 else ""
         begun, ended = when(item["since"], seconds=False), when(item["ended_at"], seconds=False)

@@ -13,7 +13,7 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.derivation import derived_differences
 from queries.exposures import list_exposures
 from queries.people import Person
-from queries.pieces import ACCOUNTS_AT_ONCE, pieces, subjects_at_once
+from queries.pieces import ACCOUNTS_AT_ONCE, pieces, subjects_at_once, within
 from queries.state import Asked, read_state
 from queries.store import Store
 from queries.verification import Reader
@@ -30,6 +30,19 @@ PEOPLE = [
 ]
 SIGN_INS = 11
 """Of each person."""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([4, 6, 1], [["0", "1"], ["2"]], id="as much as fits exactly"),
+        pytest.param([11, 1], [["0"], ["1"]], id="one that is too large comes first"),
+        pytest.param([1, 11, 1], [["0"], ["1"], ["2"]], id="one that is too large stands alone"),
+    ],
+)
+def test_items_are_grouped_up_to_a_total_size(sizes: list[int], expected: list[list[str]]) -> None:
+    assert list(within([(str(number), size) for number, size in enumerate(sizes)], 10)) == expected
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,11 @@ def play_out(organisation: Organisation) -> Played:
             }
         )
     return Played(organisation.truth, rows, ids, changes, raws)
+
+
+def state_at(account: Account, view: str, at: datetime) -> str:
+    """The `intended` or `confirmed` state at that instant, by its changes."""
+    return next(
+        (change.state for change in reversed(account.changes) if change.view == view and change.at <= at),
+        account.initial,
+    )

@@ -19,7 +19,7 @@ from queries.account import ACTIVE, DELETED, INACTIVE, UNKNOWN, Account
 from queries.because import ROLLOUT
 from queries.bindings import is_membership
 from schemas.times import LATEST
-from tests.replay.played import Key, Played, play, play_out, troubled
+from tests.replay.played import Key, Played, play, play_out, state_at, troubled
 from tests.replay.stood import true_changes, true_state
 
 KINDS = {
@@ -55,7 +55,7 @@ def played(organisation: Organisation) -> tuple[Played, dict[Key, Account]]:
 
 
 def told(accounts: dict[Key, Account], key: Key, view: str, at: datetime) -> str:
-    return accounts[key].state_at(view, at) if key in accounts else ABSENT
+    return state_at(accounts[key], view, at) if key in accounts else ABSENT
 
 
 @organisations

@@ -20,6 +20,7 @@ from queries.pushes import MAX_RUNS
 from queries.trial import BURST
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL
+from tests.replay.played import state_at
 
 FAILED, GONE, UNCLEAR = Outcome.FAILURE, Outcome.REPORTED_ABSENT, Outcome.UNKNOWN
 SOON = timedelta(seconds=1)
@@ -743,7 +744,7 @@ def test_the_state_between_two_bindings_of_which_one_gave_access_is_unknown() ->
     scene = Scene().bound("add").bound("add", "staff").attempt("create")
     account = scene.account()
     first, second = (row["occurred_at"] for row in scene.around)
-    states = [account.state_at("intended", at) for at in (first - SOON, first, second - SOON, second)]
+    states = [state_at(account, "intended", at) for at in (first - SOON, first, second - SOON, second)]
     assert states == ["absent", "unknown", "unknown", "active"]
 
 
@@ -800,8 +801,8 @@ def test_what_the_log_knows_meanwhile_stays_when_a_removal_turns_out_to_have_end
     assert (account.intended, account.confirmed, account.closing_since) == ("active", "unknown", None)
     deleted = account.left_behind
     assert deleted is not None
-    assert account.state_at("confirmed", deleted) == "unknown"
-    assert account.state_at("intended", deleted) == "active"
+    assert state_at(account, "confirmed", deleted) == "unknown"
+    assert state_at(account, "intended", deleted) == "active"
 
 
 def burst(kind: str, wait: timedelta) -> Scene:
@@ -892,4 +893,4 @@ def test_order_of_arrival_and_repeats_change_nothing(played: list[tuple[Any, ...
             times = [change.at for change in account.changes if change.view == view]
             assert times == sorted(times)
             if times:
-                assert account.state_at(view, times[-1]) == getattr(account, view)
+                assert state_at(account, view, times[-1]) == getattr(account, view)
