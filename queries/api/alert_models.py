@@ -27,12 +27,12 @@ class Alert(BaseModel):
     remedy: str
     cause: str = Field(description="The cause of the last event, if it failed.")
     state: State = Field(
-        description="open: nobody has seen to it; acknowledged: somebody has; snoozed: open again by itself at "
-        "`snoozed_until`; resolved: by hand, or its condition ended; withdrawn: it never held, as came out late."
+        description="open: nobody handles it yet; acknowledged: somebody does; snoozed: open again at `snoozed_until`; "
+        "resolved: by hand, or its condition ended; withdrawn: late records showed that its condition never held."
     )
     state_since: datetime
     state_by: str = Field(description="The token that put it into this state; empty if none did.")
-    reopened: bool = Field(description="It was resolved, and opened again.")
+    reopened: bool = Field(description="Whether it was resolved and opened again.")
     snoozed_until: datetime | None
     owner: str
     notes: int = Field(description="Acts with a text.")
@@ -80,7 +80,7 @@ class Happened(BaseModel):
     known_at: datetime = Field(description="When it was logged.")
     by: str = Field(description="The token's name; empty for a detection of the rule.")
     text: str = Field(description="The note, the reason, or the new owner.")
-    until: datetime | None = Field(description="Of a snooze.")
+    until: datetime | None = Field(description="The end of a snooze.")
     events: int | None = Field(description="The number known then; null for acts.")
     people: int | None
 
@@ -165,4 +165,4 @@ class Snooze(Remark):
 class Owner(_Sent):
     """Who owns an alert."""
 
-    owner: str = Field(max_length=256, description="Free text; empty: nobody.")
+    owner: str = Field(max_length=256, description="Free text; empty for nobody.")

@@ -88,8 +88,8 @@ def bare_app() -> FastAPI:
         title="idtrail",
         version="1",
         description="The audit trail of identity provisioning. Every error is a problem document (RFC 9457). "
-        f"The header `{HEADER}` of every answer to a GET under {PREFIX} tells how many records on the log were not "
-        "stored yet when it was asked: the answer may miss them.",
+        f"The header `{HEADER}` of every answer to a GET under {PREFIX} gives the number of records on the log that "
+        "were not stored yet when the question came: the answer may lack them.",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

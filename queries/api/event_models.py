@@ -132,7 +132,7 @@ class Statistics(BaseModel):
     first: datetime | None
     last: datetime | None
     types: list[TypeCount]
-    dead_letters: int = Field(description="Records that could not be read, and wait.")
+    dead_letters: int = Field(description="Waiting dead letters.")
     unplaced: int = Field(description="Events whose time cannot be believed; in no range.")
     behind: int = Field(description="Records on the log that are not stored yet.")
     log: list[LogPlace] = Field(description="The partitions; only for tokens of every organization.")

@@ -196,7 +196,9 @@ def closings(
     organization: Organization,
     since: Since = "30d",
     until: Until = None,
-    sla: Annotated[int, Query(ge=0, le=31_536_000, description="Seconds within which an account is closed.")] = 3600,
+    sla: Annotated[
+        int, Query(ge=0, le=31_536_000, description="Seconds within which an account must be closed.")
+    ] = 3600,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Most exceptions.")] = 1000,
 ) -> Answer:
     """Report how long it took to close accounts that became intended closed in the period, and which took too long."""

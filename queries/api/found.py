@@ -28,7 +28,7 @@ class Act(BaseModel):
     """The act that set a finding off."""
 
     kind: str = Field(description="directory, membership, binding or integration.")
-    event_id: UUID | None = Field(description="The time of the act; of several acts, the first.")
+    event_id: UUID | None = Field(description="The event of the act; of several acts, the first.")
     event_type: str
     at: datetime
     actor: str = Field(description="Empty if several people did it, or the log names nobody.")

@@ -23,8 +23,8 @@ class Incident(BaseModel):
     detail: str = Field(description="What the provider said last.")
     http_status: int
     state: State = Field(
-        description="open: it goes on; regressed: again, after it had ended; quiet: it has not ended, and nothing has "
-        "failed for a day; resolved: a success ended it, or the integration is gone."
+        description="open: ongoing; regressed: open again after it had ended; quiet: not ended, but nothing has failed "
+        "for a day; resolved: ended by a success or because the integration is gone."
     )
     attempts: int = Field(description="Distinct events that failed.")
     people: int = Field(description="Distinct people among them.")
@@ -94,5 +94,5 @@ class IncidentDetail(Incident):
     texts: list[Said] | None = Field(description="The most frequent twenty; null on pages after the first.")
     hours: list[Hour] | None = Field(description="Hours with failures, in order; null on pages after the first.")
     blame: Blame | None = Field(
-        description="Of the last failure, where the answer names an attribute; null on pages after the first."
+        description="For the last failure, if the answer names an attribute; null on pages after the first."
     )

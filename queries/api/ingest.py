@@ -33,7 +33,7 @@ AT_ONCE: Final = 100
 _BODY: Final = {
     "requestBody": {
         "required": True,
-        "description": "One object, an array of them, or NDJSON; told by its content.",
+        "description": "One object, an array of them, or NDJSON; recognised by its content.",
         "content": {
             "application/json": {"schema": {"oneOf": [{"type": "object"}, {"type": "array"}]}},
             "application/x-ndjson": {"schema": {"type": "string"}},

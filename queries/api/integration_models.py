@@ -29,7 +29,7 @@ class HealthFailures(Answer):
     """Failures with the same answer."""
 
     cause: str
-    http_status: int = Field(description="0: no answer came, or none was told.")
+    http_status: int = Field(description="0 if no answer came or none was recorded.")
     attempts: int
     last_at: datetime
 
@@ -45,7 +45,7 @@ class CredentialTrouble(BaseModel):
     detail: str = Field(description="The provider's text of the first refusal.")
     authorised: Configured | None = Field(description="The change that gave the integration these credentials.")
     last_good_at: datetime | None = Field(description="The last accepted attempt before it.")
-    changes: list[Configured] = Field(description="Re-authorisations and activations within it, and what came of them.")
+    changes: list[Configured] = Field(description="Re-authorisations and activations within it, with their outcomes.")
     ended_at: datetime | None = Field(description="Null while it is ongoing.")
     ended_by: UUID | None
     end: str | None = Field(description="`reauthorised`, `by_itself` or `deleted`.")
@@ -55,8 +55,8 @@ class ExpiryForecast(BaseModel):
     """When the credentials in use will expire."""
 
     basis: str = Field(
-        description="`observed`: as long as the application's own lived that expired last; `catalogue`: as long as "
-        "the vendor says that they live."
+        description="`observed`: from the application's own tokens that expired last; `catalogue`: from "
+        "the lifetime that the vendor states."
     )
     authorised: Configured = Field(description="The change that gave the integration the credentials in use.")
     earliest: datetime

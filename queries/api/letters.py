@@ -64,7 +64,7 @@ class RedriveOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    into: str = Field("", max_length=128, description="The organization that their sources speak for now.")
+    into: str = Field("", max_length=128, description="The organization that their sources belong to now.")
     dry_run: bool = Field(False, description="Report what would become of each, and change nothing.")
 
 

@@ -27,11 +27,13 @@ class Change(Answer):
 class Blame(Answer):
     """What the application refused, compared with what it last accepted: shapes, never values."""
 
-    attribute: str = Field(description="In RFC 7643's spelling; empty when the answer names none.")
-    member: str = Field(description="Id of the group's member at fault, where the answer names one.")
+    attribute: str = Field(description="In RFC 7643's spelling; empty if the answer names none.")
+    member: str = Field(description="The id of the group's member at fault, if the answer names one.")
     refused_shape: str = Field(description="The shape of the value that was sent, or `not sent`; empty if unknown.")
     accepted_shape: str
-    accepted_event: UUID | None = Field(description="The last one before it that set the attribute there.")
+    accepted_event: UUID | None = Field(
+        description="The last accepted event before it that set the attribute in the application."
+    )
     accepted_at: datetime | None
     whose: str = Field(description="`same person`, `another person`, `same group` or `another group`.")
 
@@ -93,7 +95,7 @@ class PartitionLag(BaseModel):
     topic: str
     partition: int
     end: int | None = Field(description="Null for a token of one organization, since the log holds all organizations.")
-    stored: int | None = Field(description="As `end`.")
+    stored: int | None = Field(description="Null in the same case as `end`.")
     behind: int
 
 

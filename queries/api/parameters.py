@@ -37,7 +37,7 @@ Since = Annotated[
 Until = Annotated[
     str | None, Query(max_length=64, description="Before this time; a day past now when absent: clocks differ.")
 ]
-CursorText = Annotated[str | None, Query(max_length=512, description="`next` of the page before.")]
+CursorText = Annotated[str | None, Query(max_length=512, description="The `next` of the previous page.")]
 Text = Annotated[str, Query(max_length=256)]
 Name = Annotated[str, Query(max_length=256, description="Id or name.")]
 Types = Annotated[list[str] | None, Query(max_length=MAX_VALUES, description="Event types; any of them.")]

@@ -64,7 +64,8 @@ async def opened(
         ),
     ] = None,
     last_event_id: Annotated[
-        str | None, Header(max_length=4096, description="`id` of the last message received: go on after it.")
+        str | None,
+        Header(max_length=4096, description="The `id` of the last message received; the stream resumes after it."),
     ] = None,
 ) -> AsyncIterator[Opened]:
     """Open a reader for as long as the response lasts."""

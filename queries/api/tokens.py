@@ -26,7 +26,7 @@ class NewToken(BaseModel):
     name: str = Field(
         min_length=1,
         max_length=64,
-        description="What is done with it is told under this name: one that no other token of the organization, or of "
+        description="Its acts are recorded under this name, which no other token of the organization, or of "
         "all, has or had.",
     )
     scopes: list[Literal["read", "ingest", "admin"]] = Field(
