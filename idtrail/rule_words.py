@@ -55,7 +55,8 @@ KINDS: Final[dict[RuleKind, str]] = {
     RuleKind.MASS: "A match triggers if the hour that ends with it has matches of at least `threshold` different "
     "people or groups, and of at least `multiple` times as many as usual. Usual is the median, over the 28 days before "
     "that day (UTC), of each day's busiest such hour; a day without matches counts as 0. A group whose first match is "
-    "at most seven days old has no usual: `threshold` alone decides.",
+    "at most seven days old has no usual: `threshold` alone decides. The findings of mass changes measure "
+    "[slightly differently](findings.md#mass-changes).",
 }
 
 FACTS: Final[dict[str, str]] = {

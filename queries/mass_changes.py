@@ -32,6 +32,7 @@ MINIMUM: Final = 10
 """Different people (or groups) within the window; fewer are never a mass change."""
 MULTIPLE: Final = 3
 """How many times the usual busiest hour of a day."""
+# Rules of kind `mass` (streams/alerts/kinds.py) compute their usual differently: docs/findings.md lists how.
 DAYS: Final = timedelta(days=28)
 """The time before the day in question that defines what is usual."""
 LITTLE: Final = timedelta(days=7)
