@@ -170,6 +170,7 @@ def spelling(name: str, *, of_group: bool = False, known: bool = False) -> str:
 
 
 def _spelling(named: str, kind: str, of_group: bool) -> str:
+    """`kind` is the name of the group in `_TIERS` that matched: how sure it is that this is an attribute at all."""
     if kind == "source":
         return named.replace("?", "")
     path = _URN.sub("", named)
@@ -181,17 +182,9 @@ def _spelling(named: str, kind: str, of_group: bool) -> str:
     words = [_SEPARATORS.sub("", step).lower().lstrip("$") for step in steps]
     top = _NAMES.get(words[0], "")
     if not top:
-        own = (
-            (kind in ("called", "field") or (kind == "extended" and steps[0][0].islower()))
-            and words[0] not in _NO_NAME
-            and not path.startswith("/")
-            and steps[0][0] not in "$"
-        )
-        if not own or (len(steps) == 1 and words[0] in _HOLDERS):
-            return ""
-        person = kind == "called" and len(steps) > 1 and words[-1] not in _ANY_PART
-        person = person and not _SEAM.search(" ".join(steps)) and not _URN.search(named)
-        return "" if person else ".".join(steps)
+        believed = kind in ("called", "field") or (kind == "extended" and steps[0][0].islower())
+        own = believed and not path.startswith("/") and _is_own(steps, words)
+        return ".".join(steps) if own and not (kind == "called" and path == named and _is_person(steps, words)) else ""
     part = words[1] if len(words) > 1 else ""
     inner = _PARTS.get(top, {}).get(part, "")
     if kind == "path" and part and not inner and part not in _ANY_PART:
@@ -203,3 +196,13 @@ def _spelling(named: str, kind: str, of_group: bool) -> str:
     if of_group and top == "name":
         return "displayName"
     return inner or top
+
+
+def _is_own(steps: list[str], words: list[str]) -> bool:
+    """Whether a path that RFC 7643 does not know may be an attribute of an application's own."""
+    return words[0] not in _NO_NAME and steps[0][0] != "$" and (len(steps) > 1 or words[0] not in _HOLDERS)
+
+
+def _is_person(steps: list[str], words: list[str]) -> bool:
+    """Whether a path looks like a person's name, such as `ines.almeida`."""
+    return len(steps) > 1 and words[-1] not in _ANY_PART and not _SEAM.search(" ".join(steps))

@@ -142,7 +142,8 @@ def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now
     at = destination.released(min(occasion.begin, now))  # the broker's clock may be ahead of ours
     if not occasion.stands and now >= at + GIVE_UP:
         return None  # nothing ran to send it, and it is over
-    return at if at > now or destination.released(now) == now else destination.released(now)
+    after_quiet = destination.released(now)
+    return after_quiet if at <= now < after_quiet else at
 
 
 def _messages(
