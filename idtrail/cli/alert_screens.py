@@ -44,7 +44,7 @@ DONE: Final = {
 """The words for acts in the history and the feed."""
 _WIDEST: Final = len("critical")
 MAX_COUNTED: Final = 1_000
-"""People are told apart up to here: as `schemas.alerts` has it, which takes long to import."""
+"""An alert counts distinct people up to this number. Copied from `schemas.alerts`, which is slow to import."""
 
 
 def show_alerts(out: Console, items: Sequence[Item], now: datetime) -> None:

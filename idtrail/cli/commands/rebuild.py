@@ -35,7 +35,7 @@ def rebuild(
 ) -> None:
     """Rebuild every table of the store from the log, while the trail goes on.
 
-    The serving process does it; Ctrl-C leaves it running. One that was killed goes on where it was.
+    The serving process does it; Ctrl-C leaves it running. A killed rebuild continues where it was.
     """
     api = connect()
     api.post("/api/v1/jobs/rebuild", {"accept_loss": accept_loss})
