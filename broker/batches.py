@@ -28,7 +28,7 @@ class Keyed(Protocol):
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Returns the partition in which every Kafka client puts a key."""
+    """Return the partition in which every Kafka client puts a key."""
     return _hashed(key) % partitions
 
 
@@ -39,7 +39,7 @@ def _hashed(key: bytes) -> int:
 
 
 def batch_of(producer: Any, records: Sequence[Keyed], start: int) -> tuple[Any, int]:
-    """Returns a closed batch of the records from `start` on, as many as the producer's batch size allows and at least
+    """Return a closed batch of the records from `start` on, as many as the producer's batch size allows and at least
     one, and the index where the next batch begins."""
     batch = producer.create_batch()
     end = start

@@ -42,7 +42,7 @@ _PASSING: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAway | BrokerRefuses:
-    """Returns the error to raise for a failed Kafka call: `BrokerRefuses` naming the settings when the broker refuses
+    """Return the error to raise for a failed Kafka call: `BrokerRefuses` naming the settings when the broker refuses
     us."""
     if connection.security_protocol != "PLAINTEXT" and refusal(connection, error) is None:
         error = await _ask(connection) or error
@@ -51,7 +51,7 @@ async def failure(connection: KafkaConnection, error: BaseException) -> BrokerAw
 
 
 def refusal(connection: KafkaConnection, error: BaseException) -> BrokerRefuses | None:
-    """Returns the error for a failure that the same attempt will meet again; None for one that may pass."""
+    """Return the error for a failure that the same attempt will meet again; None for one that may pass."""
     name = type(error).__name__
     if isinstance(error, _WHO):
         return BrokerRefuses(

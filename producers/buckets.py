@@ -36,7 +36,7 @@ def is_bucket(path: object) -> bool:
 
 
 def list_objects(url: str) -> list[StoredObject]:
-    """Returns the object at `url`, or the objects below it, in order of name.
+    """Return the object at `url`, or the objects below it, in order of name.
 
     Raises `NotFound` when there is none, `BadUsage` for a scheme that the installed libraries cannot read, `UserError`
     when the bucket does not answer.

@@ -59,12 +59,12 @@ class Receipt:
 
     @classmethod
     def logged(cls, topic: str, partition: int, offset: int, event_id: UUID | None) -> Receipt:
-        """Returns a receipt for a record confirmed by all in-sync replicas."""
+        """Return a receipt for a record confirmed by all in-sync replicas."""
         return cls("logged", event_id, topic, partition=partition, offset=offset)
 
     @classmethod
     def spooled(cls, topic: str, position: int, event_id: UUID | None) -> Receipt:
-        """Returns a receipt for a record on our disk, which reaches the log before anything newer."""
+        """Return a receipt for a record on our disk, which reaches the log before anything newer."""
         return cls("spooled", event_id, topic, position=position)
 
 
@@ -117,7 +117,7 @@ class Emitter:
         await self._delivery.stop()
 
     def status(self) -> Status:
-        """Returns whether records go to the log or to the spool, and the spool's content."""
+        """Return whether records go to the log or to the spool, and the spool's content."""
         return self._delivery.status()
 
     def broken(self) -> Fatal | None:

@@ -38,7 +38,7 @@ class Found:
 
 
 def find_files(paths: Sequence[str | Path]) -> tuple[list[Found], list[str]]:
-    """Returns the files to import, with directories and buckets walked in order, and the names of those skipped.
+    """Return the files to import, with directories and buckets walked in order, and the names of those skipped.
 
     Raises, before anything is read, `NotFound` for a path that does not exist, `BadUsage` for one that cannot be
     examined, and `UserError` for a bucket that does not answer.
@@ -94,7 +94,7 @@ def _on_disk(path: Path, name: str) -> Found:
 
 
 def _walk(directory: Path, paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
-    """Returns every file below, and every directory that is not read with the reason."""
+    """Return every file below, and every directory that is not read with the reason."""
     faults: list[OSError] = []
     found: list[tuple[Path, str]] = []
     for folder, below, names in os.walk(directory, onerror=faults.append):
@@ -113,10 +113,10 @@ def _leads_away(directory: Path, paths: Sequence[str | Path]) -> bool:
 
 
 def printable(path: Path | str) -> str:
-    """Returns a path as valid UTF-8: file names may be any bytes."""
+    """Return a path as valid UTF-8: file names may be any bytes."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def unreadable(error: OSError) -> str:
-    """Returns the reason why a file or directory cannot be read."""
+    """Return the reason why a file or directory cannot be read."""
     return f"it cannot be read: {error.strerror or error}"

@@ -60,7 +60,7 @@ class Journal:
             database.close()
 
     def stamp(self, place: str, organization: str) -> str:
-        """Returns the stamp that `place` had when it was read; empty if it never was."""
+        """Return the stamp that `place` had when it was read; empty if it never was."""
         sql = "SELECT stamp FROM seen WHERE place = ? AND organization = ?"
 
         def read() -> str:

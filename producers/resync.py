@@ -28,13 +28,13 @@ _OPENERS = {"}": b"{", "]": b"["}
 
 
 def first_key(text: str, at: int, end: int) -> str:
-    """Returns the first key of the object at `at`; empty if it is not before `end`, or is not a plain word."""
+    """Return the first key of the object at `at`; empty if it is not before `end`, or is not a plain word."""
     match = _BEGINNING.match(text, at, end)
     return match[1] if match is not None else ""
 
 
 def perhaps_beginning(text: str) -> int:
-    """Returns where the end of `text` may begin another object that needs the next block to recognise; else its
+    """Return where the end of `text` may begin another object that needs the next block to recognise; else its
     length."""
     match = _BEGINNING_PART.search(text, max(0, len(text) - LONGEST_BEGINNING))
     return match.start() if match is not None else len(text)
@@ -59,7 +59,7 @@ class End(ABC):
         self._string_closed = False
 
     def find(self, text: str, start: int, end: int) -> int | None:
-        """Returns the index just after the value in `text`, looking from `start` to `end`; None if the value
+        """Return the index just after the value in `text`, looking from `start` to `end`; None if the value
         continues."""
         at = start
         while at < end:
@@ -93,7 +93,7 @@ class End(ABC):
 
     @abstractmethod
     def _see(self, part: str, start: int, after: int) -> int | None:
-        """Returns where the value ends, if this part of it, outside strings and between these indexes, ends it."""
+        """Return where the value ends, if this part of it, outside strings and between these indexes, ends it."""
 
     def _begins_anew(self, text: str, brace: int, key_at: int | None, start: int, end: int) -> bool:
         """Whether the brace opens an object like the one being followed, with its first key at `key_at`."""

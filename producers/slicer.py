@@ -111,13 +111,13 @@ class Slicer:
         self._out: list[Record] = []
 
     def feed(self, block: bytes) -> list[Record]:
-        """Returns the records now complete. One that began in an earlier block may wait until twice as much came."""
+        """Return the records now complete. One that began in an earlier block may wait until twice as much came."""
         self._pieces.append(block.decode("latin-1"))
         self._pending += len(block)
         return self._cut(final=False) if self._pending >= self._enough else []
 
     def finish(self) -> list[Record]:
-        """Returns the records that were waiting for more input."""
+        """Return the records that were waiting for more input."""
         return self._cut(final=True)
 
     def _cut(self, *, final: bool) -> list[Record]:
@@ -264,7 +264,7 @@ def slice_whole(body: bytes) -> Iterator[Record]:
 
 
 def _line_start(text: str, at: int) -> int:
-    """Returns the index of the line break before `at`, if only indentation is between; else `at` itself."""
+    """Return the index of the line break before `at`, if only indentation is between; else `at` itself."""
     found = text.rfind("\n", max(0, at - 1 - _LONGEST_INDENT), at)
     return found if found >= 0 and not text[found + 1 : at].strip(" \t\r") else at
 

@@ -117,7 +117,7 @@ class Spool:
         return await self._run(lambda: self._append(records, at))
 
     async def peek(self, max_records: int, max_bytes: int) -> list[tuple[int, Record]]:
-        """Returns the oldest records with their positions; at least one if there is any, whatever its size."""
+        """Return the oldest records with their positions; at least one if there is any, whatever its size."""
         return await self._run(lambda: self._peek(max_records, max_bytes))
 
     async def delete(self, positions: Sequence[int]) -> None:

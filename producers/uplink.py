@@ -102,7 +102,7 @@ class Uplink:
         return Flight(places, trouble)
 
     async def _lanes(self, records: Sequence[Record]) -> tuple[dict[tuple[str, int], list[int]], str]:
-        """Returns the records by partition, and why some have none: a missing topic holds up only its own records."""
+        """Return the records by partition, and why some have none: a missing topic holds up only its own records."""
         lanes: dict[tuple[str, int], list[int]] = {}
         counts, trouble = self._partitions, ""
         missing: set[str] = set()

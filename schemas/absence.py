@@ -81,5 +81,5 @@ def _marked(word: str) -> str:
 
 
 def _plain(clause: str) -> str:
-    """Returns the words that matter, separated by single spaces."""
+    """Return the words that matter, separated by single spaces."""
     return " ".join("~" if word in _LABELS else word for word in _WORD.findall(clause) if word not in _SILENT)

@@ -176,7 +176,7 @@ class Sealed(NamedTuple):
 
 
 def seal_record(record: AlertRecord) -> Sealed:
-    """Returns key, value and headers for the log."""
+    """Return key, value and headers for the log."""
     headers: list[Header] = [
         ("idtrail_record", record.record.encode()),
         ("idtrail_organization", record.organization.encode("utf-8", "replace")),
@@ -217,7 +217,7 @@ class Standing(NamedTuple):
 
 
 def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standing:
-    """Returns the state of an alert from its last `Detected` and all acts, in the order of the log.
+    """Return the state of an alert from its last `Detected` and all acts, in the order of the log.
 
     The last act counts, with these exceptions: an alert resolved by hand opens again when the condition holds later; an
     acknowledged one opens when a new episode does; a snooze holds for its time; an alert that ended by itself is
@@ -272,5 +272,5 @@ def utc(micros: int) -> datetime:
 
 
 def dumped(record: AlertRecord) -> dict[str, Any]:
-    """Returns the record as a JSON object."""
+    """Return the record as a JSON object."""
     return record.model_dump(mode="json")

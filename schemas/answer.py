@@ -58,7 +58,7 @@ class Reading(NamedTuple):
 
 
 def _code(value: object) -> int:
-    """Returns an HTTP status given as a number or at the start of a text; 0 for anything else."""
+    """Return an HTTP status given as a number or at the start of a text; 0 for anything else."""
     if isinstance(value, str):
         match = _CODE.match(value)
         return int(match[1]) if match else 0
@@ -89,7 +89,7 @@ def _is_page(text: str) -> bool:
 
 
 def _scim_error(text: str) -> dict[str, Any] | None:
-    """Returns the SCIM (or other JSON) error object in `text`, also after a few words as in `409: {…}`."""
+    """Return the SCIM (or other JSON) error object in `text`, also after a few words as in `409: {…}`."""
     start = text.find("{")
     if start < 0 or start > 200:
         return None
@@ -123,7 +123,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _about(key: str) -> str:
-    """Returns what a key says about the words under it."""
+    """Return what a key says about the words under it."""
     if key.lower() in _NAMING:
         return "attribute "
     return f"{key}: " if len(key) <= MAX_KEY and spelling(key, of_group=True, known=True) else ""

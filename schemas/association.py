@@ -37,7 +37,7 @@ class Association(NamedTuple):
 
 
 def association_in(written: dict[str, Any] | None) -> Association | None:
-    """Returns the connection that was made or undone; None if it is of another kind or unintelligible."""
+    """Return the connection that was made or undone; None if it is of another kind or unintelligible."""
     if written is None:
         return None
     connection, op = written.get("connection"), written.get("op")

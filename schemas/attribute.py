@@ -142,7 +142,7 @@ _SEAM = re.compile(r"[a-z][A-Z]|[_$\d]", re.ASCII)
 
 
 def attribute_in(text: str, *, of_group: bool = False) -> str:
-    """Returns the attribute that a provider's text rejects, in its canonical spelling; empty if it names none.
+    """Return the attribute that a provider's text rejects, in its canonical spelling; empty if it names none.
 
     `members` belongs to groups only: elsewhere a member is an account. A group's name is its `displayName`.
     """
@@ -161,7 +161,7 @@ def attribute_in(text: str, *, of_group: bool = False) -> str:
 
 
 def spelling(name: str, *, of_group: bool = False, known: bool = False) -> str:
-    """Returns the canonical spelling of an attribute's name or path, such as a field of `changes`; empty if it is not
+    """Return the canonical spelling of an attribute's name or path, such as a field of `changes`; empty if it is not
     one.
 
     An application's own names are returned unchanged, unless `known` limits the result to RFC 7643.

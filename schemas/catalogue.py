@@ -57,7 +57,7 @@ class Known(NamedTuple):
 
 @lru_cache
 def fields_of(model: type[BaseModel]) -> dict[str, Known]:
-    """Returns the fields that a model reads, by all of their names."""
+    """Return the fields that a model reads, by all of their names."""
     found = {}
     for attribute, field in model.model_fields.items():
         types, inner = _types(field.annotation)
@@ -68,13 +68,13 @@ def fields_of(model: type[BaseModel]) -> dict[str, Known]:
 
 @lru_cache
 def parts_of(model: type[BaseModel]) -> dict[str, str]:
-    """Returns the fields of a model that hold objects or arrays of them: JSON name to attribute."""
+    """Return the fields of a model that hold objects or arrays of them: JSON name to attribute."""
     return {name: known.attribute for name, known in fields_of(model).items() if known.inner}
 
 
 @lru_cache
 def beside(model: type[BaseModel]) -> dict[str, Types]:
-    """Returns the fields of a model that are known but not read, plus those it reads, because a record may have both
+    """Return the fields of a model that are known but not read, plus those it reads, because a record may have both
     spellings."""
     kept = {name: types for base in model.__mro__ for name, types in BESIDE.get(base, {}).items()}
     return kept | {name: known.types for name, known in fields_of(model).items()}
@@ -105,7 +105,7 @@ def _types(annotation: Any) -> tuple[Types, type[BaseModel] | None]:
 
 
 def types_at(model: type[BaseModel], path: str) -> Types:
-    """Returns the JSON types allowed at a path such as `changes[].field`; any type where nothing is known of it."""
+    """Return the JSON types allowed at a path such as `changes[].field`; any type where nothing is known of it."""
     here: type[BaseModel] | None = model
     types = ANY
     for step in path.split("."):

@@ -198,7 +198,7 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def classify(answer: Answer) -> Cause:
-    """Returns the cause of a failed attempt. Pure and total.
+    """Return the cause of a failed attempt. Pure and total.
 
     With a success status, the directory could not process the answer: its own words may give the cause, as without a
     status; otherwise the answer was malformed.

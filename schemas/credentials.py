@@ -154,7 +154,7 @@ def may_hold_secrets(raw: bytes) -> bool:
 
 
 def _bare(name: str) -> str:
-    """Returns the end of a name in lower case, without punctuation or a final `value`: `scim.token.value`, like
+    """Return the end of a name in lower case, without punctuation or a final `value`: `scim.token.value`, like
     `Token`, ends in `token`."""
     return name[-64:].lower().translate(_ASIDE_TABLE).removesuffix("value")
 

@@ -47,12 +47,12 @@ _QUALITIES = {
 
 
 def documents() -> dict[str, str]:
-    """Returns the page by its path."""
+    """Return the page by its path."""
     return {"docs/events.md": events_page()}
 
 
 def events_page() -> str:
-    """Returns the page that explains what an event is and how it is read."""
+    """Return the page that explains what an event is and how it is read."""
     return "\n".join((*_head(), *_types(), *_fields(), *_outcomes(), *_causes(), *_rest(), *_headers())) + "\n"
 
 

@@ -62,7 +62,7 @@ class Finding(NamedTuple):
     found: str = ""
 
     def text(self) -> str:
-        """Returns the text form in which it is stored."""
+        """Return the text form in which it is stored."""
         return _SEPARATOR.join(self)
 
     @classmethod
@@ -73,7 +73,7 @@ class Finding(NamedTuple):
 
 
 def drift(event: Event) -> tuple[Finding, ...]:
-    """Returns an event's differences in the order of its text; nearly always none. Pure."""
+    """Return an event's differences in the order of its text; nearly always none. Pure."""
     own = _own_type(event)
     plain = not _is_extended(event) if event.canonical else own == (event.event_type or "")
     if plain and not event.misfits and type(event.timestamp) in _WRITTEN:
@@ -85,7 +85,7 @@ def drift(event: Event) -> tuple[Finding, ...]:
 
 
 def name_of(key: str) -> str:
-    """Returns a key or event type in a form that may be shown: in the Google export's spelling, or `NO_NAME` if it is
+    """Return a key or event type in a form that may be shown: in the Google export's spelling, or `NO_NAME` if it is
     not a name."""
     if len(key) > MAX_NAME or not _NAME.fullmatch(key) or _DATA.fullmatch(key):
         return NO_NAME
@@ -93,7 +93,7 @@ def name_of(key: str) -> str:
 
 
 def example(record: dict[str, Any], finding: Finding) -> Any:
-    """Returns a value in the decoded record that the finding is about; None if there is none."""
+    """Return a value in the decoded record that the finding is about; None if there is none."""
     return next((value for value in _at(record, finding.name.split(".")) if json_type(value) == finding.found), None)
 
 
@@ -160,7 +160,7 @@ def _of_object(own: str, prefix: str, holder: BaseModel) -> Iterator[Finding]:
 
 
 def _own_type(event: Event) -> str:
-    """Returns the type if it is a known one: those are limited in number."""
+    """Return the type if it is a known one: those are limited in number."""
     if event.canonical:
         return event.canonical
     return event.event_type if event.event_type and event.event_type in KNOWN_TYPES else ""

@@ -73,7 +73,7 @@ class Echoes:
 
 
 def outside(spans: Iterable[Span], cuts: Sequence[Span]) -> list[Span]:
-    """Returns the spans that none of the cuts, which are in order, covers."""
+    """Return the spans that none of the cuts, which are in order, covers."""
     starts = [start for start, _ in cuts]
     last = ((span, bisect_right(starts, span[0]) - 1) for span in spans)
     return [span for span, at in last if at < 0 or cuts[at][1] < span[1]]

@@ -52,7 +52,7 @@ TRUST_STEP: Final = 10**16
 
 
 def version_of(trust: int, known_ms: int, fingerprint: bytes) -> int:
-    """Returns a copy's version. Among an event's copies the largest is in force: by trust, then by the earliest append.
+    """Return a copy's version. Among an event's copies the largest is in force: by trust, then by the earliest append.
 
     Copies of the same millisecond are ordered by their content, so that no merge has to choose by chance.
     """
@@ -82,7 +82,7 @@ class Envelope(NamedTuple):
 
 
 def unwrap(raw: bytes) -> tuple[bytes, dict[str, Any]]:
-    """Returns the vendor's object in `raw`, as its own bytes and decoded. Raises `MalformedRecord`."""
+    """Return the vendor's object in `raw`, as its own bytes and decoded. Raises `MalformedRecord`."""
     value = trim(raw)
     record = decode_object(value)
     if "timestamp" not in record or "event_type" not in record:  # a shipper adds its own timestamps, but no types
@@ -160,7 +160,7 @@ def _organization(event: Event, source: Source) -> str:
 
 
 def _key(event: Event, who: str) -> str:
-    """Returns the Kafka key: one person's events share it and stay in order; an integration's share the
+    """Return the Kafka key: one person's events share it and stay in order; an integration's share the
     application's."""
     if event.kind is Kind.INTEGRATION and event.application is not None and event.application.id:
         return event.application.id[:MAX_ID]
@@ -169,7 +169,7 @@ def _key(event: Event, who: str) -> str:
 
 @lru_cache(maxsize=16)
 def _instant(at: datetime) -> bytes:
-    """Returns the time as header text, the same for events that come together."""
+    """Return the time as header text, the same for events that come together."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").encode()
 
 
@@ -235,7 +235,7 @@ def unseal(value: bytes, headers: Sequence[Header], known_at: datetime) -> Seale
 
 
 def dead_letter(raw: bytes, source: Source, reason: RecordError, position: str) -> tuple[bytes, bytes, list[Header]]:
-    """Returns key, value and headers of a dead letter: the record as it came, except for its secrets."""
+    """Return key, value and headers of a dead letter: the record as it came, except for its secrets."""
     value, cut = redact(raw)
     headers: list[Header] = [
         ("idtrail_source", _encode(source.name)),

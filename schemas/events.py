@@ -243,7 +243,7 @@ _CLASSES: Final[dict[str, type[DirectoryInsightsEvent]]] = {
 
 
 def class_of(event_type: object) -> type[DirectoryInsightsEvent]:
-    """Returns the class for records of `event_type`."""
+    """Return the class for records of `event_type`."""
     return _CLASSES.get(event_type, DirectoryEvent) if isinstance(event_type, str) else DirectoryEvent
 
 
@@ -273,7 +273,7 @@ def parse(
 
 
 def from_object(record: dict[str, Any]) -> Event:
-    """Returns the typed event in a decoded record. Never raises: only what does not fit is set aside."""
+    """Return the typed event in a decoded record. Never raises: only what does not fit is set aside."""
     cls = class_of(record.get("event_type"))
     odd: set[str] = set()
     misfits: set[Misfit] = set()

@@ -77,7 +77,7 @@ _NOTHING = End("", "")
 
 
 def facts(event: Event) -> Facts:
-    """Returns the facts of an event."""
+    """Return the facts of an event."""
     event_type = type_of(event)
     found = verdict(event, event_type)
     own, own_type, name, email = subject(event)
@@ -137,7 +137,7 @@ def _connected(connected: Association) -> Subject:
 
 
 def type_of(event: Event) -> str:
-    """Returns the type's own name, whichever alias the record uses; empty if it has none."""
+    """Return the type's own name, whichever alias the record uses; empty if it has none."""
     return event.canonical or (event.event_type or "")[:MAX_NAME]
 
 
@@ -154,7 +154,7 @@ def _flags(event: Event, event_type: str, contradiction: str) -> tuple[str, ...]
 
 
 def subject(event: Event) -> Subject:
-    """Returns what the event is about: the account's person, the group, or the application.
+    """Return what the event is about: the account's person, the group, or the application.
 
     For an association, it is the person, or the group that is bound to an application.
     """
@@ -189,7 +189,7 @@ def _subject(event: Event) -> Subject:
 
 
 def _acting_user(event: Event) -> Subject:
-    """Returns the user who signs in: sign-in events are about that user."""
+    """Return the user who signs in: sign-in events are about that user."""
     actor = event.initiated_by
     if actor is not None and (actor.id or actor.username):
         name = actor.username or actor.email or ""
@@ -211,7 +211,7 @@ def _changed_to(event: Event, field: str) -> str:
 
 
 def _changed_email(event: Event) -> str:
-    """Returns the primary address of those that were sent, else the first."""
+    """Return the primary address of those that were sent, else the first."""
     for change in event.changes or ():
         if change.field == "emails" and isinstance(change.to, list):
             sent = [one for one in change.to if isinstance(one, dict) and isinstance(one.get("value"), str)]
@@ -232,7 +232,7 @@ def _changed(event: Event) -> tuple[str, ...]:
 
 
 def _states_of(changes: list[Change]) -> list[str]:
-    """Returns the first change of each state: a suspension counts wherever it stands among the attributes."""
+    """Return the first change of each state: a suspension counts wherever it stands among the attributes."""
     first: dict[str, Change] = {}
     for change in changes:
         if change.field in _STATES:

@@ -57,7 +57,7 @@ _FAMILY: Final = "lastname"
 
 
 def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
-    """Returns the identifiers of the subject of `event`, whose facts are `found`, in the order of the event."""
+    """Return the identifiers of the subject of `event`, whose facts are `found`, in the order of the event."""
     if not found.subject_id or found.subject_type not in PEOPLE:
         return ()
     if event.kind is Kind.OTHER:
@@ -79,7 +79,7 @@ def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
 
 
 def full_name(event: Event, shown: str) -> str:
-    """Returns a full name in the event's own spelling; `shown` is its form in `identifiers`."""
+    """Return a full name in the event's own spelling; `shown` is its form in `identifiers`."""
     texts = (text for kind, text in _changed(event) if kind is IdentifierKind.FULL_NAME)
     return next((text[:MAX_NAME] for text in texts if text.lower()[:MAX_NAME] == shown), shown)
 
@@ -99,7 +99,7 @@ def _changed(event: Event) -> Iterator[tuple[IdentifierKind, str]]:
 
 
 def _text(field: str, value: Any, event: Event) -> str:
-    """Returns the identifier in a changed value, or an empty text."""
+    """Return the identifier in a changed value, or an empty text."""
     if field == "firstname":
         family = next((change.to for change in event.changes or () if change.field == _FAMILY), None)
         return f"{value} {family}".strip() if isinstance(value, str) and isinstance(family, str) else ""

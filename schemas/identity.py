@@ -67,7 +67,7 @@ def seal_decision(organization: str, decision: IdentityDecision) -> Envelope:
 
 
 def read_identity_decision(raw: bytes, event_id: UUID) -> IdentityDecision | None:
-    """Returns the decision in a logged event; None if it is not one. The caller checks whether the source may
+    """Return the decision in a logged event; None if it is not one. The caller checks whether the source may
     decide."""
     event = parse(raw)
     other = decided_other(event)
@@ -86,7 +86,7 @@ def read_identity_decision(raw: bytes, event_id: UUID) -> IdentityDecision | Non
 
 
 def decided_other(event: Event) -> str:
-    """Returns the second id of an event in the form of a decision, else an empty text."""
+    """Return the second id of an event in the form of a decision, else an empty text."""
     if event.event_type not in (LINKED, SEPARATED):
         return ""
     other = (event.model_extra or {}).get(OTHER)

@@ -66,7 +66,7 @@ HEADERS: Final[dict[str, HeaderText]] = {
 
 
 def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
-    """Returns the JSON Schema of one provisioning event."""
+    """Return the JSON Schema of one provisioning event."""
     schema = event.model_json_schema(by_alias=True, mode="validation")
     return {
         "$schema": DIALECT,
@@ -78,7 +78,7 @@ def event_schema(event: type[DirectoryInsightsEvent]) -> dict[str, Any]:
 
 
 def header_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of one record's headers, as an object of texts by name."""
+    """Return the JSON Schema of one record's headers, as an object of texts by name."""
     return {
         "$schema": DIALECT,
         "$id": "urn:idtrail:headers",
@@ -94,7 +94,7 @@ def header_schema() -> dict[str, Any]:
 
 
 def plain(schema: Any) -> Any:
-    """Returns a schema without titles that only repeat the names."""
+    """Return a schema without titles that only repeat the names."""
     if isinstance(schema, list):
         return [plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -107,7 +107,7 @@ def plain(schema: Any) -> Any:
 
 
 def documents() -> dict[str, str]:
-    """Returns every schema file by its path."""
+    """Return every schema file by its path."""
     schemas = {name: event_schema(event) for name, event in zip(EVENT_TYPES, PROVISIONING_EVENTS, strict=True)}
     schemas["headers"] = header_schema()
     return {f"{DIRECTORY}/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}

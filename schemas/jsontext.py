@@ -27,7 +27,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def trim(raw: bytes) -> bytes:
-    """Returns `raw` without surrounding white space and byte-order mark."""
+    """Return `raw` without surrounding white space and byte-order mark."""
     return raw.strip().removeprefix(_BOM).lstrip()
 
 
@@ -76,7 +76,7 @@ def _integer(digits: str) -> int | float:
 
 
 def end_of_strings(raw: bytes) -> int:
-    """Returns the start of the first string that never ends, after which no string ends; only invalid JSON has one.
+    """Return the start of the first string that never ends, after which no string ends; only invalid JSON has one.
 
     A search for strings from there would scan the whole rest from each quote.
     """
@@ -125,7 +125,7 @@ def _kind(value: object) -> str:
 
 
 def encode(value: Any) -> str:
-    """Returns `value` as compact JSON: the same text whichever decoder it came through."""
+    """Return `value` as compact JSON: the same text whichever decoder it came through."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:  # an integer beyond 64 bits, which pydantic's decoder keeps and `decode_object` makes a float
@@ -204,7 +204,7 @@ def nodes(raw: bytes) -> Iterator[Node]:
 
 
 def inner_object(raw: bytes, name: str) -> bytes | None:
-    """Returns the bytes, from `{` to `}`, of the object under `name` at the top level of `raw`.
+    """Return the bytes, from `{` to `}`, of the object under `name` at the top level of `raw`.
 
     None if there is no such object. `raw` must be well-formed JSON.
     """

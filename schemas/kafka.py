@@ -64,7 +64,7 @@ class KafkaConnection:
         return f"KafkaConnection({self.bootstrap!r}, {self.security_protocol})"
 
     def options(self) -> dict[str, Any]:
-        """Returns keyword arguments for any aiokafka client. Raises `BadUsage` if the CA file is not valid."""
+        """Return keyword arguments for any aiokafka client. Raises `BadUsage` if the CA file is not valid."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,

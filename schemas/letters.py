@@ -86,7 +86,7 @@ class Decision(NamedTuple):
     """The event's id, for a redriven letter."""
 
     def record(self) -> tuple[bytes, bytes, list[Header]]:
-        """Returns key, value and headers for the log."""
+        """Return key, value and headers for the log."""
         letter = self.letter
         value = orjson.dumps({**self._asdict(), "letter": letter._asdict()})
         headers: list[Header] = [
@@ -98,7 +98,7 @@ class Decision(NamedTuple):
 
 
 def read_decision(value: bytes, headers: Sequence[Header]) -> Decision | None:
-    """Returns the decision in a record about dead letters; None for a letter, or a decision that is not ours."""
+    """Return the decision in a record about dead letters; None for a letter, or a decision that is not ours."""
     names = {name for name, _ in headers}
     # A letter keeps the headers it came with, whatever they are, but always has a reason too.
     if DECISION not in names or "idtrail_reason" in names:

@@ -31,7 +31,7 @@ def misses_member(text: str) -> bool:
 
 
 def member_in(text: str) -> str:
-    """Returns the id of the member that a group push failed on; empty if there is none, or only a name is given."""
+    """Return the id of the member that a group push failed on; empty if there is none, or only a name is given."""
     for pattern in _MEMBER:
         match = pattern.search(text)
         if match:

@@ -178,5 +178,5 @@ ProcessCollector(registry=REGISTRY)
 
 
 def exposition() -> bytes:
-    """Returns all metrics in Prometheus's text format, `CONTENT_TYPE`."""
+    """Return all metrics in Prometheus's text format, `CONTENT_TYPE`."""
     return generate_latest(REGISTRY)

@@ -34,12 +34,12 @@ class Refused(NamedTuple):
 
 
 def json_type(value: object) -> str:
-    """Returns `string`, `number`, `boolean`, `object`, `array` or `null`."""
+    """Return `string`, `number`, `boolean`, `object`, `array` or `null`."""
     return _JSON_TYPES[type(value)]
 
 
 def settle(record: dict[str, Any], error: ValidationError) -> Refused:
-    """Returns `record` without the values that `error` names. A boolean in another form (`"true"`, `1`) is kept, as a
+    """Return `record` without the values that `error` names. A boolean in another form (`"true"`, `1`) is kept, as a
     boolean."""
     found = error.errors(include_url=False, include_context=False)
     fields: set[str] = set()
@@ -68,7 +68,7 @@ def _boolean(value: object) -> bool | None:
 
 
 def _followed(record: dict[str, Any], place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Returns the part of `place` that exists; the rest names what was expected there."""
+    """Return the part of `place` that exists; the rest names what was expected there."""
     value: Any = record
     for depth, key in enumerate(place):
         try:
@@ -83,7 +83,7 @@ def _shown(place: tuple[int | str, ...]) -> str:
 
 
 def _with(record: dict[str, Any], place: tuple[int | str, ...], value: object) -> dict[str, Any]:
-    """Returns `record` with `value`, or nothing, at `place`, as far as that path exists."""
+    """Return `record` with `value`, or nothing, at `place`, as far as that path exists."""
     copy = dict(record)
     holder: Any = copy
     last: int | str = place[0]

@@ -49,7 +49,7 @@ _NAMES: Final = _Names()
 
 
 def normal_form(event: dict[str, Any]) -> bytes:
-    """Returns the canonical bytes of a decoded event: keys sanitised and sorted; null, empty and absent are the same.
+    """Return the canonical bytes of a decoded event: keys sanitised and sorted; null, empty and absent are the same.
 
     Array elements keep their place (an empty one becomes null); a whole float equals its integer.
     """
@@ -118,12 +118,12 @@ def _clean(value: Any) -> Any:
 
 
 def fingerprint(normal: bytes) -> bytes:
-    """Returns 128 bits of BLAKE2b over the normal form."""
+    """Return 128 bits of BLAKE2b over the normal form."""
     return hashlib.blake2b(normal, digest_size=16).digest()
 
 
 def event_id(organization: str, own_id: object, normal: bytes) -> UUID:
-    """Returns the identity: UUIDv5 over organization and the event's own id, or without one over the normal form."""
+    """Return the identity: UUIDv5 over organization and the event's own id, or without one over the normal form."""
     if own_id is None or own_id == "":
         name = organization.encode() + b"\0\0" + normal
     else:

@@ -40,7 +40,7 @@ class Evidence(NamedTuple):
 
 
 def judge(evidence: Evidence) -> tuple[Outcome, str]:
-    """Returns the outcome, and a flag or an empty text.
+    """Return the outcome, and a flag or an empty text.
 
     The first of these that applies decides: a 404 on a removal, unless the body is about something else; `success`,
     unless the code contradicts it; the code; a non-empty error message; a lookup, which is only logged when it fails;

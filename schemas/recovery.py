@@ -37,7 +37,7 @@ that closes or opens the account, whatever the scope.
 
 
 def scope_of(cause: str) -> Scope:
-    """Returns the scope of a cause as stored; an unknown cause ends with the subject's own success."""
+    """Return the scope of a cause as stored; an unknown cause ends with the subject's own success."""
     try:
         return SCOPES[Cause(cause)]
     except ValueError:

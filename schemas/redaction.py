@@ -76,7 +76,7 @@ class _Cut(NamedTuple):
 
 
 def redact(raw: bytes) -> tuple[bytes, int]:
-    """Returns `raw` with every secret replaced by `[redacted]`, and the number of secrets. Never raises.
+    """Return `raw` with every secret replaced by `[redacted]`, and the number of secrets. Never raises.
 
     Bytes that are not JSON are searched as text, and for parts that look like JSON; UTF-16 is searched in decoded form.
     """
@@ -104,7 +104,7 @@ def _redact(raw: bytes) -> tuple[bytes, int]:
 
 
 def _wide_codec(raw: bytes) -> str | None:
-    """Returns the codec of UTF-16 bytes, which have a byte-order mark, or zeros in every other byte of most letters."""
+    """Return the codec of UTF-16 bytes, which have a byte-order mark, or zeros in every other byte of most letters."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16-le" if raw[0] == 0xFF else "utf-16-be"
     even, odd = raw[::2].count(0), raw[1::2].count(0)
@@ -123,7 +123,7 @@ def _redact_wide(raw: bytes, codec: str) -> tuple[bytes, int]:
 
 
 def redact_text(text: str) -> str:
-    """Returns running text without its secrets; what introduces one (`Bearer`, `password=`) stays."""
+    """Return running text without its secrets; what introduces one (`Bearer`, `password=`) stays."""
     pieces: list[str] = []
     done = 0
     for start, end in secrets_in(text):
@@ -146,7 +146,7 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
-    """Returns the cuts, plus those of the same secrets elsewhere in a string, or anywhere in what is not JSON."""
+    """Return the cuts, plus those of the same secrets elsewhere in a string, or anywhere in what is not JSON."""
     if not echoes:
         return cuts
     searched = [(0, len(raw))]
@@ -163,7 +163,7 @@ def _with_echoes(raw: bytes, cuts: list[_Cut], echoes: Echoes) -> list[_Cut]:
 
 
 def _merged(cuts: Iterable[_Cut]) -> list[_Cut]:
-    """Returns the cuts in the order of the text, with overlapping ones merged."""
+    """Return the cuts in the order of the text, with overlapping ones merged."""
     merged: list[_Cut] = []
     for cut in sorted(cuts):
         last = merged[-1] if merged else None
@@ -276,7 +276,7 @@ def _string_cuts(raw: bytes, node: Node, level: int, echoes: Echoes) -> Iterator
 
 
 def _inside(raw: bytes, node: Node) -> bytes:
-    """Returns the decoded text of a string."""
+    """Return the decoded text of a string."""
     return Unescaped(raw[node.start + 1 : node.end - 1]).text
 
 

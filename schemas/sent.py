@@ -24,7 +24,7 @@ NOT_SENT: Final = Sent(told=True, present=False)
 
 
 def sent(event: Event, attribute: str) -> Sent:
-    """Returns the value of the attribute in `changes`; if the record has none, in its resource. Pure and total.
+    """Return the value of the attribute in `changes`; if the record has none, in its resource. Pure and total.
 
     For a list of objects, such as `emails`, the values; for a part, such as `name.familyName`, the part.
     """
@@ -41,7 +41,7 @@ def sent(event: Event, attribute: str) -> Sent:
 
 
 def fields_for(attribute: str, *, of_group: bool = False) -> tuple[str, ...]:
-    """Returns the names under which `changes` may hold the attribute: its own, its parent's, its schema's; in lower
+    """Return the names under which `changes` may hold the attribute: its own, its parent's, its schema's; in lower
     case."""
     top = attribute.partition(".")[0]
     names = [attribute, top, attribute.rpartition(".")[2], *(["name"] if of_group else [])]
@@ -78,7 +78,7 @@ def _part(value: Any, part: str) -> Sent:
 
 
 def _values(value: Any) -> Any:
-    """Returns the values of `[{"value": …}, …]`, or the one of `{"value": …}`."""
+    """Return the values of `[{"value": …}, …]`, or the one of `{"value": …}`."""
     if isinstance(value, dict) and "value" in value:
         return value["value"]
     if isinstance(value, list) and value and all(isinstance(one, dict) and "value" in one for one in value):

@@ -28,7 +28,7 @@ VOCABULARY: Final = frozenset(
 
 
 def shape(value: object) -> str:
-    """Returns the shape of a JSON value. Pure and total."""
+    """Return the shape of a JSON value. Pure and total."""
     return _shape(value, inside=False)
 
 

@@ -66,7 +66,7 @@ _STATUS = re.compile(
 
 
 def pattern(detail: str, own: Iterable[str] = ()) -> str:
-    """Returns a provider's text with its noise replaced by `#`. `own` are words of the event itself."""
+    """Return a provider's text with its noise replaced by `#`. `own` are words of the event itself."""
     words = sorted({word.casefold() for word in own}, key=len, reverse=True)
     parts = dict.fromkeys(_quiet(part, words) for part in detail.casefold().split(BETWEEN))
     text = BETWEEN.join(part for part in parts if part)
@@ -76,7 +76,7 @@ def pattern(detail: str, own: Iterable[str] = ()) -> str:
 
 
 def _quiet(text: str, words: Iterable[str]) -> str:
-    """Returns one part of a text without noise and without a leading status."""
+    """Return one part of a text without noise and without a leading status."""
     while match := _STATUS.match(text):
         text = text[match.end() :]
     text = PLACEHOLDER.sub("#", text.replace("[address]", "#").replace(MARK, "#"))
@@ -100,7 +100,7 @@ def _without(text: str, word: str) -> str:
 
 
 def own_words(event: Event, found: Facts) -> frozenset[str]:
-    """Returns what an event says of its person or group, where the text repeats it: names, addresses, ids, sent
+    """Return what an event says of its person or group, where the text repeats it: names, addresses, ids, sent
     values."""
     text = found.detail.casefold()
     words = set()
@@ -139,7 +139,7 @@ _remembered = lru_cache(maxsize=4096)(pattern)
 
 
 def incident_id(organization: str, event: Event, found: Facts) -> bytes:
-    """Returns 16 bytes; `NONE` for an event that did not fail, or that concerns no known application."""
+    """Return 16 bytes; `NONE` for an event that did not fail, or that concerns no known application."""
     if found.outcome != "failure" or not found.application_id:
         return NONE
     said = _remembered(found.detail, own_words(event, found)) if found.detail else ""

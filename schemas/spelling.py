@@ -43,7 +43,7 @@ class Unescaped:
         self.text = b"".join((*pieces, escaped[done:]))
 
     def place(self, at: int) -> int:
-        """Returns the original position of the byte of `text` at `at`; for one from an escape, where the escape
+        """Return the original position of the byte of `text` at `at`; for one from an escape, where the escape
         begins."""
         edge = bisect_right(self._edges, at) - 1
         if edge < 0:

@@ -84,14 +84,14 @@ def _in_range(at: datetime, text: str) -> Moment:
 
 
 def rfc3339(moment: Moment) -> str:
-    """Returns a placed moment as RFC 3339 text, respelt if other programs could not read it."""
+    """Return a placed moment as RFC 3339 text, respelt if other programs could not read it."""
     if _STRICT.fullmatch(moment.text):
         return moment.text
     return moment.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def believed(moment: Moment, known_at: datetime) -> Moment:
-    """Returns `moment` as far as the log can believe it: a timestamp far ahead of the broker's append time counts as in
+    """Return `moment` as far as the log can believe it: a timestamp far ahead of the broker's append time counts as in
     the future."""
     if moment.quality is TimeQuality.OK and moment.at > known_at + FUTURE_TOLERANCE:
         return Moment(SENTINEL, moment.text, TimeQuality.FUTURE)
@@ -99,7 +99,7 @@ def believed(moment: Moment, known_at: datetime) -> Moment:
 
 
 def to_microseconds(at: datetime) -> int:
-    """Returns whole microseconds since 1970: exact, unlike `timestamp()`."""
+    """Return whole microseconds since 1970: exact, unlike `timestamp()`."""
     return (at - SENTINEL) // timedelta(microseconds=1)
 
 

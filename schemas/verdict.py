@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(event: Event, event_type: str) -> Verdict:
-    """Returns outcome and cause of the attempt that `event` records."""
+    """Return outcome and cause of the attempt that `event` records."""
     found = _read(event, event_type)
     if not found.detail:
         return found
@@ -98,7 +98,7 @@ def _verdict(
 
 
 def _attribute(cause: Cause, text: str, of_group: bool) -> str:
-    """Returns the rejected attribute. For something missing, only a reference to somebody else: `user with userName x`
+    """Return the rejected attribute. For something missing, only a reference to somebody else: `user with userName x`
     blames no attribute."""
     if cause in _ATTRIBUTE_CAUSES:
         return attribute_in(text, of_group=of_group)
@@ -113,5 +113,5 @@ _remembered = lru_cache(maxsize=4096)(_verdict)
 
 
 def shown(text: str) -> str:
-    """Returns running text fit to be shown: no secrets, no mail addresses."""
+    """Return running text fit to be shown: no secrets, no mail addresses."""
     return redact_text(_ADDRESS.sub("[address]", text))

@@ -27,12 +27,12 @@ _DATASCHEMA: Final = re.compile(DATASCHEMA)
 
 
 def dataschema(event_type: str, version: int = CURRENT) -> str:
-    """Returns the `ce_dataschema` of a record, which is also the `$id` of that JSON Schema."""
+    """Return the `ce_dataschema` of a record, which is also the `$id` of that JSON Schema."""
     return f"urn:idtrail:event:{event_type}:{version}"
 
 
 def version_in(text: str) -> int:
-    """Returns the version in a `ce_dataschema`. Raises `MalformedRecord` for a text that is not ours."""
+    """Return the version in a `ce_dataschema`. Raises `MalformedRecord` for a text that is not ours."""
     match = _DATASCHEMA.fullmatch(text)
     if match is None:
         raise MalformedRecord("unreadable ce_dataschema", reason="bad_headers")

@@ -74,7 +74,7 @@ class _Span(NamedTuple):
 
 
 def withhold(text: str, event: Event) -> str:
-    """Returns `text` about the event's person or group without the values that the event has of them. Total."""
+    """Return `text` about the event's person or group without the values that the event has of them. Total."""
     if not text or event.kind not in (Kind.USER, Kind.GROUP):
         return text
     said = _said(text)
@@ -142,7 +142,7 @@ def _may_repeat(said: _Said, event: Event) -> bool:
 
 
 def _folded(text: str) -> str:
-    """Returns the text in one case, letter by letter, so that positions stay the same."""
+    """Return the text in one case, letter by letter, so that positions stay the same."""
     folded = text.casefold()
     if len(folded) == len(text):
         return folded
@@ -232,7 +232,7 @@ def _values(event: Event) -> Iterator[_Value]:
 
 
 def _told(name: str, value: Any) -> list[tuple[str, str, Any]]:
-    """Returns what is sent under a name: attribute, key and value; nothing if it is not personal."""
+    """Return what is sent under a name: attribute, key and value; nothing if it is not personal."""
     if value is None or value is True or value is False:
         return []
     field, key = _attribute(name[:MAX_WORD])

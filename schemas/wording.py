@@ -9,7 +9,7 @@ _SEAM = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 def in_words(text: str) -> str:
-    """Returns slugs and identifiers as words: `user_already_exists`, `ThrottlingException`."""
+    """Return slugs and identifiers as words: `user_already_exists`, `ThrottlingException`."""
     return _SEAM.sub(" ", text)
 
 

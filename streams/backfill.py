@@ -189,13 +189,13 @@ class Backfill:
             self._written.update(ends)
 
     def _touched_applications(self, stretches: Sequence[Stretch]) -> list[Application]:
-        """Returns the applications whose incidents older events may have changed."""
+        """Return the applications whose incidents older events may have changed."""
         stretch, parameters = self._within(stretches)
         found = self._store.query(_APPLICATIONS.format(stretch=stretch), parameters, BULK_LIMITS)
         return [(organization, application) for organization, application in found]
 
     def _within(self, stretches: Sequence[Stretch]) -> tuple[str, dict[str, object]]:
-        """Returns the condition that selects the stretches' rows, and its parameters."""
+        """Return the condition that selects the stretches' rows, and its parameters."""
         conditions = " OR ".join(
             f"log_partition = {{p{n}:UInt16}} AND log_offset >= {{a{n}:UInt64}} AND log_offset < {{b{n}:UInt64}}"
             for n in range(len(stretches))
@@ -207,7 +207,7 @@ class Backfill:
         return stretch, parameters
 
     def _touched(self, stretches: Sequence[Stretch]) -> list[tuple[Unit, int]]:
-        """Returns the minutes to fold, in order, with the number of copies in each."""
+        """Return the minutes to fold, in order, with the number of copies in each."""
         stretch, parameters = self._within(stretches)
         ((count, begin, end),) = self._store.query(_BOUNDS.format(stretch=stretch), parameters, BULK_LIMITS)
         if not count:
@@ -218,7 +218,7 @@ class Backfill:
 
 
 def fold_stored(store: Store, units: Sequence[Unit]) -> list[Window]:
-    """Returns the windows of some minutes of one organization, in order, from all stored copies."""
+    """Return the windows of some minutes of one organization, in order, from all stored copies."""
     if not units:
         return []
     copies: dict[int, list[Copy]] = {unit.minute: [] for unit in units}
@@ -246,7 +246,7 @@ def write_windows(store: Store, windows: Iterable[Window]) -> None:
 
 
 def next_stretches(done: Mapping[int, int], stored: Mapping[int, int], at_once: int) -> list[Stretch]:
-    """Returns the next stretches to fold, of all partitions side by side because they hold events of the same
+    """Return the next stretches to fold, of all partitions side by side because they hold events of the same
     minutes."""
     behind = [partition for partition in sorted(stored) if done[partition] < stored[partition]]
     step = max(1, at_once // max(1, len(behind)))
@@ -254,7 +254,7 @@ def next_stretches(done: Mapping[int, int], stored: Mapping[int, int], at_once: 
 
 
 def _smaller(refused: Sequence[Stretch], error: UserError) -> int:
-    """Returns how many offsets to ask for after these were too many; raises `error` when fewer make no sense."""
+    """Return how many offsets to ask for after these were too many; raises `error` when fewer make no sense."""
     asked = sum(stretch.end - stretch.first for stretch in refused)
     if asked <= FEWEST_OFFSETS_AT_ONCE:
         raise error

@@ -21,7 +21,7 @@ class Block(NamedTuple):
 
 
 def digest_of(blocks: Sequence[Block]) -> str:
-    """Returns a digest of 16 characters: the same rows have the same one, whichever process made them."""
+    """Return a digest of 16 characters: the same rows have the same one, whichever process made them."""
     digest = blake2b(digest_size=8)
     for block in blocks:
         digest.update(block.table.encode())

@@ -22,7 +22,7 @@ START: Final = "spawn"
 
 
 def children_at_once() -> int:
-    """Returns how many children share one kind of work: one per core up to a few, because the store and the live trail
+    """Return how many children share one kind of work: one per core up to a few, because the store and the live trail
     need cores too."""
     return min(MOST_CHILDREN, os.cpu_count() or 1)
 
@@ -47,7 +47,7 @@ class Child:
             self._pipe.send(what)
 
     def receive(self) -> Any:
-        """Returns the next object that the child sends; raises it if it is an error. Blocks: use a thread."""
+        """Return the next object that the child sends; raises it if it is an error. Blocks: use a thread."""
         with self._alive():
             told = self._pipe.recv()
         if isinstance(told, BaseException):
@@ -55,7 +55,7 @@ class Child:
         return told
 
     def receive_bytes(self) -> bytes:
-        """Returns the next bytes sent with `send_bytes`; otherwise as `receive`."""
+        """Return the next bytes sent with `send_bytes`; otherwise as `receive`."""
         with self._alive():
             return self._pipe.recv_bytes()
 

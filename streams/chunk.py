@@ -44,7 +44,7 @@ class Progress:
     See `streams/standing.py`."""
 
     def metadata(self) -> str:
-        """Returns the metadata to commit."""
+        """Return the metadata to commit."""
         intent = "" if self.intent is None else f":{self.intent.first}-{self.intent.last}"
         unreadable = f"+{self.unreadable}" if self.unreadable else ""
         return f"{self.epoch}{intent}{unreadable}" + (f"@{self.mark}" if self.mark else "")
@@ -68,14 +68,14 @@ def read_progress(metadata: str, epoch: str) -> Progress:
 
 
 def token(epoch: str, topic: str, partition: int, span: Span, digest: str) -> str:
-    """Returns the insert token of a chunk: the same rows of the same chunk have the same token, whoever inserts them
+    """Return the insert token of a chunk: the same rows of the same chunk have the same token, whoever inserts them
     and however often. A release that reads the records differently gets another token, so that its rows are not taken
     for the old ones."""
     return f"{epoch}:{topic}:{partition}:{span.first}-{span.last}:{digest}"
 
 
 def cut_at_months(months: list[int], limit: int = MAX_MONTHS) -> list[int]:
-    """Returns the exclusive ends at which to cut rows so that no piece has more than `limit` different months."""
+    """Return the exclusive ends at which to cut rows so that no piece has more than `limit` different months."""
     ends: list[int] = []
     seen: set[int] = set()
     for index, month in enumerate(months):

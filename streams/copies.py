@@ -36,7 +36,7 @@ class Table(Protocol):
     """Stores the entries: each in its partition, written through to a log."""
 
     def entries(self) -> Iterable[bytes]:
-        """Returns a snapshot of the keys."""
+        """Return a snapshot of the keys."""
 
     def entry(self, key: bytes) -> bytes: ...
     def put_entry(self, partition: int, key: bytes, value: bytes) -> None: ...
@@ -88,7 +88,7 @@ class Copies:
             self._came.setdefault((partition, unit), []).append(copy)
 
     def changed(self) -> list[Window]:
-        """Returns the windows touched since the last call, as they are now.
+        """Return the windows touched since the last call, as they are now.
 
         A repeat writes no entry, but its windows are returned again: it is unknown whether they were stored.
         """
@@ -108,7 +108,7 @@ class Copies:
         return windows
 
     def late(self) -> list[Unit]:
-        """Returns units that were forgotten before something came for them: only the store has all their copies."""
+        """Return units that were forgotten before something came for them: only the store has all their copies."""
         late, self._late = sorted(self._late), set()
         return late
 

@@ -71,7 +71,7 @@ class Decoder:
         self._child.send(stretch)
 
     def take(self) -> tuple[Stretch, Read] | None:
-        """Returns the next part of the stretch; None at its end. Blocks: use a thread. Raises `BrokerAway`, or the
+        """Return the next part of the stretch; None at its end. Blocks: use a thread. Raises `BrokerAway`, or the
         error of decoding."""
         told = self._child.receive()
         if told is None:

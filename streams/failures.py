@@ -44,7 +44,7 @@ class Placed(NamedTuple):
 
 
 def place(forwarded: Forwarded) -> Placed | None:
-    """Returns what the event means for windows and incidents; None if it is not about provisioning."""
+    """Return what the event means for windows and incidents; None if it is not about provisioning."""
     organization, event_id, fingerprint, version, known_ms, found, _ = forwarded
     facts = found.facts
     if facts.kind == Kind.OTHER:

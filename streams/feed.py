@@ -114,7 +114,7 @@ class Feed:
             FEED_READERS.dec()
 
     def past(self) -> Follower:
-        """Returns a follower for a reader that catches up."""
+        """Return a follower for a reader that catches up."""
         return Follower(self._connection, self._topics)
 
     async def _begin(self, reader: Reader, start: Start) -> None:
@@ -240,7 +240,7 @@ class Reader:
         self._filled.set()
 
     async def next(self) -> Batch:
-        """Returns the next batch: soon after there is something, or an empty one as a heartbeat."""
+        """Return the next batch: soon after there is something, or an empty one as a heartbeat."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._feed.heartbeat_seconds
         while not self._ended and clock() < deadline:

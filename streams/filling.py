@@ -16,7 +16,7 @@ RETRY_SECONDS: Final = 300.0
 
 
 def inserting(store: Store, name: str) -> Handle:
-    """Returns a function that inserts a stretch. `name` is part of every token: under the same name a stretch is
+    """Return a function that inserts a stretch. `name` is part of every token: under the same name a stretch is
     inserted once."""
 
     async def insert(stretch: Stretch, read: Read) -> None:

@@ -31,15 +31,15 @@ class Chunk:
     """Digest of the rows."""
 
     def token(self, epoch: str) -> str:
-        """Returns the token of their insert."""
+        """Return the token of their insert."""
         return token(epoch, self.place.topic, self.place.partition, self.portion.span, self.digest)
 
     def begun(self, before: Progress) -> Progress:
-        """Returns the progress to commit before they are stored."""
+        """Return the progress to commit before they are stored."""
         return Progress(before.epoch, self.portion.span, self.unreadable_before, max(before.mark, self.newest_ms))
 
     def ended(self, before: Progress) -> Progress:
-        """Returns the progress to commit once they are stored."""
+        """Return the progress to commit once they are stored."""
         return Progress(before.epoch, None, self.unreadable, max(before.mark, self.newest_ms))
 
     @property
@@ -70,7 +70,7 @@ class Loader:
     def load(
         self, fetched: Mapping[TopicPartition, Sequence[LogRecord]], unreadable: dict[TopicPartition, int]
     ) -> list[Flight]:
-        """Returns flights to land one after the other, nearly always one; in each the events come first, because
+        """Return flights to land one after the other, nearly always one; in each the events come first, because
         detection waits for them.
 
         `unreadable` holds for each partition the run of unreadable records before these, and is updated to the run

@@ -108,7 +108,7 @@ class Follower:
             raise await failure(self._connection, error) from error
 
     async def bounds(self) -> tuple[Offsets, Offsets]:
-        """Returns the beginnings and ends of all partitions. Raises `BrokerAway`, `BrokerRefuses`."""
+        """Return the beginnings and ends of all partitions. Raises `BrokerAway`, `BrokerRefuses`."""
         admin = AIOKafkaAdminClient(**self._connection.options())
         try:
             await admin.start()
@@ -129,7 +129,7 @@ class Follower:
             await admin.close()
 
     async def at_time(self, milliseconds: int, ends: Mapping[TopicPartition, int]) -> Offsets:
-        """Returns the offsets of the first records with that append time or later. Raises `BrokerAway`,
+        """Return the offsets of the first records with that append time or later. Raises `BrokerAway`,
         `BrokerRefuses`."""
         try:
             found = await self._consumer.offsets_for_times(dict.fromkeys(ends, milliseconds))
@@ -147,12 +147,12 @@ class Follower:
             self._consumer.seek(place, offset)
 
     async def fetch(self) -> list[LogRecord]:
-        """Returns the next records, in order of time among those that have come; waits at most a second for some."""
+        """Return the next records, in order of time among those that have come; waits at most a second for some."""
         found = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=FETCH_RECORDS)
         return list(heapq.merge(*found.values(), key=_appended))
 
     async def fetch_until(self, targets: Mapping[TopicPartition, int]) -> list[LogRecord]:
-        """Returns a piece of the records before `targets`, in order of time over all partitions."""
+        """Return a piece of the records before `targets`, in order of time over all partitions."""
         await self._fill(targets)
         taken: list[LogRecord] = []
         while len(taken) < PIECE:
@@ -217,7 +217,7 @@ class Follower:
 
 
 def event_item(logged: Logged) -> dict[str, Any]:
-    """Returns an event in the form of the API's lists."""
+    """Return an event in the form of the API's lists."""
     sealed, moment = logged.sealed, logged.moment
     found = facts(logged.event)
     values = {

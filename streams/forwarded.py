@@ -76,7 +76,7 @@ _LISTS: Final = tuple(at for at, kind in enumerate(_TYPES) if kind is list)
 
 
 def headers_of(known_ms: int, found: Found) -> list[Header]:
-    """Returns the headers that the sink adds to the event's own headers and its place."""
+    """Return the headers that the sink adds to the event's own headers and its place."""
     headers: list[Header] = [(KNOWN_AT, str(known_ms).encode())]
     at, timed, incident, drifted, told = found
     with suppress(TypeError):  # a lone surrogate, which JSON cannot express: such an event is derived anew
@@ -103,7 +103,7 @@ def read_forwarded(value: bytes | None, headers: Mapping[str, bytes]) -> Forward
 
 
 def _read(header: bytes | None) -> Found | None:
-    """Returns what the sink found; None if the header is missing or from another release."""
+    """Return what the sink found; None if the header is missing or from another release."""
     try:
         told: Any = orjson.loads(header or b"null")
         if type(told) is not list or tuple(map(type, told)) != _TYPES or told[0] != _SHAPE:

@@ -34,7 +34,7 @@ class Gatherer:
         self._flush_seconds = flush.total_seconds()
 
     async def gather(self, busy: Callable[[], bool]) -> Fetched:
-        """Returns a flight's worth of records at most: those that come within the flush time after the first one, and
+        """Return a flight's worth of records at most: those that come within the flush time after the first one, and
         for as long as `busy`, when a flight could not land. Empty after a while without any."""
         gathered: Fetched = {}
         rows = size = 0
@@ -56,7 +56,7 @@ class Gatherer:
         return gathered
 
     async def gather_again(self, intents: Mapping[TopicPartition, Span]) -> Fetched:
-        """Returns exactly the records of unfinished chunks, which the log must hold: the same rows under the same
+        """Return exactly the records of unfinished chunks, which the log must hold: the same rows under the same
         tokens. Empty once a rebalance has begun: whoever gets the partitions starts over."""
         gathered: Fetched = {place: [] for place in intents}
         for place, span in intents.items():

@@ -59,7 +59,7 @@ class SinkAssignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # becaus
 
 
 def _assignor(listener: _Listener) -> type[SinkAssignor]:
-    """Returns an assignor for one holder: what it tells the group changes once it holds."""
+    """Return an assignor for one holder: what it tells the group changes once it holds."""
 
     class Holder(SinkAssignor):
         @classmethod

@@ -22,7 +22,7 @@ SETTLE_US: Final = 10 * 60 * 1_000_000
 """How far back to look for other workers' rows: longer than a worker takes from reading the clock to its insert."""
 
 Publish = Callable[[Sequence[Incident]], Awaitable[None]]
-"""Returns when the topic has confirmed all of them."""
+"""Return when the topic has confirmed all of them."""
 
 
 class IncidentWriter:
@@ -57,7 +57,7 @@ class IncidentWriter:
             _, changed = await self.fold([application])
 
     async def copies(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Returns what the stored copies of the same events say at the same applications, where they do not all
+        """Return what the stored copies of the same events say at the same applications, where they do not all
         agree."""
         if not attempts:
             return []
@@ -77,7 +77,7 @@ class IncidentWriter:
         return await patiently(read, self._retry_seconds)
 
     async def read(self, organizations: Collection[str], folded_since: int) -> list[tuple[Incident, int]]:
-        """Returns the rows of these organizations that were folded since, each with the time of its fold."""
+        """Return the rows of these organizations that were folded since, each with the time of its fold."""
         return await patiently(lambda: stored_incidents(self._store, organizations, folded_since), self._retry_seconds)
 
 
@@ -106,7 +106,7 @@ class LiveIncidents:
             self._interest.learn(found)
 
     def _replaced(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Returns the attempts of which another copy may have counted so far: without incidents, none did."""
+        """Return the attempts of which another copy may have counted so far: without incidents, none did."""
         return [attempt for attempt in attempts if self._interest.knows(attempt.application)]
 
     async def _look(self, organizations: Collection[str]) -> None:

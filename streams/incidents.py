@@ -94,7 +94,7 @@ class Episode(NamedTuple):
 
 
 def episodes(runs: Iterable[Run]) -> list[Episode]:
-    """Returns the union of the runs' times, in order. Only the last can be open."""
+    """Return the union of the runs' times, in order. Only the last can be open."""
     found: list[Episode] = []
     for run in sorted(runs, key=lambda run: (run.first_at, run.first_event)):
         ended_at = run.ended_at or _FOR_EVER
@@ -110,7 +110,7 @@ def episodes(runs: Iterable[Run]) -> list[Episode]:
 def fold(
     organization: str, application_id: str, incident_id: bytes, runs: Sequence[Run], changes: Iterable[Change]
 ) -> Incident:
-    """Returns the incident that these runs make, with the last of these changes before its last episode."""
+    """Return the incident that these runs make, with the last of these changes before its last episode."""
     if not runs:
         return Incident(organization, incident_id, application_id)
     first = min(runs, key=lambda run: (run.first_at, run.first_event))

@@ -92,7 +92,7 @@ class Interest:
         return application in self._known
 
     def touched(self, attempts: Iterable[Attempt]) -> dict[Application, set[bytes]]:
-        """Returns the incidents to fold anew, by application. The attempts must include what other copies of the same
+        """Return the incidents to fold anew, by application. The attempts must include what other copies of the same
         events say, which these may have replaced."""
         found: dict[Application, set[bytes]] = {}
         for attempt in attempts:

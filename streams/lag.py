@@ -33,7 +33,7 @@ class Lag(NamedTuple):
 
 
 async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str]) -> list[Lag]:
-    """Returns the lag of every partition of `topics`. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses
+    """Return the lag of every partition of `topics`. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses
     the connection."""
     admin = AIOKafkaAdminClient(**connection.options())
     # The consumer waits this long between asking where a topic is and asking for its offsets: with the default, four
@@ -63,7 +63,7 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
 
 
 async def count_partitions(connection: KafkaConnection, topic: str) -> int:
-    """Returns how many partitions a topic has. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
+    """Return how many partitions a topic has. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
     connection."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
@@ -103,7 +103,7 @@ class Bounds(NamedTuple):
 
 
 async def read_bounds(connection: KafkaConnection, topics: Sequence[str]) -> dict[tuple[str, int], Bounds]:
-    """Returns the bounds by topic and partition. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
+    """Return the bounds by topic and partition. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
     connection."""
     admin = AIOKafkaAdminClient(**connection.options())
     consumer = AIOKafkaConsumer(**connection.options())

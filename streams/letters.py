@@ -62,7 +62,7 @@ def _letter_row(record: LogRecord, value: bytes) -> Row:
 
 
 def _decided_letter_row(decision: Decision) -> Row:
-    """Returns the letter's row once more: a decision outlives its letter on the log."""
+    """Return the letter's row once more: a decision outlives its letter on the log."""
     letter = decision.letter
     known_ms = to_microseconds(letter.known_at) // 1000
     return (letter.letter_id.bytes, *letter[1:6], known_ms, letter.size, *letter.place, -known_ms)
@@ -85,6 +85,6 @@ def _decision_row(record: LogRecord, decision: Decision) -> Row:
 
 
 def letter_id(headers: dict[str, str], value: bytes) -> UUID:
-    """Returns one id for one bad record, however often it came: from its place of origin and its bytes."""
+    """Return one id for one bad record, however often it came: from its place of origin and its bytes."""
     source, position = headers.get("idtrail_source", ""), headers.get("idtrail_position", "")
     return uuid5(_LETTERS, f"{source}\0{position}\0" + value.hex())

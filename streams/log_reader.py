@@ -28,7 +28,7 @@ class Logged(NamedTuple):
 
 
 async def read_record(connection: KafkaConnection, topic: str, partition: int, offset: int) -> bytes:
-    """Returns the value of one record. Raises `NotFound` when the log no longer has it, `BrokerAway`."""
+    """Return the value of one record. Raises `NotFound` when the log no longer has it, `BrokerAway`."""
     place = Coordinates(topic, partition, offset)
     found = await read_records(connection, [place])
     if place not in found:
@@ -37,7 +37,7 @@ async def read_record(connection: KafkaConnection, topic: str, partition: int, o
 
 
 async def read_records(connection: KafkaConnection, places: Iterable[Coordinates]) -> Mapping[Coordinates, Logged]:
-    """Returns those records that the log still has. Raises `BrokerAway`."""
+    """Return those records that the log still has. Raises `BrokerAway`."""
     wanted: dict[TopicPartition, list[int]] = {}
     for topic, partition, offset in sorted(places):
         wanted.setdefault(TopicPartition(topic, partition), []).append(offset)

@@ -98,7 +98,7 @@ class Minute:
         return True
 
     def changed(self) -> list[Window]:
-        """Returns the windows touched since the last call."""
+        """Return the windows touched since the last call."""
         touched, self._touched = sorted(self._touched), set()
         self._put_in_order({place for place in touched if self._tallies[place].unordered})
         return [self._render(place, self._tallies[place]) for place in touched]

@@ -39,7 +39,7 @@ class Runs(NamedTuple):
     """Whether all of the records are unreadable."""
 
     def then(self, others: Runs) -> Runs:
-        """Returns the runs of these records followed by the `others`."""
+        """Return the runs of these records followed by the `others`."""
         return Runs(
             self.leading + others.leading if self.whole else self.leading,
             max(self.longest, others.longest, self.trailing + others.leading if others.leading else 0),
@@ -60,7 +60,7 @@ class Portion:
     unreadable: Runs
 
     def rows(self, table: str) -> pa.Table | None:
-        """Returns the rows for `table`; None if there are none."""
+        """Return the rows for `table`; None if there are none."""
         return next((block.rows for block in self.blocks if block.table == table), None)
 
 

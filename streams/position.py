@@ -34,13 +34,13 @@ class Position:
         self._written[place] = format(offset, "x")
 
     def text(self) -> str:
-        """Returns the text form."""
+        """Return the text form."""
         written = self._written
         return ".".join([VERSION, *("-".join([written[place] for place in group]) for group in self._groups)])
 
 
 def parse_position(text: str, topics: Sequence[str], places: Iterable[TopicPartition]) -> Offsets:
-    """Returns the offsets in a position's text. Raises `BadUsage`, or `Gone` for one of another log.
+    """Return the offsets in a position's text. Raises `BadUsage`, or `Gone` for one of another log.
 
     A partition or topic that was added later is not in it: there, the reader continues from the beginning.
     """

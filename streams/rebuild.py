@@ -105,7 +105,7 @@ class Rebuild:
         return await self._finish()
 
     async def _begun(self) -> RebuildState | None:
-        """Returns the last rebuild; None also where the new tables of a half exchanged generation are gone, so that
+        """Return the last rebuild; None also where the new tables of a half exchanged generation are gone, so that
         nothing can continue."""
         found = await asyncio.to_thread(self._states.latest)
         if found is None or found.step is not Step.SWAPPING:
@@ -161,7 +161,7 @@ class Rebuild:
             await self._exchange(held)
 
     async def _make(self) -> Store:
-        """Returns the generation that was begun, or an empty one."""
+        """Return the generation that was begun, or an empty one."""
         made = await asyncio.to_thread(self._generation.make)
         tables = await asyncio.to_thread(self._generation.tables)
         if self.state.tables and self.state.tables != tables:
@@ -191,7 +191,7 @@ class Rebuild:
                 )
 
     async def _stored(self) -> dict[Place, int]:
-        """Returns up to where the sinks have stored."""
+        """Return up to where the sinks have stored."""
         lag = await read_lag(self._connection, self._options.group, self._topics)
         return {(place.topic, place.partition): min(place.stored, place.end) for place in lag}
 

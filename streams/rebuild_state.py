@@ -67,12 +67,12 @@ class RebuildState:
         return self.step is not Step.DONE
 
     def taken_over(self, owner: str) -> RebuildState:
-        """Returns the state with a new owner. A hold does not outlive its process."""
+        """Return the state with a new owner. A hold does not outlive its process."""
         step = Step.FILLING if self.step in (Step.FOLDING, Step.HOLDING) else self.step
         return replace(self, owner=owner, step=step)
 
     def changed(self, **changes: Any) -> RebuildState:
-        """Returns the state with other values."""
+        """Return the state with other values."""
         return replace(self, **changes)
 
 
@@ -83,7 +83,7 @@ class States:
         self._store = store
 
     def latest(self) -> RebuildState | None:
-        """Returns the last rebuild, however it ended."""
+        """Return the last rebuild, however it ended."""
         found = self._store.query(_LATEST)
         return _read(*found[0]) if found else None
 

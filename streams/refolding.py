@@ -56,7 +56,7 @@ def days_at_once(days: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def touched_applications(store: Store, since: Mapping[Place, int]) -> list[Application]:
-    """Returns the applications with an event at or after these offsets."""
+    """Return the applications with an event at or after these offsets."""
     condition, parameters = _behind(since)
     found = store.query(_APPLICATIONS.format(since=condition), parameters, BULK_LIMITS)
     return [(organization, application) for organization, application in found]
@@ -71,7 +71,7 @@ def fold_incidents(store: Store, application: Application, token: str) -> None:
 
 
 def _behind(since: Mapping[Place, int]) -> tuple[str, dict[str, Any]]:
-    """Returns the condition that selects rows at or after these offsets, and its parameters."""
+    """Return the condition that selects rows at or after these offsets, and its parameters."""
     conditions: list[str] = []
     parameters: dict[str, Any] = {}
     for n, ((topic, partition), offset) in enumerate(since.items()):

@@ -124,7 +124,7 @@ class Work:
         return sum(map(len, self._left.values()))
 
     def take(self, last: Stretch | None) -> Stretch | None:
-        """Returns the next stretch for whoever did `last`; None when all are taken."""
+        """Return the next stretch for whoever did `last`; None when all are taken."""
         place = (last.topic, last.partition) if last else None
         if place is None or not self._left[place]:
             full = [place for place, left in self._left.items() if left]

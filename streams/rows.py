@@ -218,7 +218,7 @@ def dead_letter(
     headers: Iterable[Header],
     error: RecordError,
 ) -> Produced:
-    """Returns the dead letter of a record that could not be read: byte for byte except for secrets, with its place and
+    """Return the dead letter of a record that could not be read: byte for byte except for secrets, with its place and
     the reason."""
     kept = list(headers)
     shown, cut_out = redact(value or b"")

@@ -79,7 +79,7 @@ def refold(store: Store, applications: Collection[Application], ids: Collection[
 def stored_incidents(
     store: Store, organizations: Collection[str], folded_since: int = 0, ids: Collection[bytes] | None = None
 ) -> list[tuple[Incident, int]]:
-    """Returns rows of the organizations that were folded since, or of these incidents, each with the time of its
+    """Return rows of the organizations that were folded since, or of these incidents, each with the time of its
     fold."""
     parameters: dict[str, object] = {"organizations": sorted(organizations), "folded_since": folded_since}
     if ids is not None:

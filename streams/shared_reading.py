@@ -148,7 +148,7 @@ class _Work:
             count += len(records)
 
     def done(self) -> list[Portion]:
-        """Returns the portions in the order of the pieces."""
+        """Return the portions in the order of the pieces."""
         return [self._done[number] for number in sorted(self._done)]
 
 

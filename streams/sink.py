@@ -85,7 +85,7 @@ class SinkOptions:
 
     @property
     def reading(self) -> Reading:
-        """Returns how to decode their records."""
+        """Return how to decode their records."""
         return Reading(self.topics[0], self.alerts, self.horizon, self.also)
 
 

@@ -44,7 +44,7 @@ class Cut(NamedTuple):
     message: str
 
     def letter(self, place: TopicPartition) -> Produced:
-        """Returns the dead letter that permanently records what the sink continued without."""
+        """Return the dead letter that permanently records what the sink continued without."""
         why = MalformedRecord(self.message, reason=self.reason)
         return dead_letter(place.topic, place.partition, self.span.first, None, self.message.encode(), (), why)
 
@@ -59,7 +59,7 @@ class Standing(NamedTuple):
 
 
 def stand(place: TopicPartition, committed: int | None, progress: Progress, log: Log, epoch: str) -> Standing:
-    """Returns where to continue, from what the group committed (None if nothing) and what the log holds.
+    """Return where to continue, from what the group committed (None if nothing) and what the log holds.
 
     After a cut no part of the unfinished chunk is known to be whole: it is read again in other chunks, as new records
     are. A log that has lost its end continues under a new `epoch`.
@@ -99,7 +99,7 @@ def stand(place: TopicPartition, committed: int | None, progress: Progress, log:
 
 
 def _fork(read_to: int, mark: int, log: Log) -> int | None:
-    """Returns the offset from which the log differs from what was read; None when nothing differs."""
+    """Return the offset from which the log differs from what was read; None when nothing differs."""
     if log.newer is not None and log.newer < read_to:
         return log.newer
     if log.end >= read_to:
@@ -126,7 +126,7 @@ async def newer_than(consumer: Any, marks: Mapping[TopicPartition, int]) -> dict
 async def look(
     consumer: Any, admin: Any, group: str, places: Collection[TopicPartition]
 ) -> dict[TopicPartition, Standing]:
-    """Returns the group's standing in each partition. Raises `KafkaError`, and `Fatal` where another program commits
+    """Return the group's standing in each partition. Raises `KafkaError`, and `Fatal` where another program commits
     under the group."""
     found = await admin.list_consumer_group_offsets(group, partitions=list(places))
     committed = {place: at for place, at in found.items() if at.offset >= 0}
@@ -166,7 +166,7 @@ class Assignment:
 
     @classmethod
     def of(cls, standing: Mapping[TopicPartition, Standing]) -> Assignment:
-        """Returns the assignment that begins at these standings."""
+        """Return the assignment that begins at these standings."""
         return cls(
             {place: at.offset for place, at in standing.items()},
             {place: at.progress for place, at in standing.items()},

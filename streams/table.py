@@ -12,7 +12,7 @@ from schemas.kafka import FOR_EVER, LARGEST_RECORD, TopicSpec
 
 
 def changelog(app_id: str, table: str) -> TopicSpec:
-    """Returns the changelog topic of a table: created by us, like every topic, with as many partitions as its
+    """Return the changelog topic of a table: created by us, like every topic, with as many partitions as its
     source."""
     return TopicSpec(f"{app_id}-{table}-changelog", FOR_EVER, "compact", record_bytes=LARGEST_RECORD)
 
@@ -27,12 +27,12 @@ class ConfirmedTable(faust.Table):  # type: ignore[misc]  # because faust ships 
         self.sent: list[Any] = []
 
     def entries(self) -> Iterable[bytes]:
-        """Returns every key."""
+        """Return every key."""
         keys: list[bytes] = list(self.data)
         return keys
 
     def entry(self, key: bytes) -> bytes:
-        """Returns the value of a key."""
+        """Return the value of a key."""
         value = self.data[key]
         assert isinstance(value, bytes)
         return value

@@ -89,7 +89,7 @@ class Report:
             self.conflicting.append(conflict)
 
     def told(self) -> dict[str, Any]:
-        """Returns the report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "sound": not self.off,
             "found": dict(sorted(self.off.items())),
@@ -137,12 +137,12 @@ class Report:
 
 
 def day_of(known_ms: int) -> str:
-    """Returns the day a record was logged; `NO_DAY` if it is not in the log."""
+    """Return the day a record was logged; `NO_DAY` if it is not in the log."""
     return datetime.fromtimestamp(known_ms / 1000, UTC).strftime("%Y-%m-%d") if known_ms else NO_DAY
 
 
 async def find_outside(connection: KafkaConnection, reader: Reader, table: str, topic: str) -> list[Finding]:
-    """Returns rows whose place is not in the log, at most `MOST_NAMED`. Raises `Away` when log or store is.
+    """Return rows whose place is not in the log, at most `MOST_NAMED`. Raises `Away` when log or store is.
 
     Compares twice with the log's ends: a record that comes meanwhile is past the first and before the second.
     """
@@ -183,7 +183,7 @@ class Verification:
         self.total = 0
 
     async def run(self) -> dict[str, Any]:
-        """Returns the report. Raises `Away` when log or store is."""
+        """Return the report. Raises `Away` when log or store is."""
         reader = await asyncio.to_thread(Reader, self._store)
         bounds = await read_bounds(self._connection, self._topics)
         lag = await read_lag(self._connection, self._options.group, self._topics)

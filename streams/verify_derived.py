@@ -39,7 +39,7 @@ class Undetected(NamedTuple):
 
 
 def read_undetected(store: Store, topic: str) -> Undetected:
-    """Returns the fresh events that came just now, and the older ones that the backfill has not folded."""
+    """Return the fresh events that came just now, and the older ones that the backfill has not folded."""
     conditions = []
     parameters: dict[str, Any] = {"topic": topic, "seconds": DETECTION_SECONDS}
     for n, (partition, offset) in enumerate(store.query(PROGRESS, {"topic": topic})):
@@ -86,7 +86,7 @@ def _incidents(store: Store, topic: str, undetected: Undetected, pause_seconds: 
 
 
 def _off(store: Store, application: Application, pause_seconds: float) -> Mapping[Incident, str]:
-    """Returns the incidents that differ each time they are compared."""
+    """Return the incidents that differ each time they are compared."""
     found: dict[Incident, str] = {}
     for look in range(LOOKS):
         changed = refold(store, [application]).changed

@@ -81,12 +81,12 @@ class Window(NamedTuple):
 
 
 def unit_of(organization: str, occurred_us: int) -> Unit:
-    """Returns the unit of an event that occurred at `occurred_us`."""
+    """Return the unit of an event that occurred at `occurred_us`."""
     return Unit(organization, occurred_us // MINUTE_US * 60)
 
 
 def copy_of(facts: Facts, event_id: bytes, fingerprint: bytes, version: int, occurred_us: int) -> Copy:
-    """Returns the copy that an event's facts make."""
+    """Return the copy that an event's facts make."""
     return Copy(
         event_id,
         fingerprint,
@@ -102,12 +102,12 @@ def copy_of(facts: Facts, event_id: bytes, fingerprint: bytes, version: int, occ
 
 
 def in_force(copies: Iterable[Copy]) -> Copy:
-    """Returns the one of an event's copies that counts."""
+    """Return the one of an event's copies that counts."""
     return max(copies, key=lambda copy: (copy.version, copy.fingerprint))
 
 
 def fold(unit: Unit, copies: Iterable[Copy]) -> list[Window]:
-    """Returns the windows of a unit. `copies` may repeat and come in any order."""
+    """Return the windows of a unit. `copies` may repeat and come in any order."""
     known: dict[tuple[bytes, bytes], Copy] = {}
     for copy in copies:
         same = known.get(copy[:2])

@@ -53,7 +53,7 @@ REBALANCE_SECONDS: Final = 300
 
 
 def tables_of(app_id: str) -> tuple[TopicSpec, ...]:
-    """Returns the topics that the Faust tables need; created by us, like every topic."""
+    """Return the topics that the Faust tables need; created by us, like every topic."""
     return changelog(app_id, COPIES), changelog(app_id, GROUPS)
 
 
@@ -172,7 +172,7 @@ class Worker:
                 await asyncio.wait([task])
 
     async def _own_lag(self) -> Sequence[Lag]:
-        """Returns the lag of the partitions that this worker's sink holds: other workers backfill the others."""
+        """Return the lag of the partitions that this worker's sink holds: other workers backfill the others."""
         held = self.sink.partitions()
         looked_at = (self.sink.stored, held)
         if not held:
@@ -226,7 +226,7 @@ async def _run_flushes(app: Any, agent: DetectionAgent) -> None:
 
 
 def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
-    """Returns a Faust app with the settings that keep it from losing events (each line has cost somebody events)."""
+    """Return a Faust app with the settings that keep it from losing events (each line has cost somebody events)."""
     logging.getLogger("faust").setLevel(logging.WARNING)
     logging.getLogger("mode").setLevel(logging.WARNING)
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # Faust only creates directories below it

@@ -56,7 +56,7 @@ class AccountTruth:
     made_at: int | None = None
 
     def state(self, view: str, at: int) -> str:
-        """Returns the state at an instant; `view` is intended, confirmed or actual."""
+        """Return the state at an instant; `view` is intended, confirmed or actual."""
         held = ABSENT
         for change in getattr(self, view):
             if change.at > at:
@@ -65,7 +65,7 @@ class AccountTruth:
         return held
 
     def meant_closed(self, at: int | None = None) -> Change | None:
-        """Returns the change since which the account is meant to be closed, if it is at that instant, or at the end."""
+        """Return the change since which the account is meant to be closed, if it is at that instant, or at the end."""
         begun = None
         for change in self.intended:
             if at is not None and change.at > at:
@@ -74,9 +74,9 @@ class AccountTruth:
         return begun
 
     def tries_since(self, since: int, until: int | None = None) -> list[Try]:
-        """Returns the attempts to close it between two instants."""
+        """Return the attempts to close it between two instants."""
         return [one for one in self.tries if one.at >= since and (until is None or one.at <= until)]
 
     def used_since(self, since: int, until: int | None = None) -> int | None:
-        """Returns the first sign-in between two instants."""
+        """Return the first sign-in between two instants."""
         return next((at for at in self.uses if at >= since and (until is None or at <= until)), None)

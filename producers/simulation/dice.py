@@ -22,17 +22,17 @@ class Dice:
         return int(self.roll() * limit)
 
     def between(self, low: int, high: int) -> int:
-        """Returns an integer from low to high, both included."""
+        """Return an integer from low to high, both included."""
         return low + int(self.roll() * (high - low + 1))
 
     def pick(self, options: Sequence[T]) -> T:
         return options[int(self.roll() * len(options))]
 
     def about(self, mean: float) -> int:
-        """Returns an integer with this mean: its floor, or one more."""
+        """Return an integer with this mean: its floor, or one more."""
         floor = int(mean)
         return floor + (self.roll() < mean - floor)
 
     def object_id(self) -> str:
-        """Returns 24 hexadecimal digits, like the vendor's ids."""
+        """Return 24 hexadecimal digits, like the vendor's ids."""
         return f"{int(self.roll() * 2**48):012x}{int(self.roll() * 2**48):012x}"

@@ -20,23 +20,23 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
 def multi_line(events: Sequence[bytes]) -> bytes:
-    """Returns the S3 exporter's default: gzip, one array, indented, newest first."""
+    """Return the S3 exporter's default: gzip, one array, indented, newest first."""
     parsed = [orjson.loads(event) for event in reversed(events)]
     return gzip.compress(orjson.dumps(parsed, option=orjson.OPT_INDENT_2), mtime=0)
 
 
 def single_line(events: Sequence[bytes]) -> bytes:
-    """Returns the S3 exporter's other form: gzip, one array, one event per line."""
+    """Return the S3 exporter's other form: gzip, one array, one event per line."""
     return gzip.compress(b"[" + b",\n".join(reversed(events)) + b"]", mtime=0)
 
 
 def google_ndjson(events: Sequence[bytes]) -> bytes:
-    """Returns the GCS exporter's form for BigQuery: keys sanitised, empty objects and arrays null."""
+    """Return the GCS exporter's form for BigQuery: keys sanitised, empty objects and arrays null."""
     return b"".join(orjson.dumps(_sanitised(orjson.loads(event))) + b"\n" for event in events)
 
 
 def wrapped_ndjson(events: Sequence[bytes]) -> bytes:
-    """Returns a SIEM shipper's form: each event under `jumpcloud`, with the timestamp renamed."""
+    """Return a SIEM shipper's form: each event under `jumpcloud`, with the timestamp renamed."""
     return b"".join(orjson.dumps({"jumpcloud": _renamed(orjson.loads(event))}) + b"\n" for event in events)
 
 
@@ -61,7 +61,7 @@ SHAPES: Final[dict[str, tuple[str, Callable[[Sequence[bytes]], bytes]]]] = {
 
 
 def sample_files() -> dict[str, bytes]:
-    """Returns the sample exports by name: one file per format, each overlapping the next in time by one event."""
+    """Return the sample exports by name: one file per format, each overlapping the next in time by one event."""
     organisation = samples()
     events = [event.raw for event in organisation]
     size = -(-len(events) // len(SHAPES))

@@ -50,7 +50,7 @@ LONG_TITLE = (
 
 
 def department(dice: Dice) -> int:
-    """Returns the index of a department, large ones more often."""
+    """Return the index of a department, large ones more often."""
     draw = dice.roll()
     for index, each in enumerate(DEPARTMENTS):
         draw -= each.share

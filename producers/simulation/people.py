@@ -189,7 +189,7 @@ class People:
 
 
 def association(op: str, group: Group, object_id: str, kind: str, name: str) -> dict[str, Any]:
-    """Returns a binding between a group and a person or an application, as the vendor logs it."""
+    """Return a binding between a group and a person or an application, as the vendor logs it."""
     return {
         "op": op,
         "connection": {

@@ -15,7 +15,7 @@ SAMPLE_START = datetime(2026, 9, 7, 8, tzinfo=UTC)
 
 
 def demo(end: datetime, *, oddities: float = 0.01) -> Organisation:
-    """Returns about 12,000 events of 41 people and 6 applications over the 30 days that end at `end`, including the
+    """Return about 12,000 events of 41 people and 6 applications over the 30 days that end at `end`, including the
     story."""
     return Organisation(DEMO_SEED, 41, 6, 30, end - timedelta(days=30), oddities=oddities, pace=DEMO_PACE)
 
@@ -45,7 +45,7 @@ def load(
 
 
 def samples() -> Organisation:
-    """Returns a pilot of two more applications in the demo's organisation, some weeks before it, given up after two
+    """Return a pilot of two more applications in the demo's organisation, some weeks before it, given up after two
     days."""
     pace = Pace(edits=0.5, sign_ins=0.5, joins=0, leaves=0, transfers=0, touches=0.8, admin_acts=3)
     organisation = Organisation(

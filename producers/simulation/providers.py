@@ -249,7 +249,7 @@ class Manner:
 
 
 def answer(operation: str, account: Account, attribute: str, dice: Dice) -> tuple[Reply, Episode | str | None]:
-    """Returns the application's answer now, and the live trouble's episode or the standing trouble's name behind it."""
+    """Return the application's answer now, and the live trouble's episode or the standing trouble's name behind it."""
     app = account.app
     for manner in app.live:
         if manner.touches(operation, account, dice):

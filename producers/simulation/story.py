@@ -82,7 +82,7 @@ def tell(world: World, people: People, integrations: Integrations, background: B
 
 
 def _morning(at: int) -> int:
-    """Returns 09:00 of that day, or of the Friday before a weekend: when there is work for a trouble to hinder."""
+    """Return 09:00 of that day, or of the Friday before a weekend: when there is work for a trouble to hinder."""
     day = at // DAY
     weekday = (day + THURSDAY) % 7
     return (day - max(0, weekday - 4)) * DAY + 9 * HOUR

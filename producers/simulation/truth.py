@@ -191,7 +191,7 @@ class Truth:
             self._of(account).uses.append(at)
 
     def open_accounts(self) -> list[dict[str, Any]]:
-        """Returns the accounts that were meant to be closed and that the log does not confirm closed, or that are still
+        """Return the accounts that were meant to be closed and that the log does not confirm closed, or that are still
         open."""
         found: list[dict[str, Any]] = []
         for (application_id, subject_id), truth in self.accounts.items():
@@ -218,7 +218,7 @@ class Truth:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Returns everything as plain data.
+        """Return everything as plain data.
 
         Instants are RFC 3339 text, intervals are [state, from, to or null, event id or null].
         """

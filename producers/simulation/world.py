@@ -72,7 +72,7 @@ class World:
         return found
 
     def employee(self, free: bool = False) -> Person | None:
-        """Returns an employee, with `free` one outside the story; None if three tries found none."""
+        """Return an employee, with `free` one outside the story; None if three tries found none."""
         for _ in range(3):
             person = self.dice.pick(self.roster.people)
             if person.employed and not (free and person.id in self.reserved):

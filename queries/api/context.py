@@ -78,9 +78,9 @@ class Context:
     slice_body: Callable[[bytes], Iterable[Piece]]
     """Cuts a request's body into records lazily. Pieces of type `NotARecord` are no records."""
     read_record: Callable[[str, int, int], Awaitable[bytes]]
-    """Returns the value of the record at (topic, partition, offset)."""
+    """Return the value of the record at (topic, partition, offset)."""
     read_records: Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]
-    """Returns those of the records that the log still has."""
+    """Return those of the records that the log still has."""
     read_lag: Callable[[], Awaitable[Sequence[Place]]]
     feed: LiveFeed
     jobs: Jobs

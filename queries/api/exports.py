@@ -52,7 +52,7 @@ _ZIP: Final[dict[int | str, dict[str, Any]]] = {
 
 Form = Annotated[Format, Query(description="`ocsf-…` is for events.")]
 Pages = Callable[[str | None], tuple[list[Any], str | None]]
-"""Returns the items after a cursor, and the next cursor."""
+"""Return the items after a cursor, and the next cursor."""
 
 
 @router.get("/events", response_class=StreamingResponse, responses=_ZIP)

@@ -57,7 +57,7 @@ class Alert(NamedTuple):
 
 
 def alert_id(rule_id: str, organization: str, group: tuple[str, ...], bucket: int) -> str:
-    """Returns the id of an alert. It does not depend on the rule's version, or on where and when the alert is found."""
+    """Return the id of an alert. It does not depend on the rule's version, or on where and when the alert is found."""
     parts = [rule_id, organization, str(bucket), *group]
     text = "".join(f"{len(part)}:{part}" for part in parts)  # so that no two lists make one text
     return blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
@@ -105,7 +105,7 @@ class Fold:
         self._end_of_quiet(clock)
 
     def deadline(self) -> int | None:
-        """Returns when time alone next changes something."""
+        """Return when time alone next changes something."""
         ends = [] if (due := self._machine.deadline()) is None else [due]
         if self._open is not None and not self._terms.ends:
             ends.append(self._open.triggered_at + self._terms.quiet + 1)
@@ -119,7 +119,7 @@ class Fold:
         return self._alert is None or self._alert.bucket < at // self._terms.dedup
 
     def saved(self) -> dict[str, Any]:
-        """Returns the state as JSON values."""
+        """Return the state as JSON values."""
         return {
             "machine": self._machine.saved(),
             "pending": [list(each) for each in self._pending],
@@ -173,7 +173,7 @@ class Fold:
 
 
 def alert_of(saved: list[Any]) -> Alert:
-    """Returns the alert that was saved as JSON values."""
+    """Return the alert that was saved as JSON values."""
     alert = Alert(*saved)
     return alert._replace(
         group=tuple(alert.group),
@@ -184,7 +184,7 @@ def alert_of(saved: list[Any]) -> Alert:
 
 
 def _grown(alert: Alert, one: Occurrence) -> Alert:
-    """Returns the alert with one more event."""
+    """Return the alert with one more event."""
     first = alert.events == 0
     return alert._replace(
         events=alert.events + 1,

@@ -107,7 +107,7 @@ class Backtest:
         return Found(events, fresh, alerts, "told", others, await asyncio.to_thread(self._told), left_out)
 
     def _told(self) -> list[Alert]:
-        """Returns the alerts of these rules that live detection published."""
+        """Return the alerts of these rules that live detection published."""
         told = told_of(self._store, self._evidence, self._rule_ids)
         return [_alert_of(each) for each in told if each.detection is not Detection.WITHDRAWN]
 
@@ -160,7 +160,7 @@ class _Share:
 
 
 def _shares(question: Question, count: int) -> list[_Share]:
-    """Returns at most `count` shares, none of them without rules."""
+    """Return at most `count` shares, none of them without rules."""
     count = max(1, min(count, max(len(question.rules), len(question.against))))
     return [
         _Share(question.rules[n::count], question.against[n::count] if question.against else None, question.until)

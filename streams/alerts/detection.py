@@ -55,11 +55,11 @@ class Detector:
             followed.feed(group, one)
 
     def alerts(self, clock: int) -> list[Alert]:
-        """Returns all alerts in order of opening, with `clock` as the end of time. Nothing can be fed afterwards."""
+        """Return all alerts in order of opening, with `clock` as the end of time. Nothing can be fed afterwards."""
         return in_order(alert for followed in self._followed.values() for alert in followed.end(clock))
 
     def left_out(self) -> dict[str, LeftOut]:
-        """Returns what each rule left out, for rules that left anything out; call it after `alerts`."""
+        """Return what each rule left out, for rules that left anything out; call it after `alerts`."""
         total: dict[str, LeftOut] = {}
         for (rule_id, _), followed in self._followed.items():
             left = followed.left_out
@@ -131,12 +131,12 @@ class _Followed:
 
 
 def in_order(alerts: Iterable[Alert]) -> list[Alert]:
-    """Returns the alerts in order of opening."""
+    """Return the alerts in order of opening."""
     return sorted(alerts, key=lambda alert: (alert.opened_at, alert.rule_id, alert.organization, alert.group))
 
 
 def detect(rules: Rules, events: Iterable[Seen], clock: int) -> list[Alert]:
-    """Returns the alerts of `events`, which may come in any order and repeat."""
+    """Return the alerts of `events`, which may come in any order and repeat."""
     best: dict[tuple[str, bytes], Seen] = {}
     for seen in events:
         own = seen.organization, seen.event_id

@@ -33,14 +33,14 @@ class Document(NamedTuple):
     lines: dict[Place, int]
 
     def line(self, place: Place) -> int:
-        """Returns the line of the value at `place`, or else of the closest value around it."""
+        """Return the line of the value at `place`, or else of the closest value around it."""
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]
 
 
 def file_text(file: Traversable, name: str) -> str:
-    """Returns the text of a file; `name` is the file's name in messages. Raises `BadRule`."""
+    """Return the text of a file; `name` is the file's name in messages. Raises `BadRule`."""
     try:
         content = file.read_bytes()
         if len(content) > MAX_BYTES:

@@ -24,13 +24,13 @@ def parse_duration(written: Any) -> timedelta:
 
 
 def duration_text(length: timedelta) -> str:
-    """Returns the duration in the largest unit that divides it."""
+    """Return the duration in the largest unit that divides it."""
     unit = next((unit for unit, size in _UNITS.items() if length and not length % size), "s")
     return f"{length // _UNITS[unit]}{unit}"
 
 
 def as_default(length: timedelta) -> dict[str, JsonValue]:
-    """Returns the default for the JSON Schema of a duration field."""
+    """Return the default for the JSON Schema of a duration field."""
     return {"default": duration_text(length)}
 
 
@@ -44,7 +44,7 @@ Duration = Annotated[
 
 
 def within(least: str, most: str) -> AfterValidator:
-    """Returns a validator for durations from `least` to `most`."""
+    """Return a validator for durations from `least` to `most`."""
     shortest, longest = parse_duration(least), parse_duration(most)
 
     def check(length: timedelta) -> timedelta:

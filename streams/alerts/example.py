@@ -77,7 +77,7 @@ class Example(Part):
 
     @property
     def ends_at(self) -> datetime:
-        """Returns when the test's time ends."""
+        """Return when the test's time ends."""
         return START + max(event.at + (event.times - 1) * event.every for event in self.events) + self.clock
 
     def grouped_otherwise(self, group_by: Sequence[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -92,7 +92,7 @@ class Example(Part):
 
 
 def seen_in(events: Iterable[ExampleEvent]) -> list[Seen]:
-    """Returns the events as rules see them. Raises `RecordError` for a `raw` that cannot be read."""
+    """Return the events as rules see them. Raises `RecordError` for a `raw` that cannot be read."""
     each = (one for event in events for one in _one_by_one(event))
     seen = (_seen(event, number) for number, event in enumerate(each, 1))
     return [one for one in seen if one is not None]
@@ -107,7 +107,7 @@ def _one_by_one(event: ExampleEvent) -> Iterator[ExampleEvent]:
 
 
 def record_of(event: ExampleEvent, number: int) -> dict[str, Any]:
-    """Returns the Directory Insights record that an event stands for; `number` makes its id distinct."""
+    """Return the Directory Insights record that an event stands for; `number` makes its id distinct."""
     success = event.success if event.success is not None else event.status is None or event.status < 400
     record: dict[str, Any] = {
         "id": f"{number:024x}",

@@ -15,7 +15,7 @@ ENTRY: Final = 16
 
 
 def excerpt(value: Any) -> Any:
-    """Returns a JSON value, or its beginning if it is too large: equal values give equal excerpts, whichever rule
+    """Return a JSON value, or its beginning if it is too large: equal values give equal excerpts, whichever rule
     asks."""
     return _Room(MOST).fit(value)
 

@@ -106,7 +106,7 @@ def _compare(program: Any) -> None:
 
 
 def check(source: str, known: dict[str, type]) -> Used:
-    """Returns what a source reads, if it may be compiled; `known` are the facts with their types. Raises
+    """Return what a source reads, if it may be compiled; `known` are the facts with their types. Raises
     `ValueError`."""
     if len(source.encode()) > MAX_BYTES:
         raise ValueError(f"is longer than {MAX_BYTES:,} bytes")
@@ -229,7 +229,7 @@ def _check_call(tokens: list[Token], index: int) -> None:
 
 
 def _fact(tokens: list[Token], index: int, known: dict[str, type]) -> str:
-    """Returns the fact read at `index`, after checking that its comparison fits its type."""
+    """Return the fact read at `index`, after checking that its comparison fits its type."""
     name = _text(tokens, index + 2)
     if _text(tokens, index + 1) != "." or not name:
         raise ValueError(f"fact at character {tokens[index].at} must name one of them, such as fact.http_status")
@@ -244,7 +244,7 @@ def _fact(tokens: list[Token], index: int, known: dict[str, type]) -> str:
 
 
 def _field(tokens: list[Token], index: int) -> str:
-    """Returns the top-level event field read at `index`."""
+    """Return the top-level event field read at `index`."""
     after, name = _text(tokens, index + 1), tokens[index + 2] if index + 2 < len(tokens) else None
     if after == "." and name is not None and name.kind == "name":
         return name.text

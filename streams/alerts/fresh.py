@@ -39,7 +39,7 @@ _MICROS: Final = 1_000_000
 log = structlog.get_logger(__name__)
 
 Publish = Callable[[Sequence[Detected]], Awaitable[None]]
-"""Returns when the topic has confirmed all of them."""
+"""Return when the topic has confirmed all of them."""
 
 
 class AlertDetection:
@@ -135,7 +135,7 @@ class AlertDetection:
                 EXPRESSION_ERRORS.labels(watched.rule.id).set(watched.errors)
 
     def _time_of(self, partition: int) -> int:
-        """Returns up to when all events have come, as far as can be known."""
+        """Return up to when all events have come, as far as can be known."""
         offset, known = self._read[partition]
         consumer, behind = self._app.consumer, False
         for place in consumer.assignment():

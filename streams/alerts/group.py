@@ -84,7 +84,7 @@ class Group:
 
     @property
     def kept(self) -> tuple[Occurrence, ...]:
-        """Returns the occurrences that are not folded for good."""
+        """Return the occurrences that are not folded for good."""
         return tuple(self._kept)
 
     def settle(self, before: int) -> bool:
@@ -110,7 +110,7 @@ class Group:
         self._kept = self._kept[count:]
 
     def changes(self) -> list[Told]:
-        """Returns the alerts that changed since the last call."""
+        """Return the alerts that changed since the last call."""
         head = self._run()
         now = self._settled | self._last_folded() | head.found
         changed = [
@@ -127,7 +127,7 @@ class Group:
         return changed
 
     def deadline(self) -> int | None:
-        """Returns when time alone next changes something."""
+        """Return when time alone next changes something."""
         return self._run().deadline()
 
     def idle(self, at: int) -> bool:
@@ -135,7 +135,7 @@ class Group:
         return not self._kept and self._run().idle(at)
 
     def saved(self) -> dict[str, Any]:
-        """Returns the state as JSON values."""
+        """Return the state as JSON values."""
         return {
             "folded": self._folded,
             "until": self._until,
@@ -146,7 +146,7 @@ class Group:
         }
 
     def _last_folded(self) -> dict[str, Alert]:
-        """Returns the last alert of what was folded for good, by its id, if any: what comes may still change it."""
+        """Return the last alert of what was folded for good, by its id, if any: what comes may still change it."""
         if self._folded is None or self._folded["alert"] is None:
             return {}
         alert = alert_of(self._folded["alert"])

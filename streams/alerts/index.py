@@ -43,7 +43,7 @@ class Watched:
         self._title_values = values_reader(names)
 
     def roles(self, seen: Seen) -> int:
-        """Returns which of the rule's conditions the event meets, as `Role` bits; 0 when it does not concern the
+        """Return which of the rule's conditions the event meets, as `Role` bits; 0 when it does not concern the
         rule."""
         roles = 0
         if self._match(seen) and not (self._unless is not None and self._unless(seen)):
@@ -58,7 +58,7 @@ class Watched:
 
     @property
     def types(self) -> frozenset[str]:
-        """Returns the event types that the rule names."""
+        """Return the event types that the rule names."""
         parts = (self._match, self._then, self._until)
         return frozenset().union(*(part.types or () for part in parts if part is not None))
 
@@ -72,11 +72,11 @@ class Watched:
         return all(part.by_key for part in self.parts)
 
     def group(self, seen: Seen) -> tuple[str, ...]:
-        """Returns the values of the rule's `group_by`."""
+        """Return the values of the rule's `group_by`."""
         return self._group(seen)
 
     def occurrence(self, seen: Seen, roles: int, alike: Occurrence) -> Occurrence:
-        """Returns what the rule keeps of an event with these roles, other than one that only ends alerts. `alike` is
+        """Return what the rule keeps of an event with these roles, other than one that only ends alerts. `alike` is
         what every rule keeps of it."""
         at, event_id, version, _, _, subject, application, cause, _, incident = alike
         value = "" if self._of is None else str(self._of(seen))
@@ -90,7 +90,7 @@ class Watched:
 
 
 def alike_in(seen: Seen) -> Occurrence:
-    """Returns what every rule keeps of an event."""
+    """Return what every rule keeps of an event."""
     facts = seen.facts
     subject = "" if facts.kind == _INTEGRATION else facts.subject_id
     return Occurrence(
@@ -129,7 +129,7 @@ class Rules:
         return rule_id in self._watched
 
     def other_types(self) -> frozenset[str]:
-        """Returns the event types that the rules name besides those of provisioning."""
+        """Return the event types that the rules name besides those of provisioning."""
         return frozenset().union(*(watched.types for watched in self)) - frozenset(EVENT_TYPES)
 
     @property
@@ -138,7 +138,7 @@ class Rules:
         return any(part.reads_event for watched in self for part in watched.parts)
 
     def interested(self, seen: Seen) -> tuple[tuple[Watched, int | None], ...]:
-        """Returns the rules that the event may concern, each with its roles where these follow from the key facts;
+        """Return the rules that the event may concern, each with its roles where these follow from the key facts;
         empty for an event that no rule wants."""
         key = _key(seen)
         wanted = self._wanted.get(key)
@@ -149,7 +149,7 @@ class Rules:
         return wanted
 
     def kept(self, seen: Seen) -> list[Kept]:
-        """Returns what the rules keep of the event."""
+        """Return what the rules keep of the event."""
         found: list[Kept] = []
         wanted = self.interested(seen)
         if not wanted:

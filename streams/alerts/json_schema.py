@@ -12,7 +12,7 @@ NAME: Final = "rule"
 
 
 def rule_schema() -> dict[str, Any]:
-    """Returns the schema of one rule. It treats expressions as plain texts: `idtrail rules check` checks those."""
+    """Return the schema of one rule. It treats expressions as plain texts: `idtrail rules check` checks those."""
     schema = plain(Rule.model_json_schema(mode="validation"))
     return {
         "$schema": DIALECT,
@@ -33,5 +33,5 @@ def _of_kind(kind: RuleKind) -> dict[str, Any]:
 
 
 def documents() -> dict[str, str]:
-    """Returns the schema file's content by its path."""
+    """Return the schema file's content by its path."""
     return {f"{DIRECTORY}/{NAME}.json": json.dumps(rule_schema(), indent=2) + "\n"}

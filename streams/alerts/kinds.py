@@ -26,7 +26,7 @@ MOST_VALUES: Final = 20_000
 
 
 def machine(terms: Terms, saved: Any = None) -> Machine:
-    """Returns a machine of the rule's kind: a new one, or the one that was saved."""
+    """Return a machine of the rule's kind: a new one, or the one that was saved."""
     made: Machine = _MACHINES[terms.kind](terms, saved)
     return made
 
@@ -153,7 +153,7 @@ class _Mass(_Window):
         return bool(one.value) and people >= min(max(self._terms.threshold, self._terms.multiple * usual), MOST_WITHIN)
 
     def _usual(self, at: int, day: int) -> int:
-        """Returns the median of the busiest hours of the days before; 0 while too little is known."""
+        """Return the median of the busiest hours of the days before; 0 while too little is known."""
         assert self._begun is not None
         if at - self._begun <= LITTLE:
             return 0

@@ -116,7 +116,7 @@ class Live:
                 self._look_again(own, partition, due)
 
     def changes(self, now: float) -> list[Detected]:
-        """Returns the alerts that changed since the last call, as they are now. The caller must publish them at once:
+        """Return the alerts that changed since the last call, as they are now. The caller must publish them at once:
         the table marks them as published.
 
         `now` is in seconds of any clock. A group published less than `PAUSE_SECONDS` before it is left to a later call.
@@ -287,6 +287,6 @@ class Live:
 
 
 def own_of(key: bytes) -> Own:
-    """Returns the group that an entry belongs to."""
+    """Return the group that an entry belongs to."""
     rule_id, organization, group = orjson.loads(key[WRITER_BYTES:])
     return rule_id, organization, tuple(group)

@@ -55,13 +55,13 @@ class Examined(NamedTuple):
     """What is wrong with the other files."""
 
     def sound(self) -> list[Rule]:
-        """Returns the rules. Raises `BadRule` if there are problems."""
+        """Return the rules. Raises `BadRule` if there are problems."""
         if self.problems:
             raise BadRule(self.problems)
         return list(self.rules.values())
 
     def with_own(self, own: Examined) -> Examined:
-        """Returns both; one's own rules replace these of the same id."""
+        """Return both; one's own rules replace these of the same id."""
         ids = {rule.id for rule in own.rules.values()}
         kept = {name: rule for name, rule in self.rules.items() if rule.id not in ids}
         return Examined(kept | own.rules, [*self.problems, *own.problems])
@@ -88,18 +88,18 @@ def load_rules(paths: Iterable[Path]) -> list[Rule]:
 
 
 def shipped_rules() -> list[Rule]:
-    """Returns the rules that come with idtrail."""
+    """Return the rules that come with idtrail."""
     return examine_shipped().sound()
 
 
 def rule_texts(paths: Iterable[Path], *, named: bool = True) -> list[str]:
-    """Returns the texts of rule files. Raises `BadRule` for a rule that cannot be used. Without `named`, a file need
+    """Return the texts of rule files. Raises `BadRule` for a rule that cannot be used. Without `named`, a file need
     not be named after its rule."""
     return _texts_of([(file, str(file)) for path in paths for file in _files(path)], named=named)
 
 
 def texts_in_force(own: Iterable[Path] = ()) -> list[str]:
-    """Returns the texts of the rules in force, as chosen by `rules_in_force`."""
+    """Return the texts of the rules in force, as chosen by `rules_in_force`."""
     files: dict[str, Named] = {file.name: (file, f"idtrail:{file.name}") for file in _shipped()}
     files |= {file.name: (file, str(file)) for path in own for file in _files(path)}
     return _texts_of(list(files.values()))
@@ -111,7 +111,7 @@ def _texts_of(files: Sequence[Named], *, named: bool = True) -> list[str]:
 
 
 def rules_in_force(own: Iterable[Rule]) -> list[Rule]:
-    """Returns the shipped rules and one's own; one's own rule replaces the shipped one of the same id."""
+    """Return the shipped rules and one's own; one's own rule replaces the shipped one of the same id."""
     return examine_shipped().with_own(Examined({rule.id: rule for rule in own}, [])).sound()
 
 
@@ -121,7 +121,7 @@ def _shipped() -> list[Traversable]:
 
 
 def _files(path: Path) -> list[Path]:
-    """Returns the rule files at a path, also those with a wrong suffix, so that no rule is skipped unseen."""
+    """Return the rule files at a path, also those with a wrong suffix, so that no rule is skipped unseen."""
     return sorted([*path.glob(f"*{SUFFIX}"), *path.glob("*.yml")]) if path.is_dir() else [path]
 
 
@@ -145,7 +145,7 @@ def _examine(files: Iterable[Named], *, named: bool = True) -> Examined:
 
 
 def _problems(errors: Sequence[ErrorDetails], name: str, document: Document) -> list[str]:
-    """Returns the problems as `file.yaml:12: match.outcome.0: …`, in order of their lines."""
+    """Return the problems as `file.yaml:12: match.outcome.0: …`, in order of their lines."""
     found = []
     for error in errors:
         place = error["loc"]
@@ -178,7 +178,7 @@ def _complaint(found: ErrorDetails) -> str:
 
 
 def _unknown(place: Place) -> str:
-    """Returns the message for an unknown field, with the nearest known one."""
+    """Return the message for an unknown field, with the nearest known one."""
     holder = _holder(place[:-1])
     return f"is no field of {holder}; {meant(str(place[-1]), _FIELDS[holder])}"
 

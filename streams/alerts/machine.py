@@ -34,10 +34,10 @@ class Machine(Protocol):
         an occurrence of that time is fed."""
 
     def deadline(self) -> int | None:
-        """Returns when time alone brings the next trigger."""
+        """Return when time alone brings the next trigger."""
 
     def idle(self, at: int) -> bool:
         """Whether a new machine would give the same triggers from `at` on."""
 
     def saved(self) -> Any:
-        """Returns the state as JSON values."""
+        """Return the state as JSON values."""

@@ -12,12 +12,12 @@ from streams.alerts.rule import Rule
 
 
 def version_of(rule: Rule) -> str:
-    """Returns 16 hexadecimal digits that change with the content of the rule, except its tests."""
+    """Return 16 hexadecimal digits that change with the content of the rule, except its tests."""
     return blake2b(rule.model_dump_json(exclude={"tests"}).encode(), digest_size=8).hexdigest()
 
 
 def detected(rule: Rule, version: str, told: Told) -> Detected:
-    """Returns the record of an alert as it is now."""
+    """Return the record of an alert as it is now."""
     alert = told.alert
     ended = alert.ended_at != NEVER
     standing = Detection.WITHDRAWN if told.withdrawn else Detection.ENDED if ended else Detection.OPEN

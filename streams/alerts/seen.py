@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 
 
 def incident_of(seen: Seen) -> str:
-    """Returns 32 hexadecimal digits; empty if the event did not fail."""
+    """Return 32 hexadecimal digits; empty if the event did not fail."""
     return "" if seen.incident_id == NONE else seen.incident_id.hex()
 
 
@@ -66,7 +66,7 @@ TEXT_FACTS: Final[tuple[str, ...]] = tuple(name for name, kind in FACT_TYPES.ite
 
 
 def seen_of(forwarded: Forwarded) -> Seen | None:
-    """Returns the event as rules see it; None where its time is not credible, so that it belongs into no window."""
+    """Return the event as rules see it; None where its time is not credible, so that it belongs into no window."""
     organization, event_id, _, version, known_ms, found, raw = forwarded
     if not found.timed:
         return None
@@ -76,7 +76,7 @@ def seen_of(forwarded: Forwarded) -> Seen | None:
 
 
 def reader_of(name: str) -> Callable[[Seen], Value]:
-    """Returns a function that reads one of `FACT_TYPES` from an event."""
+    """Return a function that reads one of `FACT_TYPES` from an event."""
     if name in DERIVED:
         return DERIVED[name][1]
     column = Facts._fields.index(name)
@@ -84,7 +84,7 @@ def reader_of(name: str) -> Callable[[Seen], Value]:
 
 
 def values_reader(names: Sequence[str]) -> Callable[[Seen], tuple[Value, ...]]:
-    """Returns a function that reads several facts at once; fastest if the event's own facts come first."""
+    """Return a function that reads several facts at once; fastest if the event's own facts come first."""
     if len(names) == 1:
         only = reader_of(names[0])
         return lambda seen: (only(seen),)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Returns the end of a message: the nearest known name, or all of them."""
+    """Return the end of a message: the nearest known name, or all of them."""
     names = sorted(known)
     near = nearest(name, names)
     return f"did you mean {near}?" if near else f"there are {', '.join(names)}"
 
 
 def nearest(name: str, known: Iterable[str], least: float = 0.6) -> str | None:
-    """Returns the most similar name whose similarity is at least `least`, up to 1; None if there is none."""
+    """Return the most similar name whose similarity is at least `least`, up to 1; None if there is none."""
     return next(iter(difflib.get_close_matches(name, sorted(known), 1, least)), None)

@@ -71,7 +71,7 @@ class Tellings:
                 self._table.put_entry(partition, key, orjson.dumps(value))
 
     def written(self, own: Own) -> list[bytes]:
-        """Returns the keys of entries to delete, now that the group's own entry lists everything."""
+        """Return the keys of entries to delete, now that the group's own entry lists everything."""
         self._marked.pop(own, None)
         gone = []
         for key in self._keys.pop(own, ()):

@@ -29,7 +29,7 @@ class Terms(NamedTuple):
 
 
 def terms_of(rule: Rule) -> Terms:
-    """Returns the numbers of a rule."""
+    """Return the numbers of a rule."""
     quiet = rule.resolves_after
     return Terms(
         rule.kind,

@@ -34,7 +34,7 @@ class Variables:
         self._seen = None
 
     def context(self, seen: Seen, *, with_event: bool) -> Any:
-        """Returns the engine's context. The record is decoded only if `with_event`."""
+        """Return the engine's context. The record is decoded only if `with_event`."""
         if seen is not self._seen:
             facts = {name: read(seen) for name, read in self._facts.items()}
             self._context, self._seen, self._has_event = cel.Context({FACT: facts}), seen, False

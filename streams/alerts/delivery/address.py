@@ -21,7 +21,7 @@ class Unreachable(Exception):
 
 
 async def checked_address(host: str, port: int, *, private: bool) -> str:
-    """Returns an address of `host` to connect to. Raises `Unreachable` if there is none or any of them is not
+    """Return an address of `host` to connect to. Raises `Unreachable` if there is none or any of them is not
     allowed."""
     found = await _addresses(host, port)
     if not found:
@@ -56,7 +56,7 @@ def of_the_internet(address: str) -> bool:
 
 
 def _within(ip: IPv6Address) -> IPv4Address | None:
-    """Returns the IPv4 address embedded in an IPv6 address, if any."""
+    """Return the IPv4 address embedded in an IPv6 address, if any."""
     if ip in _NAT64:
         return IPv4Address(int(ip) & 0xFFFFFFFF)
     teredo = ip.teredo

@@ -74,7 +74,7 @@ def open_channel(
 
 
 def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str]:
-    """Returns the headers of Standard Webhooks."""
+    """Return the headers of Standard Webhooks."""
     stamp = str(int(at.timestamp()))
     digest = hmac.digest(key, f"{message}.{stamp}.".encode() + body, "sha256")
     return {
@@ -86,7 +86,7 @@ def signed(key: bytes, message: str, at: datetime, body: bytes) -> dict[str, str
 
 
 def rest_until(retry_after: str, now: datetime) -> datetime | None:
-    """Returns until when an answer with this `Retry-After` asks for no more messages, an hour at most; None if it does
+    """Return until when an answer with this `Retry-After` asks for no more messages, an hour at most; None if it does
     not ask."""
     try:
         if retry_after.isdecimal():
@@ -215,7 +215,7 @@ def _answer_of(child: Child) -> Any:
 
 
 def _host_of(service: Any) -> str:
-    """Returns the host that the service's URL names; services with one fixed internet host have none."""
+    """Return the host that the service's URL names; services with one fixed internet host have none."""
     if "host" not in service.template_tokens:
         return ""
     named = getattr(service, "smtp_host", None) or service.host

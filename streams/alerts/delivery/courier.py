@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 
 
 def now_utc() -> datetime:
-    """Returns the current time; tests inject their own clock."""
+    """Return the current time; tests inject their own clock."""
     return datetime.now(UTC)
 
 

@@ -124,7 +124,7 @@ class Destination(BaseModel):
         )
 
     def released(self, at: datetime) -> datetime:
-        """Returns when something that is due at `at` may be sent."""
+        """Return when something that is due at `at` may be sent."""
         return at if self.quiet_hours is None else self.quiet_hours.over_at(at)
 
 
@@ -144,7 +144,7 @@ class Destinations:
         return name in self._by_name
 
     def of(self, alert: Detected) -> list[Destination]:
-        """Returns the destinations of an alert: those that its rule names, else all whose filters pass. A destination
+        """Return the destinations of an alert: those that its rule names, else all whose filters pass. A destination
         for other organizations is never included, whatever the rule says.
 
         If none of the names in a rule is known here, the filters decide: better to reach somebody else than nobody.
@@ -157,7 +157,7 @@ class Destinations:
 
 
 def unknown_names(rules: Iterable[Rule], known: Destinations, file: Path) -> list[str]:
-    """Returns a sentence for each destination that a rule names and `file` does not define."""
+    """Return a sentence for each destination that a rule names and `file` does not define."""
     return [
         f"the rule {rule.id} names the destination {name!r}, which is not in {file}; "
         f"{meant(name, (one.name for one in known))}"

@@ -45,7 +45,7 @@ class Answers:
             self.sent.add(record.at)
 
     def and_those(self, other: Answers) -> Answers:
-        """Returns these answers combined with those in another partition."""
+        """Return these answers combined with those in another partition."""
         succeeded = max(self.succeeded, other.succeeded)
         failed = {at for at in self.failed | other.failed if at > succeeded}
         return Answers(succeeded, failed, self.sent | other.sent, max(self.not_before, other.not_before))

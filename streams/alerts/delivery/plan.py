@@ -101,7 +101,7 @@ def make_plan(
 
 
 def wait_after(count: int, seed: str) -> timedelta:
-    """Returns the wait after `count` failed tries: longer each time, and different for different seeds."""
+    """Return the wait after `count` failed tries: longer each time, and different for different seeds."""
     base = min(FIRST_WAIT * (1 << min(count - 1, 20)), LONGEST_WAIT)
     drawn = int.from_bytes(blake2b(f"{seed} {count}".encode(), digest_size=4).digest()) / 2**32
     return base * (1 + JITTER * drawn)
@@ -134,7 +134,7 @@ def _pending(partition: int, story: Story, destinations: Destinations, now: date
 
 
 def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now: datetime) -> datetime | None:
-    """Returns when to send to a destination next; None for never."""
+    """Return when to send to a destination next; None for never."""
     if tries is not None:
         if now >= tries.first + GIVE_UP:
             return None
@@ -234,7 +234,7 @@ def _over(report: Detected, at: datetime) -> Detected:
 def _failing(
     organization: str, destination: Destination, since: datetime, items: list[Item], now: datetime
 ) -> Detected:
-    """Returns the report that a destination fails: one a day and destination, with the same id whoever finds it."""
+    """Return the report that a destination fails: one a day and destination, with the same id whoever finds it."""
     about = f"{DELIVERY_FAILING}\n{organization}\n{destination.name}\n{since.date()}"
     first, last = items[0].alert, items[-1].alert
     return Detected(

@@ -35,7 +35,7 @@ class QuietHours(BaseModel):
         return self
 
     def over_at(self, at: datetime) -> datetime:
-        """Returns when something due at `at` may be sent: then, or at the end of the quiet hours that it falls into.
+        """Return when something due at `at` may be sent: then, or at the end of the quiet hours that it falls into.
 
         A clock change within them makes them longer or shorter. An end that the clock shows twice means the second
         time; one that it never shows is as long after midnight as it would be without the change.

@@ -36,7 +36,7 @@ class Notice(NamedTuple):
 
 
 def open_service(url: str) -> Any:
-    """Returns the service of a URL; None if Apprise knows none."""
+    """Return the service of a URL; None if Apprise knows none."""
     asset = apprise.AppriseAsset(
         app_id="idtrail",
         app_desc="idtrail",

@@ -101,7 +101,7 @@ class Story:
                 self._opened = opening, at
 
     def occasions(self, now: datetime) -> list[Occasion]:
-        """Returns everything to be sent, already sent or not, in order of time.
+        """Return everything to be sent, already sent or not, in order of time.
 
         Returns nothing for an alert that is staging, withdrawn, snoozed, acknowledged, or resolved by somebody.
         """
@@ -123,7 +123,7 @@ class Story:
         return [opened, Occasion(f"ended {opening}", self._found_at or begin, False)]
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """Returns when it will open again without any record."""
+        """Return when it will open again without any record."""
         if self._maybe is not None and now < self._maybe + STANDS:
             return self._maybe + STANDS
         return None if self.detected is None else standing(self.detected, self._acts, now).snoozed_until

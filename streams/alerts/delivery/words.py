@@ -24,7 +24,7 @@ _LEADS: Final = re.compile(r"\](?=[(\[])|:(?=//)")
 
 
 def title_of(message: Message) -> str:
-    """Returns the title of the text for people, in one line."""
+    """Return the title of the text for people, in one line."""
     items = message.items
     if len(items) == 1:
         return _line(items[0])
@@ -33,7 +33,7 @@ def title_of(message: Message) -> str:
 
 
 def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> str:
-    """Returns the text for people, most urgent first, within `room` characters; what does not fit is counted."""
+    """Return the text for people, most urgent first, within `room` characters; what does not fit is counted."""
     shown = sorted(message.items, key=lambda item: (-_RANK.index(item.alert.severity), item.occasion.begin))
     blocks = [_block(item, api_url) for item in shown[:MOST_SHOWN]]
     last = [f"organization {foreign(shown[0].alert.organization)}"]
@@ -51,13 +51,13 @@ def text_of(message: Message, api_url: str = "", *, room: int = sys.maxsize) -> 
 
 
 def urgency_of(message: Message) -> Severity | None:
-    """Returns the highest severity among the occasions that go on; None if all are over."""
+    """Return the highest severity among the occasions that go on; None if all are over."""
     going_on = [item.alert.severity for item in message.items if item.occasion.kind != "ended"]
     return max(going_on, key=_RANK.index, default=None)
 
 
 def body_of(destination: str, item: Item, now: datetime, api_url: str = "") -> bytes:
-    """Returns the JSON body for programs, about one occasion."""
+    """Return the JSON body for programs, about one occasion."""
     alert = dumped(item.alert)
     del alert["record"], alert["destinations"], alert["staging"]
     return orjson.dumps(
@@ -75,18 +75,18 @@ def body_of(destination: str, item: Item, now: datetime, api_url: str = "") -> b
 
 
 def link_of(item: Item, api_url: str) -> str:
-    """Returns the link to the alert as it stands when followed; empty where the API's URL is not configured."""
+    """Return the link to the alert as it stands when followed; empty where the API's URL is not configured."""
     return f"{api_url.rstrip('/')}/api/v1/alerts/{item.alert.alert_id}" if api_url else ""
 
 
 def message_id(destination: str, item: Item) -> str:
-    """Returns the id of a message to a program: the same however often it is sent."""
+    """Return the id of a message to a program: the same however often it is sent."""
     told = f"{destination}\n{item.alert.organization}\n{item.alert.alert_id}\n{item.occasion.name}"
     return f"msg_{blake2b(told.encode(), digest_size=16).hexdigest()}"
 
 
 def incident_of(item: Item) -> str:
-    """Returns the key of the incident that an opening of an alert makes and that its end closes; it is unique to
+    """Return the key of the incident that an opening of an alert makes and that its end closes; it is unique to
     them."""
     opening = item.occasion.name.partition(" ")[2]
     told = f"{item.alert.organization}\n{item.alert.alert_id}\n{opening}"
@@ -99,7 +99,7 @@ def foreign(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Returns the text as one line of bounded length that mentions nobody and hides nothing."""
+    """Return the text as one line of bounded length that mentions nobody and hides nothing."""
     shown = _CALLS.sub("@ ", _UNSEEN.sub(" ", text).replace("<", "(").replace(">", ")"))
     return shown if len(shown) <= MOST_LETTERS else shown[: MOST_LETTERS - 1] + "…"
 

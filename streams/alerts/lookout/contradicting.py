@@ -43,7 +43,7 @@ class Contradicting:
         """The copies of each event that were compared, and whether any contradict."""
 
     def look(self, told: Iterable[Detected], now: datetime) -> list[Sighting]:
-        """Returns all conflicts that stand. Blocks: run it in a thread."""
+        """Return all conflicts that stand. Blocks: run it in a thread."""
         since = now - self._horizon
         several = {(each.organization, each.event_id): each for each in several_copies(self._store, since, MOST)}
         self._judged = {key: known for key, known in self._judged.items() if key in several}
@@ -58,7 +58,7 @@ class Contradicting:
 
 
 def conflicts(events: Sequence[Several], told: Iterable[Detected], *, whole: bool) -> list[Sighting]:
-    """Returns one sighting per organization. An alert does not end while other copies contradict, or while not all
+    """Return one sighting per organization. An alert does not end while other copies contradict, or while not all
     copies were compared (`whole` is false); over the moving day it keeps its highest count. Pure."""
     by_organization: dict[str, list[Several]] = defaultdict(list)
     for each in events:

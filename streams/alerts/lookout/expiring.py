@@ -28,7 +28,7 @@ EXPIRING: Final = Concern(
 
 
 def expiring(healths: Iterable[tuple[App, str, Health]], told: Iterable[Detected], now: datetime) -> list[Sighting]:
-    """Returns one sighting per integration. An alert stands until these credentials are gone or outlive their expected
+    """Return one sighting per integration. An alert stands until these credentials are gone or outlive their expected
     time: once they are refused there is no forecast, and they still have to be renewed."""
     known = {(alert.organization, alert.group["application_id"]): alert for alert in going_on(told)}
     return [

@@ -44,7 +44,7 @@ class LeftOpen:
         self._asked = 0.0
 
     def look(self, told: Iterable[Detected], now: datetime) -> list[Sighting] | None:
-        """Returns all that stands; None where it is unknown or was asked recently. Blocks: run it in a thread."""
+        """Return all that stands; None where it is unknown or was asked recently. Blocks: run it in a thread."""
         deletions = read_deletions(self._store, now - self._horizon, now - SETTLED)
         alerts = {_app(alert): alert for alert in going_on(told)}
         about = frozenset([*((d[:2], d.event_id) for d in deletions), *((app, None) for app in alerts)])
@@ -66,7 +66,7 @@ class LeftOpen:
 def left_open(
     left: Sequence[Exposure], deletions: Iterable[Deletion], open_alerts: Iterable[Detected]
 ) -> list[Sighting]:
-    """Returns one sighting per application whose deletion is fresh or already alerted. Pure."""
+    """Return one sighting per application whose deletion is fresh or already alerted. Pure."""
     accounts: dict[App, list[Exposure]] = defaultdict(list)
     for each in left:
         accounts[each.organization, each.account.application_id].append(each)

@@ -50,7 +50,7 @@ CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
 
 Told = Mapping[Key, Detected]
 Publish = Callable[[Sequence[Detected]], Awaitable[None]]
-"""Returns when the topic has confirmed all of them."""
+"""Return when the topic has confirmed all of them."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class _Watch(NamedTuple):
     concern: Concern
     seconds: float
     look: Callable[[Told, datetime], Awaitable[Sequence[Sighting] | None]]
-    """Returns all that stands; None where that is not known."""
+    """Return all that stands; None where that is not known."""
 
 
 class Lookout:

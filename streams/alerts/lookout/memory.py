@@ -34,7 +34,7 @@ class Memory:
         self._lock = asyncio.Lock()
 
     async def told(self, rule_id: str) -> Mapping[Key, Detected]:
-        """Returns the published alerts of one rule, as the log has them now. Raises `BrokerAway`, `BrokerRefuses`."""
+        """Return the published alerts of one rule, as the log has them now. Raises `BrokerAway`, `BrokerRefuses`."""
         async with self._lock:
             try:
                 await self._read_on()

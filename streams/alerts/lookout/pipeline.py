@@ -46,7 +46,7 @@ LETTERS: Final = Concern(
 
 
 def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None:
-    """Returns whether the sink is behind; None while that is unknown, or what waits is a backfill. `live` says that a
+    """Return whether the sink is behind; None while that is unknown, or what waits is a backfill. `live` says that a
     fresh event waits."""
     blind = sink_behind(watch, now)
     if watch.stalls() or (blind and live):
@@ -59,7 +59,7 @@ def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None
 def silences(
     habits: Iterable[Habit], told: Iterable[Detected], now: datetime, looking_since: datetime
 ) -> list[Sighting]:
-    """Returns the silent sources: those whose habit says so, and those already alerted that have sent nothing since.
+    """Return the silent sources: those whose habit says so, and those already alerted that have sent nothing since.
 
     A habit is forgotten after some days without an event, which does not end the silence. After the trail itself was
     away, its sources get some time to reconnect.
@@ -83,7 +83,7 @@ def _silence(habit: Habit, now: datetime) -> Sighting:
 
 
 def rises(rates: Iterable[LetterRate]) -> list[Sighting]:
-    """Returns the organizations with far more unreadable records than usual."""
+    """Return the organizations with far more unreadable records than usual."""
     return [
         Sighting(
             rate.organization,

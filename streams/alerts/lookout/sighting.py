@@ -61,12 +61,12 @@ class Sighting(NamedTuple):
 
 
 def key_of(alert: Detected) -> Key:
-    """Returns the key of the sighting that an alert was made of."""
+    """Return the key of the sighting that an alert was made of."""
     return alert.organization, tuple(alert.group.values())
 
 
 def changes(concern: Concern, told: Mapping[Key, Detected], seen: Sequence[Sighting], now: datetime) -> list[Detected]:
-    """Returns the alerts to publish, where `seen` is all that stands and `told` the last published alert of each key.
+    """Return the alerts to publish, where `seen` is all that stands and `told` the last published alert of each key.
 
     A sighting that is already published changes nothing, whoever looks and however often.
     """
@@ -83,12 +83,12 @@ def changes(concern: Concern, told: Mapping[Key, Detected], seen: Sequence[Sight
 
 
 def still(alert: Detected) -> Sighting:
-    """Returns the sighting of an open alert, unchanged."""
+    """Return the sighting of an open alert, unchanged."""
     return Sighting(alert.organization, alert.group, alert.title, alert.first_at, as_told=True)
 
 
 def going_on(told: Iterable[Detected]) -> list[Detected]:
-    """Returns the open alerts."""
+    """Return the open alerts."""
     return [alert for alert in told if alert.detection is Detection.OPEN]
 
 
@@ -127,7 +127,7 @@ def _told(concern: Concern, known: Detected | None, sighting: Sighting, now: dat
 
 
 def _content(sighting: Sighting) -> dict[str, Any]:
-    """Returns what may change while the alert stands."""
+    """Return what may change while the alert stands."""
     return {
         "title": sighting.title,
         "events": sighting.events,

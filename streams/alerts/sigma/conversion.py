@@ -95,11 +95,11 @@ class _Collection:
         self._named |= dict.fromkeys(found.names, found)
 
     def wanted(self) -> list[Read]:
-        """Returns the rules that alert."""
+        """Return the rules that alert."""
         return [each for each in self._all if not each.names & self._silent]
 
     def followed(self, rule: SigmaCorrelationRule) -> list[Followed]:
-        """Returns the rules that a correlation refers to. Raises `Refused`."""
+        """Return the rules that a correlation refers to. Raises `Refused`."""
         found = []
         for index, reference in enumerate(rule.rules or ()):
             place: Place = (*CORRELATION, "rules", index)
@@ -119,7 +119,7 @@ class _Collection:
         return found
 
     def question(self, one: Read) -> Question:
-        """Returns what a rule asks of an event. Raises `Refused`."""
+        """Return what a rule asks of an event. Raises `Refused`."""
         assert isinstance(one.sigma, SigmaRule)
         known = self._questions.get(id(one.sigma))
         if known is None:
@@ -129,7 +129,7 @@ class _Collection:
 
 
 def _rule(each: Read, collection: _Collection) -> tuple[str, str]:
-    """Returns the id and the text of our rule. Raises `Refused`."""
+    """Return the id and the text of our rule. Raises `Refused`."""
     sigma = each.sigma
     if isinstance(sigma, SigmaCorrelationRule):
         place: Place = CORRELATION

@@ -37,7 +37,7 @@ class Followed(NamedTuple):
 
 
 def correlated(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict[str, Any]:
-    """Returns the fields of our rule that say when it triggers; `followed` are the correlation's rules in order. Raises
+    """Return the fields of our rule that say when it triggers; `followed` are the correlation's rules in order. Raises
     `Refused`."""
     make = _KINDS.get(rule.type)
     if make is None:
@@ -61,7 +61,7 @@ def correlated(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict
 
 
 def _path(rule: SigmaCorrelationRule, name: str, followed: Sequence[Followed]) -> str:
-    """Returns the field that a name of `group-by` means: itself, or an alias that means one field in all rules."""
+    """Return the field that a name of `group-by` means: itself, or an alias that means one field in all rules."""
     alias = rule.aliases.aliases.get(name)
     if alias is None:
         return name
@@ -147,7 +147,7 @@ def _only(followed: Sequence[Followed]) -> Question:
 
 
 def _at_least(rule: SigmaCorrelationRule, most: int | None = None) -> int:
-    """Returns the minimum count; `most` is the highest possible count."""
+    """Return the minimum count; `most` is the highest possible count."""
     asked = rule.condition
     assert isinstance(asked, SigmaCorrelationCondition)
     if asked.op not in _LEAST or (asked.op is SigmaCorrelationConditionOperator.EQ and asked.count != most):

@@ -50,12 +50,12 @@ class Field:
             self.there.append(f"has(event.{'.'.join(path[:end])})")
 
     def is_fact(self, fact: str) -> list[str]:
-        """Returns expressions that together say whether the field is a non-empty text and the fact equals it."""
+        """Return expressions that together say whether the field is a non-empty text and the fact equals it."""
         return [*self.there, f"{self.read} == fact.{fact}", f"{self.read} != ''"]
 
 
 def fact_of(written: str, types: Collection[str], place: Place) -> str:
-    """Returns the fact that equals the field in all events of these types that have the field. Raises `Refused`."""
+    """Return the fact that equals the field in all events of these types that have the field. Raises `Refused`."""
     if written not in GROUPS:
         raise Refused(place, f"{written!r} has no fact to group by; there are {', '.join(GROUPS)}")
     for event_type in types:
@@ -67,6 +67,6 @@ def fact_of(written: str, types: Collection[str], place: Place) -> str:
 
 
 def spellings(event_type: str) -> frozenset[str]:
-    """Returns all names of an event type that idtrail treats as the same."""
+    """Return all names of an event type that idtrail treats as the same."""
     own = ALIASES.get(event_type, event_type)
     return frozenset({own, *(alias for alias, name in ALIASES.items() if name == own)})

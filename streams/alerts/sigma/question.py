@@ -23,33 +23,33 @@ class Question(NamedTuple):
     unless: tuple[str, ...]
 
     def match(self) -> dict[str, Any]:
-        """Returns the rule's condition, without the exclusion."""
+        """Return the rule's condition, without the exclusion."""
         return condition(self.types, self.where)
 
     def left_out(self) -> dict[str, Any] | None:
-        """Returns the rule's condition of the exclusion."""
+        """Return the rule's condition of the exclusion."""
         return condition(self.types, self.unless) if self.unless else None
 
     def whole(self) -> dict[str, Any]:
-        """Returns both in one condition."""
+        """Return both in one condition."""
         return condition(self.types, (*self.where, *self._unless()))
 
     def _unless(self) -> list[str]:
         return [negated(list(self.unless))] if self.unless else []
 
     def also(self, parts: list[str]) -> Question:
-        """Returns the question with these parts added to `where`."""
+        """Return the question with these parts added to `where`."""
         return self._replace(where=tuple(dict.fromkeys((*self.where, *parts))))
 
 
 def condition(types: Iterable[str], parts: Iterable[str]) -> dict[str, Any]:
-    """Returns a condition in a rule's form."""
+    """Return a condition in a rule's form."""
     where = _laid_out(parts)
     return {"type": list(types), **({"where": where} if where else {})}
 
 
 def _laid_out(parts: Iterable[str]) -> str:
-    """Returns the conjunction of these parts, in lines."""
+    """Return the conjunction of these parts, in lines."""
     lines: list[str] = []
     parts = list(parts)
     if len(parts) == 1:
@@ -64,7 +64,7 @@ def _laid_out(parts: Iterable[str]) -> str:
 
 
 def any_of(questions: list[Question]) -> Question:
-    """Returns the question that any of these meets; no type is in two of them."""
+    """Return the question that any of these meets; no type is in two of them."""
     types = [name for each in questions for name in each.types]
     where = _each_of_its_types([(each.types, each.where) for each in questions])
     unless = _each_of_its_types([(each.types, each.unless) for each in questions if each.unless])
@@ -78,7 +78,7 @@ def _each_of_its_types(asked: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> 
 
 
 def question_of(tree: Node, place: Place) -> Question:
-    """Returns the question, with the exclusion apart from the rest. Raises `Refused`."""
+    """Return the question, with the exclusion apart from the rest. Raises `Refused`."""
     types = _types(tree)
     if types is None:
         raise Refused(place, "does not say which event types it is about: name them as event_type, without wildcards")
@@ -95,7 +95,7 @@ def _flat(node: Node) -> list[Node]:
 
 
 def _parts(node: Node) -> list[str]:
-    """Returns expressions that all hold exactly if the node does; each always has a value."""
+    """Return expressions that all hold exactly if the node does; each always has a value."""
     if isinstance(node, All):
         return list(dict.fromkeys(each for part in node.parts for each in _parts(part)))
     if isinstance(node, AnyOf):
@@ -124,7 +124,7 @@ def _fact_is(types: list[str]) -> str:
 
 
 def _named(test: Has) -> list[str] | None:
-    """Returns the event types that a test names one by one; None if it does not."""
+    """Return the event types that a test names one by one; None if it does not."""
     if test.field != EVENT_TYPE:
         return None
     names = []
@@ -140,12 +140,12 @@ def _named(test: Has) -> list[str] | None:
 
 
 def _own(names: Iterable[str]) -> list[str]:
-    """Returns the types' canonical names."""
+    """Return the types' canonical names."""
     return list(dict.fromkeys(ALIASES.get(name, name) for name in names))
 
 
 def _types(node: Node) -> list[str] | None:
-    """Returns types of which every event that meets the node has one; None if the node does not limit the type."""
+    """Return types of which every event that meets the node has one; None if the node does not limit the type."""
     if isinstance(node, Not):
         return None
     if isinstance(node, Has):

@@ -61,7 +61,7 @@ POLICY: Final = SigmaPolicy(regex_engine=_Quiet())
 
 
 def called(name: object) -> str:
-    """Returns an id or a name, with ids in one spelling."""
+    """Return an id or a name, with ids in one spelling."""
     try:
         return str(UUID(str(name)))
     except ValueError:
@@ -75,13 +75,13 @@ class Source(NamedTuple):
     document: Document
 
     def problem(self, place: Place, message: str) -> str:
-        """Returns the problem as `file.yml:12: detection.selection.field: …`."""
+        """Return the problem as `file.yml:12: detection.selection.field: …`."""
         shown = ".".join(map(str, place))
         told = " ".join(f"{shown + ': ' if shown else ''}{message}".split())
         return f"{self.file}:{self.document.line(place)}: {told}"
 
     def silenced(self) -> frozenset[str]:
-        """Returns the names of the rules that do not alert by themselves because this one refers to them, even if it is
+        """Return the names of the rules that do not alert by themselves because this one refers to them, even if it is
         refused."""
         correlation = self.document.value.get("correlation")
         if not isinstance(correlation, dict) or correlation.get("generate") is True:
@@ -99,12 +99,12 @@ class Read(NamedTuple):
 
     @property
     def names(self) -> frozenset[str]:
-        """Returns the names by which others may refer to it."""
+        """Return the names by which others may refer to it."""
         return frozenset(called(each) for each in (self.sigma.id, self.sigma.name) if each is not None)
 
 
 def sources(text: str, file: str) -> list[Source]:
-    """Returns the documents of a file. Raises `BadRule`."""
+    """Return the documents of a file. Raises `BadRule`."""
     documents = read_documents(text, file)
     try:  # parsed as pySigma would: YAML 1.1, without harmful aliases or depth
         others = list(yaml.safe_load_all(text))
@@ -153,7 +153,7 @@ def _check_logsource(rule: SigmaRule) -> None:
 
 
 def _unreadable(written: dict[str, Any]) -> Place:
-    """Returns the part of a detection that pySigma rejects by itself, else all of it."""
+    """Return the part of a detection that pySigma rejects by itself, else all of it."""
     detection = written.get("detection")
     for name, asked in detection.items() if isinstance(detection, dict) else ():
         for at, fields in enumerate(asked if isinstance(asked, list) else [asked]):

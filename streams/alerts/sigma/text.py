@@ -32,7 +32,7 @@ class Wildcard(NamedTuple):
 
     @property
     def plain(self) -> str | None:
-        """Returns the text, if it has no wildcards."""
+        """Return the text, if it has no wildcards."""
         if not self.parts:
             return ""
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
@@ -54,7 +54,7 @@ class Wildcard(NamedTuple):
 
     @property
     def body(self) -> str:
-        """Returns its pattern, without anchors."""
+        """Return its pattern, without anchors."""
         return "".join(
             _META.sub(r"\\\g<0>", each) if isinstance(each, str)
             else _ANY if each is SpecialChars.WILDCARD_SINGLE
@@ -84,7 +84,7 @@ def wildcard_of(value: SigmaString, place: Place) -> Wildcard:
 
 
 def patterns_of(wildcards: Iterable[Wildcard]) -> list[str]:
-    """Returns patterns, as few as the length limit allows: a text matches any of them exactly if it matches any
+    """Return patterns, as few as the length limit allows: a text matches any of them exactly if it matches any
     wildcard. They lack the prefix that ignores case."""
     bodies: dict[tuple[bool, bool], list[str]] = {}
     for each in wildcards:
@@ -103,7 +103,7 @@ def _held(begins: bool, ends: bool, bodies: list[str]) -> str:
 
 
 def _packed(texts: list[str], around: int) -> list[list[str]]:
-    """Returns chunks that fit into a pattern with `around` characters around each text; a text that does not fit stands
+    """Return chunks that fit into a pattern with `around` characters around each text; a text that does not fit stands
     alone."""
     chunks: list[list[str]] = []
     for text in dict.fromkeys(texts):
@@ -116,7 +116,7 @@ def _packed(texts: list[str], around: int) -> list[list[str]]:
 
 
 def quoted(text: str) -> str:
-    """Returns a text as a literal of an expression."""
+    """Return a text as a literal of an expression."""
     if "'" not in text and text.isprintable():
         return f"'{text}'" if "\\" not in text else f"r'{text}'"
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")

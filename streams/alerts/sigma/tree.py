@@ -67,7 +67,7 @@ Node = Has | All | AnyOf | Not
 
 
 def tree_of(detections: SigmaDetections, written: Mapping[str, Any]) -> Node:
-    """Returns the tree of the conditions, any of which may hold; `written` is the detection as in the file. Raises
+    """Return the tree of the conditions, any of which may hold; `written` is the detection as in the file. Raises
     `Refused`."""
     return _any_of([_condition(text, detections, written) for text in detections.condition])
 
@@ -106,7 +106,7 @@ def _joined(how: type, parts: list[Node]) -> Node:
 
 
 def _any_of(parts: list[Node]) -> Node:
-    """Returns a disjunction in which the tests of one field are merged: that takes fewer patterns."""
+    """Return a disjunction in which the tests of one field are merged: that takes fewer patterns."""
     found: dict[str | int, Node] = {}
     for part in parts:
         for each in part.parts if isinstance(part, AnyOf) else (part,):

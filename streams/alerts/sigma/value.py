@@ -52,17 +52,17 @@ _WORDS: Final = {"true": True, "false": False}
 
 
 def negated(parts: list[str]) -> str:
-    """Returns that not all of these hold."""
+    """Return that not all of these hold."""
     return f"!({both(parts)})" if len(parts) > 1 or not parts[0].startswith("has(") else f"!{parts[0]}"
 
 
 def both(parts: Iterable[str]) -> str:
-    """Returns that all of these hold."""
+    """Return that all of these hold."""
     return " && ".join(f"({each})" if "|| " in each else each for each in dict.fromkeys(parts))
 
 
 def either(ways: list[list[str]]) -> list[str]:
-    """Returns that all parts of at least one way hold, as parts that must all hold."""
+    """Return that all parts of at least one way hold, as parts that must all hold."""
     shared = [part for part in ways[0] if all(part in way for way in ways)]
     rest = [[part for part in way if part not in shared] for way in ways]
     if not all(rest):
@@ -72,7 +72,7 @@ def either(ways: list[list[str]]) -> list[str]:
 
 
 def asked(test: Has) -> list[str]:
-    """Returns expressions that all hold exactly if the field has one of the values. Raises `Refused`."""
+    """Return expressions that all hold exactly if the field has one of the values. Raises `Refused`."""
     values = _Values(Field(test.field, test.values[0].place))
     for value in test.values:
         values.add(value)
@@ -214,7 +214,7 @@ class _Values:
 
 
 def _addresses(network: IPv4Network) -> str:
-    """Returns a pattern of the addresses of a network."""
+    """Return a pattern of the addresses of a network."""
     whole, rest = divmod(network.prefixlen, 8)
     octets = str(network.network_address).split(".")
     parts = octets[:whole]
@@ -228,7 +228,7 @@ def _addresses(network: IPv4Network) -> str:
 
 
 def _between(first: int, last: int) -> str:
-    """Returns a pattern of the integers from `first` to `last`."""
+    """Return a pattern of the integers from `first` to `last`."""
     tens: dict[str, list[int]] = {}
     for number in range(first, last + 1):
         tens.setdefault(str(number)[:-1], []).append(number % 10)
@@ -237,7 +237,7 @@ def _between(first: int, last: int) -> str:
 
 
 def _odd(pattern: str) -> str:
-    """Returns the part of a pattern that engines read differently; empty if there is none."""
+    """Return the part of a pattern that engines read differently; empty if there is none."""
     differently = "which engines read differently"
     if "{," in pattern:
         return f"has a pattern with {{,n}}, {differently}: write {{0,n}}"

@@ -33,6 +33,6 @@ _Writer.add_representer(list, _list)
 
 
 def rule_text(fields: Mapping[str, Any]) -> str:
-    """Returns the text of the rule's file. Fields that are None are omitted."""
+    """Return the text of the rule's file. Fields that are None are omitted."""
     given = {name: value for name, value in fields.items() if value is not None}
     return yaml.dump(given, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=WIDTH, indent=2)
