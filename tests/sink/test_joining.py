@@ -25,10 +25,10 @@ pytestmark = pytest.mark.kafka
 
 
 class Nowhere:
-    """A writer."""
+    """A writer that keeps nothing. The topics of alerts and decisions are everybody's, and may hold records."""
 
     async def write(self, blocks: Sequence[Block], token: str) -> None:
-        raise AssertionError("there is nothing to write")
+        pass
 
 
 def other_version(kafka: KafkaConnection, topics: Topics) -> AIOKafkaConsumer:
