@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pytest
@@ -313,29 +313,33 @@ async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_leas
         assert (row[3], row[-2]) == (2, least_id(shared_store, trail.rows[2:]))
 
 
+BY_UPDATE: Final = {"changes": [{"field": "active", "to": False}]}
+
+
 @pytest.mark.parametrize(
-    ("failed", "since", "ended"),
+    ("closing", "failed", "since", "ended"),
     [
-        pytest.param("last owner", {"who": "kofi", "event_type": "user_deprovision"}, False, id="another's closing"),
-        pytest.param("permission", {"who": "kofi", "event_type": "user_deprovision"}, False, id="rights for another"),
-        pytest.param("broken", {}, False, id="the person's own title"),
-        pytest.param("broken", {"event_type": "user_deprovision"}, True, id="the own closing"),
-        pytest.param("broken", {"event_type": "user_delete_provision"}, True, id="the own deletion"),
-        pytest.param("broken", {"changes": [{"field": "active", "to": False}]}, True, id="an update that closes"),
-        pytest.param("broken", {"event_type": "user_create_provision"}, True, id="wanted again"),
-        pytest.param("broken", {"changes": [{"field": "active", "to": True}]}, True, id="wanted again, by an update"),
-        pytest.param("credentials", {"who": "kofi"}, True, id="credentials: the whole integration's"),
-    ],
-)
-@pytest.mark.parametrize(
-    "closing",
-    [
-        pytest.param({"event_type": "user_deprovision"}, id="deprovision"),
-        pytest.param({"changes": [{"field": "active", "to": False}]}, id="update"),
+        *(
+            pytest.param({"event_type": "user_deprovision"}, *case, id=name)
+            for name, *case in [
+                ("another's closing", "last owner", {"who": "kofi", "event_type": "user_deprovision"}, False),
+                ("rights for another", "permission", {"who": "kofi", "event_type": "user_deprovision"}, False),
+                ("the person's own title", "broken", {}, False),
+                ("the own closing", "broken", {"event_type": "user_deprovision"}, True),
+                ("the own deletion", "broken", {"event_type": "user_delete_provision"}, True),
+                ("an update that closes", "broken", BY_UPDATE, True),
+                ("wanted again", "broken", {"event_type": "user_create_provision"}, True),
+                ("wanted again, by an update", "broken", {"changes": [{"field": "active", "to": True}]}, True),
+                ("credentials: the whole integration's", "credentials", {"who": "kofi"}, True),
+            ]
+        ),
+        pytest.param(BY_UPDATE, "last owner", {"who": "kofi", **BY_UPDATE}, False, id="update: another's closing"),
+        pytest.param(BY_UPDATE, "broken", {}, False, id="update: the person's own title"),
+        pytest.param(BY_UPDATE, "broken", {"event_type": "user_deprovision"}, True, id="update: the own closing"),
     ],
 )
 async def test_a_closing_that_failed_ends_with_nothing_but_what_closes_or_opens_the_account(
-    shared_store: Store, failed: str, since: dict[str, Any], ended: bool, closing: dict[str, Any]
+    shared_store: Store, closing: dict[str, Any], failed: str, since: dict[str, Any], ended: bool
 ) -> None:
     trail = Trail(shared_store)
     await trail.sink([trail.record(attempt("a1", 10, failed, **closing))])

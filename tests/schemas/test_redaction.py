@@ -583,14 +583,14 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
      '["token",', '{"token":[}', "token\\\\", "a", '\\"://[scimcookie'],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
-    raw = json.dumps({"m": piece * 20_000}).encode()
+    raw = json.dumps({"m": piece * 8_000}).encode()
     began = time.process_time()
 
     redact(raw)
     redact(raw[:-1])
     shown(piece * 2_000)
 
-    assert time.process_time() - began < 5  # half a second at most; minutes if it grew with the square
+    assert time.process_time() - began < 2  # a fifth of a second; far more if it grew with the square
 
 
 MARKED = [f'Ab{number:03}-xYz!<é\\"{number:03}' for number in range(MAX_KNOWN)]
