@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import CLOSED
-from queries.because import MAKES, act_on_person
+from queries.mark import Mark
 from schemas.cause import Cause
 from schemas.events import Kind
 from schemas.identifiers import PEOPLE, IdentifierKind
@@ -25,59 +25,8 @@ from schemas.times import LATEST, SENTINEL
 MAX_HOLDERS: Final = 4
 """A number or address that more ids than this have belongs to no person: it is a placeholder or a shared mailbox."""
 
-_ENDS: Final = frozenset({"suspended", "deleted"})
 CALLED: Final = (IdentifierKind.EMAIL, IdentifierKind.NAME)
 """The kinds of identifier that people are called and searched by."""
-
-
-class Mark(NamedTuple):
-    """What an event says of an id and its accounts. A mark may stand for many events of one id that say the same: it
-    has the first and the last of them."""
-
-    subject_id: str
-    subject_type: str
-    name: str
-    email: str
-    event_type: str
-    kind: str
-    action: str
-    outcome: str
-    cause: str
-    account_state: str
-    application_id: str
-    application: str
-    changed: Sequence[str]
-    events: int
-    first_at: datetime
-    first_event: UUID
-    last_at: datetime
-    last_event: UUID
-
-    @property
-    def act(self) -> str:
-        """The effect on the person in the directory: suspended, activated, deleted, or empty for none."""
-        if self.kind != Kind.OTHER or self.outcome == Outcome.FAILURE:
-            return ""
-        if self.event_type in MAKES:
-            return "activated"
-        return act_on_person({"event_type": self.event_type, "outcome": self.outcome, "changed": self.changed})
-
-    @property
-    def closing(self) -> bool:
-        """Whether the event ends the person's access or is to close an account."""
-        return self.account_state in CLOSED or self.act in _ENDS
-
-    @property
-    def living(self) -> bool:
-        """Whether the event takes the id into use.
-
-        Refused events do not. Neither do sign-ins and lookups, which may concern somebody who has left.
-        """
-        if self.closing or self.outcome == Outcome.FAILURE:
-            return False
-        if self.kind == Kind.USER:
-            return self.action in ("create", "update")
-        return self.event_type.startswith(("user_", "systemuser_")) and not self.event_type.startswith("user_login")
 
 
 class Sighting(NamedTuple):
@@ -208,7 +157,7 @@ def _end(marks: Sequence[Mark]) -> tuple[datetime, UUID] | None:
     A push for somebody who has left was already on its way.
     """
     back = max((mark.last_at for mark in marks if mark.act == "activated"), default=SENTINEL)
-    ends = [_after(mark, back) for mark in marks if mark.act in _ENDS and mark.last_at > back]
+    ends = [_after(mark, back) for mark in marks if mark.ending and mark.last_at > back]
     if ends:
         return min(ends, key=_in_order)
     by_application: dict[str, list[Mark]] = {}

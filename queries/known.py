@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from queries.aliases import CALLED, MAX_HOLDERS, Known, Life, Mark, Sighting, aliases, lives, sightings, standings
+from queries.aliases import CALLED, MAX_HOLDERS, Known, Life, Sighting, aliases, lives, sightings, standings
+from queries.mark import Mark
 from queries.selection import IN_FORCE
 from queries.store import SMALL_LIMITS, Store, as_bytes
 from schemas.identifiers import PEOPLE, IdentifierKind
