@@ -28,6 +28,7 @@ from queries.histories import history_sql, read_bindings, read_history
 from queries.lag_watch import Place
 from queries.migrate import Deployment, migrate
 from queries.people import Person
+from queries.pieces import account_text
 from queries.state import Asked, read_state
 from queries.store import Store
 from queries.suspects import read_suspects
@@ -172,7 +173,8 @@ def granules_of_exposures(store: Store) -> int:
     """Of `account_turns`, read to tell who is exposed now."""
     accounts = sorted(read_suspects(store, ORGANIZATION, read_bindings(store, ORGANIZATION, LATEST), END))
     subjects = sorted({subject for _, subject in accounts})
-    return _read(store, THEIR_TURNS, {"organization": ORGANIZATION, "subjects": subjects, "accounts": accounts})
+    texts = [account_text(*account) for account in accounts]
+    return _read(store, THEIR_TURNS, {"organization": ORGANIZATION, "subjects": subjects, "accounts": texts})
 
 
 def _read(store: Store, sql: str, values: dict[str, Any]) -> int:

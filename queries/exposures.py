@@ -16,7 +16,7 @@ from queries.folding import Row, in_force
 from queries.foreign import OPEN, has_better_ways, own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
-from queries.pieces import subjects_at_once
+from queries.pieces import ACCOUNT_SQL, account_text, subjects_at_once
 from queries.repeats import without_repeats
 from queries.sign_ins import AccountKey, first_sign_ins
 from queries.step import COLUMNS
@@ -120,14 +120,14 @@ _THEIR_EVENTS: Final = (
     f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
     f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
     " AND event_type != 'sso_auth'"
-    " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
+    f" AND (kind = 'other' OR {ACCOUNT_SQL} IN {{accounts:Array(String)}})"
     " ORDER BY subject_id"
 )
 
 THEIR_TURNS: Final = (
     f"SELECT subject_id, subject_name, version, fingerprint, {TURNS}"
     f" FROM account_turns WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    " AND (kind = 'other' OR (application_id, subject_id) IN {accounts:Array(Tuple(String, String))})"
+    f" AND (kind = 'other' OR {ACCOUNT_SQL} IN {{accounts:Array(String)}})"
     " ORDER BY subject_id"
     # A few rows at each of hundreds of places: threads share them, read each in one go, and do not read far ahead.
     " SETTINGS merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1,"
@@ -191,7 +191,11 @@ def _read(
         by_subject.setdefault(account[1], []).append(account)
     for chunk in subjects_at_once(dict(sorted(by_subject.items())), most):
         own = [account for subject in chunk for account in by_subject[subject]]
-        values = {"organization": organization, "subjects": chunk, "accounts": own}
+        values = {
+            "organization": organization,
+            "subjects": chunk,
+            "accounts": [account_text(*account) for account in own],
+        }
         yield set(own), store.query_dicts(sql, values, BULK_LIMITS)
 
 

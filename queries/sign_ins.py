@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from queries.folding import Row, in_force
 from queries.foreign import own_rows
-from queries.pieces import subjects_at_once
+from queries.pieces import ACCOUNT_SQL, account_text, subjects_at_once
 from queries.store import BULK_LIMITS, Store
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality, to_microseconds
@@ -26,7 +26,7 @@ _SIGN_INS: Final = (
     "SELECT event_id, version, fingerprint, subject_id, event_type, application_id, outcome, time_quality, occurred_at"
     f" FROM events_by_subject WHERE {_THEIRS} AND event_id GLOBAL IN ("
     f"SELECT event_id FROM events_by_subject WHERE {_THEIRS}"
-    " AND event_type = 'sso_auth' AND (application_id, subject_id) IN {accounts:Array(Tuple(String, String))}"
+    f" AND event_type = 'sso_auth' AND {ACCOUNT_SQL} IN {{accounts:Array(String)}}"
     f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC'))"
 )
 
@@ -44,7 +44,7 @@ def first_sign_ins(store: Store, wanted: Mapping[AccountKey, datetime], at: date
             values: dict[str, Any] = {
                 "organization": organization,
                 "subjects": chunk,
-                "accounts": [(application, subject) for _, subject, application in own],
+                "accounts": [account_text(application, subject) for _, subject, application in own],
                 "since": to_microseconds(min(wanted[key] for key in own)),
                 "at": to_microseconds(at),
             }

@@ -111,22 +111,18 @@ def suspects_sql(*, past: bool, parted: bool) -> str:
         f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7) OR last >= {_AHEAD}"
         f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
     )
-    some = f"{closing} UNION ALL SELECT subject_id FROM ({_ONES})" if parted else closing
-    one = f"(application_id, subject_id) GLOBAL IN ({_ONES})" if parted else "0"
+    gone = f"{_LEAVING} OR (application_id, subject_id) GLOBAL IN ({_ONES})" if parted else _LEAVING
     return f"""
 SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(final, 2), tupleElement(final, 3) FROM (
     SELECT application_id, subject_id, toUInt8(max(last)) AS code, toInt64(bitShiftRight(max(last), 192)) AS attempted,
-        min(first_update) AS first, max(last_update) AS final, max(leaving) AS gone,
-        {_version("max(last)")} AS version
-    FROM (
-        SELECT application_id, subject_id, last, first_update, last_update, {_LEAVING} AS leaving
-        FROM ({marks}) WHERE leaving OR subject_id GLOBAL IN ({some}) OR {_ENDED}
-    )
+        min(first_update) AS first, max(last_update) AS final, max(leaves) AS gone, {_version("max(last)")} AS version
+    FROM (SELECT application_id, subject_id, last, first_update, last_update, {gone} AS leaves FROM ({marks}))
+    WHERE leaves OR subject_id GLOBAL IN ({closing}) OR {_ENDED}
     GROUP BY application_id, subject_id
 )
 WHERE code IN (4, 6) OR (code = 7 AND first < {NO_UPDATE}) OR version BETWEEN 1 AND {{doubted:Int64}}
     OR attempted > {{at:Int64}} OR (code < 4 AND (
-        gone OR {one}
+        gone
         OR application_id IN {{deleted:Array(String)}}
         OR (has({{unbound:Array(String)}}, application_id) AND attempted
             <= arrayElement({{unbound_at:Array(Int64)}}, indexOf({{unbound:Array(String)}}, application_id)))))
