@@ -128,15 +128,16 @@ async def test_an_event_comes_back_byte_for_byte(api: httpx.AsyncClient, using: 
 
 PARAMETERS = {
     "/api/v1/events": ("type", "application", "subject", "actor", "text", "since", "cursor", "organization"),
-    "/api/v1/counts": ("type", "application", "subject", "actor", "text"),
-    "/api/v1/stats": ("application", "subject", "actor", "text"),
-    "/api/v1/failures": ("type", "application", "subject", "until"),
+    "/api/v1/counts": ("type", "application subject actor text"),
+    "/api/v1/stats": ("application subject actor text",),
+    "/api/v1/failures": ("type", "application subject", "until"),
     "/api/v1/failures/windows": ("type", "application"),
-    "/api/v1/incidents": ("application", "subject", "state", "cursor"),
+    "/api/v1/incidents": ("application subject", "state", "cursor"),
     "/api/v1/lifecycle": ("person", "cursor"),
     "/api/v1/dead-letters": ("id", "source", "reason", "since", "until", "cursor"),
     "/api/v1/dead-letters/stats": ("id", "source", "reason", "since", "until"),
 }
+"""Those that may have any value are given it at once."""
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +153,9 @@ def reader(shared_store: Store) -> dict[str, str]:
 async def test_hostile_values_find_nothing_and_break_nothing(
     api: httpx.AsyncClient, reader: dict[str, str], path: str, text: str
 ) -> None:
-    for name in PARAMETERS[path]:
-        person = {"person": "nobody"} if path.endswith("lifecycle") and name != "person" else {}
-        answer = await api.get(path, params={**person, name: text}, headers=reader)
+    for names in PARAMETERS[path]:
+        person = {"person": "nobody"} if path.endswith("lifecycle") and names != "person" else {}
+        answer = await api.get(path, params={**person, **dict.fromkeys(names.split(), text)}, headers=reader)
         assert answer.status_code in (200, 400, 404, 422), answer.text
         if answer.status_code == 200 and path == "/api/v1/events" and text not in "_%":
             assert answer.json()["items"] == []

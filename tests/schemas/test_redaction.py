@@ -583,14 +583,14 @@ def test_any_bytes_can_be_searched(raw: bytes) -> None:
      '["token",', '{"token":[}', "token\\\\", "a", '\\"://[scimcookie'],
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(piece: str) -> None:
-    raw = json.dumps({"m": piece * 8_000}).encode()
+    raw = json.dumps({"m": piece * 4_000}).encode()
     began = time.process_time()
 
     redact(raw)
     redact(raw[:-1])
     shown(piece * 2_000)
 
-    assert time.process_time() - began < 2  # a fifth of a second; far more if it grew with the square
+    assert time.process_time() - began < 0.8  # a tenth of a second; far more if it grew with the square
 
 
 MARKED = [f'Ab{number:03}-xYz!<é\\"{number:03}' for number in range(MAX_KNOWN)]
@@ -602,24 +602,24 @@ TURNED = "".join(chr(ord("!") + number) for number in range(8))
     [
         *(
             pytest.param({"token": [f"{secret[number:]}{number}!" for number in range(2 * MAX_KNOWN)],
-                          "m": secret * (200_000 // len(secret))}, id=f"one secret of {shape} again and again")
+                          "m": secret * (100_000 // len(secret))}, id=f"one secret of {shape} again and again")
             for shape, secret in {"marks": "a-1-" * 2000, "letters": "aA" * 4000, "escapes": '"\\' * 1000}.items()
         ),
-        pytest.param({"password": MARKED, "m": [f"s{number:08}" for number in range(20_000)]},
+        pytest.param({"password": MARKED, "m": [f"s{number:08}" for number in range(10_000)]},
                      id="many secrets, many strings"),
-        pytest.param({"password": [secret * 100 for secret in MARKED], "m": [f"s{n:08}" for n in range(10_000)]},
+        pytest.param({"password": [secret * 100 for secret in MARKED], "m": [f"s{n:08}" for n in range(5_000)]},
                      id="long secrets, many strings"),
         pytest.param({"password": [(TURNED * 3)[at : at + size] for at in range(8) for size in range(8, 12)],
-                      "m": TURNED * 20_000}, id="secrets that overlap"),
+                      "m": TURNED * 10_000}, id="secrets that overlap"),
         pytest.param({"password": [f"{'a' * at}bcd{'a' * (90 - at)}" for at in range(MAX_KNOWN)],
-                      "m": ["a" * 20_000] * 5}, id="secrets that nearly match"),
-        pytest.param({"password": MARKED, "m": "\\" * 80_000}, id="escapes of escapes"),
-        pytest.param({"password": MARKED, "m": "\\x" * 40_000 + "\\ud800" * 1_000}, id="escapes that are none"),
-        pytest.param({"password": MARKED, "m": MARKED * 500}, id="many repeated"),
-        pytest.param([["password", f"a1b2c3d4e{number}"] for number in range(6_000)], id="many pairs"),
-        pytest.param({"token": "abcd-1234", "members": [{"value": f"{n:032x}"} for n in range(8_000)]},
+                      "m": ["a" * 10_000] * 5}, id="secrets that nearly match"),
+        pytest.param({"password": MARKED, "m": "\\" * 40_000}, id="escapes of escapes"),
+        pytest.param({"password": MARKED, "m": "\\x" * 20_000 + "\\ud800" * 1_000}, id="escapes that are none"),
+        pytest.param({"password": MARKED, "m": MARKED * 250}, id="many repeated"),
+        pytest.param([["password", f"a1b2c3d4e{number}"] for number in range(3_000)], id="many pairs"),
+        pytest.param({"token": "abcd-1234", "members": [{"value": f"{n:032x}"} for n in range(4_000)]},
                      id="a large group and one secret"),
-        pytest.param({str(number): {"token": {"id": "abcdefgh1"}} for number in range(6_000)}, id="many names"),
+        pytest.param({str(number): {"token": {"id": "abcdefgh1"}} for number in range(3_000)}, id="many names"),
     ],
 )  # fmt: skip
 def test_no_record_takes_more_than_linear_time(record: Any) -> None:
@@ -629,7 +629,7 @@ def test_no_record_takes_more_than_linear_time(record: Any) -> None:
     redact(raw)
     redact(raw[:-1])
 
-    assert time.process_time() - began < 5  # half a second; minutes if strings were searched one by one
+    assert time.process_time() - began < 2  # a quarter of a second; minutes if strings were searched one by one
 
 
 @given(OBJECTS, SECRETS)
