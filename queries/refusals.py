@@ -16,10 +16,12 @@ _TOO_MUCH: Final = frozenset({_TOO_MANY_ROWS, _MEMORY, 307, 396}) | _TOO_SLOW
 """Too many rows, too much time, memory or bytes, too slow, or too large a result: a smaller question has an answer."""
 
 _TOO_MANY_PARTS: Final = 252
+_LIBRARY: Final = 1000
+"""An error of a library that ClickHouse uses, mostly of its network."""
 _PASSING: Final = frozenset(
     {3, 32, 202, 203, 209, 210}  # cut off, too many queries at once, no free connection, socket, network
     | {225, 242, 279, 285, 286, 319, 999}  # keeper or replicas away, read-only table, unknown status of an insert
-    | {236, 243, 394, 439, 745, 1000}  # shutting down, disk full, cancelled, no thread, overloaded, other library
+    | {236, 243, 394, 439, 745, _LIBRARY}  # shutting down, disk full, cancelled, no thread, overloaded
     | {_TOO_MANY_PARTS}  # merges are behind
 )
 
@@ -42,7 +44,7 @@ def ours(error: Exception, *, writing: bool = False) -> IdtrailError:
     code = (error.code or 0) if isinstance(error, Error) else 0
     if code in _TOO_MUCH and not writing:
         return UserError(f"the query is too large: narrow its time range or filters ({text})")
-    if code in _PASSING and not _too_many_partitions(code, text):
+    if code in _PASSING and not _lasting(code, text):
         return StoreAway(f"ClickHouse cannot answer now (code {code}): {text}")
     if code in _TOO_MUCH:
         return StoreAway(f"ClickHouse could not finish a write (code {code}): {text}")
@@ -53,9 +55,10 @@ def ours(error: Exception, *, writing: bool = False) -> IdtrailError:
     return StoreAway(f"ClickHouse does not answer: {text}")
 
 
-def _too_many_partitions(code: int, text: str) -> bool:
-    """Tell two meanings of one code apart: merges that lag recover, an insert over 100 months does not."""
-    return code == _TOO_MANY_PARTS and "partitions" in text
+def _lasting(code: int, text: str) -> bool:
+    """Tell two meanings of one code apart: merges that lag recover, an insert over 100 months does not; a network
+    recovers, a value that is too long for a statement does not."""
+    return (code == _TOO_MANY_PARTS and "partitions" in text) or (code == _LIBRARY and "too long" in text)
 
 
 def _unanswered(error: ClickHouseError, text: str) -> bool:

@@ -7,15 +7,17 @@ published on `idtrail.incidents` before they are stored: a kill in between publi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
+from queries.pieces import ACCOUNTS_AT_ONCE, IDS_AT_ONCE, pieces
 from queries.runs import copies_sql
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import Incident
 from streams.interest import Application, Attempt, Interest, Known
-from streams.runs import refold, stored_incidents
+from streams.runs import Refolded, refold, stored_incidents
 from streams.writer import insert_patiently, patiently
 
 SETTLE_US: Final = 10 * 60 * 1_000_000
@@ -38,13 +40,22 @@ class IncidentWriter:
     ) -> tuple[list[Known], bool]:
         """Fold the given incidents of the applications, or all. Returns them as they are now, and whether any had
         changed."""
-        folded = await patiently(lambda: refold(self._store, applications, ids), self._retry_seconds)
-        if folded.changed:
-            await self._publish(folded.changed)
-            rows = [(*incident, folded.at) for incident in folded.changed]
-            token = f"incidents:{uuid4().hex}"
-            await insert_patiently(self._store, "incidents", rows, INCIDENTS_ARROW_SCHEMA, token, self._retry_seconds)
-        return folded.found, bool(folded.changed)
+        found: list[Known] = []
+        changed = False
+        for some in pieces(sorted(applications), ACCOUNTS_AT_ONCE):
+            for own in [None] if ids is None else pieces(sorted(ids), IDS_AT_ONCE):
+                folded = await patiently(partial(refold, self._store, some, own), self._retry_seconds)
+                found += folded.found
+                if folded.changed:
+                    changed = True
+                    await self._write(folded)
+        return found, changed
+
+    async def _write(self, folded: Refolded) -> None:
+        await self._publish(folded.changed)
+        rows = [(*incident, folded.at) for incident in folded.changed]
+        token = f"incidents:{uuid4().hex}"
+        await insert_patiently(self._store, "incidents", rows, INCIDENTS_ARROW_SCHEMA, token, self._retry_seconds)
 
     async def settle(self, application: Application) -> None:
         """Fold all incidents of an application until a fold finds nothing new.
@@ -59,26 +70,25 @@ class IncidentWriter:
     async def copies(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Return what the stored copies of the same events say at the same applications, where they do not all
         agree."""
-        if not attempts:
-            return []
-        applications = sorted({attempt.application for attempt in attempts})
-        parameters: dict[str, object] = {
-            "ours": applications,
-            "events": sorted({str(UUID(bytes=attempt.event_id)) for attempt in attempts}),
-        }
-
-        def read() -> list[Attempt]:
-            found = self._store.query(copies_sql(), parameters, BULK_LIMITS)
-            return [
-                Attempt(event_id, (organization, application), *told)
-                for event_id, organization, application, *told in found
-            ]
-
-        return await patiently(read, self._retry_seconds)
+        found: list[Attempt] = []
+        for some in pieces(sorted(attempts, key=lambda attempt: attempt.application), ACCOUNTS_AT_ONCE):
+            found += await patiently(partial(_copies, self._store, some), self._retry_seconds)
+        return found
 
     async def read(self, organizations: Collection[str], folded_since: int) -> list[tuple[Incident, int]]:
         """Return the rows of these organizations that were folded since, each with the time of its fold."""
         return await patiently(lambda: stored_incidents(self._store, organizations, folded_since), self._retry_seconds)
+
+
+def _copies(store: Store, attempts: Sequence[Attempt]) -> list[Attempt]:
+    parameters: dict[str, object] = {
+        "ours": sorted({attempt.application for attempt in attempts}),
+        "events": sorted({str(UUID(bytes=attempt.event_id)) for attempt in attempts}),
+    }
+    return [
+        Attempt(event_id, (organization, application), *told)
+        for event_id, organization, application, *told in store.query(copies_sql(), parameters, BULK_LIMITS)
+    ]
 
 
 class LiveIncidents:

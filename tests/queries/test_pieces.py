@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,8 +20,11 @@ from queries.store import Store
 from queries.verification import Reader
 from schemas.envelope import TRUST_STEP
 from schemas.errors import IdtrailError
+from streams.incident_writer import IncidentWriter
+from streams.incidents import Incident
+from streams.interest import Attempt
 from streams.rows import decode_events
-from tests.queries.support import Trail, at, attempt, when
+from tests.queries.support import Trail, at, attempt, failed, when
 from tests.queries.test_histories import bound
 from tests.records import NOON, event, record_of
 
@@ -74,6 +78,28 @@ def test_a_server_refuses_a_value_that_is_too_long(shared_http_store: Store) -> 
     assert shared_http_store.query(sql, {"value": "x" * 128 * 1024}) == [(128 * 1024,)]
     with pytest.raises(IdtrailError, match="too long"):
         shared_http_store.query(sql, {"value": "x" * (128 * 1024 + 1)})
+
+
+@pytest.mark.store
+async def test_the_incidents_of_a_backlog_are_folded_on_a_server(shared_http_store: Store) -> None:
+    """Thousands of attempts at thousands of applications are what a worker meets after an outage."""
+    published: list[Incident] = []
+
+    async def publish(incidents: Sequence[Incident]) -> None:
+        published.extend(incidents)
+
+    trail = Trail(shared_http_store, uuid4().hex[:24])
+    applications = [(trail.organization, f"5fad07f2b9f5414721b3{number:04x}") for number in range(4_000)]
+    trail.insert(failed(0, application={"id": applications[-1][1], "name": "slack"}))
+    attempts = [Attempt(uuid4().bytes, each, uuid4().bytes, "user", "u", False, 0) for each in applications]
+    writer = IncidentWriter(shared_http_store, 5, publish)
+    assert await writer.copies(attempts) == []
+    ids = {attempt.incident_id for attempt in attempts}
+    assert await writer.fold(applications, ids) == ([], False)
+    found, changed = await writer.fold(applications)
+    assert changed
+    assert [one.incident.application_id for one in found] == [applications[-1][1]]
+    assert published == [one.incident for one in found]
 
 
 @pytest.mark.store

@@ -10,6 +10,7 @@ from queries.refusals import Refused, ours
 from schemas.errors import IdtrailError, StoreAway, UserError
 
 PARTS = "Code: 252. DB::Exception: Too many parts (3000). Merges are processing significantly slower than inserts."
+LONG = "Poco::Exception. Code: 1000, e.code() = 0, HTML Form Exception: Field value too long"
 PARTITIONS = "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100)."
 
 
@@ -26,6 +27,10 @@ PARTITIONS = "Code: 252. DB::Exception: Too many partitions for single INSERT bl
         pytest.param(DatabaseError("disk", code=243), StoreAway, StoreAway, id="disk full"),
         pytest.param(DatabaseError(PARTS, code=252), StoreAway, StoreAway, id="merges behind"),
         pytest.param(DatabaseError(PARTITIONS, code=252), Refused, Refused, id="over a hundred months"),
+        pytest.param(
+            DatabaseError("Poco::Exception. Code: 1000, Net Exception", code=1000), StoreAway, StoreAway, id="net"
+        ),
+        pytest.param(DatabaseError(LONG, code=1000), Refused, Refused, id="a value too long for a statement"),
         pytest.param(DatabaseError("no table", code=60), Refused, Refused, id="no such table"),
         pytest.param(DatabaseError("password", code=516), Refused, Refused, id="wrong password"),
         pytest.param(OperationalError("Error executing HTTP request"), StoreAway, StoreAway, id="no connection"),
