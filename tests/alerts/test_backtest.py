@@ -49,7 +49,7 @@ group_by: [application_id]
 def logged() -> Iterator[Record]:
     """Events of a simulated time, each logged a minute after it occurred; some twice, some too late to be fresh."""
     source = Source("test", Trust.EXPORT)
-    for number, event in enumerate(load(3, 4_000, START, days=DAYS)):
+    for number, event in enumerate(load(3, 2_000, START, days=DAYS)):
         sealed = seal(event.raw, source, START)
         at = datetime.fromisoformat(orjson.loads(event.raw)["timestamp"])
         late = timedelta(days=3) if number % 50 == 0 else timedelta(minutes=1)
@@ -97,7 +97,7 @@ async def backtest(store: Store, rules: list[str], against: tuple[str, ...] = ()
 async def test_alerts_are_those_that_the_events_make(
     store: Store, events: list[tuple[Seen, bool]], monkeypatch: pytest.MonkeyPatch, cores: int
 ) -> None:
-    monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 300)
+    monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 150)
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     found = await backtest(store, [*texts_in_force(), STRICT])
     rules = Rules([*shipped_rules(), read_rule(STRICT, "strict")])

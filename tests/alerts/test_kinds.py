@@ -7,7 +7,7 @@ from itertools import product
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.alerts.alert import Alert, Fold, alert_id
@@ -20,6 +20,7 @@ from tests.alerts.reference import Expected, expected_alerts, in_order
 MINUTE = HOUR // 60
 START = 20_458 * DAY
 OWN = ("a-rule", "acme", ("slack",))
+FEWER = settings(max_examples=settings.default.max_examples // 2)  # of each of the kinds
 
 
 def terms_of(kind: RuleKind) -> st.SearchStrategy[Terms]:
@@ -92,6 +93,7 @@ SPREAD = 90
 
 
 @pytest.mark.parametrize("kind", list(RuleKind))
+@FEWER
 @given(st.data())
 def test_alerts_are_those_that_the_definitions_give_in_any_order_with_repeats_and_restarts(
     kind: RuleKind, data: st.DataObject
@@ -122,6 +124,7 @@ def test_alerts_are_those_that_the_definitions_give_in_any_order_with_repeats_an
 @pytest.mark.parametrize(
     "kind", [RuleKind.THRESHOLD, RuleKind.DISTINCT, RuleKind.RATIO, RuleKind.ABSENCE, RuleKind.MASS]
 )
+@FEWER
 @given(st.data())
 def test_of_more_than_a_window_holds_the_definitions_still_give_the_alerts(kind: RuleKind, data: st.DataObject) -> None:
     terms = data.draw(terms_of(kind))

@@ -17,12 +17,14 @@ import pytest
 from typer.testing import CliRunner
 
 from idtrail.cli import main
+from tests import forked
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60
+COMMAND_SECONDS = 90
 T = TypeVar("T")
 PROCESSES = {"emit", "import", "up"}
-"""Commands that do the work themselves, with logs, signals and a standard input of their own."""
+"""Commands that do the work themselves, with logs, signals and a standard input of their own: each is a process."""
 
 
 @dataclass
@@ -62,7 +64,7 @@ class RunningTrail:
     def run(self, *arguments: str, stdin: bytes = b"", code: int = 0) -> str:
         """What a command prints; asserts its exit code."""
         if arguments[0] in PROCESSES:
-            ended, told, said = self._process(arguments, stdin)
+            ended, told, said = forked.command(main, arguments, self.environment, stdin, COMMAND_SECONDS)
         else:
             ended, told, said = within(arguments, self.environment, stdin)
         assert ended == code, f"{arguments}: {ended}\n{told.decode()}{said.decode()}"
@@ -89,13 +91,6 @@ class RunningTrail:
             time.sleep(pause)
             pause = min(1.5 * pause, 1)  # asking is work for the trail too
         return found
-
-    def _process(self, arguments: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
-        command = [sys.executable, "-m", "idtrail", *arguments]
-        done = subprocess.run(
-            command, input=stdin, env=self.environment, cwd=ROOT, capture_output=True, timeout=90, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
 
 
 def within(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:

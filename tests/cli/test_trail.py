@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,14 @@ OFTEN = ("multi-line", "google", "wrapped")
 
 
 @pytest.mark.parametrize(
-    "shape", [pytest.param(shape, marks=[] if shape in OFTEN else [pytest.mark.soak]) for shape in SHAPES]
+    "shapes", [pytest.param(OFTEN, id="often"), pytest.param(tuple(SHAPES), id="all", marks=[pytest.mark.soak])]
 )
 def test_importing_again_in_any_shape_changes_no_answer(
-    trail: RunningTrail, before: list[Any], events: list[dict[str, Any]], tmp_path: Path, shape: str
+    trail: RunningTrail, before: list[Any], events: list[dict[str, Any]], tmp_path: Path, shapes: Sequence[str]
 ) -> None:
-    (summary,) = trail.json("import", str(write(tmp_path, shape, events)))
-    assert (summary["accepted"], summary["dead_lettered"]) == (len(events), 0)
+    files = [str(write(tmp_path, shape, events)) for shape in shapes]
+    for summary in trail.json("import", *files):
+        assert (summary["accepted"], summary["dead_lettered"]) == (len(events), 0)
     trail.settle()
     assert answers(trail) == before
 

@@ -189,7 +189,7 @@ async def test_a_stopped_broker_costs_time_but_neither_records_nor_order(
 async def test_a_broker_killed_in_the_middle_of_a_batch_loses_and_reorders_nothing(
     broker: OwnBroker, topics: Topics, tmp_path: Path
 ) -> None:
-    raws = raw_events(20_000, people=40)
+    raws = raw_events(10_000, people=40)
     async with emitter_on(topics, tmp_path, answer_seconds=GIVEN_UP_SECONDS) as emitter:
         taken = 0
 
@@ -200,16 +200,16 @@ async def test_a_broker_killed_in_the_middle_of_a_batch_loses_and_reorders_nothi
                 yield raw
 
         task = asyncio.create_task(emitter.emit_many(counted(), SOURCE))
-        await until(lambda: taken > 8_000)
+        await until(lambda: taken > 4_000)
         await asyncio.to_thread(broker.kill)
         batch = await task
-        assert batch.logged + batch.spooled == 20_000
+        assert batch.logged + batch.spooled == 10_000
         assert batch.logged
         assert batch.spooled
         broker.start()
         await until(lambda: emitter.status().state == "logging", 60)
     log = await read_log(topics.connection, topics.events)
-    assert len(ids_on(log)) == 20_000
+    assert len(ids_on(log)) == 10_000
     assert by_key(log) == expected_by_key(raws)
 
 

@@ -80,10 +80,10 @@ async def test_a_worker_that_finds_thousands_of_successes_waiting_goes_on(
     at = datetime.now(UTC) - timedelta(minutes=1)
     came = [
         record_of(
-            event(timestamp=at.isoformat(), success=True, resource={"id": f"u{number:0200}", "type": "user"}),
+            event(timestamp=at.isoformat(), success=True, resource={"id": f"u{number:0400}", "type": "user"}),
             known_at=at,
         )
-        for number in range(12_000)
+        for number in range(6_000)
     ]
     await fill(kafka, topics.events, [*came, *of_many(300, 7)])
     async with running() as (_, task):

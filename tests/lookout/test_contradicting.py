@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from queries.contradictions import Several
+from queries.store import Store
 from schemas.alerts import Detected, Detection
 from streams.alerts.lookout import contradicting
 from streams.alerts.lookout.contradicting import CONFLICTING, Contradicting, conflicts
@@ -52,15 +54,23 @@ def test_events_are_counted_of_which_copies_contradict(
 
 
 @pytest.mark.store
-def test_the_order_of_arrival_and_redelivery_change_nothing(any_trail: Trail) -> None:
-    log = copies(any_trail, {}, {"error_message": "no"}, {"success": False})
-    found = []
-    for order in permutations(log):
-        for record in order:
-            any_trail.insert(record)
-        found.append(seen(any_trail, when(60)))
-    assert all(each == found[0] for each in found)
-    assert [(one.events, one.people) for one in found[0]] == [(1, ("63ec9bba89a64e507ce0a4c2",))]
+def test_the_order_of_arrival_and_redelivery_change_nothing(shared_store: Store) -> None:
+    """Every order in an organization of its own, and in it the other way round afterwards."""
+    trails = [Trail(shared_store, uuid4().hex[:24]) for _ in permutations(range(3))]
+    orders = [
+        [copies(trail, {}, {"error_message": "no"}, {"success": False})[place] for place in order]
+        for trail, order in zip(trails, permutations(range(3)), strict=True)
+    ]
+
+    def told() -> list[list[tuple[int, Sequence[str]]]]:
+        return [[(one.events, one.people) for one in seen(trail, when(60))] for trail in trails]
+
+    for block in zip(*orders, strict=True):
+        trails[0].insert(*block)
+    assert told() == [[(1, ("63ec9bba89a64e507ce0a4c2",))]] * len(trails)
+    for block in zip(*(order[::-1] for order in orders), strict=True):
+        trails[0].insert(*block)
+    assert told() == [[(1, ("63ec9bba89a64e507ce0a4c2",))]] * len(trails)
 
 
 @pytest.mark.store
@@ -103,14 +113,13 @@ def test_a_better_route_of_a_known_copy_is_judged_anew(any_trail: Trail) -> None
 
 
 @pytest.mark.store
-def test_what_is_too_much_for_one_look_is_judged_at_the_next(any_trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_much_for_one_look_is_judged_at_the_next(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contradicting, "JUDGED_AT_ONCE", 1)
-    for number in range(3):
-        any_trail.insert(*copies(any_trail, {}, {"success": False}, event_id=f"e{number}"))
-    asker = Contradicting(any_trail.store, timedelta(minutes=90))
+    trail.insert(*(one for n in range(3) for one in copies(trail, {}, {"success": False}, event_id=f"e{n}")))
+    asker = Contradicting(trail.store, timedelta(minutes=90))
     asked: list[int] = []
     while not asked or asked[-1] < 3:
-        mine = [one for one in asker.look([], when(60)) if one.organization == any_trail.organization]
+        mine = [one for one in asker.look([], when(60)) if one.organization == trail.organization]
         asked.append(sum(one.events for one in mine))
         assert len(asked) < 500
     assert asked == sorted(asked)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from queries.deletions import read_deletions
+from queries.store import Store
 from schemas.alerts import Detected, Detection
 from streams.alerts.lookout.left_open import AGAIN_SECONDS, LEFT_OPEN, LeftOpen
 from streams.alerts.lookout.sighting import Sighting, changes, key_of
-from tests.queries.support import SLACK, Trail, attempt, id_of, when
+from tests.queries.support import SLACK, Trail, attempt, id_of, stored, when
 from tests.records import Record
 
 pytestmark = pytest.mark.store
@@ -59,57 +60,58 @@ def test_a_deletion_with_open_accounts_names_them(any_trail: Trail) -> None:
     assert str(sighting.event) == id_of(deleted)
 
 
-@pytest.mark.parametrize(
-    ("records", "now"),
-    [
-        pytest.param([of("ines", 0), integration(30, "delete")], when(30) + DAY + timedelta(seconds=1), id="long ago"),
-        pytest.param([of("ines", 0), integration(30, "delete", success=False)], when(60), id="it failed"),
-        pytest.param(
-            [of("ines", 0), integration(30, "delete"), integration(40, "activate")], when(60), id="taken back"
-        ),
-        pytest.param(
-            [of("ines", 0), of("ines", 9, "user_deprovision"), integration(30, "delete")], when(60), id="closed"
-        ),
-        pytest.param([integration(30, "delete")], when(60), id="nobody was in it"),
-        pytest.param([of("ines", 0)], when(60), id="not deleted"),
-    ],
-)
-def test_nothing_is_told_of_a_deletion(any_trail: Trail, records: list[Raw], now: datetime) -> None:
-    any_trail.insert(*records)
-    assert seen(any_trail, now) == []
+NOTHING: dict[str, tuple[list[Raw], datetime]] = {
+    "long ago": ([of("ines", 0), integration(30, "delete")], when(30) + DAY + timedelta(seconds=1)),
+    "it failed": ([of("ines", 0), integration(30, "delete", success=False)], when(60)),
+    "taken back": ([of("ines", 0), integration(30, "delete"), integration(40, "activate")], when(60)),
+    "closed": ([of("ines", 0), of("ines", 9, "user_deprovision"), integration(30, "delete")], when(60)),
+    "nobody was in it": ([integration(30, "delete")], when(60)),
+    "not deleted": ([of("ines", 0)], when(60)),
+}
 
 
-def test_what_was_told_stands_for_as_long_as_accounts_are_open_and_ends_with_the_last(any_trail: Trail) -> None:
-    any_trail.insert(of("ines", -200), of("kofi", -199), integration(30, "delete"))
-    (opened,) = changes(LEFT_OPEN, {}, seen(any_trail, when(32)), when(32))
+@pytest.fixture(scope="module")
+def harmless(shared_store: Store) -> dict[str, Trail]:
+    """Each in an organization of its own."""
+    return stored(shared_store, {name: records for name, (records, _) in NOTHING.items()})
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_nothing_is_told_of_a_deletion(harmless: dict[str, Trail], name: str) -> None:
+    assert seen(harmless[name], NOTHING[name][1]) == []
+
+
+def test_what_was_told_stands_for_as_long_as_accounts_are_open_and_ends_with_the_last(trail: Trail) -> None:
+    trail.insert(of("ines", -200), of("kofi", -199), integration(30, "delete"))
+    (opened,) = changes(LEFT_OPEN, {}, seen(trail, when(32)), when(32))
     assert (opened.people, opened.first_at, opened.severity) == (2, when(30), "high")
     known = {key_of(opened): opened}
     later = when(30) + 3 * DAY
-    assert changes(LEFT_OPEN, known, seen(any_trail, later, [opened]), later) == []
-    any_trail.insert(of("kofi", 60, "user_deprovision"))
-    (fewer,) = changes(LEFT_OPEN, known, seen(any_trail, later, [opened]), later)
+    assert changes(LEFT_OPEN, known, seen(trail, later, [opened]), later) == []
+    trail.insert(of("kofi", 60, "user_deprovision"))
+    (fewer,) = changes(LEFT_OPEN, known, seen(trail, later, [opened]), later)
     assert (fewer.alert_id, fewer.people, fewer.detection) == (opened.alert_id, 1, Detection.OPEN)
-    any_trail.insert(integration(90, "activate"))
-    (ended,) = changes(LEFT_OPEN, {key_of(fewer): fewer}, seen(any_trail, later, [fewer]), later)
+    trail.insert(integration(90, "activate"))
+    (ended,) = changes(LEFT_OPEN, {key_of(fewer): fewer}, seen(trail, later, [fewer]), later)
     assert (ended.alert_id, ended.detection, ended.ended_at) == (opened.alert_id, Detection.ENDED, later)
 
 
 def test_accounts_are_folded_again_only_for_another_deletion_or_after_ten_minutes(
-    any_trail: Trail, monkeypatch: pytest.MonkeyPatch
+    trail: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asker = LeftOpen(any_trail.store, DAY)
+    asker = LeftOpen(trail.store, DAY)
     assert asker.look([], when(60)) is not None
     assert asker.look([], when(60)) is None
-    any_trail.insert(of("ines", 0), integration(30, "delete"))
+    trail.insert(of("ines", 0), integration(30, "delete"))
     assert asker.look([], when(60)) is not None
     assert asker.look([], when(60)) is None
     monkeypatch.setattr("time.monotonic", lambda: 1e9 + AGAIN_SECONDS)
     assert asker.look([], when(60)) is not None
 
 
-def test_the_last_thing_that_was_done_counts_whatever_the_order_of_arrival(any_trail: Trail) -> None:
-    log: list[Record] = [any_trail.log(integration(30, "delete")), any_trail.log(integration(40, "activate"))]
+def test_the_last_thing_that_was_done_counts_whatever_the_order_of_arrival(trail: Trail) -> None:
+    log: list[Record] = [trail.log(integration(30, "delete")), trail.log(integration(40, "activate"))]
     for record in reversed(log):
-        any_trail.insert(record, record)
-    found = read_deletions(any_trail.store, when(0), when(60))
-    assert any_trail.organization not in {deletion.organization for deletion in found}
+        trail.insert(record, record)
+    found = read_deletions(trail.store, when(0), when(60))
+    assert trail.organization not in {deletion.organization for deletion in found}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.selection import Selection
@@ -72,6 +73,14 @@ class Trail:
         """The events of the day that tests play on."""
         day = Selection(self.organization, NOON - timedelta(days=1), NOON + timedelta(days=1))
         return replace(day, **conditions)
+
+
+def stored(store: Store, stories: Mapping[str, Iterable[dict[str, Any]]]) -> dict[str, Trail]:
+    """Stories in organizations of their own, in one block: an insert takes as long for one event as for hundreds."""
+    trails = {name: Trail(store, uuid4().hex[:24]) for name in stories}
+    records = [trails[name].log(raw) for name, story in stories.items() for raw in story]
+    Trail(store, "all of them").insert(*records)
+    return trails
 
 
 def versioned(record: Record, version: int) -> Record:

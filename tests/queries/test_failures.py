@@ -13,7 +13,7 @@ from queries.failures import list_failures, list_windows
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
 from schemas.times import SENTINEL, to_microseconds
-from tests.queries.support import SLACK, Trail, attempt, failed, when
+from tests.queries.support import SLACK, Trail, attempt, failed, stored, when
 from tests.records import event
 
 pytestmark = pytest.mark.store
@@ -65,34 +65,36 @@ def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> No
     assert second["last_success"] is None
 
 
-@pytest.mark.parametrize(
-    ("records", "state"),
-    [
-        pytest.param([failed(1)], "open", id="nothing since"),
-        pytest.param([attempt(0), failed(1)], "open", id="success before"),
-        pytest.param([failed(1), attempt(2)], "resolved", id="own success since"),
-        pytest.param([failed(1), attempt(2, resource=KOFI)], "resolved", id="credentials: anybody's success since"),
-        pytest.param([failed(1), attempt(2, application=SLACK)], "open", id="another application's success"),
-        pytest.param([failed(1, code="409"), attempt(2, resource=KOFI)], "open", id="conflict: another's success"),
-        pytest.param([failed(1, code="409"), attempt(2)], "resolved", id="conflict: own success"),
-        pytest.param(
-            [failed(1, code="409"), failed(1, code="409", resource=KOFI), attempt(2)], "open", id="one of two is left"
-        ),
-        pytest.param([failed(1), attempt(60 * 13)], "resolved", id="success after the range"),
-        pytest.param([CLOSING, attempt(2)], "open", id="a closing: an update of the title"),
-        pytest.param([CLOSING, attempt(2, "user_deprovision", resource=KOFI)], "open", id="a closing: another's"),
-        pytest.param([CLOSING, attempt(2, "user_deprovision")], "resolved", id="a closing: the own one"),
-        pytest.param([CLOSING, attempt(2, "user_create_provision")], "resolved", id="a closing: wanted again"),
-        pytest.param([CLOSING, attempt(2, changes=ACTIVE)], "resolved", id="a closing: wanted again, by an update"),
-        pytest.param(
-            [failed(1, code="500", changes=INACTIVE), attempt(2)], "open", id="an update that closes: another update"
-        ),
-    ],
-)
-def test_whether_a_trouble_goes_on(trail: Trail, records: list[Raw], state: str) -> None:
-    trail.insert(*records)
+GOES_ON: dict[str, tuple[list[Raw], str]] = {
+    "nothing since": ([failed(1)], "open"),
+    "success before": ([attempt(0), failed(1)], "open"),
+    "own success since": ([failed(1), attempt(2)], "resolved"),
+    "credentials: anybody's success since": ([failed(1), attempt(2, resource=KOFI)], "resolved"),
+    "another application's success": ([failed(1), attempt(2, application=SLACK)], "open"),
+    "conflict: another's success": ([failed(1, code="409"), attempt(2, resource=KOFI)], "open"),
+    "conflict: own success": ([failed(1, code="409"), attempt(2)], "resolved"),
+    "one of two is left": ([failed(1, code="409"), failed(1, code="409", resource=KOFI), attempt(2)], "open"),
+    "success after the range": ([failed(1), attempt(60 * 13)], "resolved"),
+    "a closing: an update of the title": ([CLOSING, attempt(2)], "open"),
+    "a closing: another's": ([CLOSING, attempt(2, "user_deprovision", resource=KOFI)], "open"),
+    "a closing: the own one": ([CLOSING, attempt(2, "user_deprovision")], "resolved"),
+    "a closing: wanted again": ([CLOSING, attempt(2, "user_create_provision")], "resolved"),
+    "a closing: wanted again, by an update": ([CLOSING, attempt(2, changes=ACTIVE)], "resolved"),
+    "an update that closes: another update": ([failed(1, code="500", changes=INACTIVE), attempt(2)], "open"),
+}
+
+
+@pytest.fixture(scope="module")
+def troubles(shared_store: Store) -> dict[str, Trail]:
+    """Each in an organization of its own."""
+    return stored(shared_store, {name: records for name, (records, _) in GOES_ON.items()})
+
+
+@pytest.mark.parametrize("name", GOES_ON)
+def test_whether_a_trouble_goes_on(troubles: dict[str, Trail], name: str) -> None:
+    trail = troubles[name]
     (group,) = list_failures(trail.store, trail.day(until=when(60 * 12)), 10, when(60 * 24)).groups
-    assert group["state"] == state
+    assert group["state"] == GOES_ON[name][1]
 
 
 @pytest.fixture(scope="module")

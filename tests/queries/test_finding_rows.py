@@ -15,9 +15,9 @@ from queries.finding_rows import read_bound, read_closings, read_theirs
 from queries.findings import Asked, Whole, find_finding, list_findings
 from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
 from queries.mappings import Remap
-from queries.store import Limits
+from queries.store import Limits, Store
 from schemas.errors import UserError
-from tests.queries.support import SLACK, Trail, at, attempt, when
+from tests.queries.support import SLACK, Trail, at, attempt, stored, when
 from tests.records import NOON, event
 
 pytestmark = pytest.mark.store
@@ -85,11 +85,6 @@ def closings(trail: Trail, app: App) -> int:
     return sum(map(len, read_closings(trail.store, [app], when(-60), NOON).values()))
 
 
-def removals(trail: Trail, app: App) -> int:
-    trail.insert(bound(0))
-    return closings(trail, app)
-
-
 def bindings(trail: Trail, app: App) -> int:
     return sum(map(len, read_bound(trail.store, [app], NOON).values()))
 
@@ -116,31 +111,44 @@ def groups(trail: Trail, app: App) -> int:
     return sum(len(rows) for _, rows in read_groups(trail.store, [app], when(-60), NOON))
 
 
-@pytest.mark.parametrize(
-    ("made", "read"),
-    [
-        pytest.param(closed, closings, id="closings"),
-        pytest.param(removed, removals, id="removals from groups"),
-        pytest.param(bound, bindings, id="bindings of groups"),
-        pytest.param(pushed, theirs, id="events of some people"),
-        pytest.param(remapped, remaps, id="changes of mappings"),
-        pytest.param(pushed, last, id="last attempts"),
-        pytest.param(pushed, valued, id="last values"),
-        pytest.param(grouped, groups, id="groups"),
-    ],
-)
+READ: dict[str, tuple[Callable[[int], Raw], Callable[[Trail, App], int]]] = {
+    "closings": (closed, closings),
+    "removals from groups": (removed, closings),
+    "bindings of groups": (bound, bindings),
+    "events of some people": (pushed, theirs),
+    "changes of mappings": (remapped, remaps),
+    "last attempts": (pushed, last),
+    "last values": (pushed, valued),
+    "groups": (grouped, groups),
+}
+
+
+@pytest.fixture(scope="module")
+def few_and_more(shared_store: Store) -> tuple[dict[str, Trail], dict[str, Trail]]:
+    """As many of each as may be read, and one more."""
+
+    def made(most: int) -> dict[str, Trail]:
+        before = {"removals from groups": [bound(0)]}
+        return stored(
+            shared_store,
+            {name: [*before.get(name, []), *map(make, range(most))] for name, (make, _) in READ.items()},
+        )
+
+    return made(MOST), made(MOST + 1)
+
+
+@pytest.mark.parametrize("name", READ)
 def test_what_is_more_than_may_be_read_is_refused_and_never_cut(
-    trail: Trail, monkeypatch: pytest.MonkeyPatch, made: Callable[[int], Raw], read: Callable[[Trail, App], int]
+    few_and_more: tuple[dict[str, Trail], dict[str, Trail]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for module in (finding_rows, mapping_rows):
         monkeypatch.setattr(module, "LIMITS", Limits(rows=MOST))
     monkeypatch.setattr(finding_rows, "BULK_LIMITS", Limits(rows=MOST))
-    app = App(trail.organization, STATSIG_ID, "statsig")
-    trail.insert(*map(made, range(MOST)))
-    assert read(trail, app) == MOST
-    trail.insert(made(MOST))
+    _, read = READ[name]
+    few, more = (trails[name] for trails in few_and_more)
+    assert read(few, App(few.organization, STATSIG_ID, "statsig")) == MOST
     with pytest.raises(UserError, match="narrow its time range or filters"):
-        read(trail, app)
+        read(more, App(more.organization, STATSIG_ID, "statsig"))
 
 
 def whole_of(trail: Trail) -> Whole:
@@ -231,29 +239,40 @@ def test_the_way_back_gives_nobody_what_was_taken_for_another_reason(trail: Trai
     assert "p3" not in {step.subject_id for step in whole.steps}
 
 
-@pytest.mark.parametrize(
-    ("closing", "since", "expected"),
-    [
-        pytest.param({"event_type": "user_deprovision"}, [], ["p2"], id="by a deprovisioning"),
-        pytest.param({"changes": INACTIVE}, [], ["p2"], id="by an update"),
-        pytest.param({"changes": INACTIVE, "success": False}, [], ["p1", "p2"], id="in vain"),
-        pytest.param({"changes": INACTIVE}, [{"changes": ACTIVE}], ["p1", "p2"], id="and taken into use again"),
-        pytest.param({"changes": ACTIVE}, [{"changes": INACTIVE}], ["p2"], id="after they were taken into use"),
-        pytest.param({"event_type": "user_deprovision"}, [{}], ["p2"], id="and still updated"),
-        pytest.param(
-            {"event_type": "user_deprovision"}, [{"changes": ACTIVE}, {}], ["p1", "p2"], id="and active again"
-        ),
-    ],
-)
-def test_who_was_closed_is_not_stale(trail: Trail, closing: Raw, since: list[Raw], expected: list[str]) -> None:
+CLOSED: dict[str, tuple[Raw, list[Raw], list[str]]] = {
+    "by a deprovisioning": ({"event_type": "user_deprovision"}, [], ["p2"]),
+    "by an update": ({"changes": INACTIVE}, [], ["p2"]),
+    "in vain": ({"changes": INACTIVE, "success": False}, [], ["p1", "p2"]),
+    "and taken into use again": ({"changes": INACTIVE}, [{"changes": ACTIVE}], ["p1", "p2"]),
+    "after they were taken into use": ({"changes": ACTIVE}, [{"changes": INACTIVE}], ["p2"]),
+    "and still updated": ({"event_type": "user_deprovision"}, [{}], ["p2"]),
+    "and active again": ({"event_type": "user_deprovision"}, [{"changes": ACTIVE}, {}], ["p1", "p2"]),
+}
+"""How one of two people was closed, what was done since, and who is stale."""
+
+
+@pytest.fixture(scope="module")
+def remapped_since(shared_store: Store) -> dict[str, Trail]:
+    """Each in an organization of its own, in which a mapping is changed afterwards."""
     other = [{"field": "attributes", "from": {"title": "b"}, "to": {"title": "c"}}]
-    trail.insert(
-        *(attempt(-100 + n, "user_create_provision", resource=person(n)) for n in (1, 2)),
-        *(attempt(-50 + n, resource=person(1), **one) for n, one in enumerate([closing, *since])),
-        attempt(0, "idm_integration_update", changes=other, resource=None),
+    return stored(
+        shared_store,
+        {
+            name: [
+                *(attempt(-100 + n, "user_create_provision", resource=person(n)) for n in (1, 2)),
+                *(attempt(-50 + n, resource=person(1), **one) for n, one in enumerate([closing, *since])),
+                attempt(0, "idm_integration_update", changes=other, resource=None),
+            ]
+            for name, (closing, since, _) in CLOSED.items()
+        },
     )
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_who_was_closed_is_not_stale(remapped_since: dict[str, Trail], name: str) -> None:
+    trail = remapped_since[name]
     found = list_findings(trail.store, Asked(trail.organization, NOON - timedelta(days=1), NOON))
-    assert [(one.kind, list(one.subjects)) for one in found] == [(Kind.STALE_PEOPLE, expected)]
+    assert [(one.kind, list(one.subjects)) for one in found] == [(Kind.STALE_PEOPLE, CLOSED[name][2])]
 
 
 def test_a_question_about_too_many_applications_is_refused(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:

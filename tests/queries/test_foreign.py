@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +16,8 @@ from queries.exposures import SLA, list_exposures
 from queries.histories import History, read_history
 from queries.people import find_person
 from queries.state import Asked, read_state
-from tests.queries.support import INGEST, Trail, at, attempt, failed, when
+from queries.store import Store
+from tests.queries.support import INGEST, Trail, at, attempt, failed, stored, when
 from tests.records import NOON, Record, event
 
 pytestmark = pytest.mark.store
@@ -42,7 +45,7 @@ def answers(trail: Trail) -> dict[str, Any]:
         "history": history(trail),
         "state": read_state(trail.store, kofi, Asked(when(100), None)),
         "exposed": [replace_(each.account) for each in found.everything() if each.subject_id == KOFI["id"]],
-        "used": [each.used_since for each in found.everything() if each.subject_id == KOFI["id"]],
+        "used": used(trail),
         "closings": [each for each in closed.exceptions if each.subject_id == KOFI["id"]],
     }
 
@@ -51,27 +54,36 @@ def replace_(account: Any) -> Any:
     return replace(account, changes=[])
 
 
-@pytest.mark.parametrize(
-    ("event_type", "minutes", "batch"),
-    [
-        pytest.param("user_deprovision", 20, 20_000, id="closed afterwards"),
-        pytest.param("user_deprovision", 20, 2, id="closed afterwards, read in batches"),
-        pytest.param("user_create_provision", 20, 20_000, id="made anew afterwards"),
-        pytest.param("user_update_provision", -300, 20_000, id="updated before everything"),
-    ],
-)
+OTHERS: dict[str, tuple[str, float, int]] = {
+    "closed afterwards": ("user_deprovision", 20, 20_000),
+    "closed afterwards, read in batches": ("user_deprovision", 20, 2),
+    "made anew afterwards": ("user_create_provision", 20, 20_000),
+    "updated before everything": ("user_update_provision", -300, 20_000),
+}
+"""What happened to somebody else, when it is said to have happened to them, and how many rows are read at once."""
+
+
 def test_what_a_better_copy_tells_of_another_changes_no_answer_about_somebody(
-    trail: Trail, event_type: str, minutes: float, batch: int, monkeypatch: pytest.MonkeyPatch
+    shared_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(histories, "BATCH", batch)
-    other = attempt(10, event_type, resource=INES)
-    trail.insert(
-        attempt(0, "user_create_provision", resource=KOFI), failed(5, "user_deprovision", resource=KOFI), other
+    others = {name: attempt(10, event_type, resource=INES) for name, (event_type, *_) in OTHERS.items()}
+    own = [attempt(0, "user_create_provision", resource=KOFI), failed(5, "user_deprovision", resource=KOFI)]
+    trails = stored(shared_store, {name: [*own, other] for name, other in others.items()})
+
+    def told() -> Iterator[dict[str, Any]]:
+        for name, (*_, batch) in OTHERS.items():
+            monkeypatch.setattr(histories, "BATCH", batch)
+            yield answers(trails[name])
+
+    before = list(told())
+    assert all(answer["exposed"] for answer in before)
+    Trail(shared_store, "all of them").insert(
+        *(
+            forged(trails[name], others[name], resource=KOFI, timestamp=at(minutes))
+            for name, (_, minutes, _) in OTHERS.items()
+        )
     )
-    before = answers(trail)
-    assert before["exposed"]
-    trail.insert(forged(trail, other, resource=KOFI, timestamp=at(minutes)))
-    assert answers(trail) == before
+    assert list(told()) == before
 
 
 def test_what_the_better_copy_is_not_known_yet_of_is_still_theirs(trail: Trail) -> None:
@@ -97,45 +109,52 @@ def sign_in(minutes: float, **fields: Any) -> dict[str, Any]:
     return event("sso_auth", timestamp=at(minutes), resource=None, success=None, initiated_by=KOFI, **fields)
 
 
-@pytest.mark.parametrize(
-    ("worse", "used"),
-    [
-        pytest.param({"timestamp": at(7)}, 30, id="another time"),
-        pytest.param({"success": False, "error_message": "no"}, 30, id="refused"),
-        pytest.param({"application": {"id": "other", "name": "other"}}, 30, id="another application"),
-        pytest.param({"initiated_by": INES}, 30, id="somebody else"),
-    ],
-)
+WORSE: dict[str, Any] = {
+    "another time": {"timestamp": at(7)},
+    "refused": {"success": False, "error_message": "no"},
+    "another application": {"application": {"id": "other", "name": "other"}},
+    "somebody else": {"initiated_by": INES},
+}
+BETTER: dict[str, Any] = {
+    "before the account should have been closed": {"timestamp": at(2)},
+    "refused": {"success": False, "error_message": "no"},
+    "another application": {"application": {"id": "other", "name": "other"}},
+    "somebody else": {"initiated_by": INES},
+    "no sign-in to an application": {"event_type": "user_login_attempt"},
+}
+
+
+def signed_in(store: Store, told: Mapping[str, Callable[[Trail], Iterable[Record]]]) -> dict[str, Trail]:
+    """What is told of uses of an account that could not be closed, each in an organization of its own."""
+    trails = {name: Trail(store, uuid4().hex[:24]) for name in told}
+    records: list[Record] = []
+    for name, trail in trails.items():
+        records.append(trail.log(attempt(0, "user_create_provision", resource=KOFI)))
+        records.append(trail.log(failed(5, "user_deprovision", resource=KOFI)))
+        records += told[name](trail)
+    Trail(store, "all of them").insert(*records)
+    return trails
+
+
+def used(trail: Trail) -> list[datetime | None]:
+    found = list_exposures(trail.store, trail.organization, LATER)
+    return [each.used_since for each in found.everything() if each.subject_id == KOFI["id"]]
+
+
 @pytest.mark.parametrize("better_first", [True, False])
-def test_an_account_was_used_as_the_copy_in_force_tells(
-    trail: Trail, worse: dict[str, Any], used: float, better_first: bool
-) -> None:
-    real = sign_in(used)
-    copies = [trail.log(real), forged(trail, real, **worse)]
-    trail.insert(
-        attempt(0, "user_create_provision", resource=KOFI),
-        failed(5, "user_deprovision", resource=KOFI),
-        *(copies if better_first else copies[::-1]),
-    )
-    assert answers(trail)["used"] == [when(used)]
+def test_an_account_was_used_as_the_copy_in_force_tells(shared_store: Store, better_first: bool) -> None:
+    def copies(worse: dict[str, Any]) -> Callable[[Trail], list[Record]]:
+        real = sign_in(30)
+        return lambda trail: [trail.log(real), forged(trail, real, **worse)][:: 1 if better_first else -1]
+
+    trails = signed_in(shared_store, {name: copies(worse) for name, worse in WORSE.items()})
+    assert {name: used(trail) for name, trail in trails.items()} == {name: [when(30)] for name in WORSE}
 
 
-@pytest.mark.parametrize(
-    "better",
-    [
-        pytest.param({"timestamp": at(2)}, id="before the account should have been closed"),
-        pytest.param({"success": False, "error_message": "no"}, id="refused"),
-        pytest.param({"application": {"id": "other", "name": "other"}}, id="another application"),
-        pytest.param({"initiated_by": INES}, id="somebody else"),
-        pytest.param({"event_type": "user_login_attempt"}, id="no sign-in to an application"),
-    ],
-)
-def test_a_worse_copy_that_tells_of_a_use_is_none(trail: Trail, better: dict[str, Any]) -> None:
-    told = sign_in(30)
-    trail.insert(
-        attempt(0, "user_create_provision", resource=KOFI),
-        failed(5, "user_deprovision", resource=KOFI),
-        forged(trail, told),
-        {**told, **better},
-    )
-    assert answers(trail)["used"] == [None]
+def test_a_worse_copy_that_tells_of_a_use_is_none(shared_store: Store) -> None:
+    def copies(better: dict[str, Any]) -> Callable[[Trail], list[Record]]:
+        told = sign_in(30)
+        return lambda trail: [forged(trail, told), trail.log({**told, **better})]
+
+    trails = signed_in(shared_store, {name: copies(better) for name, better in BETTER.items()})
+    assert {name: used(trail) for name, trail in trails.items()} == {name: [None] for name in BETTER}

@@ -130,10 +130,16 @@ def test_the_lifecycle_of_a_leaver_whose_account_cannot_be_closed(any_left: Trai
     assert found.next is None
 
 
-@pytest.mark.parametrize("limit", [1, 4, 100])
-@pytest.mark.parametrize("held", [3, 20_000], ids=["read in many batches", "read at once"])
+@pytest.mark.parametrize(
+    ("held", "limit"),
+    [
+        *(pytest.param(3, limit, id=f"read in many batches, {limit} a page") for limit in (4, 100)),
+        pytest.param(8, 3, id="read in a few batches of several pages"),
+        *(pytest.param(20_000, limit, id=f"read at once, {limit} a page") for limit in (1, 4, 100)),
+    ],
+)
 def test_pages_of_a_lifecycle_are_the_whole_one(
-    crowded: Trail, limit: int, held: int, monkeypatch: pytest.MonkeyPatch
+    crowded: Trail, held: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(histories, "BATCH", held)
     ines = ines_of(crowded)

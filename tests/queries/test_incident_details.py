@@ -8,9 +8,10 @@ import pytest
 
 from queries.incident_details import read_details
 from queries.incidents import find_incident
+from queries.store import Store
 from schemas.errors import BadUsage
 from tests.queries.incident_rows import put, row
-from tests.queries.support import TENANT, Trail, attempt, failed, when
+from tests.queries.support import TENANT, Trail, attempt, failed, stored, when
 
 pytestmark = pytest.mark.store
 
@@ -22,8 +23,9 @@ def person(number: int) -> Raw:
 
 
 def incident_of(trail: Trail, *records: Raw, cause: str = "credentials") -> Raw:
-    """The row of the records' only incident of that cause, as the store has it."""
-    trail.insert(*records)
+    """The row of the only incident of that cause, of these records and what is stored already."""
+    if records:
+        trail.insert(*records)
     ((incident,),) = trail.store.query(
         "SELECT DISTINCT incident_id FROM events WHERE organization = {o:String} AND cause = {c:String}",
         {"o": trail.organization, "c": cause},
@@ -73,23 +75,34 @@ def test_an_incident_tells_whom_it_hit_what_was_said_and_when(any_trail: Trail) 
     assert found.next is None
 
 
-@pytest.mark.parametrize(
-    ("code", "cause", "success", "mended"),
-    [
-        pytest.param("401", "credentials", attempt(9, "user_deprovision", resource=person(9)), [1, 2], id="anybody's"),
-        pytest.param("403", "permission", attempt(9, resource=person(9)), [1, 2], id="of the same type"),
-        pytest.param("403", "permission", attempt(9, "user_deprovision"), [], id="of another type"),
-        pytest.param("409", "conflict", attempt(9, resource=person(9)), [], id="another person's"),
-        pytest.param("409", "conflict", attempt(9, "user_deprovision", resource=person(2)), [2], id="one's own"),
-        pytest.param("409", "conflict", attempt(2, resource=person(1)), [], id="before the last failure"),
-        pytest.param("401", "credentials", attempt(2, resource=person(1)), [], id="anybody's, before the last"),
-    ],
-)
-def test_whose_success_mends_whom_depends_on_the_cause(
-    trail: Trail, code: str, cause: str, success: Raw, mended: list[int]
-) -> None:
-    records = [failed(at, code=code, resource=person(number)) for at, number in ((1, 1), (3, 1), (4, 2))]
-    found = read_details(trail.store, incident_of(trail, *records, success, cause=cause))
+MENDED: dict[str, tuple[str, str, Raw, list[int]]] = {
+    "anybody's": ("401", "credentials", attempt(9, "user_deprovision", resource=person(9)), [1, 2]),
+    "of the same type": ("403", "permission", attempt(9, resource=person(9)), [1, 2]),
+    "of another type": ("403", "permission", attempt(9, "user_deprovision"), []),
+    "another person's": ("409", "conflict", attempt(9, resource=person(9)), []),
+    "one's own": ("409", "conflict", attempt(9, "user_deprovision", resource=person(2)), [2]),
+    "before the last failure": ("409", "conflict", attempt(2, resource=person(1)), []),
+    "anybody's, before the last": ("401", "credentials", attempt(2, resource=person(1)), []),
+}
+"""How two people are refused, the cause, what succeeds, and who is mended."""
+
+
+@pytest.fixture(scope="module")
+def refused(shared_store: Store) -> dict[str, Trail]:
+    """Each in an organization of its own."""
+    return stored(
+        shared_store,
+        {
+            name: [*(failed(at, code=code, resource=person(who)) for at, who in ((1, 1), (3, 1), (4, 2))), success]
+            for name, (code, _, success, _) in MENDED.items()
+        },
+    )
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_whose_success_mends_whom_depends_on_the_cause(refused: dict[str, Trail], name: str) -> None:
+    _, cause, _, mended = MENDED[name]
+    found = read_details(refused[name].store, incident_of(refused[name], cause=cause))
     expected = {person(number)["id"]: when(9) if number in mended else None for number in (1, 2)}
     assert {subject["subject_id"]: subject["mended_at"] for subject in found.subjects} == expected
     assert [subject["mended_at"] for subject in found.subjects] == sorted(

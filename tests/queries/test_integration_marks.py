@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -68,7 +68,11 @@ def play(seed: int) -> Played:
     return Played(own, [(own, app.id) for app in world.roster.applications], events, expiries, records)
 
 
-@pytest.fixture(scope="module", params=[3, 11, 42], ids="seed {}".format)
+@pytest.fixture(
+    scope="module",
+    params=[3, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (11, 42))],
+    ids="seed {}".format,
+)
 def played(request: pytest.FixtureRequest, shared_store: Store) -> Played:
     found = play(request.param)
     Trail(shared_store, found.organization).insert(*found.records)
@@ -229,17 +233,22 @@ def test_an_event_whose_copy_in_force_has_no_time_counts_for_nothing(trail: Trai
 
 
 @pytest.mark.parametrize(
-    ("successes", "first_looked_at"),
+    ("own_store", "successes", "first_looked_at"),
     [
-        pytest.param(6, 4, id="a few"),
-        pytest.param(3_500, 100, id="more than a server takes the ids of at once"),
+        pytest.param("shared_store", 6, 4, id="a few"),
+        pytest.param("shared_http_store", 3_500, 100, id="more than a server takes the ids of at once"),
     ],
 )
 def test_more_denied_successes_than_are_looked_at_first_hide_no_true_one(
-    any_trail: Trail, monkeypatch: pytest.MonkeyPatch, successes: int, first_looked_at: int
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    own_store: str,
+    successes: int,
+    first_looked_at: int,
 ) -> None:
     monkeypatch.setattr(integration_marks, "CANDIDATES", first_looked_at)
-    trail, app = any_trail, own_app(any_trail)
+    trail = Trail(request.getfixturevalue(own_store), uuid4().hex[:24])
+    app = own_app(trail)
     records = []
     for number in range(successes):
         denied = failed(6 * number / successes, code="500")
@@ -312,8 +321,8 @@ def test_repeats_in_any_order_change_nothing(trail: Trail) -> None:
     first = read_marks(trail.store, [app], when(9))[app]
     again = [replace(record, offset=record.offset + 1_000_000) for record in log]
     Random(5).shuffle(again)
-    for record in again:
-        trail.insert(record)
+    for some in (again[:1], again[1:4], again[4:]):
+        trail.insert(*some)
     assert fold(read_marks(trail.store, [app], when(9))[app], "", when(9)) == fold(first, "", when(9))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,9 +14,10 @@ from queries.failures import list_failures
 from queries.histories import read_bindings, read_history
 from queries.people import find_person
 from queries.state import Asked, read_state
+from queries.store import Store
 from queries.suspects import read_suspects
 from schemas.times import LATEST
-from tests.queries.support import SLACK, Trail, at, attempt, failed, when
+from tests.queries.support import SLACK, Trail, at, attempt, failed, stored, when
 from tests.queries.test_histories import bound
 from tests.records import NOON, event
 
@@ -58,105 +59,94 @@ def suspects(trail: Trail) -> set[str]:
     return {subject for _, subject in read_suspects(trail.store, trail.organization, bindings, NOON.replace(hour=23))}
 
 
-def rolled_out(trail: Trail) -> None:
-    """Two groups, the second long after: one person was pushed by the first binding, one joined the first group later,
-    one came by nobody knows what."""
-    trail.insert(
-        bound(-30 * HOURS, "add", "sales", application=APP),
-        create(-30 * HOURS + 90, "by.binding"),
-        bound(-10 * HOURS, "add", "staff", application=APP),
-        bound(-2 * HOURS, "add", "sales", user="by.joining"),
-        create(-2 * HOURS + 1, "by.joining"),
-        create(-2 * HOURS, "by.chance"),
-        create(-10 * HOURS + 5, "of.the.other"),
-    )
+ROLLED_OUT: Final = [
+    bound(-30 * HOURS, "add", "sales", application=APP),
+    create(-30 * HOURS + 90, "by.binding"),
+    bound(-10 * HOURS, "add", "staff", application=APP),
+    bound(-2 * HOURS, "add", "sales", user="by.joining"),
+    create(-2 * HOURS + 1, "by.joining"),
+    create(-2 * HOURS, "by.chance"),
+    create(-10 * HOURS + 5, "of.the.other"),
+]
+"""Two groups, the second long after: one person was pushed by the first binding, one joined the first group later, one
+came by nobody knows what."""
 
 
-@pytest.mark.parametrize(
-    ("ends", "expected"),
-    [
-        pytest.param([], set(), id="nothing ended"),
-        pytest.param(
-            [bound(0, "remove", "sales", application=APP)], {"by.binding", "by.joining"}, id="one of two unbound"
-        ),
-        pytest.param(
-            [event("group_delete", timestamp=at(0), resource={"id": "sales", "type": "user_group"}, application=None)],
-            {"by.binding", "by.joining"},
-            id="one of two deleted",
-        ),
-        pytest.param(
-            [bound(0, "remove", "sales", application=APP), bound(1, "remove", "staff", application=APP)],
-            {"by.binding", "by.joining", "by.chance", "of.the.other"},
-            id="both unbound",
-        ),
-        pytest.param(
-            [bound(-30 * HOURS - 1, "add", "other", application=APP), bound(0, "remove", "other", application=APP)],
-            {"by.binding"},
-            id="one unbound that was bound just before the first, and nobody is known to have been in it",
-        ),
-    ],
-)
-def test_an_unbinding_makes_suspects_of_whom_it_may_have_concerned(
-    trail: Trail, ends: list[dict[str, Any]], expected: set[str]
-) -> None:
-    rolled_out(trail)
-    if ends:
-        trail.insert(*ends)
-    assert suspects(trail) == expected
+ENDED: Final[dict[str, tuple[list[dict[str, Any]], set[str]]]] = {
+    "nothing": ([], set()),
+    "one of two unbound": ([bound(0, "remove", "sales", application=APP)], {"by.binding", "by.joining"}),
+    "one of two deleted": (
+        [event("group_delete", timestamp=at(0), resource={"id": "sales", "type": "user_group"}, application=None)],
+        {"by.binding", "by.joining"},
+    ),
+    "both unbound": (
+        [bound(0, "remove", "sales", application=APP), bound(1, "remove", "staff", application=APP)],
+        {"by.binding", "by.joining", "by.chance", "of.the.other"},
+    ),
+    "one unbound that was bound just before the first, and nobody is known to have been in it": (
+        [bound(-30 * HOURS - 1, "add", "other", application=APP), bound(0, "remove", "other", application=APP)],
+        {"by.binding"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def ended(shared_store: Store) -> dict[str, Trail]:
+    """What was rolled out and what ended of it, each in an organization of its own."""
+    return stored(shared_store, {name: [*ROLLED_OUT, *ends] for name, (ends, _) in ENDED.items()})
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_an_unbinding_makes_suspects_of_whom_it_may_have_concerned(ended: dict[str, Trail], name: str) -> None:
+    assert suspects(ended[name]) == ENDED[name][1]
 
 
 def test_who_lost_the_group_that_gave_them_access_is_exposed_whoever_else_is_looked_at(trail: Trail) -> None:
-    rolled_out(trail)
-    trail.insert(bound(-HOURS, "remove", "sales", application=APP))
+    trail.insert(*ROLLED_OUT, bound(-HOURS, "remove", "sales", application=APP))
     found = list_exposures(trail.store, trail.organization, NOON.replace(hour=23)).open
     assert sorted(each.subject_id for each in found) == ["by.binding", "by.joining"]
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        pytest.param(lambda: [failed_for(-HOURS, "p"), suspended(-30, "p")], id="only updates that were refused"),
-        pytest.param(
-            lambda: [failed_for(-HOURS, "p", "user_lookup_provision"), suspended(-30, "p")], id="only lookups"
-        ),
-        pytest.param(
-            lambda: [{**create(-HOURS, "p"), "timestamp": "some day"}, suspended(-30, "p")],
-            id="only an attempt whose time cannot be believed",
-        ),
-        pytest.param(lambda: [unbound_oneself(-30, "p")], id="only the end of a binding of the person"),
-        pytest.param(
-            lambda: [
-                create(-HOURS, "p"),
-                event("user_delete", timestamp=at(-30), resource={"id": "p", "type": "user"}, application=None),
-                made_of(-20, "p", "SUSPENDED", "ACTIVATED"),
-            ],
-            id="deleted in the directory, and activated under the same id",
-        ),
-        pytest.param(
-            lambda: [
-                bound(-30 * HOURS, "add", "sales", application=APP),
-                create(-30 * HOURS + 10, "p"),
-                bound(-20 * HOURS, "add", "staff", application=APP),
-                bound(-10 * HOURS, "add", "sales", application=APP),
-                bound(-30, "remove", "sales", application=APP),
-            ],
-            id="their group logged as bound twice, and unbound",
-        ),
-        pytest.param(
-            lambda: [
-                bound(-30 * HOURS, "add", "sales", application=APP),
-                bound(-30 * HOURS, "add", "sales", user="p"),
-                bound(-30, "remove", "sales", application=APP),
-                create(-20, "p"),
-            ],
-            id="made after the only group was unbound",
-        ),
+LEFT: Final[dict[str, list[dict[str, Any]]]] = {
+    "only updates that were refused": [failed_for(-HOURS, "p"), suspended(-30, "p")],
+    "only lookups": [failed_for(-HOURS, "p", "user_lookup_provision"), suspended(-30, "p")],
+    "only an attempt whose time cannot be believed": [
+        {**create(-HOURS, "p"), "timestamp": "some day"},
+        suspended(-30, "p"),
     ],
-)
+    "only the end of a binding of the person": [unbound_oneself(-30, "p")],
+    "deleted in the directory, and activated under the same id": [
+        create(-HOURS, "p"),
+        event("user_delete", timestamp=at(-30), resource={"id": "p", "type": "user"}, application=None),
+        made_of(-20, "p", "SUSPENDED", "ACTIVATED"),
+    ],
+    "their group logged as bound twice, and unbound": [
+        bound(-30 * HOURS, "add", "sales", application=APP),
+        create(-30 * HOURS + 10, "p"),
+        bound(-20 * HOURS, "add", "staff", application=APP),
+        bound(-10 * HOURS, "add", "sales", application=APP),
+        bound(-30, "remove", "sales", application=APP),
+    ],
+    "made after the only group was unbound": [
+        bound(-30 * HOURS, "add", "sales", application=APP),
+        bound(-30 * HOURS, "add", "sales", user="p"),
+        bound(-30, "remove", "sales", application=APP),
+        create(-20, "p"),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def left(shared_store: Store) -> dict[str, Trail]:
+    """Whose person left, each in an organization of its own."""
+    return stored(shared_store, LEFT)
+
+
+@pytest.mark.parametrize("name", LEFT)
 def test_whatever_the_log_tells_of_an_account_it_is_exposed_once_its_person_left(
-    trail: Trail, events: Callable[[], list[dict[str, Any]]]
+    left: dict[str, Trail], name: str
 ) -> None:
-    trail.insert(*events())
+    trail = left[name]
     for now, past in ((NOON.replace(hour=23), None), (NOON.replace(hour=23), NOON.replace(hour=22))):
         found = list_exposures(trail.store, trail.organization, now, past)
         assert [(each.subject_id, each.reason) for each in found.everything()] == [("p", "never_attempted")]
@@ -166,37 +156,35 @@ def closed(minutes: float, event_type: str = "user_deprovision", **fields: Any) 
     return attempt(minutes, event_type, resource={"id": "p", "username": "p"}, application=SLACK, **fields)
 
 
-@pytest.mark.parametrize(
-    "ahead",
-    [
-        pytest.param(closed(HOURS), id="its closing"),
-        pytest.param(closed(HOURS, "user_update_provision"), id="an update"),
-        pytest.param(made_of(HOURS, "p", "SUSPENDED", "ACTIVATED"), id="the person's return"),
-        pytest.param(
-            event("idm_integration_delete", timestamp=at(HOURS), resource=None, application=SLACK),
-            id="the end of the integration",
-        ),
-    ],
-)
-def test_what_is_stamped_ahead_of_now_tells_nothing_of_now(trail: Trail, ahead: dict[str, Any]) -> None:
+AHEAD: Final = {
+    "its closing": closed(HOURS),
+    "an update": closed(HOURS, "user_update_provision"),
+    "the person's return": made_of(HOURS, "p", "SUSPENDED", "ACTIVATED"),
+    "the end of the integration": event(
+        "idm_integration_delete", timestamp=at(HOURS), resource=None, application=SLACK
+    ),
+}
+
+
+def test_what_is_stamped_ahead_of_now_tells_nothing_of_now(shared_store: Store) -> None:
     """Whatever answers, and as it does of the same time later on."""
 
-    def answers(now: datetime, at: datetime | None = None) -> list[Any]:
+    def answers(trail: Trail, now: datetime) -> Iterator[Any]:
         store, organization = trail.store, trail.organization
         person = find_person(store, organization, "p")
+        yield list_exposures(store, organization, now)
+        yield report(store, organization, when(-9 * HOURS), LATEST, SLA, now)
         (group,) = list_failures(store, trail.day(), 9, now).groups
-        return [
-            list_exposures(store, organization, now, at),
-            report(store, organization, when(-9 * HOURS), LATEST, SLA, now),
-            (group["state"], group["last_success"]),
-            read_history(store, person, when(-9 * HOURS), LATEST, timeline=True, now=now).accounts,
-            read_state(store, person, Asked(at or now, None)).accounts,
-        ]
+        yield group["state"], group["last_success"]
+        yield read_history(store, person, when(-9 * HOURS), LATEST, timeline=True, now=now).accounts
+        yield read_state(store, person, Asked(now, None)).accounts
 
-    now = when(30)
-    trail.insert(create(-HOURS, "p"), suspended(-30, "p"), failed_for(-20, "p", "user_deprovision"))
-    before = answers(now)
-    trail.insert(ahead)
-    assert answers(now) == before
-    assert answers(when(2 * HOURS), now)[0] == before[0]
-    assert answers(when(2 * HOURS)) != before
+    now, later = when(30), when(2 * HOURS)
+    before = [create(-HOURS, "p"), suspended(-30, "p"), failed_for(-20, "p", "user_deprovision")]
+    trails = stored(shared_store, dict.fromkeys(AHEAD, before))
+    known = {name: list(answers(trail, now)) for name, trail in trails.items()}
+    Trail(shared_store, "of all").insert(*(trails[name].log(ahead) for name, ahead in AHEAD.items()))
+    for name, trail in trails.items():
+        assert list(answers(trail, now)) == known[name], name
+        assert list_exposures(shared_store, trail.organization, later, now) == known[name][0], name
+        assert any(one != other for one, other in zip(answers(trail, later), known[name], strict=True)), name

@@ -44,7 +44,7 @@ def insert(store: Store, records: list[Record], token: str) -> None:
 
 
 def test_what_views_and_folds_made_is_compared_with_the_events_and_named_by_key(store: Store) -> None:
-    story = [record_of(one.raw, offset=offset) for offset, one in enumerate(islice(demo(NOON), 4_000))]
+    story = [record_of(one.raw, offset=offset) for offset, one in enumerate(islice(demo(NOON), 1_500))]
     insert(store, story, "the story")
     insert(store, [record_of(event(id="one"), offset=9_000), record_of(event(id="one"), offset=9_001)], "twice")
     fold_windows(store, {})

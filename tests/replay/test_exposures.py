@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from queries.closings import report
 from queries.exposures import SLA, Exposure, list_exposures
 from queries.people import Person
 from queries.state import Asked, read_state
+from queries.store import Store
 from tests.queries.support import Trail
 from tests.replay import exposed
 from tests.replay.filling import filled_store
@@ -64,10 +64,10 @@ def told(exposure: Exposure) -> exposed.Exposed:
         pytest.param((3, 60, 20.0, False, 60), id="by chance", marks=pytest.mark.soak),
     ],
 )
-def filled(engine: Path, request: pytest.FixtureRequest) -> Iterator[Filled]:
+def filled(migrated: Store, request: pytest.FixtureRequest) -> Iterator[Filled]:
     seed, people, days, story, instants = request.param
     simulated = Organisation(seed, people, 6, days, oddities=0.0) if story else troubled(seed, people, days)
-    with filled_store(engine, [event.raw for event in simulated], seed) as (trail, first, last):
+    with filled_store(migrated, [event.raw for event in simulated], seed) as (trail, first, last):
         yield Filled(trail, simulated.truth, first, last, instants)
 
 

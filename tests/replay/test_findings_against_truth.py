@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from queries.findings import Asked, list_findings
 from queries.folding import Row
 from queries.mappings import orphaned_values, remaps_of, stale_people
 from queries.mass_changes import LITTLE, History, kind_of, mass_changes, set_off
-from queries.store import BULK_LIMITS
+from queries.store import BULK_LIMITS, Store
 from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
 from tests.replay.filling import filled_store
@@ -182,9 +181,9 @@ def test_what_is_left_behind_stale_or_there_twice_is_found_and_nothing_else(seed
 @pytest.mark.parametrize(
     "seed", [3, pytest.param(11, marks=pytest.mark.soak), pytest.param(42, marks=pytest.mark.soak)]
 )
-def test_the_findings_of_a_store_are_the_truth(engine: Path, seed: int) -> None:
+def test_the_findings_of_a_store_are_the_truth(migrated: Store, seed: int) -> None:
     month = played(seed)
-    with filled_store(engine, month.raws, seed) as (trail, first, last):
+    with filled_store(migrated, month.raws, seed) as (trail, first, last):
         events = trail.store.query(
             "SELECT event_id, JSONExtractString(raw, 'id') FROM events WHERE organization = {own:String}",
             {"own": trail.organization},

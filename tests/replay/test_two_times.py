@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -18,13 +17,13 @@ from queries.account import Account
 from queries.bindings import Bindings
 from queries.folding import Row
 from queries.lifecycle import fold
-from queries.migrate import Deployment, migrate
 from queries.people import Person
 from queries.state import Asked, read_state
 from queries.store import Store
 from schemas.envelope import Source
 from schemas.events import parse
 from schemas.facts import facts
+from tests.fixtures_store import copied
 from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, at, attempt, failed, id_of, when
 from tests.records import STATSIG, Record, event
 from tests.replay.played import SURROUNDING
@@ -100,12 +99,9 @@ def row_of(record: Record, minutes: float) -> Row:
 
 
 @pytest.fixture(scope="module")
-def store(engine: Path) -> Iterator[Store]:
-    opened = Store.open(f"chdb://{engine}", database=f"t{uuid4().hex[:12]}")
-    migrate(opened, Deployment("embedded", synced=False))
-    yield opened
-    opened.command(f"DROP DATABASE `{opened.database}` SYNC")
-    opened.close()
+def store(migrated: Store) -> Iterator[Store]:
+    with copied(migrated) as copy:
+        yield copy
 
 
 def expected(rows: list[Row]) -> list[Account]:
@@ -150,7 +146,7 @@ def compare(store: Store, story: list[tuple[tuple[Any, ...], Arrival]], dice: ra
             assert (told.events, told.later) == (len(own), len(late))
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=5, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(stories, st.integers(0, 1 << 30))
 def test_a_state_is_told_by_what_had_occurred_and_was_known(
     store: Store, story: list[tuple[tuple[Any, ...], Arrival]], seed: int

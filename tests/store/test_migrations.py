@@ -105,8 +105,8 @@ def test_what_was_stored_before_the_marks_and_turns_of_accounts_is_in_them(
         with monkeypatch.context() as patched:
             patched.setattr(migrate_module, "migrations", lambda: migrations()[:23])
             migrate(store, Deployment("embedded", synced=False))
-        records = [record_of(one.raw, offset=offset) for offset, one in enumerate(islice(demo(NOON), 6_000))]
-        for token, block in (("first", records[:4_000]), ("then", records[3_000:])):
+        records = [record_of(one.raw, offset=offset) for offset, one in enumerate(islice(demo(NOON), 2_000))]
+        for token, block in (("first", records[:1_400]), ("then", records[1_000:])):
             rows = decode_events(block, timedelta(hours=24)).rows
             store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), token)
         assert migrate(store, Deployment("embedded", synced=False))[0] == "0024_account_turns"

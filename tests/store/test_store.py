@@ -196,14 +196,14 @@ def test_a_closed_store_says_so(engine: Path) -> None:
 
 def test_many_threads_share_a_store(any_store: Store) -> None:
     def ask(number: int) -> int:
-        if number % 5 == 0:
+        if number % 10 == 0:
             insert(any_store, [record_of(event(), offset=number)], f"t{number}")
         (answer,) = any_store.query("SELECT {n:UInt32} + sleepEachRow(0.01)", {"n": number})
         return int(answer[0])
 
     with ThreadPoolExecutor(12) as pool:
         assert list(pool.map(ask, range(60))) == list(range(60))
-    assert counts(any_store)["events"] == 12
+    assert counts(any_store)["events"] == 6
 
 
 @pytest.mark.parametrize(
@@ -259,28 +259,28 @@ LAST = "SELECT bitShiftRight(toUInt8(max(last)), 1) FROM account_marks GROUP BY 
 ACTIVE, INACTIVE = 1, 2
 
 
-def test_the_last_state_of_an_account_does_not_depend_on_the_order_of_arrival(any_store: Store) -> None:
+def test_the_last_state_of_an_account_does_not_depend_on_the_order_of_arrival(store: Store) -> None:
     later = record_of(event("user_deprovision", timestamp="2026-03-19T11:00:00Z", success=False), offset=0)
     created = record_of(event("user_create_provision", timestamp="2026-03-18T11:00:00Z"), offset=1)
     unplaced = record_of(event("user_delete_provision", timestamp="?"), offset=2)
     for index, record in enumerate([later, unplaced, created]):
-        insert(any_store, [record], f"t{index}")
-    assert any_store.query(LAST) == [(INACTIVE,)]
+        insert(store, [record], f"t{index}")
+    assert store.query(LAST) == [(INACTIVE,)]
 
 
-def test_of_two_attempts_at_one_moment_the_larger_id_is_the_last_as_in_python(any_store: Store) -> None:
+def test_of_two_attempts_at_one_moment_the_larger_id_is_the_last_as_in_python(store: Store) -> None:
     """ClickHouse compares UUIDs by their second half first; Python, as they read."""
     at = "2026-03-19T11:00:00Z"
     records = [
         record_of(event(kind, timestamp=at), offset=offset)
         for offset, kind in enumerate(["user_deprovision", "user_create_provision"] * 4)
     ]
-    insert(any_store, records, "t1")
+    insert(store, records, "t1")
     last = max(records, key=lambda record: UUID(dict(record.headers)["ce_id"].decode()))
-    assert any_store.query(LAST) == [(INACTIVE if last.offset % 2 == 0 else ACTIVE,)]
+    assert store.query(LAST) == [(INACTIVE if last.offset % 2 == 0 else ACTIVE,)]
 
 
-def test_an_attempt_has_the_outcome_of_its_copy_in_force(any_store: Store) -> None:
+def test_an_attempt_has_the_outcome_of_its_copy_in_force(store: Store) -> None:
     """A copy of lesser trust, or a later one, neither makes a failure nor hides one."""
     failed, worked = event(success=False, error_message="409 Conflict"), event()
     forged = [{**failed, "success": True, "error_message": None}, {**worked, "success": False}]
@@ -292,24 +292,24 @@ def test_an_attempt_has_the_outcome_of_its_copy_in_force(any_store: Store) -> No
         record_of(forged[1], offset=3, source=export, known_at=NOON + timedelta(seconds=1)),
     ]
     for number, record in enumerate(copies):
-        insert(any_store, [record], f"t{number}")
-    found = any_store.query("SELECT toString(event_id), outcome FROM attempts FINAL ORDER BY version DESC")
+        insert(store, [record], f"t{number}")
+    found = store.query("SELECT toString(event_id), outcome FROM attempts FINAL ORDER BY version DESC")
     ids = [dict(record.headers)["ce_id"].decode() for record in copies]
     assert len(set(ids)) == 2
     assert dict(found) == {ids[0]: "failure", ids[2]: "success"}
 
 
-@pytest.mark.parametrize("name", ["Ines.Almeida", "ines.almeida", "INES@example.com"])
-def test_a_person_is_found_by_name_or_mail_address_in_any_case(any_store: Store, name: str) -> None:
+def test_a_person_is_found_by_name_or_mail_address_in_any_case(any_store: Store) -> None:
     ines = {"id": "63ec9bba89a64e507ce0a4c2", "type": "user", "username": "ines.almeida", "email": "ines@Example.com"}
     insert(any_store, some_records(5, resource=ines), "t1")
     insert(any_store, some_records(5, resource=ines), "t2")
-    found = any_store.query(
-        "SELECT DISTINCT subject_id FROM subjects"
-        " WHERE organization = {own:String} AND name = lowerUTF8({name:String})",
-        {"own": ORGANIZATION, "name": name},
-    )
-    assert found == [(ines["id"],)]
+    for name in ("Ines.Almeida", "ines.almeida", "INES@example.com"):
+        found = any_store.query(
+            "SELECT DISTINCT subject_id FROM subjects"
+            " WHERE organization = {own:String} AND name = lowerUTF8({name:String})",
+            {"own": ORGANIZATION, "name": name},
+        )
+        assert found == [(ines["id"],)], name
 
 
 def granules(store: Store, sql: str) -> tuple[int, int]:
