@@ -20,7 +20,7 @@ from tests.alerts.reference import Expected, expected_alerts, in_order
 MINUTE = HOUR // 60
 START = 20_458 * DAY
 OWN = ("a-rule", "acme", ("slack",))
-FEWER = settings(max_examples=settings.default.max_examples // 2)  # of each of the kinds
+FEWER = settings(max_examples=settings().max_examples // 2)  # of each of the kinds
 
 
 def terms_of(kind: RuleKind) -> st.SearchStrategy[Terms]:
