@@ -25,6 +25,8 @@ FUTURE_TOLERANCE: Final = timedelta(hours=24)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _AGO: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MINUTE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2})(\s*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)")
+"""A time without seconds, as the screens show it."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _STRICT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 MAX_TEXT: Final = 64
@@ -104,18 +106,23 @@ def to_microseconds(at: datetime) -> int:
 
 
 def parse_when(text: str, now: datetime, name: str) -> datetime:
-    """Parse a time (RFC 3339, or a date), or an age such as `24h` or `7d`. Raises `BadUsage`."""
-    ago = _AGO.fullmatch(text.strip())
+    """Parse a time (RFC 3339, also without seconds or zone; or a date), or an age such as `24h` or `7d`. Raises
+    `BadUsage`."""
+    text = text.strip()
+    ago = _AGO.fullmatch(text)
     if ago:
         try:
             return max(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), EARLIEST)
         except OverflowError:
             return EARLIEST
-    moment = parse_timestamp(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+    minute = _MINUTE.fullmatch(f"{text}T00:00Z" if _DATE.fullmatch(text) else text)
+    moment = parse_timestamp(f"{minute[1]}:00{minute[2]}" if minute else text)
     if moment.quality is TimeQuality.OUT_OF_RANGE:
         raise BadUsage(f"{name}: {text[:40]!r} is out of range: times are from {EARLIEST:%Y} to {LATEST.year - 1}")
     if moment.quality is not TimeQuality.OK:
-        raise BadUsage(f"{name}: {text[:40]!r} is neither a time (2026-03-19T14:00:00Z) nor an age (24h, 7d)")
+        raise BadUsage(
+            f"{name}: {text[:40]!r} is neither a time (2026-03-19 14:00, in UTC) or date, nor an age (24h, 7d)"
+        )
     return moment.at
 
 

@@ -20,6 +20,7 @@ from idtrail.cli.screen import (
     number,
     span,
     table,
+    times_that_fit,
     when,
 )
 
@@ -60,13 +61,14 @@ def show_findings(out: Console, answer: Item, now: datetime) -> None:
         return
     out.print()
     rows = table("finding", "what", "app", "people", "since (UTC)", "why", right=("people",))
-    for item in items:
+    times = times_that_fit([when(item["since"], seconds=False) for item in items], out)
+    for item, since in zip(items, times, strict=True):
         rows.add_row(
             "  " + item["id"][:SHORT],
             coloured(WORDS.get(item["kind"], item["kind"]), "yellow"),
             cut(_app(item), out.width // 8),
             number(item["people"]),
-            when(item["since"], seconds=False)[5:],
+            since,
             (item["act"]["text"] if item["act"] else "the log does not tell") if item["threshold"] else item["text"],
         )
     out.print(rows)

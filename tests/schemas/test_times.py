@@ -135,6 +135,33 @@ def test_a_time_that_has_not_come_is_refused_with_the_time_that_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        pytest.param("2026-03-19", (0, 0), id="a date"),
+        pytest.param("2026-03-19 14:05", (14, 5), id="as screens show it"),
+        pytest.param(" 2026-03-19T14:05 ", (14, 5), id="T"),
+        pytest.param("2026-03-19T14:05Z", (14, 5), id="Z"),
+        pytest.param("2026-03-19 14:05+02:00", (12, 5), id="a zone"),
+        pytest.param("2026-03-19 14:05:00", (14, 5), id="seconds"),
+        pytest.param("36h", (0, 0), id="an age"),
+    ],
+)
+def test_a_time_is_read_back_as_it_is_shown(text: str, at: tuple[int, int]) -> None:
+    assert parse_when(text, NOW + timedelta(hours=24), "at") == datetime(2026, 3, 19, tzinfo=UTC) + timedelta(
+        hours=at[0], minutes=at[1]
+    )
+
+
+@pytest.mark.parametrize("text", ["14:05", "03-19 14:05", "2026-03-19 14", "2026-03-19 25:00", "2026-03-19 14:05 Z 1"])
+def test_what_is_no_time_is_refused_with_the_forms_there_are(text: str) -> None:
+    with pytest.raises(BadUsage) as caught:
+        parse_when(text, NOW, "at")
+    assert str(caught.value) == (
+        f"at: {text!r} is neither a time (2026-03-19 14:00, in UTC) or date, nor an age (24h, 7d)"
+    )
+
+
 @pytest.mark.parametrize("text", ["1900-01-01", "1999-12-31T23:59:59Z", "2100-01-01", "0001-01-01T00:00:00+01:00"])
 def test_a_time_outside_the_range_is_called_so(text: str) -> None:
     with pytest.raises(BadUsage) as caught:
