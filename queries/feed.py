@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, MutableSet
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from queries.conditions import OF_INCIDENTS
 from queries.matching import conditions
 from queries.selection import Selection
 from schemas.errors import BadUsage
@@ -61,7 +62,7 @@ class Wanted:
 
     def __init__(self, selection: Selection, show: Collection[Show], known: MutableSet[str]) -> None:
         """Raises `BadUsage` for a filter that applies to nothing of what the reader subscribed to."""
-        if Show.ALERTS in show and conditions(replace(selection, organization=None), known):
+        if Show.ALERTS in show and selection.given():
             raise BadUsage("alerts cannot be followed with a filter: leave it out, or follow incidents with it")
         self._event = "event" if Show.EVENTS in show else ""
         self._failure = "failure" if Show.FAILURES in show else self._event
@@ -69,10 +70,8 @@ class Wanted:
         self._alert = "alert" if Show.ALERTS in show else ""
         self._organization = selection.organization
         self._of_event = conditions(selection, known)
-        # An incident is about many people, types and actors, so these conditions are not applied to it.
-        of_many = replace(selection, event_types=(), kinds=(), outcomes=(), subject="", actor="", text="")
-        self._of_incident = conditions(of_many, known)
-        if set(show) == {Show.INCIDENTS} and of_many != selection:
+        self._of_incident = conditions(selection, known, OF_INCIDENTS)
+        if set(show) == {Show.INCIDENTS} and not selection.given().keys() <= OF_INCIDENTS:
             raise BadUsage(
                 "incidents are of many people and types: ask for them by application, cause or id alone, or follow "
                 "failures beside them"

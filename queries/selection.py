@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from queries.conditions import CONDITIONS
 from queries.scope import SCOPE, scoped
 from schemas.times import to_microseconds
 
@@ -56,36 +57,13 @@ class Selection:
             " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
         )
 
+    def given(self) -> dict[str, Any]:
+        """Return what was asked for besides the organization and the time, by the name of its condition."""
+        return {name: value for name in CONDITIONS if (value := getattr(self, name))}
+
     def filter_sql(self) -> str:
         """Return the other conditions."""
-        return " AND ".join(condition for condition, _ in self._conditions()) or "1"
-
-    def _conditions(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the conditions, each with the columns that it reads."""
-        found: list[tuple[str, tuple[str, ...]]] = [
-            (f"{column} IN {{{name}:Array(String)}}", (column,))
-            for name, column in LISTS.items()
-            if getattr(self, name)
-        ]
-        if self.application:
-            own = (
-                "(application_id = {application:String}"
-                " OR lowerUTF8(application_name) = lowerUTF8({application:String}))"
-            )
-            found.append((own, ("application_id", "application_name")))
-        if self.subject:
-            named = f"{SCOPE} AND name = lowerUTF8({{subject:String}})"
-            who = f"(subject_id = {{subject:String}} OR subject_id GLOBAL IN ({_IDS} WHERE {named}))"
-            found.append((who, ("subject_id",)))
-        if self.actor:
-            who = "(actor_id = {actor:String} OR lowerUTF8(actor_name) = lowerUTF8({actor:String}))"
-            found.append((who, ("actor_id", "actor_name")))
-        if self.incident:
-            found.append(("incident_id = unhex({incident:String})", ("incident_id",)))
-        if self.text:
-            parts = [f"positionCaseInsensitiveUTF8({column}, {{text:String}}) > 0" for column in SEARCHED]
-            found.append((f"({' OR '.join(parts)})", SEARCHED))
-        return found
+        return " AND ".join(CONDITIONS[name].sql(name) for name in self.given()) or "1"
 
     def in_force_sql(self, columns: Iterable[str], table: str = "events") -> str:
         """Return a sub-select of the events that meet all conditions: event_id, occurred_at and `columns`.
@@ -93,7 +71,7 @@ class Selection:
         It has one row per event, with the values of its copy in force. A copy that is not in force neither counts nor
         hides the event, even if it has another time or says something else.
         """
-        read = {column for _, needed in self._conditions() for column in needed}
+        read = {column for name in self.given() for column in CONDITIONS[name].columns}
         names = list(dict.fromkeys(("occurred_at", "time_quality", *columns, *sorted(read))))
         elements = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
         some_copy = f"{SCOPE} AND {self.range_sql()} AND {self.filter_sql()}"
@@ -107,13 +85,7 @@ class Selection:
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of all conditions."""
         values = scoped(self.organization)
-        values |= {name: list(getattr(self, name)) for name in LISTS if getattr(self, name)}
-        values |= {name: getattr(self, name) for name in ("application", "subject", "actor", "incident", "text")}
+        values |= {name: list(value) if isinstance(value, tuple) else value for name, value in self.given().items()}
         if not self.unplaced:
             values |= {"since": to_microseconds(self.since), "until": to_microseconds(self.until)}
         return values
-
-
-LISTS = {"event_types": "event_type", "kinds": "kind", "outcomes": "outcome", "causes": "cause"}
-_IDS = "SELECT subject_id FROM subjects"
-SEARCHED = ("detail", "subject_name", "subject_email", "application_name", "actor_name", "event_type")

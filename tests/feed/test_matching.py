@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from queries.api.parameters import event_filter
+from queries.conditions import CONDITIONS, OF_INCIDENTS
 from queries.events import list_events
 from queries.matching import conditions, known_ids
+from queries.selection import Selection
 from queries.store import Store
+from schemas.cause import Cause
+from schemas.events import Kind
+from schemas.outcome import Outcome
 from streams.follower import event_item
 from streams.rows import read
 from tests.fixtures_store import copied
@@ -65,6 +72,7 @@ CASES: list[dict[str, Any]] = [
     {"text": "taken", "outcomes": ("failure",)},
     {"text": "SSO"},
     {"text": "%"},
+    {"incident": "1" * 32},
     {"organization": "another"},
     {"organization": None, "subject": "p1"},
 ]
@@ -78,6 +86,17 @@ def told(migrated: Store) -> Iterator[tuple[Trail, list[dict[str, Any]]]]:
         records = [trail.log(raw) for raw in EVENTS]
         trail.insert(*records)
         yield trail, [event_item(read(record)) for record in records]
+
+
+def test_every_field_of_a_selection_has_a_condition_and_a_case() -> None:
+    own = {field.name for field in fields(Selection)} - {"organization", "since", "until", "asked", "unplaced"}
+    assert own == set(CONDITIONS) == {name for case in CASES for name in case} - {"organization"}
+    assert own > OF_INCIDENTS
+
+
+def test_the_api_sets_every_condition() -> None:
+    given = event_filter("o", ["t"], [Kind.USER], [Outcome.FAILURE], [Cause.QUOTA], *"abcde")
+    assert given.given().keys() == CONDITIONS.keys()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
