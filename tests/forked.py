@@ -24,7 +24,13 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("tests.forked", "tests.sink.process", "tests.failures.process", "tests.delivery.process"),
-        *("tests.rebuild.process", "idtrail.cli.commands.imports", "idtrail.emitting", "producers.files"),
+        *(
+            "tests.rebuild.process",
+            "tests.read_rules",
+            "idtrail.cli.commands.imports",
+            "idtrail.emitting",
+            "producers.files",
+        ),
     ]
 )
 child.START = "forkserver"  # type: ignore[misc]  # what backtests and sinks start in this process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -29,8 +30,9 @@ _FIELDS: Final = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1_024)
 def read_rule(text: str, name: str, rule_id: str | None = None) -> Rule:
-    """Parse the rule in `text`; `name` is its file's name in messages, `rule_id` the id that it must have.
+    """Parse the rule in `text`, once; `name` is its file's name in messages, `rule_id` the id that it must have.
 
     Raises `BadRule` with everything that is wrong with it.
     """
