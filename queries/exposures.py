@@ -18,7 +18,7 @@ from queries.histories import read_bindings
 from queries.lifecycle import fold
 from queries.pieces import ACCOUNT_SQL, account_text, subjects_at_once
 from queries.repeats import without_repeats
-from queries.sign_ins import AccountKey, first_sign_ins
+from queries.sign_ins import AccountKey, first_sign_ins, signed_in_to
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from queries.suspects import MAX_SUSPECTS, Key, read_suspects
@@ -53,6 +53,8 @@ class Exposure(NamedTuple):
     since: datetime | None
     used_since: datetime | None
     """The first sign-in to the application after the account should have been closed."""
+    sign_ins_known: bool
+    """Whether None in `used_since` means that no sign-in was seen: the trail has sign-ins to the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,11 @@ def list_exposures(
         for some, rows in _read(store, owner, untold, _THEIR_EVENTS, SUBJECTS_AT_ONCE):
             found += exposures_of(own_rows(store, owner, rows), some, bindings, time, sla)
     used = first_sign_ins(store, {_key(each): each.since for each in found if each.since is not None}, time)
-    found = [each._replace(used_since=used.get(_key(each))) for each in found]
+    known = signed_in_to(store, (key for each in found if (key := _key(each)) not in used), time)
+    found = [
+        each._replace(used_since=(use := used.get(_key(each))), sign_ins_known=use is not None or _where(each) in known)
+        for each in found
+    ]
     found.sort(key=_order)
     failing, never_attempted, left_behind, absent = (
         [each for each in found if each.reason == reason] for reason in REASONS
@@ -282,8 +288,12 @@ def _exposed(
     for account in accounts:
         reason = reason_of(account, at, sla)
         if reason:
-            yield Exposure(organization, subject, name, account, reason, since_of(account, reason), None)
+            yield Exposure(organization, subject, name, account, reason, since_of(account, reason), None, False)
 
 
 def _key(exposure: Exposure) -> AccountKey:
     return exposure.organization, exposure.subject_id, exposure.account.application_id
+
+
+def _where(exposure: Exposure) -> tuple[str, str]:
+    return exposure.organization, exposure.account.application_id

@@ -1,9 +1,9 @@
-"""Finds when accounts were first signed in to since a time."""
+"""Finds when accounts were first signed in to since a time, and of which applications the trail has sign-ins at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from queries.folding import Row, in_force
@@ -16,6 +16,8 @@ from schemas.times import TimeQuality, to_microseconds
 AccountKey = tuple[str, str, str]
 """(organization, subject, application)."""
 SUBJECTS_AT_ONCE: Final = 500
+LATELY: Final = timedelta(days=90)
+"""An application that nobody signed in to for this long may be one whose sign-ins do not reach the trail."""
 
 _OWN: Final = "organization = {organization:String}"
 _AT: Final = "fromUnixTimestamp64Micro({at:Int64}, 'UTC')"
@@ -28,6 +30,14 @@ _SIGN_INS: Final = (
     f"SELECT event_id FROM events_by_subject WHERE {_THEIRS}"
     f" AND event_type = 'sso_auth' AND {ACCOUNT_SQL} IN {{accounts:Array(String)}}"
     f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC'))"
+)
+
+# The limit is the number of applications: reading ends when all are found.
+_SIGNED_IN_TO: Final = (
+    f"SELECT DISTINCT application_id FROM events WHERE {_OWN} AND event_type = 'sso_auth'"
+    " AND application_id IN {applications:Array(String)}"
+    f" AND occurred_at > fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND occurred_at <= {_AT}"
+    " LIMIT {applications_count:UInt32}"
 )
 
 
@@ -55,6 +65,24 @@ def first_sign_ins(store: Store, wanted: Mapping[AccountKey, datetime], at: date
                 if begun is not None and begun <= occurred <= at and _is_use(row):
                     used.setdefault(key, occurred)
     return used
+
+
+def signed_in_to(store: Store, wanted: Iterable[AccountKey], at: datetime) -> set[tuple[str, str]]:
+    """Return the (organization, application) of these accounts that anybody tried to sign in to lately before `at`."""
+    by_owner: dict[str, set[str]] = {}
+    for organization, _, application in wanted:
+        by_owner.setdefault(organization, set()).add(application)
+    found = set()
+    for organization, applications in sorted(by_owner.items()):
+        values: dict[str, Any] = {
+            "organization": organization,
+            "applications": sorted(applications),
+            "applications_count": len(applications),
+            "since": to_microseconds(at - LATELY),
+            "at": to_microseconds(at),
+        }
+        found |= {(organization, application) for (application,) in store.query(_SIGNED_IN_TO, values, BULK_LIMITS)}
+    return found
 
 
 def _is_use(row: Row) -> bool:

@@ -35,6 +35,7 @@ router = APIRouter(prefix="/api/v1/exports", tags=["exports"])
 PAGE: Final = 1000
 EXPOSURES_FIRST: Final = (
     "person", "application", "since", "reason", "last_cause", "last_detail", "closing_tries", "used_since",
+    "sign_ins_known",
 )  # fmt: skip
 """Who, where, since when and why."""
 PLACED: Final = (

@@ -191,7 +191,12 @@ class Exposure(Account):
     person: str
     reason: Literal["failing", "never_attempted", "left_behind", "reported_absent"]
     since: datetime | None = Field(description="When it should have been closed.")
-    used_since: datetime | None = Field(description="The first sign-in after that; null if none was seen.")
+    used_since: datetime | None = Field(
+        description="The first sign-in after that; null if none was seen, which tells nothing unless `sign_ins_known`."
+    )
+    sign_ins_known: bool = Field(
+        description="Whether the trail has sign-ins to the application: this one, or anybody's in the 90 days before."
+    )
 
 
 class ListedExposure(Exposure):
@@ -206,7 +211,8 @@ class Exposures(BaseModel):
     at: datetime
     items: list[ListedExposure] = Field(description="Accounts whose closing failed or was not tried within the SLA.")
     total: int = Field(description="The total number, including those beyond the limit.")
-    used_total: int = Field(description="How many of these were used since.")
+    used_total: int = Field(description="How many of these were used since, as far as sign-ins are known.")
+    sign_ins_unknown_total: int = Field(description="Of how many of these no sign-ins are known.")
     left_behind: list[ListedExposure] = Field(description="Open when their integration was deleted.")
     left_behind_total: int
     reported_absent: list[ListedExposure] = Field(description="The provider does not know them (404).")

@@ -180,6 +180,7 @@ def exposures(context: Given, asked: AskedExposures, limit: Annotated[int, Query
         "at": asked.at or asked.now,
         "total": len(found.open),
         "used_total": sum(each.used_since is not None for each in found.open),
+        "sign_ins_unknown_total": sum(not each.sign_ins_known for each in found.open),
         "left_behind_total": len(found.left_behind),
         "reported_absent_total": len(found.reported_absent),
         "complete": found.complete,
@@ -227,4 +228,5 @@ def exposure_answer(exposure: Exposure) -> Answer:
         "reason": exposure.reason,
         "since": exposure.since,
         "used_since": exposure.used_since,
+        "sign_ins_known": exposure.sign_ins_known,
     }

@@ -82,6 +82,7 @@ async def test_the_answers_say_what_the_screens_show(api: httpx.AsyncClient, usi
     assert [(item["person"], item["application"]) for item in exposures["items"]] == [("ines.almeida", "statsig")]
     assert [item["namesakes"] for item in exposures["items"]] == [False]
     assert (exposures["total"], exposures["used_total"], exposures["reported_absent_total"]) == (1, 0, 0)
+    assert (exposures["sign_ins_unknown_total"], exposures["items"][0]["sign_ins_known"]) == (1, False)
 
     stats = await get(api, "/api/v1/stats", mine)
     assert (stats["events"], stats["unplaced"], stats["people"], stats["behind"]) == (4, 1, 1, 3)

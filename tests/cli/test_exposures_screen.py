@@ -27,6 +27,7 @@ def exposure(person: str, reason: str, **more: Any) -> dict[str, Any]:
         "reason": reason,
         "since": when(0).isoformat(),
         "used_since": None,
+        "sign_ins_known": True,
         "closing_tries": 5,
         "last_cause": "credentials",
         "last_detail": "token expired",
@@ -44,6 +45,7 @@ def told(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
         "items": list(items),
         "total": len(items),
         "used_total": sum(item["used_since"] is not None for item in items),
+        "sign_ins_unknown_total": sum(not item["sign_ins_known"] for item in items),
         "left_behind": behind,
         "left_behind_total": len(behind),
         "reported_absent": absent,
@@ -53,9 +55,9 @@ def told(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-def printed(answer: dict[str, Any], *, past: bool = False) -> list[str]:
+def printed(answer: dict[str, Any], *, past: bool = False, width: int = 80) -> list[str]:
     """The lines."""
-    out = Console(file=StringIO(), width=80, highlight=False)
+    out = Console(file=StringIO(), width=width, highlight=False)
     show_exposures(out, answer, NOON + timedelta(days=2), past=past)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue().splitlines()
@@ -69,7 +71,7 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
             left_behind=[exposure("kofi.mensah", "left_behind", left_behind=when(5).isoformat())],
         )
     )
-    assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 used since"
+    assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 seen in use since"
     assert lines[3].startswith("  ines.almeida  statsig  03-19 11:00  2 d")
     assert lines[4].startswith("  lena.berg     statsig  03-19 11:00  2 d")
     assert lines[3].split()[-5:-2] == ["5", "03-19", "11:50"]
@@ -81,7 +83,7 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
 def test_of_the_past_it_says_of_when_and_tells_ages_by_that() -> None:
     lines = printed(told(exposure("ines.almeida", "failing")), past=True)
     assert lines[:2] == [
-        "1 account meant to be closed was not confirmed closed; 0 used since",
+        "1 account meant to be closed was not confirmed closed; none seen in use since",
         "at 2026-03-19 12:30:00 (47 h ago)",
     ]
     assert lines[4].startswith("  ines.almeida  statsig  03-19 11:00  1 h ")
@@ -90,8 +92,60 @@ def test_of_the_past_it_says_of_when_and_tells_ages_by_that() -> None:
 
 def test_nobody_exposed_is_said_in_one_line() -> None:
     lines = printed(told())
-    assert lines[0] == "0 accounts meant to be closed are not confirmed closed; 0 used since"
+    assert lines[0] == "0 accounts meant to be closed are not confirmed closed"
     assert len(lines) == 3
+
+
+UNKNOWN = {"sign_ins_known": False, "application": "crm"}
+
+
+@pytest.mark.parametrize(
+    ("items", "end", "apps"),
+    [
+        pytest.param([{}], "; none seen in use since", None, id="none seen"),
+        pytest.param([UNKNOWN], "; whether used since is unknown", "crm", id="nobody knows"),
+        pytest.param(
+            [{"used_since": when(50).isoformat()}, {}, UNKNOWN, {**UNKNOWN, "application": "hr"}],
+            "; 1 seen in use since, unknown of 2",
+            "crm, hr",
+            id="both",
+        ),
+        pytest.param(
+            [{**UNKNOWN, "application": f"app{place}"} for place in range(5)],
+            "; whether used since is unknown",
+            "app0, app1, app2 and 2 more",
+            id="of many applications",
+        ),
+    ],
+)
+def test_no_use_is_claimed_where_the_trail_has_no_sign_ins(
+    items: list[dict[str, Any]], end: str, apps: str | None
+) -> None:
+    lines = printed(told(*(exposure("ines.almeida", "failing", **item) for item in items)))
+    assert lines[0].endswith(f"not confirmed closed{end}")
+    assert lines[1] == (f"unknown: the trail has no recent sign-in of anybody to {apps}" if apps else "")
+    rows = [line for line in lines if line.startswith("  ines.almeida")]
+    for row, item in zip(rows, items, strict=True):
+        used = "03-19 11:50" if "used_since" in item else "none seen" if "sign_ins_known" not in item else "unknown"
+        assert f"  {used}  " in row
+
+
+YEAR = 365 * 24 * 60
+
+
+@pytest.mark.parametrize(
+    ("since", "used", "width", "shown"),
+    [
+        pytest.param(0, 50, 80, ("03-19 11:00", "03-19 11:50"), id="of one year"),
+        pytest.param(-YEAR, 50, 80, ("2025-03-19", "2026-03-19"), id="of two years, the days"),
+        pytest.param(-YEAR, 50, 120, ("2025-03-19 11:00", "2026-03-19 11:50"), id="of two years, with room"),
+    ],
+)
+def test_times_of_several_years_have_their_year(since: int, used: int, width: int, shown: tuple[str, str]) -> None:
+    stamps = {"since": when(since).isoformat(), "used_since": when(used).isoformat()}
+    row = printed(told(exposure("kofi.mensah", "failing", **stamps)), width=width)[3]
+    assert all(f"  {each}  " in row for each in shown)
+    assert "credentials: t" in row
 
 
 def test_a_list_that_is_not_complete_says_so() -> None:
@@ -111,7 +165,7 @@ def test_what_is_cut_off_is_counted_all_the_same() -> None:
             reported_absent=[shown],
         )
     )
-    assert lines[0] == "1,126 accounts meant to be closed are not confirmed closed; 108 used since"
+    assert lines[0] == "1,126 accounts meant to be closed are not confirmed closed; 108 seen in use since"
     cut = [line for line in lines if "--limit" in line]
     assert cut == [f"  ... {more} more: --limit, or --json for all" for more in ("1,125", "2")]
     assert "Left behind by a deleted integration, nobody closes them any more: 3" in lines

@@ -74,7 +74,7 @@ def test_an_account_is_exposed_from_the_instant_to_the_instant_for_the_reason_of
 
 def test_those_that_were_used_since_come_first_then_the_longest_open() -> None:
     def exposure(reason: str, since: datetime, used: datetime | None) -> Exposure:
-        return Exposure("o", "s", "p", Account("a", "a"), reason, since, used)
+        return Exposure("o", "s", "p", Account("a", "a"), reason, since, used, used is not None)
 
     old, new = NOON - timedelta(days=9), NOON
     failing = [exposure(FAILING, old, None), exposure(FAILING, new, NOON)]

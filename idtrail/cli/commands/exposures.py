@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from idtrail.cli import SINCE, UNTIL, Json, app, connect, say
 from idtrail.cli.screen import (
+    WIDE,
     ago,
     coloured,
     command,
@@ -34,6 +36,8 @@ from schemas.errors import BadUsage
 Item = dict[str, Any]
 SHOWN: Final = 20
 """How many accounts of each kind the screen shows by default."""
+NAMED: Final = 3
+"""How many applications without sign-ins are named."""
 MOST: Final = 10_000
 """The most accounts of each kind in one answer of the API."""
 KINDS: Final = {
@@ -102,15 +106,17 @@ def exposures(
 def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = False) -> None:
     """Print the screen: how many there are, the open accounts with their causes, then the others. For the past it shows
     the time."""
-    items, at, used = answer["items"], answer["at"], answer["used_total"]
+    items, at = answer["items"], answer["at"]
     verb = ("was" if answer["total"] == 1 else "were") if past else ("is" if answer["total"] == 1 else "are")
     told = f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed"
-    out.print(f"{told}; {number(used)} used since", soft_wrap=True)
+    out.print(f"{told}{_used(answer)}", soft_wrap=True)
     if past:
         out.print(f"at {when(at)} ({ago(at, now)})", soft_wrap=True)
         now = datetime.fromisoformat(at)
     if not answer["complete"]:
         out.print(_CUT, style="yellow", soft_wrap=True)
+    if unseen := _without_sign_ins(answer):
+        out.print(f"unknown: the trail has no recent sign-in of anybody to {unseen}", soft_wrap=True)
     _rows(out, items, answer["total"], now)
     for key, title in (
         ("left_behind", "Left behind by a deleted integration, nobody closes them any more"),
@@ -168,8 +174,8 @@ def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
     if not items:
         return
     rows = table("person", "app", "since (UTC)", "for", "tries", "used since", "cause", right=("tries",))
-    times = times_that_fit([when(item["since"], seconds=False) for item in items], out)
-    for item, since_text in zip(items, times, strict=True):
+    stamps = _times([item[name] for item in items for name in ("since", "used_since")], out)
+    for item, since_text, used in zip(items, stamps[::2], stamps[1::2], strict=True):
         since = moment(item["since"])
         rows.add_row(
             f"  {named(item['person'], item['subject_id'], 16, shared=item['namesakes'])}",
@@ -177,12 +183,38 @@ def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
             since_text,
             coloured(span(now - since) if since else "-", "yellow"),
             str(item["closing_tries"]),
-            when(item["used_since"], seconds=False)[5:] or "no",
+            used if item["used_since"] else "none seen" if item["sign_ins_known"] else "unknown",
             _cause(item),
         )
     out.print()
     out.print(rows)
     _say_more(out, total - len(items))
+
+
+def _times(texts: Sequence[str | None], out: Console) -> list[str]:
+    """Return the times; if room is scarce, without the year if all share it, else the days alone."""
+    times = times_that_fit([when(text, seconds=False) for text in texts], out)
+    return times if out.width >= WIDE else [time[:10] if time[4:5] == "-" else time for time in times]
+
+
+def _used(answer: Item) -> str:
+    """Return how many are seen to be used, and how many nobody knows of, as the end of a sentence."""
+    used, unknown, total = answer["used_total"], answer["sign_ins_unknown_total"], answer["total"]
+    if not total:
+        return ""
+    if unknown == total:
+        return "; whether used since is unknown"
+    return (
+        f"; {number(used) if used else 'none'} seen in use since{f', unknown of {number(unknown)}' if unknown else ''}"
+    )
+
+
+def _without_sign_ins(answer: Item) -> str:
+    """Return the names of the shown accounts' applications that the trail has no sign-ins to."""
+    shown = (item for kind in KINDS for item in answer[kind])
+    names = sorted({item["application"] or item["application_id"] for item in shown if not item["sign_ins_known"]})
+    more = f" and {number(len(names) - NAMED)} more" if len(names) > NAMED else ""
+    return ", ".join(cut(name, 16) for name in names[:NAMED]) + more
 
 
 def _say_more(out: Console, more: int) -> None:
