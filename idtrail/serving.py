@@ -82,7 +82,7 @@ async def run_until_stopped(*parts: Part) -> None:
 async def run_worker(settings: Settings) -> None:
     """Run `idtrail worker`: the sink and the Faust agents against an outside Kafka and ClickHouse."""
     rules = usable_rules(settings)
-    connection = settings.kafka()
+    connection = settings.outside()
     await create_topics(connection, settings.kafka_partitions, settings.kafka_replication, (*TOPICS, *WORKER_TOPICS))
     store = await open_store(settings)
     try:
@@ -96,7 +96,7 @@ async def run_worker(settings: Settings) -> None:
 async def run_api(settings: Settings) -> None:
     """Run `idtrail api`: the HTTP API against an outside Kafka and ClickHouse."""
     tune_interpreter()
-    connection = settings.kafka()
+    connection = settings.outside()
     with listening(settings) as sock:
         store = await open_store(settings)
         try:
@@ -149,6 +149,7 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         say("opening the store")
         store = await open_store(settings)
         stack.callback(store.close)
+        await _refill_if_emptied(connection, store)
         token = await asyncio.to_thread(first_token, settings, store)
         emitter = await stack.enter_async_context(open_emitter(settings, connection, spool="api", clock=now))
         state.announce(bootstrap=broker.bootstrap, api_url=url_of(sock))
@@ -265,7 +266,6 @@ async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
 async def _work(connection: KafkaConnection, store: Store, settings: Settings, rules: Rules) -> None:
     tune_interpreter()
     partitions = await count_partitions(connection, PROVISIONING)
-    await _refill_if_emptied(connection, store)
     await Worker(
         connection,
         store,

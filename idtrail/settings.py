@@ -179,6 +179,17 @@ class Settings(BaseSettings):
             ca_file=self.kafka_ca_file or None,
         )
 
+    def outside(self) -> KafkaConnection:
+        """Return the Kafka of `idtrail worker` and `idtrail api`. Raises `BadUsage` unless an outside ClickHouse is set
+        as well: a worker that stores into one of its own takes events away from everybody else's."""
+        connection = self.kafka()
+        if not self.clickhouse_url.get_secret_value():
+            raise BadUsage(
+                "no ClickHouse is set: set IDTRAIL_CLICKHOUSE_URL to the one that all workers and APIs of this Kafka "
+                "share, or run `idtrail up` for the embedded one"
+            )
+        return connection
+
     def store_url(self) -> str:
         """Return the store's URL: the outside ClickHouse, or the engine in the state directory."""
         return self.clickhouse_url.get_secret_value() or f"chdb://{self.state / 'store'}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from idtrail.connections import usable_rules
-from idtrail.serving import embedded, first_token
+from idtrail.serving import embedded, first_token, run_api, run_worker
 from idtrail.settings import Settings
 from queries.store import Store
 from schemas.errors import BadUsage
@@ -37,6 +38,22 @@ async def test_nothing_is_started_for_a_worker_that_could_not_run(tmp_path: Path
         async with embedded(settings, said.append):
             pass
     assert said == []
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("role", [pytest.param(run_worker, id="worker"), pytest.param(run_api, id="api")])
+@pytest.mark.parametrize(
+    ("kafka", "says"),
+    [
+        pytest.param("127.0.0.1:1", "no ClickHouse is set: set IDTRAIL_CLICKHOUSE_URL", id="no ClickHouse"),
+        pytest.param("", "no Kafka is set: set IDTRAIL_KAFKA_BOOTSTRAP", id="no Kafka"),
+    ],
+)
+async def test_a_role_never_stores_what_an_outside_kafka_holds_in_a_store_of_its_own(
+    tmp_path: Path, role: Callable[[Settings], Awaitable[None]], kafka: str, says: str
+) -> None:
+    with pytest.raises(BadUsage, match=says):
+        await role(Settings(state_dir=tmp_path / "state", kafka_bootstrap=kafka))
     assert not (tmp_path / "state").exists()
 
 
