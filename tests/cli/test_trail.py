@@ -11,13 +11,16 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from idtrail.stack.lock import read_running
 from producers.simulation import Organisation
 from tests.cli.running import ROOT, RunningTrail
+from tests.records import event
 from tests.shapes import SHAPES, write
+from tests.test_readme import BLOCK, COLUMNS, EXAMPLE, README, played, without_ages
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
 
@@ -40,6 +43,31 @@ def events() -> list[dict[str, Any]]:
     return [json.loads(event.raw) for event in simulated]
 
 
+def test_the_tour_of_the_readme_shows_what_a_user_sees(trail: RunningTrail) -> None:
+    """On a trail in which nothing is yet: the first of these tests."""
+    wide = RunningTrail(trail.state, more=COLUMNS)
+    blocks = BLOCK.findall(README.read_text())
+    assert len(blocks) >= 4
+    for block in blocks:
+        command = block.splitlines()[0]
+        assert without_ages(played(wide, command)) == without_ages(block), command
+
+
+def test_the_readme_s_example_in_python_runs_as_it_stands(trail: RunningTrail, tmp_path: Path) -> None:
+    running = read_running(trail.state)
+    assert running is not None
+    (script,) = EXAMPLE.findall(README.read_text())
+    one, *more = (json.dumps(event(id=f"readme-{number}")) for number in range(3))
+    (tmp_path / "event.json").write_text(one)
+    (tmp_path / "events.ndjson").write_text("\n".join(more))
+    done = subprocess.run(
+        [sys.executable, "-c", script.replace("kafka-1:9092", running.bootstrap)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("logged 2 0 0\n", 0), done.stderr
+    trail.settle()
+
+
 QUESTIONS = [
     ("stats",),
     ("failures", "--since", "60d"),
@@ -59,20 +87,31 @@ def answers(trail: RunningTrail) -> list[Any]:
     return found
 
 
+def counted(trail: RunningTrail) -> int:
+    """How many events the trail has."""
+    (stats,) = trail.json("stats")
+    return int(stats["events"] + stats["unplaced"])
+
+
+class Imported(NamedTuple):
+    """What the first import did."""
+
+    added: int
+    answers: list[Any]
+
+
 @pytest.fixture(scope="module")
-def before(trail: RunningTrail, events: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """The answers after the first import."""
+def imported(trail: RunningTrail, events: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    had = counted(trail)
     file = write(tmp_path_factory.mktemp("first"), "multi-line", events)
     summary = trail.json("import", str(file))
     assert summary[0]["read"] == summary[0]["accepted"] == len(events)
     trail.settle()
-    return answers(trail)
+    return Imported(counted(trail) - had, answers(trail))
 
 
-def test_every_event_is_counted_once(trail: RunningTrail, before: list[Any], events: list[dict[str, Any]]) -> None:
-    distinct = {event.get("id") or json.dumps(event, sort_keys=True) for event in events}
-    (stats,) = trail.json("stats")
-    assert stats["events"] + stats["unplaced"] == len(distinct)
+def test_every_event_is_counted_once(imported: Imported, events: list[dict[str, Any]]) -> None:
+    assert imported.added == len({event.get("id") or json.dumps(event, sort_keys=True) for event in events})
 
 
 OFTEN = ("multi-line", "google", "wrapped")
@@ -83,23 +122,23 @@ OFTEN = ("multi-line", "google", "wrapped")
     "shapes", [pytest.param(OFTEN, id="often"), pytest.param(tuple(SHAPES), id="all", marks=[pytest.mark.soak])]
 )
 def test_importing_again_in_any_shape_changes_no_answer(
-    trail: RunningTrail, before: list[Any], events: list[dict[str, Any]], tmp_path: Path, shapes: Sequence[str]
+    trail: RunningTrail, imported: Imported, events: list[dict[str, Any]], tmp_path: Path, shapes: Sequence[str]
 ) -> None:
     files = [str(write(tmp_path, shape, events)) for shape in shapes]
     for summary in trail.json("import", *files):
         assert (summary["accepted"], summary["dead_lettered"]) == (len(events), 0)
     trail.settle()
-    assert answers(trail) == before
+    assert answers(trail) == imported.answers
 
 
 def test_emitting_the_same_events_changes_no_answer(
-    trail: RunningTrail, before: list[Any], events: list[dict[str, Any]]
+    trail: RunningTrail, imported: Imported, events: list[dict[str, Any]]
 ) -> None:
     body = "\n".join(json.dumps(event) for event in events[:50]).encode()
     receipts = trail.run("emit", "--json", stdin=body).splitlines()
     assert {json.loads(line)["state"] for line in receipts} == {"logged"}
     trail.settle()
-    assert answers(trail) == before
+    assert answers(trail) == imported.answers
 
 
 def test_the_published_samples_are_found_again_byte_for_byte(trail: RunningTrail) -> None:
@@ -237,7 +276,7 @@ def test_the_doctor_finds_nothing_wrong(trail: RunningTrail) -> None:
     assert "everything is as it should be" in trail.run("doctor")
 
 
-def test_a_token_of_another_organization_sees_nothing_of_this_one(trail: RunningTrail, before: list[Any]) -> None:
+def test_a_token_of_another_organization_sees_nothing_of_this_one(trail: RunningTrail, imported: Imported) -> None:
     (made,) = trail.json("token", "create", "elsewhere", "--organization", "elsewhere")
     other = RunningTrail(trail.state, more={"IDTRAIL_TOKEN": made["token"]})
     (stats,) = other.json("stats")

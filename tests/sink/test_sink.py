@@ -360,27 +360,20 @@ async def test_a_restart_goes_on_counting_unreadable_records(
     assert len(await read_all(kafka, topics.dead_letters, 36)) == 36
 
 
-@pytest.mark.parametrize(
-    "timestamp",
-    [
-        pytest.param(None, id="null"),
-        pytest.param("not a time", id="garbage"),
-        pytest.param("1800-01-01T00:00:00Z", id="year 1800"),
-        pytest.param("9999-12-31T23:59:59Z", id="year 9999"),
-        pytest.param((datetime.now(UTC) + timedelta(days=3)).isoformat(), id="future"),
-        pytest.param(12, id="a number"),
-    ],
-)
 async def test_no_timestamp_stops_the_sink_or_drops_an_event(
-    kafka: KafkaConnection, topics: Topics, store: Store, timestamp: object
+    kafka: KafkaConnection, topics: Topics, store: Store
 ) -> None:
-    odd = record_of({**event(), "timestamp": timestamp})
-    await fill(kafka, topics.events, [odd, *records(3, people=1)])
+    future = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    odd = [
+        record_of({**event(), "timestamp": timestamp})
+        for timestamp in (None, "not a time", "1800-01-01T00:00:00Z", "9999-12-31T23:59:59Z", future, 12)
+    ]
+    await fill(kafka, topics.events, [*odd, *records(3, people=1)])
     await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
-    assert effect(store) == once(4)
-    (quality, raw) = store.query("SELECT time_quality, raw FROM events WHERE time_quality != 'ok'")[0]
-    assert quality in {"missing", "garbage", "out_of_range", "future"}
-    assert raw.encode() == odd.value
+    assert effect(store) == once(len(odd) + 3)
+    found = store.query("SELECT time_quality, raw FROM events WHERE time_quality != 'ok'")
+    assert {quality for quality, _ in found} <= {"missing", "garbage", "out_of_range", "future"}
+    assert sorted(raw.encode() for _, raw in found) == sorted(record.value or b"" for record in odd)
 
 
 async def test_years_of_history_are_inserted_in_pieces(kafka: KafkaConnection, topics: Topics, store: Store) -> None:
