@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import ceil
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -28,7 +29,7 @@ COLUMNS: Final = (
 _LIST: Final = ", ".join(COLUMNS)
 MAX_COPIES: Final = 100
 ROUNDS: Final = 5
-"""How often a page is refilled when copies out of force took places in it; after that a short page is returned."""
+"""How often a page is refilled when copies took places in it; after that a short page is returned."""
 
 Row = dict[str, Any]
 
@@ -41,8 +42,10 @@ class Page(NamedTuple):
 
 
 def places_sql(selection: Selection, *, after: bool) -> str:
-    """Return the SQL of places where some copy meets the conditions, newest first. It reads in the order of the primary
-    key."""
+    """Return the SQL of places of copies that meet the conditions, newest first.
+
+    It reads in the order of the primary key and ends at its limit. `LIMIT BY` would have it read the whole range.
+    """
     keyset = ""
     if after:
         # The first condition alone lets ClickHouse skip newer rows.
@@ -53,7 +56,7 @@ def places_sql(selection: Selection, *, after: bool) -> str:
     return (
         "SELECT occurred_at, event_id FROM events"
         f" WHERE {SCOPE} AND {selection.range_sql()} AND {selection.filter_sql()}{keyset}"
-        " ORDER BY occurred_at DESC, event_id DESC LIMIT 1 BY occurred_at, event_id LIMIT {limit:UInt32}"
+        " ORDER BY occurred_at DESC, event_id DESC LIMIT {limit:UInt32}"
     )
 
 
@@ -74,16 +77,20 @@ def list_events(store: Store, selection: Selection, cursor: str | None, limit: i
         selection = replace(selection, since=after.since, until=after.until)
     parameters = selection.parameters()
     items: list[Row] = []
+    each = 2  # copies of an event, until more are seen
     for _ in range(ROUNDS):
         missing = limit - len(items)
-        where = parameters | {"limit": missing + 1}
+        most = each * missing + 1
+        where = parameters | {"limit": most}
         if after is not None:
             where |= {"after_at": to_microseconds(after.at), "after_id": str(after.id)}
-        places = store.query(places_sql(selection, after=after is not None), where)
+        copies = store.query(places_sql(selection, after=after is not None), where)
+        places = list(dict.fromkeys(copies))
         taken = places[:missing]
         items += _in_force_at(store, selection, parameters, taken)
-        if len(places) <= missing:
+        if len(copies) < most and len(places) <= missing:
             return Page(items, None)
+        each = max(each, ceil(len(copies) / len(places)))
         after = Cursor(taken[-1][0], taken[-1][1], selection.since, selection.until)
         if len(items) == limit:
             break

@@ -140,6 +140,15 @@ def test_pages_are_the_whole_list_while_events_come_in(trail: Trail, limit: int,
     assert sorted(found) == sorted(id_of(record) for record in records)
 
 
+def test_pages_of_events_with_many_copies_are_full(trail: Trail) -> None:
+    told = [attempt(number) for number in range(12)]
+    trail.insert(*[trail.log(raw, known_at=when(copy)) for copy in range(20) for raw in told])
+    first = list_events(trail.store, trail.day(), None, 8)
+    assert len(first.items) == 8
+    second = list_events(trail.store, trail.day(), first.next, 8)
+    assert (len(second.items), second.next) == (4, None)
+
+
 def test_a_cursor_keeps_the_range_of_the_first_page_while_the_clock_goes_on(trail: Trail) -> None:
     trail.insert(*[attempt(number) for number in range(4)])
     first = list_events(trail.store, trail.day(since=when(1), asked="7d to now"), None, 2)
@@ -280,4 +289,5 @@ def test_a_lifecycle_reads_one_persons_granules_of_one_table(trail: Trail) -> No
     assert "Keys:" in found
     assert "occurred_at" in found
     assert "Prefix sort description: occurred_at DESC" in found  # read in the order of the key, not sorted
+    assert "LimitBy" not in found  # which reads on to the end of the range
     assert set(re.findall(r"ReadFromMergeTree \((?:\w+\.)?(\w+)\)", found)) == {"events"}
