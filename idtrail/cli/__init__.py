@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -85,6 +86,9 @@ def say(sentence: str) -> None:
 
 def main() -> None:
     """Run the command line. Errors of idtrail become one sentence and an exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal's encoding may lack what a name is written in
     register_commands()
     try:
         app()

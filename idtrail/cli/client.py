@@ -146,7 +146,7 @@ class Api:
             answer = self._http.request(method, path, params=query, json=json)
         except httpx.TimeoutException:
             raise StoreAway(
-                f"{self.url} did not answer within {TIMEOUT_SECONDS:.0f} s: narrow the time range"
+                f"{self.url} did not answer within {TIMEOUT_SECONDS:.0f} s: {_after(method, query)}"
             ) from None
         except httpx.HTTPError as error:
             raise UserError(
@@ -172,6 +172,15 @@ class Api:
         if self._say is not None and what not in self._said:
             self._said.add(what)
             self._say(sentence)
+
+
+def _after(method: str, query: Mapping[str, object]) -> str:
+    """Return what to do about a request without an answer."""
+    if method != "GET":
+        return "it may have been carried out, so look before you repeat it"
+    if "since" in query:
+        return "narrow the time range"
+    return "`idtrail doctor` tells whether the trail is busy"
 
 
 def _stream_error(answer: httpx.Response) -> FeedAway | UserError:

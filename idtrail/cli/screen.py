@@ -119,7 +119,7 @@ def named_apart(subjects: Sequence[dict[str, Any]], width: int) -> list[str]:
 def print_json(value: Any) -> None:
     """Print one JSON document; a list as NDJSON."""
     for item in value if isinstance(value, list) else [value]:
-        typer.echo(orjson.dumps(item).decode())
+        typer.echo(orjson.dumps(item))  # bytes: JSON is UTF-8, whatever the terminal's encoding
 
 
 def moment(text: str | None) -> datetime | None:

@@ -93,11 +93,13 @@ class RunningTrail:
         return found
 
 
-def within(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+def within(
+    arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"", encoding: str = "utf-8"
+) -> tuple[int, bytes, bytes]:
     """A command in this process, from `main` on, with the exit code and what it prints on either stream: most of a
-    command's time is Python's start. `environment` is all that it sees."""
+    command's time is Python's start. `environment` is all that it sees, `encoding` the terminal's."""
     alone = {**dict.fromkeys(os.environ), **environment}
-    with pytest.MonkeyPatch.context() as patch, CliRunner().isolation(stdin, alone) as (out, err, _):
+    with pytest.MonkeyPatch.context() as patch, CliRunner(charset=encoding).isolation(stdin, alone) as (out, err, _):
         patch.setattr(sys, "argv", ["idtrail", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()

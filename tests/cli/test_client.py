@@ -13,7 +13,7 @@ from idtrail.cli.client import Api
 from idtrail.settings import Settings
 from queries.lag_watch import HEADER as BEHIND_HEADER
 from queries.release import HEADER, RELEASE
-from schemas.errors import NotFound
+from schemas.errors import NotFound, StoreAway
 
 URL = "http://127.0.0.1:1"
 
@@ -60,3 +60,23 @@ def test_what_an_answer_may_miss_is_told_once(
         with nullcontext() if status == 200 else pytest.raises(NotFound):
             api.get("/api/v1/lifecycle")
     assert said == told
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "advice"),
+    [
+        pytest.param("get", {"since": "24h"}, "narrow the time range", id="a range"),
+        pytest.param("get", {}, "`idtrail doctor` tells whether the trail is busy", id="no range"),
+        pytest.param("post", None, "it may have been carried out, so look before you repeat it", id="a change"),
+    ],
+)
+def test_a_request_without_an_answer_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, method: str, parameters: dict[str, str] | None, advice: str
+) -> None:
+    def silent(self: httpx.Client, method: str, path: str, **more: object) -> httpx.Response:
+        raise httpx.ReadTimeout("no answer")
+
+    monkeypatch.setattr(httpx.Client, "request", silent)
+    api = Api(Settings(state_dir=tmp_path, api_url=URL, token=SecretStr("idt_x")))
+    with pytest.raises(StoreAway, match=advice):
+        getattr(api, method)("/api/v1/incidents", parameters)

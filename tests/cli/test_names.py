@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from rich.cells import cell_len
 
@@ -15,6 +17,7 @@ from idtrail.cli.incident_screens import show_incident
 from idtrail.cli.integration_screens import show_integration
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from queries.integration_reports import Stuck
+from tests.cli.running import within
 from tests.cli.test_alert_screens import OPEN, happened
 from tests.cli.test_alert_screens import whole as whole_alert
 from tests.cli.test_incident_screens import STATSIG, detail, drawn
@@ -145,3 +148,27 @@ def test_a_name_leaves_the_other_columns_their_room_and_is_no_row(
 def test_texts_of_several_lines_keep_them() -> None:
     assert whole_event("export")[-2:] == ['{"a": 1,', ' "b": 2}']
     assert acted("ada")[4:6] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("json", "encoding", "shown"),
+    [
+        pytest.param(False, "utf-8", "Zoë 界", id="a screen in UTF-8"),
+        pytest.param(False, "iso-8859-1", "Zoë ?", id="a screen in Latin-1"),
+        pytest.param(True, "iso-8859-1", "Zoë 界", id="JSON is UTF-8 everywhere"),
+    ],
+)
+def test_a_name_that_the_terminals_encoding_lacks_ends_no_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, json: bool, encoding: str, shown: str
+) -> None:
+    answer = httpx.Response(200, json={"items": [event("Zoë 界")], "next": None})
+    monkeypatch.setattr(httpx.Client, "request", lambda self, method, path, **more: answer)
+    settings = {
+        "IDTRAIL_STATE_DIR": str(tmp_path),
+        "IDTRAIL_TOKEN": "idt_x",
+        "IDTRAIL_API_URL": "http://127.0.0.1:1",
+        "COLUMNS": "120",
+    }
+    code, out, err = within(["events", *(["--json"] if json else [])], settings, encoding=encoding)
+    assert (code, err) == (0, b"")
+    assert shown in out.decode("utf-8" if json else encoding)

@@ -65,7 +65,7 @@ def tail(
     try:
         for message in follow(connect, parameters, say, time.sleep):
             if as_json:
-                typer.echo(message.data)
+                typer.echo(message.data.encode())
             else:
                 item = orjson.loads(message.data)
                 out.print(line(message.event, item, datetime.now(UTC), widths), soft_wrap=True)
