@@ -66,7 +66,8 @@ _STATES: Final[dict[State, str]] = {
     State.OPEN: "Somebody is in trouble for the first time.",
     State.REGRESSED: "Somebody is in trouble again after the incident had ended: the repair did not hold.",
     State.QUIET: f"It has not ended, but nothing has failed for {QUIET.days * 24} h: the attempts have stopped. The "
-    "accounts are still as the last failure left them.",
+    "accounts are still as the last failure left them until somebody sets the attempt off again in the directory, or "
+    "does it in the application by hand.",
     State.RESOLVED: "A success ended the last trouble, or the integration was deleted.",
 }
 

@@ -73,7 +73,7 @@ CAUSES: Final[dict[Cause, CauseText]] = {
     ),
     Cause.RATE_LIMITED: CauseText(
         "The application asked to slow down.",
-        "Wait: a later retry can succeed. If it persists, push fewer groups at once.",
+        "If it persists, push fewer groups at once; a later retry can succeed.",
         True,
     ),
     Cause.QUOTA: CauseText(
@@ -88,7 +88,7 @@ CAUSES: Final[dict[Cause, CauseText]] = {
     ),
     Cause.PROVIDER_ERROR: CauseText(
         "The application had an internal error.",
-        "Wait for a retry; check the application's status page if it persists.",
+        "If it persists, check the application's status page; a later retry can succeed.",
         True,
     ),
     Cause.NETWORK: CauseText(

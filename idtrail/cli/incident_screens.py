@@ -34,6 +34,8 @@ SHORT: Final = 8
 """How many digits of an id the screen shows: enough to ask for it."""
 SHOWN_TEXTS: Final = 5
 SHOWN_HOURS: Final = 48
+QUIET: Final = "quiet"
+_GIVEN_UP: Final = "{}: set it off again in the directory, or do it in the application by hand"
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -86,7 +88,9 @@ def _story(item: Item) -> str:
         begun, ended = when(item["since"], seconds=False), when(item["ended_at"], seconds=False)
         return f"{times}from {begun} to {ended} ({_lasted(item)})"
     again = "again " if item["episodes"] > 1 else ""
-    return f"{again}since {when(item['since'], seconds=False)} · remedy: {item['remedy']}"
+    begun = f"{again}since {when(item['since'], seconds=False)}"
+    idle = f" · {_GIVEN_UP.format('nobody retries')}" if item["state"] == QUIET else ""
+    return f"{begun}{idle} · remedy: {item['remedy']}"
 
 
 def _lasted(item: Item) -> str:
@@ -103,6 +107,8 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
     for line in more:
         out.print(line)
     out.print(item["sentence"])
+    if item["state"] == QUIET:
+        out.print(_GIVEN_UP.format(f"Nobody has tried again for {age(item['last_at'], now)}"))
     out.print(f"Remedy: {item['remedy']}")
     for line in blame_lines(item["blame"], item["cause"]):
         out.print(line, soft_wrap=True, markup=False)

@@ -109,6 +109,24 @@ def test_failures_say_the_answer_first_then_the_incidents_then_the_next_command(
     ]
 
 
+def test_where_nobody_retries_the_screens_do_not_say_to_wait() -> None:
+    item = incident(4, cause="provider_error", detail="boom", first_at=when(-3 * DAY), last_at=when(-41 * 60))
+    assert item["state"] == "quiet"
+    rows = drawn(show_incidents, [item], NOON)
+    assert rows[2:] == [
+        "  44444444  since 2026-03-16 11:00 · nobody retries: set it off again in the",
+        "            directory, or do it in the application by hand · remedy: If it",
+        "            persists, check the application's status page; a later retry can",
+        "            succeed.",
+    ]
+    lines = drawn(show_incident, detail(item), NOON)
+    assert lines[1] == "quiet since 2026-03-16 11:00:00 (3 d), last try 42 h ago"
+    assert lines[4:6] == [
+        "Nobody has tried again for 42 h: set it off again in the directory, or do it in",
+        "the application by hand",
+    ]
+
+
 def test_failures_that_no_incident_holds_are_shown_by_cause() -> None:
     group = {
         "application": "statsig",
