@@ -51,7 +51,8 @@ MEANINGS: Final[dict[State, str]] = {
     State.REAUTHORISED: "In trouble, then successfully re-authorised or activated; nothing was accepted or refused "
     "since, so it is not known yet whether that helped.",
     State.RECOVERED: f"The last trouble ended with an accepted attempt, at most {RECENT.days} days ago.",
-    State.SILENT: f"Not in trouble, and nothing was accepted or refused for {SILENCE.days} days, or ever.",
+    State.SILENT: f"Not in trouble, and for {SILENCE.days} days, or ever, no attempt told whether the credentials "
+    "work: nothing was accepted, or refused for them. Failures of other causes tell nothing.",
     State.HEALTHY: "The last conclusive attempt was accepted, and none of the other states holds.",
     State.DEACTIVATED: "The integration was deleted, and since then nothing was accepted, refused or activated.",
 }

@@ -91,7 +91,7 @@ def show_integration(out: Console, item: Item) -> None:
     at = moment(item["at"])
     assert at is not None
     since = f" since {when(item['since'], seconds=False)} ({_age(item['since'], at)})" if item["since"] else ""
-    out.print(Text.assemble(app_name(item), "  ", state_text(item), since), soft_wrap=True)
+    out.print(Text.assemble(app_name(item), "  credentials: ", state_text(item), since), soft_wrap=True)
     out.print(MEANINGS[State(item["state"])], markup=False)
     for line in _facts(item, at):
         out.print(line, markup=False)
@@ -103,8 +103,7 @@ def show_integration(out: Console, item: Item) -> None:
         _show_troubles(out, item, at)
     else:
         out.print("No trouble of its credentials is known.")
-    name = app_name(item)
-    commands = [command("idtrail", "events", "--app", name, "--cause", "credentials", "--since", _since(item))]
+    commands = [command("idtrail", "events", "--app", app_name(item), *_telling(item))]
     if item["stuck"]:
         commands.append(command("idtrail", "lifecycle", item["stuck"][0]["subject_id"]))
     out.print(next_commands(*commands), soft_wrap=True)
@@ -238,5 +237,11 @@ def _story(trouble: Item) -> Iterator[str]:
         yield _act(change)
 
 
-def _since(item: Item) -> str:
-    return when(item["episodes"][-1]["started_at"])[:10] if item["episodes"] else "30d"
+def _telling(item: Item) -> tuple[str, ...]:
+    """Return the options for the events that tell most: refusals, else other failures, else the last that is known."""
+    if item["episodes"]:
+        return "--cause", "credentials", "--since", when(item["episodes"][-1]["started_at"])[:10]
+    if item["failures"]:
+        return "--outcome", "failure", "--since", when(min(each["last_at"] for each in item["failures"]))[:10]
+    last = item["last_good_at"] or (item["change"] or {}).get("at")
+    return "--since", when(last)[:10] if last else "30d"

@@ -29,6 +29,8 @@ from idtrail.cli.screen import (
 )
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
 from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
+from schemas.cause import Cause
+from schemas.outcome import Outcome
 
 SHOWN: Final = 24
 """How many rows are shown by default."""
@@ -98,8 +100,18 @@ def _next(accounts: Sequence[Item], who: str, begun: str) -> list[str]:
             command("idtrail", "state", who),
             command("idtrail", "events", "--subject", who, *since),
         ]
-    app = exposed["application"] or exposed["application_id"]
-    return [command("idtrail", "integrations", app), "idtrail exposures"]
+    return [_why_open(exposed, exposed["application"] or exposed["application_id"], who), "idtrail exposures"]
+
+
+def _why_open(account: Item, app: str, who: str) -> str:
+    """Return the command that says why it is open: the integration's health tells only of credentials, and of what
+    nobody tried."""
+    if not account["closing_tries"] or account["last_cause"] == Cause.CREDENTIALS:
+        return command("idtrail", "integrations", app)
+    if account["last_outcome"] == Outcome.FAILURE:
+        return command("idtrail", "incidents", "--app", app, "--subject", who)
+    since = when(account["closing_since"] or account["last_try"])[:10]
+    return command("idtrail", "events", "--app", app, "--subject", who, "--since", since)
 
 
 def _tries(account: Item, now: datetime) -> str:

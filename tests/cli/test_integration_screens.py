@@ -116,7 +116,7 @@ def test_one_is_shown_with_its_cause_whom_it_holds_up_and_its_troubles() -> None
         show_integration(out, whole())
     text = captured.get()
     lines = text.splitlines()
-    assert lines[0] == "statsig  still failing since 2026-03-18 12:00 (24 h)"
+    assert lines[0] == "statsig  credentials: still failing since 2026-03-18 12:00 (24 h)"
     for part in (
         "failed since    41 credentials (401), 2 network",
         "stuck           9 people, 1 group",
@@ -130,6 +130,35 @@ def test_one_is_shown_with_its_cause_whom_it_holds_up_and_its_troubles() -> None
     (row,) = [line.split() for line in lines if "goes on" in line]
     assert row == ["2026-03-17", "12:00", "goes", "on", "2", "d", "42", "-"]
     assert all(cell_len(line) <= 80 for line in lines[:-2])
+
+
+@pytest.mark.parametrize(
+    ("marks", "failures", "state", "told"),
+    [
+        pytest.param(
+            [good(-9 * DAY)],
+            [Failures("unknown", 400, 45, at(-4 * DAY)), Failures("provider_error", 503, 9, at(-2 * DAY))],
+            "silent",
+            "--outcome failure --since 2026-03-15",
+            id="failures of other causes",
+        ),
+        pytest.param([good(-DAY)], [], "healthy", "--since 2026-03-18", id="no failures"),
+        pytest.param([change(-DAY, "activate")], [], "silent", "--since 2026-03-18", id="activated, never used"),
+        pytest.param([], [], "silent", "--since 30d", id="nothing is known"),
+    ],
+)
+def test_the_next_command_lists_events_that_there_are(
+    marks: list[Mark], failures: list[Failures], state: str, told: str
+) -> None:
+    item = IntegrationDetail.model_validate(
+        told_whole(report(marks, "crm", failures=failures), [], NOW), from_attributes=True
+    )
+    out = Console(width=80, highlight=False, emoji=False)
+    with out.capture() as captured:
+        show_integration(out, jsonable_encoder(item))
+    lines = captured.get().splitlines()
+    assert lines[0].startswith(f"crm  credentials: {state}")
+    assert lines[-1] == f"Next: idtrail events --app crm {told}"
 
 
 def test_programs_get_json(asked: list[tuple[str, Item]]) -> None:

@@ -65,6 +65,30 @@ def test_the_next_commands_find_the_same_person_and_events(asked: str, note: str
     assert last == f"Next: idtrail state {again} · idtrail events --subject {again} --since 2026-03-19"
 
 
+@pytest.mark.parametrize(
+    ("account", "command"),
+    [
+        pytest.param({}, "integrations statsig", id="credentials"),
+        pytest.param({"closing_tries": 0, "last_cause": ""}, "integrations statsig", id="never tried"),
+        pytest.param(
+            {"last_cause": "provider_error"}, "incidents --app statsig --subject ines.almeida", id="another cause"
+        ),
+        pytest.param(
+            {"last_cause": "", "last_outcome": "success"},
+            "events --app statsig --subject ines.almeida --since 2026-03-20",
+            id="opened again",
+        ),
+    ],
+)
+def test_the_next_command_says_why_the_account_is_open(account: dict[str, Any], command: str) -> None:
+    answer = answer_of(leaver())
+    next(each for each in answer["accounts"] if each["exposed"]).update(account)
+    out = Screen(width=80, no_color=True)
+    with out.capture() as captured:
+        show_lifecycle(out, answer, NOW, asked="ines.almeida")
+    assert captured.get().splitlines()[-1] == f"Next: idtrail {command} · idtrail exposures"
+
+
 def test_who_has_long_names_has_a_line_for_them_and_what_was_never_tried_is_said_so() -> None:
     answer = answer_of(leaver()[:7], "ines.almeida", "ines.almeida@a-long-name.corp.example", "ia@corp.example")
     lines = drawn(answer)
