@@ -37,13 +37,14 @@ from queries.jobs import Jobs
 from queries.scope import EVERY_ORGANIZATION
 from queries.store import Store
 from queries.tokens import LOCAL, SCOPES, Tokens
-from schemas.errors import BadUsage, BrokerAway
-from schemas.kafka import EVENTS, PROVISIONING, STORED, TOPICS, KafkaConnection
+from schemas.errors import BadUsage
+from schemas.kafka import PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules
 from streams.feed import Feed
 from streams.interpreter import tune_interpreter
-from streams.lag import count_partitions, read_lag, rewind
+from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record, read_records
+from streams.older_store import find_lacks, go_back, refuse
 from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS, Worker
 
@@ -86,6 +87,7 @@ async def run_worker(settings: Settings) -> None:
     await create_topics(connection, settings.kafka_partitions, settings.kafka_replication, (*TOPICS, *WORKER_TOPICS))
     store = await open_store(settings)
     try:
+        refuse(await find_lacks(connection, store, sink_options(settings)))
         log.info("working", kafka=connection.bootstrap)
         with serving_metrics(settings):
             await run_until_stopped(_work(connection, store, settings, rules))
@@ -149,7 +151,8 @@ async def embedded(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         say("opening the store")
         store = await open_store(settings)
         stack.callback(store.close)
-        await _refill_if_emptied(connection, store)
+        if lacks := await find_lacks(connection, store, sink_options(settings)):
+            await go_back(connection, lacks, sink_options(settings))
         token = await asyncio.to_thread(first_token, settings, store)
         emitter = await stack.enter_async_context(open_emitter(settings, connection, spool="api", clock=now))
         state.announce(bootstrap=broker.bootstrap, api_url=url_of(sock))
@@ -276,16 +279,3 @@ async def _work(connection: KafkaConnection, store: Store, settings: Settings, r
         rules=rules,
         courier=courier_of(settings, connection),
     ).run()
-
-
-async def _refill_if_emptied(connection: KafkaConnection, store: Store) -> None:
-    """Read the log again if the store holds nothing of what its consumer group has stored: the store was thrown
-    away."""
-    ((held,),) = await asyncio.to_thread(store.query, "SELECT count() FROM events")
-    try:
-        lag = await read_lag(connection, GROUP, STORED)
-    except BrokerAway:  # a group that never existed has no coordinator yet
-        return
-    if not held and any(place.topic == EVENTS and place.stored > 0 for place in lag):
-        log.warning("the store is empty, but the log is not: it is filled again from the beginning")
-        await rewind(connection, GROUP, STORED)

@@ -27,7 +27,9 @@ LOST_END: Final = "lost_end"
 """Reason of a letter that the sink writes: the log lost records that had been read."""
 LOST_BEGINNING: Final = "lost_beginning"
 """The log lost records that had not been stored."""
-CUTS: Final = (LOST_END, LOST_BEGINNING)
+OLDER_STORE: Final = "older_store"
+"""The store lacked records that had been stored: it was emptied, or put back from a copy."""
+CUTS: Final = (LOST_END, LOST_BEGINNING, OLDER_STORE)
 
 
 class Coordinates(NamedTuple):

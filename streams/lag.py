@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -76,18 +76,17 @@ async def count_partitions(connection: KafkaConnection, topic: str) -> int:
         await admin.close()
 
 
-async def rewind(connection: KafkaConnection, group: str, topics: Sequence[str]) -> None:
-    """Make a group without members read `topics` from their beginnings again, under new tokens.
+async def rewind(connection: KafkaConnection, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+    """Make a group without members read partitions from these offsets again, under new tokens.
 
     Raises `BrokerAway`, also while a worker is in the group.
     """
-    places = [TopicPartition(lag.topic, lag.partition) for lag in await read_lag(connection, group, topics)]
     consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **connection.options())
     try:
         await consumer.start()
-        consumer.assign(places)
-        beginnings = await consumer.beginning_offsets(places)
-        await consumer.commit({place: (beginnings[place], "") for place in places})
+        places = {TopicPartition(*place): (offset, "") for place, offset in offsets.items()}
+        consumer.assign(list(places))
+        await consumer.commit(places)
     except (KafkaError, OSError) as error:
         raise BrokerAway(f"the group {group} cannot be rewound while others are in it: {error!r}") from error
     finally:

@@ -196,7 +196,7 @@ class Verification:
         self.total = sum(max(0, ends[place] - begins[place]) for place in ends)
 
         async def handle(stretch: Stretch, read: Read) -> None:
-            for finding in await asyncio.to_thread(self._compare, reader, stretch, read):
+            for finding in await asyncio.to_thread(self.compare, reader, stretch, read):
                 self._report.add(finding)
 
         async def reached(next_offsets: Mapping[Place, int]) -> None:
@@ -212,7 +212,8 @@ class Verification:
         await asyncio.to_thread(self._find_differences)
         return self._report.told()
 
-    def _compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+    def compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+        """Return what is wrong with the store's rows of a stretch, and count its records."""
         topic, partition, first, end = stretch
         alerts = topic == self._options.alerts
         if topic != self._topics[0] and not alerts:

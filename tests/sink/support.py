@@ -17,7 +17,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 from queries.store import Store
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
-from streams.lag import read_lag
+from streams.lag import read_bounds, read_lag, rewind
 from tests.fixtures_kafka import Topics, until
 from tests.forked import Forked, Main
 from tests.records import Record
@@ -31,6 +31,12 @@ async def fill(kafka: KafkaConnection, topic: str, records: Sequence[Record]) ->
     ) as producer:
         sent = [await producer.send(topic, record.value, key=record.key, headers=record.headers) for record in records]
         await asyncio.gather(*sent)
+
+
+async def read_again(kafka: KafkaConnection, group: str, *topics: str) -> None:
+    """Rewind a group without members to the beginnings of topics."""
+    bounds = await read_bounds(kafka, topics)
+    await rewind(kafka, group, {place: at.begin for place, at in bounds.items()})
 
 
 async def everything_stored(kafka: KafkaConnection, topics: Topics, *more: str) -> bool:

@@ -21,13 +21,12 @@ from schemas.errors import Fatal
 from schemas.kafka import ALERTS, FOR_EVER, KafkaConnection, TopicSpec
 from streams.alert_records import ALERT_RECORD_COLUMNS, decode_alerts
 from streams.flight import Loader
-from streams.lag import rewind
 from streams.portion import Reading
 from tests.alerts.records import ALERT_ID, acted, detected, logged, minute
 from tests.fixtures_kafka import Topics, until
 from tests.rebuild.support import sink
 from tests.records import NOON, ORGANIZATION, Record, event, record_of
-from tests.sink.support import everything_stored, fill
+from tests.sink.support import everything_stored, fill, read_again
 
 ROWS = (
     "SELECT record, severity, detection, events, act, done_by, toUnixTimestamp64Micro(triggered_at), body, log_offset"
@@ -79,7 +78,7 @@ async def test_each_record_is_a_row_and_garbage_a_dead_letter_also_when_read_aga
         ("", "no_alert_record", f"{topics.alerts}[0]@4"),
     ]
 
-    await rewind(kafka, topics.group, [topics.alerts])
+    await read_again(kafka, topics.group, topics.alerts)
     await store_all(kafka, topics, store)
     assert store.query(ROWS) == rows
 

@@ -25,14 +25,14 @@ from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.errors import MalformedRecord, RecordError
 from schemas.kafka import FOR_EVER, KafkaConnection, TopicSpec
 from schemas.letters import Coordinates, Decision
-from streams.lag import read_lag, rewind
+from streams.lag import read_lag
 from streams.log_reader import read_records
 from streams.sink import Sink
 from streams.writer import StoreWriter
 from tests.emitter.support import read_log
 from tests.fixtures_kafka import Topics, until
 from tests.records import NOON, ORGANIZATION, event
-from tests.sink.support import everything_stored
+from tests.sink.support import everything_stored, read_again
 from tests.sink.test_sink import options
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
@@ -111,7 +111,7 @@ class Trail:
         for table in ("dead_letters", "letter_decisions"):
             self.store.command(f"TRUNCATE TABLE {table}")
         assert self.letters() == []
-        await rewind(self.kafka, self.topics.group, [self.topics.dead_letters, self.decisions])
+        await read_again(self.kafka, self.topics.group, self.topics.dead_letters, self.decisions)
 
     async def forget_the_letters(self) -> None:
         """As the topic does after 90 days."""

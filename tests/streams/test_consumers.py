@@ -16,7 +16,7 @@ from broker.consumers import stop_consumer
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
 from streams.hold import hold
-from streams.lag import read_bounds, read_lag, rewind
+from streams.lag import read_bounds, read_lag
 from tests.fixtures_kafka import Topics
 
 pytestmark = pytest.mark.kafka
@@ -32,7 +32,6 @@ async def _hold(kafka: KafkaConnection, topics: Topics) -> None:
     [
         pytest.param(lambda kafka, topics: read_lag(kafka, topics.group, [topics.events]), id="lag"),
         pytest.param(lambda kafka, topics: read_bounds(kafka, [topics.events]), id="bounds"),
-        pytest.param(lambda kafka, topics: rewind(kafka, topics.group, [topics.events]), id="rewind"),
         pytest.param(_hold, id="hold"),
     ],
 )

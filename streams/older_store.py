@@ -1,0 +1,141 @@
+"""A store that is older than its log: one that was emptied, or put back from a copy, lacks records that its consumer
+group has stored. Nothing would ever store them, so it is looked for before anything new is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from broker.batches import send_all
+from broker.refusal import failure
+from queries.store import BULK_LIMITS, Store
+from queries.verification import ALERTS, COPIED, Reader
+from schemas.errors import BrokerAway, Fatal
+from schemas.kafka import KafkaConnection
+from schemas.letters import OLDER_STORE
+from streams.chunk import Span
+from streams.decoders import decode
+from streams.lag import read_bounds, read_lag, rewind
+from streams.sink import SinkOptions
+from streams.span_reader import SpanReader, stretches
+from streams.standing import Cut
+from streams.verify import Verification
+
+RECORDS_AT_ONCE: Final = 5_000
+MISSED_SECONDS: Final = 120.0
+"""A member of the group that was killed is missed a session later."""
+
+_HIGHEST: Final = "SELECT log_topic, log_partition, max(log_offset) FROM {table} GROUP BY log_topic, log_partition"
+_PLACED: Final = ("events", "dead_letters", "letter_decisions", "alert_records")
+
+log = structlog.get_logger(__name__)
+
+
+class Lack(NamedTuple):
+    """Stored records of a partition that the store does not have."""
+
+    topic: str
+    partition: int
+    first: int
+    """Everything before this offset is there."""
+    end: int
+    """Up to here, excluded, the group has stored."""
+
+
+async def find_lacks(connection: KafkaConnection, store: Store, options: SinkOptions) -> list[Lack]:
+    """Return what the store lacks of what its group has stored, by partition. Raises `Away` when log or store is.
+
+    Records of which the store keeps no row, because it has the same event from another place, are not lacking; to tell
+    them apart, the log is read behind the highest offset that the store has.
+    """
+    try:
+        # First, or what is stored meanwhile would seem to lack.
+        lag = await read_lag(connection, options.group, options.stored)
+    except BrokerAway:  # a group that never existed has no coordinator yet
+        return []
+    bounds = await read_bounds(connection, options.stored)
+    stored = await asyncio.to_thread(_next_offsets, store)
+    begins = {place: max(bound.begin, stored.get(place, 0)) for place, bound in bounds.items()}
+    ends = {(place.topic, place.partition): place.stored for place in lag}
+    lacks: dict[tuple[str, int], Lack] = {}
+    if all(begins[place] >= end for place, end in ends.items()):
+        return []
+    verification = Verification(connection, store, options, decoders=0)
+    reader = await asyncio.to_thread(Reader, store)
+    events, dead_letters, decisions, alerts = options.stored
+    letters = ("dead_letters", "letter_decisions")
+    # The letter of an unreadable record may be on the log alone so far.
+    tables = {events: (*COPIED,), alerts: (ALERTS,), dead_letters: letters, decisions: letters}
+    try:
+        async with SpanReader(connection) as spans:
+            for stretch in stretches(begins, ends, RECORDS_AT_ONCE):
+                place = stretch.topic, stretch.partition
+                if place in lacks:
+                    continue
+                async for part, records in spans.parts(stretch):
+                    read = await asyncio.to_thread(decode, records, options.reading)
+                    found = await asyncio.to_thread(verification.compare, reader, part, read)
+                    if any(finding.kind == "missing" and finding.table in tables[part.topic] for finding in found):
+                        lacks[place] = Lack(*place, begins[place], ends[place])
+                        break
+    except KafkaError as error:
+        raise await failure(connection, error) from error
+    return list(lacks.values())
+
+
+def _next_offsets(store: Store) -> dict[tuple[str, int], int]:
+    found: dict[tuple[str, int], int] = {}
+    for table in _PLACED:
+        for topic, partition, highest in store.query(_HIGHEST.format(table=table), limits=BULK_LIMITS):
+            found[topic, partition] = max(found.get((topic, partition), 0), highest + 1)
+    return found
+
+
+def refuse(lacks: Sequence[Lack]) -> None:
+    """Raises `Fatal` for a store that lacks anything: with others at work, whose store it is is never guessed."""
+    if lacks:
+        first = lacks[0]
+        raise Fatal(
+            f"the store lacks records that the consumer group has stored, of {first.topic}[{first.partition}] from "
+            f"offset {first.first} on: it is another store, or an older copy. Check IDTRAIL_CLICKHOUSE_URL; if it is "
+            "right, `idtrail rebuild` fills the store from the log, and workers start again afterwards"
+        )
+
+
+async def go_back(connection: KafkaConnection, lacks: Sequence[Lack], options: SinkOptions) -> None:
+    """Have the records stored again, under new tokens, and report it for good by dead letters. Only for a group that
+    nobody else uses. Raises `BrokerAway`."""
+    cuts = [(TopicPartition(lack.topic, lack.partition), _cut(lack)) for lack in lacks]
+    log.error("the store is older than its log", lacking=[cut.message for _, cut in cuts])
+    try:
+        async with AIOKafkaProducer(acks="all", enable_idempotence=True, **connection.options()) as producer:
+            letters = [cut.letter(place) for place, cut in cuts]
+            await asyncio.gather(*await send_all(producer, options.topics[1], letters))
+    except KafkaError as error:
+        raise await failure(connection, error) from error
+    offsets = {(lack.topic, lack.partition): lack.first for lack in lacks}
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(BrokerAway),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(MISSED_SECONDS),
+        reraise=True,
+    ):
+        with attempt:
+            await rewind(connection, options.group, offsets)
+
+
+def _cut(lack: Lack) -> Cut:
+    span = Span(lack.first, lack.end - 1)
+    return Cut(
+        OLDER_STORE,
+        span,
+        f"the store was older than its log, emptied or put back from a copy: it lacked offsets {span.first} to "
+        f"{span.last} of {lack.topic}[{lack.partition}], which are read again. API tokens are those of "
+        "the copy. What detection made of these records is not made again by itself: run `idtrail rebuild`",
+    )
