@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from idtrail.cli.screen import when, why
 from queries.because import act_on_person
+from schemas.events import Action
 
 Item = dict[str, Any]
 
@@ -19,6 +20,9 @@ AT_ONCE: Final = timedelta(minutes=2)
 CAUSE_UNKNOWN: Final = "cause unknown"
 
 _EVENTS: Final = {"user_update": "changed", "systemuser_update": "changed", "group_update": "changed"}
+VERBS: Final[dict[str, str]] = {Action.DEPROVISION: "deactivate"}
+"""Actions that people call otherwise than the log does."""
+_DONE: Final[dict[str, str]] = {Action.CREATE: "created", Action.DEPROVISION: "confirmed", Action.DELETE: "deleted"}
 _ONE_ANSWER: Final = ("event_type", "outcome", "cause", "http_status")
 _ONE_THING: Final = (*_ONE_ANSWER, "detail", "changed", "kind", "group", "action", "time_quality")
 
@@ -103,11 +107,7 @@ def attempt(item: Item) -> str:
         return f"{'added to' if item['action'] == 'add' else 'removed from'} {item['group']}"
     if act := act_on_person(item) if item["kind"] == "other" else "":
         return act
-    verb = (
-        {"deprovision": "deactivate"}.get(item["action"], item["action"])
-        or _EVENTS.get(item["event_type"], item["event_type"])
-        or "event"
-    )
+    verb = VERBS.get(item["action"], item["action"]) or _EVENTS.get(item["event_type"], item["event_type"]) or "event"
     changed = [short(name) for name in item["changed"] if item["action"] == "update" or item["kind"] == "other"]
     return f"{verb} {', '.join(changed)}" if changed else verb
 
@@ -125,7 +125,7 @@ def result(item: Item) -> str:
         if item["kind"] == "other":
             states = (name.partition(": ")[2] for name in item["changed"] if act_on_person(item))
             return next(filter(None, states), "ok")
-        words = {"create": "created", "deprovision": "confirmed", "delete": "deleted"}.get(item["action"], "ok")
+        words = _DONE.get(item["action"], "ok")
         return f"{status} {words}".strip()
     if item["outcome"] == "reported_absent":
         return f"{status} reported absent".strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.events import Action
 from streams.alerts.rule import RuleKind
 
 EXAMPLE_ID: Final = "rights-refused"
@@ -62,7 +63,7 @@ KINDS: Final[dict[RuleKind, str]] = {
 FACTS: Final[dict[str, str]] = {
     "event_type": "The type's canonical name, whichever alias the record uses.",
     "kind": "`integration`, `user`, `group` or `other`.",
-    "action": "For the twelve types: `activate`, `update`, `reauth`, `delete`, `create`, `deprovision`, `lookup`. For "
+    "action": f"For the twelve types: {', '.join(f'`{action}`' for action in Action)}. For "
     "`association_change`: `add` or `remove`. Otherwise empty.",
     "outcome": "`success`, `failure`, `reported_absent` (a 404 on a removal) or `unknown`.",
     "subject_id": "Whom the event is about: the person, the group, or the application.",

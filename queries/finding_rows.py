@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from queries.account import CLOSINGS
 from queries.bindings import ACTIVATED, BINDING_COLUMNS, GROUP_DELETED
 from queries.bound import bindings_of, bound_at
 from queries.finding import App
@@ -36,7 +37,7 @@ RANGE: Final = (
     " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
 )
 _BEST: Final = f" ORDER BY event_id, {IN_FORCE} DESC LIMIT 1 BY event_id"
-_CLOSING: Final = "(action IN ('deprovision', 'delete') OR kind = 'integration')"
+_CLOSING: Final = f"(action IN {CLOSINGS} OR kind = 'integration')"
 
 CLOSINGS_SQL: Final = (
     f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM attempts_by_application"

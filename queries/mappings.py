@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.account import ACTIVE, CLOSINGS, DELETED, INACTIVE, SHOWS_IT_OPEN, UNKNOWN, Because
+from queries.account import ACTIVE, CLOSINGS, DELETED, INACTIVE, PUSHES, SHOWS_IT_OPEN, UNKNOWN, Because
 from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force
 from schemas.attribute import spelling
@@ -25,7 +25,6 @@ _NAMED: Final = ("attribute", "mapping")
 """A field of an integration's `changes` is about mappings if its name contains one of these."""
 _KEYS: Final = ("name", "target", "attribute")
 """The keys under which a mapping that is an object may hold the attribute's name."""
-PUSHES: Final = ("create", "update")
 
 
 class Remap(NamedTuple):

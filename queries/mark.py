@@ -9,7 +9,7 @@ from uuid import UUID
 
 from queries.account import CLOSED
 from queries.because import MAKES, act_on_person
-from schemas.events import Kind
+from schemas.events import Action, Kind
 from schemas.outcome import Outcome
 
 _ENDS: Final = frozenset({"suspended", "deleted"})
@@ -66,5 +66,5 @@ class Mark(NamedTuple):
         if self.closing or self.outcome == Outcome.FAILURE:
             return False
         if self.kind == Kind.USER:
-            return self.action in ("create", "update")
+            return self.action != Action.LOOKUP
         return self.event_type.startswith(("user_", "systemuser_")) and not self.event_type.startswith("user_login")

@@ -22,6 +22,7 @@ from queries.folding import Row, in_force, place_of
 from queries.pushes import RETRY_WINDOW
 from queries.trial import only_tests
 from schemas.association import ASSOCIATION_CHANGE
+from schemas.events import Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
@@ -42,9 +43,9 @@ READ_BEFORE: Final = DAYS + timedelta(days=2)
 """How much must be read before the time that is asked about."""
 
 _KINDS: Final = {
-    ("user", "deprovision"): Kind.MASS_DEACTIVATIONS,
-    ("user", "delete"): Kind.MASS_DELETIONS,
-    ("group", "delete"): Kind.MASS_GROUP_DELETIONS,
+    ("user", Action.DEPROVISION): Kind.MASS_DEACTIVATIONS,
+    ("user", Action.DELETE): Kind.MASS_DELETIONS,
+    ("group", Action.DELETE): Kind.MASS_GROUP_DELETIONS,
 }
 _DID: Final = {
     Kind.MASS_DEACTIVATIONS: "to be deactivated",

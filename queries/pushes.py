@@ -13,6 +13,7 @@ from queries.because import Triggers
 from queries.folding import Place, Row
 from queries.step import Step
 from schemas.cause import Cause
+from schemas.events import Action
 from schemas.outcome import Outcome
 
 RETRY_WINDOW: Final = timedelta(hours=48)
@@ -23,7 +24,7 @@ INSTEAD: Final = timedelta(minutes=1)
 MAX_RUNS: Final = 64
 """How many different failing attempts of one account are remembered; the oldest is forgotten first."""
 
-_UPDATING: Final = ("update", "lookup")
+_UPDATING: Final = (Action.UPDATE, Action.LOOKUP)
 _Key = tuple[str, ...]
 
 

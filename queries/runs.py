@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from queries.account import CLOSINGS
 from queries.copies import in_force_sql
 from schemas.recovery import SCOPES, Scope
 
@@ -29,7 +30,7 @@ def _in_force(columns: str, ids: str, wanted: str) -> str:
     return in_force_sql(columns, _OURS, f"({ids})", wanted)
 
 
-CLOSES: Final = "(kind != 'integration' AND (action IN ('deprovision', 'delete') OR account_state = 'inactive'))"
+CLOSES: Final = f"(kind != 'integration' AND (action IN {CLOSINGS} OR account_state = 'inactive'))"
 TURNS: Final = f"({CLOSES} OR kind != 'integration' AND (action = 'create' OR account_state = 'active'))"
 """Opens or closes the account, by the action if the account state is empty."""
 

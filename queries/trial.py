@@ -13,6 +13,7 @@ from uuid import UUID
 from queries.account import CLOSINGS
 from queries.bindings import ACTIVATED
 from queries.folding import Row
+from schemas.events import Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
@@ -46,12 +47,12 @@ class Trial:
         if self.known:
             return False
         after = activation["event_id"] if activation is not None else None
-        if after is not None and row["action"] == "create" and (self.over or self.begun is None):
+        if after is not None and row["action"] == Action.CREATE and (self.over or self.begun is None):
             self.begun, self.over = after, False
         if after is not None and after == self.begun:
             self.over = self.over or row["action"] in CLOSINGS
             return True
-        if row["action"] != "lookup" and not (self.over and row["action"] in CLOSINGS):
+        if row["action"] != Action.LOOKUP and not (self.over and row["action"] in CLOSINGS):
             self.known = True
         return False
 

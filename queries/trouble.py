@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from schemas.cause import Cause
+from schemas.events import Action
 from schemas.outcome import Outcome
 
 
@@ -33,7 +34,7 @@ class Change(NamedTuple):
     @property
     def authorises(self) -> bool:
         """Whether it was about credentials: a re-authorisation or an activation, whatever its outcome."""
-        return self.action in ("reauth", "activate")
+        return self.action in (Action.REAUTH, Action.ACTIVATE)
 
     @property
     def accepted(self) -> bool:

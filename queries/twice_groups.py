@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from queries.account import PUSHES
 from queries.bindings import ACTIVATED
 from queries.finding import CERTAIN, LIKELY, App, Finding, Kind
 from queries.folding import Row, in_force
 from queries.trial import only_tests
+from schemas.events import Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 
@@ -49,17 +51,17 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
         if row["kind"] != "group" or ("group", row["subject_id"]) in tests:
             continue
         subject = row["subject_id"]
-        if row["action"] == "delete" and row["outcome"] in (Outcome.SUCCESS, Outcome.REPORTED_ABSENT):
+        if row["action"] == Action.DELETE and row["outcome"] in (Outcome.SUCCESS, Outcome.REPORTED_ABSENT):
             held = _without_last(held, subject)
         if row["outcome"] != Outcome.SUCCESS or not row["subject_name"]:
             continue
         name = row["subject_name"]
-        if row["action"] == "create" and row["http_status"] in (0, CREATED):
+        if row["action"] == Action.CREATE and row["http_status"] in (0, CREATED):
             same = [one for one in held if one.subject_id == subject]
             if same and (renewed is None or same[-1].at > renewed):
                 continue  # recorded twice, not made twice
             held.append(_Held(subject, name, row["event_id"], row["occurred_at"], row["http_status"]))
-        elif row["action"] in ("create", "update"):
+        elif row["action"] in PUSHES:
             held = _renamed(held, subject, name)
     return list(_pairs(app, held))
 

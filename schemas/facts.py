@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from schemas.association import Association, End, association_in
-from schemas.events import AssociationChange, DirectoryEvent, Event, Kind
+from schemas.events import Action, AssociationChange, DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
 from schemas.parts import Change
 from schemas.verdict import verdict
@@ -88,7 +88,7 @@ def facts(event: Event) -> Facts:
     told = Facts(
         event_type,
         event.kind.value,
-        event.action,
+        event.action.value if event.action else "",
         found.outcome,
         own,
         own_type,
@@ -256,13 +256,23 @@ def _shown_value(value: object) -> str:
 def _account_state(event: Event) -> str:
     if event.kind is not Kind.USER:
         return ""
-    if event.action == "delete":
-        return "deleted"
-    if event.action == "deprovision":
-        return "inactive"
-    if event.action in ("create", "update"):
-        for change in event.changes or ():
-            if change.field == "active" and change.to is not None:
-                return _ACTIVE.get(str(change.to).lower(), "")
-        return "active" if event.action == "create" else ""
-    return ""
+    match event.action:
+        case Action.CREATE:
+            return _state_sent(event, "active")
+        case Action.UPDATE:
+            return _state_sent(event, "")
+        case Action.DEPROVISION:
+            return "inactive"
+        case Action.DELETE:
+            return "deleted"
+        case Action.LOOKUP | Action.ACTIVATE | Action.REAUTH | None:
+            return ""
+        case _:
+            assert_never(event.action)
+
+
+def _state_sent(event: Event, default: str) -> str:
+    for change in event.changes or ():
+        if change.field == "active" and change.to is not None:
+            return _ACTIVE.get(str(change.to).lower(), "")
+    return default

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from schemas.events import Action
 from schemas.times import SENTINEL
 
 Row = Mapping[str, Any]
@@ -101,12 +102,12 @@ def _class_of(row: Row, version: str) -> _Class:
 
 def _deed(row: Row) -> str:
     """Return the act in OCSF's sense: an update that opens or closes an account counts as that act."""
-    if row["kind"] == "integration" and row["action"] == "delete":
+    if row["kind"] == "integration" and row["action"] == Action.DELETE:
         return "deactivate"  # the vendor's word: the account is not removed, and can be activated again
     if row["kind"] == "user":
-        if row["action"] == "deprovision":
+        if row["action"] == Action.DEPROVISION:
             return "disable"
-        if row["action"] == "update" and row["account_state"] in ("active", "inactive"):
+        if row["action"] == Action.UPDATE and row["account_state"] in ("active", "inactive"):
             return "enable" if row["account_state"] == "active" else "disable"
     return str(row["action"] or row["event_type"])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from schemas.cause import Cause
-from schemas.events import PROVISIONING_EVENTS, Kind
+from schemas.events import Action, Kind
 from schemas.outcome import Outcome
 from schemas.vendor_types import KNOWN_TYPES
 from streams.alerts.expression import compared
@@ -14,7 +14,7 @@ from streams.alerts.rule import Rule
 from streams.alerts.seen import WEEKDAYS
 from streams.alerts.spelling import nearest
 
-ACTIONS: Final = frozenset({"add", "remove", *(event.action for event in PROVISIONING_EVENTS)})
+ACTIONS: Final = frozenset({"add", "remove", *Action})
 VALUES: Final[dict[str, frozenset[str]]] = {
     "kind": frozenset(Kind),
     "action": ACTIONS | {""},

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from idtrail.cli.screen import moment, number, span, why
+from idtrail.lifecycle_steps import VERBS
 
 Item = dict[str, Any]
 Cell = Callable[[Item, datetime], str]
@@ -144,7 +145,7 @@ def _who(item: Item, now: datetime) -> str:
 
 def attempt(item: Item) -> str:
     """Return what was attempted, in words."""
-    kind, verb = item["kind"], {"deprovision": "deactivate"}.get(item["action"], item["action"])
+    kind, verb = item["kind"], VERBS.get(item["action"], item["action"])
     return f"{kind} {verb}" if kind in ("integration", "group") else verb or item["event_type"] or "event"
 
 
