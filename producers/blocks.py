@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,16 @@ BLOCK_BYTES: Final = 256 * 1024
 STDIN: Final = "-"
 
 _GZIP: Final = b"\x1f\x8b"
+_FORMATS: Final = {
+    b"PK\x03\x04": "it is a ZIP file: unpack it first",
+    _GZIP: "it is compressed twice: unpack it once more",
+    b"\x28\xb5\x2f\xfd": "it is compressed with zstd: unpack it first",
+    b"\xfd7zXZ\0": "it is compressed with xz: unpack it first",
+    b"BZh": "it is compressed with bzip2: unpack it first",
+    b"PAR1": "it is a Parquet file: export JSON instead",
+}
+"""What files that are not read begin with, and what to do about them."""
+_JSON_LINE: Final = re.compile(rb"^[ \t]*[\[{]", re.MULTILINE)
 _COMPRESSED_BYTES: Final = 64 * 1024
 _GZIP_FORMAT: Final = 31  # zlib's number for gzip with header and checksum
 
@@ -50,9 +61,10 @@ class Blocks:
             if first.startswith(_GZIP):
                 yield from self._gunzip(first)
                 return
-            while first:
-                yield first
-                first = self._read(BLOCK_BYTES)
+            block = first + self._read(BLOCK_BYTES)
+            while block:
+                yield block
+                block = self._read(BLOCK_BYTES)
         except OSError as error:
             told = f"it cannot be read further: {error.strerror or error}"
             self.truncated = Truncated(self.bytes_read, told, passing=True)
@@ -113,6 +125,16 @@ class Blocks:
             self._truncate(start + at, "the gzip checksum does not match (the file is damaged)")
         else:
             self._truncate(start + at, "the gzip stream is damaged")
+
+
+def foreign(first: bytes) -> str:
+    """Return why a file that begins with these bytes, decompressed, is not read; empty if it may be JSON."""
+    for magic, why in _FORMATS.items():
+        if first.startswith(magic):
+            return why
+    heading, end, _ = first.partition(b"\n")
+    columns = end and max(heading.count(separator) for separator in (b",", b";", b"\t")) >= 2
+    return "it is CSV: export JSON instead" if columns and not _JSON_LINE.search(first) else ""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from producers.blocks import Blocks, Truncated, open_source
+from producers.blocks import Blocks, Truncated, foreign, open_source
 from producers.exports import Found, find_files, unreadable
 from producers.slicer import CUT_OFF, Bad, Element, Record, Slicer
 from schemas.envelope import Source, Trust
@@ -154,7 +154,10 @@ class _Reader:
 
     def _records(self, blocks: Blocks) -> Iterator[Record]:
         slicer = Slicer()
-        for block in blocks:
+        for number, block in enumerate(blocks):
+            if not number and (why := foreign(block)):
+                self.stopped = why
+                return
             yield from slicer.feed(block)
         ended = blocks.truncated
         for record in slicer.finish():

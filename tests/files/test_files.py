@@ -120,6 +120,34 @@ async def test_a_cut_off_plain_file_is_told_too(tmp_path: Path, emitter: MemoryE
     assert told.stopped == f"stopped at byte {len(content)}: {why}"
 
 
+CSV = b"id,timestamp,event_type\r\n" + b'"1","2026-03-19T14:00:00Z","user_update"\r\n' * 3_000
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(b"PK\x03\x04 export.json", "it is a ZIP file: unpack it first", id="ZIP"),
+        pytest.param(
+            gzip.compress(gzip.compress(lines(9))), "it is compressed twice: unpack it once more", id="gzip in gzip"
+        ),
+        pytest.param(CSV, "it is CSV: export JSON instead", id="CSV"),
+        pytest.param(gzip.compress(CSV), "it is CSV: export JSON instead", id="compressed CSV"),
+        pytest.param(
+            b"\xef\xbb\xbf" + CSV.replace(b",", b";"), "it is CSV: export JSON instead", id="a spreadsheet's CSV"
+        ),
+        pytest.param(b"id,time,type\n" + lines(1), "", id="lines of JSON under a line of words"),
+        pytest.param(b",,,\n" + lines(1).strip(), "", id="the rest of an array"),
+    ],
+)
+async def test_a_file_of_another_format_is_named_and_leaves_no_dead_letters(
+    tmp_path: Path, emitter: MemoryEmitter, content: bytes, why: str
+) -> None:
+    (tmp_path / "export.json").write_bytes(content)
+    (told,) = (await imported(emitter, tmp_path)).files
+    assert (told.stopped, told.accepted) == (why, 0 if why else 1)
+    assert not (why and emitter.letters)
+
+
 async def test_directories_are_walked_in_order_and_other_files_named(tmp_path: Path, emitter: MemoryEmitter) -> None:
     for name in ("b/2.json", "b/1.ndjson", "a.json.gz", "c.log", "notes.md", "b/data.csv"):
         path = tmp_path / name

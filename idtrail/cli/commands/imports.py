@@ -171,7 +171,7 @@ def show_summary(out: Console, summary: Summary) -> None:
             soft_wrap=True,
         )
     _show_types(out, summary.by_type)
-    if any(file.stopped for file in summary.files):
+    if any(file.stopped and file.accepted for file in summary.files):
         out.print("Accepted events are safe; import the whole file again when you have it (nothing doubles).")
     if summary.dead_lettered:
         bad = next(file for file in summary.files if file.dead_lettered)
