@@ -34,14 +34,14 @@ check: venv ## format, lint, types, import directions, generated files up to dat
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m idtrail.generate --check
+	$(BIN)/python -m pages --check
 
 format: venv ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 generate: venv ## rewrite generated files: JSON Schemas, settings table, event pages
-	$(BIN)/python -m idtrail.generate
+	$(BIN)/python -m pages
 
 lock: venv ## resolve the dependencies again: versions and hashes, no addresses
 	$(BIN)/uv pip compile $(LOCK_ARGS) pyproject.toml -o requirements.lock

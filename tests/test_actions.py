@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from idtrail.transition_page import ATTEMPTS
+from pages.transition_page import ATTEMPTS
 from queries.account import CLOSINGS, PUSHES
 from queries.exports.ocsf import ocsf
 from schemas.events import PROVISIONING_EVENTS, Action, DirectoryInsightsEvent, Kind

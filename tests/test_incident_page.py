@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from idtrail.cause_page import ENDINGS
-from idtrail.incident_page import APART, SAME, Same, incident_page
-from idtrail.incident_picture import picture, runs_of
+from pages.cause_page import ENDINGS
+from pages.incident_page import APART, SAME, Same, incident_page
+from pages.incident_picture import picture, runs_of
 from queries.incidents import State
 from schemas.cause import Cause
 from schemas.recovery import SCOPES

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from idtrail.integration_page import ORDER, STEPS, integration_page
+from pages.integration_page import ORDER, STEPS, integration_page
 from queries.integration_health import MEANINGS, State, fold
 from queries.token_lifetimes import CATALOGUE
 from queries.trouble import Mark

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from idtrail.documentation import settings_page
 from idtrail.settings import Settings, load_settings
+from pages.setting_page import settings_page
 from schemas.errors import BadUsage
 
 

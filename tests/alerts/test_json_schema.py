@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from streams.alerts.json_schema import rule_schema
+from pages.rule_schema import rule_schema
 from streams.alerts.rule import Rule
 from tests.alerts.test_rule import ELSEWHERE, NEEDED, USED, written
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.bindings import Bindings
 from queries.closings import Closing, closings_of, report, summarise
 from queries.lifecycle import fold

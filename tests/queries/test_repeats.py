@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.bindings import Bindings, Memberships
 from queries.folding import Row
 from queries.lifecycle import Fold, fold

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.account import Account
 from queries.exposures import FAILING, SLA, reason_of
 from queries.folding import in_force

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.account import Account
 from queries.bindings import Bindings
 from queries.folding import Row, place_of

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.folding import Row
 from queries.lifecycle import Fold
 from schemas.outcome import Outcome

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.because import MOVE, PROMPT, ROLLOUT
 from queries.bindings import Bindings
 from queries.exposures import SLA, reason_of

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from idtrail.generate import stale_files
+from pages.__main__ import stale_files
+from pages.event_page import events_page
+from pages.event_schemas import HEADERS, documents, event_schema, header_schema
 from schemas.cause import Cause
-from schemas.documentation import events_page
 from schemas.envelope import Source, Trust, seal
 from schemas.events import ALIASES, EVENT_TYPES, PROVISIONING_EVENTS, DirectoryInsightsEvent
-from schemas.json_schema import HEADERS, documents, event_schema, header_schema
 
 
 def test_the_generated_files_are_current() -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from idtrail.measuring import metrics_page
+from pages.metric_page import metrics_page
 from schemas.metrics import DECLARED, REGISTRY, Declared, exposition
 
 

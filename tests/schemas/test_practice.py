@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from idtrail.cause_page import cause_page
+from pages.cause_page import cause_page
+from pages.practice import EXAMPLES, NOTES, Example
 from schemas.cause import CAUSES, Cause
 from schemas.classification import RULES, Answer, classify
-from schemas.practice import EXAMPLES, NOTES, Example
 from tests.schemas.test_cause import failed, scim
 
 CASES = [

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
+from pages.event_schemas import documents
 from schemas.envelope import Source, Trust, seal, unseal
 from schemas.errors import MalformedRecord
 from schemas.events import UserDeprovision, from_object, parse
 from schemas.facts import facts
-from schemas.json_schema import documents
 from schemas.versions import CURRENT, dataschema, upcast, version_in
 from tests.schemas.strategies import RECEIVED
 

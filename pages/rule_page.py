@@ -13,8 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from idtrail.cli.rule_screens import show_trials
 from idtrail.cli.screen import Screen
-from idtrail.rule_words import EXAMPLE, EXAMPLE_ID, FACTS, KINDS
-from idtrail.sigma_words import sigma_section
+from pages.rule_words import EXAMPLE, EXAMPLE_ID, FACTS, KINDS
+from pages.sigma_words import sigma_section
 from schemas.alerts import Severity
 from streams.alerts import expression, pattern
 from streams.alerts.duration import duration_text

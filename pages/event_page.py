@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
 
+from pages.event_schemas import DIRECTORY, HEADERS
 from schemas.cause import CAUSES
 from schemas.envelope import WRAPPERS, Trust
 from schemas.events import ALIASES, PROVISIONING_EVENTS, DirectoryInsightsEvent
-from schemas.json_schema import DIRECTORY, HEADERS
 from schemas.jsontext import MAX_DEPTH
 from schemas.outcome import ANSWER_CONTRADICTED, CONTRADICTED, REMOVALS, Outcome
 from schemas.times import EARLIEST, FUTURE_TOLERANCE, LATEST, SENTINEL, TimeQuality
@@ -44,11 +44,6 @@ _QUALITIES = {
     TimeQuality.GARBAGE: "not an RFC 3339 timestamp",
     TimeQuality.OUT_OF_RANGE: f"before {EARLIEST.year} or from {LATEST.year} on",
 }
-
-
-def documents() -> dict[str, str]:
-    """Return the page by its path."""
-    return {"docs/events.md": events_page()}
 
 
 def events_page() -> str:

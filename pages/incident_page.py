@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from idtrail.cause_page import ENDINGS
+from pages.cause_page import ENDINGS
 from queries.incidents import QUIET, State
 from schemas.cause import Cause
 from schemas.recovery import SCOPES, Scope
@@ -71,7 +71,7 @@ _STATES: Final[dict[State, str]] = {
     State.RESOLVED: "A success ended the last trouble, or the integration was deleted.",
 }
 
-_HEAD: Final = """<!-- Made from idtrail/incident_page.py by `make generate`; changes here are overwritten. -->
+_HEAD: Final = """<!-- Made from pages/incident_page.py by `make generate`; changes here are overwritten. -->
 # Incidents
 
 One dead token causes thousands of failures; one wrong mapping causes seven. An incident is one problem, however many

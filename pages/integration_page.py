@@ -10,7 +10,7 @@ from queries.integration_health import BY_TURNS, MEANINGS, RECENT, SILENCE, SURE
 from queries.integration_marks import APART, MAX_RUNS, MAX_STRETCHES
 from queries.token_lifetimes import CATALOGUE
 
-_HEAD: Final = """<!-- Made from idtrail/integration_page.py by `make generate`; changes here are overwritten. -->
+_HEAD: Final = """<!-- Made from pages/integration_page.py by `make generate`; changes here are overwritten. -->
 # Integrations
 
 Whether the credentials of each integration work, since when, whom a failure holds up, and when they will expire.

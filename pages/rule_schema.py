@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from schemas.json_schema import DIALECT, DIRECTORY, plain
+from pages.event_schemas import DIALECT, DIRECTORY, plain
 from streams.alerts.rule import ALLOWED, REQUIRED, Rule, RuleKind
 
 NAME: Final = "rule"

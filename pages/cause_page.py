@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pages.practice import EXAMPLES, NOTES, Example
 from schemas.cause import CAUSES, Cause
 from schemas.classification import RULES
-from schemas.practice import EXAMPLES, NOTES, Example
 from schemas.recovery import SCOPES, Scope
 
 _HEAD: Final = """<!-- Made from schemas/ by `make generate`; changes here are overwritten. -->

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from idtrail.scene import Scene
+from pages.scene import Scene
 from queries.account import ABSENT, ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
 from queries.because import CLOCKS, MOVE, PROMPT, ROLLOUT
 from queries.pushes import INSTEAD, RETRY_WINDOW
