@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
@@ -22,7 +23,11 @@ from streams.alerts.index import Rules
 from streams.alerts.loading import load_rules, rules_in_force
 from streams.alerts.rule import TOLD_WITHOUT, Rule
 from streams.child import children_at_once
+from streams.joining import SESSION
 from streams.sink import SinkOptions
+
+ALONE: Final = timedelta(seconds=30)
+"""The session of the embedded stack's worker. Nobody waits for its partitions, and a busy machine may delay it."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +78,7 @@ def sink_options(settings: Settings) -> SinkOptions:
         flush=timedelta(milliseconds=settings.sink_flush_ms),
         horizon=timedelta(hours=settings.horizon_hours),
         poison_limit=settings.poison_limit,
+        session=SESSION if settings.clickhouse_url.get_secret_value() else ALONE,
         decoders=children_at_once() - 1,
     )
 

@@ -24,13 +24,13 @@ from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.errors import BrokerAway
 from schemas.kafka import KafkaConnection
+from streams.joining import SESSION, membership
 
 HOLDER: Final = b"hold"
 HOLDING: Final = b"holding"
 """What a holder tells the group about itself, before it holds and from then on."""
 PATIENCE_SECONDS: Final = 300.0
 """As long as a rebalance waits for a flight whose store is away."""
-SESSION: Final = timedelta(seconds=6)
 
 _HELD: Final = (HOLDER, HOLDING)
 
@@ -111,13 +111,11 @@ async def hold(
     connection: KafkaConnection, group: str, topics: Iterable[str], session: timedelta = SESSION
 ) -> AsyncIterator[Held]:
     """Hold the sinks still inside the context. Raises `BrokerAway` if they do not stop within `PATIENCE_SECONDS`."""
-    session_ms = session // timedelta(milliseconds=1)
     listener = _Listener()
     consumer = AIOKafkaConsumer(
         group_id=group,
         enable_auto_commit=False,
-        session_timeout_ms=session_ms,
-        heartbeat_interval_ms=session_ms // 12,
+        **membership(session),
         max_poll_interval_ms=int(PATIENCE_SECONDS * 1000),
         rebalance_timeout_ms=int(PATIENCE_SECONDS * 1000),
         partition_assignment_strategy=(_assignor(listener),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -11,11 +12,24 @@ from aiokafka.errors import InconsistentGroupProtocolError
 
 from schemas.errors import Fatal
 
+SESSION: Final = timedelta(seconds=6)
+"""How long a silent worker keeps its partitions: a killed worker's move within 10 s."""
+NOTICED: Final = timedelta(milliseconds=500)
+"""How soon a rebalance is noticed."""
 JOIN_SECONDS: Final = 60.0
 """A killed worker is missed a session later; one of another version that keeps running must be ended."""
 LOOK_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
+
+
+def membership(session: timedelta) -> dict[str, int]:
+    """Return a consumer's options for a session of this length."""
+    millisecond = timedelta(milliseconds=1)
+    return {
+        "session_timeout_ms": session // millisecond,
+        "heartbeat_interval_ms": min(session // 12, NOTICED) // millisecond,
+    }
 
 
 async def start_in_group(consumer: Any) -> None:

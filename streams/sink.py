@@ -36,7 +36,7 @@ from streams.blocks import Block
 from streams.flight import Flight, Loader
 from streams.gatherer import FLIGHT_BYTES, Gatherer
 from streams.hold import SinkAssignor
-from streams.joining import start_in_group, wait_for_partitions
+from streams.joining import SESSION, membership, start_in_group, wait_for_partitions
 from streams.portion import Reading
 from streams.shared_reading import SharedReading
 from streams.standing import Assignment, look
@@ -67,8 +67,8 @@ class SinkOptions:
     flush: timedelta = timedelta(milliseconds=200)
     horizon: timedelta = timedelta(hours=24)
     poison_limit: int = 500
-    session: timedelta = timedelta(seconds=6)
-    """How long a silent worker keeps its partitions: a killed worker's move within 10 s."""
+    session: timedelta = SESSION
+    """How long a silent worker keeps its partitions."""
     topics: tuple[str, str, str] = (EVENTS, DEAD_LETTERS, PROVISIONING)
     decisions: str = LETTER_DECISIONS
     alerts: str = ALERTS
@@ -121,13 +121,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     async def run(self) -> None:
         """Consume until cancelled. Raises `Fatal` when going on could lose or double events, `BrokerRefuses` when the
         broker refuses the connection."""
-        session_ms = self._options.session // timedelta(milliseconds=1)
         self._consumer = AIOKafkaConsumer(
             group_id=self._options.group,
             enable_auto_commit=False,
             auto_offset_reset="none",  # where to continue is never guessed
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 12,  # how soon a rebalance is noticed
+            **membership(self._options.session),
             max_poll_interval_ms=REBALANCE_TIMEOUT_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
@@ -157,12 +155,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
                 async with self._lock:
                     if self._assigned.is_set():
                         await self._step()
-        except CommitFailedError as error:
-            raise Fatal(
-                "another worker has this one's partitions: it was silent for longer than its session "
-                f"({self._options.session.total_seconds():.0f} s), frozen or overloaded. Nothing is lost, and started "
-                "again it takes its share"
-            ) from error
         except KafkaError as error:
             if isinstance(refused := await failure(self._connection, error), BrokerRefuses):
                 raise refused from error
@@ -224,13 +216,23 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
     # One flight -------------------------------------------------------------------------------------
 
     async def _step(self) -> None:
-        """Land what is ready; if the log turns out to have been cut, have its position found anew. Holds the lock
-        throughout."""
-        if self._held is None:
-            self._held = await self._stand()
+        """Land what is ready. If the log turns out to have been cut, or the partitions to be lost, have the position
+        found anew. Holds the lock throughout."""
         try:
+            if self._held is None:
+                self._held = await self._stand()
             await self._fly(self._held)
         except OffsetOutOfRangeError:
+            self._drop_next()
+            self._held = None
+        except CommitFailedError:
+            # The group joins again by itself. Whoever gets the partitions lands the chunk in flight under its token.
+            log.warning(
+                "the group went on without this worker, which was silent for longer than its session: it was frozen, "
+                "or the machine is overloaded. It joins again, and nothing is lost",
+                session_seconds=self._options.session.total_seconds(),
+            )
+            self._assigned.clear()
             self._drop_next()
             self._held = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ from streams.failures import TABLE as COPIES
 from streams.failures import FailureDetection
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
+from streams.joining import NOTICED, SESSION
 from streams.lag import Lag, read_lag
 from streams.rows import Produced, dead_letter
 from streams.sink import Sink, SinkOptions
@@ -46,8 +47,6 @@ from streams.table import ConfirmedTable, changelog
 from streams.writer import StoreWriter
 
 APP: Final = "idtrail-detection"
-SESSION_SECONDS: Final = 6
-"""A killed worker's partitions move within 10 s."""
 REBALANCE_SECONDS: Final = 300
 """A rebalance waits for the flush in progress, which may wait for a store that is away."""
 
@@ -93,7 +92,7 @@ class Worker:
         self._courier = courier
         self._lag: Sequence[Lag] = ()
         self._looked_at: tuple[int, set[tuple[str, int]]] | None = None
-        self._app = make_app(connection, app_id, state_dir)
+        self._app = make_app(connection, app_id, state_dir, options.session)
         incidents = IncidentWriter(store, retry_seconds, self._publish)
         failures = FailureDetection(
             self._app,
@@ -225,7 +224,7 @@ async def _run_flushes(app: Any, agent: DetectionAgent) -> None:
         raise
 
 
-def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
+def make_app(connection: KafkaConnection, app_id: str, state_dir: Path, session: timedelta = SESSION) -> Any:
     """Return a Faust app with the settings that keep it from losing events (each line has cost somebody events)."""
     logging.getLogger("faust").setLevel(logging.WARNING)
     logging.getLogger("mode").setLevel(logging.WARNING)
@@ -240,8 +239,8 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path) -> Any:
         Table=ConfirmedTable,
         agent_supervisor=CrashingSupervisor,  # the default one restarts after the event that failed
         stream_wait_empty=True,  # a stop waits for the events in hand
-        broker_session_timeout=SESSION_SECONDS,
-        broker_heartbeat_interval=SESSION_SECONDS / 12,  # how soon a rebalance is noticed
+        broker_session_timeout=session.total_seconds(),
+        broker_heartbeat_interval=min(session / 12, NOTICED).total_seconds(),
         broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",

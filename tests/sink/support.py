@@ -99,6 +99,11 @@ async def killed(process: Forked, kafka: KafkaConnection, *groups: str) -> None:
     """Wait until it has killed itself, the only member of its groups; the broker, which would miss it a session later,
     is told at once."""
     assert await ended(process) == -signal.SIGKILL
+    await send_away(kafka, *groups)
+
+
+async def send_away(kafka: KafkaConnection, *groups: str) -> None:
+    """Take all members out of groups, as the broker does with silent ones."""
     admin = AIOKafkaAdminClient(**kafka.options())
     await admin.start()
     try:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError
+from structlog.testing import capture_logs
 
 from queries.store import Store
 from schemas.errors import Fatal, MalformedRecord, StoreAway
@@ -26,7 +26,7 @@ from streams.writer import StoreWriter
 from tests.fixtures_kafka import Topics, until
 from tests.measured import measured
 from tests.records import ORGANIZATION, Record, event, record_of
-from tests.sink.support import Effect, effect, everything_stored, fill, killed, once, sinks
+from tests.sink.support import Effect, effect, everything_stored, fill, killed, once, send_away, sinks
 from tests.support.clickhouse_http import ClickHouseFront
 
 pytestmark = [pytest.mark.kafka, pytest.mark.store]
@@ -229,17 +229,26 @@ async def test_what_several_have_decoded_is_known_again_when_one_decodes_it_alon
     assert effect(store) == once(600)
 
 
-async def test_a_worker_that_lost_its_partitions_ends_with_a_sentence(
-    kafka: KafkaConnection, topics: Topics, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", [pytest.param(1, id="before its insert"), pytest.param(2, id="after its insert")])
+async def test_a_worker_that_was_silent_for_too_long_joins_again(
+    kafka: KafkaConnection, topics: Topics, store: Store, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    async def lost(offsets: object) -> None:
-        raise CommitFailedError
+    commit = Sink._commit
+    commits = 0
 
-    await fill(kafka, topics.events, records(1))
-    sink = Sink(kafka, StoreWriter(store, 30), options(topics))
-    monkeypatch.setattr(sink, "_commit", lost)
-    with pytest.raises(Fatal, match=r"another worker has this one's partitions.*\(6 s\)"):
-        await asyncio.wait_for(sink.run(), 30)
+    async def missed(sink: Sink, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == at:
+            await send_away(kafka, topics.group)
+        await commit(sink, offsets)
+
+    monkeypatch.setattr(Sink, "_commit", missed)
+    await fill(kafka, topics.events, records(100))
+    with capture_logs() as logged:
+        await run_until_stored(Sink(kafka, StoreWriter(store, 30), options(topics)), kafka, topics)
+    assert [line["session_seconds"] for line in logged if "went on without this worker" in line["event"]] == [6]
+    assert effect(store) == once(100)
 
 
 async def test_a_store_away_for_a_while_is_waited_for(kafka: KafkaConnection, topics: Topics, tmp_path: Path) -> None:

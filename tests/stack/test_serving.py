@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from idtrail.connections import usable_rules
+from idtrail.connections import sink_options, usable_rules
 from idtrail.serving import embedded, first_token, run_api, run_worker
 from idtrail.settings import Settings
 from queries.store import Store
 from schemas.errors import BadUsage
+from schemas.kafka import KafkaConnection
+from streams.worker import make_app
 from tests.alerts.test_loading import GOOD
 from tests.delivery.log import HOOK
 
@@ -73,6 +76,17 @@ def test_a_file_that_holds_no_token_gets_a_new_one(tmp_path: Path, store: Store,
     token = first_token(settings, store)
     assert file.read_text() == f"{token}\n"
     assert first_token(settings, store) == token
+
+
+@pytest.mark.parametrize(
+    ("url", "seconds"),
+    [pytest.param("", 30, id="embedded"), pytest.param("http://clickhouse:8123", 6, id="of several")],
+)
+def test_a_worker_that_nobody_waits_for_may_be_silent_for_longer(tmp_path: Path, url: str, seconds: int) -> None:
+    options = sink_options(Settings(clickhouse_url=SecretStr(url)))
+    app = make_app(KafkaConnection("127.0.0.1:1"), "session-test", tmp_path, options.session)
+    assert options.session.total_seconds() == app.conf.broker_session_timeout == seconds
+    assert app.conf.broker_heartbeat_interval == 0.5
 
 
 def test_a_worker_whose_rule_names_an_unknown_destination_starts_and_warns(tmp_path: Path) -> None:
