@@ -29,8 +29,9 @@ from bench.feed_readers import BEGUN, Load, Reading
 from bench.figures import STRETCHES, Estimate, paired_ratio, slope
 from bench.sink import by_sink, fresh_store, records
 from idtrail.emitting import now
+from idtrail.http_server import listening, serve, url_of
 from idtrail.logs import configure_logs
-from idtrail.serving import app_of, jobs_of, listening, serve, url_of
+from idtrail.serving import app_of, jobs_of
 from idtrail.settings import load_settings
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable

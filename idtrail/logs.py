@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Final
 
 import structlog
@@ -23,6 +24,31 @@ _QUIET: Final = (
 _SILENT: Final = ("aiokafka", "clickhouse_connect.driver", "apprise", "urllib3", "requests_oauthlib", "oauthlib")
 """Libraries that log what they also raise, at every attempt of a retry; idtrail logs it once. Apprise and those after
 it would log the addresses of destinations, which are secrets."""
+
+_FLOODS: Final = {
+    "asyncio": "socket.accept() out of system resource",  # a hundred times a second
+    "uvicorn.error": "Invalid HTTP request received.",
+}
+"""What strangers can make a library log as often as they like, by logger. Each is shown once in `FLOOD_SECONDS`."""
+FLOOD_SECONDS: Final = 60.0
+
+
+class Seldom(logging.Filter):
+    """Lets a line of a logger that begins with `text` pass once in `FLOOD_SECONDS`, and every other line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self._passed = -FLOOD_SECONDS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line is shown."""
+        if not str(record.msg).startswith(self._text):
+            return True
+        due = time.monotonic() - self._passed >= FLOOD_SECONDS
+        if due:
+            self._passed = time.monotonic()
+        return due
 
 
 def configure_logs(log_format: str = "auto", level: str = "info") -> None:
@@ -67,3 +93,5 @@ def configure_logs(log_format: str = "auto", level: str = "info") -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name, text in _FLOODS.items():
+        logging.getLogger(name).filters = [Seldom(text)]

@@ -7,21 +7,19 @@ of its parts would lose or hide events.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from idtrail.connections import courier_of, deployment_of, open_store, rule_ids, sink_options, usable_rules
 from idtrail.emitting import now, open_emitter
+from idtrail.http_server import listening, serve, url_of
 from idtrail.maintenance import Maintenance
 from idtrail.measuring import serving_metrics
 from idtrail.settings import Settings
@@ -52,7 +50,6 @@ LOCAL_PARTITIONS: Final = 1
 """Partitions of each topic of the embedded stack. One process reads them all, and each further one means one more
 insert, through every view."""
 STOP_SECONDS: Final = 30.0
-STUCK_MILLISECONDS: Final = 120_000
 
 log = structlog.get_logger(__name__)
 Part = Coroutine[Any, Any, None]
@@ -190,35 +187,6 @@ def first_token(settings: Settings, store: Store) -> str:
     return text
 
 
-@contextlib.contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Open the API's socket. Raises `BadUsage` if the address is taken."""
-    sock = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
-        # A reader of the feed that takes nothing and does not disconnect is cut off by the kernel: no server can do
-        # that.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MILLISECONDS)
-    try:
-        try:
-            sock.bind((settings.api_host, settings.api_port))
-        except OSError as error:
-            raise BadUsage(
-                f"the API cannot listen on {settings.api_host}:{settings.api_port} ({error.strerror}): "
-                "stop what does, or set IDTRAIL_API_PORT (0 takes a free one)"
-            ) from None
-        yield sock
-    finally:
-        sock.close()
-
-
-def url_of(sock: socket.socket) -> str:
-    """Return the URL of a listening socket on this machine."""
-    host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  because it is compared, not bound
-    return f"http://{host}:{port}"
-
-
 def app_of(
     settings: Settings, connection: KafkaConnection, store: Store, emitter: Emitter, feed: Feed, jobs: Jobs
 ) -> FastAPI:
@@ -243,27 +211,6 @@ def app_of(
 def jobs_of(settings: Settings, connection: KafkaConnection, store: Store) -> Maintenance:
     """Return the jobs over these parts; to be run beside the API."""
     return Maintenance(connection, store, deployment_of(settings), sink_options(settings), now)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the role instead of its HTTP server."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def serve(app: FastAPI, sock: socket.socket, feed: Feed) -> None:
-    """Serve the API on a listening socket until cancelled; then end the feed's readers at once."""
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        await feed.stop()  # its responses would not end by themselves
-        server.should_exit = True
-        await serving
-        raise
 
 
 async def _work(connection: KafkaConnection, store: Store, settings: Settings, rules: Rules) -> None:

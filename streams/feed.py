@@ -56,7 +56,7 @@ class Feed:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._connection = connection
-        self._most_readers = most_readers
+        self.most_readers = most_readers
         self._topics = topics
         self.queue_messages = queue_messages
         self.heartbeat_seconds = heartbeat_seconds
@@ -91,12 +91,12 @@ class Feed:
     def _make_room(self, organization: str) -> None:
         """Make room so that no organization keeps another out: the newest reader of the one with the most is ended,
         unless the asking organization would then have more."""
-        if len(self._open) < self._most_readers:
+        if len(self._open) < self.most_readers:
             return
         readers = Counter(reader.organization for reader in self._open)
         [(largest, most)] = readers.most_common(1)
         if most < readers[organization] + 2:
-            raise FeedAway(f"{self._most_readers} readers follow the feed, as many as it takes: try again later")
+            raise FeedAway(f"{self.most_readers} readers follow the feed, as many as it takes: try again later")
         FEED_DROPPED.inc()
         next(reader for reader in reversed(self._open) if reader.organization == largest).end(SHARED)
 

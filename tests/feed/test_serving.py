@@ -13,7 +13,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from idtrail.emitting import now
-from idtrail.serving import app_of, jobs_of, listening, serve, url_of
+from idtrail.http_server import listening, serve, url_of
+from idtrail.serving import app_of, jobs_of
 from idtrail.settings import load_settings
 from producers.emitter import Emitter
 from producers.spool import Spool
