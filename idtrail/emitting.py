@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from idtrail.settings import MEBIBYTE, Settings
-from idtrail.stack.lock import read_running
+from idtrail.stack.lock import make_directory, read_running
 from producers.emitter import Emitter
 from producers.spool import Spool
 from schemas.errors import AlreadyRunning, UserError
@@ -37,7 +37,7 @@ async def open_emitter(
     settings: Settings, connection: KafkaConnection, *, spool: str, clock: Callable[[], datetime]
 ) -> AsyncIterator[Emitter]:
     """Open an emitter whose spool is the file `spool` in the state directory. Each role has its own."""
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(settings.state)
     async with Emitter(connection, _spool(settings, spool), clock) as emitter:
         yield emitter
 
@@ -47,7 +47,7 @@ async def open_emitter_beside_others(
     settings: Settings, connection: KafkaConnection, *, clock: Callable[[], datetime]
 ) -> AsyncIterator[Emitter]:
     """Open the emitter of a command, of which several may run at once: it has a spool that no other command uses."""
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(settings.state)
     async with Emitter(connection, await _own_spool(settings), clock) as emitter:
         yield emitter
 

@@ -26,7 +26,7 @@ from idtrail.settings import Settings
 from idtrail.stack.jars import verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.kafka import LocalKafka
-from idtrail.stack.lock import StateDirectory
+from idtrail.stack.lock import StateDirectory, make_directory
 from idtrail.stack.topics import create_topics
 from producers.emitter import Emitter
 from producers.slicer import slice_whole
@@ -81,6 +81,7 @@ async def run_worker(settings: Settings) -> None:
     """Run `idtrail worker`: the sink and the Faust agents against an outside Kafka and ClickHouse."""
     rules = usable_rules(settings)
     connection = settings.outside()
+    make_directory(settings.state)
     await create_topics(connection, settings.kafka_partitions, settings.kafka_replication, (*TOPICS, *WORKER_TOPICS))
     store = await open_store(settings)
     try:

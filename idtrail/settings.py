@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Literal
+from tomllib import TOMLDecodeError
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -24,12 +25,13 @@ from schemas.kafka import KafkaConnection
 MEBIBYTE = 1024 * 1024
 SHORTEST_TOKEN = 24
 PREFIX = "IDTRAIL_"
+FILE: Final = "idtrail.toml"
 
 
 class Settings(BaseSettings):
     """The settings of every command and role."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, toml_file="idtrail.toml", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, toml_file=FILE, extra="forbid")
 
     state_dir: Path = Field(
         Path("~/.idtrail"),
@@ -204,10 +206,21 @@ def load_settings(**overrides: object) -> Settings:
     if unknown:
         raise BadUsage("; ".join(unknown))
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # because values come from outside
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # because values come from outside
     except ValidationError as error:
         wrong = [_sentence(details["loc"], details["msg"]) for details in error.errors(include_input=False)]
         raise BadUsage("; ".join(wrong)) from None
+    except OSError as error:
+        raise BadUsage(f"{FILE} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise BadUsage(f"{FILE} is not UTF-8 (byte {error.start:,}): save it as UTF-8") from None
+    except TOMLDecodeError as error:
+        raise BadUsage(f"{FILE} is not valid TOML: {error}") from None
+    try:
+        settings.state_dir.expanduser()
+    except RuntimeError:
+        raise BadUsage("IDTRAIL_STATE_DIR: `~` needs a home directory, which this user lacks: set it") from None
+    return settings
 
 
 def _is_unknown(name: str) -> bool:
@@ -225,5 +238,5 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     if message.startswith("Extra inputs"):
         near = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
         meant = f", did you mean {near[0]!r}?" if near else ""
-        return f"idtrail.toml: there is no setting {name!r}{meant} (docs/settings.md lists them)"
+        return f"{FILE}: there is no setting {name!r}{meant} (docs/settings.md lists them)"
     return f"IDTRAIL_{name.upper()}: {message[0].lower()}{message[1:]}"

@@ -45,6 +45,30 @@ def test_a_wrong_value_names_the_setting_and_what_it_must_be(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param(b'organization = "acme\n', r"idtrail\.toml is not valid TOML: .*line 1", id="a quote is missing"),
+        pytest.param("organization = 'Zoë'".encode("latin-1"), r"idtrail\.toml is not UTF-8 \(byte 18\)", id="Latin-1"),
+        pytest.param(None, r"idtrail\.toml cannot be read: Input/output error", id="unreadable"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_what_is_wrong(own_directory: Path, content: bytes | None, told: str) -> None:
+    file = own_directory / "idtrail.toml"
+    if content is None:
+        file.symlink_to("/proc/self/mem")
+    else:
+        file.write_bytes(content)
+    with pytest.raises(BadUsage, match=told):
+        load_settings()
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDTRAIL_STATE_DIR", "~nobody-of-that-name/trail")
+    with pytest.raises(BadUsage, match="IDTRAIL_STATE_DIR: `~` needs a home directory"):
+        load_settings()
+
+
 def test_an_unknown_name_in_the_file_is_named(own_directory: Path) -> None:
     (own_directory / "idtrail.toml").write_text("api_prot = 1\n")
     with pytest.raises(BadUsage, match="no setting 'api_prot', did you mean 'api_port'"):

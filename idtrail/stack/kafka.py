@@ -230,6 +230,8 @@ class LocalKafka:
 
     def _last_word(self) -> str:
         path = self._home / "broker.log"
+        if not self._home.is_dir():
+            return f"{self._home} is not there any more: the state directory was moved or removed under it"
         if shutil.disk_usage(self._home).free < FULL_BYTES:  # the log then ends in the middle of a word
             return f"the disk of {self._home} is full: make room there, and start again (log: {path})"
         try:

@@ -12,7 +12,7 @@ from typing import Final, Self
 import psutil
 from filelock import FileLock, Timeout
 
-from schemas.errors import AlreadyRunning
+from schemas.errors import AlreadyRunning, BadUsage
 
 PATIENCE_SECONDS: Final = 0.5
 """`read_running` holds the lock for an instant to see whether it is free; that must not make a start fail."""
@@ -27,6 +27,17 @@ class Running:
     api_url: str
 
 
+def make_directory(path: Path) -> None:
+    """Create a state directory (mode 700) if it is missing. Raises `BadUsage` if it cannot be used."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        why = "" if os.access(path, os.W_OK | os.X_OK) else "it belongs to another user, or is read-only"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise BadUsage(f"IDTRAIL_STATE_DIR: {path} cannot be used: {why}")
+
+
 class StateDirectory:
     """A context manager that creates the directory (mode 700) and holds it for this process alone."""
 
@@ -35,8 +46,8 @@ class StateDirectory:
         self._lock = FileLock(path / "lock")
 
     def __enter__(self) -> Self:
-        """Raises `AlreadyRunning` if another process holds it."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Raises `AlreadyRunning` if another process holds it, `BadUsage` if it cannot be used."""
+        make_directory(self.path)
         try:
             self._lock.acquire(timeout=PATIENCE_SECONDS)
         except Timeout:

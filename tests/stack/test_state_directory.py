@@ -9,14 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from idtrail.stack.lock import Running, StateDirectory, read_running
-from schemas.errors import AlreadyRunning
+from idtrail.stack.lock import Running, StateDirectory, make_directory, read_running
+from schemas.errors import AlreadyRunning, BadUsage
 from tests.stack.children import child
 
 
 def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     with StateDirectory(tmp_path / "deep" / "state") as state:
         assert stat.S_IMODE(state.path.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("below", ["", "deep"], ids=["a file", "below a file"])
+def test_a_directory_that_cannot_be_made_names_the_setting(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadUsage, match=r"IDTRAIL_STATE_DIR: .*/file.* cannot be used: "):
+        make_directory(tmp_path / "file" / below)
+
+
+def test_a_directory_of_another_user_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(BadUsage, match="belongs to another user"), StateDirectory(tmp_path):
+        pass
 
 
 def test_a_second_copy_is_told_who_where_and_what_to_do(tmp_path: Path) -> None:
