@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
@@ -23,7 +24,7 @@ _QUIET: Final = (
 """Libraries whose log lines are shown from warnings up."""
 _SILENT: Final = ("aiokafka", "clickhouse_connect.driver", "apprise", "urllib3", "requests_oauthlib", "oauthlib")
 """Libraries that log what they also raise, at every attempt of a retry; idtrail logs it once. Apprise and those after
-it would log the addresses of destinations, which are secrets."""
+it would log the addresses of destinations, which are secrets, and of queries, with their values."""
 
 _FLOODS: Final = {
     "asyncio": "socket.accept() out of system resource",  # a hundred times a second
@@ -49,6 +50,10 @@ class Seldom(logging.Filter):
         if due:
             self._passed = time.monotonic()
         return due
+
+
+LONGEST: Final = 1_000
+"""Characters of a library's line."""
 
 
 def configure_logs(log_format: str = "auto", level: str = "info") -> None:
@@ -78,7 +83,7 @@ def configure_logs(log_format: str = "auto", level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _cut],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
@@ -86,12 +91,25 @@ def configure_logs(log_format: str = "auto", level: str = "info") -> None:
             ],
         )
     )
+    handler.addFilter(_is_shown)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    for name in _SILENT:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name, text in _FLOODS.items():
         logging.getLogger(name).filters = [Seldom(text)]
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+    """Whether to show a line. Decided at the handler, since clickhouse_connect sets urllib3's level back when it is
+    imported. Services that are stopped say that they crashed by being cancelled."""
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        return False
+    return record.levelno >= logging.CRITICAL or not record.name.startswith(_SILENT)
+
+
+def _cut(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Shorten a library's line: Faust lists every event in hand."""
+    said = str(line["event"])
+    return {**line, "event": said if len(said) <= LONGEST else f"{said[:LONGEST]}…"}

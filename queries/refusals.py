@@ -26,6 +26,9 @@ _PASSING: Final = frozenset(
 )
 
 _STATUS: Final = re.compile(r"HTTP status (\d{3})")
+_REASON: Final = re.compile(
+    r"HTTP status \d{3}|(?<=\[Errno )-?\d+\] [A-Za-z ]+|\[SSL: \w+\]|[Rr]ead timed out|timed out|[Cc]onnection [a-z ]+"
+)
 _LONGEST: Final = 300
 
 
@@ -52,7 +55,7 @@ def ours(error: Exception, *, writing: bool = False) -> IdtrailError:
         return Refused(f"ClickHouse refused a statement (code {code}): {text}", code)
     if isinstance(error, ClickHouseError) and not _unanswered(error, text):
         return Refused(f"the ClickHouse driver refused a statement: {text}", 0)
-    return StoreAway(f"ClickHouse does not answer: {text}")
+    return StoreAway(f"ClickHouse does not answer: {_reason(error)}")
 
 
 def _lasting(code: int, text: str) -> bool:
@@ -67,6 +70,12 @@ def _unanswered(error: ClickHouseError, text: str) -> bool:
     if status is not None:
         return status[1] == "429" or status[1].startswith("5")
     return isinstance(error, OperationalError) and not isinstance(error, NotSupportedError)
+
+
+def _reason(error: Exception) -> str:
+    """Return why nothing answered. The driver's whole text has the address, with the values of the query."""
+    found = _REASON.search(str(error))
+    return found[0].rpartition("] ")[2] if found else type(error).__name__
 
 
 def _first_line(error: Exception) -> str:

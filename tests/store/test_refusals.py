@@ -60,3 +60,45 @@ def test_a_message_holds_neither_the_statement_nor_more_than_one_line() -> None:
     assert "Unknown table 'x'" in told
     assert "secret" not in told
     assert len(told) < 400
+
+
+DRIVER = (
+    "Error HTTPConnectionPool(host='db.inner', port=8123): Max retries exceeded with url: /?param_subject=secret.person"
+    " (Caused by {})"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param(
+            DRIVER.format(
+                "NewConnectionError(\"HTTPConnection(host='db.inner', port=8123): Failed to establish a new"
+                ' connection: [Errno 111] Connection refused")'
+            ),
+            "Connection refused",
+            id="nothing listens",
+        ),
+        pytest.param(
+            DRIVER.format(
+                "NameResolutionError(\"HTTPConnection(host='db.inner', port=8123): Failed to resolve 'db.inner'"
+                ' ([Errno -2] Name or service not known)")'
+            ),
+            "Name or service not known",
+            id="no such host",
+        ),
+        pytest.param(
+            DRIVER.format("ReadTimeoutError(\"HTTPConnectionPool(host='db.inner', port=8123): Read timed out.\")"),
+            "Read timed out",
+            id="too slow",
+        ),
+        pytest.param(
+            "HTTP driver received HTTP status 502, server response: secret (for url http://db.inner:8123)",
+            "HTTP status 502",
+            id="a proxy",
+        ),
+        pytest.param(DRIVER.format("something new"), "OperationalError", id="anything else"),
+    ],
+)
+def test_what_does_not_answer_is_told_without_its_address_and_the_question(text: str, why: str) -> None:
+    assert str(ours(OperationalError(text))) == f"ClickHouse does not answer: {why}"
