@@ -59,11 +59,12 @@ def at(item: Item) -> datetime:
 
 
 def grouped(items: Iterable[Item]) -> list[Group]:
-    """Return the steps, without sign-ins, in groups, ordered by each group's last step.
+    """Return the steps, without sign-ins, in groups. Retries are ordered by their last step, the others by their first.
 
     Retries of one attempt with the same answer are one group, whatever came between. So is the same act on several
     applications at once for the same reason.
     """
+    acts: dict[tuple[Any, ...], list[Item]] = {}
     runs: dict[tuple[Any, ...], list[Item]] = {}
     found: list[list[Item]] = []
     for item in items:
@@ -77,21 +78,20 @@ def grouped(items: Iterable[Item]) -> list[Group]:
                 continue
             run.append(item)
             found.append(run)
-        elif found and _at_once(found[-1], item):
-            found[-1].append(item)
+            continue
+        thing = (*(str(item[name]) for name in _ONE_THING), _set_off(item))
+        if item["application_id"] and _at_once(acts.get(thing, []), item):
+            acts[thing].append(item)
         else:
-            found.append([item])
-    return sorted((Group(group) for group in found), key=lambda group: at(group.last))
+            acts[thing] = [item]
+            found.append(acts[thing])
+    return sorted(map(Group, found), key=lambda group: at(group.last if group.again else group.first))
 
 
 def _at_once(group: Sequence[Item], item: Item) -> bool:
-    first = group[0]
     return (
-        not first["retry_of"]
-        and bool(item["application_id"])
-        and at(item) - at(first) <= AT_ONCE
-        and all(first[name] == item[name] for name in _ONE_THING)
-        and _set_off(first) == _set_off(item)
+        bool(group)
+        and at(item) - at(group[0]) <= AT_ONCE
         and item["application_id"] not in {other["application_id"] for other in group}
     )
 
@@ -146,10 +146,10 @@ def because(item: Item, by_id: Mapping[str, Item]) -> str:
     if other is None:
         return str(told["text"])
     if told["kind"] == "retry":
-        return f"retry of {_clock(other, item)}"
+        return f"retry of {clock(other, item)}"
     if told["kind"] == "superseded":
         return str(told["text"])
-    return f"{str(told['text']).removesuffix(' by ' + other['actor'])} {_clock(other, item)}"
+    return f"{str(told['text']).removesuffix(' by ' + other['actor'])} {clock(other, item)}"
 
 
 def gave_way(item: Item, by_id: Mapping[str, Item]) -> str:
@@ -157,11 +157,11 @@ def gave_way(item: Item, by_id: Mapping[str, Item]) -> str:
     if not item["superseded_by"]:
         return ""
     other = by_id.get(item["superseded_by"])
-    return f"superseded by {attempt(other)} {_clock(other, item)}" if other else "superseded"
+    return f"superseded by {attempt(other)} {clock(other, item)}" if other else "superseded"
 
 
-def _clock(other: Item, item: Item) -> str:
-    """Return the time as `17:00:02`, with the day if it is not the item's own."""
+def clock(other: Item, item: Item) -> str:
+    """Return the other's time as `17:00:02`, with the day if it is not the item's own."""
     told, own = when(other["occurred_at"]), when(item["occurred_at"])
     if told[:10] == own[:10]:
         return told[11:]

@@ -91,6 +91,11 @@ _HEAD: Final = """# Lifecycles and the states of accounts
   which is before the first attempt; else at the attempt.
 - **confirmed**: what the provider last accepted. Only a provider's answer changes it, at that answer's own time.
 
+On the screen, the same act in several applications within two minutes is one row, and retries with the same answer are
+two: `...` with their number, then the last. It shows the last 24 rows (`--limit N`, 0 for all); the act that
+decided that an open account is to be closed, and the first refusal to close it, are always among them. `--all` shows
+every event.
+
 An account that is meant to be closed and is not confirmed closed is an *exposure*. What the provider did not
 confirm is not known: somebody may have deleted the account by hand, and a request that timed out may have taken effect.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from idtrail.cli.screen import (
     moment,
     name_width,
     next_commands,
+    number,
     span,
     table,
     times_that_fit,
@@ -28,13 +31,17 @@ from idtrail.cli.screen import (
     why,
 )
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
-from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
+from idtrail.lifecycle_steps import Group, Item, at, attempt, because, clock, gave_way, grouped, result
+from queries.account import CLOSED
 from schemas.cause import Cause
 from schemas.outcome import Outcome
 
 SHOWN: Final = 24
-"""How many rows are shown by default."""
+"""How many rows and accounts are shown by default."""
 GAP: Final = 2
+NAMED: Final = 3
+"""How many accounts that are open for the same reason are named."""
+NEVER_TRIED: Final = "nobody tried to close it"
 LAST_TRY: Final = "last attempt to open or close"
 """The attempt shown for an account: a later update does not say whether it is open."""
 
@@ -46,9 +53,12 @@ def show_lifecycle(
     *,
     asked: str = "",
     everything: bool = False,
+    limit: int = SHOWN,
     application: str = "",
 ) -> None:
     """Print who it is, the state of each account, then the steps; with `application`, only that one.
+
+    At most `limit` accounts, the urgent ones first, and the last `limit` lines of steps; 0 shows all.
 
     The next commands ask for the person as it was asked.
     """
@@ -71,23 +81,23 @@ def show_lifecycle(
         out.print(person["note"], soft_wrap=True, markup=False)
     ids = {account["subject_id"] for account in answer["accounts"]}
     accounts = table("", "", "")
-    for account in by_urgency(answer["accounts"]):
+    urgent = by_urgency(answer["accounts"])
+    for account in urgent[:limit] if limit else urgent:
         accounts.add_row(cut(account_name(account, ids), name_width(out)), *_standing(account, now))
     if answer["accounts"]:
         out.print(accounts)
+        if limit and (more := Counter(map(standing, urgent[limit:]))):
+            words = ", ".join(f"{number(count)} {word}" for word, count in more.items())
+            out.print(f"... {counted(more.total(), 'more account')}: {words} (--limit) ...", style="dim")
     else:
         out.print(f"no account known{f' in {application}' if application else ''}", soft_wrap=True)
     out.print()
-    rows = lines(items, everything=everything)
-    shown = rows if everything else rows[-SHOWN:]
-    if len(rows) > len(shown):
-        out.print(f"  ... {len(rows) - len(shown)} earlier rows: --all shows every event ...", style="dim")
-    _show_rows(out, shown)
+    rows = lines(items, everything=everything, kept=turning(answer["accounts"], items))
+    _show_rows(out, shown(rows, 0 if everything else limit))
     if answer["next"]:
         out.print("  ... more: narrow the range with --since and --until")
-    for account in answer["accounts"]:
-        if account["exposed"]:
-            _print(out, [Text(f"{account_name(account, ids)}: {_tries(account, now)}")], (out.width,), indent=0)
+    for line in _open(answer["accounts"], ids, now):
+        _print(out, [Text(line)], (out.width,), indent=0)
     begun = when(dated[0]["occurred_at"])[:10] if dated else ""
     out.print(next_commands(*_next(answer["accounts"], asked_again(person, asked), begun)), soft_wrap=True)
 
@@ -114,12 +124,23 @@ def _why_open(account: Item, app: str, who: str) -> str:
     return command("idtrail", "events", "--app", app, "--subject", who, "--since", since)
 
 
-def _tries(account: Item, now: datetime) -> str:
-    if not account["closing_tries"]:
-        return "nobody tried to close it"
-    tries = counted(account["closing_tries"], "try", "tries")
-    said = why(account["last_cause"], account["last_detail"])
-    return f"{tries}, last {ago(account['last_try'], now)}{f': {said}' if said else ''}"
+def _open(accounts: Iterable[Item], ids: Collection[str], now: datetime) -> Iterator[str]:
+    """Yield for each reason why accounts are open which they are, the number of tries and the last."""
+    reasons: dict[str, list[Item]] = {}
+    for account in accounts:
+        if account["exposed"]:
+            said = why(account["last_cause"], account["last_detail"]) if account["closing_tries"] else None
+            reasons.setdefault(said if said is not None else NEVER_TRIED, []).append(account)
+    for said, alike in reasons.items():
+        names = [account_name(account, ids) for account in alike]
+        who = ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+        if said == NEVER_TRIED:
+            yield f"{who}: {NEVER_TRIED}"
+            continue
+        least, most = min(each["closing_tries"] for each in alike), max(each["closing_tries"] for each in alike)
+        tries = counted(most, "try", "tries") if least == most else f"{number(least)} to {number(most)} tries"
+        last = ago(max((each["last_try"] for each in alike), key=datetime.fromisoformat), now)
+        yield f"{who}: {tries}{' each' if len(alike) > 1 else ''}, last {last}{f': {said}' if said else ''}"
 
 
 def _standing(account: Item, now: datetime) -> tuple[Any, str]:
@@ -139,39 +160,85 @@ def _standing(account: Item, now: datetime) -> tuple[Any, str]:
 
 
 class Row(NamedTuple):
-    """One line of the screen. A line that stands for several events has only `result`."""
+    """One line of the screen."""
 
     time: str
+    """`FOLDED` for a line of several retries."""
     app: str
     attempt: str
     result: str
     because: str
     failed: bool = False
+    kept: bool = False
+    """Whether it is shown even if later ones fill the screen."""
 
 
 HEADS: Final = Row("time (UTC)", "app", "attempt", "result", "because")
+FOLDED: Final = "..."
 
 
-def lines(items: Sequence[Item], *, everything: bool) -> list[Row]:
-    """Return the steps as lines. Unless `everything`, equal steps are one line, or two with what lies between."""
+def lines(items: Sequence[Item], *, everything: bool, kept: Container[str] = ()) -> list[Row]:
+    """Return the steps as lines, with those of the `kept` ids marked. Unless `everything`, equal steps are one line, or
+    two with what lies between."""
     by_id = {item["event_id"]: item for item in items}
     if everything:
         return [_row(Group([item]), by_id) for item in items]
-    rows = []
+    rows: list[tuple[datetime, Row]] = []
     for group in grouped(items):
         between = len(group.items) - 1
         if group.again and between < 3:
-            rows += [_row(Group([item]), by_id) for item in group.items]
+            rows += [(at(item), _row(Group([item]), by_id, kept)) for item in group.items]
             continue
+        row = _row(Group([group.last]) if group.again else group, by_id, kept)
         if group.again:
-            more = f"... {between} retries with the same answer, about every {span(group.every)} ..."
-            rows.append(Row("", "", "", more, ""))
-            group = Group([group.last])
-        rows.append(_row(group, by_id))
-    return rows
+            since = clock(group.first, group.last)[:-3]
+            more = f"{number(between)} times since {since}, about every {span(group.every)}, answered as below"
+            rows.append((at(group.last), Row(FOLDED, row.app, row.attempt, more, "")))
+        rows.append((at(group.last if group.again else group.first), row))
+    return [row for _, row in sorted(rows, key=itemgetter(0))]
 
 
-def _row(group: Group, by_id: Mapping[str, Item]) -> Row:
+def turning(accounts: Iterable[Item], items: Iterable[Item]) -> set[str]:
+    """Return the ids of what decided that open accounts are to be closed, and of the first refusal to close each."""
+    since = {}
+    found: set[str] = set()
+    for account in accounts:
+        if account["exposed"] and account["closing_since"]:
+            since[account["subject_id"], account["application_id"]] = datetime.fromisoformat(account["closing_since"])
+            if account["intended_because"] and account["intended_because"]["event_id"]:
+                found.add(account["intended_because"]["event_id"])
+    for item in items:
+        key = item["subject_id"], item["application_id"]
+        closes = item["account_state"] in CLOSED and item["outcome"] == Outcome.FAILURE
+        if closes and key in since and at(item) >= since[key]:
+            found.add(item["event_id"])
+            del since[key]
+    return found
+
+
+def shown(rows: Sequence[Row], limit: int) -> list[Row]:
+    """Return the last `limit` lines (0: all) and the kept ones, with a line for what is left out in each gap."""
+    found: list[Row] = []
+    left = 0
+    for place, row in enumerate(rows):
+        if row.kept or not limit or place >= len(rows) - limit:
+            found += _gap(left)
+            found.append(row)
+            left = 0
+        else:
+            left += 1
+    return found
+
+
+def _gap(left: int) -> list[Row]:
+    return (
+        [Row("", "", "", f"... {counted(left, 'row')} left out: --limit 0, or every event: --all ...", "")]
+        if left
+        else []
+    )
+
+
+def _row(group: Group, by_id: Mapping[str, Item], kept: Container[str] = ()) -> Row:
     item, apps = group.first, {item["application"] or item["application_id"] for item in group.items}
     return Row(
         when(item["occurred_at"]) if item["time_quality"] == "ok" else f"time {item['time_quality']}",
@@ -180,6 +247,7 @@ def _row(group: Group, by_id: Mapping[str, Item]) -> Row:
         result(item),
         "; ".join(reason for reason in (because(group.first, by_id), gave_way(item, by_id)) if reason),
         item["outcome"] == "failure",
+        any(item["event_id"] in kept for item in group.items),
     )
 
 
@@ -193,17 +261,21 @@ def _show_rows(out: Console, rows: Sequence[Row]) -> None:
     time, app, done, why_so = widths
     # A shorter result leaves the rest of the room to the reason.
     answer = max(room - time - app - done - why_so, 10)
-    longest = max(_cells(row.result) for row in (HEADS, *rows) if row.time)
+    longest = max(_cells(row.result) for row in (HEADS, *rows) if row.time not in ("", FOLDED))
     if longest < answer:
         why_so, answer = why_so + answer - longest, longest
-    columns = (time, app, done, answer, why_so)
+    columns, alone = (time, app, done, answer, why_so), (time, room - time + 3 * GAP)
     _print(out, [Text(str(each), "dim") for each in HEADS[:5]], columns)
-    for row, at in zip(rows, times, strict=True):
+    for row, stamp in zip(rows, times, strict=True):
         if not row.time:
-            _print(out, [Text(""), Text(row.result, "dim")], (time, room - time + 3 * GAP))
+            _print(out, [Text(""), Text(row.result, "dim")], alone)
+            continue
+        if row.time == FOLDED:
+            told = Text(f"{cut(row.attempt, done)} {row.result}", "dim")
+            _print(out, [Text(stamp), Text(row.app), told], (time, app, room - time - app + 2 * GAP))
             continue
         told = coloured(row.result, "red" if row.failed else "")
-        _print(out, [Text(at), Text(row.app), Text(row.attempt), told, Text(row.because)], columns)
+        _print(out, [Text(stamp), Text(row.app), Text(row.attempt), told, Text(row.because)], columns)
 
 
 def _cells(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,18 +13,19 @@ from typer.testing import CliRunner
 
 from idtrail.cli import app, register_commands
 from idtrail.cli.commands import lifecycle as command
-from idtrail.cli.lifecycle_screen import show_lifecycle
+from idtrail.cli.lifecycle_screen import SHOWN, show_lifecycle
 from idtrail.cli.screen import Screen
-from tests.lifecycle.sample import NOW, answer_of, leaver
+from queries.lifecycle import Row
+from tests.lifecycle.sample import DAY, NOW, answer_of, leaver, suspended
 from tests.queries.test_lifecycle import row
 
 register_commands()
 
 
-def drawn(answer: dict[str, Any], width: int = 80, *, everything: bool = False) -> list[str]:
+def drawn(answer: dict[str, Any], width: int = 80, *, everything: bool = False, limit: int = SHOWN) -> list[str]:
     out = Screen(width=width, no_color=True)
     with out.capture() as captured:
-        show_lifecycle(out, answer, NOW, everything=everything)
+        show_lifecycle(out, answer, NOW, everything=everything, limit=limit)
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -40,7 +42,7 @@ def test_the_screen_says_where_accounts_stand_then_every_step_with_what_set_it_o
         "  03-20 11:00:00  -        suspended       ACTIVATED -> …  ada@corp.example",
         "  03-20 11:00:01  statsig  deactivate      401 credentia…  suspended 11:00:00",
         "  03-20 11:00:01  slack    deactivate      200 confirmed   suspended 11:00:00",
-        "                  ... 4 retries with the same answer, about every 20 min ...",
+        "  ...             statsig  deactivate 4 times since 11:20, about every 20 min, …",
         "  03-20 12:40:00  statsig  deactivate      401 credentia…  retry of 11:00:01",
         "statsig: 6 tries, last 20 h ago: credentials: token expired",
         "Next: idtrail integrations statsig · idtrail exposures",
@@ -96,7 +98,7 @@ def test_who_has_long_names_has_a_line_for_them_and_what_was_never_tried_is_said
         "ines.almeida · 7 events, 2026-03-19 to 2026-03-20",
         "ines.almeida@a-long-name.corp.example, ia@corp.example, 63ec9bba",
     ]
-    assert "slack: nobody tried to close it" in lines
+    assert "slack, statsig: nobody tried to close it" in lines
     assert all(cell_len(line) <= 80 for line in lines)
 
 
@@ -130,6 +132,52 @@ def test_rows_are_cut_and_never_wrapped(width: int, name: str) -> None:
     rows = table[1 : 1 + len(answer["items"])]
     assert all(cell_len(line) <= width for line in rows)
     assert rows[-1].strip().startswith(("03-20 20:20:00", "2026-03-20 20:20:00"))
+
+
+def of_many_applications() -> list[Row]:
+    """Thirty accounts, each with updates of its own; every third cannot be closed, and is tried three times more."""
+    apps = [{"application_id": f"a{place}", "application_name": f"app{place:02}"} for place in range(30)]
+    numbers = count(1)
+    rows = [row(next(numbers), 0, "active", "success", http_status=201, **own) for own in apps]
+    rows += [
+        row(next(numbers), 300 * (day + 1) + 3 * place, "", "success", changed=[f"title{day}"], **own)
+        for day in range(3)
+        for place, own in enumerate(apps)
+    ]
+    rows.append(suspended(next(numbers), DAY))
+    for place, own in enumerate(apps):
+        refused = place % 3 == 0
+        closed = row(next(numbers), DAY + 0.01 * (place + 1), "inactive", "failure" if refused else "success", **own)
+        rows.append(closed | {"cause": "provider_error", "detail": "boom"} if refused else closed)
+    rows += [
+        row(next(numbers), DAY + 60 * hour + place, "inactive", "failure", cause="provider_error", detail="boom", **own)
+        for hour in range(1, 4)
+        for place, own in enumerate(apps)
+        if place % 3 == 0
+    ]
+    return sorted(rows, key=lambda each: each["occurred_at"])
+
+
+def test_of_a_long_lifecycle_what_left_accounts_open_is_always_shown_and_the_rest_by_number() -> None:
+    answer = answer_of(of_many_applications())
+    lines = drawn(answer)
+    begin = next(place for place, line in enumerate(lines) if "time (UTC)" in line)
+    accounts, steps = lines[1 : begin - 1], lines[begin + 1 : -2]
+    assert [line.split()[1] for line in accounts[:24]] == ["OPEN"] * 10 + ["closed"] * 14
+    assert accounts[24:] == ["... 6 more accounts: 6 closed (--limit) ..."]
+    assert [line.split(maxsplit=2)[2] for line in steps[1:3]] == [
+        "-        suspended   ACTIVATED -> SUSPEND…  ada@corp.example",
+        "10 apps  deactivate  401 provider_error: …  suspended 11:00:00",
+    ]
+    assert (steps[0].strip(), steps[3].strip()) == (
+        "... 91 rows left out: --limit 0, or every event: --all ...",
+        "... 7 rows left out: --limit 0, or every event: --all ...",
+    )
+    assert len(steps) == 4 + 24
+    assert lines[-2] == "app00, app03, app06 and 7 more: 4 tries each, last 18 h ago: provider_error: bo…"
+    whole = drawn(answer, limit=0)
+    assert len(whole) == 1 + 30 + 2 + 91 + 2 + 7 + 24 + 2
+    assert not any("--limit" in line for line in whole)
 
 
 class Answering:

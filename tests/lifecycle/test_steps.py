@@ -56,6 +56,18 @@ def test_retries_of_two_applications_are_one_each_and_another_answer_is_another(
     ]
 
 
+def test_what_was_done_in_several_applications_at_once_is_one_whatever_came_between() -> None:
+    apps = [{"application_id": f"a{place}", "application_name": f"app{place}"} for place in range(6)]
+    outcomes = ["failure", "success", "success"] * 2
+    tries = [row(place + 1, place / 60, "inactive", outcomes[place], **app) for place, app in enumerate(apps)]
+    late = row(9, 2.5, "inactive", "success", application_id="a9", application_name="late")
+    assert [(number, what) for number, _, what, _ in told([*tries, late])] == [
+        (2, "401 credentials"),
+        (4, "200 confirmed"),
+        (1, "200 confirmed"),
+    ]
+
+
 @pytest.mark.parametrize(
     "second",
     [

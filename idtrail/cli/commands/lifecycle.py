@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from idtrail.cli import ALWAYS, Json, Organization, Since, Until, app, connect
-from idtrail.cli.lifecycle_screen import show_lifecycle
+from idtrail.cli.lifecycle_screen import SHOWN, show_lifecycle
 from idtrail.cli.screen import console, counted, print_json, when
 from idtrail.lifecycle_page import names, report
 from schemas.errors import UserError
@@ -36,6 +36,9 @@ def lifecycle(
         typer.Option(help="Answer by what was known then; by default, by all that is known now.", show_default=False),
     ] = None,
     organization: Organization = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Most accounts and rows on the screen, the latest rows; 0 shows all.")
+    ] = SHOWN,
     everything: Annotated[bool, typer.Option("--all", help="Every event, none folded together.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a self-contained report into this file.", metavar="FILE")
@@ -65,7 +68,9 @@ def lifecycle(
             markup=False,
         )
     else:
-        show_lifecycle(console(), answer, now, asked=person, everything=everything, application=app_name or "")
+        show_lifecycle(
+            console(), answer, now, asked=person, everything=everything, limit=limit, application=app_name or ""
+        )
 
 
 def whole_lifecycle(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
