@@ -50,6 +50,7 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     try:
         try:
             sock.bind((settings.api_host, settings.api_port))
+            sock.listen()  # two processes may bind one address, until one of them listens
         except OSError as error:
             raise BadUsage(
                 f"the API cannot listen on {settings.api_host}:{settings.api_port} ({error.strerror}): "

@@ -16,6 +16,7 @@ from idtrail import http_server
 from idtrail.http_server import listening, raise_descriptors, serve
 from idtrail.logs import FLOOD_SECONDS, Seldom
 from idtrail.settings import load_settings
+from schemas.errors import BadUsage
 from schemas.kafka import KafkaConnection
 from streams.feed import Feed
 
@@ -43,7 +44,6 @@ async def served() -> AsyncIterator[Served]:
     """Serve until the block ends."""
     app = FastAPI()
     with listening(load_settings(api_port=0)) as sock:
-        sock.listen()  # whoever connects early waits
         found = Served(sock.getsockname())
 
         @app.get("/ready")
@@ -71,6 +71,14 @@ async def rest_of(reader: asyncio.StreamReader) -> bytes:
         return await reader.read()
     except ConnectionResetError:
         return b""
+
+
+def test_a_second_process_is_refused_a_port_before_the_first_one_serves() -> None:
+    with listening(load_settings(api_port=0)) as sock:
+        port = sock.getsockname()[1]
+        refused = pytest.raises(BadUsage, match=f"the API cannot listen on 127.0.0.1:{port} ")
+        with refused, listening(load_settings(api_port=port)):
+            pass
 
 
 @pytest.mark.parametrize(

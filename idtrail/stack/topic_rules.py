@@ -21,7 +21,7 @@ LOOKED_AT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """One setting of one topic that is not as it should be."""
+    """One setting of one topic that is not as it should be; without a setting, the topic is missing."""
 
     topic: str
     setting: str
@@ -32,7 +32,14 @@ class Objection:
     """Whether a promise of the trail does not hold with it: nothing may start on such a topic."""
 
     def __str__(self) -> str:
+        if not self.setting:
+            return f"topic {self.topic} is missing: {self.because}"
         return f"topic {self.topic} has {self.setting}={self.found}, needed is {self.needed}: {self.because}"
+
+
+def missing(topic: TopicSpec) -> Objection:
+    """Return what is wrong where there is no such topic."""
+    return Objection(topic.name, "", "", "", "a worker creates it when it starts", breaks=True)
 
 
 def judge(topic: TopicSpec, found: Mapping[str, str], replicas: int) -> list[Objection]:

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from tenacity.stop import stop_after_delay, stop_never
 
 from broker.refusal import failure
-from idtrail.stack.topic_rules import LOOKED_AT, Objection, judge
+from idtrail.stack.topic_rules import LOOKED_AT, Objection, judge, missing
 from schemas.errors import BadUsage, BrokerAway, Fatal
 from schemas.kafka import TOPICS, KafkaConnection, TopicSpec
 
@@ -55,12 +55,13 @@ def _say(state: RetryCallState) -> None:
 
 
 async def examine_topics(connection: KafkaConnection, topics: Sequence[TopicSpec] = TOPICS) -> list[Objection]:
-    """Return what is wrong with the existing ones of `topics`. Raises `BrokerAway`; `BrokerRefuses`."""
+    """Return what is wrong with `topics`, missing ones first. Raises `BrokerAway`; `BrokerRefuses`."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
         await admin.start()
         existing = set(await admin.list_topics())
-        return await _examine(admin, [topic for topic in topics if topic.name in existing])
+        absent = [missing(topic) for topic in topics if topic.name not in existing]
+        return absent + await _examine(admin, [topic for topic in topics if topic.name in existing])
     except (KafkaError, OSError) as error:
         raise await failure(connection, error) from error
     finally:

@@ -88,8 +88,11 @@ async def test_a_topic_that_forgets_what_is_kept_for_ever_stops_the_start(kafka:
     told = rf"topic {truth.name} has retention.ms={7 * DAY_MS}, needed is -1: .* gone after 7 days"
     with pytest.raises(BadUsage, match=told):
         await create_topics(kafka, 1, 1, [truth], patience_seconds=20)
-    (objection,) = await examine_topics(kafka, [truth])
+    absent = TopicSpec(f"topics-{uuid4().hex[:8]}", FOR_EVER)
+    lacks, objection = await examine_topics(kafka, [truth, absent])
     assert objection.breaks
+    assert lacks.breaks
+    assert str(lacks) == f"topic {absent.name} is missing: a worker creates it when it starts"
 
 
 @pytest.mark.kafka
