@@ -73,7 +73,11 @@ class LagWatch:
         self._looked_at: datetime | None = None
 
     def look(self, at: datetime, places: Iterable[Place]) -> None:
-        """Record how far each partition is."""
+        """Record how far each partition is. If the clock was set back, what was seen before counts no more."""
+        if self._looked_at is not None and at < self._looked_at:
+            self._seen.clear()
+            self._ends.clear()
+            self._behind_since = None
         seen: dict[tuple[str, int], _Seen] = {}
         places = list(places)
         self._looked_at = at

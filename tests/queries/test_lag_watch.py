@@ -59,6 +59,12 @@ def test_a_stall_ends_with_the_first_commit() -> None:
     assert watch.stalls() == []
 
 
+def test_a_dead_sink_is_noticed_although_the_clock_was_set_back_by_an_hour() -> None:
+    assert _watched((3600, 10, 5), (0, 20, 5), (30, 30, 5)).stalls() == []
+    (stall,) = _watched((3600, 10, 5), (0, 20, 5), (30, 30, 5), (60, 40, 5)).stalls()
+    assert (stall.since, stall.waiting) == (NOON, 35)
+
+
 def test_one_partition_that_is_stuck_is_not_hidden_by_another_that_gets_on() -> None:
     watch = LagWatch()
     for second in (0, 70):
