@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from idtrail.lifecycle_steps import SIGN_INS, Item, at, attempt
+from idtrail.item import Item
+from idtrail.lifecycle_steps import SIGN_INS, at, attempt
 from queries.account import ACTIVE, UNKNOWN
 from queries.because import act_on_person
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from idtrail.cli.lifecycle_screen import LAST_TRY
 from idtrail.cli.screen import ago, counted, later, moment, number, span, when, why
+from idtrail.item import Item
 from idtrail.lifecycle_lanes import account_name, by_urgency, lanes, standing
 from idtrail.lifecycle_picture import moment_of, picture, told
-from idtrail.lifecycle_steps import Group, Item, attempt, because, gave_way, grouped, result
+from idtrail.lifecycle_steps import Group, attempt, because, gave_way, grouped, result
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2126; --dim: #59636e; --line: #d5dae0; --paper: #ffffff; --band: #f4f6f8;

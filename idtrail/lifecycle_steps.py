@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from idtrail.cli.screen import when, why
+from idtrail.item import Item
 from queries.because import act_on_person
-from schemas.events import Action
-
-Item = dict[str, Any]
+from schemas.action import Action
 
 SIGN_INS: Final = frozenset({"sso_auth", "user_login_attempt"})
 """Not steps of a lifecycle: they change no account."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.events import Action
+from schemas.action import Action
 from streams.alerts.rule import RuleKind
 
 EXAMPLE_ID: Final = "rights-refused"

@@ -18,7 +18,7 @@ from producers.slicer import CUT_OFF, Bad, Element, Record, Slicer
 from schemas.envelope import Source, Trust
 from schemas.errors import Fatal, MalformedRecord, RecordError, SpoolFull
 
-__all__ = ["Emitter", "FileSummary", "Progress", "Summary", "find_files", "import_files"]
+__all__ = ["Emitter", "FileSummary", "Progress", "Summary", "import_files"]
 
 BATCH_RECORDS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from schemas.events import Action
+from schemas.action import Action
 from schemas.outcome import Outcome
 
 ABSENT: Final = "absent"

@@ -10,35 +10,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from queries.account import (
-    ABSENT,
-    ACTIVE,
-    CLOSED,
-    CONFIRMED,
-    DELETED,
-    INACTIVE,
-    INTENDED,
     NOT_TOLD,
-    REPORTED_ABSENT,
-    UNKNOWN,
     Account,
-    Because,
-    Change,
 )
 from queries.because import MAKES, Triggers, act_on_person, is_edit
 from queries.bindings import NO_BINDINGS, Bindings, Memberships, is_membership
 from queries.folding import Place, Row, in_force, place_of
 from queries.ledger import Ledger
-from queries.pushes import RETRY_WINDOW
-from queries.step import COLUMNS, Step, step_of
+from queries.step import Step, step_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
-
-__all__ = (
-    "ABSENT", "ACTIVE", "CLOSED", "COLUMNS", "CONFIRMED", "DELETED", "INACTIVE", "INTENDED", "REPORTED_ABSENT",
-    "RETRY_WINDOW", "UNKNOWN", "Account", "Because", "Bindings", "Change", "Fold", "Lifecycle", "Memberships",
-    "Row", "Step", "fold", "in_force",
-)  # fmt: skip
 
 
 class Lifecycle(NamedTuple):

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from queries.account import CLOSED
 from queries.because import MAKES, act_on_person
-from schemas.events import Action, Kind
+from schemas.action import Action
+from schemas.events import Kind
 from schemas.outcome import Outcome
 
 _ENDS: Final = frozenset({"suspended", "deleted"})

@@ -21,8 +21,8 @@ from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force, place_of
 from queries.pushes import RETRY_WINDOW
 from queries.trial import only_tests
+from schemas.action import Action
 from schemas.association import ASSOCIATION_CHANGE
-from schemas.events import Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 

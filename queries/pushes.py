@@ -12,8 +12,8 @@ from queries.account import ACTIVE, CLOSED, NOT_TOLD, UNKNOWN, Account, Because
 from queries.because import Triggers
 from queries.folding import Place, Row
 from queries.step import Step
+from schemas.action import Action
 from schemas.cause import Cause
-from schemas.events import Action
 from schemas.outcome import Outcome
 
 RETRY_WINDOW: Final = timedelta(hours=48)

@@ -13,7 +13,7 @@ from uuid import UUID
 from queries.account import CLOSINGS
 from queries.bindings import ACTIVATED
 from queries.folding import Row
-from schemas.events import Action
+from schemas.action import Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 

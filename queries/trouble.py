@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from schemas.action import Action
 from schemas.cause import Cause
-from schemas.events import Action
 from schemas.outcome import Outcome
 
 

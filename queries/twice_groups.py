@@ -13,7 +13,7 @@ from queries.bindings import ACTIVATED
 from queries.finding import CERTAIN, LIKELY, App, Finding, Kind
 from queries.folding import Row, in_force
 from queries.trial import only_tests
-from schemas.events import Action
+from schemas.action import Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import AliasChoices, Field, ValidationError
 
+from schemas.action import Action
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.jsontext import decode_object
 from schemas.misfits import Misfit, settle
@@ -38,18 +39,6 @@ class Kind(StrEnum):
     USER = "user"
     GROUP = "group"
     OTHER = "other"
-
-
-class Action(StrEnum):
-    """What a provisioning event attempts. Whoever keeps a table of them is asked by a test for each."""
-
-    ACTIVATE = "activate"
-    UPDATE = "update"
-    REAUTH = "reauth"
-    DELETE = "delete"
-    CREATE = "create"
-    DEPROVISION = "deprovision"
-    LOOKUP = "lookup"
 
 
 class DirectoryInsightsEvent(Lenient):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, assert_never
 
+from schemas.action import Action
 from schemas.association import Association, End, association_in
-from schemas.events import Action, AssociationChange, DirectoryEvent, Event, Kind
+from schemas.events import AssociationChange, DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
 from schemas.parts import Change
 from schemas.verdict import verdict

@@ -7,7 +7,8 @@ import pytest
 from pages.transition_page import ATTEMPTS
 from queries.account import CLOSINGS, PUSHES
 from queries.exports.ocsf import ocsf
-from schemas.events import PROVISIONING_EVENTS, Action, DirectoryInsightsEvent, Kind
+from schemas.action import Action
+from schemas.events import PROVISIONING_EVENTS, DirectoryInsightsEvent, Kind
 from schemas.facts import facts
 from tests.exports.test_ocsf import row
 

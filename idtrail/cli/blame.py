@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from idtrail.cli.screen import when
+from idtrail.item import Item
 from schemas.cause import Cause
-
-Item = dict[str, Any]
 
 _OF_A_VALUE: Final = frozenset({Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE, Cause.CONFLICT})
 """If no attribute is named, blame is shown only for these causes: for others no attribute is at fault."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
@@ -23,8 +23,7 @@ from idtrail.cli.screen import (
     times_that_fit,
     when,
 )
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 WORDS: Final = {
     "mass_deactivations": "deactivations",

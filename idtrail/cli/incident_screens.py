@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -27,8 +27,7 @@ from idtrail.cli.screen import (
     when,
     why,
 )
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 SHORT: Final = 8
 """How many digits of an id the screen shows: enough to ask for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -24,10 +24,9 @@ from idtrail.cli.screen import (
     table,
     when,
 )
+from idtrail.item import Item
 from queries.expiry import SOON
 from queries.integration_health import MEANINGS, State
-
-Item = dict[str, Any]
 
 WORDS: Final = {
     State.STILL_FAILING: "still failing",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
 from idtrail.cli.screen import ago, counted, cut, next_commands, number
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 SHOWN_RESULTS: Final = 20
 """How many results of each outcome are shown: thousands of lines would push the answer off the screen."""

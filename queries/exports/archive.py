@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import orjson
 
+from queries.exports.pipe import Pipe
+
 MANIFEST: Final = "manifest.json"
-
-
-class _Pipe(io.RawIOBase):
-    """Buffers what is written until it is taken. It cannot be read or sought, so ZIP's sizes come after the data."""
-
-    def __init__(self) -> None:
-        self._written = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, block: Any) -> int:
-        self._written += block
-        return len(block)
-
-    def taken(self) -> bytes:
-        """Return what was written since the last call."""
-        found = bytes(self._written)
-        self._written.clear()
-        return found
 
 
 def archive(name: str, blocks: Iterable[bytes], manifest: Callable[[], dict[str, Any]]) -> Iterator[bytes]:
@@ -38,7 +19,7 @@ def archive(name: str, blocks: Iterable[bytes], manifest: Callable[[], dict[str,
 
     `manifest` is called when the data is complete; `file`, `bytes` and `sha256` of the data are added to it.
     """
-    pipe, digest, size = _Pipe(), hashlib.sha256(), 0
+    pipe, digest, size = Pipe(), hashlib.sha256(), 0
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as file:
         with file.open(name, "w", force_zip64=True) as member:
             for block in blocks:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from queries.exports.form import Format
 from queries.exports.ocsf import ocsf
+from queries.exports.pipe import Pipe
 
 BLOCK: Final = 2_000
 """Rows encoded at once."""
@@ -112,39 +113,12 @@ def _plain(value: Any) -> str:
 
 
 def _parquet(rows: Iterable[Row], columns: pa.Schema) -> Iterator[bytes]:
-    sink = io.BytesIO()
-    # `BytesIO` is emptied between row groups; the writer counts its own position.
-    with parquet.ParquetWriter(pa.PythonFile(_Drained(sink), mode="w"), columns, compression="zstd") as writer:
+    pipe = Pipe()
+    with parquet.ParquetWriter(pa.PythonFile(pipe, mode="w"), columns, compression="zstd") as writer:
         for block in _blocks(rows, ROW_GROUP):
             writer.write_table(_table(block, columns))
-            yield _taken(sink)
-    yield _taken(sink)
-
-
-class _Drained(io.RawIOBase):
-    """Writes to a buffer that is emptied in between, and reports the position in the whole."""
-
-    def __init__(self, sink: io.BytesIO) -> None:
-        self._sink = sink
-        self._place = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def write(self, block: Any) -> int:
-        written = self._sink.write(block)
-        self._place += written
-        return written
-
-
-def _taken(sink: io.BytesIO) -> bytes:
-    found = sink.getvalue()
-    sink.seek(0)
-    sink.truncate()
-    return found
+            yield pipe.taken()
+    yield pipe.taken()
 
 
 def _table(block: list[Row], columns: pa.Schema) -> pa.Table:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from schemas.events import Action
+from schemas.action import Action
 from schemas.times import SENTINEL
 
 Row = Mapping[str, Any]

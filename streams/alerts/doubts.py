@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from schemas.action import Action
 from schemas.cause import Cause
-from schemas.events import Action, Kind
+from schemas.events import Kind
 from schemas.outcome import Outcome
 from schemas.vendor_types import KNOWN_TYPES
 from streams.alerts.expression import compared

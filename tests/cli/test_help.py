@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from inspect import signature
 from typing import Any
 
+import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from idtrail.cli import SINCE, UNTIL, app, register_commands
+from idtrail.cli.commands.events import events
+from idtrail.cli.commands.tail import tail
+from queries.api.parameters import event_filter
 from tests.cli.running import ROOT, stateless
 
 OF_THE_WORK = {"httpx", "pydantic", "pydantic_settings", "fastapi", "aiokafka", "faust", "textual", "chdb", "pyarrow"}
@@ -53,3 +58,11 @@ def test_a_range_has_the_same_names_in_every_command() -> None:
     assert {"lifecycle", "events", "exposures", "findings", "export"} <= {name for name, _ in found}
     assert {opts for (_, end), opts in found.items() if end == "since"} == {SINCE}
     assert {opts for (_, end), opts in found.items() if end == "until"} == {UNTIL}
+
+
+@pytest.mark.parametrize("command", [events, tail])
+def test_commands_that_choose_events_offer_every_filter_of_the_api(command: Callable[..., None]) -> None:
+    offered = {
+        {"event_type": "type", "app_name": "application"}.get(name, name) for name in signature(command).parameters
+    }
+    assert signature(event_filter).parameters.keys() - {"organization", "kind"} <= offered

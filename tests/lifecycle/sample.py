@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from queries.api.finding_models import Lifecycle
-from queries.lifecycle import Row, fold
+from queries.folding import Row
+from queries.lifecycle import fold
 from tests.queries.test_lifecycle import START, row
 
 Item = dict[str, Any]

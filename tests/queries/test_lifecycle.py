@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries.lifecycle import RETRY_WINDOW, Account, Row, fold
+from queries.account import Account
+from queries.folding import Row
+from queries.lifecycle import fold
+from queries.pushes import RETRY_WINDOW
 
 START: Final = datetime(2026, 3, 19, 11, tzinfo=UTC)
 

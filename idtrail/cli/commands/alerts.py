@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.alert_screens import SEVERITIES, SHORT, STATES, show_alert, show_alerts, show_counts
 from idtrail.cli.screen import console, counted, next_commands, number, print_json, when
+from idtrail.item import Item
 from schemas.errors import BadUsage
 from schemas.times import parse_span
-
-Item = dict[str, Any]
 
 PATH: Final = "/api/v1/alerts"
 LONGEST_SNOOZE: Final = timedelta(days=30)

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from idtrail.cli import SINCE, UNTIL, Json, Organization, app, connect
+from idtrail.cli import SINCE, Json, Organization, Until, app, connect
 from idtrail.cli.letter_screens import decided, headline, show_letters, show_other_reasons, show_results
 from idtrail.cli.screen import ago, console, next_commands, number, print_json, print_lines, table, when
 
@@ -37,7 +37,6 @@ Since = Annotated[
     str | None,
     typer.Option(*SINCE, help="From this time on: a time, a date, or an age such as 24h or 7d.", show_default=False),
 ]
-Until = Annotated[str | None, typer.Option(*UNTIL, help="Before this time.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show for each what would happen, and change nothing.")]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
 from rich.console import Console
 
-from idtrail.cli import Json, Since, Until, app, connect
+from idtrail.cli import Json, Since, Until, app, connect, filters
 from idtrail.cli.blame import blame_lines
 from idtrail.cli.latest import latest_event, show_latest
 from idtrail.cli.screen import (
@@ -30,8 +30,7 @@ from idtrail.cli.screen import (
     when,
     why,
 )
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 LONGEST_TYPE: Final = len("idm_integration_activate")
 """The width of the type column, which fits the twelve types; other types can be longer."""
@@ -42,14 +41,14 @@ def events(
     event_id: Annotated[UUID | None, typer.Argument(help="Show this one in full, with its copies.")] = None,
     since: Since = "24h",
     until: Until = None,
-    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
-    outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
-    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
-    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
-    incident: Annotated[str | None, typer.Option(help="Failures of this incident: its id, or the beginning.")] = None,
-    text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    event_type: filters.Types = None,
+    outcome: filters.Outcomes = None,
+    cause: filters.Causes = None,
+    app_name: filters.App = None,
+    subject: filters.Subject = None,
+    actor: filters.Actor = None,
+    incident: filters.Incident = None,
+    text: filters.Text = None,
     unplaced: Annotated[bool, typer.Option(help="Events whose time cannot be believed.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most events.")] = 50,
     raw: Annotated[bool, typer.Option(help="With an id: its bytes, exactly as on the log.")] = False,
@@ -67,9 +66,7 @@ def events(
         else:
             show_event(console(), event, datetime.now(UTC))
         return
-    parameters = {
-        "since": since,
-        "until": until,
+    asked = {
         "type": event_type,
         "outcome": outcome,
         "cause": cause,
@@ -78,8 +75,8 @@ def events(
         "actor": actor,
         "incident": incident and api.get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
         "text": text,
-        "time": "unplaced" if unplaced else None,
     }
+    parameters = {**asked, "since": since, "until": until, "time": "unplaced" if unplaced else None}
     found = api.pages("/api/v1/events", parameters, limit)
     if as_json:
         for item in found:
@@ -88,11 +85,9 @@ def events(
     out, items = console(), list(found)
     show_events(out, items, limit)
     if not items and not unplaced and (at := latest_event(api, parameters)):
-        asked = {
-            "--until": until, "--type": event_type, "--outcome": outcome, "--cause": cause, "--app": app_name,
-            "--subject": subject, "--actor": actor, "--incident": incident, "--text": text,
-        }  # fmt: skip
-        show_latest(out, "such event", at, datetime.now(UTC), command("idtrail", "events", *options(asked)))
+        again = {"until": until, **asked, "incident": incident}
+        named = {"--app" if name == "application" else f"--{name}": value for name, value in again.items()}
+        show_latest(out, "such event", at, datetime.now(UTC), command("idtrail", "events", *options(named)))
 
 
 def show_events(out: Console, items: list[Item], limit: int) -> None:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
-from idtrail.cli import SINCE, Json, Until, app, connect
+from idtrail.cli import SINCE, Json, Until, app, connect, filters
 from idtrail.cli.screen import command, console, counted, next_commands, number, print_json
 from queries.exports.archive import MANIFEST
 from queries.exports.form import Format
@@ -54,15 +54,15 @@ def export(
         str | None, typer.Option(*SINCE, help="From this time on: a time, a date, or an age (7d).", show_default=False)
     ] = None,
     until: Until = None,
-    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
-    outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
+    event_type: filters.Types = None,
+    outcome: filters.Outcomes = None,
     state: Annotated[list[str] | None, typer.Option(help="For incidents: open, regressed, quiet, resolved.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="For findings, such as mass_deletions.")] = None,
-    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
-    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
-    text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    cause: filters.Causes = None,
+    app_name: filters.App = None,
+    subject: filters.Subject = None,
+    actor: filters.Actor = None,
+    text: filters.Text = None,
     unplaced: Annotated[bool, typer.Option(help="For events: those whose time cannot be believed.")] = False,
     at: Annotated[str | None, typer.Option(help="For exposures: as of this time: a time, a date, or an age.")] = None,
     sla: Annotated[
@@ -76,17 +76,17 @@ def export(
         "kind": kind, "application": app_name, "subject": subject, "actor": actor, "text": text, "at": at,
         "unplaced": unplaced,
     }  # fmt: skip
-    filters = {name: value for name, value in given.items() if value}
+    asked = {name: value for name, value in given.items() if value}
     if sla is not None:
-        filters["sla"] = sla * 60
-    if strange := sorted(filters.keys() - _TAKES[what]):
+        asked["sla"] = sla * 60
+    if strange := sorted(asked.keys() - _TAKES[what]):
         raise BadUsage(f"{what} cannot be filtered by {', '.join(strange)}")
-    if filters.pop("unplaced", False):
-        filters["time"] = "unplaced"
+    if asked.pop("unplaced", False):
+        asked["time"] = "unplaced"
     api = connect()
     part = output.with_name(output.name + ".part")
     try:
-        _fetch(api, f"/api/v1/exports/{what}", {**filters, "format": form.value}, part)
+        _fetch(api, f"/api/v1/exports/{what}", {**asked, "format": form.value}, part)
         manifest = verified(part)
         part.replace(output)
     except OSError as error:

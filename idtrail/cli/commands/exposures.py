@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -31,9 +31,9 @@ from idtrail.cli.screen import (
     when,
     why,
 )
+from idtrail.item import Item
 from schemas.errors import BadUsage
 
-Item = dict[str, Any]
 SHOWN: Final = 20
 """How many accounts of each kind the screen shows by default."""
 NAMED: Final = 3

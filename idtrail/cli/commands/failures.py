@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.console import Console
@@ -29,8 +29,7 @@ from idtrail.cli.screen import (
     when,
     why,
 )
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 MAX_INCIDENTS: Final = 1000
 

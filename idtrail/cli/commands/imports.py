@@ -113,7 +113,8 @@ async def _watch(
 
 async def _import(settings: Settings, paths: list[str], organization: str) -> Summary:
     from idtrail.emitting import kafka_of, now, open_emitter_beside_others
-    from producers.files import find_files, import_files
+    from producers.exports import find_files
+    from producers.files import import_files
 
     find_files(paths)  # a wrong path is reported before anything is opened
     bars = Bars(

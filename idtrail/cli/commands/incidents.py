@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -12,8 +12,7 @@ from idtrail.cli import SINCE, UNTIL, Json, app, connect
 from idtrail.cli.incident_screens import SHORT, show_incident, show_incidents
 from idtrail.cli.latest import latest_event, show_latest
 from idtrail.cli.screen import command, console, counted, next_commands, number, options, print_json
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 PATH: Final = "/api/v1/incidents"
 STATES: Final = ("open", "regressed", "quiet", "resolved")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import typer
@@ -22,8 +22,7 @@ from idtrail.cli.screen import (
     table,
     when,
 )
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 PATH: Final = "/api/v1/people"
 WORDS: Final = {

@@ -27,11 +27,11 @@ from idtrail.cli.screen import (
     when,
     why,
 )
+from idtrail.item import Item
 from idtrail.lifecycle_lanes import account_name
 from schemas.errors import BadUsage
 from schemas.times import parse_past, require_order
 
-Item = dict[str, Any]
 SHOWN: Final = 12
 """How many groups or members the screen shows."""
 RECENT: Final = timedelta(minutes=1)

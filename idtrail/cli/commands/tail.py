@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import orjson
 import typer
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from idtrail.cli import SINCE, Json, app, connect, say
+from idtrail.cli import SINCE, Json, app, connect, filters, say
 from idtrail.cli.alert_screens import DONE, SHORT
 from idtrail.cli.alert_screens import whom as of_alert
 from idtrail.cli.commands.events import result
 from idtrail.cli.following import follow
 from idtrail.cli.incident_screens import whom
 from idtrail.cli.screen import console, counted, moment, why
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 Cells = tuple[datetime | None, str, str, str, str]
 """(when, where, what, who, details)."""
@@ -36,14 +35,14 @@ def tail(
     since: Annotated[
         str | None, typer.Option(*SINCE, help="Begin with what was logged since: an age (10m), a time.")
     ] = None,
-    event_type: Annotated[list[str] | None, typer.Option("--type", help="Event type; may be repeated.")] = None,
-    outcome: Annotated[list[str] | None, typer.Option(help="success, failure, reported_absent, unknown.")] = None,
-    cause: Annotated[list[str] | None, typer.Option(help="Why it failed, such as credentials.")] = None,
-    app_name: Annotated[str | None, typer.Option("--app", help="Application: id or name.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Whom it is about: id, user name or mail address.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who caused it: id or name.")] = None,
-    incident: Annotated[str | None, typer.Option(help="Failures of this incident: its id, or the beginning.")] = None,
-    text: Annotated[str | None, typer.Option(help="Part of the detail, of a name or of the type.")] = None,
+    event_type: filters.Types = None,
+    outcome: filters.Outcomes = None,
+    cause: filters.Causes = None,
+    app_name: filters.App = None,
+    subject: filters.Subject = None,
+    actor: filters.Actor = None,
+    incident: filters.Incident = None,
+    text: filters.Text = None,
     as_json: Json = False,
 ) -> None:
     """Show events as they are logged, one line each, until Ctrl-C. A lost connection resumes where it broke."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -26,8 +26,6 @@ from idtrail.cli.watch.prompt import Prompt
 from idtrail.cli.watch.source import Source, waits
 from idtrail.cli.watch.tables import FAILURES, INCIDENTS, INTEGRATIONS, footer, heights
 from schemas.errors import IdtrailError
-
-Item = dict[str, Any]
 
 FRAME: Final = 3
 """Lines around the lists: the answer, the state of the feed, the keys."""

@@ -9,11 +9,10 @@ from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from idtrail.cli.screen import counted, moment, number, span
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 MAX_FAILURES: Final = 1000
 MAX_INCIDENTS: Final = 500

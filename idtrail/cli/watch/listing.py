@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,8 +16,7 @@ from textual.widget import Widget
 
 from idtrail.cli.screen import STYLES
 from idtrail.cli.watch.tables import Column, Place, fitted, heading, places, row
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 _TITLES: Final = Style(bold=True)
 _PLAIN: Final = Style()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from idtrail.cli.watch import pages
 from idtrail.cli.watch.source import Source
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 
 class PageSource:

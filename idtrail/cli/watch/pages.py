@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +15,7 @@ from idtrail.cli.incident_screens import show_incident
 from idtrail.cli.lifecycle_screen import show_lifecycle
 from idtrail.cli.screen import Screen
 from idtrail.cli.watch.tables import plain
-
-Item = dict[str, Any]
+from idtrail.item import Item
 
 MAX_PEOPLE: Final = 9
 """One digit for each."""

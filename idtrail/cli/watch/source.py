@@ -10,9 +10,8 @@ import orjson
 
 from idtrail.cli.client import Api
 from idtrail.cli.watch.board import MAX_FAILURES, MAX_INCIDENTS, Answers
+from idtrail.item import Item
 from schemas.errors import Gone, IdtrailError
-
-Item = dict[str, Any]
 
 FAILURES_ASKED: Final = 200
 """How many failures of the last 24 h are queried at the start and in each round; the feed brings the others."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
 from idtrail.cli.screen import moment, number, span, why
+from idtrail.item import Item
 from idtrail.lifecycle_steps import VERBS
 
-Item = dict[str, Any]
 Cell = Callable[[Item, datetime], str]
 
 MARKER: Final = 1
