@@ -131,6 +131,10 @@ A failure of the integration itself, such as of its activation, ends with any su
 integration's own included. The deletion of the integration ends everything: nothing more can fail there. An attempt
 with an unknown outcome, or a removal that was answered with 404, ends nothing.
 
+A success ends what failed before it. Events of one instant come in the order of their ids, since nothing else says
+which was first. Timestamps may be [ahead of the clock](exposures.md#what-counts); a success that is has ended nothing
+yet, and the incident stays open until its time has come.
+
 An incident is in trouble while anybody in it is. Each such period is an *episode*. If the incident fails again after it
 ended, that is its next episode, not a new incident.
 
@@ -145,6 +149,11 @@ configuration before it, which is often the reason.
 _REST: Final = """
 The state is computed by the clock on request and not stored. `idtrail incidents` lists ongoing incidents first, then
 quiet ones, then resolved ones; within each group the latest beginning comes first.
+
+`idtrail failures --json` and `GET /api/v1/failures` group the failures of a time range by application, cause and
+attribute, whatever their text. A group is `open` while any of its failures has not ended by the rules above, so it is
+open exactly if one of its incidents is, as long as the range holds all of them. Filters select the failures; whose
+success ends them depends on the rules alone.
 
 ## What they promise
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from queries.runs import CLOSES, TURNS
+from queries.ends import DELETED, EVERYBODY, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, scope_parameters
 from queries.scope import SCOPE
-from queries.selection import Selection
+from queries.selection import Selection, in_force_sql
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
-from schemas.times import LATEST, SENTINEL, to_microseconds
+from schemas.times import SENTINEL, to_microseconds
 
 Row = dict[str, Any]
 
@@ -26,91 +26,105 @@ class Failures(NamedTuple):
     """The number of groups, including those beyond the limit."""
 
 
-_TOTALS: Final = (
-    "SELECT count(), countIf(outcome = 'failure') FROM ({attempts})"
-    " WHERE occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')"
+_TRY: Final = (
+    "Tuple(kind String, subject_id String, cause String, attribute String, tries UInt64, first DateTime64(6, 'UTC'),"
+    " last DateTime64(6, 'UTC'), moment UInt256, application String, detail String, http_status UInt16, event_id UUID)"
 )
 
-# A person's trouble ends with the person's own success in the application. The trouble of a closing ends with an
-# attempt that closes or opens the account; that of credentials ends with any success.
-_GROUPS: Final = """
+
+def _groups_sql(attempts: str) -> str:
+    """Return the SQL of the groups of failures. `attempts` has these, and the successes of their applications.
+
+    Attempts become one row per subject and kind of attempt, then one per scope: few, however many the attempts.
+    """
+    return f"""
 SELECT
-    f.organization AS organization, f.application_id AS application_id,
-    argMax(f.try.application_name, f.try.occurred_at) AS application, f.try.cause AS cause,
-    f.try.attribute AS attribute, count() AS tries, uniqExactIf(f.subject_id, f.kind = 'user') AS people,
-    uniqExactIf(f.subject_id, f.kind = 'group') AS groups, min(f.try.occurred_at) AS first,
-    max(f.try.occurred_at) AS last,
-    countIf(f.try.occurred_at > if(f.try.closes, f.own_turn, f.own_success)) AS unresolved,
-    max(f.any_success) AS last_success, argMax(f.try.detail, f.try.occurred_at) AS detail,
-    argMax(f.try.http_status, f.try.occurred_at) AS http_status,
-    argMax(f.try.event_id, f.try.occurred_at) AS last_event, count() OVER () AS total
+    organization, application_id, argMax(t.application, t.moment) AS application, t.cause AS cause,
+    t.attribute AS attribute, sum(t.tries) AS tries, uniqExactIf(t.subject_id, t.kind = 'user') AS people,
+    uniqExactIf(t.subject_id, t.kind = 'group') AS groups, min(t.first) AS first, max(t.last) AS last,
+    max(t.moment > greatest(ended, deleted)) AS open, any(accepted_at) AS last_success,
+    argMax(t.detail, t.moment) AS detail, argMax(t.http_status, t.moment) AS http_status,
+    argMax(t.event_id, t.moment) AS last_event, count() OVER () AS total
 FROM (
-    SELECT organization, application_id, kind, subject_id, own_success, own_turn, any_success, arrayJoin(tries) AS try
+    SELECT organization, application_id, failures, ended, max(deletion) OVER own AS deleted,
+        max(accepted) OVER own AS accepted_at
     FROM (
-        SELECT *, max(own_success) OVER (PARTITION BY organization, application_id) AS any_success
+        SELECT organization, application_id, groupArrayIf(try, failed) AS failures, maxIf(moment, NOT failed) AS ended,
+            maxIf(moment, deletes) AS deletion, maxIf(last, NOT failed AND kind != 'integration') AS accepted,
+            arrayJoin(if(failed, [{FAILURE_SCOPE}], {SUCCESS_SCOPES})) AS scope
         FROM (
-            SELECT organization, application_id, kind, subject_id,
-                maxIf(occurred_at, {accepted}) AS own_success,
-                maxIf(occurred_at, {accepted} AND {turns}) AS own_turn,
-                groupArrayIf(
-                    CAST(tuple(event_id, occurred_at, application_name, cause, attribute, detail, http_status, {closes})
-                        AS {failed}),
-                    outcome = 'failure' AND occurred_at < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC'){causes}
-                ) AS tries
+            SELECT organization, application_id, kind, subject_id, event_type, action, account_state, cause,
+                outcome = 'failure' AS failed, {DELETED} AS deletes, max(occurred_at) AS last, max({MOMENT}) AS moment,
+                argMaxIf(tuple(application_name, detail, http_status, event_id), {MOMENT}, failed) AS said,
+                CAST(tuple(kind, subject_id, cause, attribute, count(), min(occurred_at), last, moment, said.1, said.2,
+                    said.3, said.4) AS {_TRY}) AS try
             FROM ({attempts})
-            GROUP BY organization, application_id, kind, subject_id
+            GROUP BY organization, application_id, kind, subject_id, event_type, action, account_state, cause,
+                attribute, failed, deletes
         )
+        GROUP BY organization, application_id, scope
+        HAVING notEmpty(failures) OR deletion > 0 OR scope = {EVERYBODY}
     )
-) AS f
+    WINDOW own AS (PARTITION BY organization, application_id)
+)
+ARRAY JOIN failures AS t
 GROUP BY organization, application_id, cause, attribute
 ORDER BY tries DESC, last DESC, application_id, cause, attribute
 LIMIT {{limit:UInt32}}
 """
-_ACCEPTED: Final = "outcome = 'success' AND occurred_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC')"
-_FAILED: Final = (
-    "Tuple(event_id UUID, occurred_at DateTime64(6, 'UTC'), application_name String, cause String,"
-    " attribute String, detail String, http_status UInt16, closes Bool)"
-)
-_COLUMNS: Final = (
-    "organization", "application_id", "application_name", "kind", "subject_id", "outcome", "cause", "attribute",
-    "detail", "http_status", "action", "account_state",
+
+
+_CHOSEN_BY: Final = (
+    "organization", "occurred_at", "time_quality", "application_id", "application_name", "event_type", "subject_id",
+    "outcome", "cause",
 )  # fmt: skip
+_COLUMNS: Final = (*_CHOSEN_BY, "kind", "attribute", "detail", "http_status", "action", "account_state")
+_UP_TO_NOW: Final = "occurred_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC')"
+_SINCE: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
 
 
 def failures_sql(selection: Selection) -> tuple[str, str]:
-    """Return the statements of the totals and of the groups, for the parameters of `_all_attempts`."""
-    everything = _all_attempts(selection)
-    causes = " AND cause IN {failed_by:Array(String)}" if selection.causes else ""
+    """Return the statements of the totals and of the groups. The conditions apply to the failures; the successes that
+    end them are all those of the failures' applications."""
+    tried = _conditions(replace(selection, causes=()))
+    failed = f"outcome = 'failure' AND {_conditions(selection)}"
+    hurt = f"SELECT DISTINCT organization, application_id FROM attempts WHERE {SCOPE} AND {failed}"
+    succeeded = f"outcome = 'success' AND {_SINCE} AND {_UP_TO_NOW}"
+    ours = f"({failed} OR {succeeded} AND (organization, application_id) GLOBAL IN ({hurt}))"
     return (
-        _TOTALS.format(attempts=everything.in_force_sql(("outcome",), "attempts")),
-        _GROUPS.format(
-            attempts=everything.in_force_sql(_COLUMNS, "attempts"),
-            causes=causes,
-            failed=_FAILED,
-            closes=CLOSES,
-            turns=TURNS,
-            accepted=_ACCEPTED,
-        ),
+        f"SELECT count(), countIf(outcome = 'failure') FROM ({_attempts_sql(_CHOSEN_BY, tried, tried)})",
+        _groups_sql(_attempts_sql(_COLUMNS, ours, f"({failed} OR {succeeded})")),
     )
 
 
-def _all_attempts(selection: Selection) -> Selection:
-    """Return the selection widened to successes up to now, since these decide whether a trouble is over."""
-    return replace(selection, until=LATEST, outcomes=(), causes=())
+def _conditions(selection: Selection) -> str:
+    return f"{selection.range_sql()} AND {selection.filter_sql()}"
+
+
+def _attempts_sql(columns: tuple[str, ...], some_copy: str, wanted: str) -> str:
+    """Return the SQL of attempts that meet `wanted` by their copy in force. It may be none of the twelve types."""
+    some = f"{SCOPE} AND event_id GLOBAL IN (SELECT event_id FROM attempts WHERE {SCOPE} AND {some_copy})"
+    # Nearly every event has one copy: only the others are compared.
+    several = f"SELECT event_id FROM events WHERE {some} GROUP BY event_id HAVING count() > 1"
+    in_force = in_force_sql(
+        (*columns, "kind"), "events", f"event_id GLOBAL IN ({several})", f"{wanted} AND kind != 'other'"
+    )
+    names = ", ".join(("event_id", *columns))
+    return (
+        f"SELECT {names} FROM attempts WHERE {SCOPE} AND {some_copy} AND event_id GLOBAL NOT IN ({several})"
+        f" UNION ALL SELECT {names} FROM ({in_force})"
+    )
 
 
 def list_failures(store: Store, selection: Selection, limit: int, now: datetime) -> Failures:
     """Return failures of the twelve event types in the selection's range. Selections by actor, text or outcome are not
     supported.
 
-    A group is `open` while somebody's last failure has not been followed by a success of their own in that application.
-    A failed closing must be followed by one that closes or opens the account. A failure of credentials is open while
-    the application has accepted nothing since, from anybody.
+    A group is `open` while any of its failures has not ended, as incidents end, by now.
     """
     totals, groups = failures_sql(selection)
-    parameters = _all_attempts(selection).parameters() | {"end": to_microseconds(selection.until)}
+    parameters = selection.parameters() | scope_parameters() | {"limit": limit, "now": to_microseconds(now)}
     ((attempts, failures),) = store.query(totals, parameters)
-    parameters |= {"limit": limit, "failed_by": list(selection.causes), "now": to_microseconds(now)}
     rows = store.query_dicts(groups, parameters) if failures else []
     total = rows[0]["total"] if rows else 0
     return Failures(attempts, failures, [_told(row) for row in rows], total)
@@ -118,12 +132,11 @@ def list_failures(store: Store, selection: Selection, limit: int, now: datetime)
 
 def _told(row: Row) -> Row:
     text = CAUSES[Cause(row["cause"] or "unknown")]
-    is_open = row["last"] > row["last_success"] if row["cause"] == Cause.CREDENTIALS else row["unresolved"] > 0
     never = row["last_success"] <= SENTINEL
     return {
-        **{name: value for name, value in row.items() if name not in ("total", "unresolved")},
+        **{name: value for name, value in row.items() if name not in ("total", "open")},
         "last_success": None if never else row["last_success"],
-        "state": "open" if is_open else "resolved",
+        "state": "open" if row["open"] else "resolved",
         "sentence": text.sentence,
         "remedy": text.remedy,
         "retryable": text.retryable,

@@ -35,8 +35,8 @@ class Details(NamedTuple):
 
 
 def subjects_sql(*, after: bool) -> str:
-    """Return the SQL of the people and groups of one incident. They are mended when their last run has ended, as in the
-    fold."""
+    """Return the SQL of the people and groups of one incident. They are mended when their last run has ended by now."""
+    ended = "if(run.ended_at > {now:Int64}, 0, run.ended_at)"
     keyset = ""
     if after:
         keyset = (
@@ -46,7 +46,7 @@ def subjects_sql(*, after: bool) -> str:
     return (
         "SELECT * FROM (SELECT run.subject_id AS subject_id, run.kind AS kind, sum(run.attempts) AS attempts,"
         " min(run.first_at) AS first_us, max(run.last_at) AS last_us,"
-        " if(min(run.ended_at) = 0, 0, max(run.ended_at)) AS mended_us, if(mended_us = 0, 0, 1) AS rank,"
+        f" if(min({ended}) = 0, 0, max({ended})) AS mended_us, if(mended_us = 0, 0, 1) AS rank,"
         " lower(hex(argMax(run.last_event, tuple(run.last_at, run.last_event)))) AS event"
         f" FROM ({runs_sql(SOME)}) AS run GROUP BY subject_id, kind){keyset}"
         " ORDER BY rank, last_us DESC, event DESC LIMIT {limit:UInt32}"
@@ -78,22 +78,24 @@ def hours_sql(selection: Selection) -> str:
     )
 
 
-def read_details(store: Store, row: Row, cursor: str | None = None, limit: int = 100) -> Details:
-    """Return the details of a row of `incidents`, with at most `limit` subjects. Raises `BadUsage` for a cursor of
-    another question."""
+def read_details(store: Store, row: Row, now: datetime, cursor: str | None = None, limit: int = 100) -> Details:
+    """Return the details of a row of `incidents`, with at most `limit` subjects. Later pages keep the `now` of the
+    first. Raises `BadUsage` for a cursor of another question."""
     incident = bytes(row["incident_id"]).hex()
     question = f"incident {incident}"
     after = decode_cursor(cursor, question) if cursor else None
     place: Row = {}
     if after is not None:
+        now = after.now
         place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
     application = row["organization"], row["application_id"]
-    values = run_parameters([application], [bytes(row["incident_id"])]) | {"begin": to_microseconds(row["first_at"])}
+    values = run_parameters([application], [bytes(row["incident_id"])])
+    values |= {"begin": to_microseconds(row["first_at"]), "now": to_microseconds(now)}
     found = store.query_dicts(subjects_sql(after=after is not None), values | place | {"limit": limit + 1})
     subjects, more = found[:limit], None
     if len(found) > limit:
         last = subjects[-1]
-        more = encode_cursor(Cursor(utc(last["last_us"]), UUID(last["event"]), rank=last["rank"]), question)
+        more = encode_cursor(Cursor(utc(last["last_us"]), UUID(last["event"]), now=now, rank=last["rank"]), question)
     names = names_of(store, row["organization"], [subject["subject_id"] for subject in subjects])
     told = [_subject(subject, names) for subject in subjects]
     if after is not None:

@@ -6,7 +6,7 @@ A state depends on the time of the question, so it is computed when read and nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
+from queries.runs import SOME, run_parameters, runs_sql
 from queries.scope import SCOPE, scoped
 from queries.selection import Selection
 from queries.store import Store
@@ -45,11 +46,15 @@ class State(StrEnum):
 
 def state_of(row: Mapping[str, Any], now: datetime) -> State:
     """Return the state of a row as `incident_object` takes it."""
-    if _time(row["ended_at"]) > SENTINEL:
+    if _has_ended(row, now):
         return State.RESOLVED
     if now - _time(row["last_at"]) >= QUIET:
         return State.QUIET
     return State.REGRESSED if row["episodes"] > 1 else State.OPEN
+
+
+def _has_ended(row: Mapping[str, Any], now: datetime) -> bool:
+    return SENTINEL < _time(row["ended_at"]) <= now
 
 
 def incident_text(incident_id: bytes) -> str | None:
@@ -61,10 +66,11 @@ def incident_object(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return a row of `incidents` as the JSON object that the API and the topic show.
 
     `row` has the columns of the table, as the store returns them or as its Arrow batch takes them: times aware or in
-    microseconds since 1970, ids as UUID or bytes.
+    microseconds since 1970, ids as UUID or bytes. Take it from `as_of` for the number of those still affected.
     """
     text = CAUSES[Cause(row["cause"] or Cause.UNKNOWN)]
-    ended_by, change_event = _event(row["ended_by"]), _event(row["change_event"])
+    ended = _has_ended(row, now)
+    change_event = _event(row["change_event"])
     return {
         "incident_id": bytes(row["incident_id"]).hex(),
         "organization": row["organization"],
@@ -85,8 +91,8 @@ def incident_object(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "last_event": _event(row["last_event"]),
         "episodes": row["episodes"],
         "since": _stamp(row["since"]),
-        "ended_at": _stamp(row["ended_at"]) if _time(row["ended_at"]) > SENTINEL else None,
-        "ended_by": ended_by,
+        "ended_at": _stamp(row["ended_at"]) if ended else None,
+        "ended_by": _event(row["ended_by"]) if ended else None,
         "change": change_event
         and {
             "event_id": change_event,
@@ -155,8 +161,9 @@ COLUMNS: Final = tuple(name for name in INCIDENTS_ARROW_SCHEMA.names if name != 
 """The columns of the table, except the one that orders its versions."""
 _LIST: Final = ", ".join(COLUMNS)
 _EPOCH: Final = "toDateTime64(0, 6, 'UTC')"
+_ENDED: Final = f"(ended_at > {_EPOCH} AND ended_at <= fromUnixTimestamp64Micro({{now:Int64}}, 'UTC'))"
 _STATE: Final = (
-    f"multiIf(ended_at > {_EPOCH}, 'resolved', last_at <= fromUnixTimestamp64Micro({{quiet:Int64}}, 'UTC'), 'quiet',"
+    f"multiIf({_ENDED}, 'resolved', last_at <= fromUnixTimestamp64Micro({{quiet:Int64}}, 'UTC'), 'quiet',"
     " episodes > 1, 'regressed', 'open')"
 )
 _RANK: Final = "multiIf(state = 'resolved', 2, state = 'quiet', 1, 0)"
@@ -164,7 +171,7 @@ _RANK: Final = "multiIf(state = 'resolved', 2, state = 'quiet', 1, 0)"
 
 def incidents_sql(chosen: Incidents, *, after: bool) -> str:
     """Return the SQL of a page of incidents: ongoing before quiet before ended, in each the newest trouble first."""
-    still = "0" if chosen.failing else f"ended_at = {_EPOCH}"
+    still = "0" if chosen.failing else f"NOT {_ENDED}"
     where = [
         SCOPE,
         "attempts > 0",
@@ -207,14 +214,37 @@ def list_incidents(store: Store, chosen: Incidents, now: datetime, cursor: str |
         place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
     rows = store.query_dicts(
         incidents_sql(chosen, after=after is not None),
-        chosen.parameters() | place | {"quiet": to_microseconds(now - QUIET), "limit": limit + 1},
+        chosen.parameters()
+        | place
+        | {"now": to_microseconds(now), "quiet": to_microseconds(now - QUIET), "limit": limit + 1},
     )
-    items = [incident_object(row, now) for row in rows[:limit]]
+    items = [incident_object(row, now) for row in as_of(store, rows[:limit], now)]
     if len(rows) <= limit:
         return Page(items, None)
     last = rows[limit - 1]
     until = Cursor(last["since"], UUID(last["id"]), chosen.since, chosen.until, now, last["rank"])
     return Page(items, encode_cursor(until, question))
+
+
+_AFFECTED: Final = (
+    f"SELECT run.incident_id, uniqExact(run.kind, run.subject_id) FROM ({runs_sql(SOME)}) AS run"
+    " WHERE run.ended_at = 0 OR run.ended_at > {now:Int64} GROUP BY run.incident_id"
+)
+
+
+def as_of(store: Store, rows: Sequence[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:
+    """Return rows of `incidents` with the people and groups that are affected at `now`.
+
+    Timestamps may be ahead of the clock. The rows count every success; one that is still to come has ended nothing.
+    """
+    ahead = [row for row in rows if _time(row["ended_at"]) > now]
+    if not ahead:
+        return list(rows)
+    applications = {(row["organization"], row["application_id"]) for row in ahead}
+    values = run_parameters(sorted(applications), {bytes(row["incident_id"]) for row in ahead})
+    values |= {"begin": min(to_microseconds(_time(row["first_at"])) for row in ahead), "now": to_microseconds(now)}
+    affected = {bytes(incident): count for incident, count in store.query(_AFFECTED, values)}
+    return [{**row, "affected": affected.get(bytes(row["incident_id"]), row["affected"])} for row in rows]
 
 
 ONE: Final = (

@@ -2,8 +2,7 @@
 
 An attempt is what the copy in force says, among its copies at one application. If that copy has no believable time, the
 attempt does not count. Parameters: the applications (`ours`), each with its organization; `ids` (hexadecimal; with
-`SOME`); `begin` (microseconds); and the causes that end with any success of the integration (`of_all`) or, unless they
-failed a closing, with one of the same event type (`of_type`).
+`SOME`); `begin` (microseconds); and those of `queries.ends`.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from queries.account import CLOSINGS
 from queries.copies import in_force_sql
-from schemas.recovery import SCOPES, Scope
+from queries.ends import DELETED, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, scope_parameters
 
 SOME: Final = "incident_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
 EVERY: Final = "incident_id != toFixedString('', 16)"
@@ -30,30 +28,15 @@ def _in_force(columns: str, ids: str, wanted: str) -> str:
     return in_force_sql(columns, _OURS, f"({ids})", wanted)
 
 
-CLOSES: Final = f"(kind != 'integration' AND (action IN {CLOSINGS} OR account_state = 'inactive'))"
-TURNS: Final = f"({CLOSES} OR kind != 'integration' AND (action = 'create' OR account_state = 'active'))"
-"""Opens or closes the account, by the action if the account state is empty."""
-
 _FAILED: Final = (
     "occurred_at, application_name, incident_id, kind, event_type, action, account_state, subject_id, cause, attribute,"
     " detail, http_status"
 )
 _ACCEPTED: Final = "occurred_at, kind, event_type, action, account_state, subject_id, outcome"
+_AT: Final = "toUnixTimestamp64Micro(occurred_at)"
+_EVENT: Final = "UUIDToNum(event_id)"
 _OF_INTEGRATION: Final = "kind = 'integration'"
 _CHANGED: Final = "occurred_at, kind, event_type, action, outcome, actor_name"
-_APPLICATION: Final = "concat(organization, '\\n', application_id, '\\n')"
-_SCOPE: Final = (
-    f"concat({_APPLICATION}, multiIf(kind = 'integration', 'i', cause IN {{of_all:Array(String)}}, '',"
-    f" {CLOSES}, concat('c', kind, subject_id),"
-    " cause IN {of_type:Array(String)}, concat('t', event_type), concat('s', kind, subject_id)))"
-)
-_ENDED_SCOPES: Final = (
-    f"arrayMap(own -> concat({_APPLICATION}, own), if(kind = 'integration', ['i'],"
-    f" arrayConcat(['i', '', concat('t', event_type), concat('s', kind, subject_id)],"
-    f" if({TURNS}, [concat('c', kind, subject_id)], []))))"
-)
-"""A failure of the integration itself, such as its activation, ends with its own success too. The success of a
-re-authorisation does not show that people's requests are accepted again."""
 
 
 def run_parameters(
@@ -63,11 +46,7 @@ def run_parameters(
 
     For applications, given as (organization, id), and with `SOME` for these incidents.
     """
-    values: dict[str, object] = {
-        "ours": list(applications),
-        "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
-        "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
-    }
+    values: dict[str, object] = {"ours": list(applications), **scope_parameters()}
     return values if ids is None else values | {"ids": sorted(one.hex() for one in ids)}
 
 
@@ -84,40 +63,35 @@ def runs_sql(wanted: str) -> str:
     """Return the SQL of one row per subject of an incident and per success (or none) that ended its failures."""
     some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
     accepted = f"{_LATER} AND outcome = 'success'"
-    deleted = f"{_OF_INTEGRATION} AND action = 'delete' AND outcome = 'success'"
     return (
-        f"WITH failed AS (SELECT *, {_SCOPE} AS scope, toUnixTimestamp64Micro(occurred_at) AS at"
+        f"WITH failed AS (SELECT *, {FAILURE_SCOPE} AS scope, {MOMENT} AS moment"
         f" FROM ({_in_force(_FAILED, some_copy, wanted)})),"
         # Nearly every event has one copy: examining only those with more takes a tenth of the time.
         " accepted AS ("
         f"SELECT organization, application_id, event_id, {_ACCEPTED} FROM attempts_by_application"
         f" WHERE {_PLACED} AND {accepted} AND event_id GLOBAL NOT IN ({_TWICE})"
         f" UNION ALL {_in_force(_ACCEPTED, _TWICE, accepted)}),"
-        " ends AS (SELECT scope, at, min(event_id) AS event_id FROM ("
-        f"SELECT arrayJoin({_ENDED_SCOPES}) AS scope, toUnixTimestamp64Micro(occurred_at) AS at, event_id FROM accepted"
-        # Once an integration is deleted, nothing can fail any more.
-        " UNION ALL SELECT scope, toUnixTimestamp64Micro(occurred_at) AS at, event_id"
-        f" FROM (SELECT DISTINCT organization, application_id, {_SCOPE} AS scope FROM attempts_by_application"
+        " ends AS (SELECT scope, moment, at, event FROM ("
+        f"SELECT arrayJoin({SUCCESS_SCOPES}) AS scope, {MOMENT} AS moment, {_AT} AS at, {_EVENT} AS event FROM accepted"
+        f" UNION ALL SELECT scope, {MOMENT} AS moment, {_AT} AS at, {_EVENT} AS event"
+        f" FROM (SELECT DISTINCT organization, application_id, {FAILURE_SCOPE} AS scope FROM attempts_by_application"
         f" WHERE {_PLACED} AND {wanted}) AS hurt"
-        f" INNER JOIN ({_changed(deleted)}) AS gone USING (organization, application_id))"
-        f" WHERE scope GLOBAL IN (SELECT {_SCOPE} FROM attempts_by_application WHERE {_PLACED} AND {wanted})"
-        " GROUP BY scope, at)"
+        f" INNER JOIN ({_changed(DELETED)}) AS gone USING (organization, application_id))"
+        f" WHERE scope GLOBAL IN (SELECT {FAILURE_SCOPE} FROM attempts_by_application WHERE {_PLACED} AND {wanted}))"
         " SELECT organization, application_id, failed.incident_id, failed.subject_id, failed.kind, count() AS attempts,"
-        " min(failed.at) AS first_at, max(failed.at) AS last_at,"
-        " UUIDStringToNum(toString(argMin(failed.event_id, tuple(failed.at, failed.event_id)))) AS first_event,"
-        " UUIDStringToNum(toString(argMax(failed.event_id, tuple(failed.at, failed.event_id)))) AS last_event,"
-        " ends.at AS ended_at, UUIDStringToNum(toString(min(ends.event_id))) AS ended_by,"
-        " argMax(tuple(detail, http_status, application_name, cause, attribute),"
-        " tuple(failed.at, failed.event_id)) AS said"
-        " FROM failed ASOF LEFT JOIN ends ON failed.scope = ends.scope AND failed.at < ends.at"
-        " GROUP BY organization, application_id, incident_id, subject_id, kind, ended_at"
+        f" min({_AT}) AS first_at, max({_AT}) AS last_at,"
+        f" argMin({_EVENT}, failed.moment) AS first_event, argMax({_EVENT}, failed.moment) AS last_event,"
+        " ends.at AS ended_at, ends.event AS ended_by,"
+        " argMax(tuple(detail, http_status, application_name, cause, attribute), failed.moment) AS said"
+        " FROM failed ASOF LEFT JOIN ends ON failed.scope = ends.scope AND failed.moment < ends.moment"
+        " GROUP BY organization, application_id, incident_id, subject_id, kind, ended_at, ended_by"
     )
 
 
 def copies_sql() -> str:
     """Return the SQL of the copies of `events` whose copies differ in what incidents need, one row per copy."""
     return (
-        "SELECT UUIDStringToNum(toString(event_id)), organization, application_id,"
+        f"SELECT {_EVENT}, organization, application_id,"
         " tupleElement(arrayJoin(copies) AS copy, 1),"
         f" {', '.join(f'tupleElement(copy, {place})' for place in range(2, 6))}"
         " FROM (SELECT organization, application_id, event_id, groupUniqArray(tuple("
@@ -130,8 +104,7 @@ def copies_sql() -> str:
 def changes_sql() -> str:
     """Return the SQL of the events that configure the integrations."""
     return (
-        "SELECT organization, application_id, toUnixTimestamp64Micro(occurred_at),"
-        " UUIDStringToNum(toString(event_id)), event_type, actor_name"
+        f"SELECT organization, application_id, {_AT}, {_EVENT}, event_type, actor_name"
         f" FROM ({_changed(_OF_INTEGRATION)})"
     )
 

@@ -72,15 +72,9 @@ class Selection:
         hides the event, even if it has another time or says something else.
         """
         read = {column for name in self.given() for column in CONDITIONS[name].columns}
-        names = list(dict.fromkeys(("occurred_at", "time_quality", *columns, *sorted(read))))
-        elements = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
-        some_copy = f"{SCOPE} AND {self.range_sql()} AND {self.filter_sql()}"
-        return (
-            f"SELECT * FROM (SELECT event_id, {elements} FROM ("
-            f"SELECT event_id, argMax(tuple({', '.join(names)}), {IN_FORCE}) AS copy FROM {table}"
-            f" WHERE {SCOPE} AND event_id GLOBAL IN (SELECT event_id FROM {table} WHERE {some_copy})"
-            f" GROUP BY event_id)) WHERE {self.range_sql()} AND {self.filter_sql()}"
-        )
+        names = ("occurred_at", "time_quality", *columns, *sorted(read))
+        wanted = f"{self.range_sql()} AND {self.filter_sql()}"
+        return in_force_sql(names, table, wanted, wanted)
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of all conditions."""
@@ -89,3 +83,18 @@ class Selection:
         if not self.unplaced:
             values |= {"since": to_microseconds(self.since), "until": to_microseconds(self.until)}
         return values
+
+
+def in_force_sql(columns: Iterable[str], table: str, some_copy: str, wanted: str) -> str:
+    """Return a sub-select of the events that meet `wanted` by their copy in force: event_id and `columns`.
+
+    `some_copy` selects the events examined, by any copy. `columns` must hold all that `wanted` reads.
+    """
+    names = list(dict.fromkeys(columns))
+    elements = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
+    return (
+        f"SELECT * FROM (SELECT event_id, {elements} FROM ("
+        f"SELECT event_id, argMax(tuple({', '.join(names)}), {IN_FORCE}) AS copy FROM {table}"
+        f" WHERE {SCOPE} AND event_id GLOBAL IN (SELECT event_id FROM {table} WHERE {SCOPE} AND {some_copy})"
+        f" GROUP BY event_id)) WHERE {wanted}"
+    )

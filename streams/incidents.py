@@ -89,6 +89,7 @@ class Episode(NamedTuple):
     """A stretch of time in which somebody was in trouble."""
 
     since: int
+    begun_by: bytes
     ended_at: int
     ended_by: bytes
 
@@ -97,13 +98,13 @@ def episodes(runs: Iterable[Run]) -> list[Episode]:
     """Return the union of the runs' times, in order. Only the last can be open."""
     found: list[Episode] = []
     for run in sorted(runs, key=lambda run: (run.first_at, run.first_event)):
-        ended_at = run.ended_at or _FOR_EVER
-        if not found or run.first_at > found[-1].ended_at:
-            found.append(Episode(run.first_at, ended_at, run.ended_by))
-        elif (ended_at, run.ended_by) > found[-1][1:]:
-            found[-1] = Episode(found[-1].since, ended_at, run.ended_by)
+        begin, end = (run.first_at, run.first_event), (run.ended_at or _FOR_EVER, run.ended_by)
+        if not found or begin > found[-1][2:]:
+            found.append(Episode(*begin, *end))
+        elif end > found[-1][2:]:
+            found[-1] = Episode(*found[-1][:2], *end)
     if found and found[-1].ended_at == _FOR_EVER:
-        found[-1] = Episode(found[-1].since, NEVER, NOBODY)
+        found[-1] = Episode(*found[-1][:2], NEVER, NOBODY)
     return found
 
 
@@ -116,8 +117,8 @@ def fold(
     first = min(runs, key=lambda run: (run.first_at, run.first_event))
     last = max(runs, key=lambda run: (run.last_at, run.last_event))
     stretches = episodes(runs)
-    since, ended_at, ended_by = stretches[-1]
-    change = max((change for change in changes if change.at < since), default=_NO_CHANGE)
+    since, begun_by, ended_at, ended_by = stretches[-1]
+    change = max((change for change in changes if change[:2] < (since, begun_by)), default=_NO_CHANGE)
     return Incident(
         organization,
         incident_id,

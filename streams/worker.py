@@ -22,7 +22,7 @@ from mode.supervisors import CrashingSupervisor
 
 from broker.batches import send_all
 from broker.refusal import failure
-from queries.incidents import incident_object
+from queries.incidents import as_of, incident_object
 from queries.store import Store
 from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError
@@ -44,7 +44,7 @@ from streams.lag import Lag, read_lag
 from streams.rows import Produced, dead_letter
 from streams.sink import Sink, SinkOptions
 from streams.table import ConfirmedTable, changelog
-from streams.writer import StoreWriter
+from streams.writer import StoreWriter, patiently
 
 APP: Final = "idtrail-detection"
 REBALANCE_SECONDS: Final = 300
@@ -85,6 +85,8 @@ class Worker:
         """
         events, dead_letters, provisioning = options.topics
         self._connection = connection
+        self._store = store
+        self._retry_seconds = retry_seconds
         self._dead_letters = dead_letters
         self._producer: Any = None
         self.sink = Sink(connection, StoreWriter(store, retry_seconds), options, checkpoint)
@@ -197,9 +199,11 @@ class Worker:
     async def _publish(self, incidents: Sequence[Incident]) -> None:
         """Publish incidents; confirmed before their rows are stored."""
         now = datetime.now(UTC)
+        rows = await patiently(
+            lambda: as_of(self._store, [one._asdict() for one in incidents], now), self._retry_seconds
+        )
         records = [
-            Produced(incident.incident_id.hex().encode(), orjson.dumps(incident_object(incident._asdict(), now)), [])
-            for incident in incidents
+            Produced(row["incident_id"].hex().encode(), orjson.dumps(incident_object(row, now)), []) for row in rows
         ]
         await asyncio.gather(*await send_all(self._producer, INCIDENTS, records))
 

@@ -25,14 +25,14 @@ class FailureGroup(BaseModel):
     first: datetime
     last: datetime
     last_success: datetime | None = Field(
-        description="The application's last success of any kind; null if there is none."
+        description="The application's last success for a person or group, from `since` to now; null if there is none."
     )
     last_event: UUID
     detail: str = Field(description="What the provider said last.")
     http_status: int
     state: Literal["open", "resolved"] = Field(
-        description="open: somebody's last failure was not followed by an own success in that application; for "
-        "credentials, the application has accepted nothing since, from anybody."
+        description="open: some of these failures have not ended. What ends a failure depends on its cause, as with "
+        "incidents; the filters do not restrict it."
     )
     sentence: str
     remedy: str

@@ -11,7 +11,7 @@ from queries.api.access import Given, Organization
 from queries.api.parameters import MAX_VALUES, ApplicationIds, Causes, CursorText, Name, Since, Until, time_range
 from queries.blame import read_blame
 from queries.incident_details import read_details
-from queries.incidents import Incidents, State, find_incident, incident_object, list_incidents
+from queries.incidents import Incidents, State, as_of, find_incident, incident_object, list_incidents
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -78,8 +78,10 @@ def incident(
 
     409 with `candidates` if several incidents have this beginning.
     """
+    now = context.clock()
     row = find_incident(context.store, organization, incident_id)
-    details = read_details(context.store, row, cursor, limit)
+    details = read_details(context.store, row, now, cursor, limit)
     blamed = cursor is None and row["attribute"]
     blame = read_blame(context.store, row["organization"], row["last_event"]) if blamed else None
-    return {**incident_object(row, context.clock()), **details._asdict(), "blame": blame}
+    (told,) = as_of(context.store, [row], now)
+    return {**incident_object(told, now), **details._asdict(), "blame": blame}

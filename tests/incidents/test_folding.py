@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 import pytest
@@ -14,14 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
+from queries.failures import list_failures
+from queries.incidents import Incidents, list_incidents
 from queries.runs import copies_sql
+from queries.selection import Selection
 from queries.store import Store
 from schemas.envelope import Source, Trust
+from schemas.times import EARLIEST, LATEST
 from streams.failures import place
 from streams.forwarded import read_forwarded
 from streams.incident_writer import IncidentWriter, LiveIncidents
 from streams.incidents import Incident
-from streams.rows import EVENT_COLUMNS, Row, decode_events
+from streams.rows import Row, decode_events
 from tests.incidents.oracle import incidents_of, written
 from tests.records import NOON, Record, event, record_of
 
@@ -54,8 +59,8 @@ _tokens = count()
 
 @st.composite
 def attempts(draw: st.DrawFn) -> dict[str, Any]:
-    """One attempt, at one of 400 seconds, or an event of the integration."""
-    when = (BEGIN + timedelta(seconds=draw(st.integers(0, 400)))).isoformat()
+    """One attempt, at one of 60 seconds, or an event of the integration: several share an instant."""
+    when = (BEGIN + timedelta(seconds=draw(st.integers(0, 60)))).isoformat()
     application = {"id": draw(st.sampled_from(["a1", "a2"])), "name": "miro"}
     if draw(st.integers(0, 9)) == 0:
         kind = draw(st.sampled_from(["idm_integration_update", "idm_integration_reauth", "idm_integration_delete"]))
@@ -70,11 +75,6 @@ def attempts(draw: st.DrawFn) -> dict[str, Any]:
         changes=[dict(zip(("field", "to"), draw(st.sampled_from(CHANGES)), strict=True))],
         **ANSWERS[draw(st.sampled_from(sorted(ANSWERS)))],
     )
-
-
-def distinct_times(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of two events of one application at one instant nobody can say which came first."""
-    return list({(one["timestamp"], one["application"]["id"]): one for one in drawn}.values())
 
 
 class Trail:
@@ -96,6 +96,10 @@ class Trail:
             {**one, "organization": self.organization}, source=Source("file:x", trust), known_at=datetime.now(UTC)
         )
 
+    def id_of(self, one: dict[str, Any]) -> str:
+        """The id of its event, in hex."""
+        return UUID(dict(self.record(one).headers)["ce_id"].decode()).hex
+
     async def sink(self, records: Sequence[Record], seen: bool = True) -> None:
         """Store, and then show to live detection, as the sink does."""
         decoded = decode_events(records, timedelta(days=100_000))
@@ -105,20 +109,35 @@ class Trail:
             placed = [place(read_forwarded(one.value, dict(one.headers))) for one in decoded.forward]
             await self.live.take([one.attempt for one in placed if one is not None])
 
+    def states(self, now: datetime) -> dict[tuple[str, ...], tuple[int, bool]]:
+        """Tries and whether anything goes on, by application, cause and attribute: by the incidents."""
+        found: dict[tuple[str, ...], tuple[int, bool]] = {}
+        for item in list_incidents(self._store, Incidents(self.organization, EARLIEST, LATEST), now).items:
+            key = item["application_id"], item["cause"], item["attribute"]
+            tries, goes_on = found.get(key, (0, False))
+            found[key] = tries + item["attempts"], goes_on or item["state"] != "resolved"
+        return found
+
+    def states_of_failures(self, now: datetime) -> dict[tuple[str, ...], tuple[int, bool]]:
+        """The same by the failures."""
+        groups = list_failures(self._store, Selection(self.organization, EARLIEST, LATEST), 100, now).groups
+        return {
+            (group["application_id"], group["cause"], group["attribute"]): (group["tries"], group["state"] == "open")
+            for group in groups
+        }
+
     def check(self) -> None:
         assert written(self._store, self.organization) == incidents_of(self.rows)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(attempts(), min_size=1, max_size=25), st.data())
-def test_any_order_of_arrival_any_repeats_live_or_backfilled_the_same_rows(
+def test_any_order_of_arrival_any_repeats_live_or_backfilled_the_same_rows_and_the_states_of_failures(
     shared_store: Store, drawn: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    events = distinct_times(drawn)
-
     async def run() -> None:
         trail, backfilled = Trail(shared_store), Trail(shared_store)
-        arriving = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=5))]))
+        arriving = data.draw(st.permutations([*drawn, *data.draw(st.lists(st.sampled_from(drawn), max_size=5))]))
         while arriving:
             size = data.draw(st.integers(1, 12))
             some, arriving = arriving[:size], arriving[size:]
@@ -132,6 +151,10 @@ def test_any_order_of_arrival_any_repeats_live_or_backfilled_the_same_rows(
             await backfilled.writer.settle((trail.organization, application))
         assert written(shared_store, trail.organization) == rows
         assert backfilled.published == []  # not one of them was another
+        for minutes in (0, 0.5, 180):
+            assert trail.states(BEGIN + timedelta(minutes=minutes)) == trail.states_of_failures(
+                BEGIN + timedelta(minutes=minutes)
+            )
 
     asyncio.run(run())
 
@@ -286,18 +309,29 @@ async def test_a_better_copy_without_a_time_undoes_what_the_copy_before_it_did(s
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-async def test_a_success_ends_only_what_failed_before_it_and_of_several_at_one_instant_the_least_id_does(
-    shared_store: Store, backwards: bool
-) -> None:
+async def test_events_of_one_instant_come_in_the_order_of_their_ids(shared_store: Store, backwards: bool) -> None:
     trail = Trail(shared_store)
-    await trail.sink([trail.record(attempt("a1", 10, "title")), trail.record(attempt("a1", 10, "success", id="0"))])
-    assert written(shared_store, trail.organization)[0][-3] == 0
-    ends = [attempt("a1", 20, "success", id=str(number)) for number in range(1, 6)]
-    await trail.sink([trail.record(one) for one in (ends[::-1] if backwards else ends)])
-    assert written(shared_store, trail.organization)[0][-2] == least_id(shared_store, trail.rows[2:])
+    drawn = [attempt("a1", 10, "success" if number else "title", id=str(number)) for number in range(12)]
+    await trail.sink([trail.record(one) for one in (drawn[::-1] if backwards else drawn)])
+    failure, *successes = (trail.id_of(one) for one in drawn)
+    later = [one for one in successes if one > failure]
+    assert 0 < len(later) < len(successes)
+    assert written(shared_store, trail.organization)[0][-2] == min(later)
+    trail.check()
 
 
-async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_least_id_is_told(
+async def test_a_failure_after_the_end_at_the_same_instant_is_the_next_episode(shared_store: Store) -> None:
+    trail = Trail(shared_store)
+    ids = sorted(map(str, range(3)), key=lambda one: trail.id_of(attempt("a1", 10, "title", id=one)))
+    answers = zip(("title", "success", "title"), ids, strict=True)
+    await trail.sink([trail.record(attempt("a1", 10, answer, id=one)) for answer, one in answers])
+    trail.check()
+    (row,) = written(shared_store, trail.organization)
+    assert row[11] == 2
+    assert row[-3] == 0
+
+
+async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_last_id_is_told(
     shared_store: Store,
 ) -> None:
     for id_of_first in ("1", "3"):
@@ -309,8 +343,9 @@ async def test_where_each_kind_of_attempt_ends_by_itself_at_one_instant_the_leas
             for number, one in zip((id_of_first, "2"), types, strict=True)
         ]
         await trail.sink([trail.record(one) for one in ends])
+        trail.check()
         (row,) = written(shared_store, trail.organization)
-        assert (row[3], row[-2]) == (2, least_id(shared_store, trail.rows[2:]))
+        assert (row[3], row[-2]) == (2, max(trail.id_of(one) for one in ends))
 
 
 BY_UPDATE: Final = {"changes": [{"field": "active", "to": False}]}
@@ -343,13 +378,6 @@ async def test_a_closing_that_failed_ends_with_nothing_but_what_closes_or_opens_
     trail.check()
     found = {row[1]: row[-3] > 0 for row in written(shared_store, trail.organization)}
     assert found == {name: ended for name, (*_, ended) in ENDED.items()}
-
-
-def least_id(store: Store, rows: Sequence[Row]) -> str:
-    """As the store orders ids."""
-    ids = [bytes(row[EVENT_COLUMNS.index("event_id")]).hex() for row in rows]  # type: ignore[call-overload]  # because rows hold any object
-    ((least,),) = store.query("SELECT hex(min(toUUID(arrayJoin({ids:Array(String)}))))", {"ids": ids})
-    return str(least).lower()
 
 
 async def test_a_worse_copy_without_a_time_changes_nothing(shared_store: Store) -> None:

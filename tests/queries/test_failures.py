@@ -13,8 +13,8 @@ from queries.failures import list_failures, list_windows
 from queries.store import Store
 from schemas.cause import CAUSES, Cause
 from schemas.times import SENTINEL, to_microseconds
-from tests.queries.support import SLACK, Trail, attempt, failed, stored, when
-from tests.records import event
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, attempt, failed, stored, when
+from tests.records import STATSIG, event
 
 pytestmark = pytest.mark.store
 
@@ -22,6 +22,11 @@ KOFI = {"id": "73ec9bba89a64e507ce0a4c3", "type": "user", "username": "kofi.mens
 STAFF = {"id": "g1", "type": "user_group", "name": "all staff"}
 Raw = dict[str, Any]
 CLOSING = failed(1, "user_deprovision", code="500")
+MISSING = {"code": "403", "details": "missing permission users:write"}
+SEATS = failed(1, "user_create_provision", code="403", details="seat limit reached")
+UNREACHED = failed(1, code="0", details="connection timed out")
+DELETION = attempt(2, "idm_integration_delete", resource=None)
+ACTIVATION = failed(1, "idm_integration_activate", code="500", resource=None)
 ACTIVE, INACTIVE = ([{"field": "active", "to": to}] for to in (True, False))
 
 
@@ -75,6 +80,16 @@ GOES_ON: dict[str, tuple[list[Raw], str]] = {
     "conflict: own success": ([failed(1, code="409"), attempt(2)], "resolved"),
     "one of two is left": ([failed(1, code="409"), failed(1, code="409", resource=KOFI), attempt(2)], "open"),
     "success after the range": ([failed(1), attempt(60 * 13)], "resolved"),
+    "success ahead of the clock": ([failed(1), attempt(60 * 25)], "open"),
+    "network: anybody's success since": ([UNREACHED, attempt(2, resource=KOFI)], "resolved"),
+    "permission: of the same type": ([failed(1, **MISSING), attempt(2, resource=KOFI)], "resolved"),
+    "permission: another type": ([failed(1, **MISSING), attempt(2, "user_deprovision", resource=KOFI)], "open"),
+    "quota: another's creation": ([SEATS, attempt(2, "user_create_provision", resource=KOFI)], "resolved"),
+    "activation: anybody's success": ([ACTIVATION, attempt(2)], "resolved"),
+    "activation: its own": ([ACTIVATION, attempt(2, "idm_integration_reauth", resource=None)], "resolved"),
+    "the integration was deleted": ([failed(1, code="500"), DELETION], "resolved"),
+    "the integration was deleted before": ([failed(3, code="500"), DELETION], "open"),
+    "credentials: only re-authorised": ([failed(1), attempt(2, "idm_integration_reauth", resource=None)], "open"),
     "a closing: an update of the title": ([CLOSING, attempt(2)], "open"),
     "a closing: another's": ([CLOSING, attempt(2, "user_deprovision", resource=KOFI)], "open"),
     "a closing: the own one": ([CLOSING, attempt(2, "user_deprovision")], "resolved"),
@@ -95,6 +110,33 @@ def test_whether_a_trouble_goes_on(troubles: dict[str, Trail], name: str) -> Non
     trail = troubles[name]
     (group,) = list_failures(trail.store, trail.day(until=when(60 * 12)), 10, when(60 * 24)).groups
     assert group["state"] == GOES_ON[name][1]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        pytest.param({"subject": "ines.almeida"}, id="subject"),
+        pytest.param({"event_types": ("user_create_provision",)}, id="type"),
+        pytest.param({"application": "statsig"}, id="name of the application, which has another now"),
+        pytest.param({"causes": ("credentials",)}, id="cause"),
+        pytest.param({"until": when(1.5)}, id="range"),
+    ],
+)
+def test_conditions_select_failures_and_never_the_successes_that_end_them(trail: Trail, conditions: Raw) -> None:
+    renamed = {**STATSIG, "name": "statsig 2"}
+    trail.insert(failed(1, "user_create_provision"), attempt(2, resource=KOFI, application=renamed))
+    (group,) = list_failures(trail.store, trail.day(**conditions), 10, when(60 * 24)).groups
+    assert (group["state"], group["last_success"]) == ("resolved", when(2))
+
+
+def test_an_event_whose_copy_in_force_is_none_of_the_twelve_types_is_no_attempt(trail: Trail) -> None:
+    refused, accepted = failed(1, code="409"), attempt(3)
+    trail.insert(failed(2, code="409"))
+    for raw in (refused, accepted):
+        trail.insert(trail.log({**raw, "event_type": "user_update"}, TENANT), trail.log(raw, INGEST))
+    found = list_failures(trail.store, trail.day(), 10, when(60 * 24))
+    assert (found.attempts, found.failures) == (1, 1)
+    assert [(group["tries"], group["state"]) for group in found.groups] == [(1, "open")]
 
 
 @pytest.fixture(scope="module")

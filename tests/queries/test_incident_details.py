@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from queries.incident_details import read_details
-from queries.incidents import find_incident
+from queries.incidents import as_of, find_incident, incident_object
 from queries.store import Store
 from schemas.errors import BadUsage
 from tests.queries.incident_rows import put, row
@@ -16,13 +17,14 @@ from tests.queries.support import TENANT, Trail, attempt, failed, stored, when
 pytestmark = pytest.mark.store
 
 Raw = dict[str, Any]
+NOW = when(24 * 60)
 
 
 def person(number: int) -> Raw:
     return {"id": f"{number:024x}", "type": "user", "username": f"person.{number}"}
 
 
-def incident_of(trail: Trail, *records: Raw, cause: str = "credentials") -> Raw:
+def incident_of(trail: Trail, *records: Raw, cause: str = "credentials", **columns: Any) -> Raw:
     """The row of the only incident of that cause, of these records and what is stored already."""
     if records:
         trail.insert(*records)
@@ -30,7 +32,8 @@ def incident_of(trail: Trail, *records: Raw, cause: str = "credentials") -> Raw:
         "SELECT DISTINCT incident_id FROM events WHERE organization = {o:String} AND cause = {c:String}",
         {"o": trail.organization, "c": cause},
     )
-    put(trail, row(trail.organization, 1, incident_id=incident, cause=cause, first_at=when(0), last_at=when(200)))
+    told = {"incident_id": incident, "cause": cause, "first_at": when(0), "last_at": when(200), **columns}
+    put(trail, row(trail.organization, 1, **told))
     return find_incident(trail.store, trail.organization, bytes(incident).hex())
 
 
@@ -46,6 +49,7 @@ def test_an_incident_tells_whom_it_hit_what_was_said_and_when(any_trail: Trail) 
             failed(64, code="409", resource=person(2)),
             attempt(65, application={"id": "another", "name": "another"}),
         ),
+        NOW,
     )
     assert found.subjects == [
         {
@@ -102,7 +106,7 @@ def refused(shared_store: Store) -> dict[str, Trail]:
 @pytest.mark.parametrize("name", MENDED)
 def test_whose_success_mends_whom_depends_on_the_cause(refused: dict[str, Trail], name: str) -> None:
     _, cause, _, mended = MENDED[name]
-    found = read_details(refused[name].store, incident_of(refused[name], cause=cause))
+    found = read_details(refused[name].store, incident_of(refused[name], cause=cause), NOW)
     expected = {person(number)["id"]: when(9) if number in mended else None for number in (1, 2)}
     assert {subject["subject_id"]: subject["mended_at"] for subject in found.subjects} == expected
     assert [subject["mended_at"] for subject in found.subjects] == sorted(
@@ -115,27 +119,49 @@ def test_people_come_in_pages_and_those_still_in_trouble_first(trail: Trail) -> 
     records = [failed(max(number, 4), code="409", resource=person(number)) for number in range(1, 9)]
     fixed = [attempt(20, resource=person(number)) for number in (8, 2)]
     incident = incident_of(trail, *records, *fixed, cause="conflict")
-    whole = read_details(trail.store, incident, None, 100)
+    whole = read_details(trail.store, incident, NOW, None, 100)
     order = [int(subject["subject_id"], 16) for subject in whole.subjects]
     assert (order[:3], set(order[3:6]), order[6:]) == ([7, 6, 5], {1, 3, 4}, [8, 2])
     found, cursor = [], None
     while True:
-        page = read_details(trail.store, incident, cursor, 2)
+        page = read_details(trail.store, incident, NOW, cursor, 2)
         found += page.subjects
         assert (page.texts is None) == (cursor is not None)
         cursor = page.next
         if cursor is None:
             break
     assert found == whole.subjects
-    other = read_details(trail.store, incident, None, 1).next
+    other = read_details(trail.store, incident, NOW, None, 1).next
     with pytest.raises(BadUsage, match="another"):
-        read_details(trail.store, {**incident, "incident_id": bytes(16)}, other, 1)
+        read_details(trail.store, {**incident, "incident_id": bytes(16)}, NOW, other, 1)
 
 
 def test_a_better_copy_that_succeeded_is_no_failure(trail: Trail) -> None:
     refused = failed(1)
     incident = incident_of(trail, refused, failed(2))
     trail.insert(trail.log({**refused, "success": True, "message_chain": None}, TENANT))
-    found = read_details(trail.store, incident)
+    found = read_details(trail.store, incident, NOW)
     assert [subject["attempts"] for subject in found.subjects] == [1]
     assert [text["attempts"] for text in found.texts or ()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "affected", "mended"),
+    [
+        pytest.param(60, "open", 1, {1: when(3), 2: None}, id="a success ahead of the clock has ended nothing"),
+        pytest.param(90, "resolved", 0, {1: when(3), 2: when(90)}, id="when its time has come, it has"),
+    ],
+)
+def test_an_incident_ends_when_the_clock_has_reached_its_end(
+    trail: Trail, minutes: int, state: str, affected: int, mended: dict[int, Any]
+) -> None:
+    records = [failed(at, code="409", resource=person(number)) for at, number in ((1, 1), (2, 2))]
+    successes = [attempt(at, resource=person(number)) for at, number in ((3, 1), (90, 2))]
+    ends = {"last_at": when(2), "ended_at": when(90), "ended_by": UUID(int=9), "affected": 0}
+    incident = incident_of(trail, *records, *successes, cause="conflict", **ends)
+    now = when(minutes)
+    (told,) = (incident_object(found, now) for found in as_of(trail.store, [incident], now))
+    assert (told["state"], told["affected"]) == (state, affected)
+    assert (told["ended_at"] is None, told["ended_by"] is None) == (state == "open", state == "open")
+    subjects = read_details(trail.store, incident, now).subjects
+    assert {int(subject["subject_id"], 16): subject["mended_at"] for subject in subjects} == mended
