@@ -34,7 +34,6 @@ SHORT: Final = 8
 SHOWN_TEXTS: Final = 5
 SHOWN_HOURS: Final = 48
 QUIET: Final = "quiet"
-_GIVEN_UP: Final = "{}: set it off again in the directory, or do it in the application by hand"
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -88,8 +87,14 @@ def _story(item: Item) -> str:
         return f"{times}from {begun} to {ended} ({_lasted(item)})"
     again = "again " if item["episodes"] > 1 else ""
     begun = f"{again}since {when(item['since'], seconds=False)}"
-    idle = f" · {_GIVEN_UP.format('nobody retries')}" if item["state"] == QUIET else ""
+    idle = f" · {_idle(item, 'nobody retries')}" if item["state"] == QUIET else ""
     return f"{begun}{idle} · remedy: {item['remedy']}"
+
+
+def _idle(item: Item, told: str) -> str:
+    """Return that nobody tries any more, and what to do where the same attempt can succeed."""
+    mend = ": set it off again in the directory, or do it in the application by hand"
+    return f"{told}{mend if item['retryable'] else ''}"
 
 
 def _lasted(item: Item) -> str:
@@ -107,7 +112,8 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
         out.print(line)
     out.print(item["sentence"])
     if item["state"] == QUIET:
-        out.print(_GIVEN_UP.format(f"Nobody has tried again for {age(item['last_at'], now)}"))
+        lasts = age(item["last_at"], now)
+        out.print(f"{_idle(item, f'Nobody has tried again for {lasts}')}.")
     out.print(f"Remedy: {item['remedy']}")
     for line in blame_lines(item["blame"], item["cause"]):
         out.print(line, soft_wrap=True, markup=False)

@@ -71,7 +71,7 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
             left_behind=[exposure("kofi.mensah", "left_behind", left_behind=when(5).isoformat())],
         )
     )
-    assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 seen in use since"
+    assert lines[0] == "2 accounts meant to be closed are not confirmed closed; 1 seen used since"
     assert lines[3].startswith("  ines.almeida  statsig  03-19 11:00  2 d")
     assert lines[4].startswith("  lena.berg     statsig  03-19 11:00  2 d")
     assert lines[3].split()[-5:-2] == ["5", "03-19", "11:50"]
@@ -83,7 +83,7 @@ def test_the_screen_says_who_since_when_why_and_whether_it_was_used() -> None:
 def test_of_the_past_it_says_of_when_and_tells_ages_by_that() -> None:
     lines = printed(told(exposure("ines.almeida", "failing")), past=True)
     assert lines[:2] == [
-        "1 account meant to be closed was not confirmed closed; none seen in use since",
+        "1 account meant to be closed was not confirmed closed; 0 seen used since",
         "at 2026-03-19 12:30:00 (47 h ago)",
     ]
     assert lines[4].startswith("  ines.almeida  statsig  03-19 11:00  1 h ")
@@ -102,18 +102,20 @@ UNKNOWN = {"sign_ins_known": False, "application": "crm"}
 @pytest.mark.parametrize(
     ("items", "end", "apps"),
     [
-        pytest.param([{}], "; none seen in use since", None, id="none seen"),
-        pytest.param([UNKNOWN], "; whether used since is unknown", "crm", id="nobody knows"),
+        pytest.param([{}], "; 0 seen used since", None, id="none seen"),
+        pytest.param(
+            [UNKNOWN], "; use since unknown", " of 1: the trail has no recent sign-in to crm", id="nobody knows"
+        ),
         pytest.param(
             [{"used_since": when(50).isoformat()}, {}, UNKNOWN, {**UNKNOWN, "application": "hr"}],
-            "; 1 seen in use since, unknown of 2",
-            "crm, hr",
+            "; 1 seen used since",
+            " of 2: the trail has no recent sign-in to crm, hr",
             id="both",
         ),
         pytest.param(
             [{**UNKNOWN, "application": f"app{place}"} for place in range(5)],
-            "; whether used since is unknown",
-            "app0, app1, app2 and 2 more",
+            "; use since unknown",
+            " of 5: the trail has no recent sign-in to app0, app1 and others",
             id="of many applications",
         ),
     ],
@@ -123,11 +125,16 @@ def test_no_use_is_claimed_where_the_trail_has_no_sign_ins(
 ) -> None:
     lines = printed(told(*(exposure("ines.almeida", "failing", **item) for item in items)))
     assert lines[0].endswith(f"not confirmed closed{end}")
-    assert lines[1] == (f"unknown: the trail has no recent sign-in of anybody to {apps}" if apps else "")
+    assert lines[1] == (f"unknown{apps}" if apps else "")
     rows = [line for line in lines if line.startswith("  ines.almeida")]
     for row, item in zip(rows, items, strict=True):
         used = "03-19 11:50" if "used_since" in item else "none seen" if "sign_ins_known" not in item else "unknown"
         assert f"  {used}  " in row
+
+
+def test_that_use_is_unknown_is_said_also_if_no_such_account_is_shown() -> None:
+    lines = printed(told(exposure("ines.almeida", "failing"), total=3, sign_ins_unknown_total=2))
+    assert lines[1] == "unknown of 2: the trail has no recent sign-in to their applications"
 
 
 YEAR = 365 * 24 * 60
@@ -165,7 +172,7 @@ def test_what_is_cut_off_is_counted_all_the_same() -> None:
             reported_absent=[shown],
         )
     )
-    assert lines[0] == "1,126 accounts meant to be closed are not confirmed closed; 108 seen in use since"
+    assert lines[0] == "1,126 accounts meant to be closed are not confirmed closed; 108 seen used since"
     cut = [line for line in lines if "--limit" in line]
     assert cut == [f"  ... {more} more: --limit, or --json for all" for more in ("1,125", "2")]
     assert "Left behind by a deleted integration, nobody closes them any more: 3" in lines

@@ -123,8 +123,14 @@ def test_where_nobody_retries_the_screens_do_not_say_to_wait() -> None:
     assert lines[1] == "quiet since 2026-03-16 11:00:00 (3 d), last try 42 h ago"
     assert lines[4:6] == [
         "Nobody has tried again for 42 h: set it off again in the directory, or do it in",
-        "the application by hand",
+        "the application by hand.",
     ]
+    item = incident(4, cause="unsupported", detail="no", first_at=when(-3 * DAY), last_at=when(-41 * 60))
+    assert drawn(show_incidents, [item], NOON)[2:] == [
+        "  44444444  since 2026-03-16 11:00 · nobody retries · remedy: Do it in the",
+        "            application by hand, or switch the feature off in the integration.",
+    ]
+    assert drawn(show_incident, detail(item), NOON)[4] == "Nobody has tried again for 42 h."
 
 
 def test_failures_that_no_incident_holds_are_shown_by_cause() -> None:

@@ -36,7 +36,7 @@ from schemas.errors import BadUsage
 
 SHOWN: Final = 20
 """How many accounts of each kind the screen shows by default."""
-NAMED: Final = 3
+NAMED: Final = 2
 """How many applications without sign-ins are named."""
 MOST: Final = 10_000
 """The most accounts of each kind in one answer of the API."""
@@ -115,8 +115,10 @@ def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = Fa
         now = datetime.fromisoformat(at)
     if not answer["complete"]:
         out.print(_CUT, style="yellow", soft_wrap=True)
-    if unseen := _without_sign_ins(answer):
-        out.print(f"unknown: the trail has no recent sign-in of anybody to {unseen}", soft_wrap=True)
+    unseen, unknown = _without_sign_ins(answer), answer["sign_ins_unknown_total"]
+    if unseen or unknown:
+        of = f" of {number(unknown)}" if unknown else ""
+        out.print(f"unknown{of}: the trail has no recent sign-in to {unseen or 'their applications'}", soft_wrap=True)
     _rows(out, items, answer["total"], now)
     for key, title in (
         ("left_behind", "Left behind by a deleted integration, nobody closes them any more"),
@@ -198,23 +200,19 @@ def _times(texts: Sequence[str | None], out: Console) -> list[str]:
 
 
 def _used(answer: Item) -> str:
-    """Return how many are seen to be used, and how many nobody knows of, as the end of a sentence."""
-    used, unknown, total = answer["used_total"], answer["sign_ins_unknown_total"], answer["total"]
-    if not total:
+    """Return how many are seen to be used, as the end of a sentence."""
+    if not answer["total"]:
         return ""
-    if unknown == total:
-        return "; whether used since is unknown"
-    return (
-        f"; {number(used) if used else 'none'} seen in use since{f', unknown of {number(unknown)}' if unknown else ''}"
-    )
+    if answer["sign_ins_unknown_total"] == answer["total"]:
+        return "; use since unknown"
+    return f"; {number(answer['used_total'])} seen used since"
 
 
 def _without_sign_ins(answer: Item) -> str:
     """Return the names of the shown accounts' applications that the trail has no sign-ins to."""
     shown = (item for kind in KINDS for item in answer[kind])
     names = sorted({item["application"] or item["application_id"] for item in shown if not item["sign_ins_known"]})
-    more = f" and {number(len(names) - NAMED)} more" if len(names) > NAMED else ""
-    return ", ".join(cut(name, 16) for name in names[:NAMED]) + more
+    return ", ".join(cut(name, 16) for name in names[:NAMED]) + (" and others" if len(names) > NAMED else "")
 
 
 def _say_more(out: Console, more: int) -> None:
