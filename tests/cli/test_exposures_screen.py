@@ -109,7 +109,7 @@ UNKNOWN = {"sign_ins_known": False, "application": "crm"}
         pytest.param(
             [{"used_since": when(50).isoformat()}, {}, UNKNOWN, {**UNKNOWN, "application": "hr"}],
             "; 1 seen used since",
-            " of 2: the trail has no recent sign-in to crm, hr",
+            " of 2: the trail has no recent sign-in to crm and hr",
             id="both",
         ),
         pytest.param(
@@ -132,9 +132,13 @@ def test_no_use_is_claimed_where_the_trail_has_no_sign_ins(
         assert f"  {used}  " in row
 
 
-def test_that_use_is_unknown_is_said_also_if_no_such_account_is_shown() -> None:
+def test_that_use_is_unknown_is_said_also_of_accounts_that_are_not_shown() -> None:
+    lines = printed(told(exposure("ines.almeida", "failing", **UNKNOWN), total=3, sign_ins_unknown_total=2))
+    assert lines[1] == "unknown of 2: the trail has no recent sign-in to crm and others"
     lines = printed(told(exposure("ines.almeida", "failing"), total=3, sign_ins_unknown_total=2))
     assert lines[1] == "unknown of 2: the trail has no recent sign-in to their applications"
+    lines = printed(told(left_behind=[exposure("kofi.mensah", "left_behind", **UNKNOWN)]))
+    assert lines[1] == "unknown: the trail has no recent sign-in to crm"
 
 
 YEAR = 365 * 24 * 60

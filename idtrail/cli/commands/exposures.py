@@ -115,10 +115,8 @@ def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = Fa
         now = datetime.fromisoformat(at)
     if not answer["complete"]:
         out.print(_CUT, style="yellow", soft_wrap=True)
-    unseen, unknown = _without_sign_ins(answer), answer["sign_ins_unknown_total"]
-    if unseen or unknown:
-        of = f" of {number(unknown)}" if unknown else ""
-        out.print(f"unknown{of}: the trail has no recent sign-in to {unseen or 'their applications'}", soft_wrap=True)
+    if unknown := _unknown(answer):
+        out.print(unknown, soft_wrap=True)
     _rows(out, items, answer["total"], now)
     for key, title in (
         ("left_behind", "Left behind by a deleted integration, nobody closes them any more"),
@@ -208,11 +206,20 @@ def _used(answer: Item) -> str:
     return f"; {number(answer['used_total'])} seen used since"
 
 
-def _without_sign_ins(answer: Item) -> str:
-    """Return the names of the shown accounts' applications that the trail has no sign-ins to."""
-    shown = (item for kind in KINDS for item in answer[kind])
-    names = sorted({item["application"] or item["application_id"] for item in shown if not item["sign_ins_known"]})
-    return ", ".join(cut(name, 16) for name in names[:NAMED]) + (" and others" if len(names) > NAMED else "")
+def _unknown(answer: Item) -> str:
+    """Return of how many accounts the use is unknown, and which applications' sign-ins are missing; empty if none."""
+    total = answer["sign_ins_unknown_total"]
+    unknown = {kind: [item for item in answer[kind] if not item["sign_ins_known"]] for kind in KINDS}
+    names = sorted({item["application"] or item["application_id"] for items in unknown.values() for item in items})
+    if not names and not total:
+        return ""
+    others = len(names) > NAMED or total > len(unknown["items"])
+    told = [
+        *(cut(name, 16) for name in names[:NAMED]),
+        *(["others" if names else "their applications"] if others else []),
+    ]
+    listed = " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+    return f"unknown{f' of {number(total)}' if total else ''}: the trail has no recent sign-in to {listed}"
 
 
 def _say_more(out: Console, more: int) -> None:
