@@ -13,10 +13,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import event_models, finding_models, found, incident_models
+from queries.api import account_models, event_models, incident_models
 from queries.api.access import Given
 from queries.api.context import Context
-from queries.api.findings import AskedExposures, exposure_answer
+from queries.api.exposures import AskedExposures, exposure_answer
+from queries.api.findings import AskedFindings, Finding, told_all
 from queries.api.incidents import AskedIncidents
 from queries.api.parameters import Selected
 from queries.api.places import Stored, StoredLog
@@ -93,26 +94,26 @@ async def exposures(
             )
         return [exposure_answer(each) for each in exposures.everything()], None
 
-    rows = _rows(listed, finding_models.Exposure)
+    rows = _rows(listed, account_models.Exposure)
     filters = {
         "organization": asked.organization,
         "at": asked.at or asked.now,
         "sla_seconds": int(asked.sla.total_seconds()),
     }
-    return await _file(context, stored, "exposures", format, finding_models.Exposure, rows, filters, EXPOSURES_FIRST)
+    return await _file(context, stored, "exposures", format, account_models.Exposure, rows, filters, EXPOSURES_FIRST)
 
 
 @router.get("/findings", response_class=StreamingResponse, responses=_ZIP)
 async def findings(
-    context: Given, stored: StoredLog, asked: found.AskedFindings, format: Form = Format.NDJSON
+    context: Given, stored: StoredLog, asked: AskedFindings, format: Form = Format.NDJSON
 ) -> StreamingResponse:
     """Export findings of a time range, the latest first."""
 
     def listed(cursor: str | None) -> tuple[list[Any], None]:
-        return found.told_all(context.store, list_findings(context.store, asked)), None
+        return told_all(context.store, list_findings(context.store, asked)), None
 
-    rows = _rows(listed, found.Finding)
-    return await _file(context, stored, "findings", format, found.Finding, rows, asdict(asked))
+    rows = _rows(listed, Finding)
+    return await _file(context, stored, "findings", format, Finding, rows, asdict(asked))
 
 
 def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:

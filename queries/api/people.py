@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from queries.api import finding_models
+from queries.api import account_models
 from queries.api.access import Admin, Given, Organization
 from queries.api.models import Answer
 from queries.identities import Strength
@@ -105,7 +105,7 @@ class Hint(Answer):
 class PersonDetail(BaseModel):
     """Who one person is, as far as the log says."""
 
-    person: finding_models.Person
+    person: account_models.Person
     at: datetime | None = Field(description="The time asked about; null stands for now.")
     ids: list[SubjectId] = Field(description="The earliest first.")
     aliases: list[Alias] = Field(description="In order of time. With `at`, those in force then.")

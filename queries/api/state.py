@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from queries.account import Account as Told
 from queries.api.access import Given, Organization
-from queries.api.finding_models import Account, Person
+from queries.api.account_models import Account, Person
 from queries.api.models import Answer
 from queries.people import find_person
 from queries.state import Asked, State, blind_since, compare, read_state

@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from queries.api import exports
-from queries.api.finding_models import Exposure
+from queries.api.account_models import Exposure
 from tests.api.conftest import As
 from tests.api.support import assert_problem
 from tests.api.test_answers import get

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from queries.api.found import told_all
+from queries.api.findings import told_all
 from queries.findings import Asked, list_findings
 from tests.api.conftest import As
 from tests.api.support import assert_problem

@@ -1,4 +1,4 @@
-"""The API's answers about failures and people."""
+"""The API's answers about failures, lifecycles and accounts that should be closed."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class Account(Answer):
     )
 
 
-class Change(Answer):
+class StateChange(Answer):
     """A change of the intended or confirmed state, in effect from `at`."""
 
     view: Literal["intended", "confirmed"]
@@ -170,7 +170,7 @@ class TimedAccount(Account):
     """The person's account in one application, with every change of its states."""
 
     initial: str = Field(description="The intended and confirmed state before the first change: absent or unknown.")
-    changes: list[Change] = Field(description="Every change of both states in order; empty without `timeline`.")
+    changes: list[StateChange] = Field(description="Every change of both states in order; empty without `timeline`.")
 
 
 class Lifecycle(BaseModel):
