@@ -49,6 +49,7 @@ dd { margin: 0; }
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; } * { print-color-adjust: exact; }
   .wide { overflow: visible; } .wide svg { min-width: 0; } table { font-size: 9pt; }
+  th, td { overflow-wrap: break-word; padding-right: 8px; } .whole { white-space: normal; }
   tr, svg { break-inside: avoid; } h2 { break-after: avoid; } thead { display: table-header-group; }
 }
 """

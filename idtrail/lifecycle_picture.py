@@ -11,6 +11,7 @@ from typing import Final
 from idtrail.characters import seen
 from idtrail.lifecycle_lanes import Lane, Lanes, Mark, Stretch, heaped
 from queries.account import ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
+from queries.pieces import pieces
 
 WIDTH: Final = 1080
 LEFT: Final = 164
@@ -25,6 +26,10 @@ MARK: Final = 11
 BRIEF: Final = 2
 """A difference shorter than this, in units, is only the time that an attempt takes."""
 TICKS: Final = 8
+EDGE: Final = 40
+"""A date closer than this to the right edge, in units, ends at its line instead of being centred on it."""
+LANES: Final = 15
+"""As many lanes as a printed page has room for."""
 TOLD: Final = 5
 """How many events the title of a heap of marks lists one by one."""
 
@@ -94,25 +99,38 @@ class _Axis:
 
 
 def picture(drawn: Lanes, who: str) -> str:
-    """Return the SVG, with a title and a description for screen readers."""
+    """Return the SVG, with a title and a description for screen readers.
+
+    Beyond `LANES` lanes there are several, one below the other, each with its dates and whole on a printed page.
+    """
+    groups = list(pieces(drawn.lanes, LANES)) or [()]
+    return "".join(
+        _svg(drawn, lanes, who, number, last=number == len(groups)) for number, lanes in enumerate(groups, 1)
+    )
+
+
+def _svg(drawn: Lanes, lanes: Sequence[Lane], who: str, number: int, *, last: bool) -> str:
     axis = _Axis(drawn.since, drawn.until)
     parts = list(_directory(axis, drawn.directory))
     top = 62
-    for place, lane in enumerate(drawn.lanes):
+    for place, lane in enumerate(lanes):
         parts += _lane(axis, lane, top + place * LANE)
-    bottom = top + len(drawn.lanes) * LANE
+    bottom = top + len(lanes) * LANE
     grid = [part for at, text in axis.ticks() for part in _tick(axis.x(at), text, bottom)]
-    height = bottom + 74
-    body = "\n".join((*grid, *parts, *_legend(bottom + 40)))
-    return (
-        f'<svg class="lanes" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
-        ' aria-labelledby="lanes-title lanes-words">\n'
-        f'<title id="lanes-title">The accounts of {told(who)} from {moment_of(drawn.since)} to'
-        f" {moment_of(drawn.until)} UTC</title>\n"
-        f'<desc id="lanes-words">{" ".join(_words(lane) for lane in drawn.lanes)}</desc>\n'
+    height = bottom + (74 if last else 26)
+    body = "\n".join((*grid, *parts, *(_legend(bottom + 40) if last else ())))
+    shared = (
         f"<style>{STYLE}</style>\n"
         '<defs><pattern id="lanes-hatch" width="7" height="7" patternUnits="userSpaceOnUse"'
         ' patternTransform="rotate(45)"><path class="hatch" d="M0 0V7"/></pattern></defs>\n'
+    )
+    return (
+        f'<svg class="lanes" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
+        f' aria-labelledby="lanes-title-{number} lanes-words-{number}">\n'
+        f'<title id="lanes-title-{number}">The accounts of {told(who)} from {moment_of(drawn.since)} to'
+        f" {moment_of(drawn.until)} UTC</title>\n"
+        f'<desc id="lanes-words-{number}">{" ".join(_words(lane) for lane in lanes)}</desc>\n'
+        f"{shared if number == 1 else ''}"
         f'<rect class="paper" width="100%" height="100%"/>\n{body}\n</svg>\n'
     )
 
@@ -127,7 +145,8 @@ def _words(lane: Lane) -> str:
 
 def _tick(x: float, text: str, bottom: int) -> Iterator[str]:
     yield f'<path class="grid" d="M{x} 28V{bottom}"/>'
-    yield f'<text class="dim" x="{x}" y="{bottom + 16}" text-anchor="middle">{text}</text>'
+    anchor = "end" if x > WIDTH - EDGE else "middle"
+    yield f'<text class="dim" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{text}</text>'
 
 
 def _directory(axis: _Axis, marks: Sequence[Mark]) -> Iterator[str]:

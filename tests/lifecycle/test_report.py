@@ -15,7 +15,7 @@ import pytest
 
 from idtrail.lifecycle_lanes import lanes
 from idtrail.lifecycle_page import report
-from idtrail.lifecycle_picture import picture, told
+from idtrail.lifecycle_picture import LANES, RIGHT, WIDTH, picture, told
 from tests.lifecycle.sample import DAY, NOW, after, answer_of, leaver, suspended
 from tests.queries.test_lifecycle import row
 
@@ -104,11 +104,33 @@ def test_the_drawing_is_told_to_whoever_does_not_see_it() -> None:
     space = "{http://www.w3.org/2000/svg}"
     own = {part.get("id"): part.text for part in svg if part.tag in (f"{space}title", f"{space}desc")}
     assert svg.get("aria-labelledby") == " ".join(str(name) for name in own)
-    assert own["lanes-title"] == "The accounts of ines.almeida from 2026-03-19 11:00:00 to 2026-03-21 09:00:00 UTC"
-    assert own["lanes-words"] == (
+    assert own["lanes-title-1"] == "The accounts of ines.almeida from 2026-03-19 11:00:00 to 2026-03-21 09:00:00 UTC"
+    assert own["lanes-words-1"] == (
         "statsig: OPEN, meant inactive but active since 2026-03-20 11:00:00, 6 failed attempts."
         " slack: closed, 0 failed attempts."
     )
+
+
+def test_many_lanes_are_several_drawings_each_with_its_dates_and_ids() -> None:
+    found = lanes(answer_of(leaver()), NOW)
+    assert found is not None
+    many = [found.lanes[0]._replace(application=f"app{number}") for number in range(2 * LANES + 1)]
+    made = Read(picture(found._replace(lanes=many), "ines.almeida"))
+    ids = [value for name, value in made.attributes if name == "id"]
+    assert made.tags.count("svg") == 3
+    assert len(ids) == len(set(ids))
+    assert made.texts.count("app30") + made.texts.count("app0") == 4  # beside the lane, and as its title
+    assert made.texts.count("03-20 12:00") == 3
+    assert made.texts.count("accepted") == 1
+
+
+def test_a_date_at_the_right_edge_ends_there() -> None:
+    found = lanes(answer_of(leaver()), NOW.replace(hour=0))
+    assert found is not None
+    dates = re.findall(r'x="([\d.]+)" y="\d+" text-anchor="(\w+)">\d', picture(found, "ines.almeida"))
+    assert len(dates) > 4
+    assert {anchor for _, anchor in dates[:-1]} == {"middle"}
+    assert dates[-1] == (f"{WIDTH - RIGHT:.1f}", "end")
 
 
 EVIL: Final = [
