@@ -142,11 +142,11 @@ def test_of_more_than_a_window_holds_the_definitions_still_give_the_alerts(kind:
 @pytest.mark.parametrize(
     ("terms", "enough"),
     [
-        pytest.param(Terms(RuleKind.THRESHOLD, window=DAY, threshold=10_000), 13_500, id="threshold"),
-        pytest.param(Terms(RuleKind.DISTINCT, window=DAY, threshold=10_000), 13_500, id="distinct"),
+        pytest.param(Terms(RuleKind.THRESHOLD, window=DAY, threshold=10_000), 11_000, id="threshold"),
+        pytest.param(Terms(RuleKind.DISTINCT, window=DAY, threshold=10_000), 11_000, id="distinct"),
         pytest.param(Terms(RuleKind.RATIO, window=DAY, ratio=1.0, minimum=10_000), 13_500, id="ratio"),
-        pytest.param(Terms(RuleKind.ABSENCE, window=DAY), 13_500, id="absence"),
-        pytest.param(Terms(RuleKind.MASS, threshold=10_000, multiple=3), 13_500, id="mass"),
+        pytest.param(Terms(RuleKind.ABSENCE, window=DAY), 11_000, id="absence"),
+        pytest.param(Terms(RuleKind.MASS, threshold=10_000, multiple=3), 11_000, id="mass"),
         pytest.param(Terms(RuleKind.NEW), 21_000, id="new"),
     ],
 )

@@ -95,7 +95,7 @@ def imported(correlation: dict[str, Any], rules: dict[str, dict[str, Any]] = RUL
 
 @pytest.mark.parametrize("correlation", [pytest.param(each, id=name) for name, each in CORRELATIONS.items()])
 @given(events=EVENTS)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_an_imported_correlation_holds_where_its_sigma_does(
     correlation: dict[str, Any], events: list[tuple[int, dict[str, Any]]]
 ) -> None:

@@ -27,7 +27,7 @@ Correction = tuple[int, str]
 correction = st.tuples(st.integers(1, 24), st.sampled_from(["failure", "success", "unknown"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(event, min_size=3, max_size=14))
 def test_what_was_told_last_of_an_alert_is_how_it_stands(events: list[Event]) -> None:
     for log, now, new in played(arrivals((one, None) for one in events)):
@@ -35,7 +35,7 @@ def test_what_was_told_last_of_an_alert_is_how_it_stands(events: list[Event]) ->
             assert told_wrong(log, now) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(event, st.none() | correction), min_size=3, max_size=10))
 def test_what_was_told_last_is_soon_how_it_stands_also_after_corrections(
     events: list[tuple[Event, Correction | None]],

@@ -99,7 +99,7 @@ def test_oddities_change_envelopes_and_nothing_that_happens() -> None:
     assert 0.6 < len(same) / len(odd) < 0.8
 
 
-@pytest.mark.parametrize("hours", range(0, 168, 23))
+@pytest.mark.parametrize("hours", range(0, 168, 41))
 def test_the_demo_shows_every_type_and_every_cause_whenever_it_ends(hours: int) -> None:
     organisation = demo(END + timedelta(hours=hours))
     events = list(organisation)
