@@ -116,20 +116,22 @@ def _order(exposure: Exposure) -> tuple[bool, str, str, str]:
 
 
 _OWN: Final = "organization = {organization:String}"
+# A copy that names no application may be the one in force.
+_ABOUT: Final = f"(kind = 'other' OR application_id = '' OR {ACCOUNT_SQL} IN {{accounts:Array(String)}})"
 
 # Ordered, so that the rows come in one block: each of hundreds of small blocks costs as much as its rows.
 _THEIR_EVENTS: Final = (
     f"SELECT organization, subject_id, subject_name, version, fingerprint, {_LIST} FROM events_by_subject"
     f" WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
     " AND event_type != 'sso_auth'"
-    f" AND (kind = 'other' OR {ACCOUNT_SQL} IN {{accounts:Array(String)}})"
+    f" AND {_ABOUT}"
     " ORDER BY subject_id"
 )
 
 THEIR_TURNS: Final = (
     f"SELECT subject_id, subject_name, version, fingerprint, {TURNS}"
     f" FROM account_turns WHERE {_OWN} AND subject_id IN {{subjects:Array(String)}}"
-    f" AND (kind = 'other' OR {ACCOUNT_SQL} IN {{accounts:Array(String)}})"
+    f" AND {_ABOUT}"
     " ORDER BY subject_id"
     # A few rows at each of hundreds of places: threads share them, read each in one go, and do not read far ahead.
     " SETTINGS merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1,"
@@ -216,7 +218,7 @@ def turned_exposures(
 ) -> tuple[list[Exposure], set[Key]]:
     """Return the exposed accounts, and the accounts that cannot be decided without their accepted updates.
 
-    `doubted`: a better copy of a version up to this may be among the rows that are not read. Pure.
+    `doubted`: a copy that is not read may overrule copies up to this version. Pure.
     """
     by_subject: dict[str, tuple[list[Row], dict[str, Updates]]] = {}
     wanted: dict[str, set[str]] = {}
@@ -260,19 +262,18 @@ def exposures_of(
 ) -> list[Exposure]:
     """Return which of the (application, subject) `accounts` are exposed, given their events up to a time. Pure."""
     by_subject: dict[str, list[Row]] = {}
-    for row in rows:
-        if (
+    for row in in_force(rows):
+        if row["occurred_at"] <= at and (
             not row["application_id"]
             or row["kind"] == "other"
             or (row["application_id"], row["subject_id"]) in accounts
         ):
             by_subject.setdefault(row["subject_id"], []).append(row)
     told: list[Exposure] = []
-    for subject, copies in by_subject.items():
-        events = [row for row in in_force(copies) if row["occurred_at"] <= at]
+    for subject, events in by_subject.items():
         folded = fold(without_repeats(events, bindings), bindings).accounts
         own = [account for account in folded if (account.application_id, subject) in accounts]
-        told += _exposed(copies[0]["organization"], subject, events, own, at, sla)
+        told += _exposed(events[0]["organization"], subject, events, own, at, sla)
     return told
 
 

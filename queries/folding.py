@@ -10,11 +10,18 @@ from uuid import UUID
 Row = dict[str, Any]
 Place = tuple[datetime, int]
 """The position of an event among all others: when it occurred, and its id as a number."""
+Rank = tuple[int, bytes]
+"""What orders the copies of one event: the largest is in force."""
 
 
 def place_of(row: Row) -> Place:
     """Return the position of the row's event."""
     return row["occurred_at"], row["event_id"].int
+
+
+def rank_of(row: Row) -> Rank:
+    """Return what the row's copy is ranked by."""
+    return row["version"], row["fingerprint"]
 
 
 def in_force(rows: Iterable[Row]) -> list[Row]:
@@ -23,10 +30,6 @@ def in_force(rows: Iterable[Row]) -> list[Row]:
     best: dict[UUID, Row] = {}
     for row in rows:
         known = best.get(row["event_id"])
-        if known is None or _rank(row) > _rank(known):
+        if known is None or rank_of(row) > rank_of(known):
             best[row["event_id"]] = row
     return sorted(best.values(), key=place_of)
-
-
-def _rank(row: Row) -> tuple[Any, Any]:
-    return row["version"], row["fingerprint"]

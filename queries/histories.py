@@ -183,7 +183,8 @@ def bindings_sql(members: bool) -> str:
 def read_bindings(store: Store, organization: str, until: datetime) -> Bindings:
     """Return the bindings that surround everybody's events before a time."""
     values = {"organization": organization, "known": to_microseconds(LATEST)}
-    return Bindings(_before(until, store.query_dicts(bindings_sql(members=False), values, BULK_LIMITS)))
+    rows = store.query_dicts(bindings_sql(members=False), values, BULK_LIMITS)
+    return Bindings(_before(until, own_rows(store, organization, rows)))
 
 
 def memberships_sql() -> str:
@@ -205,7 +206,8 @@ def read_told(store: Store, people: Sequence[Person], until: datetime, known_at:
         "subjects": subjects,
         "known": to_microseconds(known_at),
     }
-    surrounding = list(_before(until, store.query_dicts(bindings_sql(members=True), values, BULK_LIMITS)))
+    around = store.query_dicts(bindings_sql(members=True), values, BULK_LIMITS)
+    surrounding = list(_before(until, own_rows(store, values["organization"], around, values["known"])))
     rows = store.query_dicts(history_sql(), {**values, "limit": BATCH + 1}, SMALL_LIMITS)
     if len(rows) > BATCH:
         return [

@@ -48,18 +48,20 @@ SELECT application_id, subject_id, toUInt256(0) AS last, first_update, last_upda
 
 _ACTS: Final = f"""
     SELECT event_id, tupleElement(copy, 1) AS subject_id, tupleElement(copy, 2) AS act, tupleElement(copy, 3) AS at,
-        tupleElement(copy, 4) AS application_id
+        tupleElement(copy, 4) AS application_id, tupleElement(copy, 5) AS version
     FROM (
-        SELECT event_id, argMax(tuple(subject_id, act, occurred_at, application_id), {IN_FORCE}) AS copy
+        SELECT event_id, argMax(tuple(subject_id, act, occurred_at, application_id, version), {IN_FORCE}) AS copy
         FROM directory_acts
         WHERE {_OWN} AND time_quality = 'ok' AND occurred_at <= {_AT}
         GROUP BY event_id
     )
 """
-# A deleted person has left, even if the same id is created again: the old accounts stay intended deleted.
+_DOUBTED: Final = "countIf(version <= {doubted:Int64}) > 0"
+# A deleted person has left, even if the same id is created again: the old accounts stay intended deleted. A copy that
+# may be overruled hides no other act.
 _LEFT: Final = (
     f"SELECT subject_id FROM ({_ACTS}) GROUP BY subject_id, application_id"
-    f" HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted', 'unbound') OR countIf(act = 'deleted') > 0"
+    f" HAVING argMax(act, {_KEY}) IN ('suspended', 'deleted', 'unbound') OR countIf(act = 'deleted') > 0 OR {_DOUBTED}"
 )
 _IN_GROUPS: Final = f"{_OWN} AND application_id = '' AND group_id IN {{groups:Array(String)}}"
 _REMOVED: Final = f"""
@@ -67,7 +69,7 @@ SELECT subject_id FROM associations
 WHERE {_IN_GROUPS} AND time_quality = 'ok' AND outcome != 'failure' AND occurred_at <= {_AT}
     AND subject_id GLOBAL IN (SELECT subject_id FROM associations WHERE {_IN_GROUPS} AND action = 'remove')
 GROUP BY group_id, subject_id
-HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove'
+HAVING argMax(action, (occurred_at, toString(event_id), version)) = 'remove' OR {_DOUBTED}
 """
 
 # Everybody who was ever in a group that was unbound while the application had other groups,
@@ -103,8 +105,9 @@ def suspects_sql(*, past: bool, parted: bool) -> str:
 
     With `past` at a time in the past, else now. With `parted` also for groups unbound while others were not: that is
     rare, and takes a third of the time. Three kinds are included to be safe: deleted accounts that were ever updated,
-    since an update after the deletion opens them again; accounts whose last copy may be somebody else's (versions up to
-    `doubted`); and what is stamped ahead of now. Only rows of people with a suspect row are grouped.
+    since an update after the deletion opens them again; accounts whose last copy, or a copy of an act on whose person,
+    may be overruled (versions up to `doubted`); and what is stamped ahead of now. Only rows of people with a suspect
+    row are grouped.
     """
     marks = _THEN if past else _NOW
     closing = (
@@ -141,7 +144,7 @@ def read_suspects(
 ) -> Suspects:
     """Return at most `MAX_SUSPECTS` accounts that may be exposed now, or with `past` at a time in the past.
 
-    `doubted`: copies up to this version may be somebody else's.
+    `doubted`: a copy that is not read may overrule copies up to this version.
     """
     ended = ended_of(bindings)
     unbound = sorted(ended.unbound)

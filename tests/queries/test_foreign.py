@@ -1,11 +1,11 @@
-"""A copy of less trust that names somebody else makes no step of theirs, closes and opens nothing, and is no use."""
+"""A copy that a better one overrules makes no step of anybody's, closes and opens nothing, and is no use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -17,12 +17,14 @@ from queries.histories import History, read_history
 from queries.people import find_person
 from queries.state import Asked, read_state
 from queries.store import Store
-from tests.queries.support import INGEST, Trail, at, attempt, failed, stored, when
-from tests.records import NOON, Record, event
+from schemas.envelope import Source
+from tests.queries.support import EXPORT, INGEST, Trail, at, attempt, failed, stored, when
+from tests.records import NOON, STATSIG, Record, event
 
 pytestmark = pytest.mark.store
 
 KOFI = {"id": "5fad07f2b9f5414721b3d7a1", "type": "user", "username": "kofi.mensah"}
+MIRO = {"id": "5fad07f2b9f5414721b3d7bb", "name": "miro"}
 INES = {"id": "63ec9bba89a64e507ce0a4c2", "type": "user", "username": "ines.almeida"}
 LATER = NOON + timedelta(days=1)
 
@@ -44,7 +46,11 @@ def answers(trail: Trail) -> dict[str, Any]:
     return {
         "history": history(trail),
         "state": read_state(trail.store, kofi, Asked(when(100), None)),
-        "exposed": [replace_(each.account) for each in found.everything() if each.subject_id == KOFI["id"]],
+        "exposed": [
+            (each.reason, each.since, replace_(each.account))
+            for each in found.everything()
+            if each.subject_id == KOFI["id"]
+        ],
         "used": used(trail),
         "closings": [each for each in closed.exceptions if each.subject_id == KOFI["id"]],
     }
@@ -54,36 +60,78 @@ def replace_(account: Any) -> Any:
     return replace(account, changes=[])
 
 
-OTHERS: dict[str, tuple[str, float, int]] = {
-    "closed afterwards": ("user_deprovision", 20, 20_000),
-    "closed afterwards, read in batches": ("user_deprovision", 20, 2),
-    "made anew afterwards": ("user_create_provision", 20, 20_000),
-    "updated before everything": ("user_update_provision", -300, 20_000),
+def sign_in(minutes: float, **fields: Any) -> dict[str, Any]:
+    return event("sso_auth", timestamp=at(minutes), resource=None, success=None, initiated_by=KOFI, **fields)
+
+
+class Overruled(NamedTuple):
+    """What a better copy says, what a worse one says instead, how that came, and how many rows are read at once."""
+
+    better: dict[str, Any]
+    worse: dict[str, Any]
+    by: Source = INGEST
+    batch: int = 20_000
+
+
+OF_KOFI: dict[str, Any] = {"resource": KOFI, "success": True}
+OVERRULED: dict[str, Overruled] = {
+    "closed afterwards, in truth somebody else": Overruled(
+        attempt(10, "user_deprovision", resource=INES), {**OF_KOFI, "timestamp": at(20)}
+    ),
+    "closed afterwards, in truth somebody else, read in batches": Overruled(
+        attempt(10, "user_deprovision", resource=INES), {**OF_KOFI, "timestamp": at(20)}, batch=2
+    ),
+    "made anew afterwards, in truth somebody else": Overruled(
+        attempt(10, "user_create_provision", resource=INES), {**OF_KOFI, "timestamp": at(20)}
+    ),
+    "updated before everything, in truth somebody else": Overruled(
+        attempt(10, resource=INES), {**OF_KOFI, "timestamp": at(-300)}
+    ),
+    "closed, in truth a sign-in": Overruled(
+        sign_in(-10), {**OF_KOFI, "event_type": "user_deprovision", "timestamp": at(20)}
+    ),
+    "closed, in truth updated in another application": Overruled(
+        attempt(10, resource=KOFI, application=MIRO), {"event_type": "user_deprovision", "application": STATSIG}
+    ),
+    "closed, in truth an update that names no application": Overruled(
+        attempt(10, resource=KOFI, application=None), {"event_type": "user_deprovision", "application": STATSIG}
+    ),
+    "activated again, in truth a sign-in": Overruled(
+        sign_in(-10), {**OF_KOFI, "event_type": "user_activated", "timestamp": at(20)}
+    ),
+    "the integration deleted, in truth a sign-in": Overruled(
+        sign_in(-10), {"event_type": "idm_integration_delete", "success": True, "timestamp": at(20)}
+    ),
+    "deleted, as a later export says, in truth looked up": Overruled(
+        attempt(10, "user_lookup_provision", resource=KOFI, application=None), {"event_type": "user_delete"}, EXPORT
+    ),
 }
-"""What happened to somebody else, when it is said to have happened to them, and how many rows are read at once."""
 
 
-def test_what_a_better_copy_tells_of_another_changes_no_answer_about_somebody(
+def test_what_a_better_copy_overrules_changes_no_answer_about_somebody(
     shared_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = {name: attempt(10, event_type, resource=INES) for name, (event_type, *_) in OTHERS.items()}
-    own = [attempt(0, "user_create_provision", resource=KOFI), failed(5, "user_deprovision", resource=KOFI)]
-    trails = stored(shared_store, {name: [*own, other] for name, other in others.items()})
+    own = [
+        attempt(0, "user_create_provision", resource=KOFI),
+        attempt(0, "user_create_provision", resource=KOFI, application=MIRO),
+        event("user_suspended", timestamp=at(4), resource=KOFI, application=None),
+        failed(5, "user_deprovision", resource=KOFI),
+    ]
+    trails = stored(shared_store, {name: [*own, case.better] for name, case in OVERRULED.items()})
 
-    def told() -> Iterator[dict[str, Any]]:
-        for name, (*_, batch) in OTHERS.items():
-            monkeypatch.setattr(histories, "BATCH", batch)
-            yield answers(trails[name])
+    def told() -> dict[str, Any]:
+        found = {}
+        for name, case in OVERRULED.items():
+            monkeypatch.setattr(histories, "BATCH", case.batch)
+            found[name] = answers(trails[name])
+        return found
 
-    before = list(told())
-    assert all(answer["exposed"] for answer in before)
+    before = told()
+    assert all(len(answer["exposed"]) == 2 for answer in before.values())
     Trail(shared_store, "all of them").insert(
-        *(
-            forged(trails[name], others[name], resource=KOFI, timestamp=at(minutes))
-            for name, (_, minutes, _) in OTHERS.items()
-        )
+        *(trails[name].log({**case.better, **case.worse}, case.by, LATER) for name, case in OVERRULED.items())
     )
-    assert list(told()) == before
+    assert told() == before
 
 
 def test_what_the_better_copy_is_not_known_yet_of_is_still_theirs(trail: Trail) -> None:
@@ -103,10 +151,6 @@ def test_what_came_only_by_an_open_way_is_told(trail: Trail) -> None:
     trail.insert(*(trail.log(raw, INGEST) for raw in raws))
     assert [step.action for step in history(trail).steps] == ["create", "deprovision"]
     assert answers(trail)["exposed"]
-
-
-def sign_in(minutes: float, **fields: Any) -> dict[str, Any]:
-    return event("sso_auth", timestamp=at(minutes), resource=None, success=None, initiated_by=KOFI, **fields)
 
 
 WORSE: dict[str, Any] = {

@@ -1,10 +1,11 @@
-"""Who is exposed is told of few accounts, and is what the fold of everybody's events tells: nobody is overlooked,
-whatever happens in which order, most of which no directory would do."""
+"""Who is exposed is told of few accounts, and is what the fold of everybody's copies in force tells: nobody is
+overlooked, whatever happens in which order, most of which no directory would do, and whatever anybody sends under the
+ids of it."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
@@ -12,19 +13,29 @@ from uuid import uuid4
 import pytest
 
 from queries.account import Account
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Memberships, is_direct, is_membership
 from queries.exposures import SLA, Exposure, list_exposures, reason_of, since_of
+from queries.folding import in_force
+from queries.histories import Told as Read
 from queries.histories import read_told
 from queries.lifecycle import Fold
 from queries.people import Person
+from queries.step import COLUMNS
 from queries.store import Store
+from schemas.association import ASSOCIATION_CHANGE
+from schemas.envelope import Source, Trust
 from schemas.times import LATEST
-from tests.queries.support import SLACK, Trail, at, attempt, failed, when
+from tests.queries.support import EXPORT, INGEST, SLACK, TENANT, Trail, at, attempt, failed, when
 from tests.queries.test_histories import bound
-from tests.records import event
+from tests.records import Record, event
 
 pytestmark = pytest.mark.store
 
 APP: Final = str(SLACK["id"])
+OTHER: Final = {"id": "5fad07f2b9f5414721b3d7bb", "name": "other"}
+VENDOR_WAYS: Final = (TENANT, EXPORT)
+OPEN_WAYS: Final = (Source("webhook:anybody", Trust.WEBHOOK), INGEST)
+SURROUNDING: Final = (ASSOCIATION_CHANGE, ACTIVATED, DEACTIVATED, GROUP_DELETED)
 PEOPLE: Final = [f"p{number}" for number in range(60)]
 GROUPS: Final = ("sales", "staff")
 EVENTS: Final = 450
@@ -96,6 +107,10 @@ def integration(event_type: str) -> Callable[[One], dict[str, Any]]:
     return lambda one: event(event_type, timestamp=at(one.minute), resource=None, application=SLACK)
 
 
+def signed_in(one: One) -> dict[str, Any]:
+    return event("sso_auth", timestamp=at(one.minute), resource=None, application=SLACK, initiated_by=one.who)
+
+
 HAPPENS: Final[list[tuple[float, Callable[[One], dict[str, Any]]]]] = [
     (12, tried("user_create_provision")),
     (10, tried("user_update_provision")),
@@ -117,7 +132,37 @@ HAPPENS: Final[list[tuple[float, Callable[[One], dict[str, Any]]]]] = [
     (0.7, integration("idm_integration_activate")),
     (0.3, integration("idm_integration_delete")),
     (0.2, group_deleted),
+    (4, signed_in),
 ]
+
+
+def otherwise(dice: random.Random, raw: dict[str, Any], raws: list[dict[str, Any]]) -> dict[str, Any]:
+    """A copy that says something else: in part, without the application, or what another event says."""
+    other = dice.choice(raws)
+    alike = ("association" in raw) is ("association" in other)
+    parts = dice.sample(("timestamp", "success", "resource", *(["event_type"] if alike else [])), dice.randrange(4))
+    part = {name: other[name] for name in parts if name in other}
+    return dice.choice(
+        (
+            {**raw, "application": OTHER, **part},
+            {name: value for name, value in {**raw, **part}.items() if name != "application"},
+            {**other, "id": raw["id"]},
+            {**other, "id": raw["id"], "timestamp": raw["timestamp"]},
+        )
+    )
+
+
+def copies(dice: random.Random, trail: Trail, raws: list[dict[str, Any]]) -> Iterator[Record]:
+    """The events, of which many came by a way of the vendor and otherwise by one that is open to many, some only by
+    the latter."""
+    for raw in raws:
+        if dice.random() < 0.03:
+            yield trail.log(raw, dice.choice(OPEN_WAYS))
+            continue
+        said = [raw, otherwise(dice, raw, raws)] if dice.random() < 0.3 else [raw]
+        dice.shuffle(said)
+        for each, ways in zip(said, (VENDOR_WAYS, OPEN_WAYS), strict=False):
+            yield trail.log(each, dice.choice(ways))
 
 
 def by_chance(dice: random.Random) -> Iterator[tuple[float, dict[str, Any]]]:
@@ -143,9 +188,8 @@ def told(subject: str, account: Account, reason: str, since: datetime | None) ->
     return subject, reason, since, account.intended, account.confirmed, account.closing_tries
 
 
-def folded(trail: Trail, now: datetime, until: datetime) -> Iterator[Told]:
-    """Of everybody's events, all of them."""
-    for one in read_told(trail.store, [Person(trail.organization, each, [each]) for each in PEOPLE], until):
+def folded(people: Iterable[Read], now: datetime) -> Iterator[Told]:
+    for one in people:
         folding = Fold(one.bindings, one.memberships)
         for row in one.events:
             folding.add(row)
@@ -155,21 +199,39 @@ def folded(trail: Trail, now: datetime, until: datetime) -> Iterator[Told]:
                 yield told(one.subject_id, account, reason, since_of(account, reason))
 
 
+def read_plainly(trail: Trail, until: datetime) -> Iterator[Read]:
+    """Everybody's copies in force, by the table of all copies alone."""
+    sql = (
+        f"SELECT subject_id, version, fingerprint, {', '.join(COLUMNS)} FROM events WHERE organization = {{own:String}}"
+    )
+    rows = [
+        row for row in in_force(trail.store.query_dicts(sql, {"own": trail.organization})) if row["occurred_at"] < until
+    ]
+    bindings = Bindings(
+        row for row in rows if row["event_type"] in SURROUNDING and not (is_membership(row) or is_direct(row))
+    )
+    for person in PEOPLE:
+        own = [row for row in rows if row["subject_id"] == person]
+        yield Read(person, bindings, Memberships(own), own)
+
+
 @pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 60))])
 def test_nobody_is_overlooked_now_or_at_a_time_whatever_happened(store: Store, seed: int) -> None:
     dice = random.Random(seed)
     trail = Trail(store, uuid4().hex[:24])
     happened = list(by_chance(dice))
-    rows = [row for _, row in happened]
-    dice.shuffle(rows)
-    trail.insert(*rows)
+    records = list(copies(dice, trail, [raw for _, raw in happened]))
+    dice.shuffle(records)
+    trail.insert(*records)
     last = happened[-1][0]
     now = when(last) + timedelta(days=3)
     exposed: set[Told] = set()
     for past in (None, *(when(dice.uniform(FIRST + (last - FIRST) * 0.3, last)) for _ in range(3))):
         until = LATEST if past is None else past + timedelta(microseconds=1)
-        expected = set(folded(trail, past or now, until))
+        expected = set(folded(read_plainly(trail, until), past or now))
         found = list_exposures(trail.store, trail.organization, now, past).everything()
         assert {listed(each) for each in found} == expected, past
         exposed |= expected
     assert exposed
+    people = [Person(trail.organization, each, [each]) for each in PEOPLE]
+    assert set(folded(read_told(trail.store, people, LATEST), now)) == set(folded(read_plainly(trail, LATEST), now))
