@@ -78,7 +78,7 @@ def sink_options(settings: Settings) -> SinkOptions:
         flush=timedelta(milliseconds=settings.sink_flush_ms),
         horizon=timedelta(hours=settings.horizon_hours),
         poison_limit=settings.poison_limit,
-        session=SESSION if settings.clickhouse_url.get_secret_value() else ALONE,
+        session=ALONE if settings.embedded_kafka else SESSION,
         decoders=children_at_once() - 1,
     )
 

@@ -7,6 +7,7 @@ of its parts would lose or hide events.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -221,7 +222,8 @@ async def _work(connection: KafkaConnection, store: Store, settings: Settings, r
         connection,
         store,
         replace(sink_options(settings), also=rules.other_types()),
-        retry_seconds=settings.sink_retry_seconds,
+        # To end the embedded stack would end ingest as well, which needs no store.
+        retry_seconds=math.inf if settings.embedded_kafka else settings.sink_retry_seconds,
         partitions=partitions,
         state_dir=settings.state,
         rules=rules,

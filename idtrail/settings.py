@@ -113,7 +113,8 @@ class Settings(BaseSettings):
         60,
         ge=1,
         le=240,
-        description="How long the sink retries a store that is away before its process exits, in s.",
+        description="How long the sink retries a store that is away before its process exits, in s; `idtrail up` waits "
+        "for as long as it takes.",
     )
     poison_limit: int = Field(
         500,

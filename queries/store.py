@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
 from queries.refusals import ours
-from schemas.errors import BadUsage, Fatal
+from schemas.errors import BadUsage, Fatal, StoreAway
 
 READERS: Final = 4
 CONNECT_SECONDS: Final = 5
@@ -76,6 +76,8 @@ class Store:
     def __init__(self, connect: Callable[[str | None], Any], database: str) -> None:
         """`connect` returns a client whose statements run in the given database."""
         self.database = database
+        self.refusal: StoreAway | None = None
+        """Why the last insert failed, of those that are tried again; None when it succeeded."""
         self._connect = connect
         self._closed = False
         self._writer: Any = None
@@ -140,10 +142,12 @@ class Store:
                 writer.insert_arrow(table, rows, settings={**INSERT_SETTINGS, "insert_deduplication_token": token})
             except BaseException as error:
                 _drop(writer)
-                if isinstance(error, _FOREIGN):
-                    raise ours(error, writing=True) from error
-                raise
-            self._writer = writer
+                if not isinstance(error, _FOREIGN):
+                    raise
+                found = ours(error, writing=True)
+                self.refusal = found if isinstance(found, StoreAway) else None
+                raise found from error
+            self._writer, self.refusal = writer, None
 
     def close(self) -> None:
         """Close every connection, after running queries end. Later calls raise `Fatal`."""

@@ -41,7 +41,8 @@ class StoreWriter:
 async def insert_patiently(
     store: Store, table: str, rows: Sequence[Sequence[object]], schema: pa.Schema, token: str, seconds: float
 ) -> None:
-    """Insert one block. Retries a store that is away for `seconds`, with growing waits, then raises `Fatal`."""
+    """Insert one block. Retries a store that is away for `seconds`, which may be infinite, with growing waits, then
+    raises `Fatal`."""
 
     def insert() -> None:
         store.insert_arrow(table, batch(rows, schema), token)

@@ -179,8 +179,8 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", tags=["health"])
 async def readyz(request: Request, context: Given) -> Response:
-    """Report whether events are accepted, broker and store answer, and the sink makes progress; otherwise 503 with what
-    does not."""
+    """Report whether events are accepted, broker and store answer, the store takes events, and the sink makes progress;
+    otherwise 503 with what does not."""
     if broken := context.ingest.broken():
         return problem(503, f"no event is accepted any more: {broken}")
     try:
@@ -191,6 +191,8 @@ async def readyz(request: Request, context: Given) -> Response:
         return problem(503, f"the store is away: {error}")
     except TimeoutError:
         return problem(503, f"the store is away, or busy: it did not answer within {ANSWER_SECONDS:g} s")
+    if context.store.refusal:
+        return problem(503, f"the store takes no events: {context.store.refusal}")
     vigil = _vigil(request)
     try:
         lag = await vigil.look()
@@ -214,6 +216,8 @@ async def health(request: Request, context: Given, token: Reader, organization: 
     now = context.clock()
     every = token.only is None
     trouble: list[str] = []
+    if context.store.refusal:
+        trouble.append(f"the store takes no events: {context.store.refusal}")
     lag: Sequence[Place] = ()
     try:
         lag = await vigil.look()

@@ -19,7 +19,7 @@ from queries.jobs import JobState
 from queries.store import Store
 from schemas.alerts import Acted
 from schemas.envelope import Envelope, Header, Source, seal
-from schemas.errors import Fatal, NotFound, RecordError
+from schemas.errors import Fatal, NotFound, RecordError, StoreAway
 from schemas.letters import Coordinates, Decision
 from streams.log_reader import Logged
 from tests.records import NOON
@@ -192,6 +192,10 @@ class StoreThatFails:
     def around(self, store: Store) -> Store:
         self._store = store
         return cast(Store, self)
+
+    @property
+    def refusal(self) -> StoreAway | None:
+        return self._store.refusal if self._store is not None else None
 
     def __getattr__(self, name: str) -> Any:
         if self.failure is not None:

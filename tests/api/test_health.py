@@ -13,8 +13,9 @@ import pytest
 
 from queries.api.health import Vigil
 from queries.lag_watch import HEADER
+from queries.store import Store
 from schemas.envelope import Source, Trust
-from schemas.errors import BrokerAway, Fatal, UserError
+from schemas.errors import BrokerAway, Fatal, StoreAway, UserError
 from tests.api.conftest import As
 from tests.api.support import Log, StoreThatFails, assert_problem
 from tests.queries.support import Trail
@@ -58,6 +59,15 @@ async def test_it_is_not_ready_when_nothing_is_accepted_any_more(api: httpx.Asyn
     log.defect = Fatal("the emitter stopped: a defect")
     told = assert_problem(await api.get("/readyz"), 503)["detail"]
     assert told == "no event is accepted any more: the emitter stopped: a defect"
+
+
+async def test_it_is_not_ready_while_the_store_takes_no_events(
+    api: httpx.AsyncClient, using: As, shared_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_store, "refusal", StoreAway("ClickHouse cannot answer now (code 243): the disk is full"))
+    sentence = "the store takes no events: ClickHouse cannot answer now (code 243): the disk is full"
+    assert assert_problem(await api.get("/readyz"), 503)["detail"] == sentence
+    assert (await api.get("/api/v1/health", headers=using())).json()["trouble"] == [sentence]
 
 
 async def test_it_says_which_hangs_before_whoever_asks_gives_up(

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from idtrail.connections import sink_options, usable_rules
@@ -79,11 +78,10 @@ def test_a_file_that_holds_no_token_gets_a_new_one(tmp_path: Path, store: Store,
 
 
 @pytest.mark.parametrize(
-    ("url", "seconds"),
-    [pytest.param("", 30, id="embedded"), pytest.param("http://clickhouse:8123", 6, id="of several")],
+    ("kafka", "seconds"), [pytest.param("", 30, id="embedded"), pytest.param("kafka:9092", 6, id="of several")]
 )
-def test_a_worker_that_nobody_waits_for_may_be_silent_for_longer(tmp_path: Path, url: str, seconds: int) -> None:
-    options = sink_options(Settings(clickhouse_url=SecretStr(url)))
+def test_a_worker_that_nobody_waits_for_may_be_silent_for_longer(tmp_path: Path, kafka: str, seconds: int) -> None:
+    options = sink_options(Settings(kafka_bootstrap=kafka))
     app = make_app(KafkaConnection("127.0.0.1:1"), "session-test", tmp_path, options.session)
     assert options.session.total_seconds() == app.conf.broker_session_timeout == seconds
     assert app.conf.broker_heartbeat_interval == 0.5

@@ -238,8 +238,11 @@ def test_a_store_that_was_away_is_used_again_without_being_opened_anew(tmp_path:
             opened.query("SELECT 1")
         with pytest.raises(StoreAway):
             insert(opened, some_records(4), "t2")
+        refused = opened.refusal
+        assert refused is not None
         front.start()
         insert(opened, some_records(4), "t2")
+        assert opened.refusal is None
         assert counts(opened) == dict.fromkeys((*TABLES, "event_counts"), 8)
         opened.close()
 
