@@ -52,6 +52,11 @@ CASES = [
         id="long ago",
     ),
     pytest.param(
+        event(timestamp="2026-03-20T08:00:00Z"),
+        "2026-03-20  statsig    update         ines.almeida     success",
+        id="of a clock that is 20 hours ahead",
+    ),
+    pytest.param(
         event("idm_integration_reauth", timestamp="soon", resource=None, success=None),
         "no time     statsig    reauth         statsig          unknown",
         id="at a time that cannot be believed",

@@ -96,6 +96,18 @@ RETURNS: Final = [
         ),
         pytest.param(Scene().attempt("lookup", FAILED), "unknown", "unknown", id="only a failed lookup tells nothing"),
         pytest.param(
+            Scene().attempt("create").attempt("deprovision").after(SOON).person("suspended").person("activated"),
+            "active",
+            "inactive",
+            id="closed as the person is suspended by a slower clock, then taken back",
+        ),
+        pytest.param(
+            removed().after(SOON).person("suspended").person("activated"),
+            "inactive",
+            "active",
+            id="suspended right after the group was left: taken back without the group",
+        ),
+        pytest.param(
             Scene().attempt("create").attempt("deprovision").attempt("create"), "active", "active", id="hired again"
         ),
         pytest.param(

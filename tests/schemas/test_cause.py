@@ -10,6 +10,8 @@ import pytest
 from schemas.cause import CAUSES, Cause
 from schemas.events import from_object
 from schemas.facts import Facts, facts
+from schemas.recovery import SCOPES, Scope
+from tests.incidents import oracle
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -371,3 +373,15 @@ def test_every_cause_has_its_words() -> None:
     for text in CAUSES.values():
         assert text.sentence.endswith(".")
         assert text.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("scope", "causes"),
+    [
+        pytest.param(Scope.INTEGRATION, oracle.WHOLE, id="with any success at the application"),
+        pytest.param(Scope.EVENT_TYPE, oracle.TYPE, id="with any success of the same type"),
+        pytest.param(Scope.SUBJECT, set(Cause) - oracle.WHOLE - oracle.TYPE, id="with everybody's own success"),
+    ],
+)
+def test_an_incident_ends(scope: Scope, causes: set[str]) -> None:
+    assert {cause for cause in Cause if SCOPES[cause] is scope} == causes
