@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from idtrail.cli.lifecycle_screen import LAST_TRY
-from idtrail.cli.screen import ago, counted, later, moment, number, span, when, why
+from idtrail.cli.screen import ago, counted, later, moment, number, span, when, why, why_still_open
 from idtrail.item import Item
 from idtrail.lifecycle_lanes import account_name, by_urgency, lanes, standing
 from idtrail.lifecycle_picture import moment_of, picture, told
@@ -172,10 +172,13 @@ def _meant(account: Item, now: datetime) -> str:
 def _last(account: Item, now: datetime) -> str:
     if not account["last_try"]:
         return ""
-    tries = f"{counted(account['closing_tries'], 'try', 'tries')} to close, last " if account["exposed"] else ""
-    if account["exposed"] and not account["closing_tries"]:
+    tries, said = "", why(account["last_cause"], account["last_detail"])
+    if account["exposed"] and account["closing_tries"]:
+        tries = f"{counted(account['closing_tries'], 'try', 'tries')} to close, last "
+        said = why_still_open(account)
+    elif account["exposed"]:
         tries = "nobody tried to close it, last "
-    said = why(account["last_cause"], account["last_detail"]) or account["last_outcome"].replace("_", " ")
+    said = said or account["last_outcome"].replace("_", " ")
     return told(f"{tries}{when(account['last_try'])} ({ago(account['last_try'], now)}): {said}")
 
 

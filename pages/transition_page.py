@@ -89,7 +89,8 @@ _HEAD: Final = """# Lifecycles and the states of accounts
 - **intended**: what the directory wants the account to be. If the log has the directory's event that decides it (a
   suspension, a deletion, a membership, a binding of a group to the application), the state changes at that event,
   which is before the first attempt; else at the attempt.
-- **confirmed**: what the provider last accepted. Only a provider's answer changes it, at that answer's own time.
+- **confirmed**: what the provider last accepted. Only a provider's answer changes it, at that answer's own time; an
+  attempt to open the account without a clear answer makes it `unknown`.
 
 On the screen, the same act in several applications within two minutes is one row, and retries with the same answer are
 two: `...` with their number, then the last. It shows the last 24 rows (`--limit N`, 0 for all); the act that
@@ -115,6 +116,9 @@ the last accepted `group_update_provision` (`updated_at`) the provider took the 
 
 While an **integration is deleted**, an account that was confirmed active or inactive is `unknown`, not gone
 (`left_behind` is the time since when). Once the integration is active again, its last accepted state counts again.
+
+An attempt to open an account whose **outcome is unknown** may have opened it: an account that was not active before is
+`unknown` from then on, until another answer tells its state. If it is meant to be closed, it is exposed.
 
 **Reported absent** (a 404 on a deactivation or deletion) is listed separately: the account is probably gone, but not
 confirmed gone. This does not change an account that was confirmed deleted.

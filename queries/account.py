@@ -35,13 +35,14 @@ CONFIRMATION = "confirmed"
 
 CONFIRMS: Final[dict[tuple[str, str], str]] = {
     (ACTIVE, Outcome.SUCCESS): ACTIVE,
+    (ACTIVE, Outcome.UNKNOWN): UNKNOWN,
     (INACTIVE, Outcome.SUCCESS): INACTIVE,
     (INACTIVE, Outcome.REPORTED_ABSENT): REPORTED_ABSENT,
     (DELETED, Outcome.SUCCESS): DELETED,
     (DELETED, Outcome.REPORTED_ABSENT): REPORTED_ABSENT,
 }
 """Maps (the state that the attempt was to give the account, its outcome) to the confirmed state. Other pairs change
-nothing."""
+nothing; nor does an opening of unknown outcome if the account is open, or a 404 if it is deleted."""
 
 SHOWS_IT_OPEN: Final = frozenset({ABSENT, UNKNOWN, REPORTED_ABSENT, DELETED})
 """Confirmed states of an account in which an accepted update shows that it exists and is open."""
@@ -85,7 +86,8 @@ class Account:
     """When that was decided: the time of the directory's event if it is in the log, else of the first attempt."""
     intended_because: Because | None = None
     confirmed: str = ABSENT
-    """The state that the provider last accepted, one of `CONFIRMED`; unknown while the integration is deleted."""
+    """The state that the provider last accepted, one of `CONFIRMED`; unknown while the integration is deleted, or once
+    an attempt of unknown outcome may have opened the account."""
     confirmed_since: datetime | None = None
     test: bool = False
     """Whether the account belongs to the test user or group that an activation makes and takes away again."""
@@ -106,6 +108,7 @@ class Account:
     """When the account was first to be closed; None unless it is to be closed now."""
     closing_tries: int = 0
     last_try: datetime | None = None
+    """The last attempt to bring about what is intended, or the one after it that opened a closed account again."""
     last_outcome: str = ""
     last_cause: str = ""
     last_detail: str = ""
@@ -118,8 +121,9 @@ class Account:
     def exposed(self) -> bool:
         """Whether the account is to be closed and is neither confirmed closed nor reported absent.
 
-        An account that the provider never accepted, and that nobody tried to close, is not exposed.
+        An account that the provider certainly never accepted is exposed only if somebody tried to close it, and not if
+        it belongs to the test of an activation.
         """
         if self.intended not in CLOSED or self.state != "open":
             return False
-        return self.confirmed != ABSENT or self.closing_tries > 0
+        return self.confirmed != ABSENT or (self.closing_tries > 0 and not self.test)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from queries.account import ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, Account
+from queries.account import ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, UNKNOWN, Account
 from queries.bindings import Bindings
 from queries.exposures import SUBJECTS_AT_ONCE, organizations
 from queries.folding import Row, in_force
@@ -85,7 +85,7 @@ def closings_of(account: Account) -> Iterator[Span]:
     """Yield when the account became intended closed, and how that ended. Pure; needs the account's changes.
 
     A closing is dropped if the account was wanted again before it was closed, or if the account never existed and
-    nobody tried to close it. An end is undone if the application shows the account open before it is wanted again.
+    nobody tried to close it. An end is undone if the account is opened again, or may be, before it is wanted again.
     """
     confirmed = account.initial
     since: datetime | None = None
@@ -95,7 +95,7 @@ def closings_of(account: Account) -> Iterator[Span]:
             if change.because.kind == "integration":
                 continue  # while the integration is deleted, the account counts as it was
             confirmed = change.state
-            if since is not None and confirmed == ACTIVE:
+            if since is not None and confirmed in (ACTIVE, UNKNOWN):
                 span = Span(since)
             elif span is None or span.closed_at is not None:
                 continue
@@ -209,7 +209,7 @@ def _closings(rows: list[Row], bindings: Bindings, since: datetime, until: datet
     for subject, own in by_subject.items():
         names = [row["subject_name"] for row in own if row["subject_name"]]
         for account in fold(own, bindings, timeline=True).accounts:
-            if account.test:
+            if account.test and not account.exposed:
                 continue
             for span in closings_of(account):
                 if since <= span.since < until:

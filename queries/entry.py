@@ -188,26 +188,28 @@ class Entry:
         """Apply the result of an attempt."""
         account, outcome, at = self.account, row["outcome"], row["occurred_at"]
         self.failed = outcome != Outcome.SUCCESS
+        confirmed = CONFIRMS.get((meant, outcome))
         if meant:
             account.attempted, account.attempted_at = meant, at
             account.closing_tries += meant in CLOSED
-            if meant in CLOSED or account.intended not in CLOSED:
-                account.last_try, account.last_outcome = at, outcome
-                account.last_cause, account.last_detail = row["cause"], row["detail"]
-            self.shut = _shut(self.shut, meant, outcome)
             if outcome == Outcome.SUCCESS:
                 account.confirmed_at = at
-        confirmed = CONFIRMS.get((meant, outcome))
-        if not meant and row["action"] == "update" and outcome == Outcome.SUCCESS:
+        elif row["action"] == "update" and outcome == Outcome.SUCCESS:
             account.updated_at = at
             if account.confirmed in SHOWS_IT_OPEN and not account.hidden:
-                confirmed, self.shut = ACTIVE, ""
-        if confirmed == REPORTED_ABSENT and account.confirmed == DELETED:
-            confirmed = None  # a deleted account is not found: nothing new
+                confirmed = ACTIVE
+        reopened = self.shut != "" and confirmed in (ACTIVE, UNKNOWN)
+        if reopened or meant in CLOSED or (meant and account.intended not in CLOSED):
+            account.last_try, account.last_outcome = at, outcome
+            account.last_cause, account.last_detail = row["cause"], row["detail"]
+        known = account.hidden or account.confirmed
+        if (known, confirmed) in ((ACTIVE, UNKNOWN), (DELETED, REPORTED_ABSENT)):
+            confirmed = None  # perhaps opened once more; a deleted account is not found: nothing new
         if confirmed is not None:
-            account.hidden = ""
-            if confirmed != account.confirmed:
+            self.shut = _shut(self.shut, confirmed)
+            if confirmed != account.confirmed or account.hidden:
                 self._confirm(confirmed, at, Because("attempt", row["event_id"], outcome))
+            account.hidden = ""
         self._stand(place_of(row))
 
     def try_out(self, row: Row, activation: Row | None) -> None:
@@ -256,10 +258,8 @@ def meant_by(row: Row) -> str:
     return state
 
 
-def _shut(before: str, meant: str, outcome: str) -> str:
-    """Return `Entry.shut` as it is after an attempt."""
-    if meant in CLOSED:
-        if outcome == Outcome.SUCCESS:
-            return "closed"
-        return before or (REPORTED_ABSENT if outcome == Outcome.REPORTED_ABSENT else "")
-    return before if outcome == Outcome.FAILURE else ""
+def _shut(before: str, confirmed: str) -> str:
+    """Return `Entry.shut` as it is after an answer that confirms the state."""
+    if confirmed in CLOSED:
+        return "closed"
+    return (before or REPORTED_ABSENT) if confirmed == REPORTED_ABSENT else ""

@@ -80,7 +80,7 @@ class Exposures:
 
 def reason_of(account: Account, at: datetime, sla: timedelta) -> str:
     """Return why the account is exposed at that time; empty if it is not. Pure."""
-    if account.test:
+    if account.test and not account.exposed:
         return ""
     if account.state == REPORTED_ABSENT and account.intended in CLOSED:
         return REPORTED_ABSENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -33,12 +34,12 @@ _TYPES: Final = (
     "SELECT event_type, any(e.kind) AS kind, count() AS events, countIf(outcome = 'success') AS success,"
     " countIf(outcome = 'failure') AS failure, countIf(outcome = 'reported_absent') AS reported_absent,"
     " countIf(outcome = 'unknown') AS unknown, grouping(event_type) AS whole,"
-    " uniqExactIf(subject_id, e.kind = 'user') AS people,"
-    " uniqExactIf(application_id, e.kind != 'other' AND application_id != '') AS applications,"
+    " uniqExactIf((organization, subject_id), e.kind = 'user') AS people,"
+    " uniqExactIf((organization, application_id), e.kind != 'other' AND application_id != '') AS applications,"
     " min(occurred_at) AS first, max(occurred_at) AS last"
     " FROM ({events}) AS e GROUP BY GROUPING SETS ((event_type), ()) ORDER BY events DESC, event_type"
 )
-_COLUMNS: Final = ("event_type", "kind", "outcome", "subject_id", "application_id")
+_COLUMNS: Final = ("organization", "event_type", "kind", "outcome", "subject_id", "application_id")
 _COUNTS: Final = ("event_type", "kind", "events", "success", "failure", "reported_absent", "unknown")
 
 
@@ -54,9 +55,8 @@ def read_statistics(store: Store, selection: Selection) -> Statistics:
     ((dead,),) = store.query(
         f"SELECT count() FROM dead_letters FINAL WHERE {SCOPE} AND {WAITING.format(own=SCOPE)}", parameters
     )
-    ((unplaced,),) = store.query(
-        f"SELECT uniqExact(event_id) FROM events WHERE {SCOPE} AND time_quality != 'ok'", parameters
-    )
+    misplaced = replace(selection, unplaced=True)
+    ((unplaced,),) = store.query(f"SELECT count() FROM ({misplaced.in_force_sql(())})", misplaced.parameters())
     (whole,) = (row for row in rows if row["whole"])
     return Statistics(
         events=whole["events"],

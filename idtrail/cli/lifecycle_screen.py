@@ -28,7 +28,7 @@ from idtrail.cli.screen import (
     table,
     times_that_fit,
     when,
-    why,
+    why_still_open,
 )
 from idtrail.item import Item
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
@@ -130,7 +130,7 @@ def _open(accounts: Iterable[Item], ids: Collection[str], now: datetime) -> Iter
     reasons: dict[str, list[Item]] = {}
     for account in accounts:
         if account["exposed"]:
-            said = why(account["last_cause"], account["last_detail"]) if account["closing_tries"] else None
+            said = why_still_open(account) if account["closing_tries"] else None
             reasons.setdefault(said if said is not None else NEVER_TRIED, []).append(account)
     for said, alike in reasons.items():
         names = [account_name(account, ids) for account in alike]

@@ -231,6 +231,18 @@ def why(cause: str, detail: str, attribute: str = "") -> str:
     return f"{named}: {detail}" if cause and detail else named or detail
 
 
+def why_still_open(account: dict[str, Any]) -> str:
+    """Return why an account is open though closing it was tried: what the last try gave, or that a later attempt
+    opened it again."""
+    said = why(account["last_cause"], account["last_detail"])
+    if account["last_outcome"] == "success":
+        return "opened again"
+    if account["last_outcome"] != "unknown":
+        return said
+    opened = account["attempted"] == "active" and account["attempted_at"] == account["last_try"]
+    return ": ".join(filter(None, ("perhaps opened again" if opened else "no clear answer", said)))
+
+
 def print_indented(out: Console, first: Text, text: str) -> None:
     """Print `text` after `first`, with further lines aligned to its start: a sentence is never cut."""
     indent = first.cell_len + 4

@@ -138,7 +138,10 @@ class Account(Answer):
     )
     attempted: str = Field(description="The state that the last attempt asked for: active, inactive, deleted.")
     attempted_at: datetime | None
-    confirmed: str = Field(description="What the provider last accepted; absent before it accepted anything.")
+    confirmed: str = Field(
+        description="What the provider last accepted; absent if it accepted nothing, unknown if an attempt without a"
+        " clear answer may have opened the account since."
+    )
     confirmed_since: datetime | None
     updated_at: datetime | None = Field(description="When the provider last accepted an update.")
     left_behind: datetime | None = Field(description="When the integration was deleted; null unless it is deleted now.")

@@ -29,6 +29,7 @@ def exposure(person: str, reason: str, **more: Any) -> dict[str, Any]:
         "used_since": None,
         "sign_ins_known": True,
         "closing_tries": 5,
+        "last_outcome": "failure",
         "last_cause": "credentials",
         "last_detail": "token expired",
         "intended_because": {"text": "suspended by ada@corp.example"},

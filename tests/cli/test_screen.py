@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.text import Text
 
 from idtrail.cli import say
-from idtrail.cli.screen import Screen, command, span, table
+from idtrail.cli.screen import Screen, command, span, table, why_still_open
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,30 @@ def test_a_name_is_shown_as_text_whatever_it_holds(name: str, shown: str) -> Non
     lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
     assert lines[:2] == [shown, shown]
     assert lines[3].count(shown) == 2
+
+
+TRIED: dict[str, Any] = {"attempted": "inactive", "attempted_at": "09:00", "last_try": "09:00", "last_cause": ""}
+OPENED: dict[str, Any] = {**TRIED, "attempted": "active"}
+
+
+@pytest.mark.parametrize(
+    ("account", "shown"),
+    [
+        pytest.param(
+            {**TRIED, "last_outcome": "failure", "last_cause": "credentials"}, "credentials: said", id="not closed"
+        ),
+        pytest.param({**TRIED, "last_outcome": "unknown"}, "no clear answer: said", id="perhaps closed"),
+        pytest.param({**OPENED, "last_outcome": "success"}, "opened again", id="opened again"),
+        pytest.param({**TRIED, "last_outcome": "success"}, "opened again", id="shown open by an update"),
+        pytest.param({**OPENED, "last_outcome": "unknown"}, "perhaps opened again: said", id="perhaps opened again"),
+        pytest.param(
+            {**OPENED, "attempted_at": "09:05", "last_outcome": "unknown"}, "no clear answer: said",
+            id="perhaps closed, and opening it failed",
+        ),
+    ],
+)  # fmt: skip
+def test_of_an_open_account_it_is_told_why_it_is_open(account: dict[str, Any], shown: str) -> None:
+    assert why_still_open({**account, "last_detail": "said"}) == shown
 
 
 def test_a_name_in_a_message_begins_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ def account(application: str, intended: str, confirmed: str, **more: Any) -> Ite
         "confirmed_since": when(0).isoformat(),
         "closing_since": None,
         "closing_tries": 0,
+        "last_outcome": "success",
         "last_cause": "",
         "last_detail": "",
         "exposed": False,
@@ -47,6 +48,7 @@ STATSIG = account(
     exposed=True,
     closing_since=when(20).isoformat(),
     closing_tries=5,
+    last_outcome="failure",
     last_cause="credentials",
     last_detail="token expired",
 )

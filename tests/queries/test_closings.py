@@ -20,7 +20,7 @@ from tests.records import NOON, event
 
 WEEK = timedelta(days=7)
 APP = str(SLACK["id"])
-FAILED, GONE = Outcome.FAILURE, Outcome.REPORTED_ABSENT
+FAILED, GONE, UNCLEAR = Outcome.FAILURE, Outcome.REPORTED_ABSENT, Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,32 @@ FAILED, GONE = Outcome.FAILURE, Outcome.REPORTED_ABSENT
             Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create"),
             [(2, None, None)],
             id="confirmed closed, and opened again by a late push",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create", UNCLEAR),
+            [(2, None, None)],
+            id="confirmed closed, and perhaps opened again",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create", FAILED),
+            [(2, 3, None)],
+            id="confirmed closed, and opening it again failed",
+        ),
+        pytest.param(
+            Scene().attempt("create").person("deleted").attempt("delete", GONE).attempt("activate", UNCLEAR),
+            [(2, None, None)],
+            id="reported absent, and perhaps opened again",
+        ),
+        pytest.param(
+            Scene()
+            .attempt("create")
+            .person("suspended")
+            .attempt("deprovision")
+            .integration(False)
+            .attempt("create", UNCLEAR)
+            .integration(True),
+            [(2, None, None)],
+            id="perhaps opened again while the integration was deleted",
         ),
         pytest.param(
             Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create").attempt("delete"),

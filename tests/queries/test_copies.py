@@ -60,7 +60,7 @@ def answers(trail: Trail) -> dict[str, Any]:
         "next": page.next,
         "counts": count_by(store, day, [Dimension.EVENT_TYPE, Dimension.OUTCOME]).items,
         "by time": count_by(store, day, [Dimension.MINUTE, Dimension.APPLICATION]).items,
-        "stats": read_statistics(store, day)[:6],
+        "stats": read_statistics(store, day),
         "failures": (failures.attempts, failures.failures, [(row["tries"], row["people"]) for row in failures.groups]),
         "lifecycle": history.steps,
         "accounts": history.accounts,

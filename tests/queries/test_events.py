@@ -265,6 +265,15 @@ def test_statistics_of_nothing_are_zero(trail: Trail) -> None:
     assert read_statistics(trail.store, trail.day()) == (0, 0, 0, None, None, [], 0, 0)
 
 
+def test_people_and_applications_of_two_organizations_are_others_though_their_ids_are_the_same(trail: Trail) -> None:
+    every = trail.day(organization=None)
+    before = read_statistics(trail.store, every)
+    for each in (trail, Trail(trail.store, uuid4().hex[:24])):
+        each.insert(attempt(0, resource={"id": "shared"}, application={"id": "shared", "name": "slack"}))
+    after = read_statistics(trail.store, every)
+    assert (after.people - before.people, after.applications - before.applications) == (2, 2)
+
+
 def plan(store: Store, sql: str, parameters: Mapping[str, Any]) -> str:
     return "\n".join(line for (line,) in store.query(f"EXPLAIN indexes = 1 {sql}", parameters))
 

@@ -17,6 +17,8 @@ from schemas.outcome import Outcome
 ACTS: list[tuple[str, dict[str, Any]]] = [
     ("create", {}), ("deprovision", {}), ("deprovision", {"outcome": Outcome.FAILURE}), ("delete", {}),
     ("delete", {"outcome": Outcome.REPORTED_ABSENT}), ("activate", {}), ("update", {"outcome": Outcome.FAILURE}),
+    ("create", {"outcome": Outcome.UNKNOWN}), ("activate", {"outcome": Outcome.UNKNOWN}),
+    ("deprovision", {"outcome": Outcome.UNKNOWN}),
 ]  # fmt: skip
 
 

@@ -84,8 +84,25 @@ def subjects(scene: Scene) -> set[Any]:
 @pytest.mark.parametrize("scene", TESTS)
 def test_made_and_taken_away_just_after_an_activation_and_never_seen_otherwise_is_its_test(scene: Scene) -> None:
     assert account(scene).test
-    assert reason_of(account(scene), LATEST, SLA) == ""
     assert subjects(scene) == {("user", "u1")}
+
+
+@pytest.mark.parametrize(
+    ("made", "taken_away", "reason"),
+    [
+        pytest.param(Outcome.SUCCESS, Outcome.SUCCESS, "", id="made and taken away"),
+        pytest.param(Outcome.SUCCESS, Outcome.FAILURE, FAILING, id="made, and it stayed"),
+        pytest.param(Outcome.UNKNOWN, Outcome.FAILURE, FAILING, id="perhaps made, and taken away in vain"),
+        pytest.param(Outcome.SUCCESS, Outcome.REPORTED_ABSENT, "", id="made, and reported absent"),
+        pytest.param(Outcome.FAILURE, Outcome.FAILURE, "", id="neither made nor taken away"),
+        pytest.param(Outcome.FAILURE, Outcome.REPORTED_ABSENT, "", id="not made, and reported absent"),
+    ],
+)
+def test_a_test_user_is_exposed_only_if_it_stayed_and_every_answer_says_the_same(
+    made: Outcome, taken_away: Outcome, reason: str
+) -> None:
+    found = account(activated().attempt("create", made).after(SOON).attempt("deprovision", taken_away))
+    assert (found.test, found.exposed, reason_of(found, LATEST, SLA)) == (True, reason != "", reason)
 
 
 @pytest.mark.parametrize("scene", OTHERS)

@@ -14,6 +14,7 @@ import pytest
 
 from queries.account import Account
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Memberships, is_direct, is_membership
+from queries.closings import report
 from queries.exposures import SLA, Exposure, list_exposures, reason_of, since_of
 from queries.folding import in_force
 from queries.histories import Told as Read
@@ -51,7 +52,7 @@ class One(NamedTuple):
     who: dict[str, Any]
     group: str
     code: str
-    """Of a refusal; empty: accepted."""
+    """Of a refusal; `?`: no clear answer; empty: accepted."""
 
     @property
     def person(self) -> str:
@@ -61,6 +62,8 @@ class One(NamedTuple):
 def tried(event_type: str, **fields: Any) -> Callable[[One], dict[str, Any]]:
     def made(one: One) -> dict[str, Any]:
         about = {"resource": one.who, "application": SLACK, **fields}
+        if one.code == "?":
+            return attempt(one.minute, event_type, message_chain={"response_code": "503"}, **about)
         if one.code:
             return failed(one.minute, event_type, code=one.code, **about)
         return attempt(one.minute, event_type, **about)
@@ -172,7 +175,7 @@ def by_chance(dice: random.Random) -> Iterator[tuple[float, dict[str, Any]]]:
         minute += dice.choice(WAITS)
         person = dice.choice(PEOPLE)
         who = {"id": person, "type": "user", "username": person}
-        code = dice.choice(("401", "404", "500")) if dice.random() < 0.4 else ""
+        code = dice.choice(("401", "404", "500", "?")) if dice.random() < 0.4 else ""
         (made,) = dice.choices(makers, weights)
         yield minute, made(One(minute, who, dice.choice(GROUPS), code))
 
@@ -232,6 +235,11 @@ def test_nobody_is_overlooked_now_or_at_a_time_whatever_happened(store: Store, s
         found = list_exposures(trail.store, trail.organization, now, past).everything()
         assert {listed(each) for each in found} == expected, past
         exposed |= expected
+        if past is None:
+            still_open = {(each.subject_id, each.account.closing_since) for each in found if each.account.exposed}
     assert exposed
     people = [Person(trail.organization, each, [each]) for each in PEOPLE]
     assert set(folded(read_told(trail.store, people, LATEST), now)) == set(folded(read_plainly(trail, LATEST), now))
+    told = report(trail.store, trail.organization, when(FIRST), now, timedelta(0), now).exceptions
+    never_ended = [each for each in told if each.closed_at is None and each.absent_at is None]
+    assert {(each.subject_id, each.since) for each in never_ended} == still_open

@@ -41,8 +41,10 @@ LEAVINGS: Final[list[tuple[str, Leave, str]]] = [
 OPENINGS: Final = [
     ("create", Outcome.SUCCESS, "active"),
     ("create", FAILED, "absent"),
+    ("create", UNCLEAR, "unknown"),
     ("activate", Outcome.SUCCESS, "active"),
     ("activate", FAILED, "absent"),
+    ("activate", UNCLEAR, "unknown"),
 ]
 """What comes late and opens an account, its outcome, and what is confirmed after it."""
 
@@ -73,7 +75,7 @@ RETURNS: Final = [
         pytest.param(Scene().attempt("create"), "active", "active", id="created"),
         pytest.param(Scene().attempt("create", FAILED), "active", "absent", id="creation failed"),
         pytest.param(
-            Scene().attempt("create", UNCLEAR), "active", "absent", id="creation unclear: success is not guessed"
+            Scene().attempt("create", UNCLEAR), "active", "unknown", id="creation unclear: neither is guessed"
         ),
         pytest.param(Scene().attempt("update"), "active", "active", id="updated, its creation unseen"),
         pytest.param(Scene().attempt("update", FAILED), "active", "unknown", id="update failed, its creation unseen"),
@@ -840,7 +842,33 @@ def test_what_stays_or_is_in_the_directory_is_no_test() -> None:
 
 def test_an_account_that_was_never_accepted_and_never_to_be_closed_is_not_exposed() -> None:
     assert not Scene().attempt("create", FAILED).person("suspended").account().exposed
+    assert Scene().attempt("create", UNCLEAR).person("suspended").account().exposed
     assert Scene().attempt("create").person("suspended").account().exposed
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"),
+    [
+        pytest.param([("deprovision", "success"), ("create", "success")], 2, id="opened again"),
+        pytest.param([("delete", "success"), ("update", "success")], 2, id="updated, so it is there again"),
+        pytest.param([("deprovision", "success"), ("create", "unknown")], 2, id="perhaps opened again"),
+        pytest.param([("deprovision", "success"), ("create", "failure")], 1, id="still closed"),
+        pytest.param([("deprovision", "failure"), ("create", "success")], 1, id="open all the time"),
+        pytest.param(
+            [("deprovision", "success"), ("create", "unknown"), ("deprovision", "failure")],
+            3,
+            id="perhaps opened again, and closing it failed",
+        ),
+    ],
+)
+def test_the_last_try_is_the_last_to_close_or_what_opened_the_account_again(
+    attempts: list[tuple[str, str]], told: int
+) -> None:
+    scene = Scene().attempt("create").person("suspended")
+    for attempt in attempts:
+        scene.attempt(*attempt)
+    account = scene.account()
+    assert (account.last_try, account.last_outcome) == (scene.own[told + 1]["occurred_at"], attempts[told - 1][1])
 
 
 @pytest.mark.parametrize(
@@ -855,6 +883,11 @@ def test_an_account_that_was_never_accepted_and_never_to_be_closed_is_not_expose
             id="closed, and wanted again, and nobody opened it",
         ),
         pytest.param(Scene().attempt("create", FAILED), "", id="never made"),
+        pytest.param(
+            Scene().attempt("create").person("suspended").attempt("deprovision").attempt("create", UNCLEAR),
+            "left_behind",
+            id="closed, and perhaps opened again",
+        ),
     ],
 )
 def test_a_deleted_integration_leaves_the_accounts_behind_that_were_open(scene: Scene, reason: str) -> None:

@@ -15,7 +15,18 @@ from idtrail.cli import app
 from idtrail.cli.commands.up import say, start
 from idtrail.cli.incident_screens import show_incidents
 from idtrail.cli.lifecycle_screen import show_lifecycle
-from idtrail.cli.screen import counted, cut, moment, name_width, next_commands, number, span, table, when, why
+from idtrail.cli.screen import (
+    counted,
+    cut,
+    moment,
+    name_width,
+    next_commands,
+    number,
+    span,
+    table,
+    when,
+    why_still_open,
+)
 
 if TYPE_CHECKING:
     from idtrail.cli.client import Api
@@ -103,6 +114,6 @@ def _show_exposures(out: Console, items: list[dict[str, Any]], now: datetime) ->
             when(item["closing_since"], seconds=False),
             span(now - since) if since else "-",
             str(item["closing_tries"]),
-            why(item["last_cause"], item["last_detail"]) if item["closing_tries"] else "never attempted",
+            why_still_open(item) if item["closing_tries"] else "never attempted",
         )
     out.print(rows)

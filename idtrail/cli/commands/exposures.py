@@ -29,7 +29,7 @@ from idtrail.cli.screen import (
     table,
     times_that_fit,
     when,
-    why,
+    why_still_open,
 )
 from idtrail.item import Item
 from schemas.errors import BadUsage
@@ -244,4 +244,4 @@ def _cause(item: Item) -> str:
         return f"never attempted{' (' + because['text'] + ')' if because else ''}"
     if item["reason"] == "left_behind":
         return f"integration deleted {when(item['left_behind'], seconds=False)}" if item.get("left_behind") else "-"
-    return why(item["last_cause"], item["last_detail"])
+    return why_still_open(item)

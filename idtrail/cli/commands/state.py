@@ -25,7 +25,7 @@ from idtrail.cli.screen import (
     print_json,
     table,
     when,
-    why,
+    why_still_open,
 )
 from idtrail.item import Item
 from idtrail.lifecycle_lanes import account_name
@@ -189,8 +189,8 @@ def _summary(accounts: list[Item]) -> str:
 def _note(account: Item) -> str:
     if account["exposed"]:
         tries = counted(account["closing_tries"], "try", "tries")
-        failed = why(account["last_cause"], account["last_detail"])
-        return f"OPEN since {when(account['closing_since'])}, {tries}{f': {failed}' if failed else ''}"
+        reason = why_still_open(account) if account["closing_tries"] else ""
+        return f"OPEN since {when(account['closing_since'])}, {tries}{f': {reason}' if reason else ''}"
     because = account["intended_because"]
     if because is None:
         return ""
