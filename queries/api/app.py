@@ -33,6 +33,7 @@ from queries.api import (
 from queries.api.behind import PREFIX, Behind
 from queries.api.bodies import BodyLimit
 from queries.api.context import Context
+from queries.api.glossary import describe, errors_of
 from queries.api.models import Problem
 from queries.api.problems import MEDIA_TYPE, install_problems
 from queries.api.released import Released
@@ -120,13 +121,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for supposed in ("HTTPValidationError", "ValidationError"):
             schemas.pop(supposed, None)
         schemas["Problem"] = Problem.model_json_schema()
-        failed = {
-            "description": "Any error.",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for path in found["paths"].values():
-            for operation in path.values():
-                operation["responses"].pop("422", None)
-                operation["responses"]["default"] = failed
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for path, operations in found["paths"].items():
+            for method, operation in operations.items():
+                answers = operation["responses"]
+                answers.pop("422", None)
+                for status, words in errors_of(method, path, operation).items():
+                    answers.setdefault(status, {"description": words, "content": content})
+                answers["default"] = {"description": "Any other error.", "content": content}
+        describe(found)
         app.openapi_schema = found
     return app.openapi_schema
