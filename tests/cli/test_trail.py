@@ -39,7 +39,7 @@ def trail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTrail]:
 def events() -> list[dict[str, Any]]:
     """A small simulated organisation of the last month, odd envelopes included."""
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
-    simulated = Organisation(7, 12, 3, 10, start, oddities=0.05, story=False)
+    simulated = Organisation(7, 12, 3, 4, start, oddities=0.05, story=False)
     return [json.loads(event.raw) for event in simulated]
 
 

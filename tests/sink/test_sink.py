@@ -115,19 +115,19 @@ async def test_a_sink_killed_at_any_point_leaves_each_event_once_in_every_table(
     tmp_path: Path,
     point: str,
 ) -> None:
-    await fill(kafka, topics.events, records(2_000))
+    await fill(kafka, topics.events, records(800))
     with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         for after in (1, 2):
-            await killed(processes.start(die_at=point, die_after=after), kafka, topics.group)
+            await killed(processes.start(die_at=point, die_after=after, flight_rows=200), kafka, topics.group)
         processes.start()
         await until(lambda: everything_stored(kafka, topics), 60)
-    assert effect(http_store) == once(2_000)
+    assert effect(http_store) == once(800)
 
 
 async def test_a_sink_frozen_past_its_session_and_woken_doubles_nothing(
     kafka: KafkaConnection, topics: Topics, front: str, http_store: Store, tmp_path: Path
 ) -> None:
-    await fill(kafka, topics.events, records(3_000))
+    await fill(kafka, topics.events, records(2_000))
     with sinks(kafka, topics, front, http_store, tmp_path) as processes:
         frozen = processes.start(flight_rows=100)
         await until(lambda: _stored_some(http_store, 300), 60)
@@ -135,9 +135,9 @@ async def test_a_sink_frozen_past_its_session_and_woken_doubles_nothing(
         processes.start(flight_rows=400)
         await until(lambda: everything_stored(kafka, topics), 60)
         frozen.send_signal(signal.SIGCONT)
-        await fill(kafka, topics.events, records(1_000))
+        await fill(kafka, topics.events, records(500))
         await until(lambda: everything_stored(kafka, topics), 60)
-    assert effect(http_store) == once(4_000)
+    assert effect(http_store) == once(2_500)
 
 
 def _stored_some(store: Store, least: int) -> bool:
