@@ -23,6 +23,8 @@ from queries.refusals import ours
 from schemas.errors import BadUsage, Fatal, StoreAway
 
 READERS: Final = 4
+PROMPT_READERS: Final = 2
+"""Kept for `PROMPT_LIMITS`."""
 CONNECT_SECONDS: Final = 5
 SEND_SECONDS: Final = 120
 DATABASE: Final = "idtrail"
@@ -51,6 +53,8 @@ class Limits:
     memory_bytes: int = 4 * 1024**3
     threads: int = 0
     """0 stands for one per processor."""
+    prompt: bool = False
+    """Asks one of the readers that are kept for such, so it waits behind no other question."""
 
     def settings(self) -> dict[str, str]:
         """Return the limits as ClickHouse settings."""
@@ -66,6 +70,8 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 SMALL_LIMITS: Final = Limits(threads=1)
 """For reads of a few granules: sharing them among threads takes longer than reading them."""
+PROMPT_LIMITS: Final = Limits(seconds=5, threads=1, prompt=True)
+"""For what every request depends on: tokens, and whether the store answers."""
 BULK_LIMITS: Final = Limits(seconds=120, rows=5_000_000)
 """For background work of idtrail itself, which pages by itself."""
 
@@ -82,9 +88,7 @@ class Store:
         self._closed = False
         self._writer: Any = None
         self._writing = threading.Lock()
-        self._free: queue.LifoQueue[Any] = queue.LifoQueue()
-        for _ in range(READERS):
-            self._free.put(None)  # connected at first use
+        self._free, self._prompt = _Clients(READERS), _Clients(PROMPT_READERS)
 
     @classmethod
     def open(cls, url: str, database: str = "") -> Store:
@@ -119,14 +123,14 @@ class Store:
 
     def query_arrow(self, sql: str, parameters: Parameters | None = None, limits: Limits = BULK_LIMITS) -> pa.Table:
         """Return the rows of a SELECT as one Arrow table; for bulk work."""
-        with self._reader() as client:
+        with self._reader(self._free) as client:
             table = client.query_arrow(sql, parameters=dict(parameters or {}), settings=limits.settings())
         assert isinstance(table, pa.Table)
         return table
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         """Run a statement without a result."""
-        with self._reader() as client:
+        with self._reader(self._free) as client:
             client.command(sql, parameters=dict(parameters or {}))
 
     def insert_arrow(self, table: str, rows: pa.Table, token: str) -> None:
@@ -152,16 +156,14 @@ class Store:
     def close(self) -> None:
         """Close every connection, after running queries end. Later calls raise `Fatal`."""
         self._closed = True
-        clients = [self._free.get() for _ in range(READERS)]
-        for client in clients:
-            _drop(client)
-            self._free.put(None)
+        self._free.drop()
+        self._prompt.drop()
         with self._writing:
             _drop(self._writer)
             self._writer = None
 
     def _ask(self, sql: str, parameters: Parameters | None, limits: Limits) -> Any:
-        with self._reader() as client:
+        with self._reader(self._prompt if limits.prompt else self._free) as client:
             return client.query(sql, parameters=dict(parameters or {}), settings=limits.settings(), query_tz="UTC")
 
     def _client(self) -> Any:
@@ -170,8 +172,8 @@ class Store:
         return self._connect(self.database)
 
     @contextmanager
-    def _reader(self) -> Iterator[Any]:
-        client = self._free.get()
+    def _reader(self, clients: _Clients) -> Iterator[Any]:
+        client = clients.get()
         try:
             if client is None:
                 client = self._client()
@@ -185,7 +187,23 @@ class Store:
                 raise ours(error) from error
             raise
         finally:
-            self._free.put(client)
+            clients.put(client)
+
+
+class _Clients(queue.LifoQueue[Any]):
+    """Connections that nobody uses now; None stands for one that is opened at its first use."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        for _ in range(number):
+            self.put(None)
+
+    def drop(self) -> None:
+        """Close them all, once those in use have come back."""
+        for client in [self.get() for _ in range(self._number)]:
+            _drop(client)
+            self.put(None)
 
 
 def as_bytes(value: str | bytes) -> bytes:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from queries.scope import EVERY_ORGANIZATION
-from queries.store import Store
+from queries.store import PROMPT_LIMITS, Store
 from schemas.errors import BadUsage, NotFound
 
 PREFIX: Final = "idt_"
@@ -49,6 +50,11 @@ class Token:
         """The only organization that the token may see; None if it may see all."""
         return None if self.organization == EVERY_ORGANIZATION else self.organization
 
+    @property
+    def whose(self) -> str:
+        """Whose share of the API it uses: its organization's; if it may see all, its own."""
+        return self.only or str(self.token_id)
+
     def valid(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -67,6 +73,7 @@ class Tokens:
         self._admin_hash = _hash(admin_token) if admin_token else b""
         self._known: dict[bytes, Token] = {}
         self._read_at: datetime | None = None
+        self._reading = threading.Lock()
 
     def require_free(self, name: str, organization: str) -> None:
         """Raises `BadUsage` unless a token of that name can be told from every other one that may act there.
@@ -119,8 +126,9 @@ class Tokens:
         wanted, now = _hash(text), self._clock()
         if self._admin_hash and hmac.compare_digest(wanted, self._admin_hash):
             return Token(UUID(int=0), DEPLOYMENTS_OWN, SCOPES, EVERY_ORGANIZATION, now, None, None)
-        if self._read_at is None or now - self._read_at >= REMEMBERED:
-            self._known, self._read_at = self._read(), now
+        with self._reading:  # of those who find the tokens outdated, one reads them for all
+            if self._read_at is None or now - self._read_at >= REMEMBERED:
+                self._known, self._read_at = self._read(), now
         # What is looked up is a hash, so the time it takes reveals nothing about any token's text.
         token = self._known.get(wanted)
         return token if token is not None and token.valid(now) else None
@@ -138,7 +146,7 @@ class Tokens:
         raise NotFound(f"no token {token_id}")
 
     def _read(self) -> dict[bytes, Token]:
-        rows = self._store.query(f"SELECT {_COLUMNS} FROM tokens FINAL")
+        rows = self._store.query(f"SELECT {_COLUMNS} FROM tokens FINAL", None, PROMPT_LIMITS)
         return {_digest(row[2]): Token(row[0], row[1], tuple(row[3]), *row[4:]) for row in rows}
 
     def _write(self, token: Token, digest: bytes) -> None:

@@ -8,6 +8,7 @@
     │   ├── BrokerAway
     │   ├── StoreAway
     │   ├── FeedAway
+    │   ├── Busy
     │   └── SpoolFull
     ├── Fatal                  end the process before offsets move; its supervisor starts it anew
     │   └── Refused                ClickHouse rejects a statement of ours (queries/refusals.py)
@@ -74,6 +75,10 @@ class StoreAway(Away):
 
 class FeedAway(Away):
     """The live feed has no place for another reader, is being stopped, or broke off."""
+
+
+class Busy(Away):
+    """The API has as much to do, or in memory, as it takes at once, or as this client's share is."""
 
 
 class SpoolFull(Away):

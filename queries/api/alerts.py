@@ -14,13 +14,13 @@ from queries.alert_details import read_alert_details
 from queries.alert_statistics import count_alerts
 from queries.alerts import Alerts, Told, alert_object, find_alert, list_alerts
 from queries.api import alert_models as models
-from queries.api.access import Admin, Given, Organization
+from queries.api.access import IN_TURN, Admin, Given, Organization
 from queries.api.parameters import MAX_VALUES, ApplicationIds, CursorText, Since, Until, time_range
 from queries.tokens import Token
 from queries.unknown import refuse_unknown_rules
 from schemas.alerts import Act, Severity, State
 
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], dependencies=[IN_TURN])
 
 Answer = dict[str, Any]
 SHORTEST_BEGINNING = 4

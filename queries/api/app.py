@@ -38,6 +38,7 @@ from queries.api.models import Problem
 from queries.api.problems import MEDIA_TYPE, install_problems
 from queries.api.released import Released
 from queries.api.strictness import refuse_unknown_parameters
+from queries.api.turns import Turns
 from queries.lag_watch import HEADER
 
 DOCUMENT: Final = "docs/openapi.json"
@@ -78,6 +79,7 @@ def create_app(context: Context) -> FastAPI:
 def give(app: FastAPI, context: Context) -> None:
     """Let `app` answer from `context` from now on."""
     app.state.context = context
+    app.state.turns = Turns()
     app.state.vigil = health.Vigil(context)
 
 

@@ -90,6 +90,6 @@ def stats(context: Given, chosen: Selected, stored: StoredLog) -> Answer:
 
 
 @router.get("/whoami", response_model=Token)
-def whoami(token: Reader) -> Answer:
+async def whoami(token: Reader) -> Answer:
     """Return what the request's token allows."""
     return asdict(token)

@@ -14,13 +14,14 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from queries.api import account_models, event_models, incident_models
-from queries.api.access import Given
+from queries.api.access import Given, InTurn
 from queries.api.context import Context
 from queries.api.exposures import AskedExposures, exposure_answer
 from queries.api.findings import AskedFindings, Finding, told_all
 from queries.api.incidents import AskedIncidents
 from queries.api.parameters import Selected
 from queries.api.places import Stored, StoredLog
+from queries.api.turns import Share
 from queries.events import list_events
 from queries.exports.archive import archive
 from queries.exports.form import Format
@@ -61,27 +62,27 @@ Pages = Callable[[str | None], tuple[list[Any], str | None]]
 
 @router.get("/events", response_class=StreamingResponse, responses=_ZIP)
 async def events(
-    context: Given, stored: StoredLog, chosen: Selected, format: Form = Format.NDJSON
+    context: Given, share: InTurn, stored: StoredLog, chosen: Selected, format: Form = Format.NDJSON
 ) -> StreamingResponse:
     """Export all events that meet the filter, newest first, each by its copy in force."""
     rows = _rows(lambda cursor: list_events(context.store, chosen, cursor, PAGE), event_models.Event)
     notes = (UNPLACED if chosen.unplaced else PLACED,)
-    return await _file(context, stored, "events", format, event_models.Event, rows, asdict(chosen), notes=notes)
+    return await _file(context, share, stored, "events", format, event_models.Event, rows, asdict(chosen), notes=notes)
 
 
 @router.get("/incidents", response_class=StreamingResponse, responses=_ZIP)
 async def incidents(
-    context: Given, stored: StoredLog, chosen: AskedIncidents, format: Form = Format.NDJSON
+    context: Given, share: InTurn, stored: StoredLog, chosen: AskedIncidents, format: Form = Format.NDJSON
 ) -> StreamingResponse:
     """Export incidents of a time range, and those that are still ongoing."""
     now = context.clock()
     rows = _rows(lambda cursor: list_incidents(context.store, chosen, now, cursor, PAGE), incident_models.Incident)
-    return await _file(context, stored, "incidents", format, incident_models.Incident, rows, asdict(chosen))
+    return await _file(context, share, stored, "incidents", format, incident_models.Incident, rows, asdict(chosen))
 
 
 @router.get("/exposures", response_class=StreamingResponse, responses=_ZIP)
 async def exposures(
-    context: Given, stored: StoredLog, asked: AskedExposures, format: Form = Format.NDJSON
+    context: Given, share: InTurn, stored: StoredLog, asked: AskedExposures, format: Form = Format.NDJSON
 ) -> StreamingResponse:
     """Export accounts that should be closed and are not confirmed closed, now or at a time, each with its reason."""
 
@@ -100,12 +101,14 @@ async def exposures(
         "at": asked.at or asked.now,
         "sla_seconds": int(asked.sla.total_seconds()),
     }
-    return await _file(context, stored, "exposures", format, account_models.Exposure, rows, filters, EXPOSURES_FIRST)
+    return await _file(
+        context, share, stored, "exposures", format, account_models.Exposure, rows, filters, EXPOSURES_FIRST
+    )
 
 
 @router.get("/findings", response_class=StreamingResponse, responses=_ZIP)
 async def findings(
-    context: Given, stored: StoredLog, asked: AskedFindings, format: Form = Format.NDJSON
+    context: Given, share: InTurn, stored: StoredLog, asked: AskedFindings, format: Form = Format.NDJSON
 ) -> StreamingResponse:
     """Export findings of a time range, the latest first."""
 
@@ -113,7 +116,7 @@ async def findings(
         return told_all(context.store, list_findings(context.store, asked)), None
 
     rows = _rows(listed, Finding)
-    return await _file(context, stored, "findings", format, Finding, rows, asdict(asked))
+    return await _file(context, share, stored, "findings", format, Finding, rows, asdict(asked))
 
 
 def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:
@@ -129,6 +132,7 @@ def _rows(pages: Pages, model: type[BaseModel]) -> Iterator[Row]:
 
 async def _file(
     context: Context,
+    share: Share,
     stored: Stored,
     of: str,
     form: Format,
@@ -160,7 +164,7 @@ async def _file(
     blocks = encode(counted, columns_of(model, first), form)
     name = f"{of}.{form.suffix}"
     return StreamingResponse(
-        archive(name, blocks, lambda: {**told, "rows": counted.number}),
+        share.each(archive(name, blocks, lambda: {**told, "rows": counted.number})),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="idtrail-{of}-{_stamp(context.clock())}.zip"'},
     )

@@ -23,6 +23,7 @@ from queries.api.problems import problem
 from queries.blindness import cut_logs, rising_letters, silent_sources, sink_behind
 from queries.habits import read_cuts, read_habits, read_letter_rates, read_newest
 from queries.lag_watch import LagWatch, Place
+from queries.store import PROMPT_LIMITS
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
 
@@ -186,7 +187,9 @@ async def readyz(request: Request, context: Given) -> Response:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             probes = _vigil(request).probes
-            await to_thread.run_sync(context.store.query, "SELECT 1", abandon_on_cancel=True, limiter=probes)
+            await to_thread.run_sync(
+                context.store.query, "SELECT 1", None, PROMPT_LIMITS, abandon_on_cancel=True, limiter=probes
+            )
     except Away as error:
         return problem(503, f"the store is away: {error}")
     except TimeoutError:

@@ -62,7 +62,7 @@ class WantedBacktest(BaseModel):
     until: str | None = Field(None, max_length=64, description="Before this time; now when absent.")
 
 
-def whole(token: Admin) -> None:
+async def whole(token: Admin) -> None:
     """Raise unless the token is of every organization: a job concerns everybody's events."""
     if token.only is not None:
         raise Forbidden("this needs a token with the scope admin and of every organization")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from queries.api import account_models
-from queries.api.access import Admin, Given, Organization
+from queries.api.access import IN_TURN, Admin, Given, Organization
 from queries.api.models import Answer
 from queries.identities import Strength
 from queries.people import Found, read_person, read_two, require_person
@@ -20,7 +20,7 @@ from queries.store import Store
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
 from schemas.times import SENTINEL, parse_past
 
-router = APIRouter(prefix="/api/v1/people", tags=["people"])
+router = APIRouter(prefix="/api/v1/people", tags=["people"], dependencies=[IN_TURN])
 
 Who = Annotated[str, Field(min_length=1, max_length=256, description="Id, user name or mail address.")]
 

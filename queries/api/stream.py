@@ -10,11 +10,11 @@ from typing import Annotated, Final
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
-from queries.api.access import Given, Reader
+from queries.api.access import Given, Queue, Reader, check
 from queries.api.context import Context
 from queries.api.parameters import MAX_VALUES, Filtered
+from queries.api.turns import Turns
 from queries.feed import Batch, FeedReader, Show, Start, Wanted
 from queries.matching import known_ids
 from schemas.errors import Away
@@ -88,18 +88,18 @@ async def opened(
     },
 )
 async def stream(
-    request: Request, context: Given, token: Reader, following: Annotated[Opened, Depends(opened)]
+    request: Request, context: Given, turns: Queue, token: Reader, following: Annotated[Opened, Depends(opened)]
 ) -> StreamingResponse:
     """Stream events as they are logged. Each message has an `id`, from which a reader resumes without gap or repeat."""
     text = request.headers["authorization"].partition(" ")[2].strip()
     return StreamingResponse(
-        _written(context, text, following),
+        _written(context, turns, text, following),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _written(context: Context, token: str, following: Opened) -> AsyncIterator[bytes]:
+async def _written(context: Context, turns: Turns, token: str, following: Opened) -> AsyncIterator[bytes]:
     yield write_batch(
         Batch([], following.reader.position), following.wanted
     )  # so that even a short stay can be resumed
@@ -108,16 +108,16 @@ async def _written(context: Context, token: str, following: Opened) -> AsyncIter
         batch = await following.reader.next()
         if context.clock() - checked >= TOKEN_CHECKS:
             checked = context.clock()
-            if not await _still_good(context, token):
+            if not await _still_good(context, turns, token):
                 batch = batch._replace(ended="the token is not valid any more")
         yield write_batch(batch, following.wanted)
         if batch.ended:
             return
 
 
-async def _still_good(context: Context, token: str) -> bool:
+async def _still_good(context: Context, turns: Turns, token: str) -> bool:
     try:
-        return await run_in_threadpool(context.tokens.check, token) is not None
+        return await check(context, turns, token) is not None
     except Away:
         return True  # it was good a minute ago; the next check will tell
 

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from queries.api import models
-from queries.api.access import Admin, Given
+from queries.api.access import IN_TURN, Admin, Given
 from queries.scope import EVERY_ORGANIZATION
 from schemas.errors import NotFound
 
-router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
+router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"], dependencies=[IN_TURN])
 
 
 class NewToken(BaseModel):

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from threading import Event, Semaphore
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.migrate import Deployment, migrate
 from queries.refusals import Refused
-from queries.store import Limits, Store
+from queries.store import PROMPT_LIMITS, READERS, Limits, Store
 from schemas.envelope import Source, Trust
 from schemas.errors import BadUsage, Fatal, StoreAway, UserError
 from streams.backfill import UNITS_AT_ONCE
@@ -344,3 +345,30 @@ def test_a_persons_history_and_a_day_read_few_granules(store: Store) -> None:
     )
     assert total >= 7
     assert read <= 2
+
+
+def test_what_every_request_depends_on_waits_behind_no_question() -> None:
+    begun, done = Semaphore(0), Event()
+
+    class Client:
+        result_rows: ClassVar = [(1,)]
+
+        def query(self, sql: str, **_: object) -> Client:
+            if sql == "slow":
+                begun.release()
+                assert done.wait(30)
+            return self
+
+        def close(self) -> None:
+            pass
+
+    store = Store(lambda database: Client(), "idtrail")
+    with ThreadPoolExecutor(READERS + 1) as threads:
+        slow = [threads.submit(store.query, "slow") for _ in range(READERS + 1)]
+        try:
+            assert all(begun.acquire(timeout=30) for _ in range(READERS))
+            assert store.query("prompt", None, PROMPT_LIMITS) == [(1,)]
+        finally:
+            done.set()
+        assert [each.result() for each in slow] == [[(1,)]] * (READERS + 1)
+    store.close()
