@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         SecretStr(""), description="Token that the CLI sends to the API; empty: the one in the state directory."
     )
     feed_readers: int = Field(
-        100, ge=1, le=10_000, description="Most readers of the live feed at a time, of one API process."
+        100, ge=1, le=10_000, description="Maximum number of readers of the live feed at a time, for one API process."
     )
     admin_token: SecretStr = Field(
         SecretStr(""),
@@ -102,7 +102,9 @@ class Settings(BaseSettings):
     spool_mebibytes: int = Field(
         1024, ge=1, description="Disk space for events accepted while the broker is away, in MiB."
     )
-    sink_chunk_rows: int = Field(50_000, ge=1, le=1_000_000, description="Most rows that the sink holds in one flight.")
+    sink_chunk_rows: int = Field(
+        50_000, ge=1, le=1_000_000, description="Maximum number of rows that the sink holds in one flight."
+    )
     sink_flush_ms: int = Field(
         200,
         ge=1,
@@ -231,7 +233,7 @@ def _is_unknown(name: str) -> bool:
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name[len(PREFIX) :].lower(), list(Settings.model_fields), n=1)
     meant = f", did you mean {PREFIX}{near[0].upper()}?" if near else ""
-    return f"the environment has {name}, which is no setting{meant} (docs/settings.md lists them)"
+    return f"the environment has {name}, which is not a setting{meant} (docs/settings.md lists them)"
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

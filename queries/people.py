@@ -177,7 +177,7 @@ def require_person(found: Found) -> Found:
     if life is None or life.person:
         return found
     what = _NOT_PEOPLE.get(life.subject_type, f"of type {life.subject_type}")
-    raise NotFound(f"{found.person.names[0]} ({life.subject_id}) is no person but {what}")
+    raise NotFound(f"{found.person.names[0]} ({life.subject_id}) is not a person but {what}")
 
 
 def read_two(store: Store, organization: str | None, first: str, second: str) -> tuple[Found, Found]:

@@ -142,7 +142,7 @@ def _organization(event: Event, source: Source) -> str:
     if "organization" in event.set_aside:
         raise ForeignOrganization("the record's organization is not a text", reason="odd_organization")
     if own and (len(own) > MAX_ORGANIZATION or not own.isprintable()):
-        raise ForeignOrganization("the record's organization is no id of one", reason="odd_organization")
+        raise ForeignOrganization("the record's organization is not a valid organization id", reason="odd_organization")
     if source.organization is None:
         if not own:
             raise ForeignOrganization(

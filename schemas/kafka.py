@@ -82,5 +82,5 @@ class KafkaConnection:
             return ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:  # includes ssl.SSLError
             raise BadUsage(
-                f"IDTRAIL_KAFKA_CA_FILE: {self.ca_file} is no file of certificates (PEM): {error.strerror or error}"
+                f"IDTRAIL_KAFKA_CA_FILE: {self.ca_file} is not a file of certificates (PEM): {error.strerror or error}"
             ) from None

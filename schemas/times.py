@@ -130,7 +130,7 @@ def parse_span(text: str, name: str) -> timedelta:
     """Parse a duration: `30m`, `4h`, `2d`. Raises `BadUsage`."""
     found = _AGO.fullmatch(text.strip())
     if not found or not int(found[1]):
-        raise BadUsage(f"{name}: {text[:40]!r} is no length of time such as 30m, 4h or 2d")
+        raise BadUsage(f"{name}: {text[:40]!r} is not a length of time such as 30m, 4h or 2d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

@@ -245,7 +245,7 @@ def _incident(record: LogRecord) -> dict[str, Any] | None:
         return None
     item = decode_object(record.value)
     if not all(isinstance(item.get(name), str) for name in INCIDENT_FIELDS):
-        raise MalformedRecord("the record is no incident", reason="no_incident")
+        raise MalformedRecord("the record is not an incident", reason="no_incident")
     return item
 
 

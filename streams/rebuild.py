@@ -155,7 +155,9 @@ class Rebuild:
             self._checkpoint("compared")
             if not await held.still():
                 await self._save(step=Step.FILLING)
-                raise BrokerAway("the sinks went on before everything was exchanged: nothing was; run it again")
+                raise BrokerAway(
+                    "a sink resumed before the tables were swapped; nothing was changed, run the rebuild again"
+                )
             await self._save(step=Step.SWAPPING, barrier=held.barrier, differences=different)
             self._checkpoint("swapping")
             await self._exchange(held)

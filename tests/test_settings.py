@@ -79,7 +79,7 @@ def test_an_unknown_name_in_the_file_is_named(own_directory: Path) -> None:
     ("name", "told"),
     [
         pytest.param("IDTRAIL_KAFKA_SASL_PASWORD", "did you mean IDTRAIL_KAFKA_SASL_PASSWORD", id="misspelt"),
-        pytest.param("IDTRAIL_COFFEE_BEANS", "IDTRAIL_COFFEE_BEANS, which is no setting \\(", id="like no other"),
+        pytest.param("IDTRAIL_COFFEE_BEANS", "IDTRAIL_COFFEE_BEANS, which is not a setting \\(", id="like no other"),
         pytest.param("idtrail_api_prot", "did you mean IDTRAIL_API_PORT", id="in small letters"),
     ],
 )

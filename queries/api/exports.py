@@ -90,8 +90,8 @@ async def exposures(
         exposures = list_exposures(context.store, *asked)
         if not exposures.complete:
             raise BadUsage(
-                f"exposures: {MAX_SUSPECTS:,} accounts or more of an organization may be exposed, a file would not have"
-                " all of them; GET /api/v1/exposures tells those that were looked at"
+                f"exposures: {MAX_SUSPECTS:,} accounts or more of an organization may be exposed, so a file would be"
+                " incomplete; GET /api/v1/exposures has those that were looked at"
             )
         return [exposure_answer(each) for each in exposures.everything()], None
 

@@ -78,7 +78,7 @@ def closings(
     sla: Annotated[
         int, Query(ge=0, le=31_536_000, description="Seconds within which an account must be closed.")
     ] = 3600,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="Most exceptions.")] = 1000,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Maximum number of exceptions.")] = 1000,
 ) -> Answer:
     """Report how long it took to close accounts that became intended closed in the period, and which took too long."""
     now = context.clock()

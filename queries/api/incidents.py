@@ -72,7 +72,7 @@ def incident(
         Path(pattern=f"^[0-9a-fA-F]{{{SHORTEST_BEGINNING},32}}$", description="Its id, or the beginning of it."),
     ],
     cursor: CursorText = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Most people and groups.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of people and groups.")] = 100,
 ) -> Answer:
     """Return one incident with whom it affects, what the provider said, and its failures by hour.
 

@@ -23,7 +23,13 @@ async def refuse_unknown_parameters(request: Request) -> None:
     for name in request.query_params:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            meant = f": did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(known)) or 'none'}"
+            meant = (
+                f": did you mean {near[0]!r}?"
+                if near
+                else f"; expected one of: {', '.join(sorted(known))}"
+                if known
+                else "; it takes none"
+            )
             raise BadUsage(f"there is no parameter {name[:40]!r} here{meant}")
 
 

@@ -48,4 +48,4 @@ def doubts_about(rule: Rule) -> Iterator[str]:
 
 
 def _doubt(name: str, what: str, near: str | None) -> str:
-    return f"{name!r} is no known {what}" + (f"; did you mean {near}?" if near else "")
+    return f"{name!r} is not a known {what}" + (f"; did you mean {near}?" if near else "")

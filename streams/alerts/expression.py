@@ -151,7 +151,7 @@ def _compiled(source: str) -> Any:
     try:
         return cel.compile(source)
     except ValueError as error:
-        raise ValueError(f"is no expression in CEL: {_first_complaint(str(error))}") from None
+        raise ValueError(f"is not a CEL expression: {_first_complaint(str(error))}") from None
 
 
 def _first_complaint(message: str) -> str:

@@ -182,7 +182,7 @@ def _complaint(found: ErrorDetails) -> str:
 def _unknown(place: Place) -> str:
     """Return the message for an unknown field, with the nearest known one."""
     holder = _holder(place[:-1])
-    return f"is no field of {holder}; {meant(str(place[-1]), _FIELDS[holder])}"
+    return f"is not a field of {holder}; {meant(str(place[-1]), _FIELDS[holder])}"
 
 
 def _holder(place: Place) -> str:

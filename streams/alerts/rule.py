@@ -106,7 +106,7 @@ def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _fact(name: str) -> str:
     if name not in TEXT_FACTS:
-        raise ValueError(f"{name!r} is no fact that is a text; {meant(name, TEXT_FACTS)}")
+        raise ValueError(f"{name!r} is not a text fact; {meant(name, TEXT_FACTS)}")
     return name
 
 
@@ -223,7 +223,7 @@ class Rule(Part):
     def _names_facts(cls, title: str) -> str:
         for name in title_parts(title)[1]:
             if name not in TEXT_FACTS:
-                raise ValueError(f"{{{name}}} is no fact that is a text; {meant(name, TEXT_FACTS)}")
+                raise ValueError(f"{{{name}}} is not a text fact; {meant(name, TEXT_FACTS)}")
         return title
 
     @model_validator(mode="wrap")

@@ -10,7 +10,7 @@ def meant(name: str, known: Iterable[str]) -> str:
     """Return the end of a message: the nearest known name, or all of them."""
     names = sorted(known)
     near = nearest(name, names)
-    return f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+    return f"did you mean {near}?" if near else f"expected one of: {', '.join(names)}"
 
 
 def nearest(name: str, known: Iterable[str], least: float = 0.6) -> str | None:

@@ -45,11 +45,11 @@ def test_words_mean_what_they_seem_to() -> None:
     ("old", "new", "says"),
     [
         pytest.param("severity: low", "severity: urgent", "3: severity: input should be 'low'", id="no such word"),
-        pytest.param("threshold: 3", "treshold: 3", "7: treshold: is no field of a rule; did you", id="misspelt"),
+        pytest.param("threshold: 3", "treshold: 3", "7: treshold: is not a field of a rule; did you", id="misspelt"),
         pytest.param("[user_deprovision]", "user_deprovision", "10: match.type: must be a list", id="no list"),
-        pytest.param("  type:", "  tpye:", "10: match.tpye: is no field of a condition; did you", id="in a condition"),
+        pytest.param("  type:", "  tpye:", "10: match.tpye: is not a field of a condition;", id="in a condition"),
         pytest.param("at: 0m, ", "", "16: tests.0.events.0.at: is missing", id="missing in a test"),
-        pytest.param("{at: 0m, e", "{when: 1, at: 0m, e", "16: tests.0.events.0.when: is no field", id="in a test"),
+        pytest.param("{at: 0m, e", "{when: 1, at: 0m, e", "16: tests.0.events.0.when: is not a field", id="in a test"),
         pytest.param("some-rule", "other-rule", "1: id: must be 'some-rule', as the file is named", id="another id"),
         pytest.param("window: 5m", "window: 5", "8: window: must be a number with its unit", id="no unit"),
         pytest.param(

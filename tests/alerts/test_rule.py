@@ -115,7 +115,7 @@ def test_an_alert_is_resolved_by_itself(fields: dict[str, Any], resolved_after: 
     [
         pytest.param({"id": "No_Name"}, "id: String should match", id="an id that is no file's name"),
         pytest.param({"id": "pipeline-behind"}, "id: Value error, 'pipeline-behind' is that of", id="a taken id"),
-        pytest.param({"title": "{subject}"}, "title: Value error, {subject} is no fact", id="an unknown fact"),
+        pytest.param({"title": "{subject}"}, "title: Value error, {subject} is not a text fact", id="an unknown fact"),
         pytest.param({"title": "{subject_name!r}"}, "title: Value error, braces must hold", id="more than a name"),
         pytest.param({"title": "{"}, "title: Value error, Single '{'", id="a brace that stands alone"),
         pytest.param({"severity": "urgent"}, "severity: Input should be 'low'", id="an unknown severity"),
@@ -123,7 +123,7 @@ def test_an_alert_is_resolved_by_itself(fields: dict[str, Any], resolved_after: 
         pytest.param({"match": {"outcome": ["failed"]}}, "match.outcome.0: Input should be", id="no outcome"),
         pytest.param({"match": {"kind": ["user", "other"]}}, "match: Value error, is about events", id="any other"),
         pytest.param({"match": {"type": []}}, "match: Value error, says nothing", id="an empty list"),
-        pytest.param({"group_by": ["http_status"]}, "group_by.0: Value error, 'http_status' is no fact", id="no text"),
+        pytest.param({"group_by": ["http_status"]}, "group_by.0: Value error, 'http_status' is not a", id="no text"),
         pytest.param({"group_by": ["cause", "cause"]}, "group_by: Value error, has cause more than once", id="twice"),
         pytest.param({"dedup": 5}, "dedup: Value error, must be a number with its unit", id="no unit"),
         pytest.param({"dedup": "31d"}, "dedup: Value error, must be from 1m to 30d", id="too long"),

@@ -323,7 +323,7 @@ def test_what_cannot_be_said_is_refused_with_its_place(old: str, new: str, says:
     [
         pytest.param("changes.field: active", "8: detection.selection.changes.field: 'ch", id="a list"),
         pytest.param("'@version': 1", "8: detection.selection.@version: '@version' is no", id="a name"),
-        pytest.param("a-b.c: 1", "8: detection.selection.a-b.c: 'a-b.c' is no name", id="a dash"),
+        pytest.param("a-b.c: 1", "8: detection.selection.a-b.c: 'a-b.c' is not a name", id="a dash"),
         pytest.param("a|fieldref: b", "detection.selection.a|fieldref: has a modifier", id="two fields"),
         pytest.param("timestamp|hour: 3", "timestamp|hour: has a modifier that", id="a part of a time"),
         pytest.param("a|expand: '%admins%'", "a|expand: the placeholder %admins%", id="a placeholder"),

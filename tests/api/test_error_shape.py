@@ -84,7 +84,7 @@ NOTHING = UUID(int=7)
             400,
             "there is no parameter 'aplication' here: did you mean 'application'?",
         ),
-        ("GET", "/api/v1/integrations?qqqqq=1", 400, "there is no parameter 'qqqqq' here; there are: "),
+        ("GET", "/api/v1/integrations?qqqqq=1", 400, "there is no parameter 'qqqqq' here; expected one of: "),
         (
             "POST",
             "/api/v1/dead-letters/discard?source=*&raeson=x",

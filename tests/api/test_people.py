@@ -141,7 +141,7 @@ async def test_a_name_that_several_have_decides_nothing(
 async def test_a_group_is_no_person(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
     trail.insert(used(0, {"id": BEN, "type": "user_group", "username": "data"}))
     found = assert_problem(await api.get(f"{PATH}/data", headers=using()), 404)
-    assert found["detail"].startswith(f"data ({BEN}) is no person but a group")
+    assert found["detail"].startswith(f"data ({BEN}) is not a person but a group")
 
 
 @pytest.mark.parametrize(

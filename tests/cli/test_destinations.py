@@ -66,7 +66,8 @@ def test_a_rule_that_names_an_unknown_destination_is_a_finding(file: Path, tmp_p
     )
     _, said = run("check", file=file, code=3, IDTRAIL_RULES_DIR=str(rules))
     assert said == (
-        f"idtrail: the rule some-rule names the destination 'nobody', which is not in {file}; there are people, siem\n"
+        f"idtrail: the rule some-rule names the destination 'nobody', which is not in {file}; "
+        "expected one of: people, siem\n"
     )
 
 
@@ -98,4 +99,4 @@ def test_a_test_message(file: Path, port: int) -> None:
         assert said.startswith(
             f"idtrail: {name} was not told: its host leads to an address that is not of the internet"
         )
-    assert "there is no destination 'simm'; there are people, siem" in run("test", "simm", file=file, code=2)[1]
+    assert "there is no destination 'simm'; expected one of: people, siem" in run("test", "simm", file=file, code=2)[1]

@@ -103,7 +103,7 @@ def test_an_event_type_that_nobody_sends_is_doubted(folder: Path) -> None:
     (folder / "some-rule.yaml").write_text(TESTED.replace("[user_deprovision]", "[user_deprovison]").split("tests:")[0])
     shown, _ = run("check", folder)
     assert shown.splitlines()[0] == "1 rule is valid, none has a test"
-    assert "some-rule: 'user_deprovison' is no known event type; did you mean user_deprovision?" in shown
+    assert "some-rule: 'user_deprovison' is not a known event type; did you mean user_deprovision?" in shown
 
 
 def test_an_action_that_there_is_not_and_a_misspelt_type_of_a_test_are_doubted(folder: Path) -> None:
@@ -112,8 +112,8 @@ def test_an_action_that_there_is_not_and_a_misspelt_type_of_a_test_are_doubted(f
         text.replace("event_type: user_deprovision}", "event_type: user_deprovisoin}")
     )
     shown, _ = run("check", folder, code=3)
-    assert "some-rule: 'deprovison' is no known action; did you mean deprovision?" in shown
-    assert "some-rule: 'user_deprovisoin' is no known event type; did you mean user_deprovision?" in shown
+    assert "some-rule: 'deprovison' is not a known action; did you mean deprovision?" in shown
+    assert "some-rule: 'user_deprovisoin' is not a known event type; did you mean user_deprovision?" in shown
     assert "'add'" not in shown
 
 

@@ -438,8 +438,10 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_showing_it() -> Non
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        pytest.param("webhook+https://:80/T0K3N", "one.url: is no webhook's: write", id="no host"),
-        pytest.param("webhook+https://xn--a.example/T0K3N", "one.url: is no webhook's: write", id="no name"),
+        pytest.param("webhook+https://:80/T0K3N", "one.url: is not the address of a webhook: write", id="no host"),
+        pytest.param(
+            "webhook+https://xn--a.example/T0K3N", "one.url: is not the address of a webhook: write", id="no name"
+        ),
         pytest.param("webhook+https://h.example:84430/T0K3N", "one.url: its port must be from 1 to", id="a port"),
         pytest.param("webhook+http://h.example:0/T0K3N", "one.url: its port must be from 1 to", id="port 0"),
         pytest.param("json://h.example:84430/T0K3N", "one.url: its port must be from 1 to", id="a port of Apprise"),

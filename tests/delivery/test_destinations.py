@@ -40,11 +40,11 @@ def test_a_file_of_destinations(tmp_path: Path) -> None:
     ("text", "said"),
     [
         pytest.param("", "it names no destination", id="empty"),
-        pytest.param('[one]\nurl = "T0K3N', "this is no TOML (at ", id="no TOML"),
+        pytest.param('[one]\nurl = "T0K3N', "this is not valid TOML (at ", id="no TOML"),
         pytest.param('url = "T0K3N"', "url: must be a table", id="no table"),
         pytest.param("[one]", "one.url: field required", id="no URL"),
-        pytest.param('[one]\nurl = "T0K3N"', "one.url: is no URL", id="a URL that is none"),
-        pytest.param("[One]\n" + HOOK, "One: a destination's name is of a-z", id="a name"),
+        pytest.param('[one]\nurl = "T0K3N"', "one.url: is not a URL", id="a URL that is none"),
+        pytest.param("[One]\n" + HOOK, "One: a destination's name must be 1", id="a name"),
         pytest.param('[one]\nurl = "webhook+https://h/T0K3N"', "one: `secret` is that of a webhook", id="no secret"),
         pytest.param(f'[one]\nurl = "json://h"\nsecret = "{SECRET}"', "one: `secret` is that", id="a secret too many"),
         pytest.param("[one]\n" + HOOK.replace("whsec_", "whsec_T0K3N!"), "one.secret: must be whsec_", id="no base64"),
@@ -52,10 +52,10 @@ def test_a_file_of_destinations(tmp_path: Path) -> None:
         pytest.param(f'[one]\n{HOOK}severities = ["urgent"]', "one.severities: input should be", id="severity"),
         pytest.param(f"[one]\n{HOOK}per_hour = 0", "one.per_hour: input should be greater", id="a limit"),
         pytest.param(f"[one]\n{HOOK}organizations = []", "one.organizations: frozenset should", id="nobody's"),
-        pytest.param(f"[one]\n{HOOK}limit = 3", "one.limit: there is no such field; there are url,", id="a field"),
+        pytest.param(f"[one]\n{HOOK}limit = 3", "one.limit: there is no such field; expected one of:", id="a field"),
         pytest.param(
             f'[one]\n{HOOK}quiet_hours = {{begin = "22:00", end = "06:00", zone = "Vienna"}}',
-            "one.quiet_hours.zone: is no time zone", id="a zone",
+            "one.quiet_hours.zone: is not a time zone", id="a zone",
         ),
         pytest.param(
             f'[one]\n{HOOK}quiet_hours = {{begin = "22:00", end = "22:00", zone = "UTC"}}',

@@ -202,5 +202,5 @@ def test_a_length_of_time_is_a_number_and_a_unit(text: str, span: timedelta) -> 
 
 @pytest.mark.parametrize("text", ["", "4", "h", "0h", "-4h", "4.5h", "4y", "2026-03-19", "9999999d"])
 def test_what_is_no_length_of_time_is_told(text: str) -> None:
-    with pytest.raises(BadUsage, match=r"--for: .* is no length of time such as 30m, 4h or 2d"):
+    with pytest.raises(BadUsage, match=r"--for: .* is not a length of time such as 30m, 4h or 2d"):
         parse_span(text, "--for")

@@ -73,8 +73,8 @@ def _record(text: str, *changes: dict[str, Any], event_type: str = "user_update_
             "value '[value of title]' and '[value of title]' of title refused", id="a short one, and the one before",
         ),
         pytest.param(
-            "Legal is no known department; manager Lena Voss unknown", [EXTENSION],
-            "[value of department] is no known department; manager [value of manager] unknown", id="in an extension",
+            "Legal is not a known department; manager Lena Voss unknown", [EXTENSION],
+            "[value of department] is not a known department; manager [value of manager] unknown", id="in an extension",
         ),
         pytest.param(
             "employeeNumber 4711 is invalid", [{"field": "employeeNumber", "to": 4711}],

@@ -23,7 +23,7 @@ from tests.delivery.log import HOOK
     ("name", "says"),
     [
         pytest.param("rules_dir", r"some-rule\.yaml:3: severity: input should be", id="rules"),
-        pytest.param("destinations_file", "this is no TOML", id="destinations"),
+        pytest.param("destinations_file", "this is not valid TOML", id="destinations"),
     ],
 )
 async def test_nothing_is_started_for_a_worker_that_could_not_run(tmp_path: Path, name: str, says: str) -> None:

@@ -29,7 +29,7 @@ Severity = Annotated[
 Rule = Annotated[list[str] | None, typer.Option(help="Only of this rule; may be repeated.", show_default=False)]
 App = Annotated[str | None, typer.Option("--app", help="Only of this application: id or name.", show_default=False)]
 Staging = Annotated[bool, typer.Option("--staging", help="Include rules in staging.")]
-Limit = Annotated[int, typer.Option(min=1, help="Most alerts.")]
+Limit = Annotated[int, typer.Option(min=1, help="Maximum number of alerts.")]
 AlertId = Annotated[str, typer.Argument(help="Its id, or as much of its beginning as is unique.")]
 Note = Annotated[str, typer.Option("--note", help="Recorded with it.", show_default=False)]
 

@@ -51,7 +51,7 @@ def list_letters(
     state: Annotated[
         str | None, typer.Option(help="Only those waiting, redriven or discarded.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Most rows.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List dead letters, newest first: where each came from, why it is here, and what became of it."""
@@ -128,7 +128,7 @@ def show_letter(
         f"{ago(letter['known_at'], now)}",
         soft_wrap=True,
     )
-    gone = "  The log has them no more: the topic keeps them for 90 days."
+    gone = "  They are no longer on the log, which keeps them for 90 days."
     print_lines(out, gone if letter["raw"] is None else letter["raw"], soft_wrap=True, markup=False)
     if letter["state"] == "redriven":
         out.print(next_commands(f"idtrail events {letter['event_id']}"), soft_wrap=True)

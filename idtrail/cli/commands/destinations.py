@@ -57,7 +57,7 @@ def try_destination(name: Annotated[str, typer.Argument(help="Its name.")]) -> N
     configure_logs(settings.log_format, settings.log_level)
     found, channels = _opened(settings)
     if name not in found:
-        raise BadUsage(f"there is no destination {name!r}; there are {', '.join(sorted(channels))}")
+        raise BadUsage(f"there is no destination {name!r}; expected one of: {', '.join(sorted(channels))}")
     answer = asyncio.run(
         channels[name].test("idtrail: a test message", f"The destination {name} can be told of alerts.")
     )

@@ -50,7 +50,7 @@ def events(
     incident: filters.Incident = None,
     text: filters.Text = None,
     unplaced: Annotated[bool, typer.Option(help="Events whose time cannot be believed.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Most events.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of events.")] = 50,
     raw: Annotated[bool, typer.Option(help="With an id: its bytes, exactly as on the log.")] = False,
     as_json: Json = False,
 ) -> None:

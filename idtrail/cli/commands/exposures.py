@@ -60,7 +60,7 @@ def exposures(
         typer.Option(
             min=1,
             max=MOST,
-            help=f"Most accounts of each kind; without it {SHOWN}, and with --json all, up to {number(MOST)}.",
+            help=f"Maximum number of accounts of each kind; without it {SHOWN}, with --json all, up to {number(MOST)}.",
             show_default=False,
         ),
     ] = None,

@@ -40,7 +40,9 @@ def failures(
     until: Until = None,
     app_name: Annotated[str | None, typer.Option("--app", help="Only this application: id or name.")] = None,
     cause: Annotated[str | None, typer.Option(help="Only this cause, such as credentials.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most incidents; with --json, most causes.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Maximum number of incidents; with --json, of causes.")
+    ] = 50,
     as_json: Json = False,
 ) -> None:
     """Show what failed as incidents: each with its tries, people, state and remedy. --json: by cause."""

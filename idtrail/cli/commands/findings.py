@@ -29,7 +29,7 @@ def findings(
     kind: Annotated[
         list[str] | None, typer.Option(help="Only these, such as mass_deletions; may be repeated.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most findings.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of findings.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Find mass changes of accounts, what mappings left behind, and groups that a provider has twice.

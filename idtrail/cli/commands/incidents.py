@@ -29,7 +29,7 @@ Subject = Annotated[
     str | None,
     typer.Option(help="Only those that affect this person or group: id, user name or address.", show_default=False),
 ]
-Limit = Annotated[int, typer.Option(min=1, help="Most incidents.")]
+Limit = Annotated[int, typer.Option(min=1, help="Maximum number of incidents.")]
 
 
 @incidents.callback()
@@ -83,7 +83,7 @@ def _in_state(items: Sequence[Item], state: str) -> int:
 @incidents.command("show")
 def show(
     incident_id: Annotated[str, typer.Argument(help="Its id, or as much of its beginning as is unique.")],
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most people and groups.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of people and groups.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Show one: what broke and when, what to do, who is affected, what the provider says, and failures by hour."""

@@ -25,7 +25,7 @@ def integrations(
         typer.Option(help="As of this time: a time, a date, or an age (24h, 7d); now by default.", show_default=False),
     ] = None,
     organization: Organization = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most integrations.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of integrations.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Show which credentials work, which are refused and since when, and which will expire."""

@@ -37,7 +37,8 @@ def lifecycle(
     ] = None,
     organization: Organization = None,
     limit: Annotated[
-        int, typer.Option(min=0, help="Most accounts and rows on the screen, the latest rows; 0 shows all.")
+        int,
+        typer.Option(min=0, help="Maximum number of accounts and rows on the screen, the latest rows; 0 shows all."),
     ] = SHOWN,
     everything: Annotated[bool, typer.Option("--all", help="Every event, none folded together.")] = False,
     html: Annotated[

@@ -36,7 +36,9 @@ def names(context: typer.Context) -> None:
 
 
 @schemas.command()
-def show(event_type: Annotated[str, typer.Argument(help="One of the twelve.")]) -> None:
+def show(
+    event_type: Annotated[str, typer.Argument(help="A provisioning event type, such as user_deprovision.")],
+) -> None:
     """Print the JSON Schema of an event type."""
     from importlib import resources
 
@@ -54,7 +56,7 @@ def drift(
     since: Annotated[
         str, typer.Option(*SINCE, help="What came in from this day on: a time, a date, or an age.")
     ] = "30d",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most findings.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of findings.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Show event types, fields and JSON types that are new to idtrail. Exit code 3 when there are any.

@@ -200,7 +200,7 @@ def _note(account: Item) -> str:
 def _accepted(each: Item) -> str:
     behind = [
         f"{len(each[key])} {words}"
-        for key, words in (("missing", "missing"), ("left_over", "no more in the group"))
+        for key, words in (("missing", "missing"), ("left_over", "no longer in the group"))
         if each[key]
     ]
     return f"{counted(each['members'], 'member')}{' (' + ', '.join(behind) + ')' if behind else ''}"

@@ -109,7 +109,7 @@ class _Webhook:
         except (httpx.InvalidURL, UnicodeError):  # UnicodeError: the host is not a valid name
             named = ""
         if not named:
-            raise BadUsage(f"{destination.name}.url: is no webhook's: write webhook+https://host/path")
+            raise BadUsage(f"{destination.name}.url: is not the address of a webhook: write webhook+https://host/path")
         _refuse_port(destination.name, self._url.port)
         self._tls = httpx.create_ssl_context(trust_env=False)
 
@@ -196,7 +196,7 @@ class _Apprise:
         except Unreachable as error:
             return Answer(str(error))
         except Fatal:
-            return Answer("it could not be told (its process ended)")
+            return Answer("the message could not be sent (the sending process ended)")
 
     async def _in_a_process(self, notice: Notice) -> str:
         loop = asyncio.get_running_loop()

@@ -53,20 +53,20 @@ class Destination(BaseModel):
     apps: frozenset[str] = Field(frozenset(), description="Ids of the applications it takes; without any, all.")
     rules: frozenset[str] = Field(frozenset(), description="Ids of the rules it takes; without any, all.")
     quiet_hours: QuietHours | None = None
-    per_hour: int | None = Field(None, ge=1, le=1000, description="Most messages within an hour.")
+    per_hour: int | None = Field(None, ge=1, le=1000, description="Maximum number of messages within an hour.")
 
     @field_validator("name")
     @classmethod
     def _short(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
-            raise ValueError("a destination's name is of a-z, 0-9 and -, at most 63 of them")
+            raise ValueError("a destination's name must be 1 to 63 characters from a-z, 0-9 and -")
         return name
 
     @field_validator("url")
     @classmethod
     def _a_url(cls, url: SecretStr) -> SecretStr:
         if not _SCHEME.match(url.get_secret_value()):
-            raise ValueError("is no URL: give one of Apprise's, such as slack://…, or webhook+https://…")
+            raise ValueError("is not a URL: give one of Apprise's, such as slack://…, or webhook+https://…")
         return url
 
     @field_validator("secret")
@@ -175,7 +175,7 @@ def read_destinations(text: str, file: str) -> Destinations:
     except tomllib.TOMLDecodeError as error:
         # Its place only: the library's words can contain the value.
         place = re.search(r"\(at [^)]*\)", str(error))
-        raise BadUsage(f"{file}: this is no TOML {place[0] if place else ''}".rstrip()) from None
+        raise BadUsage(f"{file}: this is not valid TOML {place[0] if place else ''}".rstrip()) from None
     found: dict[str, Destination] = {}
     problems: list[str] = []
     for name, table in document.items():
@@ -215,7 +215,9 @@ def _place(name: str, location: tuple[int | str, ...]) -> str:
 def _why(message: str) -> str:
     message = message.removeprefix("Value error, ")
     if message.startswith("Extra inputs"):
-        return f"there is no such field; there are {', '.join(f for f in Destination.model_fields if f != 'name')}"
+        return (
+            f"there is no such field; expected one of: {', '.join(f for f in Destination.model_fields if f != 'name')}"
+        )
     return message[0].lower() + message[1:]
 
 

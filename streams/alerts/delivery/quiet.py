@@ -26,7 +26,7 @@ class QuietHours(BaseModel):
         try:
             return ZoneInfo(name)
         except (TypeError, ValueError, OSError, LookupError):
-            raise ValueError("is no time zone: give a name such as Europe/Vienna, or UTC") from None
+            raise ValueError("is not a time zone: give a name such as Europe/Vienna, or UTC") from None
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -85,5 +85,5 @@ def tell(notice: Notice) -> str:
             overflow=apprise.OverflowMode.TRUNCATE,
         )
     except Exception as error:  # each service raises whatever its libraries raise
-        return f"it could not be told ({type(error).__name__})"
+        return f"the message could not be sent ({type(error).__name__})"
     return "" if taken else "it did not take the message"

@@ -41,7 +41,7 @@ def correlated(rule: SigmaCorrelationRule, followed: Sequence[Followed]) -> dict
     `Refused`."""
     make = _KINDS.get(rule.type)
     if make is None:
-        raise Refused((*CORRELATION, "type"), f"{str(rule.type).lower()} is no kind of rule here")
+        raise Refused((*CORRELATION, "type"), f"{str(rule.type).lower()} is not a supported kind of rule")
     if not isinstance(rule.condition, SigmaCorrelationCondition):
         raise Refused(_CONDITION, "is an expression over rules: ours only count them")
     if not followed:

@@ -37,7 +37,7 @@ class Field:
     def __init__(self, written: str, place: Place) -> None:
         path = written.split(".")
         if not all(map(_NAME.fullmatch, path)):
-            raise Refused(place, f"{written!r} is no name that expressions can ask for: letters, digits, _ and dots")
+            raise Refused(place, f"{written!r} is not a name that expressions can ask for: letters, digits, _ and dots")
         if path[0] in LISTS and path[1:]:
             raise Refused(place, f"{written!r} is in a list, and expressions have no loops")
         self.read: Final = ".".join(("event", *path))
@@ -57,7 +57,7 @@ class Field:
 def fact_of(written: str, types: Collection[str], place: Place) -> str:
     """Return the fact that equals the field in all events of these types that have the field. Raises `Refused`."""
     if written not in GROUPS:
-        raise Refused(place, f"{written!r} has no fact to group by; there are {', '.join(GROUPS)}")
+        raise Refused(place, f"{written!r} has no fact to group by; expected one of: {', '.join(GROUPS)}")
     for event_type in types:
         about = class_of(event_type)
         otherwise = about.kind is Kind.INTEGRATION and written.startswith("resource.")

@@ -139,7 +139,7 @@ def read(source: Source) -> Read:
         place = next((place for kind, place in _PLACES if isinstance(error, kind)), _unreadable(written))
         raise Refused(place, str(error)) from None
     except Exception as error:  # the library raises anything on an unexpected shape
-        raise Refused((), f"is no Sigma rule ({type(error).__name__})") from None
+        raise Refused((), f"is not a Sigma rule ({type(error).__name__})") from None
     if isinstance(sigma, SigmaRule):
         _check_logsource(sigma)
     return Read(source, sigma)

@@ -87,12 +87,12 @@ def _node(parsed: Any, detections: SigmaDetections, written: Mapping[str, Any]) 
     if isinstance(parsed, ConditionIdentifier):
         name = parsed.identifier
         if name not in detections.detections:
-            raise Refused(CONDITION, f"{name!r} is no detection of the rule")
+            raise Refused(CONDITION, f"{name!r} is not a detection of the rule")
         return _detection(detections.detections[name], written[name], ("detection", name))
     if isinstance(parsed, ConditionSelector):
         named = parsed.resolve_referenced_detections(detections)
         if not named:
-            raise Refused(CONDITION, f"{parsed.pattern!r} is no detection of the rule")
+            raise Refused(CONDITION, f"{parsed.pattern!r} is not a detection of the rule")
         return _joined(parsed.cond_class, [_node(each, detections, written) for each in named])
     parts = [_node(each, detections, written) for each in parsed.args]
     return Not(parts[0]) if isinstance(parsed, ConditionNOT) else _joined(type(parsed), parts)
