@@ -31,7 +31,7 @@ from queries.api import (
     tokens,
 )
 from queries.api.behind import PREFIX, Behind
-from queries.api.bodies import BodyLimit
+from queries.api.bodies import BodyLimit, Budget
 from queries.api.context import Context
 from queries.api.glossary import describe, errors_of
 from queries.api.models import Problem
@@ -79,7 +79,7 @@ def create_app(context: Context) -> FastAPI:
 def give(app: FastAPI, context: Context) -> None:
     """Let `app` answer from `context` from now on."""
     app.state.context = context
-    app.state.turns = Turns()
+    app.state.turns, app.state.budget = Turns(), Budget()
     app.state.vigil = health.Vigil(context)
 
 

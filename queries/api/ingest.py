@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from queries.api import models
 from queries.api.access import Given, Ingester
-from queries.api.bodies import EVENTS_PATH, read_body
+from queries.api.bodies import EVENTS_PATH, Budget, Room, read_body
 from queries.api.context import Context, NotARecord, Piece
 from queries.api.problems import problem
 from schemas.envelope import Source, Trust
@@ -49,24 +49,34 @@ _BODY: Final = {
 }
 
 
+async def room_for(request: Request, token: Ingester) -> AsyncIterator[Room]:
+    """Hold memory until the events are on the log: until then they are in it."""
+    budget = request.app.state.budget
+    assert isinstance(budget, Budget)
+    with budget.room(token.whose) as room:
+        yield room
+
+
 @router.post(
     EVENTS_PATH,
     response_model=models.Accepted,
     responses={202: {"model": models.Accepted, "description": "Accepted; some are spooled on disk."}},
     openapi_extra=_BODY,
 )
-async def ingest(request: Request, context: Given, token: Ingester) -> JSONResponse:
+async def ingest(
+    request: Request, context: Given, token: Ingester, room: Annotated[Room, Depends(room_for, scope="function")]
+) -> JSONResponse:
     """Put events on the log.
 
     200: every accepted event is on all in-sync replicas. 202: some are spooled on disk until the broker is back. 503:
-    the spool is full; send all of them again later (nothing doubles). Records that cannot be accepted do not hold up
-    the others: they go to the dead letters and are listed under `refused`. 422 if there is no other record; 413 for
-    more than 50,000 records.
+    the spool or the memory is full; send all of them again later (nothing doubles). Records that cannot be accepted do
+    not hold up the others: they go to the dead letters and are listed under `refused`. 422 if there is no other record;
+    413 for more than 50,000 records.
 
     Events get the lowest trust: anybody with a token can send any, so none of them replaces what an export or the
     tenant's API said.
     """
-    pieces = await run_in_threadpool(_sliced, context, await read_body(request))
+    pieces = await run_in_threadpool(_sliced, context, await read_body(request, room))
     source = Source(f"api:{token.name}", Trust.OPEN_INGEST, token.only)
     records = [piece for piece in pieces if not isinstance(piece, NotARecord)]
     refused: list[tuple[Piece, RecordError]] = [
