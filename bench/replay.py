@@ -215,7 +215,7 @@ def served(store: Store) -> Iterator[httpx.Client]:
 
     none = cast("Any", None)
     tokens = Tokens(store, lambda: END, TOKEN)
-    app = create_app(Context(store, tokens, none, none, none, none, no_lag, none, none, lambda: END, ()))
+    app = create_app(Context(store, tokens, none, none, none, none, no_lag, no_lag, none, none, lambda: END, ()))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -45,7 +45,7 @@ from streams.lag import count_partitions, read_lag
 from streams.log_reader import read_record, read_records
 from streams.older_store import find_lacks, go_back, refuse
 from streams.sink import GROUP
-from streams.worker import WORKER_TOPICS, Worker
+from streams.worker import APP, WORKER_TOPICS, Worker
 
 LOCAL_PARTITIONS: Final = 1
 """Partitions of each topic of the embedded stack. One process reads them all, and each further one means one more
@@ -202,6 +202,7 @@ def app_of(
             read_record=lambda topic, partition, offset: read_record(connection, topic, partition, offset),
             read_records=lambda places: read_records(connection, places),
             read_lag=lambda: read_lag(connection, GROUP, STORED),
+            read_detection_lag=lambda: read_lag(connection, APP, [PROVISIONING]),
             feed=feed,
             jobs=jobs,
             clock=now,

@@ -1,5 +1,5 @@
-"""What the trail does not see, and since when: silent sources, a sink that lags, rising dead letters, a cut log.
-Pure."""
+"""What the trail does not see, and since when: silent sources, a sink or rules that lag, rising dead letters, a cut
+log. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMES_LETTERS: Final = 3
 class Blind(NamedTuple):
     """A reason why the trail may miss events."""
 
-    what: Literal["source", "sink", "dead_letters", "log"]
+    what: Literal["source", "sink", "detection", "dead_letters", "log"]
     name: str
     since: datetime
     text: str
@@ -130,22 +130,24 @@ def cut_logs(letters: Iterable[CutLog]) -> list[Blind]:
 
 def sink_behind(watch: LagWatch, now: datetime) -> list[Blind]:
     """Return the topics of which nothing is stored. If there are none, report that the sink never catches up."""
+    return _behind("sink", watch, now, "the sink has not caught up with the log", "answers lack them")
+
+
+def detection_behind(watch: LagWatch, now: datetime) -> list[Blind]:
+    """Return whether the rules examine nothing of what is stored, or never catch up with it."""
+    return _behind("detection", watch, now, "the rules have not caught up with what is stored", "alerts lack them")
+
+
+def _behind(what: Literal["sink", "detection"], watch: LagWatch, now: datetime, late: str, hence: str) -> list[Blind]:
     stalls = watch.stalls()
     if stalls:
-        return [Blind("sink", stall.topic, stall.since, str(stall)) for stall in stalls]
+        return [Blind(what, stall.topic, stall.since, str(stall)) for stall in stalls]
     behind = watch.behind()
     if behind is None:
         return []
     since, waiting = behind
-    return [
-        Blind(
-            "sink",
-            "",
-            since,
-            f"the sink has not caught up with the log for {_span(now - since)}; {waiting:,} records wait: "
-            "answers lack them. Start more workers if it stays so",
-        )
-    ]
+    text = f"{late} for {_span(now - since)}; {waiting:,} records wait: {hence}. Start more workers if it stays so"
+    return [Blind(what, "", since, text)]
 
 
 def _span(span: timedelta) -> str:

@@ -1,4 +1,4 @@
-"""Judges whether the sink makes progress, from its positions at several moments. No I/O, no clock."""
+"""Judges whether the sink, or detection, makes progress, from its positions at several moments. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -29,8 +29,13 @@ class Place(Protocol):
     def stored(self) -> int: ...
 
 
+STORED: Final = "stored"
+EXAMINED: Final = "examined by the rules"
+"""What is done with records, in the words of a stall: by the sink, and by detection."""
+
+
 class Stall(NamedTuple):
-    """Records of a topic wait, and nothing of it has been stored since."""
+    """Records of a topic wait, and nothing has been done with any of it since."""
 
     topic: str
     partitions: tuple[int, ...]
@@ -38,11 +43,12 @@ class Stall(NamedTuple):
     """The earliest time among its partitions."""
     waiting: int
     growing: bool
+    done: str = STORED
 
     def __str__(self) -> str:
         more = " and more come in" if self.growing else ""
         return (
-            f"nothing of {self.topic}[{', '.join(map(str, self.partitions))}] was stored since "
+            f"nothing of {self.topic}[{', '.join(map(str, self.partitions))}] was {self.done} since "
             f"{self.since:%Y-%m-%d %H:%M:%S} UTC, while {self.waiting:,} records wait there{more}: "
             "is a worker running? Its log says why it stopped"
         )
@@ -61,7 +67,10 @@ class _Seen:
 class LagWatch:
     """Judges the lag from looks at it, which must be given in the order of time."""
 
-    def __init__(self, stuck_after: timedelta = STUCK_AFTER, behind_after: timedelta = BEHIND_AFTER) -> None:
+    def __init__(
+        self, stuck_after: timedelta = STUCK_AFTER, behind_after: timedelta = BEHIND_AFTER, done: str = STORED
+    ) -> None:
+        self._done = done
         self._stuck_after = stuck_after
         self._behind_after = behind_after
         self._seen: dict[tuple[str, int], _Seen] = {}
@@ -130,6 +139,7 @@ class LagWatch:
                 min(seen.since for seen in of_it.values()),
                 sum(seen.end - seen.stored for seen in of_it.values()),
                 any(seen.end > seen.end_then for seen in of_it.values()),
+                self._done,
             )
             for topic, of_it in stuck.items()
         ]

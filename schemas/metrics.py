@@ -138,7 +138,8 @@ LAG: Final = _gauge(
     "idtrail_lag_records",
     "records",
     "api",
-    "Records on the log that are not stored yet, as of the last check (every 15 s).",
+    "Records on the log that are not stored yet, or, of `idtrail.provisioning`, not examined by the rules, as of the "
+    "last check (every 15 s).",
     labels=("topic", "partition"),
 )
 RECEIPTS: Final = _counter(

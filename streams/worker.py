@@ -126,6 +126,7 @@ class Worker:
             connection,
             store,
             options,
+            detection=app_id,
             leads=lambda: (events, 0) in self.sink.partitions(),
             publish=self._publish_alerts,
         )

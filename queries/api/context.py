@@ -82,6 +82,8 @@ class Context:
     read_records: Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]
     """Return those of the records that the log still has."""
     read_lag: Callable[[], Awaitable[Sequence[Place]]]
+    read_detection_lag: Callable[[], Awaitable[Sequence[Place]]]
+    """How far detection is behind what the sink forwards to it."""
     feed: LiveFeed
     jobs: Jobs
     clock: Callable[[], datetime]

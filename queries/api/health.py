@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -20,9 +20,9 @@ from queries.api import models
 from queries.api.access import Given, Organization, Reader
 from queries.api.context import Context
 from queries.api.problems import problem
-from queries.blindness import cut_logs, rising_letters, silent_sources, sink_behind
+from queries.blindness import cut_logs, detection_behind, rising_letters, silent_sources, sink_behind
 from queries.habits import read_cuts, read_habits, read_letter_rates, read_newest
-from queries.lag_watch import LagWatch, Place
+from queries.lag_watch import EXAMINED, LagWatch, Place
 from queries.store import PROMPT_LIMITS
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG
@@ -63,6 +63,7 @@ class Vigil:
         self._looked = -math.inf
         self.probes = CapacityLimiter(PROBES)
         self.watch = LagWatch()
+        self.detection = LagWatch(done=EXAMINED)
 
     async def look(self) -> Sequence[Place]:
         """Return the lag now; while a look takes long, a result at most `RECENT_SECONDS` old. Raises `BrokerAway`.
@@ -88,20 +89,28 @@ class Vigil:
                 return self._lag
             raise BrokerAway(f"it did not answer within {ANSWER_SECONDS:g} s") from None
         self._lag, self._looked = lag, time.monotonic()
-        self.watch.look(self._context.clock(), lag)
+        self._record(self.watch, lag)
+        return lag
+
+    def _record(self, watch: LagWatch, lag: Sequence[Place]) -> None:
+        watch.look(self._context.clock(), lag)
         for place in lag:
             LAG.labels(place.topic, str(place.partition)).set(place.end - place.stored)
-        return lag
+
+    async def look_at_detection(self) -> None:
+        """Look how far detection is. Raises `BrokerAway`."""
+        self._record(self.detection, await self._context.read_detection_lag())
 
     async def run(self) -> None:
         """Look repeatedly, until cancelled."""
         while True:
-            await self._glance()
+            await self._glance(self.look)
+            await self._glance(self.look_at_detection)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _glance(self) -> None:
+    async def _glance(self, look: Callable[[], Awaitable[object]]) -> None:
         try:
-            await self.look()
+            await look()
         except (Away, BrokerRefuses):
             pass  # callers get the error; the next look may succeed
         except Exception:
@@ -117,7 +126,7 @@ class Vigil:
         done = self._asked is None or self._asked.done()
         if done and age > FRESH_SECONDS:
             self._begun = time.monotonic()
-            self._asked = asyncio.create_task(self._glance())
+            self._asked = asyncio.create_task(self._glance(self.look))
             done = age <= STALE_SECONDS
         left = self._begun + PATIENCE_SECONDS - time.monotonic()
         if not done and self._asked is not None and left > 0:
@@ -203,7 +212,7 @@ async def readyz(request: Request, context: Given) -> Response:
         return problem(503, f"the broker is away: {error}")
     except BrokerRefuses as error:
         return problem(503, str(error))
-    stalls = vigil.watch.stalls()
+    stalls = [*vigil.watch.stalls(), *vigil.detection.stalls()]
     if stalls:
         return problem(503, "; ".join(str(stall) for stall in stalls))
     return JSONResponse({"status": "ready", "behind": sum(place.end - place.stored for place in lag)})
@@ -211,7 +220,8 @@ async def readyz(request: Request, context: Given) -> Response:
 
 @router.get("/api/v1/health", tags=["health"], response_model=models.Health)
 async def health(request: Request, context: Given, token: Reader, organization: Organization) -> dict[str, Any]:
-    """Report what the trail may be missing: silent sources, a lagging sink, rising dead letters, a cut log.
+    """Report what the trail may be missing: silent sources, a lagging sink, lagging rules, rising dead letters, a cut
+    log.
 
     `blind` is empty if all is as usual. `trouble` says that the broker is away; without the store the answer is 503.
     """
@@ -229,7 +239,7 @@ async def health(request: Request, context: Given, token: Reader, organization: 
     except BrokerRefuses as error:
         trouble.append(str(error))
     seen = await run_in_threadpool(vigil.seen_in_store, organization, now)
-    blind = [*sink_behind(vigil.watch, now), *seen["blind"]]
+    blind = [*sink_behind(vigil.watch, now), *detection_behind(vigil.detection, now), *seen["blind"]]
     return {
         "at": now,
         "trouble": [*trouble, *seen["trouble"]],

@@ -83,7 +83,7 @@ class Accepted(BaseModel):
 class BlindSpot(BaseModel):
     """Something of which events may be missing."""
 
-    what: Literal["source", "sink", "dead_letters", "log"]
+    what: Literal["source", "sink", "detection", "dead_letters", "log"]
     name: str = Field(description="The source, the topic, the organization or the place on the log; may be empty.")
     since: datetime
     text: str

@@ -41,6 +41,7 @@ TOLD_WITHOUT: Final = frozenset(
         "delivery-failing",
         "pipeline-behind",
         "pipeline-dead-letters",
+        "pipeline-detection-behind",
         "pipeline-source-silent",
         "token-near-expiry",
     }

@@ -94,6 +94,7 @@ async def api(
         read_record=log.read_record,
         read_records=log.read_records,
         read_lag=log.read_lag,
+        read_detection_lag=log.read_detection_lag,
         feed=feed,
         jobs=Idle(),
         clock=now,

@@ -109,6 +109,9 @@ class Log:
             await asyncio.Future()
         return [Lag("idtrail.events", 0, 10, 7), Lag("idtrail.events", 1, 5, 5)]
 
+    async def read_detection_lag(self) -> Sequence[Lag]:
+        return [Lag("idtrail.provisioning", 0, 6, 4)]
+
 
 @dataclass
 class Played:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event
+from typing import Any
 
 import httpx
 import pytest
@@ -18,10 +19,18 @@ from schemas.envelope import Source, Trust
 from schemas.errors import BrokerAway, Fatal, StoreAway, UserError
 from tests.api.conftest import As
 from tests.api.support import Log, StoreThatFails, assert_problem
+from tests.measured import measured
 from tests.queries.support import Trail
 from tests.records import NOON, event
 
 pytestmark = pytest.mark.store
+
+
+def state_of(api: httpx.AsyncClient) -> Any:
+    """The state of the API's app."""
+    transport = api._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    return transport.app.state  # type: ignore[attr-defined]  # because httpx knows it as a callable only
 
 
 @pytest.fixture
@@ -36,9 +45,7 @@ def pass_time(api: httpx.AsyncClient) -> Callable[[timedelta], None]:
         nonlocal now
         now += span
 
-    transport = api._transport
-    assert isinstance(transport, httpx.ASGITransport)
-    state = transport.app.state  # type: ignore[attr-defined]  # because httpx knows it as a callable only
+    state = state_of(api)
     state.context = replace(state.context, clock=clock)
     state.vigil = Vigil(state.context)
     return move
@@ -53,6 +60,20 @@ async def test_it_is_not_ready_while_records_wait_and_none_is_stored(
     pass_time(timedelta(seconds=1))
     told = assert_problem(await api.get("/readyz"), 503)["detail"]
     assert "nothing of idtrail.events[0] was stored since" in told
+
+
+async def test_it_is_not_ready_while_the_rules_examine_nothing(
+    api: httpx.AsyncClient, using: As, pass_time: Callable[[timedelta], None]
+) -> None:
+    vigil = state_of(api).vigil
+    await vigil.look_at_detection()
+    pass_time(timedelta(seconds=60))
+    await vigil.look_at_detection()
+    told = assert_problem(await api.get("/readyz"), 503)["detail"]
+    assert told.startswith("nothing of idtrail.provisioning[0] was examined by the rules since 2026-03-19 12:00:00 UTC")
+    found = (await api.get("/api/v1/health", headers=using())).json()["blind"]
+    assert ("detection", "idtrail.provisioning") in [(spot["what"], spot["name"]) for spot in found]
+    assert measured("idtrail_lag_records", topic="idtrail.provisioning", partition="0") == 2
 
 
 async def test_it_is_not_ready_when_nothing_is_accepted_any_more(api: httpx.AsyncClient, log: Log) -> None:

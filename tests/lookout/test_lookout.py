@@ -74,7 +74,10 @@ def looking(kafka: KafkaConnection, topics: Topics, store: Store, producer: AIOK
     @asynccontextmanager
     async def start(clock: Clock, leads: Callable[[], bool] = lambda: True) -> AsyncIterator[None]:
         options = SinkOptions(topics=topics.names, alerts=topics.alerts, group=topics.group)
-        lookout = Lookout(kafka, store, options, leads=leads, publish=publish, clock=clock, tick_seconds=0.1)
+        detection = topics.group.replace("sink", "detection")
+        lookout = Lookout(
+            kafka, store, options, detection=detection, leads=leads, publish=publish, clock=clock, tick_seconds=0.1
+        )
         task = asyncio.create_task(lookout.run())
         try:
             yield

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from queries.blindness import Habit, LetterRate
-from queries.lag_watch import LagWatch
+from queries.lag_watch import EXAMINED, STORED, LagWatch
 from schemas.alerts import Detected
 from streams.alerts.delivery.destinations import DELIVERY_FAILING
 from streams.alerts.lookout.lookout import CONCERNS
-from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, late, rises, silences
+from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, UNEXAMINED, late, rises, silences, unexamined
 from streams.alerts.lookout.sighting import changes
 from streams.alerts.rule import TOLD_WITHOUT
 from streams.lag import Lag
@@ -23,9 +23,9 @@ DAY = timedelta(days=1)
 LONG_AGO = NOON - DAY
 
 
-def watched(*looks: tuple[float, int, int]) -> LagWatch:
+def watched(*looks: tuple[float, int, int], done: str = STORED) -> LagWatch:
     """Looks at one partition: at which minute, its end, what is stored."""
-    watch = LagWatch()
+    watch = LagWatch(done=done)
     for at, end, stored in looks:
         watch.look(minute(at), [Lag("events", 0, end, stored)])
     return watch
@@ -50,6 +50,24 @@ CRAWLING = [(number, 1000 + 10 * number, 500 + 10 * number) for number in range(
 def test_a_sink_is_behind(looks: list[tuple[float, int, int]], live: bool, seen: list[str] | None) -> None:
     found = late(watched(*looks), minute(20), live=live)
     assert (None if found is None else [sighting.title for sighting in found]) == seen
+
+
+@pytest.mark.parametrize(
+    ("looks", "seen"),
+    [
+        pytest.param([(0, 9, 9)], [], id="nothing waits"),
+        pytest.param([(0, 9, 5)], None, id="a first look does not know"),
+        pytest.param(
+            [(0, 9, 5), (1, 9, 5)], ["Nothing of events[0] was examined by the rules since "], id="for a minute"
+        ),
+        pytest.param(CRAWLING, ["The rules have not caught up with what is stored for "], id="for ten minutes"),
+    ],
+)
+def test_rules_are_behind(looks: list[tuple[float, int, int]], seen: list[str] | None) -> None:
+    found = unexamined(watched(*looks, done=EXAMINED), minute(20))
+    assert (found is None) == (seen is None)
+    for sighting, begins in zip(found or [], seen or [], strict=True):
+        assert sighting.found.startswith(begins)
 
 
 def test_all_partitions_that_stand_still_are_one_alert_since_the_first_did() -> None:
@@ -129,8 +147,8 @@ def test_dead_letters_that_rise_are_an_alert_an_organization() -> None:
 
 
 def test_the_names_of_the_concerns_stay() -> None:
-    names = [concern.rule_id for concern in (BEHIND, SILENT, LETTERS)]
-    assert names == ["pipeline-behind", "pipeline-source-silent", "pipeline-dead-letters"]
+    names = [concern.rule_id for concern in (BEHIND, UNEXAMINED, SILENT, LETTERS)]
+    assert names == ["pipeline-behind", "pipeline-detection-behind", "pipeline-source-silent", "pipeline-dead-letters"]
 
 
 def test_no_rule_can_have_the_id_of_an_alert_that_needs_none() -> None:

@@ -17,7 +17,7 @@ import structlog
 
 from queries.habits import read_habits, read_letter_rates
 from queries.integration_reports import read_healths
-from queries.lag_watch import LagWatch
+from queries.lag_watch import EXAMINED, LagWatch
 from queries.store import Store
 from schemas.alerts import Detected
 from schemas.errors import Away, UserError
@@ -28,7 +28,7 @@ from streams.alerts.lookout.contradicting import CONFLICTING, Contradicting
 from streams.alerts.lookout.expiring import EXPIRING, expiring
 from streams.alerts.lookout.left_open import LEFT_OPEN, LeftOpen
 from streams.alerts.lookout.memory import Memory
-from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, late, rises, silences
+from streams.alerts.lookout.pipeline import BEHIND, LETTERS, SILENT, UNEXAMINED, late, rises, silences, unexamined
 from streams.alerts.lookout.sighting import Concern, Key, Sighting, changes
 from streams.lag import read_lag
 from streams.sink import SinkOptions
@@ -45,7 +45,7 @@ MOST_INTEGRATIONS: Final = 10_000
 STOP_SECONDS: Final = 5.0
 """How long a stop waits for a look."""
 
-CONCERNS: Final = (BEHIND, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
+CONCERNS: Final = (BEHIND, UNEXAMINED, SILENT, LETTERS, LEFT_OPEN, EXPIRING, CONFLICTING)
 """All concerns that are watched."""
 
 Told = Mapping[Key, Detected]
@@ -71,15 +71,17 @@ class Lookout:
         store: Store,
         options: SinkOptions,
         *,
+        detection: str,
         leads: Callable[[], bool],
         publish: Publish,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         tick_seconds: float = TICK_SECONDS,
     ) -> None:
-        """`leads` says whether this worker is the one to look."""
+        """`detection` is the group of the rules; `leads` says whether this worker is the one to look."""
         self._connection = connection
         self._store = store
         self._options = options
+        self._detection = detection
         self._leads = leads
         self._publish = publish
         self._clock = clock
@@ -88,6 +90,7 @@ class Lookout:
         self._forget()
         self._watches = (
             _Watch(BEHIND, 0, self._late),
+            _Watch(UNEXAMINED, 0, self._unexamined),
             _Watch(LETTERS, LETTER_SECONDS, self._rises),
             _Watch(SILENT, HABIT_SECONDS, self._silences),
             _Watch(LEFT_OPEN, DELETION_SECONDS, self._left_open),
@@ -125,6 +128,7 @@ class Lookout:
         """Forget all state: another worker looks now, and what was seen before says nothing about later."""
         self._since = self._clock()
         self._lag = LagWatch()
+        self._detection_lag = LagWatch(done=EXAMINED)
         self._deletions = LeftOpen(self._store, self._options.horizon)
         self._copies = Contradicting(self._store, self._options.horizon)
 
@@ -147,6 +151,10 @@ class Lookout:
             events = [place for place in lag if place.topic == self._options.topics[0]]
             live = await live_waits(self._connection, events, self._options.horizon)
         return late(self._lag, now, live=live)
+
+    async def _unexamined(self, told: Told, now: datetime) -> Sequence[Sighting] | None:
+        self._detection_lag.look(now, await read_lag(self._connection, self._detection, [self._options.topics[2]]))
+        return unexamined(self._detection_lag, now)
 
     async def _rises(self, told: Told, now: datetime) -> Sequence[Sighting]:
         async with self._store_turn:

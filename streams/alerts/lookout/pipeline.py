@@ -1,4 +1,5 @@
-"""Tells whether the trail itself is blind: a sink that is behind, a silent source, a rise of dead letters. Pure.
+"""Tells whether the trail itself is blind: a sink or rules that are behind, a silent source, a rise of dead letters.
+Pure.
 
 The measurements are those of `idtrail doctor` (queries/blindness.py).
 """
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from queries.blindness import SHORTEST_SILENCE, Habit, LetterRate, silent_sources, sink_behind
+from queries.blindness import SHORTEST_SILENCE, Habit, LetterRate, detection_behind, silent_sources, sink_behind
 from queries.lag_watch import LagWatch
 from schemas.alerts import Detected, Severity
 from streams.alerts.lookout.sighting import Concern, Sighting, going_on, key_of, still
@@ -23,6 +24,15 @@ BEHIND: Final = Concern(
     "New events are on the log but not stored: answers lack them, and rules do not see them.",
     "Read the worker's log, and check that the store answers (idtrail doctor). If the sink progresses but is slow, "
     "start more workers.",
+)
+UNEXAMINED: Final = Concern(
+    "pipeline-detection-behind",
+    Severity.CRITICAL,
+    "for a minute, records of a partition waited for the rules and none was examined; or for ten minutes, examined "
+    "records were more than a minute old",
+    "nothing has waited for a minute",
+    "New events are stored, but no rule has seen them yet: alerts and incidents lack them.",
+    "Read the workers' logs: they say why detection stops. If it progresses but is slow, start more workers.",
 )
 SILENT: Final = Concern(
     "pipeline-source-silent",
@@ -53,6 +63,16 @@ def late(watch: LagWatch, now: datetime, *, live: bool) -> list[Sighting] | None
         since = min(each.since for each in blind)
         title = "Nothing is stored" if watch.stalls() else "The sink does not catch up with the log"
         return [Sighting("", {}, title, since, found=_sentence(blind[0].text))]
+    return [] if watch.late() is False else None
+
+
+def unexamined(watch: LagWatch, now: datetime) -> list[Sighting] | None:
+    """Return whether the rules are behind; None while that is unknown."""
+    blind = detection_behind(watch, now)
+    if blind:
+        return [
+            Sighting("", {}, "Rules do not see new events", min(each.since for each in blind), _sentence(blind[0].text))
+        ]
     return [] if watch.late() is False else None
 
 
