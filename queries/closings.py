@@ -17,6 +17,7 @@ from queries.lifecycle import fold
 from queries.pieces import pieces
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
+from queries.suspects import PARTED_ONES, ended_of
 from schemas.times import TICK, to_microseconds
 
 MAX_SUBJECTS: Final = 100_000
@@ -150,18 +151,12 @@ def _percentile(taken: list[float], share: int) -> float | None:
 _OWN: Final = "organization = {organization:String}"
 _FROM: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
 _WITHIN: Final = f"{_FROM} AND occurred_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')"
-_DELETED: Final = (
-    f"SELECT subject_id FROM associations WHERE {_OWN} AND application_id = '' AND group_id = ''"
-    f" AND event_type = 'group_delete' AND {_WITHIN}"
+_UNBOUND: Final = (
+    f"SELECT subject_id FROM account_marks WHERE {_OWN} AND application_id IN {{unbound:Array(String)}}"
+    f" UNION ALL SELECT subject_id FROM ({PARTED_ONES})"
 )
-_BINDINGS: Final = (
-    f"SELECT DISTINCT subject_id FROM account_marks WHERE {_OWN} AND application_id GLOBAL IN ("
-    f"SELECT application_id FROM associations WHERE {_OWN} AND application_id != ''"
-    f" AND event_type = 'association_change'"
-    f" AND ((action = 'remove' AND {_WITHIN}) OR group_id GLOBAL IN ({_DELETED})))"
-)
-"""Selects everybody in applications that a group was unbound from in the period, or that were ever bound to a group
-deleted in it."""
+"""Selects everybody in applications that lost their last group in the period, and of other unbindings in it those whom
+they may concern."""
 
 
 def closers_sql() -> str:
@@ -172,7 +167,7 @@ def closers_sql() -> str:
         " AND account_state IN ('inactive', 'deleted')"
         f" UNION ALL SELECT subject_id FROM directory_acts WHERE {_OWN} AND {_WITHIN}"
         f" UNION ALL SELECT subject_id FROM associations WHERE {_OWN} AND application_id = '' AND action = 'remove'"
-        f" AND {_WITHIN} UNION ALL {_BINDINGS}) WHERE subject_id != '' ORDER BY subject_id LIMIT {MAX_SUBJECTS}"
+        f" AND {_WITHIN} UNION ALL {_UNBOUND}) WHERE subject_id != '' ORDER BY subject_id LIMIT {MAX_SUBJECTS}"
     )
 
 
@@ -182,20 +177,27 @@ _EVENTS: Final = (
 )
 
 
+def read_closers(store: Store, organization: str, bindings: Bindings, since: datetime, until: datetime) -> list[str]:
+    """Return the subjects whose accounts may have become intended closed in the period."""
+    ended = ended_of(bindings, since, until)
+    values: dict[str, Any] = {
+        "organization": organization,
+        "since": to_microseconds(since),
+        "until": to_microseconds(until),
+        "unbound": sorted(ended.unbound),
+        **ended.of_parted(),
+    }
+    return [subject for (subject,) in store.query(closers_sql(), values, BULK_LIMITS)]
+
+
 def report(
     store: Store, organization: str | None, since: datetime, until: datetime, sla: timedelta, now: datetime
 ) -> Report:
     """Return the report on every account that became intended closed between two times, by what has occurred by now."""
     found: list[Closing] = []
     for owner in organizations(store, organization):
-        period: dict[str, Any] = {
-            "organization": owner,
-            "since": to_microseconds(since),
-            "until": to_microseconds(until),
-        }
-        subjects = [subject for (subject,) in store.query(closers_sql(), period, BULK_LIMITS)]
         bindings = read_bindings(store, owner, now + TICK)
-        for some in pieces(subjects, SUBJECTS_AT_ONCE):
+        for some in pieces(read_closers(store, owner, bindings, since, until), SUBJECTS_AT_ONCE):
             values = {"organization": owner, "subjects": some}
             rows = own_rows(store, owner, store.query_dicts(_EVENTS, values, BULK_LIMITS))
             found += _closings([row for row in in_force(rows) if row["occurred_at"] <= now], bindings, since, until)

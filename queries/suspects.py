@@ -12,7 +12,7 @@ from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store
 from queries.turns import NO_UPDATE, Updates, updates_of
-from schemas.times import LATEST, to_microseconds
+from schemas.times import EARLIEST, LATEST, to_microseconds
 
 Key = tuple[str, str]
 """An account: (application, subject)."""
@@ -88,7 +88,8 @@ _PUSHED: Final = (
     f" AND (application_id, toStartOfHour(occurred_at)) IN (SELECT bound.1, bound.2 + {_SINCE} FROM"
     " (SELECT arrayJoin(arrayZip({pushed:Array(String)}, {pushed_at:Array(DateTime('UTC'))})) AS bound))"
 )
-_ONES: Final = f"{_PARTED} UNION ALL {_PUSHED}"
+PARTED_ONES: Final = f"{_PARTED} UNION ALL {_PUSHED}"
+"""Selects (application, subject) of everybody whose access may have ended with `Ended.parted`."""
 # A person who left a group that is bound to anything is suspect in every application: that finds never too few, with
 # one condition.
 _LEAVING: Final = f"subject_id GLOBAL IN ({_LEFT} UNION ALL {_REMOVED})"
@@ -114,7 +115,7 @@ def suspects_sql(*, past: bool, parted: bool) -> str:
         f"SELECT subject_id FROM ({marks}) WHERE toUInt8(last) IN (4, 6, 7) OR last >= {_AHEAD}"
         f" OR ({{doubted:Int64}} > 0 AND {_version('last')} BETWEEN 1 AND {{doubted:Int64}})"
     )
-    gone = f"{_LEAVING} OR (application_id, subject_id) GLOBAL IN ({_ONES})" if parted else _LEAVING
+    gone = f"{_LEAVING} OR (application_id, subject_id) GLOBAL IN ({PARTED_ONES})" if parted else _LEAVING
     return f"""
 SELECT application_id, subject_id, first, tupleElement(final, 1), tupleElement(final, 2), tupleElement(final, 3) FROM (
     SELECT application_id, subject_id, toUInt8(max(last)) AS code, toInt64(bitShiftRight(max(last), 192)) AS attempted,
@@ -148,22 +149,17 @@ def read_suspects(
     """
     ended = ended_of(bindings)
     unbound = sorted(ended.unbound)
-    pushed = sorted(ended.pushed)
-    parted = sorted(ended.parted)
     values: dict[str, Any] = {
         "organization": organization,
         "at": to_microseconds(at),
         "deleted": sorted(ended.deleted),
         "unbound": unbound,
         "unbound_at": [to_microseconds(ended.unbound[each]) for each in unbound],
-        "parted": [application for application, _ in parted],
-        "parted_from": [group for _, group in parted],
-        "pushed": [application for application, _ in pushed],
-        "pushed_at": [f"{hour:%Y-%m-%d %H:%M:%S}" for _, hour in pushed],
+        **ended.of_parted(),
         "groups": sorted(ended.groups),
         "doubted": doubted,
     }
-    found = store.query(suspects_sql(past=past, parted=bool(parted)), values, BULK_LIMITS)
+    found = store.query(suspects_sql(past=past, parted=bool(ended.parted)), values, BULK_LIMITS)
     return {(application, subject): updates_of(*told) for application, subject, *told in found}
 
 
@@ -183,9 +179,19 @@ class Ended:
     groups: set[str] = field(default_factory=set)
     """Groups that were ever bound."""
 
+    def of_parted(self) -> dict[str, Any]:
+        """Return the parameters of `PARTED_ONES`."""
+        parted, pushed = sorted(self.parted), sorted(self.pushed)
+        return {
+            "parted": [application for application, _ in parted],
+            "parted_from": [group for _, group in parted],
+            "pushed": [application for application, _ in pushed],
+            "pushed_at": [f"{hour:%Y-%m-%d %H:%M:%S}" for _, hour in pushed],
+        }
 
-def ended_of(bindings: Bindings) -> Ended:
-    """Return what may have ended access, from the bindings. Pure."""
+
+def ended_of(bindings: Bindings, since: datetime = EARLIEST, until: datetime = LATEST) -> Ended:
+    """Return what may have ended access, from the bindings; of unbindings, those between two times. Pure."""
     ended = Ended()
     bound: dict[str, dict[str, list[datetime]]] = {}
     for row in bindings.agenda:
@@ -199,7 +205,7 @@ def ended_of(bindings: Bindings) -> Ended:
         elif event_type == GROUP_DELETED:
             for each, own in bound.items():
                 if row["subject_id"] in own:
-                    _part(ended, each, row["subject_id"], own)
+                    _part(ended if since <= at < until else Ended(), each, row["subject_id"], own)
         elif application and group:
             ended.groups.add(group)
             own = bound.setdefault(application, {})
@@ -208,7 +214,7 @@ def ended_of(bindings: Bindings) -> Ended:
                     ended.unbound[application] = at
                 own.setdefault(group, []).append(at)
             else:
-                _part(ended, application, group, own)
+                _part(ended if since <= at < until else Ended(), application, group, own)
     return ended
 
 

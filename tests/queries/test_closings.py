@@ -10,7 +10,8 @@ import pytest
 
 from pages.scene import Scene
 from queries.bindings import Bindings
-from queries.closings import Closing, closings_of, report, summarise
+from queries.closings import Closing, closings_of, read_closers, report, summarise
+from queries.histories import read_bindings
 from queries.lifecycle import fold
 from schemas.outcome import Outcome
 from tests.queries.support import SLACK, Trail, at, attempt, when
@@ -203,3 +204,44 @@ def test_whoever_loses_the_group_that_let_them_in_is_to_be_closed_though_nobody_
     )
     found = report(trail.store, trail.organization, when(-60), NOON, timedelta(minutes=30), NOON)
     assert [(one.subject_id, one.since) for one in found.exceptions] == told
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    ("ended", "read"),
+    [
+        pytest.param(
+            [bound(0, "remove", "project", application=APP)], {"told", "left", "untold"}, id="one of two groups"
+        ),
+        pytest.param(
+            [event("group_delete", timestamp=at(0), resource={**GROUP, "id": "project"}, application=None)],
+            {"told", "left", "untold"},
+            id="one of two groups deleted",
+        ),
+        pytest.param(
+            [bound(-1, "remove", "project", application=APP), bound(0, "remove", "staff", application=APP)],
+            {"told", "left", "untold", "other", "later"},
+            id="the last group",
+        ),
+        pytest.param([bound(-90, "remove", "project", application=APP)], set(), id="before the period"),
+        pytest.param([bound(0, "remove", "project", application="another")], set(), id="from another application"),
+    ],
+)
+def test_of_those_a_group_let_in_only_they_are_read_when_it_is_unbound(
+    trail: Trail, ended: list[dict[str, Any]], read: set[str]
+) -> None:
+    trail.insert(
+        bound(-5000, "add", "staff", application=APP),
+        bound(-3000, "add", "project", application=APP),
+        bound(-3000, "add", "project", user="told"),
+        bound(-3000, "add", "project", user="left"),
+        bound(-2000, "remove", "project", user="left"),
+        bound(-5000, "add", "staff", user="other"),
+        *(
+            attempt(minute, "user_create_provision", resource={"id": each, "username": each}, application=SLACK)
+            for each, minute in {"told": -2990, "left": -2990, "untold": -2700, "other": -4990, "later": -100}.items()
+        ),
+        *ended,
+    )
+    bindings = read_bindings(trail.store, trail.organization, NOON)
+    assert set(read_closers(trail.store, trail.organization, bindings, when(-60), NOON)) == read
