@@ -200,15 +200,18 @@ def report(
         for some in pieces(read_closers(store, owner, bindings, since, until), SUBJECTS_AT_ONCE):
             values = {"organization": owner, "subjects": some}
             rows = own_rows(store, owner, store.query_dicts(_EVENTS, values, BULK_LIMITS))
-            found += _closings([row for row in in_force(rows) if row["occurred_at"] <= now], bindings, since, until)
+            found += _closings(rows, bindings, since, until, now)
     return summarise(found, sla, now)
 
 
-def _closings(rows: list[Row], bindings: Bindings, since: datetime, until: datetime) -> Iterator[Closing]:
+def _closings(
+    rows: list[Row], bindings: Bindings, since: datetime, until: datetime, now: datetime
+) -> Iterator[Closing]:
     by_subject: dict[str, list[Row]] = {}
     for row in rows:
         by_subject.setdefault(row["subject_id"], []).append(row)
-    for subject, own in by_subject.items():
+    for subject, copies in by_subject.items():
+        own = [row for row in in_force(copies) if row["occurred_at"] <= now]
         names = [row["subject_name"] for row in own if row["subject_name"]]
         for account in fold(own, bindings, timeline=True).accounts:
             if account.test and not account.exposed:
@@ -216,7 +219,7 @@ def _closings(rows: list[Row], bindings: Bindings, since: datetime, until: datet
             for span in closings_of(account):
                 if since <= span.since < until:
                     yield Closing(
-                        own[0]["organization"],
+                        copies[0]["organization"],
                         subject,
                         names[-1] if names else subject,
                         account.application_id,

@@ -262,18 +262,19 @@ def exposures_of(
 ) -> list[Exposure]:
     """Return which of the (application, subject) `accounts` are exposed, given their events up to a time. Pure."""
     by_subject: dict[str, list[Row]] = {}
-    for row in in_force(rows):
-        if row["occurred_at"] <= at and (
-            not row["application_id"]
-            or row["kind"] == "other"
-            or (row["application_id"], row["subject_id"]) in accounts
-        ):
-            by_subject.setdefault(row["subject_id"], []).append(row)
+    for row in rows:
+        by_subject.setdefault(row["subject_id"], []).append(row)
     told: list[Exposure] = []
-    for subject, events in by_subject.items():
+    for subject, copies in by_subject.items():
+        events = [
+            row
+            for row in in_force(copies)
+            if row["occurred_at"] <= at
+            and (not row["application_id"] or row["kind"] == "other" or (row["application_id"], subject) in accounts)
+        ]
         folded = fold(without_repeats(events, bindings), bindings).accounts
         own = [account for account in folded if (account.application_id, subject) in accounts]
-        told += _exposed(events[0]["organization"], subject, events, own, at, sla)
+        told += _exposed(copies[0]["organization"], subject, events, own, at, sla)
     return told
 
 

@@ -2,7 +2,7 @@
 a sign-in, or nothing that its reader asked for.
 
 Only copies that came by ways open to many are looked up. Copies from the vendor's own ways, and all copies in
-organizations that have no such way, are ranked among those read.
+organizations that have no such way, are ranked by the reader, among those read about the same subject.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def has_better_ways(store: Store, organization: str) -> bool:
 
 
 def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = to_microseconds(LATEST)) -> list[Row]:
-    """Return the rows without those that a better copy of their event overrules, by what was known at a time
-    (microseconds since 1970).
+    """Return the rows without copies that came by ways open to many and that a better copy of their event overrules,
+    by what was known at a time (microseconds since 1970).
 
     The rows belong to one organization, and the better copy need not be among them. Each has its event_id, version and
     fingerprint.
@@ -62,4 +62,4 @@ def own_rows(store: Store, organization: str, rows: Sequence[Row], known: int = 
             "limit": len(some),
         }
         best.update(store.query(BEST_SQL, values, BULK_LIMITS))
-    return [row for row in rows if rank_of(row) >= best[row["event_id"]]]
+    return [row for row in rows if row["version"] > OPEN or rank_of(row) >= best[row["event_id"]]]

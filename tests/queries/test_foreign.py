@@ -18,7 +18,7 @@ from queries.people import find_person
 from queries.state import Asked, read_state
 from queries.store import Store
 from schemas.envelope import Source
-from tests.queries.support import EXPORT, INGEST, Trail, at, attempt, failed, stored, when
+from tests.queries.support import EXPORT, INGEST, TENANT, Trail, at, attempt, failed, stored, when
 from tests.records import NOON, STATSIG, Record, event
 
 pytestmark = pytest.mark.store
@@ -132,6 +132,21 @@ def test_what_a_better_copy_overrules_changes_no_answer_about_somebody(
         *(trails[name].log({**case.better, **case.worse}, case.by, LATER) for name, case in OVERRULED.items())
     )
     assert told() == before
+
+
+def test_vendor_s_copies_that_disagree_on_the_person_count_for_each_in_every_answer(trail: Trail) -> None:
+    left = event("user_suspended", timestamp=at(4), resource=KOFI, application=None)
+    trail.insert(
+        *(attempt(0, "user_create_provision", resource=who) for who in (KOFI, INES)),
+        *(failed(5, "user_deprovision", resource=who) for who in (KOFI, INES)),
+        *(trail.log(attempt(1, resource=who), INGEST) for who in (KOFI, INES)),
+        trail.log(left),
+        trail.log({**left, "resource": INES}, TENANT),
+    )
+    told = answers(trail)
+    assert [since for _, since, _ in told["exposed"]] == [when(4)]
+    assert [each.since for each in told["closings"]] == [when(4)]
+    assert [account.closing_since for account in told["state"].accounts] == [when(4)]
 
 
 def test_what_the_better_copy_is_not_known_yet_of_is_still_theirs(trail: Trail) -> None:
