@@ -84,7 +84,9 @@ def test_what_rules_say_is_taken(source: str) -> None:
         pytest.param("fact.drift == 1", "fact.drift at character 1 is true or false", id="a boolean as a number"),
         pytest.param("fact.cause", "is neither true nor false", id="no boolean"),
         pytest.param("!fact.cause", "compares what cannot be compared", id="a text as a boolean"),
-        pytest.param("fact.cause.lower() == 'x'", r"lower\(\) at character 12 is not known; expected", id="no function"),
+        pytest.param(
+            "fact.cause.lower() == 'x'", r"lower\(\) at character 12 is not known; expected", id="no function"
+        ),
         pytest.param("fact.cause ==", "is not a CEL expression: .* in line 1 at character", id="half of one"),
         pytest.param("fact.cause = 'x'", "'=' at character 12 has no place", id="one equals sign"),
         pytest.param("(fact.drift", r"'\(' is not closed", id="an open bracket"),
