@@ -160,7 +160,17 @@ success ends them depends on the rules alone.
 The rows are a function of the set of events: the order of arrival, repeats, and better copies that arrive later, live
 or from an import, make no difference. If a better copy shows that nothing failed at all, the incident disappears.
 Events with an implausible time are listed with an incident but neither begin nor end it. If such a copy is in force,
-the event does not count, whatever time another copy of it states.
+the event does not count, whatever time another copy of it states. Nor does it count at an application that only copies
+from routes open to many (webhook, open ingest) name, if a copy from a better route names another application or says
+that it was no provisioning at all. In the last case an incident that the first copy had made stays until its
+application is folded again: by its next failure with the same text, an import of older events there, or
+`idtrail rebuild`. Copies from the vendor's own routes are not ranked against each other across applications: each
+counts at its own. The same applies to organizations whose events all came by routes open to many.
+
+[Failure windows](openapi.json) (`GET /api/v1/failures/windows`) count each event once per minute: if two copies of an
+event state different minutes, both minutes count it, whichever copy is in force. The agent knows the copies of one
+minute at a time, and what is folded later from the store has to equal what it wrote. Counts by time that resolve this
+too are in `GET /api/v1/counts`.
 """
 
 

@@ -89,7 +89,7 @@ def read_details(store: Store, row: Row, now: datetime, cursor: str | None = Non
         now = after.now
         place = {"after_at": to_microseconds(after.at), "after_id": after.id.hex, "after_rank": after.rank}
     application = row["organization"], row["application_id"]
-    values = run_parameters([application], [bytes(row["incident_id"])])
+    values = run_parameters(store, [application], [bytes(row["incident_id"])])
     values |= {"begin": to_microseconds(row["first_at"]), "now": to_microseconds(now)}
     found = store.query_dicts(subjects_sql(after=after is not None), values | place | {"limit": limit + 1})
     subjects, more = found[:limit], None

@@ -241,7 +241,7 @@ def as_of(store: Store, rows: Sequence[Mapping[str, Any]], now: datetime) -> lis
     if not ahead:
         return list(rows)
     applications = {(row["organization"], row["application_id"]) for row in ahead}
-    values = run_parameters(sorted(applications), {bytes(row["incident_id"]) for row in ahead})
+    values = run_parameters(store, sorted(applications), {bytes(row["incident_id"]) for row in ahead})
     values |= {"begin": min(to_microseconds(_time(row["first_at"])) for row in ahead), "now": to_microseconds(now)}
     affected = {bytes(incident): count for incident, count in store.query(_AFFECTED, values)}
     return [{**row, "affected": affected.get(bytes(row["incident_id"]), row["affected"])} for row in rows]

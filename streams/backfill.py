@@ -17,6 +17,7 @@ import pyarrow as pa
 import structlog
 
 from queries.arrow import FAILURE_WINDOWS_ARROW_SCHEMA, batch
+from queries.copies import DOUBTFUL, better_ways
 from queries.store import BULK_LIMITS, Store
 from schemas.errors import Away, UserError
 from schemas.kafka import EVENTS
@@ -68,9 +69,12 @@ _TOUCHED: Final = (
     " GROUP BY organization, minute HAVING countIf(NOT fresh) > 0 ORDER BY organization, minute"
 )
 _APPLICATIONS: Final = (
-    "SELECT DISTINCT organization, application_id FROM attempts_by_application"
-    " WHERE ({stretch}) AND NOT fresh ORDER BY organization, application_id"
+    "SELECT DISTINCT organization, application_id FROM attempts_by_application WHERE ({stretch}) AND NOT fresh"
+    # At another application an event may have counted until this better copy came.
+    " OR {doubtful} AND event_id GLOBAL IN (SELECT event_id FROM events WHERE ({stretch}) AND NOT fresh)"
+    " ORDER BY organization, application_id"
 )
+_ORGANIZATIONS: Final = "SELECT DISTINCT organization FROM attempts_by_application WHERE ({stretch})"
 _COPIES: Final = (
     "SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, UUIDStringToNum(toString(event_id)) AS event,"
     " fingerprint, version, toUnixTimestamp64Micro(occurred_at) AS occurred_us, event_type, application_id,"
@@ -191,7 +195,10 @@ class Backfill:
     def _touched_applications(self, stretches: Sequence[Stretch]) -> list[Application]:
         """Return the applications whose incidents older events may have changed."""
         stretch, parameters = self._within(stretches)
-        found = self._store.query(_APPLICATIONS.format(stretch=stretch), parameters, BULK_LIMITS)
+        organizations = self._store.query(_ORGANIZATIONS.format(stretch=stretch), parameters, BULK_LIMITS)
+        parameters |= better_ways(self._store, (organization for (organization,) in organizations))
+        asked = _APPLICATIONS.format(stretch=stretch, doubtful=DOUBTFUL)
+        found = self._store.query(asked, parameters, BULK_LIMITS)
         return [(organization, application) for organization, application in found]
 
     def _within(self, stretches: Sequence[Stretch]) -> tuple[str, dict[str, object]]:

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
+from queries.copies import better_ways
 from queries.pieces import ACCOUNTS_AT_ONCE, IDS_AT_ONCE, pieces
 from queries.runs import copies_sql
 from queries.store import BULK_LIMITS, Store
@@ -68,8 +69,7 @@ class IncidentWriter:
             _, changed = await self.fold([application])
 
     async def copies(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Return what the stored copies of the same events say at the same applications, where they do not all
-        agree."""
+        """Return what the stored copies of the same events say, where they do not all agree."""
         found: list[Attempt] = []
         for some in pieces(sorted(attempts, key=lambda attempt: attempt.application), ACCOUNTS_AT_ONCE):
             found += await patiently(partial(_copies, self._store, some), self._retry_seconds)
@@ -81,8 +81,10 @@ class IncidentWriter:
 
 
 def _copies(store: Store, attempts: Sequence[Attempt]) -> list[Attempt]:
+    applications = sorted({attempt.application for attempt in attempts})
     parameters: dict[str, object] = {
-        "ours": sorted({attempt.application for attempt in attempts}),
+        **better_ways(store, (organization for organization, _ in applications)),
+        "ours": applications,
         "events": sorted({str(UUID(bytes=attempt.event_id)) for attempt in attempts}),
     }
     return [
@@ -117,7 +119,7 @@ class LiveIncidents:
 
     def _replaced(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
         """Return the attempts of which another copy may have counted so far: without incidents, none did."""
-        return [attempt for attempt in attempts if self._interest.knows(attempt.application)]
+        return [attempt for attempt in attempts if self._interest.knows(attempt.application[0])]
 
     async def _look(self, organizations: Collection[str]) -> None:
         """Read what the backfill, here or elsewhere, has written."""

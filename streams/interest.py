@@ -87,9 +87,9 @@ class Interest:
                 self._known[application].values(), key=lambda known: known.until, reverse=True
             )
 
-    def knows(self, application: Application) -> bool:
-        """Whether the application has incidents."""
-        return application in self._known
+    def knows(self, organization: str) -> bool:
+        """Whether the organization has incidents."""
+        return any(own == organization for own, _ in self._known)
 
     def touched(self, attempts: Iterable[Attempt]) -> dict[Application, set[bytes]]:
         """Return the incidents to fold anew, by application. The attempts must include what other copies of the same

@@ -27,7 +27,7 @@ class Folded(NamedTuple):
 def fold_stored(store: Store, applications: Collection[Application], ids: Collection[bytes] | None = None) -> Folded:
     """Fold the given incidents of the applications, or all."""
     wanted = EVERY if ids is None else SOME
-    parameters = run_parameters(applications, ids)
+    parameters = run_parameters(store, applications, ids)
     ((at, begin, count),) = store.query(begin_sql(wanted), parameters, BULK_LIMITS)
     if not count:
         return Folded(at, [])

@@ -69,7 +69,10 @@ def windows(
     until: Until = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Answer:
-    """List the one-minute windows that the streams have folded, newest first."""
+    """List the one-minute windows that the streams have folded, newest first.
+
+    An event whose copies state different minutes counts in each of them.
+    """
     begin, end, _ = time_range(since, until, context.clock())
     chosen = replace(chosen, since=begin, until=end)
     found = list_windows(context.store, chosen, limit + 1)

@@ -23,7 +23,7 @@ from streams.lag import Lag
 from streams.rows import decode_events
 from tests.failures.support import counted, windowed
 from tests.measured import measured
-from tests.records import NOON, Record, event, record_of
+from tests.records import NOON, STATSIG, Record, event, record_of
 
 pytestmark = pytest.mark.store
 
@@ -60,6 +60,12 @@ def unpublished(store: Store) -> IncidentWriter:
         assert incidents
 
     return IncidentWriter(store, 2, publish)
+
+
+def troubled(store: Store) -> dict[str, int]:
+    """The applications with incidents, and the tries of these."""
+    found = "SELECT application_id, sum(attempts) FROM incidents FINAL WHERE attempts > 0 GROUP BY application_id"
+    return dict(store.query(found))
 
 
 @pytest.fixture
@@ -107,15 +113,21 @@ async def test_more_of_a_minute_that_was_folded_already_is_folded_with_the_rest(
         assert windowed(store) == counted(store)
 
 
-async def test_a_better_copy_moves_an_event_to_its_own_window(store: Store, log: Log, backfill: Backfill) -> None:
+async def test_a_better_copy_moves_an_event_to_its_own_window_and_application(
+    store: Store, log: Log, backfill: Backfill
+) -> None:
     webhook = Source("webhook:test", Trust.WEBHOOK)
     told = [event(timestamp="2025-11-03T09:00:30Z", **REFUSED) for _ in range(4)]
+    told[0]["application"] = {"id": "a9", "name": "github"}
     log.sink([record_of(raw, source=webhook) for raw in told])
     await backfill.catch_up()
     assert windowed(store) == counted(store)
-    log.sink([record_of({**raw, "success": True, "error_message": ""}) for raw in told[:3]])
+    assert troubled(store) == {"a9": 1, STATSIG["id"]: 3}
+    better = {"success": True, "error_message": "", "application": STATSIG}
+    log.sink([record_of({**raw, **better}) for raw in told[:3]])
     await backfill.catch_up()
     assert windowed(store) == counted(store)
+    assert troubled(store) == {STATSIG["id"]: 1}
     assert [row[4:7] for row in windowed(store)] == [("", "3", "0"), ("conflict", "1", "1")]
 
 

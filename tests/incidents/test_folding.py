@@ -221,6 +221,26 @@ async def test_a_better_copy_that_says_otherwise_empties_the_incident(shared_sto
     assert written(shared_store, trail.organization) == []
 
 
+@pytest.mark.parametrize("live", [True, False], ids=["live", "backfilled"])
+@pytest.mark.parametrize("better_first", [True, False], ids=["the better copy first", "the better copy last"])
+async def test_a_copy_out_of_force_neither_begins_nor_ends_an_incident_of_another_application(
+    shared_store: Store, live: bool, better_first: bool
+) -> None:
+    """`a1` has an incident that goes on, `a2` none, although copies of others' events tell otherwise."""
+    trail = Trail(shared_store)
+    accepted, refused = attempt("a3", 30, "success", id="1"), attempt("a3", 40, "success", id="2")
+    worse = [{**accepted, "application": {"id": "a1"}}, {**refused, "application": {"id": "a2"}, **ANSWERS["title"]}]
+    await trail.sink([trail.record(attempt("a1", 20, "title"))])
+    copies = [[(one, Trust.WEBHOOK) for one in worse], [(one, Trust.EXPORT) for one in (accepted, refused)]]
+    for some in copies[::-1] if better_first else copies:
+        await trail.sink([trail.record(*one) for one in some], seen=live)
+        if not live:
+            for application in ("a1", "a2"):
+                await trail.writer.settle((trail.organization, application))
+    trail.check()
+    assert {row[1]: row[-3] > 0 for row in written(shared_store, trail.organization)} == {"a1": False}
+
+
 async def test_a_copy_that_tells_more_moves_the_failure_to_its_incident(shared_store: Store) -> None:
     """A webhook passes less on than the export that follows."""
     trail = Trail(shared_store)
@@ -405,6 +425,7 @@ def test_the_copies_of_an_event_are_found_without_reading_the_other_events_of_it
     parameters = {
         "ours": [(trail.organization, "a1")],
         "events": ["00000000-0000-0000-0000-000000000007"],
+        "better": [trail.organization],
     }
     plan = "\n".join(line for (line,) in store.query(f"EXPLAIN indexes = 1 {copies_sql()}", parameters))
     read = plan[plan.index("Name: by_event") :]
