@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from broker.batches import send_all
 from broker.refusal import failure
 from queries.store import BULK_LIMITS, Store
-from queries.verification import ALERTS, COPIED, Reader
+from queries.verification import ALERTS, Reader
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
 from schemas.letters import OLDER_STORE
@@ -28,8 +28,8 @@ from streams.standing import Cut
 from streams.verify import Verification
 
 RECORDS_AT_ONCE: Final = 5_000
-MISSED_SECONDS: Final = 120.0
-"""A member of the group that was killed is missed a session later."""
+PATIENCE_SECONDS: Final = 120.0
+"""How long the group is waited for."""
 
 _HIGHEST: Final = "SELECT log_topic, log_partition, max(log_offset) FROM {table} GROUP BY log_topic, log_partition"
 _PLACED: Final = ("events", "dead_letters", "letter_decisions", "alert_records")
@@ -54,12 +54,13 @@ async def find_lacks(connection: KafkaConnection, store: Store, options: SinkOpt
     Records of which the store keeps no row, because it has the same event from another place, are not lacking; to tell
     them apart, the log is read behind the highest offset that the store has.
     """
-    try:
-        # First, or what is stored meanwhile would seem to lack.
-        lag = await read_lag(connection, options.group, options.stored)
-    except BrokerAway:  # a group that never existed has no coordinator yet
-        return []
     bounds = await read_bounds(connection, options.stored)
+    if not any(bound.end for bound in bounds.values()):
+        return []
+    # Read before the store is, or what is stored meanwhile would seem to lack.
+    async for attempt in _attempts():  # the group of a new cluster has no coordinator at first
+        with attempt:
+            lag = await read_lag(connection, options.group, options.stored)
     stored = await asyncio.to_thread(_next_offsets, store)
     begins = {place: max(bound.begin, stored.get(place, 0)) for place, bound in bounds.items()}
     ends = {(place.topic, place.partition): place.stored for place in lag}
@@ -70,8 +71,8 @@ async def find_lacks(connection: KafkaConnection, store: Store, options: SinkOpt
     reader = await asyncio.to_thread(Reader, store)
     events, dead_letters, decisions, alerts = options.stored
     letters = ("dead_letters", "letter_decisions")
-    # The letter of an unreadable record may be on the log alone so far.
-    tables = {events: (*COPIED,), alerts: (ALERTS,), dead_letters: letters, decisions: letters}
+    # Not the letter of an unreadable record, which may be on the log alone so far, and no table that is made of events.
+    tables = {events: ("events",), alerts: (ALERTS,), dead_letters: letters, decisions: letters}
     try:
         async with SpanReader(connection) as spans:
             for stretch in stretches(begins, ends, RECORDS_AT_ONCE):
@@ -120,14 +121,18 @@ async def go_back(connection: KafkaConnection, lacks: Sequence[Lack], options: S
     except KafkaError as error:
         raise await failure(connection, error) from error
     offsets = {(lack.topic, lack.partition): lack.first for lack in lacks}
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(BrokerAway),
-        wait=wait_fixed(1),
-        stop=stop_after_delay(MISSED_SECONDS),
-        reraise=True,
-    ):
+    async for attempt in _attempts():  # a member that was killed is missed a session later
         with attempt:
             await rewind(connection, options.group, offsets)
+
+
+def _attempts() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(BrokerAway),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
 
 
 def _cut(lack: Lack) -> Cut:
