@@ -149,7 +149,7 @@ def get_dead_letter(store: Store, organization: str | None, letter_id: UUID) -> 
         raise NotFound(f"no dead letter {letter_id}")
     if len(rows) > 1:
         owners = ", ".join(sorted(repr(row["organization"]) for row in rows))
-        raise BadUsage(f"dead letter {letter_id} is of several organizations: name one of {owners}")
+        raise BadUsage(f"dead letter {letter_id} belongs to several organizations: name one of {owners}")
     (row,) = _with_decisions(store, organization, rows)
     decisions = store.query_dicts(_DECISIONS, {**parameters, "organization": row["organization"]})
     return {**row, "decisions": [{**found, "event_id": _event(found["event_id"])} for found in decisions]}

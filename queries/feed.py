@@ -73,8 +73,8 @@ class Wanted:
         self._of_incident = conditions(selection, known, OF_INCIDENTS)
         if set(show) == {Show.INCIDENTS} and not selection.given().keys() <= OF_INCIDENTS:
             raise BadUsage(
-                "incidents are of many people and types: ask for them by application, cause or id alone, or follow "
-                "failures beside them"
+                "an incident concerns many people and types: choose incidents by application, cause or id alone, or "
+                "follow failures as well"
             )
 
     def name(self, message: Message) -> str:

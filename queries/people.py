@@ -192,7 +192,7 @@ def read_two(store: Store, organization: str | None, first: str, second: str) ->
     ]
     both = having[0] & having[1]
     if len(both) != 1:
-        raise BadUsage(f"{first[:100]} and {second[:100]} are not of one organization")
+        raise BadUsage(f"{first[:100]} and {second[:100]} do not belong to the same organization")
     (own,) = both
     one, other = (require_person(read_person(store, own, who)) for who in (first, second))
     if one.person.subject_id == other.person.subject_id:

@@ -83,9 +83,7 @@ class Tokens:
         """
         wanted = _plain(name)
         if not name.isprintable() or _BLANK.search(name) or not wanted:
-            raise BadUsage(
-                "name: letters, digits, signs and spaces, and none that nobody sees, such as a control character"
-            )
+            raise BadUsage("name: use letters, digits, punctuation and spaces, and no invisible or control characters")
         acting = (EVERY_ORGANIZATION, organization)
         taken = {_plain(DEPLOYMENTS_OWN), _plain(LOCAL)} | {
             _plain(token.name)
@@ -94,8 +92,8 @@ class Tokens:
         }
         if wanted in taken:
             raise BadUsage(
-                f"name: there is or was a token called {name!r}, or much like it, and who did what is told by the name:"
-                " take another, such as one with a number"
+                f"name: there is or was a token called {name!r}, or much like it, and acts are recorded by name:"
+                " choose another, such as one with a number"
             )
 
     def create(

@@ -118,7 +118,7 @@ class Detected(_Record):
     @model_validator(mode="after")
     def _ends_when_it_says_so(self) -> Self:
         if self.detection is (Detection.ENDED if self.ended_at is None else Detection.OPEN):
-            raise ValueError("`ended_at` is that of an alert that has ended")
+            raise ValueError("`ended_at` is only for an alert that has ended")
         return self
 
 
@@ -146,7 +146,7 @@ class Acted(_Record):
     @model_validator(mode="after")
     def _only_a_snooze_is_over_by_itself(self) -> Self:
         if (self.act is Act.SNOOZE) != (self.until is not None):
-            raise ValueError("`until` is that of a snooze")
+            raise ValueError("`until` is only for a snooze")
         return self
 
 

@@ -185,7 +185,7 @@ async def _offsets_of(live: Follower, topics: Sequence[str], start: Start) -> Of
     for place, offset in found.items():
         if not beginnings[place] <= offset <= ends[place]:
             raise Gone(
-                f"the log does not hold the position any more, {place.topic}[{place.partition}] at {offset}: "
+                f"the log no longer holds the position, {place.topic}[{place.partition}] at {offset}: "
                 "start again without it, or with `since`"
             )
     return beginnings | found

@@ -32,7 +32,7 @@ async def read_record(connection: KafkaConnection, topic: str, partition: int, o
     place = Coordinates(topic, partition, offset)
     found = await read_records(connection, [place])
     if place not in found:
-        raise NotFound(f"{topic}[{partition}]@{offset} is not on the log any more")
+        raise NotFound(f"{topic}[{partition}]@{offset} is no longer on the log")
     return found[place].value
 
 

@@ -78,7 +78,7 @@ class Api:
                     to.write(block)
                     yield len(block)
         except httpx.HTTPError as error:
-            raise UserError(f"{self.url} broke off ({error}): try again; the logs of the trail tell why") from None
+            raise UserError(f"{self.url} broke off ({error}): try again; the trail's logs say why") from None
 
     def post(self, path: str, body: object, parameters: Parameters | None = None) -> Any:
         """Send `body` as JSON and return the API's answer."""
@@ -150,7 +150,7 @@ class Api:
             ) from None
         except httpx.HTTPError as error:
             raise UserError(
-                f"{self.url} does not answer ({error}): is the trail running? `idtrail doctor` tells"
+                f"{self.url} does not answer ({error}): is the trail running? Check with `idtrail doctor`"
             ) from None
         release, behind = answer.headers.get(RELEASE_HEADER, RELEASE), int(answer.headers.get(BEHIND_HEADER, 0))
         if release != RELEASE:

@@ -52,5 +52,5 @@ class Measured:
 def metrics(token: Reader) -> Response:
     """Return every metric of this process, in Prometheus's text format. Needs a token of every organization."""
     if token.only is not None:
-        raise Forbidden("metrics are of all organizations together: use a token of every organization")
+        raise Forbidden("metrics cover all organizations together: use a token of every organization")
     return Response(exposition(), media_type=CONTENT_TYPE)

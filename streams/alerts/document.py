@@ -127,7 +127,7 @@ def _value(reader: yaml.SafeLoader, node: yaml.Node, place: Place, lines: dict[P
         for key_node, value_node in node.value:
             key = reader.construct_object(key_node)
             if not isinstance(key, str):
-                raise _trouble("a field's name is a text", key_node)
+                raise _trouble("a field's name must be text", key_node)
             if key in found:
                 raise _trouble(f"{key} is given twice", key_node)
             inner = (*place, key)

@@ -216,7 +216,7 @@ class Rule(Part):
     @classmethod
     def _is_free(cls, own: str) -> str:
         if own in TOLD_WITHOUT:
-            raise ValueError(f"{own!r} is that of alerts that need no rule: give it another")
+            raise ValueError(f"{own!r} is reserved for alerts that need no rule: choose another")
         return own
 
     @field_validator("title", mode="after")

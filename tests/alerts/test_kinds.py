@@ -126,7 +126,7 @@ def test_alerts_are_those_that_the_definitions_give_in_any_order_with_repeats_an
 )
 @FEWER
 @given(st.data())
-def test_of_more_than_a_window_holds_the_definitions_still_give_the_alerts(kind: RuleKind, data: st.DataObject) -> None:
+def test_alerts_follow_the_definitions_even_if_a_window_overflows(kind: RuleKind, data: st.DataObject) -> None:
     terms = data.draw(terms_of(kind))
     events = data.draw(occurrences(20, least=20))
     with pytest.MonkeyPatch.context() as patch:

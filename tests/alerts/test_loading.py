@@ -66,7 +66,7 @@ def test_words_mean_what_they_seem_to() -> None:
         pytest.param("owner: 2", "--- 2", "cannot be read as YAML: but found another document", id="two documents"),
         pytest.param("Why.", "a: b", "4: cannot be read as YAML: mapping values are not", id="a colon"),
         pytest.param("Why.", "a: b", ": put a text with a colon in quotes", id="and what to do"),
-        pytest.param("owner", "5", "12: cannot be read as YAML: a field's name is a text", id="a number for a name"),
+        pytest.param("owner", "5", "12: cannot be read as YAML: a field's name must be text", id="a number for a name"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_line_and_field(old: str, new: str, says: str) -> None:

@@ -114,7 +114,7 @@ def test_an_alert_is_resolved_by_itself(fields: dict[str, Any], resolved_after: 
     ("change", "says"),
     [
         pytest.param({"id": "No_Name"}, "id: String should match", id="an id that is no file's name"),
-        pytest.param({"id": "pipeline-behind"}, "id: Value error, 'pipeline-behind' is that of", id="a taken id"),
+        pytest.param({"id": "pipeline-behind"}, "id: Value error, 'pipeline-behind' is reserved", id="a taken id"),
         pytest.param({"title": "{subject}"}, "title: Value error, {subject} is not a text fact", id="an unknown fact"),
         pytest.param({"title": "{subject_name!r}"}, "title: Value error, braces must hold", id="more than a name"),
         pytest.param({"title": "{"}, "title: Value error, Single '{'", id="a brace that stands alone"),

@@ -459,7 +459,7 @@ def test_names_and_ids_are_of_one_rule() -> None:
     found = made(RULE, RULE, OTHER.replace("name: other", "name: Any!"))
     assert list(found.rules) == ["sigma-any"]
     assert found.refused == [
-        "s.yml:12: name: 'any' is what another rule is called",
+        "s.yml:12: name: 'any' is already the name of another rule",
         "s.yml:21: title: makes the id 'sigma-any', which another rule has: give it a name of its own",
     ]
 

@@ -73,7 +73,7 @@ class Log:
 
     async def read_record(self, topic: str, partition: int, offset: int) -> bytes:
         if (topic, partition, offset) not in self.records:
-            raise NotFound(f"{topic}[{partition}]@{offset} is not on the log any more")
+            raise NotFound(f"{topic}[{partition}]@{offset} is no longer on the log")
         return self.records[topic, partition, offset]
 
     async def read_records(self, places: Sequence[Coordinates]) -> dict[Coordinates, Logged]:

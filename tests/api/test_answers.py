@@ -226,7 +226,7 @@ async def test_a_dead_letter_is_shown_with_its_bytes(api: httpx.AsyncClient, usi
     path = f"/api/v1/dead-letters/{item['letter_id']}"
     assert (await get(api, path, using()))["raw"] is None
     gone = await api.get(f"{path}/raw", headers=using())
-    assert (gone.status_code, gone.json()["detail"]) == (404, "idtrail.dead-letters[2]@9 is not on the log any more")
+    assert (gone.status_code, gone.json()["detail"]) == (404, "idtrail.dead-letters[2]@9 is no longer on the log")
     log.records["idtrail.dead-letters", 2, 9] = b"\xffno"
     assert (await get(api, path, using()))["raw"] == "\ufffdno"
     assert (await api.get(f"{path}/raw", headers=using())).content == b"\xffno"

@@ -164,7 +164,7 @@ async def test_incidents_by_what_they_have_many_of_are_refused_unless_failures_a
 ) -> None:
     feed.messages = [incident(trail)]
     answer = await api.get(PATH, headers=using(), params={"kinds": "incidents", **asked})
-    assert "incidents are of many people and types" in assert_problem(answer, 400)["detail"]
+    assert "an incident concerns many people and types" in assert_problem(answer, 400)["detail"]
     both = told(await api.get(PATH, headers=using(), params={"kinds": ["incidents", "failures"], **asked}))
     assert "incident" in [message.get("event") for message in both]
 

@@ -53,7 +53,7 @@ def test_a_check_says_what_is_wrong(file: Path) -> None:
     file.write_text(file.read_text().replace("per_hour = 10", "per_hour = 0"))
     assert "people.per_hour: input should be greater" in run("check", file=file, code=3)[1]
     file.write_text('[people]\nurl = "slack://T0K3N"')
-    assert "people.url: Apprise knows no such URL" in run("check", file=file, code=3)[1]
+    assert "people.url: Apprise does not accept this URL" in run("check", file=file, code=3)[1]
     assert "IDTRAIL_DESTINATIONS_FILE" in run("check", code=2)[1]
 
 
@@ -97,6 +97,6 @@ def test_a_test_message(file: Path, port: int) -> None:
         assert run("test", name, file=file, IDTRAIL_DELIVER_PRIVATE="true")[0] == f"{name} took the message\n"
         said = run("test", name, file=file, code=1)[1]
         assert said.startswith(
-            f"idtrail: {name} was not told: its host leads to an address that is not of the internet"
+            f"idtrail: the message to {name} was not sent: its host leads to an address that is not of the internet"
         )
     assert "there is no destination 'simm'; expected one of: people, siem" in run("test", "simm", file=file, code=2)[1]

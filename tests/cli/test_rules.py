@@ -182,7 +182,7 @@ def test_a_rule_without_tests_says_so(folder: Path) -> None:
 def test_a_folder_without_rules_is_wrong_use(command: str, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     _, complaint = run(command, tmp_path / "none", code=2)
-    assert complaint == f"idtrail: {tmp_path}/none: no rule is in it: their files are named *.yaml\n"
+    assert complaint == f"idtrail: {tmp_path}/none: it has no rules, which are files named *.yaml\n"
 
 
 def test_a_test_shows_what_was_expected_and_what_came(folder: Path) -> None:

@@ -430,7 +430,9 @@ async def test_a_test_message_is_no_trouble() -> None:
 
 
 def test_a_url_that_apprise_does_not_know_is_refused_without_showing_it() -> None:
-    with pytest.raises(BadUsage, match=r"^one\.url: Apprise knows no such URL of scheme slack: it may lack") as told:
+    with pytest.raises(
+        BadUsage, match=r"^one\.url: Apprise does not accept this URL of scheme slack: a part may"
+    ) as told:
         channel('url = "slack://T0K3N"')
     assert "T0K3N" not in str(told.value)
 

@@ -193,7 +193,7 @@ GROUP = {"id": "staff", "type": "user_group", "name": "staff"}
         ),
     ],
 )  # fmt: skip
-def test_whoever_loses_the_group_that_let_them_in_is_to_be_closed_though_nobody_tries(
+def test_an_account_must_be_closed_when_its_group_is_lost_even_if_nobody_tries(
     trail: Trail, ended: dict[str, Any], told: list[tuple[str, datetime]]
 ) -> None:
     trail.insert(

@@ -232,7 +232,7 @@ def test_organizations_are_never_mixed(trail: Trail) -> None:
         find_person(trail.store, None, "ana.lima")
     with pytest.raises(Unknown):
         read_two(trail.store, trail.organization, ANA, BEN)
-    with pytest.raises(BadUsage, match="not of one organization"):
+    with pytest.raises(BadUsage, match="same organization"):
         read_two(trail.store, None, ANA, BEN)
 
 
@@ -277,10 +277,10 @@ def test_a_name_of_two_is_no_one_of_two_people_and_two_names_of_one_are_no_two(t
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        pytest.param("user_group", "no person but a group: `idtrail state`", id="a group"),
-        pytest.param("application", "no person but an application: `idtrail integrations`", id="an application"),
-        pytest.param("admin", "no person but an administrator: `idtrail events --actor`", id="an administrator"),
-        pytest.param("system", "no person but of type system", id="whatever else"),
+        pytest.param("user_group", "not a person but a group: `idtrail state`", id="a group"),
+        pytest.param("application", "not a person but an application: `idtrail integrations`", id="an application"),
+        pytest.param("admin", "not a person but an administrator: `idtrail events --actor`", id="an administrator"),
+        pytest.param("system", "not a person but of type system", id="whatever else"),
     ],
 )
 def test_what_is_no_person_is_told_as_what_it_is(trail: Trail, kind: str, told: str) -> None:

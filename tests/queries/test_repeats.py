@@ -79,7 +79,7 @@ def kept(scene: Scene) -> list[int]:
     return [scene.own.index(row) for row in fewer]
 
 
-def test_of_updates_with_nothing_in_between_the_first_and_the_last_are_left() -> None:
+def test_a_run_of_updates_is_reduced_to_its_first_and_last() -> None:
     scene = Scene().attempt("create")
     for _ in range(5):
         scene.attempt("update")
@@ -101,7 +101,7 @@ def test_what_comes_between_ends_a_run_of_updates(between: Any) -> None:
     assert kept(scene) == [0, 2, 3, 4, 6]
 
 
-def test_what_surrounds_everybody_ends_a_run_of_updates() -> None:
+def test_an_event_about_the_whole_application_ends_a_run_of_updates() -> None:
     scene = Scene().attempt("update").attempt("update").attempt("update")
     scene.integration(active=False).attempt("update").attempt("update")
     assert kept(scene) == [0, 2, 3, 4]

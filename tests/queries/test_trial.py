@@ -82,7 +82,7 @@ def subjects(scene: Scene) -> set[Any]:
 
 
 @pytest.mark.parametrize("scene", TESTS)
-def test_made_and_taken_away_just_after_an_activation_and_never_seen_otherwise_is_its_test(scene: Scene) -> None:
+def test_an_account_made_and_removed_just_after_an_activation_is_its_test(scene: Scene) -> None:
     assert account(scene).test
     assert subjects(scene) == {("user", "u1")}
 
@@ -106,7 +106,7 @@ def test_a_test_user_is_exposed_only_if_it_stayed_and_every_answer_says_the_same
 
 
 @pytest.mark.parametrize("scene", OTHERS)
-def test_whoever_is_seen_otherwise_is_no_test(scene: Scene) -> None:
+def test_an_account_seen_at_another_time_is_not_a_test(scene: Scene) -> None:
     assert not account(scene).test
     assert subjects(scene) == set()
     if account(scene).last_outcome == Outcome.FAILURE:
@@ -122,14 +122,14 @@ def test_whoever_is_seen_otherwise_is_no_test(scene: Scene) -> None:
     ],
 )
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-def test_whom_the_directory_tells_of_is_no_test(seen: Any, before: bool) -> None:
+def test_a_person_known_to_the_directory_is_not_a_test(seen: Any, before: bool) -> None:
     scene = tried(seen(Scene()), Outcome.FAILURE) if before else seen(tried(outcome=Outcome.FAILURE))
     (found,) = scene.told().accounts
     assert not found.test
     assert reason_of(found, LATEST, SLA) == FAILING
 
 
-def test_only_of_who_was_closed_just_after_an_activation_more_must_be_read() -> None:
+def test_more_is_read_only_of_accounts_closed_just_after_an_activation() -> None:
     scene = refused(Scene().attempt("create"))
     assert perhaps_tests(in_force({**row, "subject_id": "u1"} for row in (*scene.own, *scene.around))) == {"u1"}
     late = activated().attempt("create").attempt("deprovision")

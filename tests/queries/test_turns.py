@@ -140,7 +140,7 @@ def test_before_the_last_update_nothing_is_told_and_before_the_first_there_is_no
     assert told(scene, "a1", times[0]) == whole(scene, "a1", times[0])
 
 
-def test_a_copy_that_tells_of_an_update_otherwise_leaves_it_to_all_copies() -> None:
+def test_an_update_whose_copies_differ_is_read_from_all_copies() -> None:
     scene = updated(Scene().attempt("create"))
     scene.own.append({**scene.own[-1], "action": "delete", "account_state": "deleted", "version": 2})
     assert told(scene, "a1") is None

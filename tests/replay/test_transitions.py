@@ -740,7 +740,7 @@ def test_what_set_the_last_attempt_off(scene: Scene, kind: str, event: int | Non
     assert (found.kind, found.event_id) == (kind, None if event is None else UUID(int=event))
 
 
-def test_an_account_that_was_deleted_for_a_suspension_is_meant_so_since_then_and_wanted_again_after_it() -> None:
+def test_a_suspension_that_deletes_the_account_dates_from_the_suspension_and_ends_with_it() -> None:
     scene = Scene().attempt("create").person("suspended").attempt("delete")
     account, suspended = scene.account(), scene.own[1]["occurred_at"]
     assert (account.intended, account.intended_since, account.closing_since) == ("deleted", suspended, suspended)
@@ -810,7 +810,7 @@ def test_a_failed_attempt_tells_what_overtook_it() -> None:
     assert [step.superseded_by for step in scene.told().steps] == [UUID(int=2), None, None]
 
 
-def test_what_the_log_knows_meanwhile_stays_when_a_removal_turns_out_to_have_ended_nothing() -> None:
+def test_what_is_learnt_after_a_removal_is_kept_if_the_removal_is_taken_back() -> None:
     account = removed("staff").integration(active=False).attempt("update", changed=["title"]).account()
     assert (account.intended, account.confirmed, account.closing_since) == ("active", "unknown", None)
     deleted = account.left_behind
@@ -833,7 +833,7 @@ def test_an_activations_test_is_recognised(kind: str) -> None:
     ]  # fmt: skip
 
 
-def test_what_stays_or_is_in_the_directory_is_no_test() -> None:
+def test_an_account_that_stays_or_is_in_the_directory_is_not_a_test() -> None:
     assert [account.test for account in burst("user", BURST + SOON).told().accounts] == [False]
     assert [account.test for account in burst("user", SOON).edit("jobTitle").told().accounts] == [False]
     alone = Scene().integration(active=True).after(SOON).attempt("create").told()

@@ -54,7 +54,7 @@ def told(record: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         pytest.param({"changes": [7] * 999}, [("changed_type", "changes[]", "object", "number")], id="much of it"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_one_of_the_twelve(fields: dict[str, Any], expected: list[tuple[str, ...]]) -> None:
+def test_drift_of_a_provisioning_event(fields: dict[str, Any], expected: list[tuple[str, ...]]) -> None:
     assert told(event(**fields)) == expected
 
 
@@ -72,7 +72,7 @@ def test_what_is_said_of_one_of_the_twelve(fields: dict[str, Any], expected: lis
         pytest.param(None, {}, [], id="none"),
     ],
 )
-def test_what_is_said_of_others(event_type: Any, fields: dict[str, Any], expected: list[tuple[str, ...]]) -> None:
+def test_drift_of_any_other_event(event_type: Any, fields: dict[str, Any], expected: list[tuple[str, ...]]) -> None:
     found = drift(from_object({**event(), **fields, "event_type": event_type}))
 
     assert [(finding.kind.value, finding.name, finding.expected, finding.found) for finding in found] == expected

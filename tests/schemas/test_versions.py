@@ -52,7 +52,7 @@ def test_every_version_reads_as_today_s_class(version: int, told: str | None) ->
 
 
 @pytest.mark.parametrize("version", [None, 3, 4, 900])
-def test_a_record_of_no_or_a_later_version_is_read_as_it_is(version: int | None) -> None:
+def test_a_record_without_a_version_or_of_a_later_one_is_read_as_it_is(version: int | None) -> None:
     assert parse(orjson.dumps({**RECORDS[3], "later": 1}), None, version, TABLE).model_extra == {"later": 1}
 
 
@@ -75,6 +75,6 @@ def test_the_version_travels_in_a_header_and_names_a_schema_file() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "urn:idtrail:event:x", "urn:idtrail:event:x:0", "urn:idtrail:event:x:1 "])
-def test_a_version_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(MalformedRecord):
         version_in(text)

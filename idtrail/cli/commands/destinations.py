@@ -62,7 +62,7 @@ def try_destination(name: Annotated[str, typer.Argument(help="Its name.")]) -> N
         channels[name].test("idtrail: a test message", f"The destination {name} can be told of alerts.")
     )
     if answer.problem:
-        raise UserError(f"{name} was not told: {answer.problem}")
+        raise UserError(f"the message to {name} was not sent: {answer.problem}")
     console().print(f"{name} took the message")
 
 

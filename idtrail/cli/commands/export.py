@@ -120,7 +120,7 @@ def verified(path: Path) -> dict[str, Any]:
                 while block := data.read(BLOCK):
                     digest.update(block)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError):
-        raise UserError("the export is not whole: it broke off on its way; try again") from None
+        raise UserError("the export is incomplete: the download was interrupted; try again") from None
     if digest.hexdigest() != manifest["sha256"]:
         raise UserError("the export is not what its manifest says: the SHA-256 differs; try again")
     return manifest

@@ -96,8 +96,8 @@ def backtest(
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Rules to hold them against, such as the version before, whatever its file is named; without any, "
-            "what was told.",
+            help="Rules to compare with, such as the previous version, whatever its file is named; by default, "
+            "the alerts that were raised.",
             show_default=False,
         ),
     ] = None,
@@ -138,7 +138,7 @@ def _all_there(paths: Iterable[Path] | None) -> None:
         if not path.exists():
             raise BadUsage(f"{path}: no such file or folder")
         if path.is_dir() and not (any(path.glob("*.yaml")) or any(path.glob("*.yml"))):
-            raise BadUsage(f"{path}: no rule is in it: their files are named *.yaml")
+            raise BadUsage(f"{path}: it has no rules, which are files named *.yaml")
 
 
 def _texts(paths: list[Path] | None, *, named: bool = True) -> list[str]:

@@ -168,7 +168,8 @@ class _Apprise:
         found = open_service(self._url)
         if found is None:
             raise BadUsage(
-                f"{destination.name}.url: Apprise knows no such URL of scheme {destination.scheme}: it may lack a part"
+                f"{destination.name}.url: Apprise does not accept this URL of scheme {destination.scheme}: "
+                "a part may be missing"
             )
         _refuse_port(destination.name, getattr(found, "port", None))
         self._host = _host_of(found)

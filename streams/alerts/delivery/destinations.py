@@ -82,7 +82,7 @@ class Destination(BaseModel):
     @model_validator(mode="after")
     def _signed(self) -> Self:
         if self.is_webhook != (self.secret is not None):
-            raise ValueError("`secret` is that of a webhook, which must have one")
+            raise ValueError("`secret` is for webhooks, and each must have one")
         return self
 
     @property

@@ -85,7 +85,7 @@ class _Collection:
             found = read(source)
             for name in found.names:
                 if name in self._named:
-                    raise Refused(("name",), f"{name!r} is what another rule is called")
+                    raise Refused(("name",), f"{name!r} is already the name of another rule")
         except Refused as error:
             self._refused.append(source.problem(error.place, str(error)))
             written = source.document.value
