@@ -168,8 +168,9 @@ application is folded again: by its next failure with the same text, an import o
 counts at its own. The same applies to organizations whose events all came by routes open to many.
 
 [Failure windows](openapi.json) (`GET /api/v1/failures/windows`) count each event once per minute: if two copies of an
-event state different minutes, both minutes count it, whichever copy is in force. The agent knows the copies of one
-minute at a time, and what is folded later from the store has to equal what it wrote. Counts by time that resolve this
+event state different minutes, both minutes count it, whichever copy is in force; and an event that a better copy shows
+to be no provisioning is still counted. The agent knows the provisioning events of one minute at a time, and what is
+folded later from the store has to equal what it wrote. Counts by time that resolve this
 too are in `GET /api/v1/counts`.
 """
 
