@@ -65,7 +65,7 @@ def test_a_whole_export_is_what_its_manifest_says(tmp_path: Path) -> None:
 def test_an_export_that_broke_off_is_refused(end: int, tmp_path: Path) -> None:
     path = tmp_path / "export.zip"
     path.write_bytes(made()[:end])
-    with pytest.raises(UserError, match="not whole"):
+    with pytest.raises(UserError, match="incomplete"):
         verified(path)
 
 
