@@ -71,8 +71,8 @@ def windows(
 ) -> Answer:
     """List the one-minute windows that the streams have folded, newest first.
 
-    An event whose copies state different minutes counts in each of them. One counts too if a better copy shows it to be no
-    provisioning.
+    An event whose copies state different minutes counts in each of them. One that a better copy shows
+    to be no provisioning counts too.
     """
     begin, end, _ = time_range(since, until, context.clock())
     chosen = replace(chosen, since=begin, until=end)
