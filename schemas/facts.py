@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple
 
 from schemas.action import Action
 from schemas.association import Association, End, association_in
@@ -25,6 +25,19 @@ _STATES = frozenset({"active", "state", "suspended", "activated", "account_locke
 """Attributes whose values are states and never personal."""
 _ACTIVE = {"true": "active", "1": "active", "1.0": "active", "false": "inactive", "0": "inactive", "0.0": "inactive"}
 """Providers' spellings of a boolean. Anything else is not a state."""
+
+_SENDING: Final = (Action.CREATE, Action.UPDATE)
+MEANT: Final = {
+    Action.CREATE: "active",
+    Action.UPDATE: "",
+    Action.DEPROVISION: "inactive",
+    Action.DELETE: "deleted",
+    Action.LOOKUP: "",
+    Action.ACTIVATE: "",
+    Action.REAUTH: "",
+}
+"""The state that each action is to give a person's account, unless an attribute of a push says otherwise; empty for
+none."""
 
 
 class Facts(NamedTuple):
@@ -89,7 +102,7 @@ def facts(event: Event) -> Facts:
     told = Facts(
         event_type,
         event.kind.value,
-        event.action.value if event.action else "",
+        str(event.action) if event.action else "",
         found.outcome,
         own,
         own_type,
@@ -257,23 +270,8 @@ def _shown_value(value: object) -> str:
 def _account_state(event: Event) -> str:
     if event.kind is not Kind.USER:
         return ""
-    match event.action:
-        case Action.CREATE:
-            return _state_sent(event, "active")
-        case Action.UPDATE:
-            return _state_sent(event, "")
-        case Action.DEPROVISION:
-            return "inactive"
-        case Action.DELETE:
-            return "deleted"
-        case Action.LOOKUP | Action.ACTIVATE | Action.REAUTH | None:
-            return ""
-        case _:
-            assert_never(event.action)
-
-
-def _state_sent(event: Event, default: str) -> str:
-    for change in event.changes or ():
-        if change.field == "active" and change.to is not None:
-            return _ACTIVE.get(str(change.to).lower(), "")
-    return default
+    if event.action in _SENDING:
+        for change in event.changes or ():
+            if change.field == "active" and change.to is not None:
+                return _ACTIVE.get(str(change.to).lower(), "")
+    return MEANT[event.action] if event.action else ""

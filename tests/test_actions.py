@@ -9,7 +9,7 @@ from queries.account import CLOSINGS, PUSHES
 from queries.exports.ocsf import ocsf
 from schemas.action import Action
 from schemas.events import PROVISIONING_EVENTS, DirectoryInsightsEvent, Kind
-from schemas.facts import facts
+from schemas.facts import MEANT, facts
 from tests.exports.test_ocsf import row
 
 OF_ACCOUNTS = {event.action for event in PROVISIONING_EVENTS if event.kind is not Kind.INTEGRATION}
@@ -30,6 +30,10 @@ def test_the_store_gets_an_action_as_plain_text(event: type[DirectoryInsightsEve
     action = facts(event()).action
     assert type(action) is str
     assert action == event.action
+
+
+def test_every_action_is_to_give_an_account_a_state_or_none() -> None:
+    assert set(MEANT) == set(Action)
 
 
 def test_every_action_on_an_account_opens_closes_or_looks() -> None:
