@@ -132,6 +132,7 @@ def foreign(first: bytes) -> str:
     for magic, why in _FORMATS.items():
         if first.startswith(magic):
             return why
+    first = first.removeprefix(b"\xef\xbb\xbf")
     heading, end, _ = first.partition(b"\n")
     columns = end and max(heading.count(separator) for separator in (b",", b";", b"\t")) >= 2
     return "it is CSV: export JSON instead" if columns and not _JSON_LINE.search(first) else ""

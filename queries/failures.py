@@ -110,8 +110,10 @@ def _attempts_sql(columns: tuple[str, ...], some_copy: str, wanted: str) -> str:
         (*columns, "kind"), "events", f"event_id GLOBAL IN ({several})", f"{wanted} AND kind != 'other'"
     )
     names = ", ".join(("event_id", *columns))
+    # Once each: the two tables are merged at different times, and a repeat that is one row there may be several here.
     return (
         f"SELECT {names} FROM attempts WHERE {SCOPE} AND {some_copy} AND event_id GLOBAL NOT IN ({several})"
+        " LIMIT 1 BY event_id"
         f" UNION ALL SELECT {names} FROM ({in_force})"
     )
 

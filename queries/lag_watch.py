@@ -82,8 +82,12 @@ class LagWatch:
         self._looked_at: datetime | None = None
 
     def look(self, at: datetime, places: Iterable[Place]) -> None:
-        """Record how far each partition is. If the clock was set back, what was seen before counts no more."""
-        if self._looked_at is not None and at < self._looked_at:
+        """Record how far each partition is.
+
+        If the last look is long ago or still to come, nobody looked meanwhile or the clock was set: what was seen
+        before counts no more.
+        """
+        if self._looked_at is not None and not timedelta(0) <= at - self._looked_at <= 2 * self._stuck_after:
             self._seen.clear()
             self._ends.clear()
             self._behind_since = None

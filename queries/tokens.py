@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from queries.scope import EVERY_ORGANIZATION
 from queries.store import PROMPT_LIMITS, Store
-from schemas.errors import BadUsage, NotFound
+from schemas.errors import BadUsage, NotFound, StoreAway
 
 PREFIX: Final = "idt_"
 SCOPES: Final = ("read", "ingest", "admin")
@@ -30,6 +30,8 @@ _BLANK: Final = re.compile(
 """Invisible letters and marks that Unicode counts as printable."""
 REMEMBERED: Final = timedelta(seconds=5)
 """How long a revoked token may still pass."""
+TRUSTED: Final = timedelta(minutes=15)
+"""The same while the store is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,12 @@ class Tokens:
         self._clock = clock
         self._admin_hash = _hash(admin_token) if admin_token else b""
         self._known: dict[bytes, Token] = {}
+        self._asked_at: datetime | None = None
+        """When the tokens were last asked for."""
         self._read_at: datetime | None = None
+        """When the store last told them."""
+        self._away = ""
+        """Why the store did not tell them when they were last asked for."""
         self._reading = threading.Lock()
 
     def require_free(self, name: str, organization: str) -> None:
@@ -125,11 +132,22 @@ class Tokens:
         if self._admin_hash and hmac.compare_digest(wanted, self._admin_hash):
             return Token(UUID(int=0), DEPLOYMENTS_OWN, SCOPES, EVERY_ORGANIZATION, now, None, None)
         with self._reading:  # of those who find the tokens outdated, one reads them for all
-            if self._read_at is None or now - self._read_at >= REMEMBERED:
-                self._known, self._read_at = self._read(), now
+            self._refresh(now)
         # What is looked up is a hash, so the time it takes reveals nothing about any token's text.
         token = self._known.get(wanted)
         return token if token is not None and token.valid(now) else None
+
+    def _refresh(self, now: datetime) -> None:
+        """Read the tokens if they may be outdated. While the store is away, those last read count for a while: the log
+        takes events without it. Raises `StoreAway` when there are none to go by."""
+        if self._asked_at is None or now - self._asked_at >= REMEMBERED:
+            self._asked_at = now
+            try:
+                self._known, self._read_at, self._away = self._read(), now, ""
+            except StoreAway as error:
+                self._away = str(error)
+        if self._away and (self._read_at is None or now - self._read_at >= TRUSTED):
+            raise StoreAway(self._away)
 
     def all(self) -> list[Token]:
         """Return every token ever made, the newest first."""
@@ -166,7 +184,7 @@ class Tokens:
             " {revoked_at:Nullable(DateTime64(3, 'UTC'))}, {version:UInt64}",
             values,
         )
-        self._read_at = None
+        self._asked_at = None
 
 
 def _plain(name: str) -> str:

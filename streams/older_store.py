@@ -4,7 +4,7 @@ group has stored. Nothing would ever store them, so it is looked for before anyt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -23,11 +23,11 @@ from streams.chunk import Span
 from streams.decoders import decode
 from streams.lag import read_bounds, read_lag, rewind
 from streams.sink import SinkOptions
-from streams.span_reader import SpanReader, stretches
+from streams.span_reader import SpanReader, Stretch, stretches
 from streams.standing import Cut
 from streams.verify import Verification
 
-RECORDS_AT_ONCE: Final = 5_000
+SAMPLE: Final = 2_000
 PATIENCE_SECONDS: Final = 120.0
 """How long the group is waited for."""
 
@@ -52,7 +52,8 @@ async def find_lacks(connection: KafkaConnection, store: Store, options: SinkOpt
     """Return what the store lacks of what its group has stored, by partition. Raises `Away` when log or store is.
 
     Records of which the store keeps no row, because it has the same event from another place, are not lacking; to tell
-    them apart, the log is read behind the highest offset that the store has.
+    them apart, the log is read behind the highest offset that the store has: `SAMPLE` records of each partition from
+    there on, and the last ones. More are not read, or a start after a large file was imported again would take minutes.
     """
     bounds = await read_bounds(connection, options.stored)
     if not any(bound.end for bound in bounds.values()):
@@ -75,7 +76,7 @@ async def find_lacks(connection: KafkaConnection, store: Store, options: SinkOpt
     tables = {events: ("events",), alerts: (ALERTS,), dead_letters: letters, decisions: letters}
     try:
         async with SpanReader(connection) as spans:
-            for stretch in stretches(begins, ends, RECORDS_AT_ONCE):
+            for stretch in _samples(begins, ends):
                 place = stretch.topic, stretch.partition
                 if place in lacks:
                     continue
@@ -88,6 +89,12 @@ async def find_lacks(connection: KafkaConnection, store: Store, options: SinkOpt
     except KafkaError as error:
         raise await failure(connection, error) from error
     return list(lacks.values())
+
+
+def _samples(begins: dict[tuple[str, int], int], ends: dict[tuple[str, int], int]) -> Iterator[Stretch]:
+    first = {place: min(end, begins[place] + SAMPLE) for place, end in ends.items()}
+    yield from stretches(begins, first, SAMPLE)
+    yield from stretches({place: max(first[place], end - SAMPLE) for place, end in ends.items()}, ends, SAMPLE)
 
 
 def _next_offsets(store: Store) -> dict[tuple[str, int], int]:

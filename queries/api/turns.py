@@ -21,8 +21,8 @@ from schemas.errors import Busy
 
 AT_ONCE: Final = READERS
 """Questions that are answered at once."""
-SHARE: Final = 2
-"""Of these, the most of one organization, or of one token of all organizations."""
+SHARE: Final = AT_ONCE - 1
+"""Of these, the most of one organization, or of one token of all organizations: one is always left for others."""
 PATIENCE_SECONDS: Final = 20.0
 """How long a question waits for its turn."""
 CHECKS: Final = 2
@@ -41,15 +41,17 @@ class Turns:
     @asynccontextmanager
     async def take(self, whose: str, *, patiently: bool = False) -> AsyncIterator[None]:
         """Hold a turn while the block runs. Raises `Busy` if none comes in time, unless one waits `patiently`."""
+        busy = "as many questions of this organization are being answered as may be"
         async with AsyncExitStack() as held:
             try:
                 async with asyncio.timeout(None if patiently else self._patience):
                     await held.enter_async_context(self._shares[whose])
+                    busy = "as many questions are being answered as can be"
                     await held.enter_async_context(self._all)
             except TimeoutError:
                 raise Busy(
-                    f"as many questions are being answered as can be, and this one waited {self._patience:g} s for its "
-                    "turn: ask again later, fewer at once, or for a shorter time range"
+                    f"{busy}, and this one waited {self._patience:g} s for its turn: "
+                    "ask again later, fewer at once, or for a shorter time range"
                 ) from None
             yield
 

@@ -126,7 +126,9 @@ async def test_whatever_reads_the_store_waits_for_its_turn_and_not_for_ever(
 ) -> None:
     app.state.turns = turns = Turns(patience=SHORT)
     headers = using("admin")
-    async with turns.take(trail.organization), turns.take(trail.organization):
+    async with AsyncExitStack() as held:
+        for _ in range(SHARE):
+            await held.enter_async_context(turns.take(trail.organization))
         answer = await api.request(method, path, headers=headers, json=sent)
         assert f"waited {SHORT} s for its turn" in assert_problem(answer, 503)["detail"]
         assert answer.headers["retry-after"] == "5"

@@ -135,6 +135,7 @@ CSV = b"id,timestamp,event_type\r\n" + b'"1","2026-03-19T14:00:00Z","user_update
         pytest.param(
             b"\xef\xbb\xbf" + CSV.replace(b",", b";"), "it is CSV: export JSON instead", id="a spreadsheet's CSV"
         ),
+        pytest.param(b"\xef\xbb\xbf[" + lines(1).strip() + b"]\r\n", "", id="one line behind a byte order mark"),
         pytest.param(b"id,time,type\n" + lines(1), "", id="lines of JSON under a line of words"),
         pytest.param(b",,,\n" + lines(1).strip(), "", id="the rest of an array"),
     ],

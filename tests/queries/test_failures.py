@@ -30,6 +30,17 @@ ACTIVATION = failed(1, "idm_integration_activate", code="500", resource=None)
 ACTIVE, INACTIVE = ([{"field": "active", "to": to}] for to in (True, False))
 
 
+@pytest.mark.parametrize("merged", [[], ["events"], ["attempts"], ["events", "attempts"]], ids=" and ".join)
+def test_an_event_that_came_again_counts_once_whichever_table_is_merged_first(trail: Trail, merged: list[str]) -> None:
+    told = [failed(1), attempt(2)]
+    for copy in range(3):
+        trail.insert(*[trail.log(raw, known_at=when(copy)) for raw in told])
+    for table in merged:
+        trail.store.command(f"OPTIMIZE TABLE {table} FINAL")
+    found = list_failures(trail.store, trail.day(), 10, when(60 * 24))
+    assert (found.attempts, found.failures, [group["tries"] for group in found.groups]) == (2, 1, [1])
+
+
 def test_failures_are_grouped_and_told_with_their_remedy(any_trail: Trail) -> None:
     any_trail.insert(
         attempt(0),

@@ -65,6 +65,12 @@ def test_a_dead_sink_is_noticed_although_the_clock_was_set_back_by_an_hour() -> 
     assert (stall.since, stall.waiting) == (NOON, 35)
 
 
+def test_a_clock_that_was_set_an_hour_forward_makes_no_stall() -> None:
+    watch = _watched((0, 10, 5), (3600, 20, 5), (3630, 30, 5))
+    assert watch.stalls() == []
+    assert watch.late() is None
+
+
 def test_one_partition_that_is_stuck_is_not_hidden_by_another_that_gets_on() -> None:
     watch = LagWatch()
     for second in (0, 70):

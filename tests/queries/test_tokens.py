@@ -12,8 +12,8 @@ import pytest
 
 from queries.scope import EVERY_ORGANIZATION
 from queries.store import Store
-from queries.tokens import REMEMBERED, SCOPES, Tokens
-from schemas.errors import BadUsage, NotFound
+from queries.tokens import REMEMBERED, SCOPES, TRUSTED, Tokens
+from schemas.errors import BadUsage, NotFound, StoreAway
 
 pytestmark = pytest.mark.store
 
@@ -92,6 +92,35 @@ def test_a_new_token_is_known_elsewhere_after_seconds(shared_store: Store, clock
     text, _ = here.create("n", ["read"], "org")
     clock.go(REMEMBERED)
     assert elsewhere.check(text)
+
+
+def test_while_the_store_is_away_the_tokens_last_read_pass_for_a_while(
+    shared_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, new = Tokens(shared_store, clock), Tokens(shared_store, clock)
+    text, _ = tokens.create("n", ["ingest"], "org")
+    assert tokens.check(text)
+    asked = 0
+
+    def away(*of: object) -> list[object]:
+        nonlocal asked
+        asked += 1
+        raise StoreAway("ClickHouse does not answer: timed out")
+
+    monkeypatch.setattr(shared_store, "query", away)
+    clock.go(REMEMBERED)
+    assert [bool(tokens.check(text)) for _ in range(5)] == [True] * 5
+    assert asked == 1  # whoever waits for an answer that does not come holds up all others
+    for _ in range(2):
+        with pytest.raises(StoreAway):
+            new.check(text)
+    assert asked == 2
+    clock.go(TRUSTED)
+    with pytest.raises(StoreAway):
+        tokens.check(text)
+    monkeypatch.undo()
+    clock.go(REMEMBERED)
+    assert tokens.check(text)
 
 
 def test_the_bootstrap_token_passes_with_everything(shared_store: Store, clock: Clock) -> None:
