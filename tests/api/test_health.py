@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from queries.api.health import Vigil
-from queries.lag_watch import HEADER
+from queries.lag_watch import HEADER, STUCK_AFTER
 from queries.store import Store
 from schemas.envelope import Source, Trust
 from schemas.errors import BrokerAway, Fatal, StoreAway, UserError
@@ -195,6 +195,8 @@ async def test_health_names_a_silent_source_and_a_sink_that_stands_still(
     assert (await api.get("/api/v1/health", headers=using.everywhere())).json()["lag"][0] == place
     pass_time(timedelta(hours=2))
     other = using(organization=f"{trail.organization}-other")
+    assert (await api.get("/api/v1/health", headers=other)).json()["blind"] == [], "nobody has looked meanwhile"
+    pass_time(STUCK_AFTER)
     assert [spot["what"] for spot in (await api.get("/api/v1/health", headers=other)).json()["blind"]] == ["sink"]
 
 
