@@ -172,8 +172,8 @@ class _Connection(H11Protocol):
         self.transport.abort()
 
     def _watch(self) -> None:
-        # Before the first request there is no cycle.
-        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
+        # Before the first request there is no cycle, although uvicorn's types promise one.
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # see above
             self._forget()
         elif self._overdue is None and not self.transport.is_closing():
             self._overdue = self.loop.call_later(HEAD_SECONDS, self.cut_off)
