@@ -9,7 +9,7 @@ from typing import Any, Final
 from queries.folding import Row, in_force
 from queries.foreign import own_rows
 from queries.pieces import ACCOUNT_SQL, account_text, subjects_at_once
-from queries.store import BULK_LIMITS, Store
+from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality, to_microseconds
 
@@ -32,12 +32,9 @@ _SIGN_INS: Final = (
     f" AND occurred_at <= {_AT} AND occurred_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC'))"
 )
 
-# The limit is the number of applications: reading ends when all are found.
 _SIGNED_IN_TO: Final = (
-    f"SELECT DISTINCT application_id FROM events WHERE {_OWN} AND event_type = 'sso_auth'"
-    " AND application_id IN {applications:Array(String)}"
-    f" AND occurred_at > fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND occurred_at <= {_AT}"
-    " LIMIT {applications_count:UInt32}"
+    f"SELECT DISTINCT application_id FROM applications WHERE {_OWN}"
+    " AND application_id IN {applications:Array(String)} AND signed_in_on BETWEEN {since:Date} AND {at:Date}"
 )
 
 
@@ -68,7 +65,8 @@ def first_sign_ins(store: Store, wanted: Mapping[AccountKey, datetime], at: date
 
 
 def signed_in_to(store: Store, wanted: Iterable[AccountKey], at: datetime) -> set[tuple[str, str]]:
-    """Return the (organization, application) of these accounts that anybody tried to sign in to lately before `at`."""
+    """Return the (organization, application) of these accounts that anybody tried to sign in to lately before `at`, to
+    the day."""
     by_owner: dict[str, set[str]] = {}
     for organization, _, application in wanted:
         by_owner.setdefault(organization, set()).add(application)
@@ -77,11 +75,10 @@ def signed_in_to(store: Store, wanted: Iterable[AccountKey], at: datetime) -> se
         values: dict[str, Any] = {
             "organization": organization,
             "applications": sorted(applications),
-            "applications_count": len(applications),
-            "since": to_microseconds(at - LATELY),
-            "at": to_microseconds(at),
+            "since": (at - LATELY).date(),
+            "at": at.date(),
         }
-        found |= {(organization, application) for (application,) in store.query(_SIGNED_IN_TO, values, BULK_LIMITS)}
+        found |= {(organization, application) for (application,) in store.query(_SIGNED_IN_TO, values, SMALL_LIMITS)}
     return found
 
 

@@ -965,3 +965,22 @@ SELECT
     log_topic, log_partition, log_offset, account_state
 FROM events
 WHERE kind != 'other' AND application_id != '';
+
+ALTER TABLE applications
+    ADD COLUMN IF NOT EXISTS signed_in_on Date,
+    MODIFY ORDER BY (organization, application_id, name, signed_in_on);
+
+ALTER TABLE applications ADD COLUMN IF NOT EXISTS signed_in_on Date;
+
+ALTER TABLE applications_view MODIFY QUERY
+SELECT
+    organization, application_id, application_name AS name,
+    if(event_type = 'sso_auth' AND time_quality = 'ok', toDate(occurred_at), toDate(0)) AS signed_in_on
+FROM events
+WHERE application_id != '' OR application_name != ''
+GROUP BY organization, application_id, application_name, signed_in_on;
+
+INSERT INTO applications (organization, application_id, name, signed_in_on)
+SELECT DISTINCT organization, application_id, application_name AS name, toDate(occurred_at) AS signed_in_on
+FROM events
+WHERE (application_id != '' OR application_name != '') AND event_type = 'sso_auth' AND time_quality = 'ok';
