@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from pages.event_schemas import DIRECTORY, HEADERS
 from schemas.cause import CAUSES
 from schemas.envelope import WRAPPERS, Trust
-from schemas.events import ALIASES, PROVISIONING_EVENTS, DirectoryInsightsEvent
+from schemas.events import ALIASES, PROVISIONING_EVENTS, REMOVALS, DirectoryInsightsEvent
 from schemas.jsontext import MAX_DEPTH
-from schemas.outcome import ANSWER_CONTRADICTED, CONTRADICTED, REMOVALS, Outcome
+from schemas.outcome import ANSWER_CONTRADICTED, CONTRADICTED, Outcome
 from schemas.times import EARLIEST, FUTURE_TOLERANCE, LATEST, SENTINEL, TimeQuality
 
 _OUTCOMES = {

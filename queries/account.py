@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from schemas.action import Action
 from schemas.outcome import Outcome
 
 ABSENT: Final = "absent"
@@ -25,10 +24,6 @@ INTENDED: Final = (ABSENT, ACTIVE, INACTIVE, DELETED, UNKNOWN)
 CONFIRMED: Final = (*INTENDED, REPORTED_ABSENT)
 
 CLOSED: Final = frozenset({INACTIVE, DELETED})
-CLOSINGS: Final = (Action.DEPROVISION.value, Action.DELETE.value)
-"""The actions that close an account."""
-PUSHES: Final = (Action.CREATE.value, Action.UPDATE.value)
-"""The actions that give an account or a group its attributes."""
 
 INTENTION = "intended"
 CONFIRMATION = "confirmed"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from queries.account import CLOSINGS
+from schemas.action import CLOSINGS
 from schemas.recovery import SCOPES, Scope
 
 _CLOSES: Final = f"(kind != 'integration' AND (action IN {CLOSINGS} OR account_state = 'inactive'))"

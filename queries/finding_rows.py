@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from queries.account import CLOSINGS
 from queries.bindings import ACTIVATED, BINDING_COLUMNS, GROUP_DELETED
 from queries.bound import bindings_of, bound_at
 from queries.finding import App
@@ -18,6 +17,7 @@ from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Limits, Store
 from queries.trial import perhaps_tests
+from schemas.action import CLOSINGS
 from schemas.times import EARLIEST, to_microseconds
 
 APPS_AT_ONCE: Final = 20

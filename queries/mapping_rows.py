@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from queries.account import CLOSINGS, PUSHES
 from queries.events import stored_event
 from queries.finding import App
 from queries.finding_rows import LIMITS, OF_APPS, RANGE, read_theirs, values_of
@@ -15,6 +14,7 @@ from queries.folding import Row, in_force
 from queries.mappings import Remap, remaps_of
 from queries.selection import IN_FORCE
 from queries.store import Store
+from schemas.action import CLOSINGS, PUSHES
 from schemas.parts import Change
 from schemas.sent import fields_for
 from schemas.times import EARLIEST, to_microseconds

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.account import ACTIVE, CLOSINGS, DELETED, INACTIVE, PUSHES, SHOWS_IT_OPEN, UNKNOWN, Because
+from queries.account import ACTIVE, DELETED, INACTIVE, SHOWS_IT_OPEN, UNKNOWN, Because
 from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force
+from schemas.action import CLOSINGS, PUSHES
 from schemas.attribute import spelling
 from schemas.outcome import Outcome
 from schemas.parts import Change

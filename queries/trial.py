@@ -10,10 +10,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from queries.account import CLOSINGS
 from queries.bindings import ACTIVATED
 from queries.folding import Row
-from schemas.action import Action
+from schemas.action import CLOSINGS, Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from queries.account import PUSHES
 from queries.bindings import ACTIVATED
 from queries.finding import CERTAIN, LIKELY, App, Finding, Kind
 from queries.folding import Row, in_force
 from queries.trial import only_tests
-from schemas.action import Action
+from schemas.action import PUSHES, Action
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality
 

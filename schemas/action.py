@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Action(StrEnum):
@@ -15,3 +16,9 @@ class Action(StrEnum):
     CREATE = "create"
     DEPROVISION = "deprovision"
     LOOKUP = "lookup"
+
+
+PUSHES: Final = (Action.CREATE.value, Action.UPDATE.value)
+"""The actions that give an account or a group its attributes; as plain texts, which SQL can hold."""
+CLOSINGS: Final = (Action.DEPROVISION.value, Action.DELETE.value)
+"""The actions that close an account or delete a group."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import AliasChoices, Field, ValidationError
 
-from schemas.action import Action
+from schemas.action import CLOSINGS, Action
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.jsontext import decode_object
 from schemas.misfits import Misfit, settle
@@ -215,6 +215,10 @@ ProvisioningEvent = Annotated[
 
 PROVISIONING_EVENTS: Final[tuple[type[DirectoryInsightsEvent], ...]] = get_args(get_args(ProvisioningEvent)[0])
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(event.canonical for event in PROVISIONING_EVENTS)
+REMOVALS: Final = frozenset(
+    event.canonical for event in PROVISIONING_EVENTS if event.kind is not Kind.INTEGRATION and event.action in CLOSINGS
+)
+"""The types whose attempt may find the thing gone already."""
 
 ALIASES: Final[dict[str, str]] = {
     "integration_activate": "idm_integration_activate",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from schemas.action import Action
+from schemas.action import PUSHES, Action
 from schemas.association import Association, End, association_in
 from schemas.events import AssociationChange, DirectoryEvent, Event, Kind
 from schemas.jsontext import encode
@@ -26,7 +26,6 @@ _STATES = frozenset({"active", "state", "suspended", "activated", "account_locke
 _ACTIVE = {"true": "active", "1": "active", "1.0": "active", "false": "inactive", "0": "inactive", "0.0": "inactive"}
 """Providers' spellings of a boolean. Anything else is not a state."""
 
-_SENDING: Final = (Action.CREATE, Action.UPDATE)
 MEANT: Final = {
     Action.CREATE: "active",
     Action.UPDATE: "",
@@ -270,7 +269,7 @@ def _shown_value(value: object) -> str:
 def _account_state(event: Event) -> str:
     if event.kind is not Kind.USER:
         return ""
-    if event.action in _SENDING:
+    if event.action in PUSHES:
         for change in event.changes or ():
             if change.field == "active" and change.to is not None:
                 return _ACTIVE.get(str(change.to).lower(), "")

@@ -17,8 +17,6 @@ class Outcome(StrEnum):
     """The record does not say, or contradicts itself."""
 
 
-REMOVALS: Final = frozenset({"user_deprovision", "user_delete_provision", "group_delete_provision"})
-
 CONTRADICTED: Final = "success_contradicted"
 """Flag: `success` is true, but the response code is an error."""
 ANSWER_CONTRADICTED: Final = "answer_contradicted"
@@ -28,7 +26,9 @@ ANSWER_CONTRADICTED: Final = "answer_contradicted"
 class Evidence(NamedTuple):
     """The parts of a record that say something about its outcome."""
 
-    event_type: str
+    removal: bool
+    """Whether it was to close an account or delete a group."""
+    lookup: bool
     success: bool | None
     response_code: int
     """The provider's HTTP status in `message_chain`; 0 if there is none."""
@@ -46,8 +46,8 @@ def judge(evidence: Evidence) -> tuple[Outcome, str]:
     unless the code contradicts it; the code; a non-empty error message; a lookup, which is only logged when it fails;
     otherwise unknown.
     """
-    event_type, success, code, status, error_message, body_denies = evidence
-    if status == 404 and not body_denies and event_type in REMOVALS:
+    removal, lookup, success, code, status, error_message, body_denies = evidence
+    if status == 404 and removal and not body_denies:
         return Outcome.REPORTED_ABSENT, ""
     if success is not None:
         if success and code >= 400:
@@ -59,6 +59,6 @@ def judge(evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.FAILURE, ""
     if error_message:
         return Outcome.FAILURE, ""
-    if event_type == "user_lookup_provision":
+    if lookup:
         return Outcome.FAILURE, ""
     return Outcome.UNKNOWN, ""

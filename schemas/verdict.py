@@ -14,10 +14,10 @@ from schemas.answer import read_answer
 from schemas.attribute import attribute_in, spelling
 from schemas.cause import CAUSES, Cause
 from schemas.classification import Answer, classify
-from schemas.events import DirectoryEvent, Event, Kind
+from schemas.events import REMOVALS, DirectoryEvent, Event, Kind, UserLookupProvision
 from schemas.jsontext import encode
 from schemas.member import misses_member
-from schemas.outcome import REMOVALS, Evidence, Outcome, judge
+from schemas.outcome import Evidence, Outcome, judge
 from schemas.redaction import redact_text
 from schemas.withheld import withhold
 
@@ -80,10 +80,11 @@ def _verdict(
     answer = read_answer(response_code, message, details, error, success)
     told = Answer(answer.status, answer.scim_type, answer.text, answer.html)
     denies = answer.html or (answer.error and answer.status < 300)
-    not_found, of_group = answer.status == 404 and event_type in REMOVALS, event_type.startswith("group_")
+    removal, lookup = event_type in REMOVALS, event_type == UserLookupProvision.canonical
+    not_found, of_group = removal and answer.status == 404, event_type.startswith("group_")
     if not_found:
         denies = classify(told) is not Cause.NOT_FOUND or not tells_absence(answer.text, of_group)
-    outcome, flag = judge(Evidence(event_type, success, answer.code, answer.status, error, denies))
+    outcome, flag = judge(Evidence(removal, lookup, success, answer.code, answer.status, error, denies))
     cause = attribute = detail = ""
     retryable = False
     if outcome is Outcome.FAILURE and event_type:

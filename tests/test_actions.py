@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pages.transition_page import ATTEMPTS
-from queries.account import CLOSINGS, PUSHES
+from queries.account import CLOSED
 from queries.exports.ocsf import ocsf
-from schemas.action import Action
-from schemas.events import PROVISIONING_EVENTS, DirectoryInsightsEvent, Kind
+from queries.mass_changes import kind_of
+from schemas.action import CLOSINGS, PUSHES, Action
+from schemas.events import PROVISIONING_EVENTS, REMOVALS, DirectoryInsightsEvent, Kind
 from schemas.facts import MEANT, facts
 from tests.exports.test_ocsf import row
 
@@ -38,6 +39,21 @@ def test_every_action_is_to_give_an_account_a_state_or_none() -> None:
 
 def test_every_action_on_an_account_opens_closes_or_looks() -> None:
     assert sorted((*CLOSINGS, *PUSHES, Action.LOOKUP)) == sorted(action for action in OF_ACCOUNTS if action)
+
+
+def test_what_closes_an_account_is_to_make_it_inactive_or_deleted() -> None:
+    assert set(CLOSINGS) == {action for action, state in MEANT.items() if state in CLOSED}
+
+
+@pytest.mark.parametrize("event", PROVISIONING_EVENTS, ids=lambda event: event.canonical)
+def test_what_closes_an_account_may_find_it_absent_and_be_part_of_a_mass_change(
+    event: type[DirectoryInsightsEvent],
+) -> None:
+    closes = event.kind is not Kind.INTEGRATION and MEANT[event.action] in CLOSED if event.action else False
+    row = {"event_type": event.canonical, "kind": event.kind, "action": event.action}
+
+    assert (event.canonical in REMOVALS) == closes
+    assert (kind_of(row) is not None) == closes
 
 
 def test_the_table_of_transitions_has_every_action_on_an_account() -> None:
