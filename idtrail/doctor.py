@@ -30,7 +30,7 @@ from streams.sink import GROUP
 from streams.worker import WORKER_TOPICS
 
 
-class Finding(NamedTuple):
+class Check(NamedTuple):
     """One line of the doctor's report."""
 
     name: str
@@ -38,10 +38,10 @@ class Finding(NamedTuple):
     text: str
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine(settings: Settings) -> AsyncIterator[Check]:
     """Yield the result of every check that the settings call for, ordered so that an early failure explains later
     ones."""
-    yield Finding("settings", True, "valid")
+    yield Check("settings", True, "valid")
     yield await _check("rules", lambda: _rules(settings))
     if settings.destinations_file is not None:
         yield await _check("destinations", lambda: _destinations(settings))
@@ -50,9 +50,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield await _check("java", lambda: str(java_executable(settings.java)))
         yield await _check("jars", lambda: f"{len(verified_jars())} of Kafka {KAFKA_VERSION}, as locked")
         if running is None:
-            yield Finding("trail", False, f"none is running in {settings.state}: start it with `idtrail up`")
+            yield Check("trail", False, f"none is running in {settings.state}: start it with `idtrail up`")
             return
-        yield Finding("trail", True, f"process {running.pid} in {settings.state}")
+        yield Check("trail", True, f"process {running.pid} in {settings.state}")
     connection = KafkaConnection(running.bootstrap) if running else settings.kafka()
     yield await _broker(connection, _mend_broker(running))
     yield await _topics(connection)
@@ -69,11 +69,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield await _check(spool.stem, lambda spool=spool: _spool(spool))  # type: ignore[misc]  # because of the default
 
 
-async def _check(name: str, look: Callable[[], str]) -> Finding:
+async def _check(name: str, look: Callable[[], str]) -> Check:
     try:
-        return Finding(name, True, await asyncio.to_thread(look))
+        return Check(name, True, await asyncio.to_thread(look))
     except IdtrailError as error:
-        return Finding(name, False, str(error))
+        return Check(name, False, str(error))
 
 
 def _rules(settings: Settings) -> str:
@@ -100,28 +100,28 @@ def _mend_broker(running: Running | None) -> str:
     return f"it is a child of process {running.pid}: if it stays so, stop that one and start it again"
 
 
-async def _broker(connection: KafkaConnection, mend: str) -> Finding:
+async def _broker(connection: KafkaConnection, mend: str) -> Check:
     try:
         async with asyncio.timeout(15):
             lag = await read_lag(connection, GROUP, STORED)
     except UserError as error:
-        return Finding("broker", False, str(error))
+        return Check("broker", False, str(error))
     except (Away, TimeoutError) as error:
         reason = str(error) or f"Kafka at {connection.bootstrap} does not answer"
-        return Finding("broker", False, f"{reason}: {mend}")
+        return Check("broker", False, f"{reason}: {mend}")
     behind = sum(place.behind for place in lag)
-    return Finding("broker", True, f"{connection.bootstrap}, {behind:,} records not stored yet")
+    return Check("broker", True, f"{connection.bootstrap}, {behind:,} records not stored yet")
 
 
-async def _topics(connection: KafkaConnection) -> Finding:
+async def _topics(connection: KafkaConnection) -> Check:
     try:
         async with asyncio.timeout(15):
             objections = await examine_topics(connection, (*TOPICS, *WORKER_TOPICS))
     except (Away, UserError, TimeoutError) as error:
-        return Finding("topics", False, str(error) or f"Kafka at {connection.bootstrap} does not answer")
+        return Check("topics", False, str(error) or f"Kafka at {connection.bootstrap} does not answer")
     wrong = any(objection.breaks for objection in objections)
     said = [f"{'' if objection.breaks else 'unwise: '}{objection}" for objection in objections]
-    return Finding("topics", not wrong, "; ".join(said) or "set as the trail's promises need them")
+    return Check("topics", not wrong, "; ".join(said) or "set as the trail's promises need them")
 
 
 def _store(settings: Settings) -> str:
@@ -133,33 +133,33 @@ def _store(settings: Settings) -> str:
     return f"ClickHouse {version}"
 
 
-def _api(url: str) -> Finding:
+def _api(url: str) -> Check:
     try:
         answer = httpx.get(f"{url}/readyz", timeout=15)
     except httpx.HTTPError as error:
-        return Finding("api", False, f"{url} does not answer ({error}): is `idtrail up` or `idtrail api` running?")
+        return Check("api", False, f"{url} does not answer ({error}): is `idtrail up` or `idtrail api` running?")
     if answer.is_success:
-        return Finding("api", True, f"{url}, ready")
-    return Finding("api", False, f"{url}: {answer.json().get('detail', answer.reason_phrase)}")
+        return Check("api", True, f"{url}, ready")
+    return Check("api", False, f"{url}: {answer.json().get('detail', answer.reason_phrase)}")
 
 
-def _blind(settings: Settings) -> list[Finding]:
+def _blind(settings: Settings) -> list[Check]:
     """Return why the trail may be missing events, as the API reports it."""
     try:
         found = Api(settings).get("/api/v1/health")["blind"]
     except IdtrailError as error:
-        return [Finding("blind", False, str(error))]
+        return [Check("blind", False, str(error))]
     if not found:
-        return [Finding("blind", True, "no usual source is silent, no dead letters are rising, no log was cut")]
-    return [Finding("blind", False, f"since {when(spot['since'])} UTC: {spot['text']}") for spot in found]
+        return [Check("blind", True, "no usual source is silent, no dead letters are rising, no log was cut")]
+    return [Check("blind", False, f"since {when(spot['since'])} UTC: {spot['text']}") for spot in found]
 
 
-def _integrations(settings: Settings) -> Finding:
+def _integrations(settings: Settings) -> Check:
     """Return which credentials need attention. This is never a failure: the trail itself is as it should be."""
     try:
         answer = Api(settings).get("/api/v1/integrations/health", {"limit": 1000})
     except IdtrailError as error:
-        return Finding("integrations", False, str(error))
+        return Check("integrations", False, str(error))
     items, at = answer["items"], moment(answer["at"])
     assert at is not None
     unwell = [app_name(item) for item in items if State(item["state"]) in UNWELL]
@@ -167,7 +167,7 @@ def _integrations(settings: Settings) -> Finding:
     told = [counted(len(items), "integration")]
     told += [f"credentials refused: {', '.join(unwell)}"] if unwell else []
     told += [f"credentials expire within {SOON.days} days: {', '.join(near)}"] if near else []
-    return Finding("integrations", True, "; ".join(told) + (" (`idtrail integrations`)" if unwell or near else ""))
+    return Check("integrations", True, "; ".join(told) + (" (`idtrail integrations`)" if unwell or near else ""))
 
 
 def _spool(path: object) -> str:

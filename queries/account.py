@@ -57,7 +57,7 @@ class Because(NamedTuple):
 NOT_TOLD: Final = Because("unknown", None, "the log does not tell")
 
 
-class Change(NamedTuple):
+class StateChange(NamedTuple):
     """A change of the intended or confirmed state of an account, in effect from `at`."""
 
     view: str
@@ -109,7 +109,7 @@ class Account:
     last_detail: str = ""
     subject_id: str = ""
     """The id of the person that the account belongs to, when a person is read: each id has its own accounts."""
-    changes: list[Change] = field(default_factory=list)
+    changes: list[StateChange] = field(default_factory=list)
     """The changes of both states, each view in order; only filled when asked for."""
 
     @property

@@ -81,7 +81,7 @@ class Life(NamedTuple):
         return self.subject_type in PEOPLE
 
 
-class Standing(NamedTuple):
+class AccountHistory(NamedTuple):
     """The history of an id's account in one application, as far as it can show a takeover."""
 
     subject_id: str
@@ -104,7 +104,7 @@ class Known:
 
     lives: Mapping[str, Life]
     aliases: Sequence[Alias]
-    standings: Sequence[Standing] = ()
+    standings: Sequence[AccountHistory] = ()
     decisions: Sequence[IdentityDecision] = ()
     crowded: frozenset[tuple[str, str]] = frozenset()
     """Identifiers, as (kind, value), that too many ids have."""
@@ -189,14 +189,14 @@ def _in_order(place: tuple[datetime, UUID]) -> tuple[datetime, int]:
     return place[0], place[1].int
 
 
-def standings(marks: Iterable[Mark]) -> list[Standing]:
+def standings(marks: Iterable[Mark]) -> list[AccountHistory]:
     """Return the account histories of each id."""
-    found: dict[tuple[str, str], Standing] = {}
+    found: dict[tuple[str, str], AccountHistory] = {}
     for mark in sorted(marks, key=lambda mark: (mark.first_at, mark.first_event.int)):
         if mark.kind != Kind.USER or not mark.application_id or mark.last_at <= SENTINEL:
             continue
         key = mark.subject_id, mark.application_id
-        one = found.get(key) or Standing(*key, mark.application, None, None, None, None, None, None)
+        one = found.get(key) or AccountHistory(*key, mark.application, None, None, None, None, None, None)
         if mark.outcome == Outcome.SUCCESS and mark.account_state not in CLOSED:
             if one.accepted_at is None:
                 one = one._replace(accepted_at=mark.first_at, accepted_event=mark.first_event)

@@ -9,7 +9,7 @@ from uuid import UUID
 from queries.scope import SCOPE, scoped
 from queries.store import Store, as_bytes
 from schemas.credentials import MARK
-from schemas.drift import Finding, example
+from schemas.drift import Novelty, example
 from schemas.jsontext import decode_object
 from schemas.shape import shape
 from schemas.versions import upcast
@@ -71,7 +71,7 @@ def list_drift(store: Store, organization: str | None, since: datetime, until: d
 
 
 def _told(row: Row, copies: list[dict[str, Any]]) -> Row:
-    finding = Finding.of_text(row["finding"])
+    finding = Novelty.of_text(row["finding"])
     values = [value for copy in copies if (value := example(copy, finding)) is not None]
     return {
         "organization": row["organization"],

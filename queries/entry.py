@@ -21,7 +21,7 @@ from queries.account import (
     UNKNOWN,
     Account,
     Because,
-    Change,
+    StateChange,
 )
 from queries.because import CLOCKS, REMEMBERED, told_by
 from queries.folding import Place, Row, place_of
@@ -117,8 +117,8 @@ class Entry:
         account, (state, at, place, because, group, doubted) = self.account, decision
         if self.timeline:
             if doubted is not None and doubted < at:
-                account.changes.append(Change(INTENTION, UNKNOWN, doubted, because))
-            account.changes.append(Change(INTENTION, state, at, because))
+                account.changes.append(StateChange(INTENTION, UNKNOWN, doubted, because))
+            account.changes.append(StateChange(INTENTION, state, at, because))
         if state in CLOSED and account.intended not in CLOSED:
             account.closing_since, account.closing_tries = at, 0
         if state not in CLOSED:
@@ -238,7 +238,7 @@ class Entry:
         account = self.account
         account.confirmed, account.confirmed_since = state, at
         if self.timeline:
-            account.changes.append(Change(CONFIRMATION, state, at, because))
+            account.changes.append(StateChange(CONFIRMATION, state, at, because))
 
     def _stand(self, place: Place | None) -> None:
         account = self.account

@@ -22,7 +22,7 @@ _SEEN: Final = (
 )
 
 
-class Evidence(NamedTuple):
+class PastEvents(NamedTuple):
     """Selects events for alert rules."""
 
     organization: str | None
@@ -38,7 +38,7 @@ class Evidence(NamedTuple):
         return {**self._asdict(), **scoped(self.organization), "types": list(self.types)}
 
 
-def minutes_of(store: Store, evidence: Evidence) -> list[tuple[int, int]]:
+def minutes_of(store: Store, evidence: PastEvents) -> list[tuple[int, int]]:
     """Return (minute in seconds since 1970, number of events) for each minute with events."""
     sql = (
         f"SELECT toUnixTimestamp(toStartOfMinute(occurred_at)) AS minute, count() FROM events WHERE {_SEEN}"
@@ -47,13 +47,13 @@ def minutes_of(store: Store, evidence: Evidence) -> list[tuple[int, int]]:
     return store.query(sql, evidence.parameters(), BULK_LIMITS)
 
 
-def disputed(store: Store, evidence: Evidence) -> dict[bytes, int]:
+def disputed(store: Store, evidence: PastEvents) -> dict[bytes, int]:
     """Return the version in force for events whose copies contradict."""
     sql = f"SELECT event_id, max(version) FROM events WHERE {_SEEN} GROUP BY event_id HAVING uniqExact(fingerprint) > 1"
     return {event_id.bytes: version for event_id, version in store.query(sql, evidence.parameters(), BULK_LIMITS)}
 
 
-def read_evidence(store: Store, evidence: Evidence, *, with_body: bool) -> pa.Table:
+def read_evidence(store: Store, evidence: PastEvents, *, with_body: bool) -> pa.Table:
     """Return the rows as a table with the columns of `Facts` and `streams.alerts.seen.Seen`.
 
     Of copies of an event with the same time only the best is returned.
@@ -67,7 +67,7 @@ def read_evidence(store: Store, evidence: Evidence, *, with_body: bool) -> pa.Ta
     return store.query_arrow(sql, evidence.parameters())
 
 
-def told_of(store: Store, evidence: Evidence, rule_ids: list[str]) -> list[Detected]:
+def told_of(store: Store, evidence: PastEvents, rule_ids: list[str]) -> list[Detected]:
     """Return the last detection of each alert of these rules that opened in the range."""
     sql = (
         "SELECT argMax(body, (log_partition, log_offset)) FROM alert_records"

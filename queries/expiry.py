@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from queries.token_lifetimes import Lifetime
-from queries.trouble import Change, Place, Trouble
+from queries.trouble import ConfigurationChange, Place, Trouble
 
 SOON: Final = timedelta(days=30)
 """How long before credentials expire somebody should replace them."""
@@ -37,7 +37,7 @@ class Forecast(NamedTuple):
     """When the credentials in use will expire, if they live as long as earlier ones or as the vendor says."""
 
     basis: Basis
-    authorised: Change
+    authorised: ConfigurationChange
     earliest: datetime
     latest: datetime
     """Equal to the earliest if the lifetime is known to the day."""
@@ -60,7 +60,7 @@ def observe(troubles: Iterable[Trouble]) -> Observed | None:
 
 
 def forecast_of(
-    authorised: Change, last_good: Place | None, observed: Observed | None, told: Lifetime | None
+    authorised: ConfigurationChange, last_good: Place | None, observed: Observed | None, told: Lifetime | None
 ) -> Forecast | None:
     """Return the forecast for the credentials of `authorised`: as observed, else as the vendor says, else None.
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from queries.expiry import Forecast, Observed, forecast_of, observe
 from queries.token_lifetimes import lifetime_of
-from queries.trouble import Attempts, Change, End, Mark, Place, Trouble
+from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place, Trouble
 
 SURE: Final = 3
 """After this many refusals in a row credentials count as failing; fewer may be a whim of the provider."""
@@ -69,9 +69,9 @@ class Health(NamedTuple):
     """When it entered this state; None if nothing is known of it."""
     first_good: Place | None
     last_good: Place | None
-    change: Change | None
+    change: ConfigurationChange | None
     """The last change, whatever its outcome."""
-    authorised: Change | None
+    authorised: ConfigurationChange | None
     """The last successful re-authorisation or activation."""
     troubles: tuple[Trouble, ...]
     """The troubles in order. Only the last can be ongoing."""
@@ -105,7 +105,7 @@ def fold(marks: Iterable[Mark], application: str, at: datetime) -> Health:
 
 
 def _place(mark: Mark) -> Place:
-    return mark.place if isinstance(mark, Change) else mark.first
+    return mark.place if isinstance(mark, ConfigurationChange) else mark.first
 
 
 class _Fold:
@@ -114,8 +114,8 @@ class _Fold:
     def __init__(self) -> None:
         self.first_good: Place | None = None
         self.last_good: Place | None = None
-        self.change: Change | None = None
-        self.authorised: Change | None = None
+        self.change: ConfigurationChange | None = None
+        self.authorised: ConfigurationChange | None = None
         self.deleted: Place | None = None
         self._troubles: list[Trouble] = []
 

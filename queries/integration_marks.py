@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from queries.copies import in_force_sql
 from queries.pieces import IDS_AT_ONCE, pieces
 from queries.store import Limits, Store, as_tuple
-from queries.trouble import Attempts, Change, Mark, Place
+from queries.trouble import Attempts, ConfigurationChange, Mark, Place
 from schemas.times import EARLIEST, to_microseconds
 
 APART: Final = timedelta(hours=24)
@@ -153,7 +153,7 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
     for organization, application, *change in store.query(CHANGES_SQL, ours | {"changes": MAX_CHANGES}, LIMITS):
         if (organization, application) in found:
             place = Place(change[0], change[1])
-            found[organization, application].append(Change(place, *change[2:]))
+            found[organization, application].append(ConfigurationChange(place, *change[2:]))
     hours: dict[App, list[datetime]] = defaultdict(list)
     for organization, application, hour in store.query(HOURS_SQL, ours, LIMITS):
         hours[organization, application].append(hour)

@@ -23,7 +23,7 @@ AT_ONCE: Final = 50
 Row = dict[str, Any]
 
 
-class Change(NamedTuple):
+class LastChange(NamedTuple):
     """An event that configured the integration."""
 
     event_id: Any
@@ -53,7 +53,7 @@ class Integration(NamedTuple):
     last_outcome: str
     last_success: datetime | None
     last_failure: Failure | None
-    change: Change | None
+    change: LastChange | None
     failures_since_success: int
     """All failures if nothing ever succeeded."""
     attempts_last_day: int
@@ -166,7 +166,9 @@ def _told(row: Row, failures: int, attempts: int) -> Integration:
         last_outcome=attempted[2],
         last_success=_known(succeeded[1]),
         last_failure=Failure(*failed) if _known(failed[1]) else None,
-        change=Change(configured[0], configured[2], configured[1], configured[4]) if _known(configured[1]) else None,
+        change=LastChange(configured[0], configured[2], configured[1], configured[4])
+        if _known(configured[1])
+        else None,
         failures_since_success=failures,
         attempts_last_day=attempts,
     )

@@ -30,7 +30,7 @@ _STATES: Final = {"activated": "active", "staged": "staged", "suspended": "suspe
 _OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "staged": 3, "active": 4}
 
 
-class Standing(NamedTuple):
+class DirectoryState(NamedTuple):
     """A person's state in the directory."""
 
     state: str
@@ -73,7 +73,7 @@ class State:
     """The answer for one time."""
 
     asked: Asked
-    directory: Standing
+    directory: DirectoryState
     accounts: list[Account]
     """The accounts after the last event at or before the time."""
     groups: list[Member]
@@ -182,7 +182,7 @@ class _Own:
     """What the directory says of one id of a person: its state, and which groups it is in."""
 
     def __init__(self) -> None:
-        self.standing = Standing(UNKNOWN, None, None)
+        self.standing = DirectoryState(UNKNOWN, None, None)
         self.groups: dict[str, Member] = {}
         self.is_group = False
 
@@ -192,7 +192,7 @@ class _Own:
             return
         act = made_as(row) if row["event_type"] in MAKES else act_on_person(row)
         if act:
-            self.standing = Standing(_STATES[act], row["occurred_at"], row["event_id"])
+            self.standing = DirectoryState(_STATES[act], row["occurred_at"], row["event_id"])
             if act == "deleted":
                 self.groups.clear()
         elif is_membership(row) and row["action"] == "add":
@@ -208,7 +208,7 @@ class _Own:
                 del self.groups[member.id]
 
 
-def _standing_of(owns: list[_Own]) -> Standing:
+def _standing_of(owns: list[_Own]) -> DirectoryState:
     """Return the standing of the person: active if any id is active; among ids with the same state the last counts."""
     return max(
         (own.standing for own in owns), key=lambda standing: (_OPENNESS[standing.state], standing.since or SENTINEL)

@@ -20,7 +20,7 @@ class Place(NamedTuple):
     event_id: UUID
 
 
-class Change(NamedTuple):
+class ConfigurationChange(NamedTuple):
     """An event of the integration's configuration."""
 
     place: Place
@@ -59,7 +59,7 @@ class Attempts(NamedTuple):
     """The provider's text for the first attempt."""
 
 
-Mark = Attempts | Change
+Mark = Attempts | ConfigurationChange
 
 
 class End(StrEnum):
@@ -82,11 +82,11 @@ class Trouble(NamedTuple):
     refusals: int
     detail: str
     """The provider's text for the first refusal."""
-    authorised: Change | None
+    authorised: ConfigurationChange | None
     """The change that gave the integration the refused credentials, if it is in the log."""
     last_good: Place | None
     """The last accepted attempt before it."""
-    changes: tuple[Change, ...]
+    changes: tuple[ConfigurationChange, ...]
     """Re-authorisations and activations within it, except the first refusal if that is one."""
     ended: Place | None
     end: End | None

@@ -59,7 +59,7 @@ ALERTS: Final = "alert_records"
 """Also a row per record: each stands for itself, at its own place."""
 
 
-class Finding(NamedTuple):
+class BadRecord(NamedTuple):
     """One bad record."""
 
     kind: str
@@ -80,7 +80,7 @@ class Compared(NamedTuple):
 
     repeats: int
     """Records that are stored from another place: the same copy was logged more than once."""
-    findings: list[Finding]
+    findings: list[BadRecord]
 
 
 class Reader:
@@ -105,7 +105,7 @@ class Reader:
 
     def compare_letters(
         self, table: str, logged: pa.Table, topic: str, partition: int, first: int, end: int
-    ) -> list[Finding]:
+    ) -> list[BadRecord]:
         """Compare dead letters, or decisions about them, with a stretch. `logged`: those of the stretch.
 
         A decision contains its letter again, which is stored at the letter's own place.
@@ -119,7 +119,7 @@ class Reader:
             *(_finding("missing", table, logged, row, "") for row in elsewhere),
         ]
 
-    def compare_alerts(self, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> list[Finding]:
+    def compare_alerts(self, logged: pa.Table, topic: str, partition: int, first: int, end: int) -> list[BadRecord]:
         """Compare records of alerts with a stretch."""
         return self._judge(ALERTS, logged, topic, partition, first, end).findings
 
@@ -196,7 +196,7 @@ class Reader:
             ]
         return missing
 
-    def outside(self, table: str, ends: Mapping[tuple[str, int], tuple[int, int]], limit: int) -> list[Finding]:
+    def outside(self, table: str, ends: Mapping[tuple[str, int], tuple[int, int]], limit: int) -> list[BadRecord]:
         """Return rows whose place is on no partition of the log, before its beginning or after its end."""
         conditions = []
         parameters: dict[str, Any] = {"limit": limit}
@@ -209,7 +209,7 @@ class Reader:
         own = "lower(hex(alert_id))" if table == ALERTS else "toString(event_id)"
         sql = _ELSEWHERE.format(table=table, own=own, outside=" AND ".join(conditions) or "1")
         return [
-            Finding("extra", table, Coordinates(*place), event_id, organization, 0, "no such place on the log")
+            BadRecord("extra", table, Coordinates(*place), event_id, organization, 0, "no such place on the log")
             for *place, event_id, organization in self._store.query(sql, parameters, BULK_LIMITS)
         ]
 
@@ -263,14 +263,14 @@ def _differing(ours: pa.Table, theirs: pa.Table) -> dict[int, list[str]]:
     return found
 
 
-def _finding(kind: str, table: str, rows: pa.Table, row: int, detail: str, *, unknown: bool = False) -> Finding:
+def _finding(kind: str, table: str, rows: pa.Table, row: int, detail: str, *, unknown: bool = False) -> BadRecord:
     def value(name: str) -> Any:
         return rows[name][row].as_py()
 
     known_ms = (
         0 if unknown else rows["known_at"][row].cast(pa.int64()).as_py() if "known_at" in rows.column_names else 0
     )
-    return Finding(
+    return BadRecord(
         kind,
         table,
         Coordinates(value("log_topic"), value("log_partition"), value("log_offset")),

@@ -49,7 +49,7 @@ class Drift(StrEnum):
     """The event has more findings than are listed."""
 
 
-class Finding(NamedTuple):
+class Novelty(NamedTuple):
     """One difference. Findings of two events are equal if it is the same difference."""
 
     event_type: str
@@ -66,13 +66,13 @@ class Finding(NamedTuple):
         return _SEPARATOR.join(self)
 
     @classmethod
-    def of_text(cls, text: str) -> Finding:
+    def of_text(cls, text: str) -> Novelty:
         """Parse a finding from its text form."""
         event_type, kind, name, expected, found = text.split(_SEPARATOR)
         return cls(event_type, Drift(kind), name, expected, found)
 
 
-def drift(event: Event) -> tuple[Finding, ...]:
+def drift(event: Event) -> tuple[Novelty, ...]:
     """Return an event's differences in the order of its text; nearly always none. Pure."""
     own = _own_type(event)
     plain = not _is_extended(event) if event.canonical else own == (event.event_type or "")
@@ -81,7 +81,7 @@ def drift(event: Event) -> tuple[Finding, ...]:
     found = sorted(set(_findings(event, own)))
     if len(found) <= MAX_FINDINGS:
         return tuple(found)
-    return (*found[:MAX_FINDINGS], Finding(own, Drift.MORE, ""))
+    return (*found[:MAX_FINDINGS], Novelty(own, Drift.MORE, ""))
 
 
 def name_of(key: str) -> str:
@@ -92,7 +92,7 @@ def name_of(key: str) -> str:
     return _UNSAFE.sub("_", key)
 
 
-def example(record: dict[str, Any], finding: Finding) -> Any:
+def example(record: dict[str, Any], finding: Novelty) -> Any:
     """Return a value in the decoded record that the finding is about; None if there is none."""
     return next((value for value in _at(record, finding.name.split(".")) if json_type(value) == finding.found), None)
 
@@ -125,9 +125,9 @@ def _is_extended(event: Event) -> bool:
     return False
 
 
-def _findings(event: Event, own: str) -> Iterator[Finding]:
+def _findings(event: Event, own: str) -> Iterator[Novelty]:
     if event.event_type and not own:
-        yield Finding("", Drift.UNKNOWN_TYPE, name_of(event.event_type))
+        yield Novelty("", Drift.UNKNOWN_TYPE, name_of(event.event_type))
     for path, found in event.misfits:
         yield from _changed(own, _SAFE_PATH.sub("_", path), types_at(type(event), path), found)
     yield from _changed(own, "timestamp", types_at(type(event), "timestamp"), json_type(event.timestamp))
@@ -135,12 +135,12 @@ def _findings(event: Event, own: str) -> Iterator[Finding]:
         yield from _of_object(own, "", event)
 
 
-def _changed(own: str, path: str, expected: Types, found: str) -> Iterator[Finding]:
+def _changed(own: str, path: str, expected: Types, found: str) -> Iterator[Novelty]:
     if found != "null" and found not in expected:
-        yield Finding(own, Drift.CHANGED_TYPE, path, "|".join(sorted(expected)), found)
+        yield Novelty(own, Drift.CHANGED_TYPE, path, "|".join(sorted(expected)), found)
 
 
-def _of_object(own: str, prefix: str, holder: BaseModel) -> Iterator[Finding]:
+def _of_object(own: str, prefix: str, holder: BaseModel) -> Iterator[Novelty]:
     known = beside(type(holder))
     for key, value in (holder.__pydantic_extra__ or _NOTHING).items():
         if value is None:
@@ -149,7 +149,7 @@ def _of_object(own: str, prefix: str, holder: BaseModel) -> Iterator[Finding]:
         if key in known:
             yield from _changed(own, path, known[key], found)
         else:
-            yield Finding(own, Drift.NEW_FIELD, path, found=found)
+            yield Novelty(own, Drift.NEW_FIELD, path, found=found)
     for name, attribute in parts_of(type(holder)).items():
         inner = holder.__dict__[attribute]
         if isinstance(inner, list):

@@ -37,7 +37,7 @@ class Run(NamedTuple):
     attribute: str
 
 
-class Change(NamedTuple):
+class ConfigurationChange(NamedTuple):
     """A change of the integration's configuration."""
 
     at: int
@@ -46,7 +46,7 @@ class Change(NamedTuple):
     actor: str
 
 
-_NO_CHANGE: Final = Change(NEVER, NOBODY, "", "")
+_NO_CHANGE: Final = ConfigurationChange(NEVER, NOBODY, "", "")
 
 
 class Incident(NamedTuple):
@@ -109,7 +109,11 @@ def episodes(runs: Iterable[Run]) -> list[Episode]:
 
 
 def fold(
-    organization: str, application_id: str, incident_id: bytes, runs: Sequence[Run], changes: Iterable[Change]
+    organization: str,
+    application_id: str,
+    incident_id: bytes,
+    runs: Sequence[Run],
+    changes: Iterable[ConfigurationChange],
 ) -> Incident:
     """Return the incident that these runs make, with the last of these changes before its last episode."""
     if not runs:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from queries.incidents import stored_sql
 from queries.runs import EVERY, SOME, begin_sql, changes_sql, run_parameters, runs_sql
 from queries.store import BULK_LIMITS, Store
-from streams.incidents import Change, Incident, Run, fold
+from streams.incidents import ConfigurationChange, Incident, Run, fold
 from streams.interest import Application, Known
 
 
@@ -34,9 +34,9 @@ def fold_stored(store: Store, applications: Collection[Application], ids: Collec
     found: dict[tuple[Application, bytes], list[Run]] = {}
     for application, incident, run in _read_runs(store, wanted, parameters | {"begin": begin}):
         found.setdefault((application, incident), []).append(run)
-    changes: dict[Application, list[Change]] = {}
+    changes: dict[Application, list[ConfigurationChange]] = {}
     for organization, application_id, *told in store.query(changes_sql(), parameters, BULK_LIMITS):
-        changes.setdefault((organization, application_id), []).append(Change(*told))
+        changes.setdefault((organization, application_id), []).append(ConfigurationChange(*told))
     return Folded(
         at,
         [

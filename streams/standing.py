@@ -49,7 +49,7 @@ class Cut(NamedTuple):
         return dead_letter(place.topic, place.partition, self.span.first, None, self.message.encode(), (), why)
 
 
-class Standing(NamedTuple):
+class Resume(NamedTuple):
     """The position from which to continue in a partition."""
 
     offset: int
@@ -58,14 +58,14 @@ class Standing(NamedTuple):
     """Empty when the log is the one that was read; then nothing has to be committed."""
 
 
-def stand(place: TopicPartition, committed: int | None, progress: Progress, log: Log, epoch: str) -> Standing:
+def stand(place: TopicPartition, committed: int | None, progress: Progress, log: Log, epoch: str) -> Resume:
     """Return where to continue, from what the group committed (None if nothing) and what the log holds.
 
     After a cut no part of the unfinished chunk is known to be whole: it is read again in other chunks, as new records
     are. A log that has lost its end continues under a new `epoch`.
     """
     if committed is None:
-        return Standing(log.begin, progress, [])
+        return Resume(log.begin, progress, [])
     name = f"{place.topic}[{place.partition}]"
     read_to = committed if progress.intent is None else progress.intent.last + 1
     offset, cuts = committed, []
@@ -93,9 +93,9 @@ def stand(place: TopicPartition, committed: int | None, progress: Progress, log:
             )
         )
     if not cuts:
-        return Standing(committed, progress, [])
+        return Resume(committed, progress, [])
     same = progress.epoch if cuts[0].reason == LOST_BEGINNING else epoch
-    return Standing(max(offset, log.begin), Progress(same, mark=progress.mark), cuts)
+    return Resume(max(offset, log.begin), Progress(same, mark=progress.mark), cuts)
 
 
 def _fork(read_to: int, mark: int, log: Log) -> int | None:
@@ -125,7 +125,7 @@ async def newer_than(consumer: Any, marks: Mapping[TopicPartition, int]) -> dict
 
 async def look(
     consumer: Any, admin: Any, group: str, places: Collection[TopicPartition]
-) -> dict[TopicPartition, Standing]:
+) -> dict[TopicPartition, Resume]:
     """Return the group's standing in each partition. Raises `KafkaError`, and `Fatal` where another program commits
     under the group."""
     found = await admin.list_consumer_group_offsets(group, partitions=list(places))
@@ -165,7 +165,7 @@ class Assignment:
     """The run of unreadable records up to the last one read, which may be ahead of what is committed."""
 
     @classmethod
-    def of(cls, standing: Mapping[TopicPartition, Standing]) -> Assignment:
+    def of(cls, standing: Mapping[TopicPartition, Resume]) -> Assignment:
         """Return the assignment that begins at these standings."""
         return cls(
             {place: at.offset for place, at in standing.items()},

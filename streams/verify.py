@@ -22,7 +22,7 @@ from queries.arrow import (
 from queries.contradictions import Contradiction, contradictions
 from queries.derivation import Difference
 from queries.store import Store
-from queries.verification import ALERTS, COPIED, Finding, Reader
+from queries.verification import ALERTS, COPIED, BadRecord, Reader
 from schemas.kafka import KafkaConnection
 from schemas.letters import Coordinates
 from streams.decoders import Decoding, Read
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 class Report:
     """The findings of a verification."""
 
-    named: list[Finding] = field(default_factory=list)
+    named: list[BadRecord] = field(default_factory=list)
     counts: dict[tuple[str, int, str], Counter[str]] = field(default_factory=dict)
     """By topic, partition and day of the log."""
     off: Counter[str] = field(default_factory=Counter)
@@ -68,7 +68,7 @@ class Report:
         with self._counting:
             self.counts.setdefault((topic, partition, day), Counter())[what] += number
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: BadRecord) -> None:
         """Name and count a finding."""
         self.off[finding.kind] += 1
         self.count(finding.place.topic, finding.place.partition, day_of(finding.known_ms), finding.kind)
@@ -141,7 +141,7 @@ def day_of(known_ms: int) -> str:
     return datetime.fromtimestamp(known_ms / 1000, UTC).strftime("%Y-%m-%d") if known_ms else NO_DAY
 
 
-async def find_outside(connection: KafkaConnection, reader: Reader, table: str, topic: str) -> list[Finding]:
+async def find_outside(connection: KafkaConnection, reader: Reader, table: str, topic: str) -> list[BadRecord]:
     """Return rows whose place is not in the log, at most `MOST_NAMED`. Raises `Away` when log or store is.
 
     Compares twice with the log's ends: a record that comes meanwhile is past the first and before the second.
@@ -212,7 +212,7 @@ class Verification:
         await asyncio.to_thread(self._find_differences)
         return self._report.told()
 
-    def compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+    def compare(self, reader: Reader, stretch: Stretch, read: Read) -> list[BadRecord]:
         """Return what is wrong with the store's rows of a stretch, and count its records."""
         topic, partition, first, end = stretch
         alerts = topic == self._options.alerts
@@ -236,7 +236,7 @@ class Verification:
                 self._report.count(topic, partition, NO_DAY, "repeats", compared.repeats)
         return findings
 
-    def _compare_letters(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+    def _compare_letters(self, reader: Reader, stretch: Stretch, read: Read) -> list[BadRecord]:
         tables = {block.table: block.rows for block in read.blocks}
         nothing = {
             "dead_letters": DEAD_LETTERS_ARROW_SCHEMA.empty_table(),
@@ -248,7 +248,7 @@ class Verification:
             for finding in reader.compare_letters(table, rows, *stretch)
         ]
 
-    def _unreadable(self, reader: Reader, stretch: Stretch, read: Read) -> list[Finding]:
+    def _unreadable(self, reader: Reader, stretch: Stretch, read: Read) -> list[BadRecord]:
         places = {f"{stretch.topic}[{stretch.partition}]@{offset}": offset for offset, _, _ in read.unreadable}
         unlettered = reader.unlettered(places) if places else set()
         findings = []
@@ -260,7 +260,7 @@ class Verification:
                 self._report.dead_lettered.append({"place": place, "day": day_of(known_ms), "reason": reason})
             if place in unlettered:
                 detail = f"unreadable ({reason}), and no dead letter tells of it"
-                findings.append(Finding("missing", "dead_letters", at, "", "", known_ms, detail))
+                findings.append(BadRecord("missing", "dead_letters", at, "", "", known_ms, detail))
         return findings
 
     async def _look_outside(self, reader: Reader) -> None:

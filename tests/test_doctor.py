@@ -39,7 +39,7 @@ async def test_topics_fail_only_for_what_breaks_a_promise(
         return found
 
     monkeypatch.setattr(doctor, "examine_topics", examine_topics)
-    assert await doctor._topics(KafkaConnection("kafka:9092")) == doctor.Finding("topics", good, text)
+    assert await doctor._topics(KafkaConnection("kafka:9092")) == doctor.Check("topics", good, text)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_a_broker_that_is_away_is_told_with_what_mends_it(
 
     monkeypatch.setattr(doctor, "read_lag", read_lag)
     found = await doctor._broker(KafkaConnection("127.0.0.1:9"), doctor._mend_broker(running))
-    assert found == doctor.Finding("broker", False, f"Kafka does not answer: {mend}")
+    assert found == doctor.Check("broker", False, f"Kafka does not answer: {mend}")
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_integrations_that_need_somebody_are_named_and_no_fault_of_the_trail(
             return {"at": "2026-03-19T12:00:00Z", "items": told}
 
     monkeypatch.setattr(doctor, "Api", Api)
-    assert doctor._integrations(Settings()) == doctor.Finding("integrations", True, text)
+    assert doctor._integrations(Settings()) == doctor.Check("integrations", True, text)

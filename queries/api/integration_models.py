@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from queries.api.models import Answer
 from queries.expiry import Forecast
 from queries.integration_reports import Report, Stuck
-from queries.trouble import Change, Place, Trouble
+from queries.trouble import ConfigurationChange, Place, Trouble
 
 
 class Configured(BaseModel):
@@ -144,7 +144,7 @@ def told_whole(report: Report, stuck: list[Stuck], at: datetime) -> dict[str, An
     return {**told(report), "at": at, "episodes": episodes, "stuck": stuck}
 
 
-def _configured(change: Change | None) -> dict[str, Any] | None:
+def _configured(change: ConfigurationChange | None) -> dict[str, Any] | None:
     if change is None:
         return None
     event_type, actor, outcome, cause = change.event_type, change.actor, change.outcome, change.cause

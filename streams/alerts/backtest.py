@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from queries.evidence import Evidence, disputed, minutes_of, read_evidence, told_of
+from queries.evidence import PastEvents, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
 from schemas.alerts import Detected, Detection
 from schemas.facts import Facts
@@ -77,7 +77,7 @@ class Backtest:
         self._rule_ids = [watched.rule.id for watched in rules]
         types = tuple(sorted(rules.other_types() | against.other_types()))
         since, until = to_microseconds(question.since), to_microseconds(question.until)
-        self._evidence = Evidence(question.organization or None, types, since, until)
+        self._evidence = PastEvents(question.organization or None, types, since, until)
         self._with_body = rules.reads_events or against.reads_events
         self.done = self.total = 0
 
@@ -112,7 +112,7 @@ class Backtest:
         return [_alert_of(each) for each in told if each.detection is not Detection.WITHDRAWN]
 
 
-def pieces(minutes: Sequence[tuple[int, int]], evidence: Evidence) -> Iterator[tuple[int, int]]:
+def pieces(minutes: Sequence[tuple[int, int]], evidence: PastEvents) -> Iterator[tuple[int, int]]:
     """Cut the range into stretches of few events each, at whole minutes except for the ends of the range."""
     begin, events = evidence.since, 0
     for minute, count in minutes:

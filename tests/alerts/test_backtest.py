@@ -12,7 +12,7 @@ import pytest
 
 from producers.simulation import load
 from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
-from queries.evidence import Evidence, read_evidence
+from queries.evidence import PastEvents, read_evidence
 from queries.store import Store
 from schemas.alerts import seal_record
 from schemas.envelope import Source, Trust, seal
@@ -159,7 +159,7 @@ def test_what_a_child_leaves_out_is_told(store: Store, monkeypatch: pytest.Monke
         for day in range(1, 6)
     ]
     store.insert_arrow("events", batch(decode_events(copies, HORIZON).rows, EVENTS_ARROW_SCHEMA), "events")
-    evidence = Evidence(None, (), to_microseconds(START - timedelta(days=9)), to_microseconds(END))
+    evidence = PastEvents(None, (), to_microseconds(START - timedelta(days=9)), to_microseconds(END))
     ours, theirs = Pipe()
     ours.send({})
     ours.send(read_evidence(store, evidence, with_body=False))
@@ -185,4 +185,4 @@ def test_pieces_are_the_range(
     minutes: list[tuple[int, int]], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.alerts.backtest.PIECE_EVENTS", 3)
-    assert list(pieces(minutes, Evidence(None, (), 0, 999_000_000))) == expected
+    assert list(pieces(minutes, PastEvents(None, (), 0, 999_000_000))) == expected

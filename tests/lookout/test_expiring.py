@@ -9,7 +9,7 @@ import pytest
 
 from queries.integration_health import fold
 from queries.integration_reports import read_healths
-from queries.trouble import Change, Mark
+from queries.trouble import ConfigurationChange, Mark
 from schemas.alerts import Detected
 from streams.alerts.lookout.expiring import EXPIRING, expiring
 from streams.alerts.lookout.sighting import Sighting, changes, key_of
@@ -27,7 +27,7 @@ def seen(marks: Sequence[Mark], day: float, told: Sequence[Detected] = (), name:
 
 
 def _at(mark: Mark) -> datetime:
-    return mark.place.at if isinstance(mark, Change) else mark.last.at
+    return mark.place.at if isinstance(mark, ConfigurationChange) else mark.last.at
 
 
 @pytest.mark.parametrize(

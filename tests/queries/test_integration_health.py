@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from queries.expiry import Basis
 from queries.integration_health import RECENT, SILENCE, State, fold
 from queries.token_lifetimes import CATALOGUE, lifetime_of
-from queries.trouble import Attempts, Change, End, Mark, Place
+from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place
 from tests.records import NOON
 
 HOUR, DAY = 60, 24 * 60
@@ -32,11 +32,13 @@ def bad(minutes: float, detail: str = EXPIRED) -> Attempts:
     return Attempts(place(minutes), place(minutes), accepted=False, detail=detail)
 
 
-def change(minutes: float, action: str, outcome: str = "success", cause: str = "") -> Change:
-    return Change(place(minutes), f"idm_integration_{action}", action, outcome, cause, "ada", EXPIRED * bool(cause))
+def change(minutes: float, action: str, outcome: str = "success", cause: str = "") -> ConfigurationChange:
+    return ConfigurationChange(
+        place(minutes), f"idm_integration_{action}", action, outcome, cause, "ada", EXPIRED * bool(cause)
+    )
 
 
-def refused(minutes: float, action: str = "reauth") -> Change:
+def refused(minutes: float, action: str = "reauth") -> ConfigurationChange:
     return change(minutes, action, "failure", "credentials")
 
 

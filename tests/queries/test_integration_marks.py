@@ -31,7 +31,7 @@ from queries.integration_marks import (
 )
 from queries.integration_reports import report_one
 from queries.store import Store
-from queries.trouble import Attempts, Change, End, Mark, Place
+from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place
 from schemas.envelope import Source, Trust, seal
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, id_of, when
 from tests.records import NOON, Record
@@ -154,7 +154,7 @@ FROM attempts_by_application WHERE organization = {organization:String} AND appl
 
 
 def _at(mark: Mark) -> datetime:
-    return mark.place.at if isinstance(mark, Change) else mark.first.at
+    return mark.place.at if isinstance(mark, ConfigurationChange) else mark.first.at
 
 
 def every_mark(store: Store, app: App, at: datetime) -> list[Mark]:
@@ -163,7 +163,7 @@ def every_mark(store: Store, app: App, at: datetime) -> list[Mark]:
     for when_, event_id, kind, event_type, action, outcome, cause, actor, detail in store.query(_EVERY, parameters):
         place = Place(when_, event_id)
         if kind == "integration":
-            found.append(Change(place, event_type, action, outcome, cause, actor, detail))
+            found.append(ConfigurationChange(place, event_type, action, outcome, cause, actor, detail))
         elif outcome == "success":
             found.append(Attempts(place, place, accepted=True))
         elif (outcome, cause) == ("failure", "credentials"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from schemas.drift import MAX_FINDINGS, NO_NAME, Drift, Finding, drift, example, name_of
+from schemas.drift import MAX_FINDINGS, NO_NAME, Drift, Novelty, drift, example, name_of
 from schemas.events import EVENT_TYPES, from_object, parse
 from schemas.facts import facts
 from tests.records import event
@@ -21,7 +21,7 @@ def told(record: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """What is said of a record, which is the same by both readers and survives the store."""
     found = drift(from_object(record))
     assert drift(parse(json.dumps(record).encode(), record.get("event_type"))) == found
-    assert tuple(Finding.of_text(finding.text()) for finding in found) == found
+    assert tuple(Novelty.of_text(finding.text()) for finding in found) == found
     return [(finding.kind.value, finding.name, finding.expected, finding.found) for finding in found]
 
 
@@ -133,7 +133,7 @@ def test_one_event_tells_a_bounded_number_of_things_whatever_the_order_of_its_ke
 
     assert found == drift(from_object(backwards))
     assert len(found) == MAX_FINDINGS + 1
-    assert found[-1] == Finding("user_update_provision", Drift.MORE, "")
+    assert found[-1] == Novelty("user_update_provision", Drift.MORE, "")
 
 
 @pytest.mark.parametrize("value", [7, "word", {"a": 1}, [1], True], ids=repr)

@@ -10,7 +10,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from schemas.letters import LOST_BEGINNING, LOST_END
 from streams.chunk import Progress, Span
-from streams.standing import Assignment, Cut, Log, Standing, newer_than, stand
+from streams.standing import Assignment, Cut, Log, Resume, newer_than, stand
 
 PLACE = TopicPartition("events", 2)
 IDLE = Progress("0a1b2c3d", None, 3, 1_700)
@@ -111,7 +111,7 @@ async def test_records_newer_than_the_mark(times: list[int], mark: int, newer: d
 
 
 async def test_a_log_that_grew_again_beyond_what_was_read_is_refused() -> None:
-    held = Assignment.of({PLACE: Standing(3, Progress("0a1b2c3d", mark=20), [])})
+    held = Assignment.of({PLACE: Resume(3, Progress("0a1b2c3d", mark=20), [])})
     await held.refuse_fork(FakeLog([10, 20, 20, 30]), [PLACE])
     with pytest.raises(OffsetOutOfRangeError):
         await held.refuse_fork(FakeLog([10, 20, 29, 30]), [PLACE])

@@ -13,13 +13,13 @@ from idtrail.cli.screen import console, print_json
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Check settings, Java, jars, broker, store, API and spools. Exit code 3 when something is wrong."""
-    from idtrail.doctor import Finding, examine
+    from idtrail.doctor import Check, examine
     from idtrail.logs import configure_logs
     from idtrail.settings import load_settings
 
     configure_logs(level="error")
 
-    async def all_of_them() -> list[Finding]:
+    async def all_of_them() -> list[Check]:
         return [finding async for finding in examine(load_settings())]
 
     findings = asyncio.run(all_of_them())
