@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import islice
@@ -43,6 +44,19 @@ def rendered(deployment: Deployment) -> str:
 def test_migrations_are_numbered_without_a_gap() -> None:
     numbers = [migration.number for migration in migrations()]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_column_that_is_added_on_a_cluster_is_added_to_both_of_its_tables() -> None:
+    """The one on each node, `{{table x}}`, and the one over all of them, `{{view x}}`."""
+    added = {
+        (table, column)
+        for table, columns in re.findall(r"^ALTER TABLE (\w+)([^;]+);", rendered(DEPLOYMENTS["cluster"]), re.MULTILINE)
+        for column in re.findall(r"ADD COLUMN IF NOT EXISTS (\w+)", columns)
+    }
+    local = {(table, column) for table, column in added if table.endswith("_local")}
+
+    assert local
+    assert {(table.removesuffix("_local"), column) for table, column in local} == added - local
 
 
 def test_no_view_adds_up_what_may_come_twice() -> None:
@@ -106,9 +120,11 @@ def test_what_was_stored_before_the_marks_and_turns_of_accounts_is_in_them(
             patched.setattr(migrate_module, "migrations", lambda: migrations()[:23])
             migrate(store, Deployment("embedded", synced=False))
         records = [record_of(one.raw, offset=offset) for offset, one in enumerate(islice(demo(NOON), 2_000))]
+        had = store.query("SELECT name FROM system.columns WHERE database = 'as_it_was' AND table = 'events'")
+        columns = [name for name in EVENTS_ARROW_SCHEMA.names if (name,) in had]
         for token, block in (("first", records[:1_400]), ("then", records[1_000:])):
             rows = decode_events(block, timedelta(hours=24)).rows
-            store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA), token)
+            store.insert_arrow("events", batch(rows, EVENTS_ARROW_SCHEMA).select(columns), token)
         assert migrate(store, Deployment("embedded", synced=False))[0] == "0024_account_turns"
         ((accounts, updated),) = store.query(
             "SELECT uniqExact(subject_id, application_id), countIf(last_update.place > 0) FROM account_marks"
