@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from idtrail.settings import Settings, load_settings
 from pages.setting_page import settings_page
 from schemas.errors import BadUsage
+from tests.cli.running import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +114,9 @@ def test_every_setting_has_a_default_and_a_sentence_and_is_on_the_page() -> None
         assert field.description
         assert field.description.rstrip()[-1] in ".:)"
         assert f"`IDTRAIL_{name.upper()}`" in page
+
+
+def test_every_setting_is_read() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "idtrail").rglob("*.py"))
+
+    assert set(Settings.model_fields) <= set(re.findall(r"\b(?:settings|self)\.(\w+)", code))
