@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pages.practice import EXAMPLES, NOTES, Example
-from schemas.cause import CAUSES, Cause
+from schemas.cause import CAUSES, Cause, Scope
 from schemas.classification import RULES
-from schemas.recovery import SCOPES, Scope
 
 _HEAD: Final = """<!-- Made from schemas/ by `make generate`; changes here are overwritten. -->
 # Causes
@@ -47,7 +46,7 @@ def _one(cause: Cause) -> Iterator[str]:
     yield ""
     yield f"- **Remedy**: {text.remedy}"
     yield f"- **Retry**: repeating the attempt unchanged {_retry(cause)}."
-    yield f"- **An incident of it ends** {ENDINGS[SCOPES[cause]]}."
+    yield f"- **An incident of it ends** {ENDINGS[CAUSES[cause].ends_with]}."
     for note in NOTES.get(cause, ()):
         yield f"- {note}"
     yield ""

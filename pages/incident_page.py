@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 
 from pages.cause_page import ENDINGS
 from queries.incidents import QUIET, State
-from schemas.cause import Cause
-from schemas.recovery import SCOPES, Scope
+from schemas.cause import CAUSES, Cause, Scope
 from schemas.signature import MAX_PATTERN, pattern
 
 
@@ -196,7 +195,7 @@ def _texts() -> Iterator[str]:
 
 def _endings() -> Iterator[str]:
     for scope in Scope:
-        causes = ", ".join(f"[`{cause}`](causes.md#{cause})" for cause in Cause if SCOPES[cause] is scope)
+        causes = ", ".join(f"[`{cause}`](causes.md#{cause})" for cause in Cause if CAUSES[cause].ends_with is scope)
         yield f"| {causes} | {ENDINGS[scope]}. |"
 
 

@@ -1,4 +1,4 @@
-"""SQL of what ends a failure (`schemas.recovery`), for all who tell whether a trouble goes on. Pure.
+"""SQL of what ends a failure (`schemas.cause`), for all who tell whether a trouble goes on. Pure.
 
 A success ends the failures before it in every scope that it reaches; a failure has one scope. Before is by time, then
 by event id. Once an integration is deleted, nothing can fail any more, whatever the scope.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from schemas.action import CLOSINGS
-from schemas.recovery import SCOPES, Scope
+from schemas.cause import CAUSES, Scope
 
 _CLOSES: Final = f"(kind != 'integration' AND (action IN {CLOSINGS} OR account_state = 'inactive'))"
 _TURNS: Final = f"({_CLOSES} OR kind != 'integration' AND (action = 'create' OR account_state = 'active'))"
@@ -41,6 +41,6 @@ MOMENT: Final = (
 def scope_parameters() -> dict[str, Any]:
     """Return the parameters of `FAILURE_SCOPE`."""
     return {
-        "of_all": [cause.value for cause, scope in SCOPES.items() if scope is Scope.INTEGRATION],
-        "of_type": [cause.value for cause, scope in SCOPES.items() if scope is Scope.EVENT_TYPE],
+        "of_all": [cause.value for cause, known in CAUSES.items() if known.ends_with is Scope.INTEGRATION],
+        "of_type": [cause.value for cause, known in CAUSES.items() if known.ends_with is Scope.EVENT_TYPE],
     }

@@ -26,9 +26,6 @@ MAX_REMEMBERED: Final = 4096
 """Longer answers are not cached: they come from outside."""
 
 _ADDRESS = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-_ATTRIBUTE_CAUSES = frozenset(
-    {Cause.INVALID_VALUE, Cause.MISSING_ATTRIBUTE, Cause.CONFLICT, Cause.UNSUPPORTED, Cause.TOO_LARGE}
-)
 
 
 class Verdict(NamedTuple):
@@ -101,7 +98,7 @@ def _verdict(
 def _attribute(cause: Cause, text: str, of_group: bool) -> str:
     """Return the rejected attribute. For something missing, only a reference to somebody else: `user with userName x`
     blames no attribute."""
-    if cause in _ATTRIBUTE_CAUSES:
+    if CAUSES[cause].of_attribute:
         return attribute_in(text, of_group=of_group)
     if cause is not Cause.NOT_FOUND:
         return ""

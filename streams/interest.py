@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from schemas.recovery import Scope, scope_of
+from schemas.cause import Scope, scope_of
 from schemas.signature import NONE
 from streams.incidents import NEVER, Incident
 

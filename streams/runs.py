@@ -1,7 +1,7 @@
 """Folds an application's incidents from everything that is stored.
 
 Nothing is kept from one reading to the next. For each failure the store finds the next success in its scope
-(`schemas.recovery`), so the result grows with the people in trouble and not with their tries.
+(`schemas.cause`), so the result grows with the people in trouble and not with their tries.
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ from pages.cause_page import ENDINGS
 from pages.incident_page import APART, SAME, Same, incident_page
 from pages.incident_picture import picture, runs_of
 from queries.incidents import State
-from schemas.cause import Cause
-from schemas.recovery import SCOPES
+from schemas.cause import CAUSES, Cause
 from schemas.signature import pattern
 from streams.incidents import episodes
 
@@ -32,7 +31,7 @@ def test_every_state_and_every_cause_with_what_ends_it_is_on_the_page() -> None:
     assert all(f"| `{state}` |" in page for state in State)
     for cause in Cause:
         (line,) = [line for line in page.splitlines() if f"causes.md#{cause})" in line]
-        assert line.endswith(f"| {ENDINGS[SCOPES[cause]]}. |")
+        assert line.endswith(f"| {ENDINGS[CAUSES[cause].ends_with]}. |")
 
 
 def test_the_picture_shows_the_episodes_that_the_fold_makes() -> None:
