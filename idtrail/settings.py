@@ -5,7 +5,6 @@ The table in `docs/settings.md` is generated from this model.
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -21,6 +20,7 @@ from pydantic_settings import (
 
 from schemas.errors import BadUsage
 from schemas.kafka import KafkaConnection
+from schemas.near import nearest
 
 MEBIBYTE = 1024 * 1024
 SHORTEST_TOKEN = 24
@@ -231,7 +231,7 @@ def _is_unknown(name: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name[len(PREFIX) :].lower(), list(Settings.model_fields), n=1)
+    near = nearest(name[len(PREFIX) :], Settings.model_fields)
     meant = f", did you mean {PREFIX}{near[0].upper()}?" if near else ""
     return f"the environment has {name}, which is not a setting{meant} (docs/settings.md lists them)"
 
@@ -239,7 +239,7 @@ def _unknown(name: str) -> str:
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else "settings"
     if message.startswith("Extra inputs"):
-        near = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
-        meant = f", did you mean {near[0]!r}?" if near else ""
+        near = nearest(name, Settings.model_fields)
+        meant = f", did you mean {near[0]}?" if near else ""
         return f"{FILE}: there is no setting {name!r}{meant} (docs/settings.md lists them)"
     return f"IDTRAIL_{name.upper()}: {message[0].lower()}{message[1:]}"

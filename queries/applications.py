@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from queries.scope import SCOPE, scoped
 from queries.store import SMALL_LIMITS, Store
 from schemas.errors import Unknown
+from schemas.near import nearest
 
 MAX_NAMES: Final = 1_000
 """How many names are searched for a similar one."""
@@ -37,8 +37,7 @@ def find_application(store: Store, organization: str | None, asked: str) -> tupl
 
 
 def _unknown(asked: str, names: Sequence[str]) -> Unknown:
-    lower = {name.lower(): name for name in reversed(names)}
-    near = [lower[found] for found in get_close_matches(asked[:100].lower(), lower, MAX_NEAR)]
+    near = nearest(asked, names, MAX_NEAR)
     told = [*near, *(name for name in names if name not in near)]
     more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
     there_are = f"there are: {', '.join(told[:TOLD])}{more}" if told else "no event names one yet"

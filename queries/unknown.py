@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Final
 
 from queries.scope import SCOPE, scoped
 from queries.store import SMALL_LIMITS, Store
 from schemas.errors import BadUsage
+from schemas.near import nearest
 from schemas.vendor_types import KNOWN_TYPES
 
 MAX_NAMES: Final = 10_000
@@ -38,6 +38,6 @@ def _refuse(
     names = {*known, *(name for (name,) in store.query(sql, scoped(organization), SMALL_LIMITS))}
     for name in others:
         if name not in names:
-            near = get_close_matches(name[:100].lower(), sorted(names), MAX_NEAR)
-            like = f"; like it {'is' if len(near) == 1 else 'are'}: {', '.join(near)}" if near else ""
+            near = nearest(name, names, MAX_NEAR)
+            like = f"; did you mean {' or '.join(near)}?" if near else ""
             raise BadUsage(f"no {what} is known as {name[:100]!r}{like}")

@@ -73,7 +73,7 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
 
 def test_an_unknown_name_in_the_file_is_named(own_directory: Path) -> None:
     (own_directory / "idtrail.toml").write_text("api_prot = 1\n")
-    with pytest.raises(BadUsage, match="no setting 'api_prot', did you mean 'api_port'"):
+    with pytest.raises(BadUsage, match="no setting 'api_prot', did you mean api_port"):
         load_settings()
 
 

@@ -5,7 +5,6 @@ A misspelt filter would otherwise narrow nothing, and a redrive or discard would
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from fastapi import Request
@@ -13,6 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from schemas.errors import BadUsage
+from schemas.near import meant
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
@@ -22,15 +22,8 @@ async def refuse_unknown_parameters(request: Request) -> None:
     known = set(_names(route.dependant))
     for name in request.query_params:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = (
-                f": did you mean {near[0]!r}?"
-                if near
-                else f"; expected one of: {', '.join(sorted(known))}"
-                if known
-                else "; it takes none"
-            )
-            raise BadUsage(f"there is no parameter {name[:40]!r} here{meant}")
+            told = meant(name, known) if known else "it takes none"
+            raise BadUsage(f"there is no parameter {name[:40]!r} here; {told}")
 
 
 def _names(dependant: Dependant) -> Iterator[str]:

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import cel
 
+from schemas.near import meant
 from streams.alerts.pattern import check_pattern
-from streams.alerts.spelling import meant
 
 MAX_BYTES: Final = 2_000
 MAX_TOKENS: Final = 500

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import BadRule
+from schemas.near import meant
 from streams.alerts.document import Document, Place, file_text, read_document
 from streams.alerts.example import Example, ExampleEvent, ExpectedAlert
 from streams.alerts.rule import Condition, Rule
-from streams.alerts.spelling import meant
 
 SUFFIX: Final = ".yaml"
 Named = tuple[Traversable, str]

@@ -22,12 +22,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from schemas.alerts import Severity
 from schemas.cause import Cause
 from schemas.events import ALIASES, Kind
+from schemas.near import meant
 from schemas.outcome import Outcome
 from streams.alerts.duration import Duration, as_default, within
 from streams.alerts.example import Example, Part
 from streams.alerts.expression import MAX_BYTES, checked
 from streams.alerts.seen import FACT_TYPES, TEXT_FACTS
-from streams.alerts.spelling import meant
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)

@@ -44,7 +44,7 @@ async def test_alerts_come_in_pages_of_what_was_asked_for(api: httpx.AsyncClient
     assert (await get(api, PATH, mine, rule="mass-deprovision"))["items"] == [], "in force, and nothing found"
     for path in (PATH, f"{PATH}/stats"):
         told = assert_problem(await api.get(path, headers=mine, params={"rule": "credentials-fail"}), 400)
-        assert told["detail"] == "no rule is known as 'credentials-fail'; like it is: credentials-failing"
+        assert told["detail"] == "no rule is known as 'credentials-fail'; did you mean credentials-failing?"
     put_alerts(trail, detected(alert_id=own(7), rule_id="no-more-in-force"))
     assert [found["alert_id"] for found in (await get(api, PATH, mine, rule="no-more-in-force"))["items"]] == [own(7)]
     assert_problem(await api.get(PATH, headers=mine, params={"severity": "grave"}), 422)

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from schemas.alerts import MAX_NAMED, Detected, Severity
 from schemas.errors import BadUsage
+from schemas.near import meant
 from streams.alerts.delivery.quiet import QuietHours
 from streams.alerts.rule import Rule
-from streams.alerts.spelling import meant
 
 DELIVERY_FAILING: Final = "delivery-failing"
 """The rule id of alerts about unreachable destinations; every other destination receives them."""
