@@ -90,9 +90,10 @@ Next: idtrail incidents show 957f3a61
 ```
 
 `idtrail incidents show 957f3a61` shows who is affected and who has recovered, every text that the provider gave, and
-the failures by hour; the beginning of an id is enough. `idtrail events --incident 957f3a61` lists its events. Over
-HTTP: `GET /api/v1/incidents`, `GET /api/v1/incidents/{id}` and `GET /api/v1/events?incident=…`
-([OpenAPI](openapi.json)); changes as they happen: [the live feed](feed.md).
+the failures by hour; the beginning of an id is enough. `idtrail events --incident 957f3a61` lists its events;
+`idtrail export events` with the same options writes them to a file. Over HTTP: `GET /api/v1/incidents`,
+`GET /api/v1/incidents/{id}` and `GET /api/v1/events?incident=…` ([OpenAPI](openapi.json)); changes as they happen: [the
+live feed](feed.md).
 
 ## How one is made
 

@@ -17,6 +17,8 @@ from schemas.errors import BadUsage
 
 Item = dict[str, Any]
 
+WHOLE = "957f3a61" * 4
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
@@ -24,6 +26,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
     calls: list[tuple[str, Item]] = []
 
     class Answering:
+        def get(self, path: str, parameters: Item) -> Item:
+            assert path == "/api/v1/incidents/957f3a61"
+            return {"incident_id": WHOLE}
+
         def download(self, path: str, parameters: Item, to: BinaryIO) -> Iterator[int]:
             calls.append((path, parameters))
             told = {"export": "events", "format": "ndjson", "rows": 0, "notes": ["Some are not in it."]}
@@ -41,9 +47,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Item]]:
     [
         pytest.param(("--since", "7d"), {"since": "7d", "format": "ndjson"}, id="a range"),
         pytest.param(("--unplaced",), {"time": "unplaced", "format": "ndjson"}, id="those without a believable time"),
+        pytest.param(
+            ("--incident", "957f3a61", "--kind", "user", "--type", "user_deprovision", "--actor", "ada"),
+            {"incident": WHOLE, "kind": ["user"], "type": ["user_deprovision"], "actor": "ada", "format": "ndjson"},
+            id="those that meet a filter",
+        ),
     ],
 )
-def test_events_are_asked_for_by_time_or_without_one(
+def test_events_are_asked_for_with_every_filter(
     asked: list[tuple[str, Item]], tmp_path: Path, arguments: tuple[str, ...], parameters: Item
 ) -> None:
     done = CliRunner().invoke(app, ["export", "events", *arguments, "-o", str(tmp_path / "events.zip")])

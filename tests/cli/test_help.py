@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from idtrail.cli import SINCE, UNTIL, app, register_commands
 from idtrail.cli.commands.events import events
+from idtrail.cli.commands.export import export
 from idtrail.cli.commands.tail import tail
 from queries.api.parameters import event_filter
 from tests.cli.running import ROOT, stateless
@@ -60,9 +61,9 @@ def test_a_range_has_the_same_names_in_every_command() -> None:
     assert {opts for (_, end), opts in found.items() if end == "until"} == {UNTIL}
 
 
-@pytest.mark.parametrize("command", [events, tail])
+@pytest.mark.parametrize("command", [events, tail, export])
 def test_commands_that_choose_events_offer_every_filter_of_the_api(command: Callable[..., None]) -> None:
     offered = {
         {"event_type": "type", "app_name": "application"}.get(name, name) for name in signature(command).parameters
     }
-    assert signature(event_filter).parameters.keys() - {"organization", "kind"} <= offered
+    assert signature(event_filter).parameters.keys() - {"organization"} <= offered

@@ -42,6 +42,7 @@ def events(
     since: Since = "24h",
     until: Until = None,
     event_type: filters.Types = None,
+    kind: filters.Kinds = None,
     outcome: filters.Outcomes = None,
     cause: filters.Causes = None,
     app_name: filters.App = None,
@@ -66,16 +67,10 @@ def events(
         else:
             show_event(console(), event, datetime.now(UTC))
         return
-    asked = {
-        "type": event_type,
-        "outcome": outcome,
-        "cause": cause,
-        "application": app_name,
-        "subject": subject,
-        "actor": actor,
-        "incident": incident and api.get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
-        "text": text,
-    }
+    asked = filters.asked(
+        api, type=event_type, kind=kind, outcome=outcome, cause=cause, application=app_name, subject=subject,
+        actor=actor, incident=incident, text=text,
+    )  # fmt: skip
     parameters = {**asked, "since": since, "until": until, "time": "unplaced" if unplaced else None}
     found = api.pages("/api/v1/events", parameters, limit)
     if as_json:

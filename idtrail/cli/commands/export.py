@@ -37,7 +37,7 @@ class What(StrEnum):
 
 _RANGE: Final = {"since", "until", "cause", "application", "subject"}
 _TAKES: Final = {
-    What.EVENTS: _RANGE | {"type", "outcome", "actor", "text", "unplaced"},
+    What.EVENTS: _RANGE | {"type", "kind", "outcome", "actor", "incident", "text", "unplaced"},
     What.INCIDENTS: _RANGE | {"state"},
     What.EXPOSURES: {"at", "sla"},
     What.FINDINGS: {"since", "until", "application", "kind"},
@@ -57,11 +57,15 @@ def export(
     event_type: filters.Types = None,
     outcome: filters.Outcomes = None,
     state: Annotated[list[str] | None, typer.Option(help="For incidents: open, regressed, quiet, resolved.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="For findings, such as mass_deletions.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="For events: integration, user, group, other. For findings, such as mass_deletions."),
+    ] = None,
     cause: filters.Causes = None,
     app_name: filters.App = None,
     subject: filters.Subject = None,
     actor: filters.Actor = None,
+    incident: filters.Incident = None,
     text: filters.Text = None,
     unplaced: Annotated[bool, typer.Option(help="For events: those whose time cannot be believed.")] = False,
     at: Annotated[str | None, typer.Option(help="For exposures: as of this time: a time, a date, or an age.")] = None,
@@ -71,11 +75,12 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a whole list into a ZIP file, with a manifest: filters, number of rows, SHA-256."""
-    given: dict[str, Any] = {
-        "since": since, "until": until, "type": event_type, "outcome": outcome, "state": state, "cause": cause,
-        "kind": kind, "application": app_name, "subject": subject, "actor": actor, "text": text, "at": at,
-        "unplaced": unplaced,
-    }  # fmt: skip
+    api = connect()
+    given = filters.asked(
+        api, type=event_type, kind=kind, outcome=outcome, cause=cause, application=app_name, subject=subject,
+        actor=actor, incident=incident, text=text,
+    )  # fmt: skip
+    given |= {"since": since, "until": until, "state": state, "at": at, "unplaced": unplaced}
     asked = {name: value for name, value in given.items() if value}
     if sla is not None:
         asked["sla"] = sla * 60
@@ -83,7 +88,6 @@ def export(
         raise BadUsage(f"{what} cannot be filtered by {', '.join(strange)}")
     if asked.pop("unplaced", False):
         asked["time"] = "unplaced"
-    api = connect()
     part = output.with_name(output.name + ".part")
     try:
         _fetch(api, f"/api/v1/exports/{what}", {**asked, "format": form.value}, part)

@@ -36,6 +36,7 @@ def tail(
         str | None, typer.Option(*SINCE, help="Begin with what was logged since: an age (10m), a time.")
     ] = None,
     event_type: filters.Types = None,
+    kind: filters.Kinds = None,
     outcome: filters.Outcomes = None,
     cause: filters.Causes = None,
     app_name: filters.App = None,
@@ -47,18 +48,11 @@ def tail(
 ) -> None:
     """Show events as they are logged, one line each, until Ctrl-C. A lost connection resumes where it broke."""
     kinds = ["failures"] * failures + ["incidents"] * incidents + ["alerts"] * alerts
-    parameters = {
-        "kinds": kinds or ["events"],
-        "since": since,
-        "type": event_type,
-        "outcome": outcome,
-        "cause": cause,
-        "application": app_name,
-        "subject": subject,
-        "actor": actor,
-        "incident": incident and connect().get(f"/api/v1/incidents/{incident}", {"limit": 1})["incident_id"],
-        "text": text,
-    }
+    asked = filters.asked(
+        connect(), type=event_type, kind=kind, outcome=outcome, cause=cause, application=app_name, subject=subject,
+        actor=actor, incident=incident, text=text,
+    )  # fmt: skip
+    parameters = {**asked, "kinds": kinds or ["events"], "since": since}
     out = console()
     widths = Widths.of(out.width) if out.is_terminal else None
     try:
