@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from queries.deletions import Deletion, read_deletions
 from queries.exposures import Exposure, list_exposures
 from queries.store import Store
 from schemas.alerts import Detected, Severity
+from schemas.times import SENTINEL
 from streams.alerts.lookout.sighting import Concern, Sighting, going_on
 
 LEFT_OPEN: Final = Concern(
@@ -27,8 +27,8 @@ LEFT_OPEN: Final = Concern(
 )
 SETTLED: Final = timedelta(minutes=1)
 """Deletions close accounts too, and their events come at about the same time."""
-AGAIN_SECONDS: Final = 600.0
-"""Seconds between two queries about the same deletions: each folds every account of the application."""
+AGAIN: Final = timedelta(minutes=10)
+"""Between two queries about the same deletions: each folds every account of the application."""
 
 App = tuple[str, str]
 """Organization and application id."""
@@ -41,14 +41,14 @@ class LeftOpen:
         self._store = store
         self._horizon = horizon
         self._about: frozenset[tuple[App, object]] = frozenset()
-        self._asked = 0.0
+        self._asked = SENTINEL
 
     def look(self, told: Iterable[Detected], now: datetime) -> list[Sighting] | None:
         """Return all that stands; None where it is unknown or was asked recently. Blocks: run it in a thread."""
         deletions = read_deletions(self._store, now - self._horizon, now - SETTLED)
         alerts = {_app(alert): alert for alert in going_on(told)}
         about = frozenset([*((d[:2], d.event_id) for d in deletions), *((app, None) for app in alerts)])
-        if about == self._about and time.monotonic() < self._asked + AGAIN_SECONDS:
+        if about == self._about and abs(now - self._asked) < AGAIN:
             return None
         wanted: dict[str, set[str]] = defaultdict(set)
         for (organization, application), _ in about:
@@ -59,7 +59,7 @@ class LeftOpen:
             if not found.complete:
                 return None
             left += found.left_behind
-        self._about, self._asked = about, time.monotonic()
+        self._about, self._asked = about, now
         return left_open(left, deletions, alerts.values())
 
 
