@@ -154,24 +154,8 @@ class Integrations:
         self.world.agenda.add(at + 30 * MINUTE, self.activate, app, actor)
         return self._deactivate(at, app, actor)
 
-    def make_groups_again(self, at: int, app: Application, actor: Admin, event_id: str | None) -> None:
-        """Create the groups again: a new integration does not know the groups that it made before, so the provider has
-        them twice."""
-        for group_index in sorted(app.groups):
-            account = account_of(self.world.roster.groups[group_index], app)
-            self.pushes.send(at + group_index * SECOND, account, GROUP_CREATE, actor, event_id)
-
-    def add_group(self, at: int, app: Application, group: Group, actor: Admin) -> SimulatedEvent:
-        """Bind one more group, which has no members."""
-        event = self.world.journal.directory(
-            at, "association_change", actor, association=association("add", group, app.id, "APPLICATION", app.name)
-        )
-        self.world.truth.intend(account_of(group, app), ACTIVE, at, event.event_id)
-        self.pushes.send(at + SECOND, account_of(group, app), GROUP_CREATE, actor, event.event_id)
-        return event
-
     def take_group(self, at: int, app: Application, group: Group, actor: Admin) -> SimulatedEvent:
-        """Unbind the group again: the provider is to delete it."""
+        """Unbind a group: the provider is to delete it."""
         event = self.world.journal.directory(
             at, "association_change", actor, association=association("remove", group, app.id, "APPLICATION", app.name)
         )

@@ -217,47 +217,6 @@ class Truth:
             )  # fmt: skip
         return found
 
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as plain data.
-
-        Instants are RFC 3339 text, intervals are [state, from, to or null, event id or null].
-        """
-        return {
-            "accounts": [
-                {
-                    "application_id": application_id, "subject_id": subject_id, "application": truth.application,
-                    "subject_type": truth.subject_type, "subject_name": truth.subject_name,
-                    "intended": _intervals(truth.intended), "confirmed": _intervals(truth.confirmed),
-                    "actual": _intervals(truth.actual),
-                }
-                for (application_id, subject_id), truth in self.accounts.items()
-            ],
-            "episodes": [
-                {
-                    "id": each.id, "application_id": each.application_id, "application": each.application,
-                    "trouble": each.trouble, "cause": each.cause, "attribute": each.attribute,
-                    "from": _text(each.started), "to": _text(each.ended),
-                    "subjects": list(each.subjects), "events": each.events,
-                }
-                for each in self.episodes if each.events
-            ],
-            "leavers": [
-                {
-                    "subject_id": each.subject_id, "username": each.username,
-                    "suspended_at": _text(each.suspended_at), "event_id": each.event_id,
-                }
-                for each in self.leavers.values()
-            ],
-            "open_accounts": self.open_accounts(),
-            "counts": {kind: dict(outcomes) for kind, outcomes in sorted(self.counts.items())},
-            "oddities": dict(sorted(self.oddities.items())),
-        }  # fmt: skip
-
-
-def _intervals(changes: list[Change]) -> list[list[str | None]]:
-    ends = [*(_text(change.at) for change in changes[1:]), None]
-    return [[c.state, _text(c.at), end, c.event_id] for c, end in zip(changes, ends, strict=False)]
-
 
 def _text(at: int | None) -> str | None:
     return None if at is None else instant(at).isoformat().replace("+00:00", "Z")

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from schemas.action import Action
+
 FIELDS: Final = {
     "account_state": "The state that the attempt would give the account: active, inactive, deleted; empty if none.",
-    "action": "What was attempted: create, update, deprovision, delete, lookup, activate, reauth; empty for others.",
+    "action": f"What was attempted: {', '.join(Action)}; empty for others.",
     "actor": "Who did it, by name; empty if the log names nobody.",
     "actor_id": "The id of whoever caused it; empty if the record has none.",
     "actor_name": "The name of whoever caused it; empty if the record has none.",

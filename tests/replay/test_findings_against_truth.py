@@ -12,7 +12,8 @@ import pytest
 
 from producers.simulation import Organisation
 from producers.simulation.at_once import MassChange, Remapped, Unmapped
-from producers.simulation.model import DAY, HOUR
+from producers.simulation.model import ACTIVE, DAY, GROUP_CREATE, HOUR, SECOND, Admin, Application, Group, account_of
+from producers.simulation.people import association
 from producers.simulation.truth import instant
 from producers.simulation.world import Pace
 from queries.bindings import is_membership
@@ -35,6 +36,21 @@ QUIET = Pace(edits=0.02, sign_ins=0.01, joins=0.02, leaves=0.02, transfers=0.02,
 KINDS = {"mass_deactivations": "deactivations", "mass_deletions": "deletions"}
 
 
+def make_groups_again(at: int, organisation: Organisation, app: Application, actor: Admin) -> None:
+    """A new integration does not know the groups that it made before, so the provider has them twice."""
+    for place in sorted(app.groups):
+        account = account_of(organisation.world.roster.groups[place], app)
+        organisation.integrations.pushes.send(at + place * SECOND, account, GROUP_CREATE, actor, None)
+
+
+def add_group(at: int, organisation: Organisation, app: Application, group: Group, actor: Admin) -> None:
+    """Bind one more group, which has no members."""
+    bound = association("add", group, app.id, "APPLICATION", app.name)
+    event = organisation.world.journal.directory(at, ASSOCIATION_CHANGE, actor, association=bound)
+    organisation.truth.intend(account_of(group, app), ACTIVE, at, event.event_id)
+    organisation.integrations.pushes.send(at + SECOND, account_of(group, app), GROUP_CREATE, actor, event.event_id)
+
+
 @cache
 def played(seed: int) -> Played:
     """Two of the applications are given up after three weeks; a mapping is added in two others and one removed in a
@@ -51,10 +67,10 @@ def played(seed: int) -> Played:
     world.agenda.add(world.start + 20 * DAY, organisation.integrations.unmap, world.roster.applications[4], admin)
     again, doubled, tidied = world.roster.applications[5], world.roster.applications[3], world.roster.applications[2]
     world.agenda.add(world.start + 12 * DAY, organisation.integrations.renew, again, admin)
-    world.agenda.add(world.start + 12 * DAY + HOUR, organisation.integrations.make_groups_again, again, admin, None)
+    world.agenda.add(world.start + 12 * DAY + HOUR, make_groups_again, organisation, again, admin)
     for app in (doubled, tidied):
         group = world.roster.found(world.roster.groups[min(app.groups)].name.upper())
-        world.agenda.add(world.start + 14 * DAY, organisation.integrations.add_group, app, group, admin)
+        world.agenda.add(world.start + 14 * DAY, add_group, organisation, app, group, admin)
         if app is tidied:
             world.agenda.add(world.start + 16 * DAY, organisation.integrations.take_group, app, group, admin)
     return play_out(organisation)

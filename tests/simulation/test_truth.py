@@ -173,11 +173,6 @@ def test_what_the_log_confirms_is_real_but_for_silent_refusals_and_deletions_by_
     assert silent < 0.05 * len(truth.accounts)
 
 
-def test_truth_is_plain_data(played: Played) -> None:
-    _, truth = played
-    assert json.loads(json.dumps(truth.to_json())) == truth.to_json()
-
-
 def test_the_demo_leaves_three_accounts_open_each_for_its_reason() -> None:
     organisation = demo(END)
     for _ in organisation:
