@@ -4,9 +4,9 @@ WORKDIR /src
 RUN python -m venv /opt/idtrail
 COPY requirements.lock ./
 RUN /opt/idtrail/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-# The build backend is not needed at run time: it is taken from the development lock, in a throw-away layer.
-COPY requirements-dev.lock ./
-RUN python -m venv /build && /build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
+# The build backend is not needed at run time.
+COPY requirements-build.lock ./
+RUN python -m venv /build && /build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY broker broker

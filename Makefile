@@ -44,8 +44,9 @@ generate: venv ## rewrite generated files: JSON Schemas, settings table, event p
 	$(BIN)/python -m pages
 
 lock: venv ## resolve the dependencies again: versions and hashes, no addresses
-	$(BIN)/uv pip compile $(LOCK_ARGS) pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile $(LOCK_ARGS) --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile $(LOCK_ARGS) --extra s3 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(LOCK_ARGS) --group build -o requirements-build.lock
+	$(BIN)/uv pip compile $(LOCK_ARGS) --extra dev --group build pyproject.toml -o requirements-dev.lock
 	$(BIN)/idtrail jars --lock
 
 soak: venv ## everything long: 200,000 events under kills and freezes, properties tried often; many minutes
