@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final, NamedTuple
 
 from queries.because import PROMPT
 from queries.finding import MASS, App, Finding, Kind, in_order
 from queries.finding_rows import APPS_AT_ONCE, read_acts, read_bound, read_closings, read_history, read_theirs
-from queries.folding import Row
+from queries.folding import Row, in_force
 from queries.incident_details import names_of
 from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
 from queries.mappings import orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
+from queries.people import find_person
 from queries.pieces import pieces
-from queries.restoring import Stood, Undo, ordered, stood_of, undo
+from queries.restoring import Stood, Undo, came_back, ordered, out_of, stood_of, undo
 from queries.scope import SCOPE, scoped
 from queries.store import Limits, Store
 from queries.twice_groups import twice_groups
@@ -114,8 +115,11 @@ _READERS: Final[dict[frozenset[Kind], Callable[[Store, Sequence[App], Asked], It
 }
 
 
-def find_finding(store: Store, asked: Asked, name: str) -> Whole:
-    """Return the finding whose id begins with `name`. Raises `NotFound`."""
+def find_finding(store: Store, asked: Asked, name: str, now: datetime) -> Whole:
+    """Return the finding whose id begins with `name`. Raises `NotFound`.
+
+    States and steps follow from what occurred by `now`.
+    """
     found = [finding for finding in list_findings(store, asked) if finding.id.startswith(name.lower())]
     if len(found) != 1:
         several = "several findings begin" if found else "no finding in that time begins"
@@ -126,21 +130,35 @@ def find_finding(store: Store, asked: Asked, name: str) -> Whole:
     stood: list[Stood] = []
     steps: list[Undo] = []
     app = finding.app
-    acts = _acts_since(store, finding)
-    for rows in read_theirs(store, app.organization, finding.subjects, EARLIEST, LATEST):
-        told = {row["subject_id"] for row in rows}
-        part = stood_of(finding, told, rows)
+    acts = _acts_until(store, finding, now)
+    for told in read_theirs(store, app.organization, finding.subjects, EARLIEST, LATEST):
+        rows = _until(now, told)
+        others = _other_ids(store, app.organization, out_of(rows))
+        for more in read_theirs(store, app.organization, sorted(set(chain(*others.values()))), EARLIEST, LATEST):
+            rows += _until(now, more)
+        part = stood_of(finding, {row["subject_id"] for row in told}, rows, came_back(rows, others))
         stood += part
         steps += undo(finding, part, rows, acts)
     return Whole(finding, stood, ordered(steps))
 
 
-def _acts_since(store: Store, finding: Finding) -> list[Row]:
+def _other_ids(store: Store, organization: str, subjects: Iterable[str]) -> dict[str, set[str]]:
+    """Return the other ids of people who have several."""
+    ids = {subject: find_person(store, organization, subject).subject_ids for subject in subjects}
+    return {subject: {*own} - {subject} for subject, own in ids.items() if len(own) > 1}
+
+
+def _acts_until(store: Store, finding: Finding, now: datetime) -> list[Row]:
     app = finding.app
-    acts = list(read_bound(store, [app], LATEST)[app.application_id])
+    acts = list(read_bound(store, [app], now + TICK)[app.application_id])
     for rows in read_theirs(store, app.organization, [app.application_id], EARLIEST, LATEST):
-        acts += [row for row in rows if row["kind"] == "integration"]
+        acts += [row for row in _until(now, rows) if row["kind"] == "integration"]
     return acts
+
+
+def _until(now: datetime, rows: Iterable[Row]) -> list[Row]:
+    """Return the copies in force of events by `now`; some are stamped ahead of the clock."""
+    return [row for row in in_force(rows) if row["occurred_at"] <= now]
 
 
 def names(store: Store, findings: Sequence[Finding], most: int = NAMED) -> dict[tuple[str, str], str]:

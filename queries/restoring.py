@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import ACTIVE, CLOSED
-from queries.because import PROMPT, act_on_person
+from queries.because import MAKES, PROMPT, act_on_person
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Memberships, is_membership
 from queries.bound import bindings_of, binds, bound_at
 from queries.finding import Finding, Kind
@@ -25,6 +25,9 @@ ORDER: Final = (
     "recreate_account", "recreate_group",
 )  # fmt: skip
 """The order of steps: first what others depend on; people before the groups that they are members of."""
+
+
+NOBODY: Final[Mapping[str, str]] = {}
 
 
 class Undo(NamedTuple):
@@ -48,30 +51,70 @@ class Stood(NamedTuple):
     name: str
     was: str
     now: str
+    back_as: str = ""
+    """The other id under which the person is back in the directory, if any; `now` is its account."""
 
 
-def stood_of(finding: Finding, subjects: Collection[str], theirs: Iterable[Row]) -> list[Stood]:
+def out_of(theirs: Iterable[Row]) -> dict[str, Row]:
+    """Return for each person who is suspended or deleted now the event that did it."""
+    found: dict[str, Row] = {}
+    for row in in_force(theirs):
+        act = act_on_person(row)
+        if act == "activated" or (row["event_type"] in MAKES and row["outcome"] != Outcome.FAILURE):
+            found.pop(row["subject_id"], None)
+        elif act:
+            found[row["subject_id"]] = row
+    return found
+
+
+def came_back(theirs: Iterable[Row], others: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return for people who are out of the directory the other id of theirs that came into it since; of several, the
+    latest.
+
+    `others`: the other ids of each of them. `theirs`: all events of all these ids.
+    """
+    theirs = in_force(theirs)
+    out, first = out_of(theirs), {row["subject_id"]: row["occurred_at"] for row in reversed(theirs)}
+    found = {}
+    for subject, ids in others.items():
+        since = [one for one in ids if one in first and one not in out and first[one] > out[subject]["occurred_at"]]
+        if since:
+            found[subject] = max(since, key=lambda one: (first[one], one))
+    return found
+
+
+def stood_of(
+    finding: Finding, subjects: Collection[str], theirs: Iterable[Row], back: Mapping[str, str] = NOBODY
+) -> list[Stood]:
     """Return the accounts of some of the finding's subjects one minute before it and now, from all their events.
 
-    For people removed from groups the states are `member` and, while they are still out, `removed`.
+    For people removed from groups the states are `member` and, while they are still out, `removed`. `back`: who is back
+    under which other id, with its events among `theirs`.
     """
-    by_subject: dict[str, list[Row]] = defaultdict(list)
-    for row in in_force(theirs):
-        by_subject[row["subject_id"]].append(row)
+    by_subject = _by_subject(in_force(theirs))
     found = []
     for subject in finding.subjects:
         if subject not in subjects:
             continue
         rows = by_subject.get(subject, [])
         names = [row["subject_name"] for row in rows if row["subject_name"]]
-        was, now = _standing(finding, rows)
-        found.append(Stood(subject, names[-1] if names else "", was, now))
+        back_as = back.get(subject, "")
+        was, now = _standing(finding, rows, by_subject[back_as] if back_as else rows)
+        found.append(Stood(subject, names[-1] if names else "", was, now, back_as))
     return found
 
 
-def _standing(finding: Finding, rows: Sequence[Row]) -> tuple[str, str]:
+def _by_subject(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["subject_id"]].append(row)
+    return found
+
+
+def _standing(finding: Finding, rows: Sequence[Row], latest: Sequence[Row]) -> tuple[str, str]:
+    """`latest`: the events of the id that the person has now."""
     if finding.kind is Kind.MASS_REMOVALS:
-        still = any(left for _, left in _removals(rows, _belongs(finding)))
+        still = any(left for _, left in _removals(rows, latest, _belongs(finding)))
         return "member", "removed" if still else "member"
     before = [row for row in rows if row["occurred_at"] <= finding.since - BEFORE]
     was, now = (
@@ -79,7 +122,7 @@ def _standing(finding: Finding, rows: Sequence[Row]) -> tuple[str, str]:
             (one.confirmed for one in fold(some).accounts if one.application_id == finding.app.application_id),
             "unknown",
         )
-        for some in (before, rows)
+        for some in (before, latest)
     )
     return was, now
 
@@ -88,12 +131,13 @@ def undo(finding: Finding, stood: Sequence[Stood], theirs: Iterable[Row], acts: 
     """Return the steps in the order of `ordered`: undo what set the change off, then each account that was active and
     is closed now.
 
-    Subjects that are back already, or were not in one minute before, get no step. What happened to single people in
-    the same hour is kept, unless such acts set the change off. A person suspended or deleted by another act gets no
-    step at all.
+    Subjects that are back already, be it under another id, or were not in one minute before, get no step. What happened
+    to single people in the same hour is kept, unless such acts set the change off. A person suspended or deleted by
+    another act gets no step at all.
     """
     theirs, acts = in_force(theirs), in_force(acts)
-    out = _out(theirs)
+    back = {one.subject_id for one in stood if one.back_as}
+    out = {subject: row for subject, row in out_of(theirs).items() if subject not in back}
     lost = {
         one.subject_id: one
         for one in stood
@@ -109,8 +153,9 @@ def undo(finding: Finding, stood: Sequence[Stood], theirs: Iterable[Row], acts: 
     events = _events(finding, theirs)
     if finding.kind is not Kind.MASS_REMOVALS:
         for subject, one in lost.items():
-            if one.now in CLOSED and subject in events:
-                steps.append(Undo(_step(finding, one), subject, one.name, "", "", events[subject]))
+            if (one.now in CLOSED or one.back_as) and subject in events:
+                own = one.back_as or subject
+                steps.append(Undo(_step(finding, one), own, one.name, "", "", events[subject]))
     return ordered(steps)
 
 
@@ -153,37 +198,24 @@ def _undo_acts(finding: Finding, acts: Sequence[Row]) -> list[Undo]:
     return steps
 
 
-def _out(theirs: Sequence[Row]) -> dict[str, Row]:
-    """Return for each person who is suspended or deleted now the event that did it."""
-    found: dict[str, Row] = {}
-    for row in theirs:
-        act = act_on_person(row)
-        if act == "activated":
-            found.pop(row["subject_id"], None)
-        elif act:
-            found[row["subject_id"]] = row
-    return found
-
-
 def _undo_removals(
     finding: Finding, lost: Mapping[str, Stood], theirs: Sequence[Row], acts: Sequence[Row]
 ) -> Iterator[Undo]:
     """Yield steps for people whom the change removed from a group and who are still out."""
-    by_subject: dict[str, list[Row]] = defaultdict(list)
-    for row in theirs:
-        if row["subject_id"] in lost:
-            by_subject[row["subject_id"]].append(row)
+    by_subject = _by_subject(theirs)
     counts = _belongs(finding) if finding.kind is Kind.MASS_REMOVALS else _withdrew(finding, acts)
-    for subject, rows in by_subject.items():
-        for row, left in _removals(rows, counts):
+    for subject, one in lost.items():
+        own = one.back_as or subject
+        for row, left in _removals(by_subject[subject], by_subject[own], counts):
             if left:
                 group = row["group_id"], row["group_name"]
-                yield Undo("add_member", subject, lost[subject].name, *group, row["event_id"])
+                yield Undo("add_member", own, one.name, *group, row["event_id"])
 
 
-def _removals(rows: Sequence[Row], counts: Callable[[Row], bool]) -> list[tuple[Row, bool]]:
-    """Return the person's removals from groups that count, each with whether they are still out."""
-    memberships, last = Memberships(rows), (LATEST, 0)
+def _removals(rows: Sequence[Row], latest: Sequence[Row], counts: Callable[[Row], bool]) -> list[tuple[Row, bool]]:
+    """Return the person's removals from groups that count, each with whether they are still out under the id that they
+    have now, by its `latest` events."""
+    memberships, last = Memberships(latest), (LATEST, 0)
     return [
         (row, not memberships.holds(row["group_id"], last))
         for row in rows

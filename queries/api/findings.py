@@ -82,6 +82,9 @@ class FindingAccount(Answer):
     name: str
     was: str = Field(description="The state one minute before: `active`, `inactive` and so on; for a group `member`.")
     now: str
+    back_as: str = Field(
+        description="The other id under which a person is back in the directory, if any; `now` is its account."
+    )
 
 
 class RestoreStep(Answer):
@@ -137,7 +140,7 @@ def finding(
     finding: Annotated[str, Path(min_length=4, max_length=16, description="Its id, or the beginning of it.")],
 ) -> dict[str, Any]:
     """Return one finding with everybody it is about, and the steps to undo it."""
-    whole = find_finding(context.store, asked, finding)
+    whole = find_finding(context.store, asked, finding, context.clock())
     people = names(context.store, [whole.finding], len(whole.finding.subjects))
     return {
         **_told(whole.finding, people),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from queries.mapping_rows import read_groups, read_last, read_remaps, read_value
 from queries.mappings import Remap
 from queries.store import Limits, Store
 from schemas.errors import UserError
+from tests.queries.people_events import created, deleted
 from tests.queries.support import SLACK, Trail, at, attempt, stored, when
 from tests.records import NOON, event
 
@@ -155,7 +157,7 @@ def whole_of(trail: Trail) -> Whole:
     """The one finding of the last two days."""
     asked = Asked(trail.organization, NOON - timedelta(days=2), NOON)
     (found,) = list_findings(trail.store, asked)
-    return find_finding(trail.store, asked, found.id)
+    return find_finding(trail.store, asked, found.id, NOON)
 
 
 def act_of(whole: Whole) -> str:
@@ -237,6 +239,28 @@ def test_the_way_back_gives_nobody_what_was_taken_for_another_reason(trail: Trai
     assert act_of(whole) == f"g1 unbound from {STATSIG_ID}"
     assert [step.do for step in whole.steps] == ["bind_group", *["reactivate_account"] * 11]
     assert "p3" not in {step.subject_id for step in whole.steps}
+
+
+def test_the_way_back_knows_who_is_back_under_another_id_and_nothing_of_the_future(trail: Trail) -> None:
+    """Two are hired again: one has an account. A third one is pushed by a clock that is ahead."""
+
+    again = {n: {**person(n), "id": f"q{n}"} for n in (1, 2)}
+    trail.insert(
+        *(created(-1500 + n, person(n), employeeIdentifier=f"E{n}") for n in range(1, 13)),
+        *(attempt(-1400 + n, "user_create_provision", resource=person(n)) for n in range(1, 13)),
+        *(deleted(-20 + n, person(n)) for n in range(1, 13)),
+        *(attempt(n, "user_delete_provision", resource=person(n)) for n in range(1, 13)),
+        *(created(40 + n, own, employeeIdentifier=f"E{n}") for n, own in again.items()),
+        attempt(50, "user_create_provision", resource=again[1]),
+        attempt(300, resource=person(3), changes=ACTIVE),
+    )
+    whole = whole_of(trail)
+    assert [(one.subject_id, one.now, one.back_as) for one in whole.stood if one.back_as] == [
+        ("p1", "active", "q1"),
+        ("p2", "unknown", "q2"),
+    ]
+    assert Counter(step.do for step in whole.steps) == {"recreate_person": 10, "recreate_account": 11}
+    assert {step.subject_id for step in whole.steps} == {"q2", *(f"p{n}" for n in range(3, 13))}
 
 
 CLOSED: dict[str, tuple[Raw, list[Raw], list[str]]] = {

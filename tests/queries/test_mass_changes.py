@@ -15,7 +15,7 @@ from queries.bound import Bound, bound_at
 from queries.finding import CERTAIN, LIKELY, App, Finding
 from queries.folding import Row
 from queries.mass_changes import MINIMUM, History, mass_changes, set_off
-from queries.restoring import Stood, ordered, stood_of, undo
+from queries.restoring import Stood, came_back, ordered, stood_of, undo
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 STATSIG = App("org", "a1", "statsig")
@@ -350,6 +350,63 @@ def test_what_befell_people_is_undone_only_where_it_set_the_change_off(
 ) -> None:
     closed = many(10)
     assert steps(one(closed), [*created(), *closed, *theirs], acts) == expected
+
+
+def deletion(minutes: float, person: str) -> Row:
+    return row(minutes, person, "user_delete", application_id="")
+
+
+def creation(minutes: float, person: str) -> Row:
+    return row(minutes, person, "user_create", application_id="", outcome="unknown")
+
+
+def added(minutes: float, person: str) -> Row:
+    return membership(minutes, person, "add")
+
+
+OPENED = row(70, "q1", "user_create_provision")
+OUT_AGAIN = deletion(80, "q1")
+ALL_OF_P1 = [("recreate_person", "p1"), ("add_member", "g1"), ("recreate_account", "p1")]
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        pytest.param([], ALL_OF_P1, id="still out"),
+        pytest.param(
+            [creation(60, "q1")], [("add_member", "g1"), ("recreate_account", "q1")],
+            id="back under another id, without an account",
+        ),
+        pytest.param([creation(60, "q1"), OPENED], [], id="with an account"),
+        pytest.param(
+            [creation(60, "q1"), added(75, "q1"), OPENED, row(80, "q1", "user_deprovision")],
+            [("reactivate_account", "q1")], id="with an account that is inactive",
+        ),
+        pytest.param([creation(60, "q1"), OPENED, OUT_AGAIN], ALL_OF_P1, id="and out again"),
+        pytest.param(
+            [creation(60, "q1"), OPENED, OUT_AGAIN, creation(90, "q2"), added(91, "q2")],
+            [("recreate_account", "q2")], id="and out, and back once more",
+        ),
+        pytest.param(
+            [creation(-50, "q1"), row(-45, "q1", "user_create_provision")], ALL_OF_P1,
+            id="the other id was there all the time",
+        ),
+        pytest.param(
+            [creation(60, "p1")], [("add_member", "g1"), ("recreate_account", "p1")], id="back under the same id",
+        ),
+    ],
+)  # fmt: skip
+def test_who_is_back_under_another_id_is_not_made_again(since: list[Row], expected: list[tuple[str, str]]) -> None:
+    closed = many(10, event_type="user_delete_provision")
+    acts = [binding(-DAY, "add")]
+    gone = [one for n in range(10) for one in (deletion(-3, f"p{n}"), membership(-2, f"p{n}"))]
+    own = [one for one in [*created(), *closed, *gone] if one["subject_id"] == "p1"]
+    theirs = [*own, *since]
+    finding = one(closed)._replace(act=set_off(one(closed), [*gone, *acts]))
+    others = {"p1": {"q1", "q2"}} if since != [creation(60, "p1")] else {}
+    back = came_back(theirs, others)
+    stood = stood_of(finding, {"p1"}, theirs, back)
+    assert [(step.do, step.group_id or step.subject_id) for step in undo(finding, stood, theirs, acts)] == expected
 
 
 def test_people_removed_from_a_group_are_added_again_but_for_those_who_are() -> None:
