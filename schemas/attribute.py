@@ -177,15 +177,21 @@ def _spelling(named: str, kind: str, of_group: bool) -> str:
     steps = [step for step in re.split(r"[./]", _INDEX.sub("", path)) if step and not step.isdigit() and step != "-"]
     while len(steps) > 1 and steps[0].lower() in _HOLDERS:
         del steps[0]
-    if not steps:
-        return ""
     words = [_SEPARATORS.sub("", step).lower().lstrip("$") for step in steps]
-    top = _NAMES.get(words[0], "")
-    if not top:
-        believed = kind in ("called", "field") or (kind == "extended" and steps[0][0].islower())
-        own = believed and not path.startswith("/") and _is_own(steps, words)
-        return ".".join(steps) if own and not (kind == "called" and path == named and _is_person(steps, words)) else ""
-    part = words[1] if len(words) > 1 else ""
+    if not words:
+        return ""
+    if top := _NAMES.get(words[0]):
+        return _known(top, words[1] if len(words) > 1 else "", path, kind, of_group)
+    if path.startswith("/") or not _is_own(steps, words):
+        return ""
+    if kind == "called" and path == named and _is_person(steps, words):
+        return ""
+    believed = kind in ("called", "field") or (kind == "extended" and steps[0][0].islower())
+    return ".".join(steps) if believed else ""
+
+
+def _known(top: str, part: str, path: str, kind: str, of_group: bool) -> str:
+    """Return the spelling of an attribute of RFC 7643, or of a part of one."""
     inner = _PARTS.get(top, {}).get(part, "")
     if kind == "path" and part and not inner and part not in _ANY_PART:
         return ""  # `title.example.com`
