@@ -50,6 +50,8 @@ _DELETES: Final = frozenset({"user_delete", "systemuser_delete"})
 MAKES: Final = frozenset({"user_create", "systemuser_create"})
 """Events that create a person in the directory, or create one again under the same id."""
 _UPDATES: Final = frozenset({"user_update", "systemuser_update"})
+TAKE_BACK: Final = tuple(sorted(MAKES | _ACTIVATES | _UPDATES))
+"""Types of the events that may take somebody back into the directory."""
 _BY_CHANGE: Final = {
     "state: suspended": "suspended",
     "state: activated": "activated",

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from queries.because import TAKE_BACK
 from queries.bindings import ACTIVATED, BINDING_COLUMNS, GROUP_DELETED
-from queries.bound import bindings_of, bound_at
+from queries.bound import Bound, bindings_of, bound_at
 from queries.finding import App
 from queries.folding import Row
-from queries.mass_changes import LITTLE, History
+from queries.mass_changes import LITTLE, History, tried_again
 from queries.pieces import IDS_AT_ONCE, pieces
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Limits, Store
 from queries.trial import perhaps_tests
 from schemas.action import CLOSINGS
+from schemas.association import ASSOCIATION_CHANGE
 from schemas.times import EARLIEST, to_microseconds
 
 APPS_AT_ONCE: Final = 20
@@ -40,7 +42,8 @@ _BEST: Final = f" ORDER BY event_id, {IN_FORCE} DESC LIMIT 1 BY event_id"
 _CLOSING: Final = f"(action IN {CLOSINGS} OR kind = 'integration')"
 
 CLOSINGS_SQL: Final = (
-    f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM attempts_by_application"
+    f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS account_state, '' AS group_id, '' AS group_name"
+    f" FROM attempts_by_application"
     f" WHERE {OF_APPS} AND {RANGE} AND event_id IN"
     f" (SELECT event_id FROM attempts_by_application WHERE {OF_APPS} AND {RANGE} AND {_CLOSING}){_BEST})"
     f" WHERE time_quality = 'ok' AND {_CLOSING} ORDER BY occurred_at, event_id LIMIT {{limit:UInt32}}"
@@ -49,12 +52,19 @@ CLOSINGS_SQL: Final = (
 FIRST: Final = 8
 """More attempts than the test of an activation has. A subject that is no test shows it by then."""
 FIRST_SQL: Final = (
-    f"SELECT * FROM (SELECT {_ATTEMPT}, '' AS group_id, '' AS group_name FROM events_by_subject"
+    f"SELECT * FROM (SELECT {_ATTEMPT}, account_state, '' AS group_id, '' AS group_name FROM events_by_subject"
     f" WHERE {OF_APPS} AND subject_id IN {{subjects:Array(String)}} AND kind IN ('user', 'group') AND {RANGE}{_BEST})"
     " WHERE time_quality = 'ok' AND action != 'lookup' ORDER BY occurred_at, event_id"
     f" LIMIT {FIRST} BY application_id, kind, subject_id LIMIT {{limit:UInt32}}"
 )
 """Selects the first attempts on some people and groups, from the beginning of the log to a time."""
+BACK_SQL: Final = (
+    f"SELECT * FROM (SELECT {_ATTEMPT}, account_state, changed, group_id, group_name FROM events_by_subject"
+    f" WHERE {OF_APPS} AND subject_id IN {{subjects:Array(String)}} AND {RANGE}{_BEST}) WHERE time_quality = 'ok'"
+    f" AND (action = 'create' OR account_state = 'active' OR event_type IN {(*TAKE_BACK, ASSOCIATION_CHANGE)})"
+    " LIMIT {limit:UInt32}"
+)
+"""Selects what may show that some people were taken back: the directory's events, and attempts to open accounts."""
 BEGUN_SQL: Final = (
     "SELECT application_id, min(occurred_at) FROM attempts_by_application"
     f" WHERE {OF_APPS} AND time_quality = 'ok' AND kind != 'integration'"
@@ -90,8 +100,9 @@ THEIRS_SQL: Final = (
 def read_closings(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[App, list[Row]]:
     """Return the rows that `mass_changes` needs, by application of one organization.
 
-    These are closing attempts, activations, removals of people from groups that were bound to it, and what shows
-    whether a subject is an activation's test.
+    These are closing attempts, activations, removals of people from groups that were bound to it, what shows whether a
+    subject is an activation's test, and what may show that people were taken back between a failed attempt and the next
+    one.
     """
     found: dict[str, list[Row]] = defaultdict(list)
     values = values_of(apps, since, until)
@@ -101,6 +112,8 @@ def read_closings(store: Store, apps: Sequence[App], since: datetime, until: dat
         found[row["application_id"]].append(row)
     bound = read_bound(store, apps, until)
     bindings = bindings_of(row for rows in bound.values() for row in rows)
+    for application, row in list(_taken_back(store, values, found, bindings)):
+        found[application].append(row)
     for row in store.query_dicts(REMOVED_SQL, values | {"groups": sorted(bindings)}, LIMITS) if bindings else ():
         for application in bound_at(bindings[row["group_id"]], row["occurred_at"]):
             found[application].append(row)
@@ -116,6 +129,23 @@ def _of_tests(store: Store, apps: Sequence[App], until: datetime, found: Mapping
     tried = [application for application, subjects in perhaps.items() if subjects]
     for rows in read_theirs(store, apps[0].organization, tried, EARLIEST, until):
         yield from (row for row in rows if row["kind"] == "integration")
+
+
+def _taken_back(
+    store: Store, values: dict[str, Any], found: Mapping[str, list[Row]], bindings: Mapping[str, Sequence[Bound]]
+) -> Iterator[tuple[str, Row]]:
+    """Yield what may show that subjects tried again were taken back meanwhile, for each application."""
+    values = {**values, "applications": [*found, ""]}
+    again = {application: tried_again(rows) for application, rows in found.items()}
+    for some in pieces(sorted(set().union(*again.values())), IDS_AT_ONCE):
+        for row in store.query_dicts(BACK_SQL, values | {"subjects": some}, LIMITS):
+            bound = bound_at(bindings.get(row["group_id"], ()), row["occurred_at"])
+            for application, subjects in again.items():
+                concerns = row["application_id"] == application or (
+                    not row["application_id"] and (not row["group_id"] or application in bound)
+                )
+                if row["subject_id"] in subjects and concerns:
+                    yield application, row
 
 
 def read_bound(store: Store, apps: Sequence[App], until: datetime) -> dict[str, list[Row]]:

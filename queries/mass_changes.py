@@ -13,11 +13,11 @@ from statistics import median_low
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from queries.account import Because
-from queries.because import PROMPT, act_on_person, told_by
+from queries.account import ACTIVE, Because
+from queries.because import MAKES, PROMPT, act_on_person, told_by
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, is_membership
 from queries.bound import Bound, bindings_of, binds, bound_at
-from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
+from queries.finding import CERTAIN, LIKELY, MASS, Act, App, Finding, Kind
 from queries.folding import Row, in_force, place_of
 from queries.pushes import RETRY_WINDOW
 from queries.trial import only_tests
@@ -78,8 +78,8 @@ class History(NamedTuple):
 def changes_of(rows: Iterable[Row]) -> list[Changed]:
     """Return the changes of one application in the order of their first attempts.
 
-    An attempt within `RETRY_WINDOW` after a failed one of the same kind is its retry. The tests of activations do not
-    count: see `only_tests` for the rows that this needs.
+    An attempt within `RETRY_WINDOW` after a failed one of the same kind is its retry, unless the subject was taken back
+    in between. The tests of activations do not count: see `only_tests` for the rows that this needs.
     """
     own = [row for row in in_force(rows) if row["time_quality"] == TimeQuality.OK]
     tests = only_tests(own)
@@ -87,6 +87,9 @@ def changes_of(rows: Iterable[Row]) -> list[Changed]:
     open_runs: dict[tuple[Kind, str], tuple[int, datetime]] = {}
     for row in own:
         kind = kind_of(row)
+        if takes_back(row):
+            for one in MASS:
+                open_runs.pop((one, row["subject_id"]), None)
         if kind is None or not row["subject_id"] or (row["kind"], row["subject_id"]) in tests:
             continue
         key = kind, row["subject_id"]
@@ -100,6 +103,31 @@ def changes_of(rows: Iterable[Row]) -> list[Changed]:
         if row["outcome"] == Outcome.FAILURE:
             open_runs[key] = index, row["occurred_at"]
     return [change for change in found if change.kind is not Kind.MASS_REMOVALS or change.accepted]
+
+
+def tried_again(rows: Iterable[Row]) -> set[str]:
+    """Return the ids of the subjects with an attempt after a failed one of the same kind, from rows in order."""
+    failed: set[tuple[Kind, str]] = set()
+    found = set()
+    for row in rows:
+        kind = kind_of(row)
+        if kind is None:
+            continue
+        if (kind, row["subject_id"]) in failed:
+            found.add(row["subject_id"])
+        if row["outcome"] == Outcome.FAILURE:
+            failed.add((kind, row["subject_id"]))
+    return found
+
+
+def takes_back(row: Row) -> bool:
+    """Whether the event gives its subject the application again, or an attempt was made to: what was tried before is no
+    longer wanted then."""
+    if row["kind"] in ("user", "group"):
+        return bool(row["action"] == Action.CREATE or row["account_state"] == ACTIVE)
+    if row["event_type"] in MAKES or row["event_type"] == ASSOCIATION_CHANGE:
+        return bool(row["outcome"] != Outcome.FAILURE and row["action"] != "remove")
+    return act_on_person(row) == "activated"
 
 
 def kind_of(row: Row) -> Kind | None:

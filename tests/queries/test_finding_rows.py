@@ -18,7 +18,7 @@ from queries.mapping_rows import read_groups, read_last, read_remaps, read_value
 from queries.mappings import Remap
 from queries.store import Limits, Store
 from schemas.errors import UserError
-from tests.queries.people_events import created, deleted
+from tests.queries.people_events import created, deleted, suspended
 from tests.queries.support import SLACK, Trail, at, attempt, stored, when
 from tests.records import NOON, event
 
@@ -261,6 +261,25 @@ def test_the_way_back_knows_who_is_back_under_another_id_and_nothing_of_the_futu
     ]
     assert Counter(step.do for step in whole.steps) == {"recreate_person": 10, "recreate_account": 11}
     assert {step.subject_id for step in whole.steps} == {"q2", *(f"p{n}" for n in range(3, 13))}
+
+
+def test_who_was_taken_back_after_a_refused_closing_is_closed_anew(trail: Trail) -> None:
+    """Each by another sign; it is the retry of those who were only added to another application's group."""
+    people = [person(n) for n in range(1, 41)]
+    signs: list[Callable[[int], Raw]] = [
+        lambda n: suspended(-300, people[n], "ACTIVATED"),
+        lambda n: attempt(-300, resource=people[n], changes=ACTIVE, success=False),
+        lambda n: association(-300, "add", "g1", str(people[n]["id"]), "USER"),
+        lambda n: association(-300, "add", "other", str(people[n]["id"]), "USER"),
+    ]
+    trail.insert(
+        association(-1500, "add", "g1", STATSIG_ID, "APPLICATION"),
+        *(attempt(-500 + n / 10, "user_deprovision", resource=one, success=False) for n, one in enumerate(people)),
+        *(signs[n % 4](n) for n in range(40)),
+        *(attempt(n / 10, "user_deprovision", resource=one) for n, one in enumerate(people)),
+    )
+    found = list_findings(trail.store, Asked(trail.organization, NOON - timedelta(days=2), NOON))
+    assert [(len(one.subjects), one.accepted) for one in found] == [(30, 30), (40, 10)]
 
 
 CLOSED: dict[str, tuple[Raw, list[Raw], list[str]]] = {

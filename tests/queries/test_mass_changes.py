@@ -127,6 +127,23 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
             + [row(32 * HOUR + n, f"p{n}") for n in range(-5, 5)],
             OLD, [], id="what waited for weeks and is accepted at once was decided one by one",
         ),
+        *(
+            pytest.param(
+                [*many(10, outcome="failure"), *meanwhile, *many(10, start=DAY)], OLD,
+                [("mass_deactivations", 10, count) for count in accepted], id=f"refused, then {name}, and closed again",
+            )
+            for name, meanwhile, accepted in (
+                ("activated", many(10, HOUR, event_type="user_unsuspended", application_id=""), (0, 10)),
+                ("made anew", many(10, HOUR, event_type="user_create", application_id=""), (0, 10)),
+                ("pushed as active", many(10, HOUR, event_type="user_update_provision", kind="user", action="update",
+                                          account_state="active", outcome="failure"), (0, 10)),
+                ("pushed", many(10, HOUR, event_type="user_update_provision", kind="user", action="update"), (10,)),
+                ("created", many(10, HOUR, event_type="user_create_provision"), (0, 10)),
+                ("added again", [membership(HOUR + n / 100, f"p{n}", "add") for n in range(10)], (0, 10)),
+                ("suspended once more", [suspension(HOUR + n / 100, f"p{n}") for n in range(10)], (10,)),
+                ("activated in vain", many(10, HOUR, event_type="user_unsuspended", outcome="failure"), (10,)),
+            )
+        ),
         pytest.param(many(10, outcome="failure"), OLD, [("mass_deactivations", 10, 0)], id="all refused"),
         pytest.param(many(10, outcome="reported_absent"), OLD, [("mass_deactivations", 10, 0)], id="all away already"),
         pytest.param(
