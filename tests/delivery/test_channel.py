@@ -27,9 +27,11 @@ from cryptography.x509.oid import NameOID
 from idtrail.emitting import now
 from schemas.alerts import Severity
 from schemas.errors import BadUsage
+from schemas.kafka import KafkaConnection
 from streams.alerts.delivery import address, service
 from streams.alerts.delivery.address import NOWHERE, PRIVATE, of_the_internet
-from streams.alerts.delivery.channel import Channel, open_channel, rest_until, signed
+from streams.alerts.delivery.channel import Answer, Channel, open_channel, rest_until, signed
+from streams.alerts.delivery.courier import Courier
 from streams.alerts.delivery.destinations import INCIDENTS
 from streams.alerts.delivery.plan import Message
 from streams.alerts.delivery.service import Notice
@@ -119,6 +121,14 @@ async def test_a_webhook_is_told_one_occasion_signed() -> None:
             "it answers 302 with another address: redirects are not followed",
             id="a redirect",
         ),
+        *(
+            pytest.param(
+                f"307 Moved\r\nLocation: {elsewhere}",
+                "it answers 307 with another address: redirects are not followed",
+                id=f"a redirect to {elsewhere}",
+            )
+            for elsewhere in ("siem.example:8443/login", "http://xn--/", "http://xn--a/", "http://[", "")
+        ),
         pytest.param("nonsense", "the connection broke", id="no HTTP"),
     ],
 )
@@ -139,6 +149,8 @@ NOON = datetime(2026, 3, 19, 12, tzinfo=UTC)
         pytest.param("9" * 12, NOON + timedelta(hours=1), id="for ever is an hour"),
         pytest.param("Thu, 19 Mar 2099 12:00:00 GMT", NOON + timedelta(hours=1), id="in years is an hour"),
         pytest.param("9" * 5_000, None, id="no number"),
+        pytest.param("Thu, 19 Mar 2026 14:10:00 +0200", NOON + timedelta(minutes=10), id="a time of elsewhere"),
+        pytest.param("Thu, 19 Mar 2026 12:10:00 -0000", NOON + timedelta(minutes=10), id="a time of no zone"),
         pytest.param("0", None, id="now"),
         pytest.param("Thu, 19 Mar 2026 11:59:59 GMT", None, id="over"),
         pytest.param("", None, id="no word of it"),
@@ -149,6 +161,45 @@ NOON = datetime(2026, 3, 19, 12, tzinfo=UTC)
 )
 async def test_who_asks_for_rest_is_granted_an_hour_at_most(retry_after: str, until: datetime | None) -> None:
     assert rest_until(retry_after, NOON) == until
+
+
+async def test_an_error_that_nobody_foresaw_is_a_failed_try_of_its_destination_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken:
+        async def tell(self, message: Message) -> Answer:
+            raise RuntimeError("T0K3N")
+
+        test: Any = None
+
+    published: list[Any] = []
+
+    async def publish(records: Sequence[Any]) -> None:
+        published.extend(records)
+
+    courier = Courier(KafkaConnection(bootstrap="nowhere:9092"), destinations(one=HOOK), {"one": Broken()})
+    monkeypatch.setattr(courier, "_publish", publish)
+    assert not await courier._tell("one", message())
+    assert [(one.succeeded, one.detail) for one in published] == [
+        (False, "the message could not be sent (RuntimeError)")
+    ]
+
+
+async def test_a_message_that_no_process_can_be_started_for_is_a_failed_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*how: Any) -> None:
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr("streams.alerts.delivery.channel.Child", started)
+    told = await channel('url = "json://127.0.0.1/"').tell(message(PEOPLE))
+    assert told.problem == "the message could not be sent (no process could be started for it)"
+
+
+async def test_a_webhook_with_a_password_gets_it() -> None:
+    async with receiving() as receiver:
+        assert (await channel(hook(receiver.port, "ada:T0K3N@127.0.0.1")).tell(message())).problem == ""
+    ((_, headers, _),) = receiver.requests
+    assert headers["authorization"] == f"Basic {b64encode(b'ada:T0K3N').decode()}"
+    assert headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
 async def test_a_webhook_asks_for_rest() -> None:

@@ -11,7 +11,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple, Protocol
@@ -93,7 +93,8 @@ def rest_until(retry_after: str, now: datetime) -> datetime | None:
             seconds = min(int(retry_after), LONGEST_WAIT.total_seconds())
             until = now + timedelta(seconds=seconds)
         else:
-            until = min(parsedate_to_datetime(retry_after).replace(tzinfo=UTC), now + LONGEST_WAIT)
+            named = parsedate_to_datetime(retry_after)
+            until = min(named if named.tzinfo else named.replace(tzinfo=UTC), now + LONGEST_WAIT)
     except (ValueError, OverflowError):
         return None
     return until if until > now else None
@@ -139,18 +140,20 @@ class _Webhook:
         url = self._url
         port = url.port or (443 if url.scheme == "https" else 80)
         address = await checked_address(url.host, port, private=self._private)
-        # Neither proxies nor .netrc passwords: the request goes where the file says.
+        request = httpx.Request(
+            "POST",
+            url.copy_with(host=address),
+            content=body,
+            headers={**headers, "host": url.netloc.decode("ascii"), "user-agent": "idtrail"},
+            extensions={"sni_hostname": url.host, "timeout": httpx.Timeout(ANSWER_SECONDS).as_dict()},
+        )
+        if url.userinfo:
+            request = next(httpx.BasicAuth(url.username, url.password).auth_flow(request))
+        # A transport knows neither proxies nor .netrc passwords: the request goes where the file says. A client would
+        # also parse the address of a redirect that it does not follow, and raise what no caller expects.
         async with (
-            httpx.AsyncClient(
-                trust_env=False, follow_redirects=False, verify=self._tls, timeout=ANSWER_SECONDS
-            ) as client,
-            client.stream(
-                "POST",
-                url.copy_with(host=address),
-                content=body,
-                headers={**headers, "host": url.netloc.decode("ascii"), "user-agent": "idtrail"},
-                extensions={"sni_hostname": url.host},
-            ) as answer,
+            httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False) as transport,
+            aclosing(await transport.handle_async_request(request)) as answer,
         ):
             if answer.is_success:
                 return Answer()
@@ -196,6 +199,8 @@ class _Apprise:
             return Answer(f"no answer within {SECONDS} s")
         except Unreachable as error:
             return Answer(str(error))
+        except OSError:
+            return Answer("the message could not be sent (no process could be started for it)")
         except Fatal:
             return Answer("the message could not be sent (the sending process ended)")
 

@@ -222,7 +222,10 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
 
     async def _tell(self, name: str, message: Message) -> bool:
         """Send one message and record the result. Returns whether it was accepted."""
-        problem, not_before = await self._channels[name].tell(message)
+        try:
+            problem, not_before = await self._channels[name].tell(message)
+        except Exception as error:  # of whatever library: one destination must not keep the others from being told
+            problem, not_before = f"the message could not be sent ({type(error).__name__})", None
         self._checkpoint("told")
         at = self._clock()
         records = [
