@@ -75,21 +75,22 @@ VALUES_SQL: Final = (
     f" LIMIT 1 BY subject_id, action, outcome, account_state, {_NAMED} LIMIT {{limit:UInt32}}"
 )
 """Like `LAST_SQL`, plus everybody's last accepted push of each combination of some attributes."""
-CREATING_SQL: Final = (
+NAMING_SQL: Final = (
     f"SELECT DISTINCT application_id FROM attempts_by_application WHERE {OF_APPS} AND {RANGE}"
-    " AND time_quality = 'ok' AND kind = 'group' AND action = 'create' AND outcome = 'success' LIMIT {limit:UInt32}"
+    f" AND time_quality = 'ok' AND kind = 'group' AND action IN {PUSHES} AND outcome = 'success' LIMIT {{limit:UInt32}}"
 )
 GROUPS_SQL: Final = (
     "SELECT event_id, occurred_at, version, fingerprint, time_quality, event_type, kind, action, outcome, http_status,"
-    " subject_id, subject_name FROM (SELECT * FROM events_by_subject WHERE organization = {organization:String}"
+    " subject_id, subject_name FROM (SELECT *, lagInFrame((toString(action), subject_name)) OVER"
+    " (PARTITION BY subject_id ORDER BY occurred_at, UUIDToNum(event_id)) AS last"
+    " FROM (SELECT * FROM events_by_subject WHERE organization = {organization:String}"
     f" AND {_GROUPS} AND application_id = {{application:String}} AND {_BEFORE}"
     f" ORDER BY organization, subject_id, occurred_at, event_id, {IN_FORCE} DESC"
     " LIMIT 1 BY organization, subject_id, occurred_at, event_id)"
-    " WHERE kind = 'group' AND outcome IN ('success', 'reported_absent') AND time_quality = 'ok'"
-    " ORDER BY occurred_at DESC, UUIDToNum(event_id) DESC"
-    " LIMIT 1 BY subject_id, subject_name, if(action = 'update', '', toString(event_id)) LIMIT {limit:UInt32}"
+    f" WHERE kind = 'group' AND {_TOOK_EFFECT})"
+    " WHERE action != 'update' OR (toString(action), subject_name) != last LIMIT {limit:UInt32}"
 )
-"""Selects creations and deletions of groups, and the last update under each of their names."""
+"""Selects creations and deletions of groups, and of updates in a row that give the same name the first one."""
 
 
 def read_remaps(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> dict[str, list[Remap]]:
@@ -126,11 +127,12 @@ def read_values(store: Store, app: App, remaps: Iterable[Remap], until: datetime
 
 
 def read_groups(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> Iterator[tuple[App, list[Row]]]:
-    """Yield the rows that `twice_groups` needs, for applications in which groups were created within the range."""
+    """Yield the rows that `twice_groups` needs, for applications in which groups were created or updated within the
+    range."""
     values = values_of(apps, since, until)
-    creating = {application for (application,) in store.query(CREATING_SQL, values, LIMITS)}
+    naming = {application for (application,) in store.query(NAMING_SQL, values, LIMITS)}
     for app in apps:
-        if app.application_id in creating:
+        if app.application_id in naming:
             rows = store.query_dicts(GROUPS_SQL, _values(app, until), LIMITS)
             for own in read_theirs(store, app.organization, [app.application_id], EARLIEST, until):
                 rows += [row for row in own if row["kind"] == "integration"]

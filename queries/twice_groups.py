@@ -25,8 +25,10 @@ class _Held(NamedTuple):
 
     subject_id: str
     name: str
-    created: UUID
-    at: datetime
+    named_by: UUID
+    """The creation, or the update that gave it another name."""
+    named_at: datetime
+    created_at: datetime
     status: int
 
 
@@ -34,9 +36,9 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
     """Return pairs of groups that the provider has at the end of `rows`.
 
     `rows`: the application's attempts on groups, its activations and deletions. A pair is a creation that the provider
-    answered as one (201; without a status it is only likely) of a name that it has under another id; or of the same id,
-    after the integration was deleted with the group still there. An activation's test group and refused attempts never
-    count: only accepted attempts say what the provider has.
+    answered as one (201; without a status it is only likely), or a renaming, to a name that it has under another id; or
+    a creation of the same id, after the integration was deleted with the group still there. An activation's test group
+    and refused attempts never count: only accepted attempts say what the provider has.
     """
     held: list[_Held] = []
     renewed: datetime | None = None
@@ -57,11 +59,12 @@ def twice_groups(app: App, rows: Iterable[Row]) -> list[Finding]:
         name = row["subject_name"]
         if row["action"] == Action.CREATE and row["http_status"] in (0, CREATED):
             same = [one for one in held if one.subject_id == subject]
-            if same and (renewed is None or same[-1].at > renewed):
+            if same and (renewed is None or same[-1].created_at > renewed):
                 continue  # recorded twice, not made twice
-            held.append(_Held(subject, name, row["event_id"], row["occurred_at"], row["http_status"]))
+            at = row["occurred_at"]
+            held.append(_Held(subject, name, row["event_id"], at, at, row["http_status"]))
         elif row["action"] in PUSHES:
-            held = _renamed(held, subject, name)
+            held = _renamed(held, row)
     return list(_pairs(app, held))
 
 
@@ -73,24 +76,33 @@ def _without_last(held: list[_Held], subject: str) -> list[_Held]:
     return held
 
 
-def _renamed(held: list[_Held], subject: str, name: str) -> list[_Held]:
+def _renamed(held: list[_Held], row: Row) -> list[_Held]:
+    """Return the groups with the name that an update gave to the one made last."""
     for index in range(len(held) - 1, -1, -1):
-        if held[index].subject_id == subject:
-            return [*held[:index], held[index]._replace(name=name), *held[index + 1 :]]
+        one = held[index]
+        if one.subject_id == row["subject_id"]:
+            if one.name.casefold() != row["subject_name"].casefold():
+                one = one._replace(named_by=row["event_id"], named_at=row["occurred_at"])
+            return [*held[:index], one._replace(name=row["subject_name"]), *held[index + 1 :]]
     return held
 
 
 def _pairs(app: App, held: list[_Held]) -> Iterable[Finding]:
     first: dict[str, _Held] = {}
-    for one in held:
+    for one in sorted(held, key=lambda one: (one.named_at, one.named_by.int)):
         before = first.setdefault(one.name.casefold(), one)
         if before is one:
             continue
         sure = CERTAIN if before.status == one.status == CREATED else LIKELY
-        how = (
-            "again after the integration was set up anew" if before.subject_id == one.subject_id else "under another id"
-        )
         yield Finding(
-            Kind.TWICE_GROUPS, app, one.at, one.at, sure, f"group {one.name!r} was created {how}: the provider has two",
-            tuple(dict.fromkeys((before.subject_id, one.subject_id))), (one.created, before.created), 1,
+            Kind.TWICE_GROUPS, app, one.named_at, one.named_at, sure, f"{_how(before, one)}: the provider has two",
+            tuple(dict.fromkeys((before.subject_id, one.subject_id))), (one.named_by, before.named_by), 1,
         )  # fmt: skip
+
+
+def _how(before: _Held, one: _Held) -> str:
+    if one.named_at > one.created_at:
+        return f"a group was renamed to {one.name!r}, the name of another"
+    again = before.subject_id == one.subject_id
+    how = "again after the integration was set up anew" if again else "under another id"
+    return f"group {one.name!r} was created {how}"

@@ -282,6 +282,24 @@ def test_who_was_taken_back_after_a_refused_closing_is_closed_anew(trail: Trail)
     assert [(len(one.subjects), one.accepted) for one in found] == [(30, 30), (40, 10)]
 
 
+def test_a_renamed_group_is_there_twice_since_it_was_renamed(trail: Trail) -> None:
+    """However often it was updated before and since."""
+
+    def named(minutes: float, own: str, name: str, action: str = "update") -> Raw:
+        resource = {"id": own, "type": "user_group", "name": name}
+        chain = {"response_code": "201"} if action == "create" else {"response_code": "200"}
+        return attempt(minutes, f"group_{action}_provision", resource=resource, message_chain=chain)
+
+    trail.insert(
+        named(-4000, "g1", "ops", "create"),
+        named(-3900, "g2", "eng", "create"),
+        *(named(-3800 + n, "g1", "eng" if n == 2 else "ops") for n in range(4)),
+        *(named(n, "g1", "Eng" if n == 2 else "eng") for n in range(4)),
+    )
+    (found,) = list_findings(trail.store, Asked(trail.organization, NOON - timedelta(days=1), NOON))
+    assert (found.kind, found.since, found.subjects) == (Kind.TWICE_GROUPS, when(0), ("g2", "g1"))
+
+
 CLOSED: dict[str, tuple[Raw, list[Raw], list[str]]] = {
     "by a deprovisioning": ({"event_type": "user_deprovision"}, [], ["p2"]),
     "by an update": ({"changes": INACTIVE}, [], ["p2"]),

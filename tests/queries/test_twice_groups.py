@@ -91,6 +91,32 @@ def test_a_finding_says_which_and_how_sure_it_is() -> None:
     assert unsure.sure == LIKELY, "without a status it may have been linked"
 
 
+@pytest.mark.parametrize(
+    ("before", "since", "text", "subjects"),
+    [
+        pytest.param(
+            [group(-9, "g2", "x"), FIRST], [group(5, "g2", action="update"), group(9, "g2", action="update")],
+            "a group was renamed to 'data', the name of another: the provider has two", ("g1", "g2"), id="the earlier",
+        ),
+        pytest.param(
+            [FIRST, group(2, "g2", "x")], [group(5, "g2", "DATA", "update"), group(9, "g2", action="update")],
+            "a group was renamed to 'data', the name of another: the provider has two", ("g1", "g2"), id="the later",
+        ),
+        pytest.param(
+            [group(-9, "g1", "x"), group(0, "g1", action="update")], [group(5, "g2")],
+            "group 'data' was created under another id: the provider has two", ("g1", "g2"),
+            id="the one that there is was renamed before",
+        ),
+    ],
+)  # fmt: skip
+def test_a_collision_is_dated_and_proven_by_what_made_the_names_equal(
+    before: list[Row], since: list[Row], text: str, subjects: tuple[str, ...]
+) -> None:
+    (one,) = twice_groups(STATSIG, [*before, *since])
+    assert (one.since, one.text, one.subjects) == (at(5), text, subjects)
+    assert one.events == (since[0]["event_id"], next(row for row in before if row["occurred_at"] == at(0))["event_id"])
+
+
 ROWS = [FIRST, *renewed(3), group(9, "g1"), group(10, "g2", "sales"), group(11, "g3", "sales"), group(12, "g4")]
 
 
