@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -68,15 +69,24 @@ _COLUMNS: Final = "token_id, name, hash, scopes, organization, created_at, expir
 class Tokens:
     """The tokens of a trail."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], admin_token: str = "") -> None:
-        """`admin_token`, if given, passes with every scope, in addition to the stored ones."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        admin_token: str = "",
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`admin_token`, if given, passes with every scope, in addition to the stored ones.
+
+        `elapsed` counts seconds and is never put back, as a clock may be: then a revoked token would pass for as long.
+        """
         self._store = store
-        self._clock = clock
+        self._clock, self._elapsed = clock, elapsed
         self._admin_hash = _hash(admin_token) if admin_token else b""
         self._known: dict[bytes, Token] = {}
-        self._asked_at: datetime | None = None
+        self._asked_at: float | None = None
         """When the tokens were last asked for."""
-        self._read_at: datetime | None = None
+        self._read_at: float | None = None
         """When the store last told them."""
         self._away = ""
         """Why the store did not tell them when they were last asked for."""
@@ -132,21 +142,21 @@ class Tokens:
         if self._admin_hash and hmac.compare_digest(wanted, self._admin_hash):
             return Token(UUID(int=0), DEPLOYMENTS_OWN, SCOPES, EVERY_ORGANIZATION, now, None, None)
         with self._reading:  # of those who find the tokens outdated, one reads them for all
-            self._refresh(now)
+            self._refresh(self._elapsed())
         # What is looked up is a hash, so the time it takes reveals nothing about any token's text.
         token = self._known.get(wanted)
         return token if token is not None and token.valid(now) else None
 
-    def _refresh(self, now: datetime) -> None:
+    def _refresh(self, now: float) -> None:
         """Read the tokens if they may be outdated. While the store is away, those last read count for a while: the log
         takes events without it. Raises `StoreAway` when there are none to go by."""
-        if self._asked_at is None or now - self._asked_at >= REMEMBERED:
+        if self._asked_at is None or now - self._asked_at >= REMEMBERED.total_seconds():
             self._asked_at = now
             try:
                 self._known, self._read_at, self._away = self._read(), now, ""
             except StoreAway as error:
                 self._away = str(error)
-        if self._away and (self._read_at is None or now - self._read_at >= TRUSTED):
+        if self._away and (self._read_at is None or now - self._read_at >= TRUSTED.total_seconds()):
             raise StoreAway(self._away)
 
     def all(self) -> list[Token]:

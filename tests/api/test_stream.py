@@ -130,7 +130,7 @@ async def test_another_organization_is_never_seen(
 async def test_a_reader_whose_token_is_revoked_is_told_where_to_go_on(
     api: httpx.AsyncClient, feed: Played, trail: Trail, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "TOKEN_CHECKS", timedelta(0))
+    monkeypatch.setattr(stream, "TOKEN_SECONDS", 0.0)
     feed.messages = played(trail, *(attempt(number) for number in range(6)))
     text, made = tokens.create("short", ["read"], trail.organization)
     feed.meanwhile = lambda: tokens.revoke(made.token_id)

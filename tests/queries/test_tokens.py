@@ -21,12 +21,21 @@ pytestmark = pytest.mark.store
 @dataclass
 class Clock:
     now: datetime = datetime(2026, 3, 19, 12, tzinfo=UTC)
+    seconds: float = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
+    def elapsed(self) -> float:
+        return self.seconds
+
     def go(self, by: timedelta) -> None:
         self.now += by
+        self.seconds += by.total_seconds()
+
+
+def tokens_of(store: Store, clock: Clock, admin_token: str = "") -> Tokens:
+    return Tokens(store, clock, admin_token, clock.elapsed)
 
 
 @pytest.fixture
@@ -37,10 +46,10 @@ def clock() -> Clock:
 @pytest.mark.parametrize("which", ["shared_store", "shared_http_store"])
 def test_a_token_passes_with_what_it_was_made_for(request: pytest.FixtureRequest, clock: Clock, which: str) -> None:
     store: Store = request.getfixturevalue(which)
-    text, made = Tokens(store, clock).create("O'Brien's \\ token", ["read", "ingest"], "org", timedelta(days=1))
+    text, made = tokens_of(store, clock).create("O'Brien's \\ token", ["read", "ingest"], "org", timedelta(days=1))
     assert text.startswith("idt_")
     assert len(text) > 40
-    found = Tokens(store, clock).check(text)
+    found = tokens_of(store, clock).check(text)
     assert found == made
     assert (made.scopes, made.only, made.expires_at) == (
         ("ingest", "read"),
@@ -51,11 +60,11 @@ def test_a_token_passes_with_what_it_was_made_for(request: pytest.FixtureRequest
 
 @pytest.mark.parametrize("text", ["", "idt_", "idt_" + "A" * 43, "é", "\x00"])
 def test_what_is_no_token_does_not_pass(shared_store: Store, clock: Clock, text: str) -> None:
-    assert Tokens(shared_store, clock).check(text) is None
+    assert tokens_of(shared_store, clock).check(text) is None
 
 
 def test_nothing_of_a_tokens_text_is_kept(shared_store: Store, clock: Clock) -> None:
-    tokens = Tokens(shared_store, clock)
+    tokens = tokens_of(shared_store, clock)
     text, made = tokens.create("n", ["read"], "org")
     rows = shared_store.query("SELECT * FROM tokens WHERE token_id = {id:UUID}", {"id": str(made.token_id)})
     assert text.removeprefix("idt_") not in repr(rows)
@@ -63,7 +72,7 @@ def test_nothing_of_a_tokens_text_is_kept(shared_store: Store, clock: Clock) -> 
 
 
 def test_an_expired_token_does_not_pass(shared_store: Store, clock: Clock) -> None:
-    tokens = Tokens(shared_store, clock)
+    tokens = tokens_of(shared_store, clock)
     text, _ = tokens.create("n", ["read"], "org", timedelta(hours=1))
     clock.go(timedelta(minutes=59))
     assert tokens.check(text)
@@ -72,7 +81,7 @@ def test_an_expired_token_does_not_pass(shared_store: Store, clock: Clock) -> No
 
 
 def test_a_revoked_token_passes_nowhere_after_seconds(shared_store: Store, clock: Clock) -> None:
-    here, elsewhere = Tokens(shared_store, clock), Tokens(shared_store, clock)
+    here, elsewhere = tokens_of(shared_store, clock), tokens_of(shared_store, clock)
     text, made = here.create("n", ["read"], "org")
     assert elsewhere.check(text)
     here.revoke(made.token_id)
@@ -87,17 +96,32 @@ def test_a_revoked_token_passes_nowhere_after_seconds(shared_store: Store, clock
 
 
 def test_a_new_token_is_known_elsewhere_after_seconds(shared_store: Store, clock: Clock) -> None:
-    here, elsewhere = Tokens(shared_store, clock), Tokens(shared_store, clock)
+    here, elsewhere = tokens_of(shared_store, clock), tokens_of(shared_store, clock)
     assert elsewhere.check("idt_nothing") is None
     text, _ = here.create("n", ["read"], "org")
     clock.go(REMEMBERED)
     assert elsewhere.check(text)
 
 
+@pytest.mark.parametrize("moved", [-timedelta(days=1), timedelta(days=1)], ids=["back", "forward"])
+def test_a_clock_that_is_moved_lets_no_revoked_token_pass_for_longer(
+    shared_store: Store, clock: Clock, moved: timedelta
+) -> None:
+    here, elsewhere = tokens_of(shared_store, clock), tokens_of(shared_store, clock)
+    text, made = here.create("n", ["read"], "org")
+    assert elsewhere.check(text)
+    clock.now += moved
+    here.revoke(made.token_id)
+    new, _ = here.create("m", ["read"], "org")
+    clock.go(REMEMBERED)
+    assert elsewhere.check(text) is None
+    assert elsewhere.check(new)
+
+
 def test_while_the_store_is_away_the_tokens_last_read_pass_for_a_while(
     shared_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokens, new = Tokens(shared_store, clock), Tokens(shared_store, clock)
+    tokens, new = tokens_of(shared_store, clock), tokens_of(shared_store, clock)
     text, _ = tokens.create("n", ["ingest"], "org")
     assert tokens.check(text)
     asked = 0
@@ -124,11 +148,11 @@ def test_while_the_store_is_away_the_tokens_last_read_pass_for_a_while(
 
 
 def test_the_bootstrap_token_passes_with_everything(shared_store: Store, clock: Clock) -> None:
-    tokens = Tokens(shared_store, clock, "a secret of the deployment")
+    tokens = tokens_of(shared_store, clock, "a secret of the deployment")
     found = tokens.check("a secret of the deployment")
     assert found is not None
     assert (found.scopes, found.organization, found.only) == (SCOPES, EVERY_ORGANIZATION, None)
-    assert Tokens(shared_store, clock).check("") is None
+    assert tokens_of(shared_store, clock).check("") is None
 
 
 @pytest.mark.parametrize(
@@ -143,7 +167,7 @@ def test_a_token_that_would_mean_nothing_is_refused(
     shared_store: Store, clock: Clock, scopes: Iterable[str], organization: str
 ) -> None:
     with pytest.raises(BadUsage):
-        Tokens(shared_store, clock).create("n", list(scopes), organization)
+        tokens_of(shared_store, clock).create("n", list(scopes), organization)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +202,7 @@ def test_no_name_can_be_taken_for_that_of_another_who_may_act_there(
 @pytest.fixture(scope="module")
 def named_tokens(shared_store: Store) -> Tokens:
     """Those of two organizations, of which one is revoked."""
-    tokens = Tokens(shared_store, Clock())
+    tokens = tokens_of(shared_store, Clock())
     tokens.create("Zoë of one", ["read"], "one")
     tokens.create("of all", ["read"], EVERY_ORGANIZATION)
     _, gone = tokens.create("gone", ["read"], "one")
@@ -188,4 +212,4 @@ def named_tokens(shared_store: Store) -> Tokens:
 
 def test_revoking_what_is_not_there_is_told(shared_store: Store, clock: Clock) -> None:
     with pytest.raises(NotFound):
-        Tokens(shared_store, clock).revoke(uuid4())
+        tokens_of(shared_store, clock).revoke(uuid4())
