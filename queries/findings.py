@@ -13,8 +13,8 @@ from queries.finding import MASS, App, Finding, Kind, in_order
 from queries.finding_rows import APPS_AT_ONCE, read_acts, read_bound, read_closings, read_history, read_theirs
 from queries.folding import Row, in_force
 from queries.incident_details import names_of
-from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
-from queries.mappings import orphaned_values, stale_people
+from queries.mapping_rows import not_emptied, read_groups, read_last, read_remaps, read_values
+from queries.mappings import left_behind, orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
 from queries.people import find_person
 from queries.pieces import pieces
@@ -98,7 +98,8 @@ def _mappings(store: Store, apps: Sequence[App], asked: Asked) -> Iterable[Findi
     for app in apps:
         remaps = changed.get(app.application_id, [])
         if any(remap.removed for remap in remaps):
-            yield from orphaned_values(app, remaps, read_values(store, app, remaps, asked.until))
+            left = left_behind(remaps, read_values(store, app, remaps, asked.until))
+            yield from orphaned_values(app, not_emptied(store, app, left))
         if any(remap.altered for remap in remaps):
             yield from stale_people(app, remaps, read_last(store, app, asked.until))
 

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from queries.events import stored_event
 from queries.finding import App
 from queries.finding_rows import LIMITS, OF_APPS, RANGE, read_theirs, values_of
 from queries.folding import Row, in_force
-from queries.mappings import Remap, remaps_of
+from queries.mappings import Left, Remap, empties, remaps_of
+from queries.pieces import IDS_AT_ONCE, pieces
 from queries.selection import IN_FORCE
 from queries.store import Store
 from schemas.action import CLOSINGS, PUSHES
@@ -121,9 +123,28 @@ def read_last(store: Store, app: App, until: datetime) -> list[Row]:
 
 
 def read_values(store: Store, app: App, remaps: Iterable[Remap], until: datetime) -> list[Row]:
-    """Return the rows that `orphaned_values` needs."""
+    """Return the rows that `left_behind` needs."""
     fields = {field for remap in remaps for attribute in remap.removed for field in fields_for(attribute)}
     return store.query_dicts(VALUES_SQL, _values(app, until) | {"fields": sorted(fields)}, LIMITS)
+
+
+def not_emptied(store: Store, app: App, left: Iterable[Left]) -> list[Left]:
+    """Return those whose last push did not empty the attribute, which only its own bytes say."""
+    by_event: dict[UUID, list[Left]] = defaultdict(list)
+    for one in left:
+        by_event[one.event_id].append(one)
+    kept: list[Left] = []
+    for some in pieces(list(by_event), IDS_AT_ONCE):
+        values = {
+            "organization": app.organization,
+            "events": list(map(str, some)),
+            "times": [to_microseconds(by_event[own][0].at) for own in some],
+            "limit": LIMITS.rows + 1,
+        }
+        for row in in_force(store.query_dicts(RAW_SQL, values, LIMITS)):
+            event = stored_event(row)
+            kept += [one for one in by_event[row["event_id"]] if not empties(event, one.attribute)]
+    return kept
 
 
 def read_groups(store: Store, apps: Sequence[App], since: datetime, until: datetime) -> Iterator[tuple[App, list[Row]]]:

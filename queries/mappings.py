@@ -17,9 +17,10 @@ from queries.finding import CERTAIN, LIKELY, Act, App, Finding, Kind
 from queries.folding import Row, in_force
 from schemas.action import CLOSINGS, PUSHES
 from schemas.attribute import spelling
+from schemas.events import Event
 from schemas.outcome import Outcome
 from schemas.parts import Change
-from schemas.sent import fields_for
+from schemas.sent import fields_for, sent
 from schemas.times import TimeQuality
 
 _NAMED: Final = ("attribute", "mapping")
@@ -71,36 +72,62 @@ def _mappings(told: Any) -> dict[str, Any] | None:
     return found
 
 
-def orphaned_values(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Finding]:
-    """Return people with an open account and an attribute that was accepted before its mapping was removed, and not
-    since.
+class Left(NamedTuple):
+    """An attribute of a person with an open account that was accepted before its mapping was removed, and not since."""
 
-    A mapping that came back orphans nothing. `rows`: the users' attempts on the application.
-    """
+    remap: Remap
+    attribute: str
+    subject_id: str
+    event_id: UUID
+    """The last accepted push with the attribute."""
+    at: datetime
+
+
+def left_behind(remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Left]:
+    """Return the attributes left behind. A mapping that came back leaves nothing. `rows`: the users' attempts on the
+    application."""
     open_accounts, accepted = _accepted(rows)
     found = []
     for remap in remaps:
         back = {name for later in remaps if later.at > remap.at for name in later.altered}
-        people: dict[str, UUID] = {}
-        names: set[str] = set()
         for attribute in sorted(remap.removed - back):
             fields = fields_for(attribute)
             for subject in open_accounts:
-                told = [row for row in accepted[subject] if _sets(row, fields)]
-                if told and told[-1]["occurred_at"] < remap.at:
-                    people.setdefault(subject, told[-1]["event_id"])
-                    names.add(attribute)
-        if people:
-            exact = all("." not in name for name in names)
-            what = f"{', '.join(sorted(names))} no longer mapped; the value stays at the provider for {_people(people)}"
-            found.append(_finding(Kind.ORPHANED_VALUES, app, remap, people, what, exact, names))
+                last = next((row for row in reversed(accepted[subject]) if _sets(row, fields)), None)
+                if last is not None and last["occurred_at"] < remap.at:
+                    found.append(Left(remap, attribute, subject, last["event_id"], last["occurred_at"]))
+    return found
+
+
+def empties(event: Event, attribute: str) -> bool:
+    """Whether the event took the attribute's value away. A change with neither value, before or after, does not say."""
+    told = [change for change in event.changes or () if change.model_fields_set & {"from_", "to"}]
+    value = sent(event.model_copy(update={"changes": told}), attribute)
+    return value.present and value.value in (None, "", [], {})
+
+
+def orphaned_values(app: App, left: Iterable[Left]) -> list[Finding]:
+    """Return a finding for each removal of mappings. `left`: the attributes left behind whose last push did not empty
+    them."""
+    by_remap: dict[Remap, list[Left]] = defaultdict(list)
+    for one in left:
+        by_remap[one.remap].append(one)
+    found = []
+    for remap, those in by_remap.items():
+        people: dict[str, UUID] = {}
+        for one in those:
+            people.setdefault(one.subject_id, one.event_id)
+        names = sorted({one.attribute for one in those})
+        exact = all("." not in name for name in names)
+        what = f"{', '.join(names)} no longer mapped; the value stays at the provider for {_people(people)}"
+        found.append(_finding(Kind.ORPHANED_VALUES, app, remap, people, what, exact, names))
     return found
 
 
 def stale_people(app: App, remaps: Sequence[Remap], rows: Iterable[Row]) -> list[Finding]:
     """Return people with an open account and no successful push since a mapping became new or different.
 
-    The finding of each person is about the first such change since the last push. `rows`: as for `orphaned_values`, at
+    The finding of each person is about the first such change since the last push. `rows`: as for `left_behind`, at
     least everybody's last attempts.
     """
     open_accounts, accepted = _accepted(rows)

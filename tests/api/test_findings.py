@@ -160,10 +160,11 @@ def remapped(minutes: float, before: list[str], after: list[str]) -> Raw:
 async def test_what_a_change_of_mappings_leaves_behind_is_told(api: httpx.AsyncClient, using: As, trail: Trail) -> None:
     titled = [{"field": "userName", "to": "x"}, {"field": "title", "to": "Analyst"}]
     trail.insert(
-        *(attempt(n, "user_create_provision", resource=person(n), changes=titled) for n in range(3)),
+        *(attempt(n, "user_create_provision", resource=person(n), changes=titled) for n in range(4)),
         attempt(5, "user_delete_provision", resource=person(2)),
+        attempt(5, resource=person(3), changes=[{"field": "title", "from": "x"}]),
         remapped(10, ["userName", "title"], ["userName", "emails"]),
-        attempt(20, resource=person(1), changes=[{"field": "emails", "to": []}]),
+        *(attempt(20 + n, resource=person(n), changes=[{"field": "emails", "to": []}]) for n in (1, 3)),
     )
     stale, orphaned = sorted((await get(api, PATH, using()))["items"], key=lambda one: str(one["people"]))
     assert (stale["kind"], stale["attributes"], stale["subjects"]) == (

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.finding import CERTAIN, LIKELY, Finding
 from queries.folding import Row
-from queries.mappings import Remap, orphaned_values, remapped, stale_people
+from queries.mappings import Remap, empties, left_behind, orphaned_values, remapped, stale_people
+from schemas.events import parse
 from schemas.parts import Change
 from tests.queries.test_mass_changes import STATSIG, at, row
+from tests.records import event
 
 NONE = frozenset[str]()
 
@@ -101,7 +104,27 @@ CREATED = push(0, "p1", "userName", "title", action="create")
 def test_values_are_left_behind_where_they_were_accepted_before_their_mapping_went(
     remaps: list[Remap], rows: list[Row], expected: list[tuple[str, ...]]
 ) -> None:
-    assert told(orphaned_values(STATSIG, remaps, rows)) == expected
+    assert told(orphaned_values(STATSIG, left_behind(remaps, rows))) == expected
+
+
+@pytest.mark.parametrize(
+    ("attribute", "change", "expected"),
+    [
+        pytest.param("title", {"field": "title", "from": "x"}, True, id="nothing after"),
+        pytest.param("title", {"field": "Title", "from": "x", "to": None}, True, id="null"),
+        pytest.param("title", {"field": "title", "to": ""}, True, id="no letter"),
+        pytest.param("emails", {"field": "emails", "to": []}, True, id="an empty list"),
+        pytest.param("title", {"field": "title", "to": "y"}, False, id="another value"),
+        pytest.param("active", {"field": "active", "to": False}, False, id="false is a value"),
+        pytest.param("name.familyName", {"field": "name", "to": {"familyName": ""}}, True, id="an empty part"),
+        pytest.param("name.familyName", {"field": "name", "to": {"givenName": "A"}}, False, id="another part"),
+        pytest.param("title", {"field": "emails", "to": None}, False, id="another attribute"),
+        pytest.param("title", {"field": "title"}, False, id="no value is told"),
+    ],
+)
+def test_a_push_without_a_value_takes_it_away(attribute: str, change: dict[str, Any], expected: bool) -> None:
+    changed = event("user_update_provision", changes=[change])
+    assert empties(parse(orjson.dumps(changed)), attribute) is expected
 
 
 @pytest.mark.parametrize(
@@ -149,13 +172,13 @@ def test_people_are_stale_who_were_not_pushed_since_a_mapping_changed(
 
 
 def test_a_finding_names_the_attributes_the_act_and_how_sure_it_is() -> None:
-    (one,) = orphaned_values(STATSIG, [remap(10, "title")], [CREATED])
+    (one,) = orphaned_values(STATSIG, left_behind([remap(10, "title")], [CREATED]))
     assert (one.attributes, one.sure, one.since) == (("title",), CERTAIN, at(10))
     assert one.text == "title no longer mapped; the value stays at the provider for 1 person"
     assert one.act is not None
     assert one.act.because.text == "mappings changed by ada"
     assert one.events == (remap(10)[0], CREATED["event_id"])
-    (part,) = orphaned_values(STATSIG, [remap(10, "name.familyName")], [push(0, "p1", "name")])
+    (part,) = orphaned_values(STATSIG, left_behind([remap(10, "name.familyName")], [push(0, "p1", "name")]))
     assert part.sure == LIKELY, "an accepted name may have had no family name"
 
 
@@ -165,5 +188,5 @@ REMAPS = [remap(5, "title"), remap(8, "", "emails")]
 
 @given(st.permutations(ROWS), st.lists(st.sampled_from(ROWS), max_size=8))
 def test_order_and_repeats_change_nothing(rows: list[Row], again: list[Row]) -> None:
-    for find in (orphaned_values, stale_people):
-        assert find(STATSIG, REMAPS, [*rows, *again]) == find(STATSIG, REMAPS, ROWS)
+    assert left_behind(REMAPS, [*rows, *again]) == left_behind(REMAPS, ROWS)
+    assert stale_people(STATSIG, REMAPS, [*rows, *again]) == stale_people(STATSIG, REMAPS, ROWS)

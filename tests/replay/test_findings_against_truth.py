@@ -21,7 +21,7 @@ from queries.bound import bindings_of, bound_at
 from queries.finding import MASS, App, Finding, Kind
 from queries.findings import Asked, list_findings
 from queries.folding import Row
-from queries.mappings import orphaned_values, remaps_of, stale_people
+from queries.mappings import left_behind, orphaned_values, remaps_of, stale_people
 from queries.mass_changes import LITTLE, History, kind_of, mass_changes, set_off
 from queries.store import BULK_LIMITS, Store
 from queries.twice_groups import twice_groups
@@ -182,7 +182,11 @@ def test_what_is_left_behind_stale_or_there_twice_is_found_and_nothing_else(seed
         own = App("", app, "")
         changes = ((row, month.changes[row["event_id"]]) for row in rows if row["event_id"] in month.changes)
         remaps = list(remaps_of(changes))
-        found += [*twice_groups(own, rows), *orphaned_values(own, remaps, rows), *stale_people(own, remaps, rows)]
+        found += [
+            *twice_groups(own, rows),
+            *orphaned_values(own, left_behind(remaps, rows)),
+            *stale_people(own, remaps, rows),
+        ]
     expected = fine_print(month)
     assert {as_told(one, month.ids) for one in found} == expected
     assert len(found) == len(expected)
