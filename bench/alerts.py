@@ -85,9 +85,7 @@ async def latency(connection: KafkaConnection, store: Store, directory: Path, ra
     await create_topics(connection, LOCAL_PARTITIONS, 1, (*TOPICS, *WORKER_TOPICS))
     rules = Rules(shipped_rules())
     options = SinkOptions(horizon=HORIZON, also=rules.other_types())
-    worker = Worker(
-        connection, store, options, retry_seconds=60, partitions=LOCAL_PARTITIONS, state_dir=directory, rules=rules
-    )
+    worker = Worker(connection, store, options, retry_seconds=60, state_dir=directory, rules=rules)
     running = asyncio.create_task(worker.run())
 
     try:
@@ -216,9 +214,7 @@ async def _fold(
     async def bury(message: Any, error: RecordError) -> None:
         raise error
 
-    detection = AlertDetection(
-        app, Rules(rules), partitions=LOCAL_PARTITIONS, horizon=HORIZON, publish=publish, source=source
-    )
+    detection = AlertDetection(app, Rules(rules), horizon=HORIZON, publish=publish, source=source)
     agent = DetectionAgent(app, [detection], dead_letter=bury, source=source)
     app.producer.buffer.max_messages = 2 * FLUSH_EVENTS
     await app.start()

@@ -59,7 +59,6 @@ async def _run_worker(place: Place) -> None:
         Store.open(f"chdb://{place.directory}/engine", database=place.database),
         SinkOptions(horizon=HORIZON, also=rules.other_types()),
         retry_seconds=60,
-        partitions=LOCAL_PARTITIONS,
         state_dir=place.directory,
         rules=rules,
         courier=courier_of(Settings(destinations_file=place.destinations, deliver_private=True), connection),

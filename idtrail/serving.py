@@ -41,7 +41,7 @@ from schemas.kafka import PROVISIONING, STORED, TOPICS, KafkaConnection
 from streams.alerts.index import Rules
 from streams.feed import Feed
 from streams.interpreter import tune_interpreter
-from streams.lag import count_partitions, read_lag
+from streams.lag import read_lag
 from streams.log_reader import read_record, read_records
 from streams.older_store import find_lacks, go_back, refuse
 from streams.sink import GROUP
@@ -218,14 +218,12 @@ def jobs_of(settings: Settings, connection: KafkaConnection, store: Store) -> Ma
 
 async def _work(connection: KafkaConnection, store: Store, settings: Settings, rules: Rules) -> None:
     tune_interpreter()
-    partitions = await count_partitions(connection, PROVISIONING)
     await Worker(
         connection,
         store,
         replace(sink_options(settings), also=rules.other_types()),
         # To end the embedded stack would end ingest as well, which needs no store.
         retry_seconds=math.inf if settings.embedded_kafka else settings.sink_retry_seconds,
-        partitions=partitions,
         state_dir=settings.state,
         rules=rules,
         courier=courier_of(settings, connection),

@@ -73,7 +73,6 @@ class FailureDetection:
         app: Any,
         store: Store,
         *,
-        partitions: int,
         horizon: timedelta,
         retry_seconds: float,
         incidents: LiveIncidents,
@@ -84,7 +83,7 @@ class FailureDetection:
         self._incidents = incidents
         self._checkpoint = checkpoint
         self._attempts: list[Attempt] = []
-        self.table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
+        self.table = app.Table(TABLE, key_type=bytes, value_type=bytes)
         self._copies = Copies(self.table, horizon + MARGIN)
 
     def take(self, partition: int, offset: int, forwarded: Forwarded) -> None:

@@ -62,20 +62,6 @@ async def read_lag(connection: KafkaConnection, group: str, topics: Sequence[str
         await admin.close()
 
 
-async def count_partitions(connection: KafkaConnection, topic: str) -> int:
-    """Return how many partitions a topic has. Raises `BrokerAway`, or `BrokerRefuses` when the broker refuses the
-    connection."""
-    admin = AIOKafkaAdminClient(**connection.options())
-    try:
-        await admin.start()
-        (description,) = await admin.describe_topics([topic])
-        return len(description["partitions"])
-    except (KafkaError, OSError) as error:
-        raise await failure(connection, error) from error
-    finally:
-        await admin.close()
-
-
 async def rewind(connection: KafkaConnection, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
     """Make a group without members read partitions from these offsets again, under new tokens.
 

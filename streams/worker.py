@@ -71,15 +71,13 @@ class Worker:
         options: SinkOptions,
         *,
         retry_seconds: float,
-        partitions: int,
         state_dir: Path,
         rules: Rules,
         courier: Courier | None = None,
         app_id: str = APP,
         checkpoint: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`partitions` is how many `idtrail.provisioning` has; Faust's tables must have as many. Without a `courier` no
-        alerts are delivered.
+        """Without a `courier` no alerts are delivered.
 
         `checkpoint` is called with the name of each completed step; tests kill the process there.
         """
@@ -99,7 +97,6 @@ class Worker:
         failures = FailureDetection(
             self._app,
             store,
-            partitions=partitions,
             horizon=options.horizon,
             retry_seconds=retry_seconds,
             incidents=LiveIncidents(incidents),
@@ -108,7 +105,6 @@ class Worker:
         alerts = AlertDetection(
             self._app,
             rules,
-            partitions=partitions,
             horizon=options.horizon,
             publish=self._publish_alerts,
             source=provisioning,

@@ -53,7 +53,6 @@ class AlertDetection:
         app: Any,
         rules: Rules,
         *,
-        partitions: int,
         horizon: timedelta,
         publish: Publish,
         source: str = PROVISIONING,
@@ -66,7 +65,7 @@ class AlertDetection:
         self._checkpoint = checkpoint
         self._app = app
         self._source = source
-        self.table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)
+        self.table = app.Table(TABLE, key_type=bytes, value_type=bytes)
         self._live = Live(rules, self.table, horizon + MARGIN)
         self._left_out = Counter[str]()
         self._forgot = time.monotonic()

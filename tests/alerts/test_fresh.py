@@ -75,7 +75,6 @@ class Detecting:
         return AlertDetection(
             SimpleNamespace(Table=lambda *_, **__: self.table, consumer=self.consumer),
             Rules(rules),
-            partitions=1,
             horizon=timedelta(hours=24),
             publish=self.publish,
             source="source",

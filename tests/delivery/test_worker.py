@@ -74,7 +74,6 @@ async def worker(
         store,
         replace(SinkOptions(), topics=topics.names, group=topics.group),
         retry_seconds=2,
-        partitions=4,
         state_dir=state,
         rules=Rules(rules),
         courier=courier,

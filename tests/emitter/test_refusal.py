@@ -27,7 +27,7 @@ from schemas.kafka import EVENTS, FOR_EVER, KafkaConnection, TopicSpec
 from streams.alerts.index import Rules
 from streams.blocks import Block
 from streams.follower import Follower
-from streams.lag import count_partitions, read_lag
+from streams.lag import read_lag
 from streams.log_reader import read_record
 from streams.sink import Sink, SinkOptions
 from streams.worker import Worker
@@ -57,9 +57,7 @@ async def _sink(connection: KafkaConnection, directory: Path) -> None:
 
 async def _work(connection: KafkaConnection, directory: Path) -> None:
     store: Store = None  # type: ignore[assignment]  # because it is not reached
-    worker = Worker(
-        connection, store, SinkOptions(), retry_seconds=1, partitions=1, state_dir=directory, rules=Rules(())
-    )
+    worker = Worker(connection, store, SinkOptions(), retry_seconds=1, state_dir=directory, rules=Rules(()))
     await worker.run()
 
 
@@ -83,7 +81,6 @@ PLACES: dict[str, Callable[[KafkaConnection, Path], Awaitable[object]]] = {
     "sinking": _sink,
     "working": _work,
     "reading the lag": lambda connection, _: read_lag(connection, "group", [EVENTS]),
-    "counting partitions": lambda connection, _: count_partitions(connection, EVENTS),
     "following the log": _follow,
     "reading a record": lambda connection, _: read_record(connection, EVENTS, 0, 0),
 }

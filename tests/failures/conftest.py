@@ -43,7 +43,6 @@ async def running(kafka: KafkaConnection, topics: Topics, store: Store, tmp_path
             store,
             SinkOptions(topics=topics.names, alerts=topics.alerts, group=topics.group, **sink),
             retry_seconds=2,
-            partitions=4,
             state_dir=tmp_path,
             rules=Rules(shipped_rules()),
             app_id=app_id,

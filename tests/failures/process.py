@@ -35,7 +35,6 @@ async def main(arguments: dict[str, Any]) -> None:
             horizon=timedelta(hours=arguments.get("horizon_hours", 24)),
         ),
         retry_seconds=30,
-        partitions=4,
         state_dir=Path(arguments["state_dir"]),
         rules=Rules(shipped_rules()),
         courier=courier_of(Settings(destinations_file=file, deliver_private=True), connection),

@@ -179,7 +179,6 @@ async def test_a_sink_that_stands_still_is_told_until_a_worker_has_caught_up(
         store,
         SinkOptions(topics=topics.names, alerts=topics.alerts, group=topics.group),
         retry_seconds=2,
-        partitions=4,
         state_dir=tmp_path,
         rules=Rules([]),
         app_id=app_id,
