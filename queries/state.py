@@ -17,9 +17,9 @@ from queries.because import MAKES, act_on_person, made_as
 from queries.bindings import GROUP_DELETED, Bindings, is_membership
 from queries.folding import Row
 from queries.histories import read_told
-from queries.incident_details import names_of
 from queries.lifecycle import Fold
 from queries.members import Members, read_members
+from queries.names_at import names_at
 from queries.people import Person, each_id
 from queries.store import SMALL_LIMITS, Store
 from schemas.outcome import Outcome
@@ -52,6 +52,7 @@ class Member(NamedTuple):
 
     id: str
     name: str
+    """As it was called at the time asked about."""
     since: datetime
 
 
@@ -144,8 +145,8 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
         asked,
         _standing_of(owns),
         sorted(accounts, key=lambda account: (account.application, account.application_id)),  # stable for ids
-        _groups_of(owns),
-        _named(store, subject.organization, members, known),
+        _groups_of(store, subject.organization, owns, asked),
+        _named(store, subject.organization, members, asked),
         accepted,
         events,
         count_later(store, subject, asked),
@@ -215,10 +216,12 @@ def _standing_of(owns: list[_Own]) -> DirectoryState:
     )
 
 
-def _groups_of(owns: list[_Own]) -> list[Member]:
+def _groups_of(store: Store, organization: str, owns: list[_Own], asked: Asked) -> list[Member]:
     """Return the groups that any id is in, as the latest id in it has them."""
     held = {group: member for own in owns for group, member in own.groups.items()}
-    return sorted(held.values(), key=lambda member: (member.name.lower(), member.id))
+    names = names_at(store, organization, list(held), asked.at, asked.known_at or LATEST)
+    found = [member._replace(name=names.get(group, member.name)) for group, member in held.items()]
+    return sorted(found, key=lambda member: (member.name.lower(), member.id))
 
 
 # Every copy counts, in force or not: an event is known since its first copy.
@@ -267,9 +270,9 @@ def _accepted(group: Members, accounts: list[Account], members: dict[str, dateti
     return found
 
 
-def _named(store: Store, organization: str, members: dict[str, datetime], known: datetime) -> list[Member]:
+def _named(store: Store, organization: str, members: dict[str, datetime], asked: Asked) -> list[Member]:
     own = sorted(members)[:MAX_MEMBERS]
-    names = names_of(store, organization, own, known)
+    names = names_at(store, organization, own, asked.at, asked.known_at or LATEST)
     found = [Member(each, names.get(each, each), members[each]) for each in own]
     return sorted(found, key=lambda member: (member.name.lower(), member.id))
 

@@ -32,7 +32,7 @@ class Member(Answer):
     """A group that a person is in, or a member of a group."""
 
     id: str
-    name: str
+    name: str = Field(description="As it was called at that time.")
     since: datetime
 
 

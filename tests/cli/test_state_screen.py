@@ -128,7 +128,10 @@ def test_a_difference_tells_who_else_had_the_name_and_whose_account_each_is() ->
     assert [line.split()[:2] for line in lines[4:6]] == [["statsig", "(63ec)"], ["statsig", "(74ed)"]]
 
 
-def test_a_difference_names_each_account_before_and_after() -> None:
+LEFT = {"6a": "all staff", "8c": "data"}
+
+
+def test_a_difference_names_each_account_before_and_after_and_groups_of_one_name_by_their_ids() -> None:
     lines = printed(
         show_differences,
         {
@@ -145,18 +148,19 @@ def test_a_difference_names_each_account_before_and_after() -> None:
                 },
                 {"application_id": "5fae", "application": "slack", "before": None, "after": SLACK},
             ],
-            "joined": [],
-            "left": [{"id": "6a", "name": "all staff", "since": when(0).isoformat()}],
+            "joined": [{"id": "7b", "name": "all staff", "since": when(20).isoformat()}],
+            "left": [{"id": own, "name": name, "since": when(0).isoformat()} for own, name in LEFT.items()],
             "unchanged": 3,
         },
     )
     assert lines[-1] == "Next: idtrail lifecycle 63ec · idtrail state 63ec --at 2026-03-19T11:30:00Z"
     assert lines[0] == "ines.almeida: 2 accounts of 5 became different from 2026-03-19 11:00:00 to 2026-03-19 11:30:00"
-    assert [" ".join(line.split()) for line in lines[2:6]] == [
+    assert [" ".join(line.split()) for line in lines[2:7]] == [
         "app before after",
         "statsig active meant inactive, confirmed active (OPEN)",
         "slack not known inactive",
-        "left: all staff",
+        "joined: all staff (7b)",
+        "left: all staff (6a), data",
     ]
 
 

@@ -24,10 +24,12 @@ def ines_of(trail: Trail) -> Person:
     return Person(trail.organization, str(INES["id"]), [str(INES["username"])])
 
 
-def membership(minutes: float, op: str = "add", user: dict[str, Any] = INES) -> dict[str, Any]:
+def membership(
+    minutes: float, op: str = "add", user: dict[str, Any] = INES, group: dict[str, str] = STAFF
+) -> dict[str, Any]:
     """Somebody is added to the group, or removed."""
     connection = {
-        "from": {"type": "user_group", "object_id": STAFF["id"], "name": STAFF["name"]},
+        "from": {"type": "user_group", "object_id": group["id"], "name": group["name"]},
         "to": {"type": "user", "object_id": user["id"], "name": user["username"]},
     }
     return event(
@@ -106,6 +108,25 @@ def test_groups_are_those_joined_and_not_left(trail: Trail) -> None:
         ["kofi.mensah"],
         ["ines.almeida"],
     ]
+
+
+@pytest.mark.store
+def test_groups_and_members_are_called_as_they_were_then(trail: Trail) -> None:
+    """A group is renamed, and another gets its name; of that one the log has nothing but who was added."""
+    renamed = {"id": STAFF["id"], "type": "user_group", "name": "everybody"}
+    trail.insert(
+        membership(-1),
+        event("group_update", timestamp=at(10), resource=renamed, application=None),
+        membership(20, group={"id": "another", "name": STAFF["name"]}),
+        attempt(30, resource={**INES, "username": "ines.costa"}),
+    )
+    told = [read_state(trail.store, ines_of(trail), Asked(when(minutes), None)) for minutes in (5, 15, 25)]
+    names = [[(each.id, each.name) for each in state.groups] for state in told]
+    later, before = (STAFF["id"], "everybody"), (STAFF["id"], "all staff")
+    assert names == [[before], [later], [("another", "all staff"), later]]
+    group = Person(trail.organization, STAFF["id"], [STAFF["name"]])
+    members = [read_state(trail.store, group, Asked(when(minutes), None)).members for minutes in (25, 35)]
+    assert [[each.name for each in one] for one in members] == [["ines.almeida"], ["ines.costa"]]
 
 
 @pytest.mark.store

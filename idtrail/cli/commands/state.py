@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -113,7 +114,7 @@ def show_state(out: Console, answer: Item, now: datetime, asked: str = "", organ
     for title in ("groups", "members"):
         if answer[title]:
             out.print()
-            out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
+            out.print(f"{title}: {_names(answer[title], answer[title])}", soft_wrap=True)
     for each in answer["accepted"]:
         out.print(f"{each['application']} has {_accepted(each)}, accepted {_time(each['at'], now)}", soft_wrap=True)
     out.print()
@@ -150,9 +151,10 @@ def show_differences(
             )
         out.print()
         out.print(rows)
+    moved = [*answer["joined"], *answer["left"]]
     for title in ("joined", "left"):
         if answer[title]:
-            out.print(f"{title}: {_names(answer[title])}", soft_wrap=True)
+            out.print(f"{title}: {_names(answer[title], moved)}", soft_wrap=True)
     out.print()
     again = (asked_again(answer["person"], asked), *in_organization(organization))
     until = answer["until"].replace("+00:00", "Z")
@@ -214,7 +216,13 @@ def _standing(account: Item | None) -> str:
     return f"{told} (OPEN)" if account["exposed"] else told
 
 
-def _names(members: list[Item]) -> str:
-    names = [member["name"] or member["id"] for member in members]
+def _names(members: list[Item], among: list[Item]) -> str:
+    """Return the names, with the id where several `among` them have one name."""
+    having = Counter(member["name"] for member in among)
+    names = [
+        f"{member['name']} ({member['id']})" if member["name"] and having[member["name"]] > 1
+        else member["name"] or member["id"]
+        for member in members
+    ]  # fmt: skip
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
