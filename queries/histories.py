@@ -112,30 +112,30 @@ def read_history(
     told = read_told(store, people, until, known)
     folds = {one.subject_id: Fold(one.bindings, one.memberships, timeline=timeline) for one in told}
     page: list[Step] = []
-    more = False
     ahead = any(row["occurred_at"] > now for one in told for row in one.bindings.agenda[-1:])
     for own, row in _together(told):
         ahead = ahead or row["occurred_at"] > now
         step = folds[own].add(row)
         step.subject_id = own
-        if step.occurred_at < since and step.time_quality == TimeQuality.OK:
-            continue
-        if applications is not None and step.application_id and step.application_id not in applications:
-            continue
-        if after is not None and (step.occurred_at, step.event_id.int) <= (after.at, after.id.int):
-            continue
-        if len(page) < limit:
+        if len(page) <= limit and _is_asked(step, since, applications, after):
             page.append(step)
-            continue
-        more = True
     if ahead and after is None:
         folds = {one.subject_id: _folded(one, timeline=timeline) for one in read_told(store, people, now + TICK, known)}
-    last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until, known_at or SENTINEL) if more else None
-    return History(
-        page,
-        _accounts(folds, applications) if after is None else None,
-        encode_cursor(last, question) if last is not None else None,
-    )
+    accounts = _accounts(folds, applications) if after is None else None
+    if len(page) <= limit:
+        return History(page, accounts, None)
+    del page[limit:]
+    last = Cursor(page[-1].occurred_at, page[-1].event_id, since, until, known_at or SENTINEL)
+    return History(page, accounts, encode_cursor(last, question))
+
+
+def _is_asked(step: Step, since: datetime, applications: Collection[str] | None, after: Cursor | None) -> bool:
+    """Whether the step is in the range, of the applications or the directory, and on none of the previous pages."""
+    if step.occurred_at < since and step.time_quality == TimeQuality.OK:
+        return False
+    if applications is not None and step.application_id and step.application_id not in applications:
+        return False
+    return after is None or (step.occurred_at, step.event_id.int) > (after.at, after.id.int)
 
 
 def _together(told: Iterable[Told]) -> Iterator[tuple[str, Row]]:
