@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -116,6 +116,15 @@ class Place:
         """How many tries were in vain."""
         return sum(not one.succeeded for one in await self.deliveries())
 
+    async def until_more_failed(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        before = await self.failed()
+
+        async def more() -> bool:
+            meanwhile()
+            return await self.failed() > before
+
+        await until(more, 60)
+
     async def may_try_again(self) -> None:
         """Put the clock to when no try so far keeps another waiting."""
         tries = [one.at for one in await self.deliveries()]
@@ -156,15 +165,18 @@ async def test_a_receiver_that_comes_back_is_told_everything_once_also_by_the_ne
 
         async with place.courier():
             await until(twice, 60)
+            place.clock.ahead = timedelta(hours=8)
+            await place.until_more_failed()
+            place.clock.ahead = timedelta()
+
+            def hours_pass() -> None:
+                place.clock.ahead = min(place.clock.ahead + timedelta(minutes=10), timedelta(hours=6))
+
+            await place.until_more_failed(hours_pass)  # before the clock is where it was
         await place.append(opened(range(10, 15)))
         async with place.courier():
-            before = await place.failed()
             await place.may_try_again()
-
-            async def more() -> bool:
-                return await place.failed() > before
-
-            await until(more, 60)
+            await place.until_more_failed()
             assert receiver.requests == []
             await receiver.start()
 

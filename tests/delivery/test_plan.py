@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from schemas.alerts import MAX_NAMED, Detection
 from streams.alerts.delivery.destinations import DELIVERY_FAILING
 from streams.alerts.delivery.ledger import Ledger
-from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, make_plan, wait_after
+from streams.alerts.delivery.plan import FIRST_WAIT, JITTER, LONGEST_WAIT, Item, Message, make_plan, wait_after
+from streams.alerts.delivery.story import Occasion
 from streams.alerts.delivery.words import message_id
-from tests.alerts.records import minute
-from tests.delivery.log import HOOK, PEOPLE, Partition, destinations, told
+from tests.alerts.records import detected, minute
+from tests.delivery.log import HOOK, PEOPLE, Partition, alert_id, destinations, told
+from tests.records import NOON
 
 DAY = 24 * 60
 OTHERS = tuple(f"{number:024x}" for number in range(MAX_NAMED))
@@ -388,6 +390,74 @@ def test_a_broker_whose_clock_is_ahead_delays_nothing() -> None:
     ledger = Ledger()
     ledger.take(log.records[0][0], minute(10))
     assert [told(message) for message in make_plan({0: ledger}, log.to, minute(0)).messages] == ["hook: opened 1"]
+
+
+def read_at(log: Partition, at: float) -> Ledger:
+    """What is read of the log at that time, by whose clock some of it is still to come."""
+    ledger = Ledger()
+    for record, appended in log.records:
+        ledger.read(record, appended, minute(at))
+    return ledger
+
+
+def opening_of(number: int) -> Message:
+    opened = Occasion("opened 1", NOON, True)
+    return Message("one", (Item(0, detected(alert_id=alert_id(number)), opened, 1),), None)
+
+
+AHEAD = st.lists(
+    st.tuples(st.integers(0, 3), st.floats(0, DAY), st.booleans(), st.none() | st.floats(0, 60)), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    AHEAD,
+    st.sampled_from([HOOK, HOOK + "per_hour = 1", PEOPLE, PEOPLE + "per_hour = 1"]),
+    st.sampled_from(["opened", "ended"]),
+)
+def test_a_clock_that_was_ahead_delays_no_message_for_longer_than_a_failed_try(
+    tries: list[tuple[int, float, bool, float | None]], to: str, kind: str
+) -> None:
+    log = Partition(destinations(one=to))
+    for number in range(5):
+        log.found(0, number)
+    for number, ahead, succeeded, rest in tries:
+        log.tried(opening_of(number), ahead, succeeded, not_before=None if rest is None else minute(ahead + rest))
+    if kind == "ended":  # it can be told when its opening was
+        log.tried(opening_of(4), DAY)
+        log.ended(1, 4)
+    ledger, at, waited_for = read_at(log, 1), 1.0, 1 + LONGEST_WAIT * (1 + JITTER) / timedelta(minutes=1)
+    while not (messages := make_plan({0: ledger}, log.to, minute(at)).messages) and at <= waited_for:
+        wake = make_plan({0: ledger}, log.to, minute(at)).wake
+        assert wake is not None
+        at = max(at + 0.01, (wake - NOON) / timedelta(minutes=1))
+    assert messages
+    assert at <= waited_for
+
+
+def test_a_destination_that_took_something_by_a_clock_that_was_ahead_is_still_found_failing() -> None:
+    log = Partition(destinations(one=HOOK, other=HOOK + 'severities = ["low"]'))
+    log.found(0)
+    log.tried(log.plan(0).messages[0], DAY)
+    log.found(0, 2)
+    ledger = read_at(log, 1)
+    for at in range(1, 18):
+        for message in make_plan({0: ledger}, log.to, minute(at)).messages:
+            failed = Partition(log.to)
+            failed.tried(message, at, succeeded=False)
+            for record, appended in failed.records:
+                ledger.read(record, appended, minute(at))
+    assert [report.rule_id for report in make_plan({0: ledger}, log.to, minute(18)).reports] == [DELIVERY_FAILING]
+
+
+def test_a_try_by_a_clock_that_was_behind_is_not_the_last() -> None:
+    log = Partition()
+    log.found(0)
+    (message,) = log.plan(0).messages
+    log.tried(message, -30 * DAY, succeeded=False)
+    (again,) = make_plan({0: read_at(log, 1)}, log.to, minute(1)).messages
+    assert told(again) == "hook: opened 1"
 
 
 def test_an_end_is_told_people_soon_after_it_came() -> None:

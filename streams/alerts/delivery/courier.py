@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -42,6 +42,8 @@ too."""
 AT_ONCE: Final = 6
 """Concurrent requests to one webhook: one at a time cannot keep up with fifty alerts a second. A kill may repeat as
 many messages, with the same ids."""
+PUT_BACK: Final = timedelta(seconds=1)
+"""A clock that goes back by more than this was ahead: what it stamped is read again."""
 STOP_SECONDS: Final = 10.0
 """How long a stop waits for messages in flight; what it cuts off is sent again."""
 
@@ -81,6 +83,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         """The ends, at assignment, of the partitions that have not been read that far."""
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._reported: set[str] = set()
+        self._now = clock()
         self._wake: datetime | None = None
         self._changed = True
         self._rested = 0.0
@@ -144,6 +147,10 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         log.info("deliveries assigned", partitions=len(places))
 
     async def _step(self) -> None:
+        before, self._now = self._now, self._clock()
+        if self._now < before - PUT_BACK:
+            self._reading = False
+            log.warning("the clock was put back", seconds=round((before - self._now).total_seconds()))
         reading = self._reading
         fetched = await self._consumer.getmany(timeout_ms=LOOK_MS, max_records=MOST_RECORDS)
         if not (reading and self._reading):
@@ -171,7 +178,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
             found = read_alert_record(record.value)
         except MalformedRecord:
             return  # the sink makes a dead letter of it
-        ledger.take(found, datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        ledger.read(found, datetime.fromtimestamp(record.timestamp / 1000, UTC), self._now)
         self._changed = self._changed or not isinstance(found, Delivered)  # our own records are known already
 
     async def _behind(self) -> bool:
@@ -251,7 +258,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]  # because aioka
         DELIVERIES.labels("failed" if problem else "told").inc()
         for partition, record in records:
             if partition in self._ledgers:
-                self._ledgers[partition].take(record, at)
+                self._ledgers[partition].read(record, at, self._clock())
         if problem:
             log.warning("a destination was not told", destination=name, alerts=len(records), reason=problem)
         return not problem

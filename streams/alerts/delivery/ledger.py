@@ -63,6 +63,14 @@ class Ledger:
         self.answers: dict[str, Answers] = defaultdict(Answers)
         self._looked: datetime = SENTINEL
 
+    def read(self, record: AlertRecord, at: datetime, now: datetime) -> None:
+        """Take a record that, by its stamps, was appended at `at`. What is stamped later than `now` was stamped by a
+        clock that was ahead, and counts as now: else nothing would be sent until the clock gets there."""
+        if isinstance(record, Delivered) and (ahead := record.at - now) > timedelta(0):
+            until = None if record.not_before is None else record.not_before - ahead
+            record = record.model_copy(update={"at": now, "not_before": until})
+        self.take(record, min(at, now))
+
     def take(self, record: AlertRecord, at: datetime) -> None:
         """Take a record that was appended at `at`."""
         story = self.stories.setdefault(record.alert_id, Story())

@@ -135,11 +135,12 @@ def _pending(partition: int, story: Story, destinations: Destinations, now: date
 
 def _when(destination: Destination, occasion: Occasion, tries: Tries | None, now: datetime) -> datetime | None:
     """Return when to send to a destination next; None for never."""
+    begin = min(occasion.begin, now)  # the broker's clock may be ahead of ours
     if tries is not None:
-        if now >= tries.first + GIVE_UP:
+        if now >= max(tries.first, begin) + GIVE_UP:  # no try was sooner, though a clock that was behind may say so
             return None
         return destination.released(tries.last + wait_after(tries.number, f"{destination.name} {tries.last}"))
-    at = destination.released(min(occasion.begin, now))  # the broker's clock may be ahead of ours
+    at = destination.released(begin)
     if not occasion.stands and now >= at + GIVE_UP:
         return None  # nothing ran to send it, and it is over
     after_quiet = destination.released(now)
