@@ -10,9 +10,10 @@ from typing import Any, Final
 from queries.because import TAKE_BACK
 from queries.bindings import ACTIVATED, BINDING_COLUMNS, GROUP_DELETED
 from queries.bound import Bound, bindings_of, bound_at
+from queries.changed import tried_again
 from queries.finding import App
 from queries.folding import Row
-from queries.mass_changes import LITTLE, History, tried_again
+from queries.mass_changes import LITTLE, History
 from queries.pieces import IDS_AT_ONCE, pieces
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS

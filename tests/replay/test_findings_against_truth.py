@@ -18,11 +18,12 @@ from producers.simulation.truth import instant
 from producers.simulation.world import Pace
 from queries.bindings import is_membership
 from queries.bound import bindings_of, bound_at
+from queries.changed import kind_of
 from queries.finding import MASS, App, Finding, Kind
 from queries.findings import Asked, list_findings
 from queries.folding import Row
 from queries.mappings import left_behind, orphaned_values, remaps_of, stale_people
-from queries.mass_changes import LITTLE, History, kind_of, mass_changes, set_off
+from queries.mass_changes import LITTLE, History, mass_changes, set_off
 from queries.store import BULK_LIMITS, Store
 from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
