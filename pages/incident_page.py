@@ -128,7 +128,8 @@ or one that creates or activates it, so that it is wanted again. An accepted upd
 somebody else, leaves it open.
 
 A failure of the integration itself, such as of its activation, ends with any success at the application, the
-integration's own included. The deletion of the integration ends everything: nothing more can fail there. An attempt
+integration's own included. The [deletion](integrations.md#what-counts) of the integration ends everything: nothing more
+can fail there, unless a new one had replaced it. An attempt
 with an unknown outcome, or a removal that was answered with 404, ends nothing.
 
 A success ends what failed before it. Events of one instant come in the order of their ids, since nothing else says

@@ -10,6 +10,7 @@ from queries.account import ACTIVE, DELETED, INACTIVE, Account
 from queries.bindings import ACTIVATED, DEACTIVATED, Bindings, is_membership
 from queries.folding import Row
 from queries.lifecycle import Lifecycle, fold
+from queries.uses import uses_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
 
@@ -100,7 +101,7 @@ class Scene:
     def told(self) -> Lifecycle:
         """Return the fold of the events."""
         members = [row for row in self.own if is_membership(row)] if self.kind == "group" else []
-        return fold(self.own, Bindings([*self.around, *members]), timeline=True)
+        return fold(self.own, Bindings([*self.around, *members, *uses_of(self.own)]), timeline=True)
 
     def account(self) -> Account:
         """Return the only account; an absent one if there is none."""

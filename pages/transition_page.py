@@ -115,7 +115,8 @@ Groups' accounts behave the same: `group_create_provision` makes them `active`, 
 the last accepted `group_update_provision` (`updated_at`) the provider took the group's members as they then were.
 
 While an **integration is deleted**, an account that was confirmed active or inactive is `unknown`, not gone
-(`left_behind` is the time since when). Once the integration is active again, its last accepted state counts again.
+(`left_behind` is the time since when). Once there is an integration again, its last accepted state counts again. When
+an integration counts as deleted is told [there](integrations.md#what-counts).
 
 An attempt to open an account whose **outcome is unknown** may have opened it: an account that was not active before is
 `unknown` from then on, until another answer tells its state. If it is meant to be closed, it is exposed.

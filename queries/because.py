@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from queries.account import Because
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, is_membership
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, USED, is_membership
 from queries.folding import Place, Row, place_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
@@ -105,6 +105,8 @@ def told_by(row: Row) -> Because:
         return Because("binding", row["event_id"], f"{group} {verb} {application}{by}")
     if event_type in (ACTIVATED, DEACTIVATED):
         return Because("integration", row["event_id"], f"{'' if event_type == ACTIVATED else 'de'}activated{by}")
+    if event_type == USED:
+        return Because("integration", row["event_id"], "used after its deletion")
     if event_type == GROUP_DELETED:
         return Because("directory", row["event_id"], f"group deleted{by}")
     return Because("directory", row["event_id"], f"{act_on_person(row) or _edited(row)}{by}")

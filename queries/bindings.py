@@ -22,23 +22,46 @@ BINDING_COLUMNS: Final = (
 
 ACTIVATED: Final = "idm_integration_activate"
 DEACTIVATED: Final = "idm_integration_delete"
+USED: Final = "integration_used"
+"""The type that `queries.uses` gives to what shows that an application has an integration: attempts and
+re-authorisations."""
 GROUP_DELETED: Final = "group_delete"
+
+ON_ITS_WAY: Final = timedelta(hours=1)
+"""What is used up to this long after the deletion of an integration may have been on its way: it shows nothing."""
 
 
 class Bindings:
     """The bindings of one organization, the activations and deletions of its integrations, and deletions of groups.
 
     They hold for all people; for the lifecycle of a group the rows also say who joined and left it. Rows may come in
-    any order and repeat. An instance never changes.
+    any order and repeat. An instance never changes. Deletions of replaced integrations (`queries.replaced`) must not be
+    among the rows.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self.agenda: Final = [row for row in in_force(rows) if row["time_quality"] == TimeQuality.OK and _counts(row)]
-        """The events that took effect, in order."""
+        self.agenda: Final[list[Row]] = []
+        """The events that took effect, in order; of uses, the first after each deletion of an integration."""
+        self.deleted: Final[dict[str, Row]] = {}
+        """The deletion of each integration that is deleted at the end, by application."""
         self._activations: dict[str, list[Row]] = defaultdict(list)
-        for row in self.agenda:
-            if row["event_type"] == ACTIVATED:
-                self._activations[row["application_id"]].append(row)
+        for row in in_force(rows):
+            if row["time_quality"] == TimeQuality.OK and _counts(row):
+                self._add(row)
+
+    def _add(self, row: Row) -> None:
+        application, event_type = row["application_id"], row["event_type"]
+        if event_type == USED:
+            deletion = self.deleted.get(application)
+            if deletion is None or row["occurred_at"] - deletion["occurred_at"] <= ON_ITS_WAY:
+                return
+        if event_type == DEACTIVATED:
+            self.deleted[application] = row
+        elif event_type in (ACTIVATED, USED):
+            self.deleted.pop(application, None)
+        if event_type == ACTIVATED:
+            self._activations[application].append(row)
+        self.agenda.append(row)
 
     def only(self, applications: Collection[str]) -> Bindings:
         """Return the bindings that concern these applications. Accounts in them fold to the same result."""
@@ -56,6 +79,8 @@ def _counts(row: Row) -> bool:
     """Whether the event took effect. Without an outcome it did, except for integrations, which may answer anything."""
     if row["event_type"] in (ACTIVATED, DEACTIVATED):
         return bool(row["outcome"] == Outcome.SUCCESS)
+    if row["event_type"] == USED:
+        return True
     return bool(row["outcome"] != Outcome.FAILURE)
 
 

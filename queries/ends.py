@@ -1,4 +1,5 @@
-"""SQL of what ends a failure (`schemas.cause`), for all who tell whether a trouble goes on. Pure.
+"""SQL of what ends a failure (`schemas.cause`), for all who tell whether a trouble goes on. Pure, but for
+`end_parameters`.
 
 A success ends the failures before it in every scope that it reaches; a failure has one scope. Before is by time, then
 by event id. Once an integration is deleted, nothing can fail any more, whatever the scope.
@@ -6,8 +7,11 @@ by event id. Once an integration is deleted, nothing can fail any more, whatever
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
+from queries.replaced import read_replaced
+from queries.store import Store
 from schemas.action import CLOSINGS
 from schemas.cause import CAUSES, Scope
 
@@ -30,7 +34,10 @@ SUCCESS_SCOPES: Final = (
 )
 """The scopes that a success reaches. A failure of the integration itself, such as its activation, ends with its own
 success too. The success of a re-authorisation does not show that people's requests are accepted again."""
-DELETED: Final = "kind = 'integration' AND action = 'delete' AND outcome = 'success'"
+DELETED: Final = (
+    "kind = 'integration' AND action = 'delete' AND outcome = 'success' AND event_id NOT IN {replaced:Array(UUID)}"
+)
+"""The deletion of an integration that had not been replaced."""
 MOMENT: Final = (
     "(bitShiftLeft(toUInt256(toUnixTimestamp64Micro(occurred_at)), 128)"
     " + toUInt256(reinterpretAsUInt128(reverse(UUIDToNum(event_id)))))"
@@ -38,9 +45,10 @@ MOMENT: Final = (
 """The order of events as one number. ClickHouse itself compares UUIDs by their second half first."""
 
 
-def scope_parameters() -> dict[str, Any]:
-    """Return the parameters of `FAILURE_SCOPE`."""
+def end_parameters(store: Store, organizations: Collection[str] | None) -> dict[str, Any]:
+    """Return the parameters of `FAILURE_SCOPE` and `DELETED`, for these organizations or for all."""
     return {
+        "replaced": sorted(map(str, read_replaced(store, organizations))),
         "of_all": [cause.value for cause, known in CAUSES.items() if known.ends_with is Scope.INTEGRATION],
         "of_type": [cause.value for cause, known in CAUSES.items() if known.ends_with is Scope.EVENT_TYPE],
     }

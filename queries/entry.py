@@ -173,7 +173,7 @@ class Entry:
         self._stand(None)
 
     def integration(self, row: Row, *, deleted: bool) -> None:
-        """Apply the deletion of the account's integration, or its activation."""
+        """Apply the deletion of the account's integration, or what shows that there is one again."""
         account, at = self.account, row["occurred_at"]
         account.left_behind = at if deleted else None
         if deleted and account.confirmed in (ACTIVE, INACTIVE):

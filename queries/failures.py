@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from queries.ends import DELETED, EVERYBODY, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, scope_parameters
+from queries.ends import DELETED, EVERYBODY, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, end_parameters
 from queries.scope import SCOPE
 from queries.selection import Selection, in_force_sql
 from queries.store import Store
@@ -125,7 +125,8 @@ def list_failures(store: Store, selection: Selection, limit: int, now: datetime)
     A group is `open` while any of its failures has not ended, as incidents end, by now.
     """
     totals, groups = failures_sql(selection)
-    parameters = selection.parameters() | scope_parameters() | {"limit": limit, "now": to_microseconds(now)}
+    own = None if selection.organization is None else [selection.organization]
+    parameters = selection.parameters() | end_parameters(store, own) | {"limit": limit, "now": to_microseconds(now)}
     ((attempts, failures),) = store.query(totals, parameters)
     rows = store.query_dicts(groups, parameters) if failures else []
     total = rows[0]["total"] if rows else 0

@@ -12,6 +12,7 @@ from queries.because import PROMPT
 from queries.finding import MASS, App, Finding, Kind, in_order
 from queries.finding_rows import APPS_AT_ONCE, read_acts, read_bound, read_closings, read_history, read_theirs
 from queries.folding import Row, in_force
+from queries.histories import read_bindings
 from queries.incident_details import names_of
 from queries.mapping_rows import not_emptied, read_groups, read_last, read_remaps, read_values
 from queries.mappings import left_behind, orphaned_values, stale_people
@@ -152,9 +153,8 @@ def _other_ids(store: Store, organization: str, subjects: Iterable[str]) -> dict
 def _acts_until(store: Store, finding: Finding, now: datetime) -> list[Row]:
     app = finding.app
     acts = list(read_bound(store, [app], now + TICK)[app.application_id])
-    for rows in read_theirs(store, app.organization, [app.application_id], EARLIEST, LATEST):
-        acts += [row for row in _until(now, rows) if row["kind"] == "integration"]
-    return acts
+    deletion = read_bindings(store, app.organization, now + TICK).deleted.get(app.application_id)
+    return acts if deletion is None else [*acts, deletion]
 
 
 def _until(now: datetime, rows: Iterable[Row]) -> list[Row]:

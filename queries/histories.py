@@ -8,15 +8,17 @@ from heapq import merge
 from typing import Any, Final, NamedTuple
 
 from queries.account import Account
-from queries.bindings import BINDING_COLUMNS, Bindings, Memberships
+from queries.bindings import BINDING_COLUMNS, DEACTIVATED, Bindings, Memberships
 from queries.cursor import Cursor, decode_cursor, encode_cursor
 from queries.folding import Row, in_force, place_of
 from queries.foreign import own_rows
 from queries.lifecycle import Fold
 from queries.people import Person, each_id
+from queries.replaced import read_replaced
 from queries.selection import IN_FORCE
 from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
+from queries.uses import read_uses
 from schemas.times import LATEST, SENTINEL, TICK, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000
@@ -183,8 +185,19 @@ def bindings_sql(members: bool) -> str:
 def read_bindings(store: Store, organization: str, until: datetime) -> Bindings:
     """Return the bindings that surround everybody's events before a time."""
     values = {"organization": organization, "known": to_microseconds(LATEST)}
-    rows = store.query_dicts(bindings_sql(members=False), values, BULK_LIMITS)
-    return Bindings(_before(until, own_rows(store, organization, rows)))
+    return Bindings(_surrounding(store, bindings_sql(members=False), values, until))
+
+
+def _surrounding(store: Store, sql: str, values: dict[str, Any], until: datetime) -> list[Row]:
+    """Return the rows of `bindings_sql` before a time; if integrations were deleted, without those that had been
+    replaced, and with what shows that one is used after all."""
+    organization, known = values["organization"], values["known"]
+    rows = list(_before(until, own_rows(store, organization, store.query_dicts(sql, values, BULK_LIMITS), known)))
+    if any(row["event_type"] == DEACTIVATED for row in rows):
+        replaced = read_replaced(store, [organization], known)
+        rows = [row for row in rows if row["event_id"] not in replaced]
+        rows += read_uses(store, organization, Bindings(rows), until, known)
+    return rows
 
 
 def memberships_sql() -> str:
@@ -198,7 +211,8 @@ def memberships_sql() -> str:
 def read_told(store: Store, people: Sequence[Person], until: datetime, known_at: datetime = LATEST) -> list[Told]:
     """Return what to fold for each id of one person: events before `until`, as known at `known_at`.
 
-    Runs two statements. If there are more than `BATCH` events, they are read in batches and never held together.
+    Runs two statements, and a few more if an integration was ever deleted. If there are more than `BATCH` events, they
+    are read in batches and never held together.
     """
     subjects = [one.subject_id for one in people]
     values: dict[str, Any] = {
@@ -206,8 +220,7 @@ def read_told(store: Store, people: Sequence[Person], until: datetime, known_at:
         "subjects": subjects,
         "known": to_microseconds(known_at),
     }
-    around = store.query_dicts(bindings_sql(members=True), values, BULK_LIMITS)
-    surrounding = list(_before(until, own_rows(store, values["organization"], around, values["known"])))
+    surrounding = _surrounding(store, bindings_sql(members=True), values, until)
     rows = store.query_dicts(history_sql(), {**values, "limit": BATCH + 1}, SMALL_LIMITS)
     if len(rows) > BATCH:
         return [

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from queries.bindings import ON_ITS_WAY
 from queries.expiry import Forecast, Observed, forecast_of, observe
 from queries.token_lifetimes import lifetime_of
-from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place, Trouble
+from queries.trouble import SILENCE, Attempts, ConfigurationChange, End, Mark, Place, Trouble
+from schemas.action import Action
 
 SURE: Final = 3
 """After this many refusals in a row credentials count as failing; fewer may be a whim of the provider."""
@@ -21,8 +23,6 @@ BY_TURNS: Final = timedelta(hours=24)
 """If two troubles ended within this time without a re-authorisation, the credentials work by turns."""
 RECENT: Final = timedelta(days=7)
 """How long an ended trouble is still reported."""
-SILENCE: Final = timedelta(days=7)
-"""After this long without an accepted or refused attempt, nobody knows whether the credentials work."""
 
 
 class State(StrEnum):
@@ -54,7 +54,8 @@ MEANINGS: Final[dict[State, str]] = {
     State.SILENT: f"Not in trouble, and for {SILENCE.days} days, or ever, no attempt told whether the credentials "
     "work: nothing was accepted, or refused for them. Failures of other causes tell nothing.",
     State.HEALTHY: "The last conclusive attempt was accepted, and none of the other states holds.",
-    State.DEACTIVATED: "The integration was deleted, and since then nothing was accepted, refused or activated.",
+    State.DEACTIVATED: "The integration was deleted and not activated since, nor, from "
+    f"{ON_ITS_WAY // timedelta(hours=1)} h after the deletion on, was anything accepted or refused.",
 }
 """When each state applies. If several do, the first in the order of `state_of` counts."""
 
@@ -67,12 +68,11 @@ class Health(NamedTuple):
     state: State
     since: datetime | None
     """When it entered this state; None if nothing is known of it."""
-    first_good: Place | None
     last_good: Place | None
     change: ConfigurationChange | None
     """The last change, whatever its outcome."""
     authorised: ConfigurationChange | None
-    """The last successful re-authorisation or activation."""
+    """The last successful re-authorisation or activation; of a deleted integration none."""
     troubles: tuple[Trouble, ...]
     """The troubles in order. Only the last can be ongoing."""
     observed: Observed | None
@@ -94,7 +94,6 @@ def fold(marks: Iterable[Mark], application: str, at: datetime) -> Health:
     return Health(
         state,
         since,
-        folding.first_good,
         folding.last_good,
         folding.change,
         folding.authorised,
@@ -112,34 +111,54 @@ class _Fold:
     """Takes the marks in order."""
 
     def __init__(self) -> None:
-        self.first_good: Place | None = None
+        self.began: Place | None = None
+        """The first accepted attempt since the last deletion, silence or trouble."""
         self.last_good: Place | None = None
         self.change: ConfigurationChange | None = None
         self.authorised: ConfigurationChange | None = None
         self.deleted: Place | None = None
+        self.still: Place | None = None
+        """The first refusal after a re-authorisation within the ongoing trouble, or of one."""
         self._troubles: list[Trouble] = []
 
     def add(self, mark: Mark) -> None:
         if isinstance(mark, Attempts):
-            self.deleted = None
+            self._use(mark.last.at)
             if mark.accepted:
-                self._end(mark.first, End.BY_ITSELF)
-                self.first_good = self.first_good or mark.first
-                self.last_good = mark.last
-            else:
+                self._accept(mark.first, mark.last)
+            elif self.deleted is None:
                 self._refuse(mark.first, mark.last, mark.tries, mark.detail)
             return
         self.change = mark
-        if mark.refused:
-            self.deleted = None
+        if mark.authorises and mark.accepted:
+            self.authorised = mark
+            if mark.action == Action.ACTIVATE:
+                self.deleted = None
+            self._use(mark.place.at)
+        if mark.refused and self.deleted is None:
             self._refuse(mark.place, mark.place, 1, mark.detail)
         if mark.authorises and self.trouble and mark.place > self.trouble.start:
             self._troubles[-1] = self.trouble._replace(changes=(*self.trouble.changes, mark))
-        if mark.authorises and mark.accepted:
-            self.authorised, self.deleted = mark, None
-        if mark.action == "delete" and mark.accepted:
+            if mark.accepted:
+                self.still = None
+            elif mark.refused:
+                self.still = self.still or mark.place
+        if mark.deletes:
             self._end(mark.place, End.DELETED)
-            self.deleted = mark.place
+            self.deleted, self.began, self.authorised = mark.place, None, None
+
+    def _use(self, at: datetime) -> None:
+        """Take something that only an integration does."""
+        if self.deleted and at - self.deleted.at > ON_ITS_WAY:
+            self.deleted = None
+
+    def _accept(self, first: Place, last: Place) -> None:
+        if self.deleted is None:
+            anew = self.began is None or self.last_good is None or first.at - self.last_good.at > SILENCE
+            if anew or self.trouble:
+                self.began = first
+            self._end(first, End.BY_ITSELF)
+        self.last_good = last
 
     @property
     def trouble(self) -> Trouble | None:
@@ -153,8 +172,10 @@ class _Fold:
         trouble = self.trouble
         if trouble is None:
             self._troubles.append(Trouble(first, last, tries, detail, self.authorised, self.last_good, (), None, None))
-        else:
-            self._troubles[-1] = trouble._replace(last=last, refusals=trouble.refusals + tries)
+            return
+        self._troubles[-1] = trouble._replace(last=last, refusals=trouble.refusals + tries)
+        if any(change.accepted for change in trouble.changes):
+            self.still = self.still or first
 
     def _end(self, place: Place, end: End) -> None:
         trouble = self.trouble
@@ -163,6 +184,7 @@ class _Fold:
         if end is End.BY_ITSELF and any(change.accepted for change in trouble.changes):
             end = End.REAUTHORISED
         self._troubles[-1] = trouble._replace(ended=place, end=end)
+        self.still = None
 
 
 def state_of(folding: _Fold, troubles: Sequence[Trouble], at: datetime) -> tuple[State, datetime | None]:
@@ -171,23 +193,26 @@ def state_of(folding: _Fold, troubles: Sequence[Trouble], at: datetime) -> tuple
         return State.DEACTIVATED, folding.deleted.at
     trouble = troubles[-1] if troubles else None
     if trouble and trouble.ended is None:
-        return _in_trouble(trouble)
+        return _in_trouble(trouble, folding.still)
+    last_good, began = folding.last_good, folding.began
     turns = [one for one in troubles if one.ended and at - one.ended.at <= BY_TURNS]
-    if len(turns) > 1 and turns[-1].end is End.BY_ITSELF:
+    mended = trouble is not None and began is not None and trouble.ended == began
+    if mended and len(turns) > 1 and turns[-1].end is End.BY_ITSELF:
         return State.DEGRADING, turns[0].start.at
-    last_good = folding.last_good
-    if trouble and trouble.ended and trouble.end is not End.DELETED and at - trouble.ended.at <= RECENT:
-        return State.RECOVERED, trouble.ended.at
-    if last_good is None or at - last_good.at > SILENCE:
-        return State.SILENT, last_good.at if last_good else None
-    began = folding.first_good if trouble is None or trouble.end is End.DELETED else trouble.ended
-    return State.HEALTHY, began.at if began else None
+    if mended and began and at - began.at <= RECENT:
+        return State.RECOVERED, began.at
+    if began and last_good and at - last_good.at <= SILENCE:
+        return State.HEALTHY, began.at
+    told = [last_good.at] if last_good and began else []
+    if folding.authorised:
+        told.append(folding.authorised.place.at)
+    return State.SILENT, max(told, default=None)
 
 
-def _in_trouble(trouble: Trouble) -> tuple[State, datetime]:
-    tried = [change for change in trouble.changes if change.accepted or change.refused]
+def _in_trouble(trouble: Trouble, still: Place | None) -> tuple[State, datetime]:
+    if still:
+        return State.STILL_FAILING, still.at
+    tried = [change for change in trouble.changes if change.accepted and change.place > trouble.last]
     if tried:
-        if tried[-1].accepted and tried[-1].place > trouble.last:
-            return State.REAUTHORISED, tried[-1].place.at
-        return State.STILL_FAILING, tried[0].place.at
+        return State.REAUTHORISED, tried[0].place.at
     return State.DEGRADING if trouble.refusals < SURE else State.FAILING, trouble.start.at

@@ -1,8 +1,8 @@
 """Reads what an integration's health is folded from: of all its attempts, only those around each trouble.
 
-One narrow scan finds the hours in which credentials were refused. Full rows are read only of the stretches around these
-hours; in between, only the first and the last accepted attempt. An integration without trouble costs the scan and two
-rows, however many attempts it has.
+Narrow scans find the hours in which credentials were refused, and the last silence. Full rows are read only of the
+stretches around these hours; in between, only the first and the last accepted attempt. An integration without trouble
+costs the scans and two rows, however many attempts it has.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from queries.bindings import ON_ITS_WAY
 from queries.copies import in_force_sql
 from queries.pieces import IDS_AT_ONCE, pieces
+from queries.replaced import read_replaced
 from queries.store import Limits, Store, as_tuple
-from queries.trouble import Attempts, ConfigurationChange, Mark, Place
-from schemas.times import EARLIEST, to_microseconds
+from queries.trouble import SILENCE, Attempts, ConfigurationChange, Mark, Place
+from schemas.action import Action
+from schemas.times import EARLIEST, TICK, to_microseconds
 
 APART: Final = timedelta(hours=24)
 """Refusals further apart than this belong to two stretches, and what lies between is not read."""
@@ -68,6 +71,21 @@ HOURS_SQL: Final = (
     " ORDER BY hour DESC LIMIT {limit:UInt32}"
 )
 """Selects the hours in which some copy says that credentials were refused, the latest first."""
+
+_DAY: Final = "min(occurred_at) AS first, max(occurred_at) AS last"
+_DAY_BEFORE: Final = (
+    "lagInFrame(last, 1, first) OVER (PARTITION BY organization, application_id ORDER BY first"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+)
+SILENCES_SQL: Final = (
+    "SELECT organization, application_id, max(first) AS begun FROM ("
+    f"SELECT organization, application_id, first, {_DAY_BEFORE} AS before FROM ("
+    f"SELECT organization, application_id, {_DAY} FROM attempts_by_application"
+    f" WHERE {_OURS} AND {_GOOD} GROUP BY organization, application_id, toStartOfDay(occurred_at)))"
+    f" WHERE first > before + toIntervalDay({SILENCE.days})"
+    " GROUP BY organization, application_id LIMIT {limit:UInt32}"
+)
+"""Selects when, by some copy, an attempt was accepted again after the last silence of each integration."""
 
 _TOLD: Final = "occurred_at, kind, event_type, action, outcome, cause, actor_name, detail"
 _ANY_COPY: Final = f"(SELECT event_id FROM attempts_by_application WHERE {_OURS} AND {_CHANGED})"
@@ -150,10 +168,12 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
         "until": to_microseconds(at),
         "limit": LIMITS.rows,
     }
-    for organization, application, *change in store.query(CHANGES_SQL, ours | {"changes": MAX_CHANGES}, LIMITS):
-        if (organization, application) in found:
-            place = Place(change[0], change[1])
-            found[organization, application].append(ConfigurationChange(place, *change[2:]))
+    cuts: dict[App, set[datetime]] = defaultdict(set)
+    for app, changes in _changes(store, apps, ours).items():
+        found[app] += changes
+        cuts[app] |= cuts_of(changes)
+    for organization, application, begun in store.query(SILENCES_SQL, ours, LIMITS):
+        cuts[organization, application].add(begun)
     hours: dict[App, list[datetime]] = defaultdict(list)
     for organization, application, hour in store.query(HOURS_SQL, ours, LIMITS):
         hours[organization, application].append(hour)
@@ -165,12 +185,50 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
             first, last = as_tuple(one), as_tuple(other)
             run = Attempts(Place(first[0], first[2]), Place(last[0], last[2]), bool(accepted), tries, first[3])
             found[organization, application].append(run)
-    gaps = [gap for app in apps for gap in gaps_of(app, [one for one in stretches if one.app == app], past)]
+    gaps = [
+        part
+        for app in apps
+        for gap in gaps_of(app, [one for one in stretches if one.app == app], past)
+        for part in parts_of(gap, cuts[app])
+    ]
     edges = [Edge(gap, back) for gap in gaps for back in (False, True)]
-    for some_edges in pieces(edges, AT_ONCE):
-        for edge, place in _accepted(store, some_edges):
-            found[edge.gap.app].append(Attempts(place, place, accepted=True))
+    places = {edge: place for some in pieces(edges, AT_ONCE) for edge, place in _accepted(store, some)}
+    for gap in gaps:
+        if Edge(gap, False) in places:
+            found[gap.app].append(Attempts(places[Edge(gap, False)], places[Edge(gap, True)], accepted=True))
     return found
+
+
+def _changes(store: Store, apps: Sequence[App], ours: dict[str, Any]) -> dict[App, list[ConfigurationChange]]:
+    """Return the changes of each integration, the latest first."""
+    changes: dict[App, list[ConfigurationChange]] = {app: [] for app in apps}
+    for organization, application, at, event_id, *told in store.query(
+        CHANGES_SQL, ours | {"changes": MAX_CHANGES}, LIMITS
+    ):
+        if (organization, application) in changes:
+            changes[organization, application].append(ConfigurationChange(Place(at, event_id), *told))
+    if any(change.deletes for own in changes.values() for change in own):
+        replaced = read_replaced(store, {organization for organization, _ in apps})
+        for own in changes.values():
+            own[:] = [change._replace(replaced=change.place.event_id in replaced) for change in own]
+    return changes
+
+
+def cuts_of(changes: Iterable[ConfigurationChange]) -> set[datetime]:
+    """Return the times at which accepted attempts before and after must be told apart. Pure."""
+    deletions = [change.place.at for change in changes if change.deletes]
+    if not deletions:
+        return set()
+    first = min(deletions)
+    activations = (change.place.at for change in changes if change.action == Action.ACTIVATE and change.accepted)
+    again = (at for at in activations if at > first)
+    return {*deletions, *(at + ON_ITS_WAY + TICK for at in deletions), *again}
+
+
+def parts_of(gap: Span, cuts: Iterable[datetime]) -> list[Span]:
+    """Return the gap, cut at those of the times that are within it. Pure."""
+    edges = [gap.begin, *sorted(cut for cut in cuts if gap.begin < cut < gap.end), gap.end]
+    return [gap._replace(begin=begin, end=end) for begin, end in pairwise(edges)]
 
 
 def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place]]:

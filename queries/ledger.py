@@ -7,7 +7,7 @@ from typing import Final
 
 from queries.account import ABSENT, ACTIVE, CLOSED, DELETED, INACTIVE, UNKNOWN, Account
 from queries.because import Triggers, one_of, told_by
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Memberships
+from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, USED, Bindings, Memberships
 from queries.directory import LEAVES, Directory
 from queries.entry import Decision, Entry, meant_by, not_told, told
 from queries.folding import Row, place_of
@@ -145,10 +145,10 @@ class Ledger:
                 entry.intend(told(DELETED, row))
 
     def surround(self, row: Row) -> None:
-        """Apply a change around the subject: a group's binding, a group's deletion, or the activation or deletion of an
-        integration."""
+        """Apply a change around the subject: a group's binding, a group's deletion, or the activation, deletion or use
+        of an integration."""
         application, event_type = row["application_id"], row["event_type"]
-        if event_type in (ACTIVATED, DEACTIVATED):
+        if event_type in (ACTIVATED, DEACTIVATED, USED):
             self._integration(application, row, deleted=event_type == DEACTIVATED)
         elif event_type == GROUP_DELETED:
             for bound_to, bound in self._directory.bound.items():

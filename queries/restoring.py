@@ -10,7 +10,7 @@ from uuid import UUID
 
 from queries.account import ACTIVE, CLOSED
 from queries.because import MAKES, PROMPT, act_on_person
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Memberships, is_membership
+from queries.bindings import DEACTIVATED, GROUP_DELETED, Memberships, is_membership
 from queries.bound import bindings_of, binds, bound_at
 from queries.finding import Finding, Kind
 from queries.folding import Row, in_force
@@ -133,7 +133,8 @@ def undo(finding: Finding, stood: Sequence[Stood], theirs: Iterable[Row], acts: 
 
     Subjects that are back already, be it under another id, or were not in one minute before, get no step. What happened
     to single people in the same hour is kept, unless such acts set the change off. A person suspended or deleted by
-    another act gets no step at all.
+    another act gets no step at all. `acts` has the bindings of groups, and the deletion of the integration if it is
+    deleted now.
     """
     theirs, acts = in_force(theirs), in_force(acts)
     back = {one.subject_id for one in stood if one.back_as}
@@ -180,21 +181,19 @@ def _undo_acts(finding: Finding, acts: Sequence[Row]) -> list[Undo]:
     """Return steps for groups that were unbound and are not bound again, and for the integration, if it is deleted."""
     app = finding.app
     bound: dict[str, Row] = {}
-    integration: Row | None = None
     for row in acts:
-        if row["outcome"] == Outcome.FAILURE:
-            continue
-        if binds(row, app.application_id):
+        if row["outcome"] != Outcome.FAILURE and binds(row, app.application_id):
             bound[row["group_id"]] = row
-        if row["event_type"] in (ACTIVATED, DEACTIVATED) and row["outcome"] == Outcome.SUCCESS:
-            integration = row
     steps = [
         Undo("bind_group", app.application_id, app.application, group, row["group_name"], row["event_id"])
         for group, row in bound.items()
         if row["action"] == "remove" and finding.since - PROMPT <= row["occurred_at"] <= finding.until
     ]
-    if integration is not None and integration["event_type"] == DEACTIVATED:
-        steps.append(Undo("activate_integration", app.application_id, app.application, "", "", integration["event_id"]))
+    steps += [
+        Undo("activate_integration", app.application_id, app.application, "", "", row["event_id"])
+        for row in acts
+        if row["event_type"] == DEACTIVATED
+    ]
     return steps
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final
 
 from queries.copies import DOUBTFUL, better_ways, elsewhere_sql, in_force_sql
-from queries.ends import DELETED, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, scope_parameters
+from queries.ends import DELETED, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, end_parameters
 from queries.store import Store
 
 SOME: Final = "incident_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
@@ -53,8 +53,9 @@ def run_parameters(
 
     For applications, given as (organization, id), and with `SOME` for these incidents.
     """
-    values: dict[str, object] = {"ours": list(applications), **scope_parameters()}
-    values |= better_ways(store, (organization for organization, _ in applications))
+    organizations = {organization for organization, _ in applications}
+    values: dict[str, object] = {"ours": list(applications), **end_parameters(store, organizations)}
+    values |= better_ways(store, organizations)
     return values if ids is None else values | {"ids": sorted(one.hex() for one in ids)}
 
 

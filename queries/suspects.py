@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from queries.because import ROLLOUT
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings
+from queries.bindings import GROUP_DELETED, Bindings
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store
 from queries.turns import NO_UPDATE, Updates, updates_of
@@ -192,17 +192,11 @@ class Ended:
 
 def ended_of(bindings: Bindings, since: datetime = EARLIEST, until: datetime = LATEST) -> Ended:
     """Return what may have ended access, from the bindings; of unbindings, those between two times. Pure."""
-    ended = Ended()
+    ended = Ended(set(bindings.deleted))
     bound: dict[str, dict[str, list[datetime]]] = {}
     for row in bindings.agenda:
-        application, event_type, group, at = (
-            row["application_id"], row["event_type"], row["group_id"], row["occurred_at"],
-        )  # fmt: skip
-        if event_type == DEACTIVATED:
-            ended.deleted.add(application)
-        elif event_type == ACTIVATED:
-            ended.deleted.discard(application)
-        elif event_type == GROUP_DELETED:
+        application, group, at = row["application_id"], row["group_id"], row["occurred_at"]
+        if row["event_type"] == GROUP_DELETED:
             for each, own in bound.items():
                 if row["subject_id"] in own:
                     _part(ended if since <= at < until else Ended(), each, row["subject_id"], own)

@@ -3,14 +3,17 @@ make. Values only; `queries/integration_health.py` folds them."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from schemas.action import Action
 from schemas.cause import Cause
 from schemas.outcome import Outcome
+
+SILENCE: Final = timedelta(days=7)
+"""After this long without an accepted or refused attempt, nobody knows whether the credentials work."""
 
 
 class Place(NamedTuple):
@@ -30,6 +33,13 @@ class ConfigurationChange(NamedTuple):
     cause: str
     actor: str
     detail: str
+    replaced: bool = False
+    """Whether it is about an integration that another one had replaced."""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it left the application without an integration."""
+        return self.action == Action.DELETE and self.accepted and not self.replaced
 
     @property
     def authorises(self) -> bool:
@@ -48,8 +58,9 @@ class ConfigurationChange(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """Consecutive attempts on users and groups, all accepted or all refused for their credentials, with no change in
-    between. A single attempt is both first and last."""
+    """Attempts on users and groups, all accepted or all refused for their credentials, with neither the other sort nor
+    `SILENCE` in between; of accepted ones the tries are not counted. A single attempt is both first
+    and last."""
 
     first: Place
     last: Place

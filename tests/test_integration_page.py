@@ -35,7 +35,11 @@ PLAYED: dict[tuple[str, str], tuple[list[Mark], list[Mark], float]] = {
     ("healthy", "nothing is accepted or refused for 7 days"): ([good(1)], [], 7 * DAY + 2),
     ("failing", "the integration is deleted"): (_FAILING, [change(9, "delete")], 9),
     ("healthy", "the integration is deleted"): ([good(1)], [change(9, "delete")], 9),
-    ("deactivated", "an attempt is accepted"): ([good(1), change(4, "delete")], [good(9)], 9),
+    ("deactivated", "an attempt is accepted more than an hour later"): (
+        [good(1), change(4, "delete")],
+        [good(65)],
+        65,
+    ),
 }
 
 

@@ -63,9 +63,10 @@ def attempts(draw: st.DrawFn) -> dict[str, Any]:
     when = (BEGIN + timedelta(seconds=draw(st.integers(0, 60)))).isoformat()
     application = {"id": draw(st.sampled_from(["a1", "a2"])), "name": "miro"}
     if draw(st.integers(0, 9)) == 0:
-        kind = draw(st.sampled_from(["idm_integration_update", "idm_integration_reauth", "idm_integration_delete"]))
+        kind = f"idm_integration_{draw(st.sampled_from(['update', 'reauth', 'activate', 'delete']))}"
         answer = ANSWERS[draw(st.sampled_from(["success", "credentials", "conflict"]))]
-        return event(kind, timestamp=when, resource=None, application=application, **answer)
+        own = draw(st.sampled_from([None, "one", "two"]))
+        return event(kind, timestamp=when, resource=None, application=application, idm_client_id=own, **answer)
     who = draw(st.sampled_from(sorted(SUBJECTS)))
     return event(
         draw(st.sampled_from(TYPES[who])),

@@ -175,6 +175,11 @@ def test_what_an_integrations_deletion_sets_off_is_told_of_it_and_undone_by_acti
     whole = whole_of(trail)
     assert act_of(whole) == "deactivated by ada@corp.example"
     assert [step.do for step in whole.steps] == ["activate_integration", *["reactivate_account"] * 12]
+    trail.insert(
+        attempt(30, "idm_integration_activate", resource=None, idm_client_id="new"),
+        attempt(40, "idm_integration_delete", resource=None, idm_client_id="old"),
+    )
+    assert [step.do for step in whole_of(trail).steps] == ["reactivate_account"] * 12
 
 
 def test_who_was_there_before_is_no_test_of_an_activation(trail: Trail) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.expiry import Basis
-from queries.integration_health import RECENT, SILENCE, State, fold
+from queries.integration_health import RECENT, State, fold
 from queries.token_lifetimes import CATALOGUE, lifetime_of
-from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place
+from queries.trouble import SILENCE, Attempts, ConfigurationChange, End, Mark, Place
 from tests.records import NOON
 
 HOUR, DAY = 60, 24 * 60
@@ -32,9 +32,11 @@ def bad(minutes: float, detail: str = EXPIRED) -> Attempts:
     return Attempts(place(minutes), place(minutes), accepted=False, detail=detail)
 
 
-def change(minutes: float, action: str, outcome: str = "success", cause: str = "") -> ConfigurationChange:
+def change(
+    minutes: float, action: str, outcome: str = "success", cause: str = "", *, replaced: bool = False
+) -> ConfigurationChange:
     return ConfigurationChange(
-        place(minutes), f"idm_integration_{action}", action, outcome, cause, "ada", EXPIRED * bool(cause)
+        place(minutes), f"idm_integration_{action}", action, outcome, cause, "ada", EXPIRED * bool(cause), replaced
     )
 
 
@@ -48,17 +50,37 @@ def at(minutes: float) -> datetime:
 
 STEPS = [
     pytest.param([], 0, State.SILENT, None, id="nothing ever"),
-    pytest.param([change(0, "activate")], 5, State.SILENT, None, id="activated, never used"),
+    pytest.param([change(0, "activate")], 5, State.SILENT, 0, id="activated, never used"),
     pytest.param([good(0), good(7)], 60, State.HEALTHY, 0, id="accepted"),
     pytest.param([good(0)], SILENCE // timedelta(minutes=1), State.HEALTHY, 0, id="accepted, and just not silent yet"),
     pytest.param([good(0), good(5)], 8 * DAY, State.SILENT, 5, id="nothing for over a week"),
+    pytest.param([good(0), good(8 * DAY), good(9 * DAY)], 9 * DAY, State.HEALTHY, 8 * DAY, id="again after a silence"),
+    pytest.param(
+        [good(0), change(8 * DAY, "reauth")], 9 * DAY, State.SILENT, 8 * DAY, id="new credentials, not tried yet"
+    ),
     pytest.param([good(0), bad(5)], 6, State.DEGRADING, 5, id="one refusal"),
     pytest.param([good(0), bad(5), bad(6)], 7, State.DEGRADING, 5, id="two in a row"),
     pytest.param([good(0), bad(5), bad(6), bad(7)], 8, State.FAILING, 5, id="three in a row"),
     pytest.param([bad(5), bad(6), bad(7)], 9 * DAY, State.FAILING, 5, id="failing does not turn silent"),
     pytest.param([bad(1), refused(4)], 5, State.STILL_FAILING, 4, id="new credentials were refused"),
     pytest.param(
-        [bad(1), bad(2), bad(3), change(4, "reauth"), bad(5)], 6, State.STILL_FAILING, 4, id="refused after a reauth"
+        [bad(1), bad(2), bad(3), change(4, "reauth"), bad(5)], 6, State.STILL_FAILING, 5, id="refused after a reauth"
+    ),
+    pytest.param(
+        [bad(1), change(4, "reauth"), bad(5), refused(6), bad(7)], 8, State.STILL_FAILING, 5, id="refused ever since"
+    ),
+    pytest.param(
+        [bad(1), change(4, "reauth"), bad(5), change(6, "reauth"), bad(7)],
+        8,
+        State.STILL_FAILING,
+        7,
+        id="refused after the second reauth too",
+    ),
+    pytest.param(
+        [bad(1), refused(2), good(3), bad(4)], 5, State.DEGRADING, 4, id="the new credentials of an earlier trouble"
+    ),
+    pytest.param(
+        [bad(1), change(4, "reauth"), change(6, "reauth")], 7, State.REAUTHORISED, 4, id="twice, nothing tried since"
     ),
     pytest.param(
         [bad(1), change(4, "reauth"), bad(5), change(6, "reauth")], 7, State.REAUTHORISED, 6, id="nothing tried since"
@@ -81,18 +103,49 @@ STEPS = [
         5,
         id="by turns until re-authorised",
     ),
-    pytest.param([bad(1), good(5), good(8 * DAY)], 8 * DAY, State.HEALTHY, 5, id="the trouble is over a week ago"),
+    pytest.param(
+        [bad(1), good(5), good(4 * DAY), good(8 * DAY)], 8 * DAY, State.HEALTHY, 5, id="the trouble is over a week ago"
+    ),
     pytest.param([good(0), change(5, "delete")], 6, State.DEACTIVATED, 5, id="deleted"),
     pytest.param([bad(0), bad(1), bad(2), change(5, "delete")], 6, State.DEACTIVATED, 5, id="deleted in trouble"),
     pytest.param([good(0), change(5, "delete", "failure")], 6, State.HEALTHY, 0, id="not deleted"),
-    pytest.param([good(0), change(5, "delete"), change(6, "activate")], 7, State.HEALTHY, 0, id="activated again"),
-    pytest.param([good(0), change(5, "delete"), good(6)], 7, State.HEALTHY, 0, id="used after its deletion"),
+    pytest.param([good(0), change(5, "delete", replaced=True)], 6, State.HEALTHY, 0, id="another one had replaced it"),
+    pytest.param(
+        [bad(0), bad(1), bad(2), change(5, "delete", replaced=True)], 6, State.FAILING, 0, id="replaced, and failing"
+    ),
+    pytest.param([good(0), change(5, "delete"), change(6, "activate")], 7, State.SILENT, 6, id="activated again"),
+    pytest.param(
+        [good(0), change(5, "delete"), change(6, "activate"), good(7)], 8, State.HEALTHY, 7, id="activated and used"
+    ),
+    pytest.param([good(0), change(5, "delete"), good(6)], 67, State.DEACTIVATED, 5, id="it was on its way"),
+    pytest.param([good(0), change(5, "delete"), bad(6)], 67, State.DEACTIVATED, 5, id="refused on its way"),
+    pytest.param([good(0), change(5, "delete"), good(65)], 67, State.DEACTIVATED, 5, id="at the hour"),
+    pytest.param([good(0), change(5, "delete"), good(66)], 67, State.HEALTHY, 66, id="used after its deletion"),
+    pytest.param([good(0), change(5, "delete"), bad(66)], 67, State.DEGRADING, 66, id="tried after its deletion"),
+    pytest.param(
+        [good(0), change(5, "delete"), change(66, "reauth")], 67, State.SILENT, 66, id="re-authorised after it"
+    ),
+    pytest.param([good(0), change(5, "delete"), refused(66)], 67, State.DEACTIVATED, 5, id="not re-authorised"),
+    pytest.param(
+        [good(0), change(5, "delete"), good(6), change(7, "activate")],
+        8,
+        State.SILENT,
+        7,
+        id="what was on its way shows nothing of the next one",
+    ),
     pytest.param(
         [good(0), bad(1), change(5, "delete"), change(6, "activate"), good(7)],
         8,
         State.HEALTHY,
-        0,
+        7,
         id="set up anew after a trouble",
+    ),
+    pytest.param(
+        [bad(1), good(2), change(5, "delete"), change(6, "activate"), good(7)],
+        8,
+        State.HEALTHY,
+        7,
+        id="set up anew after a trouble that had ended",
     ),
 ]
 

@@ -16,6 +16,7 @@ from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import HOUR, MINUTE
 from producers.simulation.truth import Episode, instant
 from queries import integration_marks
+from queries.failures import list_failures
 from queries.integration_health import Health, State, fold
 from queries.integration_marks import (
     APART,
@@ -255,18 +256,42 @@ def test_more_denied_successes_than_are_looked_at_first_hide_no_true_one(
         worked = {name: value for name, value in denied.items() if name != "message_chain"} | {"success": True}
         records += [trail.log(worked, INGEST), trail.log(denied, TENANT)]
     trail.insert(*records, attempt(7))
-    (first, last) = read_marks(trail.store, [app], when(9))[app]
-    assert first == last
-    assert isinstance(first, Attempts)
-    assert first.first.at == when(7)
+    (mark,) = read_marks(trail.store, [app], when(9))[app]
+    assert isinstance(mark, Attempts)
+    assert (mark.first.at, mark.last.at) == (when(7), when(7))
 
 
 def test_a_deletion_between_two_accepted_attempts_is_seen(trail: Trail) -> None:
-    trail.insert(attempt(1), attempt(4, "idm_integration_delete"))
-    assert health(trail, 5) == (State.DEACTIVATED, 0)
-    trail.insert(attempt(6))
-    assert health(trail, 7) == (State.HEALTHY, 0)
-    assert health(trail, 5) == (State.DEACTIVATED, 0)
+    trail.insert(attempt(1), attempt(4, "idm_integration_delete"), attempt(6))
+    assert health(trail, 7) == (State.DEACTIVATED, 0)
+    trail.insert(attempt(70), attempt(80), attempt(90))
+    assert health(trail, 91) == (State.HEALTHY, 0)
+    assert folded(trail, 91).since == when(70)
+    trail.insert(attempt(95, "idm_integration_delete"), attempt(97, "idm_integration_activate"), attempt(98))
+    assert folded(trail, 200).since == when(98)
+    assert health(trail, 7) == (State.DEACTIVATED, 0)
+
+
+def test_a_deletion_of_what_another_one_had_replaced_changes_nothing(trail: Trail) -> None:
+    trail.insert(
+        attempt(1, "idm_integration_activate", idm_client_id="one"), attempt(2),
+        attempt(3, "idm_integration_activate", idm_client_id="two"), *map(failed, (4, 5, 6)),
+        attempt(7, "idm_integration_delete", idm_client_id="one"),
+    )  # fmt: skip
+    assert health(trail, 8) == (State.FAILING, 3)
+    (group,) = list_failures(trail.store, trail.day(), 10, when(8)).groups
+    assert group["state"] == "open"
+    trail.insert(attempt(9, "idm_integration_delete", idm_client_id="two"))
+    assert health(trail, 10) == (State.DEACTIVATED, 3)
+    (group,) = list_failures(trail.store, trail.day(), 10, when(10)).groups
+    assert group["state"] == "resolved"
+
+
+def test_the_last_silence_is_seen_between_however_many_accepted_attempts(trail: Trail) -> None:
+    days = 24 * 60
+    trail.insert(*(attempt(day * days) for day in (-60, -59, -40, -39, -38, -30, -25, -20, -15)))
+    assert folded(trail, -14 * days).since == when(-30 * days)
+    assert folded(trail, -31 * days).since == when(-40 * days)
 
 
 def test_a_trouble_of_weeks_ends_where_it_was_last_tried(trail: Trail) -> None:
@@ -368,10 +393,9 @@ def test_without_trouble_two_rows_are_fetched_however_many_there_are(trail: Trai
         {"organization": trail.organization},
     )
     app = (trail.organization, "busy")
-    first, last = read_marks(trail.store, [app], NOON)[app]
-    assert isinstance(first, Attempts)
-    assert isinstance(last, Attempts)
-    assert (last.last.at - first.first.at) // timedelta(seconds=1) == 19_999
+    (mark,) = read_marks(trail.store, [app], NOON)[app]
+    assert isinstance(mark, Attempts)
+    assert (mark.last.at - mark.first.at) // timedelta(seconds=1) == 19_999
 
 
 def test_no_value_is_in_a_statement_and_every_list_has_a_limit() -> None:

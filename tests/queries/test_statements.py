@@ -22,11 +22,13 @@ from queries.histories import batch_sql, bindings_sql, history_sql, memberships_
 from queries.incident_details import hours_sql, subjects_sql, texts_sql
 from queries.incidents import ONE as ONE_INCIDENT
 from queries.incidents import Incidents, incidents_sql
+from queries.replaced import replaced_sql
 from queries.scope import SCOPE
 from queries.selection import Selection
 from queries.state import later_sql
 from queries.statistics import statistics_sql
 from queries.suspects import suspects_sql
+from queries.uses import COPIES_SQL as USES_SQL
 from tests.records import NOON
 
 VALUE = "va'lue"
@@ -75,13 +77,15 @@ STATEMENTS = {
     "bindings": bindings_sql(members=True),
     "memberships": memberships_sql(),
     "later": later_sql(),
+    "replaced integrations": replaced_sql("organization IN {organizations:Array(String)}"),
+    "uses": USES_SQL,
     "drift": FINDINGS,
     "drift's samples": SAMPLES,
     **{f"counts {by}": counts_sql(FULL, [by]) for by in Dimension},
 }
 
 
-UNLIMITED = ("statistics", "one", "bindings", "memberships")
+UNLIMITED = ("statistics", "one", "bindings", "memberships", "replaced integrations", "uses")
 """One row, or all that surrounds a lifecycle."""
 
 
@@ -94,7 +98,10 @@ def test_no_value_is_in_a_statement_and_the_organization_always_is(name: str) ->
         r"|alert_records|account_marks|account_turns)\b(.{0,100})",
         sql,
     ):
-        some = "organization = {organization:String}", SCOPE, "organization IN {better:Array(String)}"
+        some = (
+            "organization = {organization:String}", SCOPE, "organization IN {better:Array(String)}",
+            "organization IN {organizations:Array(String)}",
+        )  # fmt: skip
         assert any(own in read for own in some), read
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from queries import uses
 from queries.closings import report
 from queries.exposures import SLA, list_exposures
 from queries.failures import list_failures
@@ -17,7 +18,7 @@ from queries.state import Asked, read_state
 from queries.store import Store
 from queries.suspects import read_suspects
 from schemas.times import LATEST
-from tests.queries.support import SLACK, Trail, at, attempt, failed, stored, when
+from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, stored, when
 from tests.queries.test_histories import bound
 from tests.records import NOON, event
 
@@ -150,6 +151,76 @@ def test_whatever_the_log_tells_of_an_account_it_is_exposed_once_its_person_left
     for now, past in ((NOON.replace(hour=23), None), (NOON.replace(hour=23), NOON.replace(hour=22))):
         found = list_exposures(trail.store, trail.organization, now, past)
         assert [(each.subject_id, each.reason) for each in found.everything()] == [("p", "never_attempted")]
+
+
+def integration(minutes: float, what: str, own: str | None = None) -> dict[str, Any]:
+    return attempt(minutes, f"idm_integration_{what}", idm_client_id=own, resource=None, application=SLACK)
+
+
+def updated(minutes: float, who: str) -> dict[str, Any]:
+    return attempt(minutes, resource={"id": who, "username": who}, application=SLACK)
+
+
+TWO: Final = [integration(-30 * HOURS, "activate", "one"), create(-29 * HOURS, "p"), create(-29 * HOURS, "q")]
+GONE: Final = integration(-10 * HOURS, "delete", "one")
+ANEW: Final = integration(-12 * HOURS, "activate", "two")
+BEHIND: Final[dict[str, tuple[list[dict[str, Any]], str]]] = {
+    "deleted": ([*TWO, GONE], "pq"),
+    "another one was activated before": ([*TWO, ANEW, GONE], ""),
+    "both are deleted": ([*TWO, ANEW, GONE, integration(-5 * HOURS, "delete", "two")], "pq"),
+    "the other one is deleted first": ([*TWO, ANEW, integration(-11 * HOURS, "delete", "two"), GONE], "pq"),
+    "the deletion does not say which": ([*TWO, ANEW, integration(-10 * HOURS, "delete")], "pq"),
+    "the activation does not say which": ([*TWO, integration(-12 * HOURS, "activate"), GONE], "pq"),
+    "the other activation failed": ([*TWO, {**ANEW, "success": False}, GONE], "pq"),
+    "another person's update was accepted since": ([*TWO, GONE, updated(-5 * HOURS, "q")], ""),
+    "another person's was refused since": ([*TWO, GONE, failed_for(-5 * HOURS, "q")], ""),
+    "re-authorised since": ([*TWO, GONE, integration(-5 * HOURS, "reauth")], ""),
+    "what failed tells nothing": ([*TWO, GONE, {**failed_for(-5 * HOURS, "q"), "message_chain": None}], "pq"),
+    "it was on its way": ([*TWO, GONE, updated(-9 * HOURS, "q")], "pq"),
+    "used, and deleted again": ([*TWO, GONE, updated(-5 * HOURS, "q"), integration(-2 * HOURS, "delete")], "pq"),
+}
+
+
+@pytest.fixture(scope="module")
+def behind(shared_store: Store) -> dict[str, Trail]:
+    """Whose integration was deleted, each in an organization of its own."""
+    return stored(shared_store, {name: events for name, (events, _) in BEHIND.items()})
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_an_account_is_left_behind_unless_something_shows_that_there_is_an_integration(
+    behind: dict[str, Trail], name: str
+) -> None:
+    trail, now = behind[name], NOON.replace(hour=23)
+    for past in (None, when(0)):
+        found = list_exposures(trail.store, trail.organization, now, past).everything()
+        assert [(each.subject_id, each.reason) for each in found] == [(who, "left_behind") for who in BEHIND[name][1]]
+    for who in "pq":
+        person = find_person(trail.store, trail.organization, who)
+        (account,) = read_state(trail.store, person, Asked(now, None)).accounts
+        assert (account.left_behind is not None) is (who in BEHIND[name][1])
+        assert account.confirmed == ("unknown" if account.left_behind else "active")
+
+
+def test_a_use_that_was_not_known_then_shows_nothing(trail: Trail) -> None:
+    trail.insert(*TWO, GONE, trail.log(updated(-5 * HOURS, "q"), known_at=NOON.replace(hour=20)))
+    person = find_person(trail.store, trail.organization, "p")
+    for known_at, confirmed in ((NOON.replace(hour=19), "unknown"), (None, "active")):
+        (account,) = read_state(trail.store, person, Asked(NOON, known_at)).accounts
+        assert account.confirmed == confirmed
+
+
+def test_uses_are_found_behind_any_number_of_copies_that_are_none(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "CANDIDATES", 2)
+    denied = [failed_for(-5 * HOURS + number, "q") | {"message_chain": None} for number in range(5)]
+    worked = [trail.log({**each, "success": True}, INGEST) for each in denied]
+    trail.insert(*TWO, GONE, *(trail.log(each, TENANT) for each in denied), *worked)
+    now = NOON.replace(hour=23)
+    assert len(list_exposures(trail.store, trail.organization, now).left_behind) == 2
+    trail.insert(updated(-HOURS, "q"))
+    assert list_exposures(trail.store, trail.organization, now).left_behind == []
 
 
 def closed(minutes: float, event_type: str = "user_deprovision", **fields: Any) -> dict[str, Any]:

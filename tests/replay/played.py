@@ -14,6 +14,7 @@ from queries.account import Account
 from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, is_membership
 from queries.folding import Row
 from queries.lifecycle import Lifecycle, fold
+from queries.uses import uses_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.events import parse
 from schemas.facts import facts
@@ -53,13 +54,15 @@ class Played:
 
     def bindings(self) -> Bindings:
         """For everybody: no memberships."""
-        return Bindings(row for row in self.rows if row["event_type"] in SURROUNDING and not is_membership(row))
+        around = (row for row in self.rows if row["event_type"] in SURROUNDING and not is_membership(row))
+        return Bindings([*around, *uses_of(self.rows)])
 
     def bindings_of_group(self, group: str) -> Bindings:
-        return Bindings(
+        around = (
             row for row in self.rows
             if row["event_type"] in (ACTIVATED, DEACTIVATED) or (is_membership(row) and row["group_id"] == group)
         )  # fmt: skip
+        return Bindings([*around, *uses_of(self.rows)])
 
     def lifecycles(self) -> dict[str, Lifecycle]:
         """Of everybody and every group, by id."""

@@ -21,8 +21,10 @@ from queries.histories import Told as Read
 from queries.histories import read_told
 from queries.lifecycle import Fold
 from queries.people import Person
+from queries.replaced import replaced
 from queries.step import COLUMNS
 from queries.store import Store
+from queries.uses import uses_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.envelope import Source, Trust
 from schemas.times import LATEST
@@ -106,8 +108,8 @@ def group_deleted(one: One) -> dict[str, Any]:
     return event("group_delete", timestamp=at(one.minute), resource=group, application=None)
 
 
-def integration(event_type: str) -> Callable[[One], dict[str, Any]]:
-    return lambda one: event(event_type, timestamp=at(one.minute), resource=None, application=SLACK)
+def integration(event_type: str, **fields: Any) -> Callable[[One], dict[str, Any]]:
+    return lambda one: event(event_type, timestamp=at(one.minute), resource=None, application=SLACK, **fields)
 
 
 def signed_in(one: One) -> dict[str, Any]:
@@ -132,8 +134,12 @@ HAPPENS: Final[list[tuple[float, Callable[[One], dict[str, Any]]]]] = [
     (1.5, lambda one: bound(one.minute, "remove", one.group, application=APP)),
     (1, personally("add")),
     (1, personally("remove")),
-    (0.7, integration("idm_integration_activate")),
-    (0.3, integration("idm_integration_delete")),
+    (0.2, integration("idm_integration_activate")),
+    (0.3, integration("idm_integration_activate", idm_client_id="one")),
+    (0.2, integration("idm_integration_activate", idm_client_id="two")),
+    (0.2, integration("idm_integration_delete")),
+    (0.3, integration("idm_integration_delete", idm_client_id="one")),
+    (0.2, integration("idm_integration_reauth", idm_client_id="one")),
     (0.2, group_deleted),
     (4, signed_in),
 ]
@@ -205,14 +211,15 @@ def folded(people: Iterable[Read], now: datetime) -> Iterator[Told]:
 def read_plainly(trail: Trail, until: datetime) -> Iterator[Read]:
     """Everybody's copies in force, by the table of all copies alone."""
     sql = (
-        f"SELECT subject_id, version, fingerprint, {', '.join(COLUMNS)} FROM events WHERE organization = {{own:String}}"
+        f"SELECT subject_id, integration_id, version, fingerprint, {', '.join(COLUMNS)} FROM events"
+        " WHERE organization = {own:String}"
     )
     rows = [
         row for row in in_force(trail.store.query_dicts(sql, {"own": trail.organization})) if row["occurred_at"] < until
     ]
-    bindings = Bindings(
-        row for row in rows if row["event_type"] in SURROUNDING and not (is_membership(row) or is_direct(row))
-    )
+    around = (row for row in rows if row["event_type"] in SURROUNDING and not (is_membership(row) or is_direct(row)))
+    gone = replaced(rows)
+    bindings = Bindings([*(row for row in around if row["event_id"] not in gone), *uses_of(rows)])
     for person in PEOPLE:
         own = [row for row in rows if row["subject_id"] == person]
         yield Read(person, bindings, Memberships(own), own)
