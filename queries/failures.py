@@ -20,7 +20,9 @@ class Failures(NamedTuple):
     """The totals, then the groups, those with the most attempts first."""
 
     attempts: int
+    """Whatever the cause: an attempt that succeeds has none."""
     failures: int
+    """Of the causes asked for."""
     groups: list[Row]
     total: int
     """The number of groups, including those beyond the limit."""
@@ -92,7 +94,7 @@ def failures_sql(selection: Selection) -> tuple[str, str]:
     succeeded = f"outcome = 'success' AND {_SINCE} AND {_UP_TO_NOW}"
     ours = f"({failed} OR {succeeded} AND (organization, application_id) GLOBAL IN ({hurt}))"
     return (
-        f"SELECT count(), countIf(outcome = 'failure') FROM ({_attempts_sql(_CHOSEN_BY, tried, tried)})",
+        f"SELECT count(), countIf({failed}) FROM ({_attempts_sql(_CHOSEN_BY, tried, tried)})",
         _groups_sql(_attempts_sql(_COLUMNS, ours, f"({failed} OR {succeeded})")),
     )
 

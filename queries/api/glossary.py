@@ -166,6 +166,8 @@ OF: Final = {
     "Exposures.reported_absent_total": "Number of accounts reported absent, including those not shown.",
     "FailureGroup.first": "The first failure.",
     "FailureGroup.last": "The last failure.",
+    "Failures.attempts": "Number of attempts, retries included, whatever the cause asked for.",
+    "Failures.failures": "Number of failed attempts, of the causes asked for.",
     "Failures.until": "The end of the range that was counted.",
     "Finding.id": "The finding's id, which stays the same while it is found.",
     "FindingDetail.id": "The finding's id, which stays the same while it is found.",

@@ -167,6 +167,7 @@ def told(shared_store: Store) -> Trail:
     ("conditions", "tries", "attempts"),
     [
         pytest.param({"causes": ("conflict",)}, [1], 4, id="cause: attempts are of all causes"),
+        pytest.param({"causes": ("quota",)}, [], 4, id="a cause that no failure has"),
         pytest.param({"application": "slack"}, [1], 1, id="application"),
         pytest.param({"subject": "KOFI.mensah"}, [1], 1, id="subject"),
         pytest.param({"event_types": ("user_deprovision",)}, [1], 1, id="type"),
@@ -177,7 +178,7 @@ def told(shared_store: Store) -> Trail:
 def test_failures_hold_to_the_conditions(told: Trail, conditions: Raw, tries: list[int], attempts: int) -> None:
     found = list_failures(told.store, told.day(**conditions), 10, when(60 * 24))
     assert [group["tries"] for group in found.groups] == tries
-    assert found.attempts == attempts
+    assert (found.attempts, found.failures) == (attempts, sum(tries))
 
 
 def test_more_groups_than_asked_for_are_counted(told: Trail) -> None:
