@@ -14,6 +14,7 @@ from queries.finding_rows import APPS_AT_ONCE, read_acts, read_bound, read_closi
 from queries.folding import Row, in_force
 from queries.histories import read_bindings
 from queries.incident_details import names_of
+from queries.known import sharing
 from queries.mapping_rows import not_emptied, read_groups, read_last, read_remaps, read_values
 from queries.mappings import left_behind, orphaned_values, stale_people
 from queries.mass_changes import LITTLE, READ_BEFORE, mass_changes, set_off
@@ -146,7 +147,8 @@ def find_finding(store: Store, asked: Asked, name: str, now: datetime) -> Whole:
 
 def _other_ids(store: Store, organization: str, subjects: Iterable[str]) -> dict[str, set[str]]:
     """Return the other ids of people who have several."""
-    ids = {subject: find_person(store, organization, subject).subject_ids for subject in subjects}
+    several = sorted(sharing(store, organization, subjects))
+    ids = {subject: find_person(store, organization, subject).subject_ids for subject in several}
     return {subject: {*own} - {subject} for subject, own in ids.items() if len(own) > 1}
 
 

@@ -6,6 +6,7 @@ Three reads by key find all of it, however large the log is.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -70,6 +71,13 @@ SELECT key, groupUniqArray({MAX_IDS + 1})(subject_id) FROM (
 )
 GROUP BY key
 """
+_OWN_NAMES: Final = (
+    "SELECT DISTINCT subject_id, arrayJoin([lowerUTF8(subject_name), lowerUTF8(subject_email)]) AS name"
+    f" FROM events_by_subject WHERE {_THEIRS} AND name != ''"
+)
+_OWN_IDENTIFIERS: Final = f"SELECT DISTINCT subject_id, identifier FROM identifiers WHERE {_KEYS}"
+_POINTING: Final = (IdentifierKind.EXTERNAL, IdentifierKind.DECIDED)
+"""The kinds of identifiers whose value is another id."""
 # Neither table holds when its rows became known.
 _SHARED: Final = f"""
 SELECT key, groupUniqArray({MAX_IDS + 1})(subject_id) FROM (
@@ -120,6 +128,31 @@ def read_known(store: Store, organization: str, subjects: Iterable[str], known_a
         others = _sharing(store, sharing, asked, keys, crowded) - known.keys()
         waiting = sorted(others)[: max(0, MAX_IDS - len(known))]
     return Known(known, aliases(told), standings(marks), _decisions(store, asked, told), frozenset(crowded))
+
+
+def sharing(store: Store, organization: str, subjects: Iterable[str]) -> set[str]:
+    """Return which of these ids share something with another one; any other is a person of its own."""
+    own = sorted(set(subjects))
+    if not own:
+        return set()
+    read: dict[str, Any] = {"organization": organization, "known": to_microseconds(LATEST), "people": sorted(PEOPLE)}
+    having: dict[str, set[str]] = defaultdict(set)
+    found: set[str] = set()
+    for subject in own:
+        for kind in _POINTING:
+            having[f"{kind.value}:{subject}"].add(subject)
+    for subject, name in store.query(_OWN_NAMES, {**read, "subjects": own}):
+        for kind in CALLED:
+            having[f"{kind.value}:{name}"].add(subject)
+    for subject, identifier in store.query(_OWN_IDENTIFIERS, {**read, "lookups": [f"id:{one}" for one in own]}):
+        having[identifier].add(subject)
+        if identifier.partition(":")[0] in _POINTING:
+            found.add(subject)
+    names = sorted({key.partition(":")[2] for key in having if key.partition(":")[0] in CALLED})
+    for key, ids in store.query(_SHARING, {**read, "names": names, "lookups": sorted(having)}):
+        for holding in (key, *(f"{kind.value}:{key}" for kind in CALLED)):
+            found |= {subject for subject in having.get(holding, ()) if set(ids) != {subject}}
+    return found
 
 
 def _marks(store: Store, read: dict[str, Any]) -> tuple[list[Mark], dict[UUID, bytes]]:

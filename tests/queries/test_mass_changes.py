@@ -141,6 +141,7 @@ def usual(each_day: int, days: int = 28) -> list[Row]:
                 ("created", many(10, HOUR, event_type="user_create_provision"), (0, 10)),
                 ("added again", [membership(HOUR + n / 100, f"p{n}", "add") for n in range(10)], (0, 10)),
                 ("suspended once more", [suspension(HOUR + n / 100, f"p{n}") for n in range(10)], (10,)),
+                ("unbound", [unbound(HOUR + n / 100, f"p{n}") for n in range(10)], (10,)),
                 ("activated in vain", many(10, HOUR, event_type="user_unsuspended", outcome="failure"), (10,)),
             )
         ),

@@ -13,7 +13,7 @@ from queries import known
 from queries.account import Account
 from queries.histories import read_history
 from queries.identities import identify
-from queries.known import MAX_IDS
+from queries.known import MAX_IDS, sharing
 from queries.people import find_person, read_person, read_two, require_person, shared_names
 from queries.step import Step
 from queries.store import Store
@@ -208,6 +208,26 @@ def test_decisions_are_found_from_both_ids_and_the_last_holds(trail: Trail) -> N
     assert (link.decision.by, link.decision.because, link.decision.at) == ("ada", "papers", when(32))
     life = read_person(trail.store, trail.organization, ANA).known.lives[ANA]
     assert (life.last_seen, life.events) == (when(0), 1)
+
+
+def test_who_shares_something_with_another_id_is_told_from_who_shares_nothing(trail: Trail) -> None:
+    trail.insert(
+        created(0, person("e1", "u1"), employeeIdentifier="7"),
+        created(1, person("e2", "u2"), employeeIdentifier="7"),
+        used(0, person("x1")),
+        used(9, person("x2"), changes=[{"field": "externalId", "to": "x1"}]),
+        used(0, person("m1", "v1", "m@corp.example")),
+        created(1, person("m2", "v2"), email="M@corp.example"),
+        used(0, person("d1")),
+        used(0, person("d2")),
+        decided(trail, "d1", "d2", 30, linked=True),
+        created(0, person("alone", "own", "own@corp.example"), employeeIdentifier="8", firstname="Own"),
+    )
+    shared = {f"{kind}{n}" for kind in "exmd" for n in (1, 2)}
+    assert sharing(trail.store, trail.organization, [*shared, "alone", "unknown"]) == shared
+    apart = [sharing(trail.store, trail.organization, [one]) for one in (*sorted(shared), "alone")]
+    assert apart == [*({one} for one in sorted(shared)), set()]
+    assert sharing(trail.store, "another", shared) == set()
 
 
 def test_who_may_only_send_events_decides_nothing(trail: Trail) -> None:
