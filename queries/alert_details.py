@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from queries.alerts import Row, Told
 from queries.incident_details import names_of
 from queries.store import Store
-from schemas.alerts import Delivered, Detected, Detection, read_alert_record
+from schemas.alerts import Delivered, Detected, Detection, read_alert_record, too_late
 
 MAX_HISTORY: Final = 1_000
 """How many records of each kind are read, the latest ones: detections, acts and deliveries."""
@@ -51,6 +51,7 @@ def read_alert_details(store: Store, told: Told) -> AlertDetails:
     rows = store.query(_RECORDS, {"organization": organization, "id": detected.alert_id, "limit": MAX_HISTORY})
     history: list[Row] = []
     deliveries: list[Row] = []
+    late = too_late(detected, told.acts)
     before: Detected | None = None
     for known_at, body in reversed(rows):
         record = read_alert_record(body.encode())
@@ -60,11 +61,16 @@ def read_alert_details(store: Store, told: Told) -> AlertDetails:
             history.append(_found(record, before, known_at))
             before = record
         else:
-            history.append({**_NOTHING, **_plain(record, known_at), "what": record.act.value})
+            done = {"what": record.act.value, "too_late": record.act_id in late}
+            history.append({**_NOTHING, **_plain(record, known_at), **done})
     return AlertDetails(history, deliveries, _names(store, detected))
 
 
-_NOTHING: Final[dict[str, Any]] = dict.fromkeys(("by", "text"), "") | dict.fromkeys(("until", "events", "people"))
+_NOTHING: Final[dict[str, Any]] = {
+    **dict.fromkeys(("by", "text"), ""),
+    **dict.fromkeys(("until", "events", "people")),
+    "too_late": False,
+}
 
 
 def _plain(record: Any, known_at: datetime) -> Row:

@@ -83,7 +83,7 @@ _DETECTED: Final = (
 _STATE: Final = (
     "multiIf(detection = 'withdrawn', 'withdrawn',"
     " detection = 'ended' AND reopened_at <= ended_at, 'resolved',"
-    " said = 'resolve' AND triggered_at <= said_at, 'resolved',"
+    " turned = 'resolve' AND triggered_at <= turned_at, 'resolved',"
     " said = 'snooze' AND snoozed_until > fromUnixTimestamp64Micro({now:Int64}, 'UTC'), 'snoozed',"
     " said = 'acknowledge' AND said_at >= since, 'acknowledged', 'open')"
 )
@@ -97,12 +97,14 @@ _RANK: Final = (
 _COLUMNS: Final = ", ".join(f"tupleElement(last, {number}) AS {name}" for number, name in enumerate(_DETECTED, 1))
 _FOLDED: Final = (
     f"SELECT organization, id, {_COLUMNS}, tupleElement(deed, 1) AS said, tupleElement(deed, 2) AS said_at,"
-    " tupleElement(deed, 3) AS snoozed_until, acknowledged_at,"
+    " tupleElement(deed, 3) AS snoozed_until, tupleElement(turn, 1) AS turned, tupleElement(turn, 2) AS turned_at,"
+    " acknowledged_at,"
     f" greatest(triggered_at, last_at, ended_at, acted_at) AS active_at, {_STATE} AS state, {_RANK} AS rank"
     " FROM (SELECT organization, lower(hex(alert_id)) AS id,"
     f" argMaxIf(tuple({', '.join(_DETECTED)}), {_PLACE}, record = 'detected') AS last,"
     f" argMaxIf(tuple(act, at, snoozed_until), {_PLACE},"
     " act IN ('acknowledge', 'resolve', 'reopen', 'snooze')) AS deed,"
+    f" argMaxIf(tuple(act, at), {_PLACE}, act IN ('resolve', 'reopen')) AS turn,"
     f" argMaxIf(at, {_PLACE}, act = 'reopen') AS reopened_at,"
     " minIf(at, act = 'acknowledge') AS acknowledged_at, maxIf(at, record = 'acted') AS acted_at"
     f" FROM alert_records WHERE {SCOPE} GROUP BY organization, alert_id HAVING countIf(record = 'detected') > 0)"

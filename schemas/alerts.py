@@ -219,11 +219,11 @@ class Standing(NamedTuple):
 def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standing:
     """Return the state of an alert from its last `Detected` and all acts, in the order of the log.
 
-    The last act counts, with these exceptions: an alert resolved by hand opens again when the condition holds later; an
-    acknowledged one opens when a new episode does; a snooze holds for its time; an alert that ended by itself is
-    resolved, unless somebody opened it again after the end. What an alert had already reported when somebody acted is
-    not later than the act, whatever the clocks of its sources. `queries/alerts.py` computes the state in SQL; a test
-    compares the two.
+    The last act counts, with these exceptions: an alert resolved by hand opens again when the condition holds later,
+    and until then only by hand; an acknowledged one opens when a new episode does; a snooze holds for its time; an
+    alert that ended by itself is resolved, unless somebody opened it again after the end. What an alert had already
+    reported when somebody acted is not later than the act, whatever the clocks of its sources. `queries/alerts.py`
+    computes the state in SQL; a test compares the two.
     """
     owner = _last(acts, Act.OWN)
     stands = Standing(State.OPEN, detected.since, "", False, detected.owner if owner is None else owner.text, None)
@@ -235,9 +235,10 @@ def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standi
     said = _last(acts, Act.ACKNOWLEDGE, Act.RESOLVE, Act.REOPEN, Act.SNOOZE)
     if said is None:
         return stands._replace(reopened=detected.episodes > 1)
+    resolved = _resolution(detected, acts)
+    if resolved is not None:
+        return stands._replace(state=State.RESOLVED, since=resolved.at, by=resolved.by)
     by_hand = stands._replace(since=said.at, by=said.by)
-    if said.act is Act.RESOLVE and detected.triggered_at <= said.counts_at:
-        return by_hand._replace(state=State.RESOLVED)
     again = detected.episodes > 1 or ended is not None or _last(acts, Act.RESOLVE) is not None
     stands, by_hand = stands._replace(reopened=again), by_hand._replace(reopened=again)
     if said.until is not None:
@@ -249,6 +250,21 @@ def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standi
     if said.act is Act.ACKNOWLEDGE:
         return by_hand._replace(state=State.ACKNOWLEDGED)
     return by_hand if said.act is Act.REOPEN else stands._replace(since=detected.triggered_at)
+
+
+def too_late(detected: Detected, acts: Sequence[Acted]) -> frozenset[UUID]:
+    """Return the ids of the acts that do nothing, because the alert had just been resolved and is still: whoever did
+    them did not know yet."""
+    resolved = _resolution(detected, acts)
+    later = acts[acts.index(resolved) :] if resolved is not None else ()
+    return frozenset(act.act_id for act in later if act.act in (Act.ACKNOWLEDGE, Act.SNOOZE))
+
+
+def _resolution(detected: Detected, acts: Sequence[Acted]) -> Acted | None:
+    """Return the resolution by hand that holds: nobody reopened the alert, and its condition did not hold later."""
+    turned = _last(acts, Act.RESOLVE, Act.REOPEN)
+    holds = turned is not None and turned.act is Act.RESOLVE and detected.triggered_at <= turned.counts_at
+    return turned if holds else None
 
 
 def _last(acts: Sequence[Acted], *wanted: Act) -> Acted | None:

@@ -188,7 +188,8 @@ def _said(each: Item) -> str:
         return counted(each["events"], "event") if each["events"] else ""
     until = f"until {when(each['until'], seconds=False)}" if each["until"] else ""
     text = each["text"] or ("nobody" if each["what"] == "own" else "")
-    return ": ".join(filter(None, (until, text)))
+    late = "too late, it was resolved" if each["too_late"] else ""
+    return ": ".join(filter(None, (late, until, text)))
 
 
 def _show_deliveries(out: Console, deliveries: Sequence[Item]) -> None:

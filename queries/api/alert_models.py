@@ -81,6 +81,10 @@ class Happened(BaseModel):
     by: str = Field(description="The token's name; empty for a detection of the rule.")
     text: str = Field(description="The note, the reason, or the new owner.")
     until: datetime | None = Field(description="The end of a snooze.")
+    too_late: bool = Field(
+        description="Whether it is an acknowledgement or a snooze that changed nothing, because the alert had just "
+        "been resolved."
+    )
     events: int | None = Field(description="The number known then; null for acts.")
     people: int | None
 

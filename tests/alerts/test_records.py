@@ -9,7 +9,17 @@ from uuid import UUID
 import orjson
 import pytest
 
-from schemas.alerts import MEANT_FOR, Act, AlertRecord, Delivered, State, read_alert_record, seal_record, standing
+from schemas.alerts import (
+    MEANT_FOR,
+    Act,
+    AlertRecord,
+    Delivered,
+    State,
+    read_alert_record,
+    seal_record,
+    standing,
+    too_late,
+)
 from schemas.errors import MalformedRecord
 from tests.alerts.records import acted, detected, minute
 from tests.records import ORGANIZATION
@@ -38,6 +48,16 @@ STATES = [
     pytest.param(OPEN, ["resolve 5", "acknowledge 12"], State.ACKNOWLEDGED, 12, "ada", True, id="held again, and seen"),
     pytest.param(OPEN, ["resolve 20", "reopen 21"], State.OPEN, 21, "ada", True, id="reopened by hand"),
     pytest.param(OPEN, ["acknowledge 5", "reopen 6"], State.OPEN, 6, "ada", False, id="an acknowledgement taken back"),
+    pytest.param(
+        OPEN, ["resolve 20", "acknowledge 21"], State.RESOLVED, 20, "ada", False, id="resolved, then seen late"
+    ),
+    pytest.param(OPEN, ["resolve 20", "snooze 50"], State.RESOLVED, 20, "ada", False, id="resolved, then snoozed late"),
+    pytest.param(
+        OPEN, ["resolve 20", "acknowledge 21", "reopen 22"], State.OPEN, 22, "ada", True, id="and reopened by hand"
+    ),
+    pytest.param(
+        OPEN, ["resolve 20", "reopen 22", "snooze 50"], State.SNOOZED, 50, "ada", True, id="reopened, then snoozed"
+    ),
     pytest.param(OPEN, ["snooze 50"], State.SNOOZED, 50, "ada", False, id="snoozed"),
     pytest.param(OPEN, ["snooze 10"], State.OPEN, 40, "", False, id="a snooze that is over"),
     pytest.param(OPEN, ["acknowledge 5", "snooze 10"], State.OPEN, 40, "", False, id="acknowledged, then snoozed"),
@@ -67,6 +87,21 @@ def test_where_an_alert_stands(last: Any, acts: list[str], state: State, since: 
     found = standing(last, [acted(*act.split()) for act in acts], now=minute(60))
     assert (found.state, found.since, found.by, found.reopened) == (state, minute(since), by, reopened)
     assert (found.snoozed_until is not None) == (state is State.SNOOZED)
+
+
+@pytest.mark.parametrize(
+    ("acts", "late"),
+    [
+        pytest.param(["resolve 20", "acknowledge 21", "note 22", "snooze 23"], [1, 3], id="after a resolution"),
+        pytest.param(["acknowledge 5", "resolve 20"], [], id="before it"),
+        pytest.param(["resolve 20", "acknowledge 21", "reopen 22", "acknowledge 23"], [], id="taken back"),
+        pytest.param(["resolve 5", "acknowledge 12"], [], id="held again"),
+        pytest.param(["acknowledge 5"], [], id="not resolved"),
+    ],
+)
+def test_which_acts_came_too_late(acts: list[str], late: list[int]) -> None:
+    done = [acted(*act.split()) for act in acts]
+    assert too_late(OPEN, done) == {done[number].act_id for number in late}
 
 
 def test_the_last_owner_holds_before_the_rules() -> None:

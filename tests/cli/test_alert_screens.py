@@ -52,7 +52,7 @@ WITHDRAWN = alert(detected(detection="withdrawn"))
 def happened(what: str, at: float, **more: Any) -> Item:
     """A line of a history."""
     shown = minute(at).isoformat()
-    nothing = {"by": "", "text": "", "until": None, "events": None, "people": None}
+    nothing = {"by": "", "text": "", "until": None, "too_late": False, "events": None, "people": None}
     return {"what": what, "at": shown, "known_at": shown, **nothing, **more}
 
 
@@ -86,6 +86,12 @@ def test_a_list_says_how_urgent_what_and_what_to_do() -> None:
         "  high      statsig refuses its credentials        5       2   1 h  withdrawn",
         "  01234567  it never held, as came out late",
     ]
+
+
+def test_an_act_that_came_too_late_is_marked() -> None:
+    history = [happened("resolve", 12, by="ada", text="mended"), happened("acknowledge", 13, by="lin", too_late=True)]
+    (line,) = [line for line in drawn(show_alert, whole(MENDED, *history), NOW) if " lin " in line]
+    assert line.split()[-6:] == ["lin", "too", "late,", "it", "was", "resolved"]
 
 
 def test_one_says_where_it_stands_what_to_do_what_happened_and_who_was_told() -> None:
