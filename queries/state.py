@@ -6,7 +6,7 @@ appended to the log. A late event changes the answer for an earlier time only fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -25,7 +25,8 @@ from queries.store import SMALL_LIMITS, Store
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TICK, TimeQuality, to_microseconds
 
-MAX_MEMBERS: Final = 10_000
+MAX_NAMED: Final = 10_000
+"""How many groups or members are named."""
 _STATES: Final = {"activated": "active", "staged": "staged", "suspended": "suspended", "deleted": "deleted"}
 _OPENNESS: Final = {UNKNOWN: 0, "deleted": 1, "suspended": 2, "staged": 3, "active": 4}
 
@@ -79,8 +80,8 @@ class State:
     """The accounts after the last event at or before the time."""
     groups: list[Member]
     """For a person: the groups in the directory, as far as the log says."""
-    members: list[Member]
-    """For a group: the members in the directory, as far as the log says; at most `MAX_MEMBERS`."""
+    members: dict[str, datetime]
+    """For a group: every member in the directory, as far as the log says, by id with the time of joining."""
     accepted: list[Accepted]
     """For a group: its members in each application."""
     events: int
@@ -102,9 +103,9 @@ class Differences(NamedTuple):
     """What differs between two times."""
 
     accounts: list[Difference]
-    joined: list[Member]
-    """Groups of a person, or members of a group."""
-    left: list[Member]
+    joined: dict[str, datetime]
+    """Groups of a person, or members of a group: each id with the time of joining."""
+    left: dict[str, datetime]
     unchanged: int
     """Accounts without a difference."""
 
@@ -146,7 +147,7 @@ def read_state(store: Store, subject: Person, asked: Asked) -> State:
         _standing_of(owns),
         sorted(accounts, key=lambda account: (account.application, account.application_id)),  # stable for ids
         _groups_of(store, subject.organization, owns, asked),
-        _named(store, subject.organization, members, asked),
+        members,
         accepted,
         events,
         count_later(store, subject, asked),
@@ -164,8 +165,19 @@ def compare(before: State, after: State) -> Differences:
             name = (other or one).application  # type: ignore[union-attr]  # because one of them is there
             found.append(Difference(key[0], name, one, other))
     found.sort(key=lambda each: (each.application.lower(), each.application_id))
-    joined, left = _moved([*before.groups, *before.members], [*after.groups, *after.members])
+    were, are = _inside(before), _inside(after)
+    joined = {each: are[each] for each in are.keys() - were.keys()}
+    left = {each: were[each] for each in were.keys() - are.keys()}
     return Differences(found, joined, left, len(ones.keys() | others.keys()) - len(found))
+
+
+def name_members(store: Store, organization: str, since: Mapping[str, datetime], asked: Asked) -> list[Member]:
+    """Return groups or members in the order of their names at the time asked about; the first `MAX_NAMED` ids of
+    more."""
+    own = sorted(since)[:MAX_NAMED]
+    names = names_at(store, organization, own, asked.at, asked.known_at or LATEST)
+    found = [Member(each, names.get(each, each), since[each]) for each in own]
+    return sorted(found, key=lambda member: (member.name.lower(), member.id))
 
 
 def _standing(account: Account | None) -> tuple[object, ...] | None:
@@ -174,9 +186,9 @@ def _standing(account: Account | None) -> tuple[object, ...] | None:
     return account.intended, account.confirmed, account.state, account.closing_since, account.closing_tries
 
 
-def _moved(before: list[Member], after: list[Member]) -> tuple[list[Member], list[Member]]:
-    were, are = {member.id for member in before}, {member.id for member in after}
-    return [each for each in after if each.id not in were], [each for each in before if each.id not in are]
+def _inside(state: State) -> dict[str, datetime]:
+    """Return the groups of a person or the members of a group."""
+    return {group.id: group.since for group in state.groups} | state.members
 
 
 class _Own:
@@ -268,13 +280,6 @@ def _accepted(group: Members, accounts: list[Account], members: dict[str, dateti
                 )
             )
     return found
-
-
-def _named(store: Store, organization: str, members: dict[str, datetime], asked: Asked) -> list[Member]:
-    own = sorted(members)[:MAX_MEMBERS]
-    names = names_at(store, organization, own, asked.at, asked.known_at or LATEST)
-    found = [Member(each, names.get(each, each), members[each]) for each in own]
-    return sorted(found, key=lambda member: (member.name.lower(), member.id))
 
 
 def _parameters(subject: Person, asked: Asked) -> dict[str, Any]:

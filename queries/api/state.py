@@ -15,7 +15,7 @@ from queries.api.access import Given, Organization
 from queries.api.account_models import Account, Person
 from queries.api.models import Answer
 from queries.people import find_person
-from queries.state import Asked, State, blind_since, compare, read_state
+from queries.state import MAX_NAMED, Asked, State, blind_since, compare, name_members, read_state
 from schemas.times import parse_past, require_order
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
@@ -67,7 +67,10 @@ class StateAnswer(BaseModel):
     directory: Standing
     accounts: list[Account]
     groups: list[Member] = Field(description="A person's groups in the directory, as far as the log says.")
-    members: list[Member] = Field(description="A group's members in the directory, as far as the log says.")
+    members: list[Member] = Field(
+        description=f"A group's members in the directory, as far as the log says; at most {MAX_NAMED:,}."
+    )
+    members_total: int = Field(description="The number of members, listed or not.")
     accepted: list[Accepted] = Field(description="A group's members, by application.")
     events: int = Field(description="The number of events that the answer is based on.")
     later: int = Field(description="Events up to `at` that became known only after `known_at`.")
@@ -90,8 +93,10 @@ class StateDifferences(BaseModel):
     until: datetime
     known_at: datetime | None
     accounts: list[Difference]
-    joined: list[Member] = Field(description="Groups of a person, or members of a group.")
-    left: list[Member]
+    joined: list[Member] = Field(description=f"Groups of a person, or members of a group; at most {MAX_NAMED:,}.")
+    joined_total: int = Field(description="The number of groups or members joined, listed or not.")
+    left: list[Member] = Field(description=f"Groups of a person, or members of a group; at most {MAX_NAMED:,}.")
+    left_total: int = Field(description="The number of groups or members left, listed or not.")
     unchanged: int = Field(description="The number of accounts without a difference.")
 
 
@@ -106,11 +111,14 @@ def state(
     """
     wanted = _asked(context, at, "at", known_at)
     own = find_person(context.store, organization, person, *wanted)
+    found = read_state(context.store, own, wanted)
     return {
         "person": own,
         **wanted._asdict(),
         "blind_since": blind_since(wanted),
-        **_told(read_state(context.store, own, wanted)),
+        **_told(found),
+        "members": name_members(context.store, own.organization, found.members, wanted),
+        "members_total": len(found.members),
     }
 
 
@@ -127,12 +135,16 @@ def differences(
         {**each._asdict(), "before": _account(each.before), "after": _account(each.after)} for each in found.accounts
     ]
     return {
-        **found._asdict(),
         "person": own,
         "since": first.at,
         "until": second.at,
         "known_at": first.known_at,
         "accounts": accounts,
+        "joined": name_members(context.store, own.organization, found.joined, second),
+        "joined_total": len(found.joined),
+        "left": name_members(context.store, own.organization, found.left, first),
+        "left_total": len(found.left),
+        "unchanged": found.unchanged,
     }
 
 
@@ -147,7 +159,6 @@ def _told(state: State) -> dict[str, Any]:
         "directory": state.directory,
         "accounts": [_account(account) for account in state.accounts],
         "groups": state.groups,
-        "members": state.members,
         "accepted": state.accepted,
         "events": state.events,
         "later": state.later,

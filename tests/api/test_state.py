@@ -11,6 +11,7 @@ from queries.api.state import StateAnswer, StateDifferences
 from tests.api.conftest import As
 from tests.queries.people_events import ANA, BEN, person, renamed, used
 from tests.queries.support import SLACK, Trail, at, attempt, failed, when
+from tests.queries.test_histories import bound
 
 pytestmark = pytest.mark.store
 
@@ -37,6 +38,28 @@ async def test_the_state_and_what_became_different(api: httpx.AsyncClient, using
         ("statsig", "inactive")
     ]
     assert diff.unchanged == 1
+
+
+async def test_of_a_group_too_large_to_list_it_is_told_how_large_it_is_and_exactly_who_joined_and_left(
+    api: httpx.AsyncClient, using: As, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.state.MAX_NAMED", 2)
+    ids = [f"{number:024x}" for number in range(5)]
+    trail.insert(
+        attempt(0, "group_create_provision", resource={"id": "sales", "type": "user_group", "name": "sales"}),
+        *(bound(number, "add", "sales", user=each) for number, each in enumerate(ids[:4])),
+        bound(20, "remove", "sales", user=ids[0]),
+        bound(21, "add", "sales", user=ids[4]),
+    )
+    mine = using("read")
+    asked = {"person": "sales", "at": at(10)}
+    told = StateAnswer.model_validate((await api.get("/api/v1/state", headers=mine, params=asked)).json())
+    assert ([each.id for each in told.members], told.members_total) == (ids[:2], 4)
+    for since, joined, left in ((10, (ids[4:], 1), (ids[:1], 1)), (-1, (ids[1:3], 4), ([], 0))):
+        asked = {"person": "sales", "since": at(since), "until": at(30)}
+        diff = StateDifferences.model_validate((await api.get("/api/v1/state/diff", headers=mine, params=asked)).json())
+        assert ([each.id for each in diff.joined], diff.joined_total) == joined
+        assert ([each.id for each in diff.left], diff.left_total) == left
 
 
 async def test_a_name_means_who_had_it_at_the_time_that_is_asked_for(

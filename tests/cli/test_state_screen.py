@@ -75,7 +75,8 @@ def test_the_state_begins_with_the_answer_and_ends_with_the_next_command() -> No
             "blind_since": when(10).isoformat(),
             "accounts": [SLACK, STATSIG],
             "groups": [{"id": "6a", "name": "all staff", "since": when(0).isoformat()}],
-            "members": [],
+            "members": [{"id": each, "name": each, "since": when(0).isoformat()} for each in "abcdefghijklmnop"],
+            "members_total": 20_000,
             "accepted": [],
             "directory": {"state": "suspended", "since": when(19).isoformat()},
             "later": 2,
@@ -93,6 +94,7 @@ def test_the_state_begins_with_the_answer_and_ends_with_the_next_command() -> No
     assert lines[7].startswith("  statsig  inactive  active     2026-03-19 11:00:00  OPEN since")
     assert lines[8].startswith("  slack    inactive  inactive   2026-03-19 11:00:00  suspended by ada")
     assert "groups: all staff" in lines
+    assert "members: a, b, c, d, e, f, g, h, i, j, k, l and 19,988 more" in lines
     assert lines[-1] == "Next: idtrail lifecycle ines.almeida"
     assert all(len(line) <= 80 for line in lines[6:])
 
@@ -105,7 +107,13 @@ NEWER = account("statsig", "active", "active", subject_id="74ed")
 
 def test_who_else_had_the_name_and_whose_of_several_ids_an_account_is_are_told() -> None:
     whole: Item = {"at": when(30).isoformat(), "known_at": None, "blind_since": None, "accounts": [OLDER, NEWER]}
-    whole |= {"groups": [], "members": [], "accepted": [], "directory": {"state": "active", "since": None}}
+    whole |= {
+        "groups": [],
+        "members": [],
+        "members_total": 0,
+        "accepted": [],
+        "directory": {"state": "active", "since": None},
+    }
     lines = printed(show_state, {**TWO_IDS, **whole})
     assert lines[2] == NOTE
     assert printed(show_state, {**TWO_IDS, **whole}, "ines.almeida")[-1].startswith("Next: idtrail lifecycle 63ec ")
@@ -149,6 +157,8 @@ def test_a_difference_names_each_account_before_and_after_and_groups_of_one_name
                 {"application_id": "5fae", "application": "slack", "before": None, "after": SLACK},
             ],
             "joined": [{"id": "7b", "name": "all staff", "since": when(20).isoformat()}],
+            "joined_total": 1,
+            "left_total": len(LEFT),
             "left": [{"id": own, "name": name, "since": when(0).isoformat()} for own, name in LEFT.items()],
             "unchanged": 3,
         },
@@ -175,6 +185,7 @@ def test_a_first_line_that_has_no_room_is_two_and_a_cause_that_is_not_known_is_c
         "accounts": [unknown],
         "groups": [],
         "members": [],
+        "members_total": 0,
         "accepted": [],
         "directory": {"state": "unknown", "since": None},
     }
@@ -196,7 +207,15 @@ def test_an_organization_is_asked_for_and_kept_in_the_next_commands(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     asked: list[Item] = []
-    none: Item = {"accounts": [], "groups": [], "members": [], "accepted": [], "joined": [], "left": []}
+    none: Item = {
+        "accounts": [],
+        "groups": [],
+        "members": [],
+        "members_total": 0,
+        "accepted": [],
+        "joined": [],
+        "left": [],
+    }
     times = dict.fromkeys(("at", "since", "until"), when(0).isoformat()) | {"known_at": None, "blind_since": None}
     directory = {"directory": {"state": "unknown", "since": None}, "unchanged": 0}
 

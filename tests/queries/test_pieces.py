@@ -15,7 +15,7 @@ from queries.derivation import derived_differences
 from queries.exposures import list_exposures
 from queries.people import Person
 from queries.pieces import ACCOUNTS_AT_ONCE, pieces, subjects_at_once, within
-from queries.state import Asked, read_state
+from queries.state import Asked, name_members, read_state
 from queries.store import Store
 from queries.verification import Reader
 from schemas.envelope import TRUST_STEP
@@ -106,8 +106,9 @@ async def test_the_incidents_of_a_backlog_are_folded_on_a_server(shared_http_sto
 def test_the_members_of_a_large_group_are_named_by_a_server(shared_http_store: Store) -> None:
     trail = Trail(shared_http_store, uuid4().hex[:24])
     trail.insert(*(bound(0, "add", "sales", user=f"63ec9bba89a64e507ce0{number:04x}") for number in range(5_000)))
-    state = read_state(trail.store, Person(trail.organization, "sales", ["sales"]), Asked(when(1), None))
-    assert len(state.members) == 5_000
+    asked = Asked(when(1), None)
+    state = read_state(trail.store, Person(trail.organization, "sales", ["sales"]), asked)
+    assert len(name_members(trail.store, trail.organization, state.members, asked)) == 5_000
 
 
 @pytest.mark.store

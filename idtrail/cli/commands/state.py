@@ -23,6 +23,7 @@ from idtrail.cli.screen import (
     later,
     moment,
     next_commands,
+    number,
     print_json,
     table,
     when,
@@ -111,10 +112,10 @@ def show_state(out: Console, answer: Item, now: datetime, asked: str = "", organ
             )
         out.print()
         out.print(rows)
-    for title in ("groups", "members"):
+    for title, total in (("groups", len(answer["groups"])), ("members", answer["members_total"])):
         if answer[title]:
             out.print()
-            out.print(f"{title}: {_names(answer[title], answer[title])}", soft_wrap=True)
+            out.print(f"{title}: {_names(answer[title], answer[title], total)}", soft_wrap=True)
     for each in answer["accepted"]:
         out.print(f"{each['application']} has {_accepted(each)}, accepted {_time(each['at'], now)}", soft_wrap=True)
     out.print()
@@ -154,7 +155,7 @@ def show_differences(
     moved = [*answer["joined"], *answer["left"]]
     for title in ("joined", "left"):
         if answer[title]:
-            out.print(f"{title}: {_names(answer[title], moved)}", soft_wrap=True)
+            out.print(f"{title}: {_names(answer[title], moved, answer[f'{title}_total'])}", soft_wrap=True)
     out.print()
     again = (asked_again(answer["person"], asked), *in_organization(organization))
     until = answer["until"].replace("+00:00", "Z")
@@ -216,13 +217,14 @@ def _standing(account: Item | None) -> str:
     return f"{told} (OPEN)" if account["exposed"] else told
 
 
-def _names(members: list[Item], among: list[Item]) -> str:
-    """Return the names, with the id where several `among` them have one name."""
+def _names(members: list[Item], among: list[Item], total: int) -> str:
+    """Return the first names, with the id where several `among` them have one name, and how many more there are."""
     having = Counter(member["name"] for member in among)
     names = [
         f"{member['name']} ({member['id']})" if member["name"] and having[member["name"]] > 1
         else member["name"] or member["id"]
         for member in members
     ]  # fmt: skip
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    shown = names[:SHOWN]
+    more = f" and {number(total - len(shown))} more" if total > len(shown) else ""
+    return ", ".join(shown) + more
