@@ -37,7 +37,7 @@ from queries.api.glossary import describe, errors_of
 from queries.api.models import Problem
 from queries.api.problems import MEDIA_TYPE, install_problems
 from queries.api.released import Released
-from queries.api.strictness import refuse_unknown_parameters
+from queries.api.strictness import refuse_ignored_parameters
 from queries.api.turns import Turns
 from queries.lag_watch import HEADER
 
@@ -110,7 +110,7 @@ def bare_app() -> FastAPI:
     for router in _PROBED:
         app.include_router(router)
     for router in _ROUTERS:
-        app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
+        app.include_router(router, dependencies=[Depends(refuse_ignored_parameters)])
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # because FastAPI documents it this way
     return app
 

@@ -80,7 +80,7 @@ def event_filter(
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",
     actor: Annotated[str, Query(max_length=256, description="Who caused it: id or name.")] = "",
-    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$|^$", description="Only of this incident.")] = "",
+    incident: Annotated[str, Query(pattern="^[0-9a-fA-F]{32}$", description="Only of this incident.")] = "",
     text: Annotated[str, Query(max_length=256, description="Part of detail, names or type, in any case.")] = "",
 ) -> Selection:
     """Return the filter of the parameters, without a time range."""

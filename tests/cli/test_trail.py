@@ -257,6 +257,7 @@ def test_a_watched_folder_is_read_until_ctrl_c(trail: RunningTrail, tmp_path: Pa
         pytest.param(("failures", "--since", "soon"), 2, "neither a time", id="not a time"),
         pytest.param(("events", "not-an-id"), 2, "UUID", id="not an id"),
         pytest.param(("events", "00000000-0000-0000-0000-000000000000"), 1, "no event", id="unknown event"),
+        pytest.param(("events", "--subject", ""), 2, "subject: must not be empty", id="an empty filter"),
         pytest.param(("schema", "show", "user_renamed"), 2, "idtrail schema", id="unknown type"),
         pytest.param(("dead-letters", "redrive"), 2, "say which letters", id="redrive of nothing named"),
         pytest.param(("emit",), 2, "nothing on standard input", id="nothing to emit"),
