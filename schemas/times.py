@@ -27,6 +27,8 @@ _AGO: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MINUTE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2})(\s*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)")
 """A time without seconds, as the screens show it."""
+_LOST_PLUS: Final = re.compile(r"(:[0-9]{2}(?:[.,][0-9]+)?) ([0-9]{2}:?[0-9]{2})")
+"""The end of a time whose offset began with `+`, which means a space in a URL."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _STRICT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 MAX_TEXT: Final = 64
@@ -108,7 +110,7 @@ def to_microseconds(at: datetime) -> int:
 def parse_when(text: str, now: datetime, name: str) -> datetime:
     """Parse a time (RFC 3339, also without seconds or zone; or a date), or an age such as `24h` or `7d`. Raises
     `BadUsage`."""
-    text = text.strip()
+    text = _LOST_PLUS.sub(r"\1+\2", text.strip())
     ago = _AGO.fullmatch(text)
     if ago:
         try:

@@ -91,6 +91,15 @@ def test_of_the_past_it_says_of_when_and_tells_ages_by_that() -> None:
     assert lines[-1].endswith("idtrail export exposures --at 2026-03-19T12:30:00Z -o exposures.zip")
 
 
+def test_another_sla_is_named_and_stays_in_the_next_command() -> None:
+    out = Console(file=StringIO(), width=120, highlight=False)
+    with out.capture() as shown:
+        show_exposures(out, told(exposure("ines.almeida", "failing")), NOON, sla=600)
+    lines = shown.get().splitlines()
+    assert lines[1] == "10 h allowed for the first attempt to close"
+    assert lines[-1].endswith("idtrail export exposures --sla 600 -o exposures.zip")
+
+
 def test_nobody_exposed_is_said_in_one_line() -> None:
     lines = printed(told())
     assert lines[0] == "0 accounts meant to be closed are not confirmed closed"
@@ -239,6 +248,12 @@ def test_the_report_says_how_many_were_closed_in_time_and_which_were_not() -> No
     with out.capture() as again:
         show_report(out, {**answer, "until": (NOON + timedelta(hours=25)).isoformat()}, NOON)
     assert again.get().startswith("2026-03-18 to now: ")
+    assert again.get().endswith("Next: idtrail exposures · idtrail exposures --report --json\n")
+    with out.capture() as longer:
+        show_report(out, {**answer, "sla_seconds": 7200}, NOON, since="90d")
+    assert longer.get().endswith(
+        "Next: idtrail exposures --sla 120 · idtrail exposures --report --since 90d --sla 120 --json\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,8 @@ def test_a_time_that_has_not_come_is_refused_with_the_time_that_it_is() -> None:
         pytest.param("2026-03-19T14:05Z", (14, 5), id="Z"),
         pytest.param("2026-03-19 14:05+02:00", (12, 5), id="a zone"),
         pytest.param("2026-03-19 14:05:00", (14, 5), id="seconds"),
+        pytest.param("2026-03-19T14:05:00 02:00", (12, 5), id="a plus that a URL made a space"),
+        pytest.param("2026-03-19 14:05 0200", (12, 5), id="the same of minutes"),
         pytest.param("36h", (0, 0), id="an age"),
     ],
 )

@@ -24,6 +24,7 @@ from idtrail.cli.screen import (
     named,
     next_commands,
     number,
+    options,
     print_json,
     span,
     table,
@@ -46,6 +47,8 @@ KINDS: Final = {
     "reported_absent": "reported_absent_total",
 }
 """The lists in the API's answer, and the field with the number of each."""
+SLA: Final = 60
+"""Minutes allowed for the first attempt to close, by default."""
 _CUT: Final = "Not complete: more accounts may be exposed than were looked at"
 
 
@@ -54,7 +57,7 @@ def exposures(
     at: Annotated[
         str | None, typer.Option(help="As of this time: a time, a date, or an age (24h, 7d).", show_default=False)
     ] = None,
-    sla: Annotated[int, typer.Option(min=0, help="Minutes allowed for the first attempt to close.")] = 60,
+    sla: Annotated[int, typer.Option(min=0, help="Minutes allowed for the first attempt to close.")] = SLA,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -87,7 +90,7 @@ def exposures(
         if as_json:
             print_json(told)
         else:
-            show_report(console(), told, datetime.now(UTC))
+            show_report(console(), told, datetime.now(UTC), since=since, until=until)
         return
     answer = api.get("/api/v1/exposures", {"at": at, "sla": sla * 60, "limit": limit})
     if as_json:
@@ -100,12 +103,12 @@ def exposures(
                 say(f"{told}: idtrail export exposures has all")
             print_json(answer[kind])
     else:
-        show_exposures(console(), answer, datetime.now(UTC), past=at is not None)
+        show_exposures(console(), answer, datetime.now(UTC), past=at is not None, sla=sla)
 
 
-def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = False) -> None:
-    """Print the screen: how many there are, the open accounts with their causes, then the others. For the past it shows
-    the time."""
+def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = False, sla: int = SLA) -> None:
+    """Print the screen: how many there are, the open accounts with their causes, then the others. It shows the time if
+    it is past, and the minutes of an SLA other than the default."""
     items, at = answer["items"], answer["at"]
     verb = ("was" if answer["total"] == 1 else "were") if past else ("is" if answer["total"] == 1 else "are")
     told = f"{counted(answer['total'], 'account')} meant to be closed {verb} not confirmed closed"
@@ -113,6 +116,8 @@ def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = Fa
     if past:
         out.print(f"at {when(at)} ({ago(at, now)})", soft_wrap=True)
         now = datetime.fromisoformat(at)
+    if sla != SLA:
+        out.print(f"{span(timedelta(minutes=sla))} allowed for the first attempt to close", soft_wrap=True)
     if not answer["complete"]:
         out.print(_CUT, style="yellow", soft_wrap=True)
     if unknown := _unknown(answer):
@@ -128,12 +133,16 @@ def show_exposures(out: Console, answer: Item, now: datetime, *, past: bool = Fa
             _rows(out, answer[key], answer[KINDS[key]], now)
     out.print()
     lifecycle = [command("idtrail", "lifecycle", _ask(items[0]))] if items else []
-    export = command("idtrail", "export", "exposures", *(("--at", at.replace("+00:00", "Z")) if past else ()))
+    again = {"--at": at.replace("+00:00", "Z") if past else None, "--sla": str(sla) if sla != SLA else None}
+    export = command("idtrail", "export", "exposures", *options(again))
     out.print(next_commands(*lifecycle, "idtrail incidents", f"{export} -o exposures.zip"), soft_wrap=True)
 
 
-def show_report(out: Console, answer: Item, now: datetime) -> None:
-    """Print a report: how many kept the SLA, the applications, the exceptions."""
+def show_report(
+    out: Console, answer: Item, now: datetime, *, since: str | None = None, until: str | None = None
+) -> None:
+    """Print a report: how many kept the SLA, the applications, the exceptions; then the commands for the list and for
+    the same report as JSON."""
     closings = sum(item["closings"] for item in answer["items"])
     kept = sum(item["within_sla"] for item in answer["items"])
     share = f" ({kept * 100 // closings} %)" if closings else ""
@@ -167,7 +176,12 @@ def show_report(out: Console, answer: Item, now: datetime) -> None:
         out.print(rows)
         _say_more(out, answer["exceptions_total"] - len(answer["exceptions"]))
     out.print()
-    out.print(next_commands("idtrail exposures", "idtrail exposures --report --json"), soft_wrap=True)
+    minutes = answer["sla_seconds"] // 60
+    sla = {"--sla": str(minutes) if minutes != SLA else None}
+    report = command(
+        "idtrail", "exposures", "--report", *options({"--since": since, "--until": until, **sla}), "--json"
+    )
+    out.print(next_commands(command("idtrail", "exposures", *options(sla)), report), soft_wrap=True)
 
 
 def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
