@@ -8,7 +8,8 @@ from typing import Final
 
 from queries.bindings import ON_ITS_WAY
 from queries.integration_health import BY_TURNS, MEANINGS, RECENT, SURE, State
-from queries.integration_marks import APART, MAX_RUNS, MAX_STRETCHES
+from queries.integration_marks import MAX_RUNS
+from queries.spans import APART, MAX_STRETCHES
 from queries.token_lifetimes import CATALOGUE
 from queries.trouble import SILENCE
 

@@ -78,10 +78,12 @@ LIMIT {{limit:UInt32}}
 
 _CHOSEN_BY: Final = (
     "organization", "occurred_at", "time_quality", "application_id", "application_name", "event_type", "subject_id",
-    "outcome", "cause",
+    "outcome", "cause", "kind",
 )  # fmt: skip
-_COLUMNS: Final = (*_CHOSEN_BY, "kind", "attribute", "detail", "http_status", "action", "account_state")
+_COLUMNS: Final = (*_CHOSEN_BY, "attribute", "detail", "http_status", "action", "account_state")
 _UP_TO_NOW: Final = "occurred_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC')"
+_ATTEMPT: Final = "kind != 'other'"
+"""The copy in force may be none of the twelve types."""
 _SINCE: Final = "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
 
 
@@ -93,31 +95,13 @@ def failures_sql(selection: Selection) -> tuple[str, str]:
     hurt = f"SELECT DISTINCT organization, application_id FROM attempts WHERE {SCOPE} AND {failed}"
     succeeded = f"outcome = 'success' AND {_SINCE} AND {_UP_TO_NOW}"
     ours = f"({failed} OR {succeeded} AND (organization, application_id) GLOBAL IN ({hurt}))"
-    return (
-        f"SELECT count(), countIf({failed}) FROM ({_attempts_sql(_CHOSEN_BY, tried, tried)})",
-        _groups_sql(_attempts_sql(_COLUMNS, ours, f"({failed} OR {succeeded})")),
-    )
+    totals = in_force_sql(_CHOSEN_BY, "attempts", tried, f"{tried} AND {_ATTEMPT}", "events")
+    attempts = in_force_sql(_COLUMNS, "attempts", ours, f"({failed} OR {succeeded}) AND {_ATTEMPT}", "events")
+    return f"SELECT count(), countIf({failed}) FROM ({totals})", _groups_sql(attempts)
 
 
 def _conditions(selection: Selection) -> str:
     return f"{selection.range_sql()} AND {selection.filter_sql()}"
-
-
-def _attempts_sql(columns: tuple[str, ...], some_copy: str, wanted: str) -> str:
-    """Return the SQL of attempts that meet `wanted` by their copy in force. It may be none of the twelve types."""
-    some = f"{SCOPE} AND event_id GLOBAL IN (SELECT event_id FROM attempts WHERE {SCOPE} AND {some_copy})"
-    # Nearly every event has one copy: only the others are compared.
-    several = f"SELECT event_id FROM events WHERE {some} GROUP BY event_id HAVING count() > 1"
-    in_force = in_force_sql(
-        (*columns, "kind"), "events", f"event_id GLOBAL IN ({several})", f"{wanted} AND kind != 'other'"
-    )
-    names = ", ".join(("event_id", *columns))
-    # Once each: the two tables are merged at different times, and a repeat that is one row there may be several here.
-    return (
-        f"SELECT {names} FROM attempts WHERE {SCOPE} AND {some_copy} AND event_id GLOBAL NOT IN ({several})"
-        " LIMIT 1 BY event_id"
-        f" UNION ALL SELECT {names} FROM ({in_force})"
-    )
 
 
 def list_failures(store: Store, selection: Selection, limit: int, now: datetime) -> Failures:

@@ -10,34 +10,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from queries.bindings import ON_ITS_WAY
 from queries.copies import in_force_sql
 from queries.pieces import IDS_AT_ONCE, pieces
 from queries.replaced import read_replaced
+from queries.spans import APART, App, Span, gaps_of, parts_of, slices_of, stretches_of
 from queries.store import Limits, Store, as_tuple
 from queries.trouble import SILENCE, Attempts, ConfigurationChange, Mark, Place
 from schemas.action import Action
-from schemas.times import EARLIEST, TICK, to_microseconds
+from schemas.times import TICK, to_microseconds
 
-APART: Final = timedelta(hours=24)
-"""Refusals further apart than this belong to two stretches, and what lies between is not read."""
-MAX_STRETCHES: Final = 200
-"""How many stretches of an integration are read, the latest. Earlier troubles are not reported."""
 MAX_RUNS: Final = 5_000
 """How many runs of an integration are read, the latest, if accepted and refused attempts alternate without end."""
 MAX_CHANGES: Final = 2_000
 """How many changes of an integration are read, the latest."""
 AT_ONCE: Final = 20
-"""How many stretches, or sides of gaps, one statement reads."""
+"""How many slices of stretches, or sides of gaps, one statement reads."""
 CANDIDATES: Final = 4
 """How many rows are examined for the first accepted attempt; fifty times as many if no copy in force is accepted."""
 LIMITS: Final = Limits(seconds=20, rows=200_000)
-
-App = tuple[str, str]
-"""(organization, application id)."""
 
 _OWN: Final = "organization IN {organizations:Array(String)} AND application_id IN {applications:Array(String)}"
 """Two conditions, so that the key narrows the read. With several organizations it may match more than was asked for."""
@@ -46,15 +39,6 @@ _OURS: Final = f"{_OWN} AND time_quality = 'ok' AND {_BY_THEN}"
 _CHANGED: Final = "kind = 'integration'"
 _REFUSED: Final = "outcome = 'failure' AND cause = 'credentials'"
 _GOOD: Final = "kind != 'integration' AND outcome = 'success'"
-
-
-class Span(NamedTuple):
-    """A time range of one integration: a stretch with refused credentials, or a gap around or between stretches."""
-
-    app: App
-    begin: datetime
-    end: datetime
-    """Exclusive."""
 
 
 class Edge(NamedTuple):
@@ -179,12 +163,8 @@ def read_marks(store: Store, apps: Sequence[App], at: datetime) -> dict[App, lis
         hours[organization, application].append(hour)
     past = at + timedelta(microseconds=1)
     stretches = [stretch for app in apps for stretch in stretches_of(app, hours[app], past)]
-    for some in pieces(stretches, AT_ONCE):
-        values = _values(some) | {"apart": APART // timedelta(hours=1), "runs": MAX_RUNS, "limit": LIMITS.rows}
-        for organization, application, one, other, accepted, tries in store.query(runs_sql(len(some)), values, LIMITS):
-            first, last = as_tuple(one), as_tuple(other)
-            run = Attempts(Place(first[0], first[2]), Place(last[0], last[2]), bool(accepted), tries, first[3])
-            found[organization, application].append(run)
+    for app, runs in _runs(store, stretches).items():
+        found[app] += runs[:MAX_RUNS]
     gaps = [
         part
         for app in apps
@@ -225,10 +205,18 @@ def cuts_of(changes: Iterable[ConfigurationChange]) -> set[datetime]:
     return {*deletions, *(at + ON_ITS_WAY + TICK for at in deletions), *again}
 
 
-def parts_of(gap: Span, cuts: Iterable[datetime]) -> list[Span]:
-    """Return the gap, cut at those of the times that are within it. Pure."""
-    edges = [gap.begin, *sorted(cut for cut in cuts if gap.begin < cut < gap.end), gap.end]
-    return [gap._replace(begin=begin, end=end) for begin, end in pairwise(edges)]
+def _runs(store: Store, stretches: Sequence[Span]) -> dict[App, list[Attempts]]:
+    """Return the runs of each integration within its stretches, the latest first, until there are `MAX_RUNS`."""
+    found: dict[App, list[Attempts]] = defaultdict(list)
+    slices = sorted((each for stretch in stretches for each in slices_of(stretch)), key=lambda each: each.end)
+    while slices := [each for each in slices if len(found[each.app]) < MAX_RUNS]:
+        some, slices = slices[-AT_ONCE:], slices[:-AT_ONCE]
+        values = _values(some) | {"apart": APART // timedelta(hours=1), "runs": MAX_RUNS, "limit": LIMITS.rows}
+        for organization, application, one, other, accepted, tries in store.query(runs_sql(len(some)), values, LIMITS):
+            first, last = as_tuple(one), as_tuple(other)
+            run = Attempts(Place(first[0], first[2]), Place(last[0], last[2]), bool(accepted), tries, first[3])
+            found[organization, application].append(run)
+    return found
 
 
 def _accepted(store: Store, edges: Sequence[Edge]) -> Iterable[tuple[Edge, Place]]:
@@ -262,26 +250,6 @@ def _confirmed(store: Store, rows: Sequence[tuple[Any, ...]]) -> set[tuple[Any, 
         }
         confirmed |= set(store.query(CONFIRMED_SQL, values, LIMITS))
     return confirmed
-
-
-def stretches_of(app: App, hours: Iterable[datetime], end: datetime) -> list[Span]:
-    """Return the stretches around these hours, the latest, none beyond `end`. Hours less than `APART` from each other
-    share a stretch."""
-    found: list[Span] = []
-    for hour in sorted(hours):
-        until = min(hour + timedelta(hours=1), end)
-        if found and hour - found[-1].end < APART:
-            found[-1] = found[-1]._replace(end=until)
-        else:
-            found.append(Span(app, hour, until))
-    return found[-MAX_STRETCHES:]
-
-
-def gaps_of(app: App, stretches: Sequence[Span], end: datetime) -> list[Span]:
-    """Return the gaps around the stretches; before the first only if it is known to be the first."""
-    begin = EARLIEST if len(stretches) < MAX_STRETCHES else stretches[0].begin
-    edges = [begin, *(edge for stretch in stretches for edge in (stretch.begin, stretch.end)), end]
-    return [Span(app, *pair) for pair in list(pairwise(edges))[::2] if pair[0] < pair[1]]
 
 
 def _values(ranges: Sequence[Span]) -> dict[str, Any]:

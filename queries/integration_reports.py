@@ -11,9 +11,10 @@ from queries.applications import find_application
 from queries.copies import in_force_sql
 from queries.incident_details import names_of
 from queries.integration_health import UNWELL, Health, State, fold
-from queries.integration_marks import LIMITS, App, read_marks
+from queries.integration_marks import LIMITS, read_marks
 from queries.pieces import pieces
 from queries.scope import SCOPE, scoped
+from queries.spans import App
 from queries.store import Store
 from schemas.errors import Ambiguous, NotFound
 from schemas.times import EARLIEST, to_microseconds

@@ -18,6 +18,7 @@ from schemas.times import to_microseconds
 IN_FORCE: Final = "tuple(version, fingerprint)"
 """The copy with the largest value is in force. Versions tie if copies were appended in one millisecond; fingerprints
 differ."""
+_BITS: Final = "toUInt32(cityHash64(event_id))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,30 @@ class Selection:
         return values
 
 
-def in_force_sql(columns: Iterable[str], table: str, some_copy: str, wanted: str) -> str:
+def in_force_sql(columns: Iterable[str], table: str, some_copy: str, wanted: str, whole: str = "") -> str:
     """Return a sub-select of the events that meet `wanted` by their copy in force: event_id and `columns`.
 
-    `some_copy` selects the events examined, by any copy. `columns` must hold all that `wanted` reads.
+    `some_copy` selects the events examined, by any copy. `columns` must hold all that `wanted` reads. `whole` is the
+    table of all copies, if `table` lacks some of those that are not in force.
+
+    Nearly every event has one row, which is read as it is: choosing among copies takes four times as long and as much
+    memory, so only events with several rows are chosen from. To find them, events examined are told from others by 32
+    bits of the id, a quarter of it; others that share these are counted too, to no harm.
     """
+    whole = whole or table
     names = list(dict.fromkeys(columns))
+    told = ", ".join(("event_id", *names))
     elements = ", ".join(f"tupleElement(copy, {place}) AS {name}" for place, name in enumerate(names, 1))
+    examined = f"{_BITS} GLOBAL IN (SELECT {_BITS} FROM {table} WHERE {SCOPE} AND {some_copy})"
+    repeated = " UNION ALL ".join(
+        f"SELECT event_id FROM {each} WHERE {SCOPE} AND {examined} GROUP BY event_id HAVING count() > 1"
+        for each in dict.fromkeys((table, whole))
+    )
+    several = "(SELECT arrayJoin(several))"
     return (
-        f"SELECT * FROM (SELECT event_id, {elements} FROM ("
-        f"SELECT event_id, argMax(tuple({', '.join(names)}), {IN_FORCE}) AS copy FROM {table}"
-        f" WHERE {SCOPE} AND event_id GLOBAL IN (SELECT event_id FROM {table} WHERE {SCOPE} AND {some_copy})"
-        f" GROUP BY event_id)) WHERE {wanted}"
+        f"WITH (SELECT groupArray(event_id) FROM ({repeated})) AS several"
+        f" SELECT {told} FROM {table} WHERE {SCOPE} AND {some_copy} AND event_id GLOBAL NOT IN {several}"
+        f" UNION ALL SELECT {told} FROM (SELECT event_id, {elements} FROM ("
+        f"SELECT event_id, argMax(tuple({', '.join(names)}), {IN_FORCE}) AS copy FROM {whole}"
+        f" WHERE {SCOPE} AND event_id GLOBAL IN {several} GROUP BY event_id)) WHERE {wanted}"
     )

@@ -7,12 +7,15 @@ None of the others may count, hide the event, or show through.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
+from queries.arrow import EVENTS_ARROW_SCHEMA
 from queries.counts import Dimension, count_by
 from queries.events import get_event, list_events
 from queries.exposures import list_exposures
@@ -21,8 +24,10 @@ from queries.histories import read_history
 from queries.people import find_person
 from queries.statistics import read_statistics
 from schemas.normal_form import Relation
-from tests.queries.support import INGEST, TENANT, Trail, at, attempt, failed, id_of, ids, when
-from tests.records import NOON
+from schemas.times import to_microseconds
+from streams.rows import decode_events
+from tests.queries.support import EXPORT, INGEST, TENANT, Trail, at, attempt, failed, id_of, ids, when
+from tests.records import NOON, Record
 
 pytestmark = pytest.mark.store
 
@@ -153,3 +158,56 @@ def test_a_page_full_of_copies_out_of_force_is_filled_up_from_what_follows(trail
         if cursor is None:
             break
     assert found == [id_of(record) for record in reversed(real)]
+
+
+def crowd(trail: Trail, seed: int) -> list[Record]:
+    """Eighty events, most with copies of every kind by every way, and some copies several times."""
+    random = Random(seed)
+    log = []
+    for _ in range(80):
+        minute, kind = random.uniform(0, 60), random.choice(["user_deprovision", "user_update_provision", "sso_auth"])
+        raw = random.choice([failed, attempt])(minute, kind)
+        for change in (
+            CHANGES["the same again"],
+            *random.choices(list(CHANGES.values()), k=random.choice([0, 0, 1, 3])),
+        ):
+            known_at = NOON + timedelta(minutes=random.choice([-5, 0, 0, 5]))
+            record = trail.log(change(raw), random.choice([EXPORT, INGEST, TENANT]), known_at)
+            log += [record] * random.choice([1, 1, 2])
+    random.shuffle(log)
+    return log
+
+
+def in_force(log: Sequence[Record]) -> list[dict[str, Any]]:
+    """Every event as its copy in force tells it, without a store."""
+    best: dict[Any, dict[str, Any]] = {}
+    for values in decode_events(log, timedelta(hours=24)).rows:
+        row = dict(zip(EVENTS_ARROW_SCHEMA.names, values, strict=True))
+        before = best.setdefault(row["event_id"], row)
+        best[row["event_id"]] = max(before, row, key=lambda copy: (copy["version"], copy["fingerprint"]))
+    return list(best.values())
+
+
+@pytest.mark.parametrize("merged", ["nothing", "events", "attempts"])
+def test_counts_are_those_of_the_copies_in_force_whatever_is_merged(trail: Trail, merged: str) -> None:
+    log = crowd(trail, seed=len(merged))
+    trail.insert(*log[::2])
+    trail.insert(*log[1::2])
+    if merged != "nothing":
+        trail.store.command(f"OPTIMIZE TABLE {merged} FINAL")
+    for begin, end in ((-1440, 1440), (10, 30), (44, 46)):
+        day = trail.day(since=when(begin), until=when(end))
+        inside = [
+            row
+            for row in in_force(log)
+            if row["time_quality"] == "ok"
+            and to_microseconds(day.since) <= row["occurred_at"] < to_microseconds(day.until)
+        ]
+        assert inside
+        expected = Counter((row["event_type"], row["outcome"]) for row in inside)
+        counts = count_by(trail.store, day, [Dimension.EVENT_TYPE, Dimension.OUTCOME])
+        assert {(row["event_type"], row["outcome"]): row["events"] for row in counts.items} == expected
+        attempts = [row["outcome"] for row in inside if row["kind"] != "other"]
+        failures = list_failures(trail.store, day, 10, NOON + timedelta(days=1))
+        assert (failures.attempts, failures.failures) == (len(attempts), attempts.count("failure"))
+        assert sum(row["tries"] for row in failures.groups) == failures.failures

@@ -15,22 +15,12 @@ from producers.simulation import Organisation
 from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import HOUR, MINUTE
 from producers.simulation.truth import Episode, instant
-from queries import integration_marks
+from queries import integration_marks, spans
 from queries.failures import list_failures
 from queries.integration_health import Health, State, fold
-from queries.integration_marks import (
-    APART,
-    CHANGES_SQL,
-    HOURS_SQL,
-    MAX_STRETCHES,
-    App,
-    edges_sql,
-    gaps_of,
-    read_marks,
-    runs_sql,
-    stretches_of,
-)
+from queries.integration_marks import CHANGES_SQL, HOURS_SQL, edges_sql, read_marks, runs_sql
 from queries.integration_reports import report_one
+from queries.spans import APART, MAX_STRETCHES, App, Span, gaps_of, slices_of, stretches_of
 from queries.store import Store
 from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place
 from schemas.envelope import Source, Trust, seal
@@ -138,8 +128,12 @@ def test_the_state_goes_with_the_expiry_and_the_vain_re_authorisation(played: Pl
     assert still >= 2
 
 
-def test_what_is_read_says_the_same_as_every_event(played: Played, shared_store: Store) -> None:
+@pytest.mark.parametrize("part", [timedelta(days=10), timedelta(minutes=50)], ids=["whole stretches", "in slices"])
+def test_what_is_read_says_the_same_as_every_event(
+    played: Played, shared_store: Store, monkeypatch: pytest.MonkeyPatch, part: timedelta
+) -> None:
     """Of stretches and gaps, and of all there is: the same health, at times all over."""
+    monkeypatch.setattr(spans, "SLICE", part)
     for app in played.applications[:2]:
         for hours in (29, 61, 5 * 24):
             at = START + timedelta(hours=hours)
@@ -330,6 +324,22 @@ def test_hours_make_stretches_and_the_rest_is_gaps(hours: list[int], expected: l
     assert parts[-1][1] == end
 
 
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        pytest.param(1, [(0, 1)], id="short"),
+        pytest.param(240, [(0, 240)], id="as long as a slice"),
+        pytest.param(500, [(260, 500), (20, 260), (0, 20)], id="longer, the latest slice first"),
+    ],
+)
+def test_a_long_stretch_is_read_in_slices_that_make_it_up(hours: int, expected: list[tuple[int, int]]) -> None:
+    times = [HOUR_AT + timedelta(hours=hour) for hour in (0, hours)]
+    found = slices_of(Span(("o", "a"), *times))
+    assert [
+        tuple((one - HOUR_AT) // timedelta(hours=1) for one in (part.begin, part.end)) for part in found
+    ] == expected
+
+
 def test_of_endless_trouble_the_latest_is_read() -> None:
     app, end = ("o", "a"), HOUR_AT + timedelta(days=999)
     times = [HOUR_AT + number * 2 * (APART + timedelta(hours=1)) for number in range(MAX_STRETCHES + 5)]
@@ -351,8 +361,11 @@ def test_repeats_in_any_order_change_nothing(trail: Trail) -> None:
     assert fold(read_marks(trail.store, [app], when(9))[app], "", when(9)) == fold(first, "", when(9))
 
 
-def test_of_turns_without_end_the_latest_are_told(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_once", [20, 1])
+def test_of_turns_without_end_the_latest_are_told(trail: Trail, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr(integration_marks, "MAX_RUNS", 4)
+    monkeypatch.setattr(spans, "SLICE", timedelta(minutes=1))
+    monkeypatch.setattr(integration_marks, "AT_ONCE", at_once)
     trail.insert(*(failed(minute) if minute % 2 else attempt(minute) for minute in range(10)))
     app = own_app(trail)
     troubles = fold(read_marks(trail.store, [app], when(9))[app], "", when(9)).troubles

@@ -51,7 +51,7 @@ INCIDENTS = Incidents(VALUE, FULL.since, NOON, states=(VALUE,), causes=(VALUE,),
 ALERTS = Alerts(VALUE, FULL.since, NOON, states=(VALUE,), severities=(VALUE,), rules=(VALUE,), applications=(VALUE,))
 STATEMENTS = {
     "places": places_sql(FULL, after=True),
-    "rows": rows_sql(FULL),
+    "rows": rows_sql(FULL, 1),
     "one": ONE_EVENT,
     "statistics": statistics_sql(FULL),
     "failures": " ".join(failures_sql(FULL)),
@@ -113,18 +113,22 @@ def test_every_list_has_a_limit(name: str) -> None:
     )
 
 
-def test_the_copy_in_force_is_found_among_all_copies_and_judged_alone() -> None:
+def test_only_events_with_several_rows_are_chosen_from_and_their_copy_in_force_is_judged_alone() -> None:
     chosen = Selection("o", NOON - timedelta(days=1), NOON, outcomes=("failure",))
-    occurred = (
+    wanted = (
         "occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
-        " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')"
+        " AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC') AND outcome IN {outcomes:Array(String)}"
     )
+    bits = "toUInt32(cityHash64(event_id))"
     assert chosen.in_force_sql(["cause"]) == (
-        "SELECT * FROM (SELECT event_id, tupleElement(copy, 1) AS occurred_at, tupleElement(copy, 2) AS time_quality,"
+        f"WITH (SELECT groupArray(event_id) FROM (SELECT event_id FROM events WHERE {SCOPE} AND {bits} GLOBAL IN ("
+        f"SELECT {bits} FROM events WHERE {SCOPE} AND {wanted}) GROUP BY event_id HAVING count() > 1)) AS several"
+        " SELECT event_id, occurred_at, time_quality, cause, outcome"
+        f" FROM events WHERE {SCOPE} AND {wanted} AND event_id GLOBAL NOT IN (SELECT arrayJoin(several))"
+        " UNION ALL SELECT event_id, occurred_at, time_quality, cause, outcome FROM ("
+        "SELECT event_id, tupleElement(copy, 1) AS occurred_at, tupleElement(copy, 2) AS time_quality,"
         " tupleElement(copy, 3) AS cause, tupleElement(copy, 4) AS outcome FROM ("
         "SELECT event_id, argMax(tuple(occurred_at, time_quality, cause, outcome), tuple(version, fingerprint)) AS copy"
-        f" FROM events WHERE {SCOPE} AND event_id GLOBAL IN ("
-        f"SELECT event_id FROM events WHERE {SCOPE} AND {occurred}"
-        " AND outcome IN {outcomes:Array(String)})"
-        f" GROUP BY event_id)) WHERE {occurred} AND outcome IN {{outcomes:Array(String)}}"
+        f" FROM events WHERE {SCOPE} AND event_id GLOBAL IN (SELECT arrayJoin(several)) GROUP BY event_id))"
+        f" WHERE {wanted}"
     )

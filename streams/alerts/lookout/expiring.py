@@ -11,7 +11,7 @@ from typing import Final
 
 from queries.expiry import SOON, Basis, Forecast
 from queries.integration_health import UNWELL, Health
-from queries.integration_marks import App
+from queries.spans import App
 from schemas.alerts import Detected, Severity
 from streams.alerts.lookout.sighting import Concern, Sighting, going_on, still
 
