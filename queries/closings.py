@@ -8,20 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from queries.account import ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, UNKNOWN, Account
-from queries.bindings import Bindings
+from queries.bindings import Bindings, Memberships
 from queries.exposures import SUBJECTS_AT_ONCE, organizations
 from queries.folding import Row, in_force
 from queries.foreign import own_rows
 from queries.histories import read_bindings
-from queries.lifecycle import fold
+from queries.lifecycle import Fold
 from queries.pieces import pieces
+from queries.repeats import without_repeats
 from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from queries.suspects import PARTED_ONES, ended_of
 from schemas.times import TICK, to_microseconds
 
 MAX_SUBJECTS: Final = 100_000
-MAX_EXCEPTIONS: Final = 10_000
 
 
 class Closing(NamedTuple):
@@ -140,7 +140,7 @@ def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Rep
         )
     summaries.sort(key=lambda each: (-late[each.organization, each.application_id], each.application))
     exceptions.sort(key=lambda each: (-each.took(now), each.person, each.application))
-    return Report(summaries, exceptions[:MAX_EXCEPTIONS])
+    return Report(summaries, exceptions)
 
 
 def _percentile(taken: list[float], share: int) -> float | None:
@@ -213,7 +213,10 @@ def _closings(
     for subject, copies in by_subject.items():
         own = [row for row in in_force(copies) if row["occurred_at"] <= now]
         names = [row["subject_name"] for row in own if row["subject_name"]]
-        for account in fold(own, bindings, timeline=True).accounts:
+        folding = Fold(bindings, Memberships(own), timeline=True, explained=False)
+        for row in without_repeats(own, bindings):
+            folding.add(row)
+        for account in folding.accounts():
             if account.test and not account.exposed:
                 continue
             for span in closings_of(account):

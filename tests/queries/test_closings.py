@@ -172,6 +172,11 @@ def test_what_is_reported_absent_is_counted_by_itself() -> None:
     ]
 
 
+def test_every_exception_is_counted_however_many_there_are() -> None:
+    late = Closing("o", "s", "ines", "a1", "slack", when(0), None, None)
+    assert len(summarise([late] * 10_001, timedelta(hours=1), when(120)).exceptions) == 10_001
+
+
 GROUP = {"id": "staff", "type": "user_group", "name": "staff"}
 
 
