@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -31,6 +32,9 @@ DATABASE: Final = "idtrail"
 
 _FOREIGN: Final = (ClickHouseError, HTTPError, OSError)
 """What the driver lets through."""
+
+BEFORE_STATEMENT: Final[ContextVar[Callable[[], None]]] = ContextVar("before_statement", default=lambda: None)
+"""What runs before each statement; it raises if nobody waits for the answer any more."""
 
 INSERT_SETTINGS: Final = {
     "async_insert": "0",  # one insert, one block, one token
@@ -173,6 +177,7 @@ class Store:
 
     @contextmanager
     def _reader(self, clients: _Clients) -> Iterator[Any]:
+        BEFORE_STATEMENT.get()()
         client = clients.get()
         try:
             if client is None:

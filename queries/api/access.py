@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from threading import Event
 from typing import Annotated, Final
 
 from anyio import to_thread
@@ -12,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from queries.api.context import Context
 from queries.api.turns import Share, Turns
+from queries.store import BEFORE_STATEMENT
 from queries.tokens import Token
 from schemas.errors import Denied, Forbidden, NotFound
 
@@ -75,7 +79,34 @@ async def turn(request: Request, turns: Queue, token: Known) -> AsyncIterator[Sh
     async with turns.take(token.whose):
         if await request.is_disconnected():
             raise ClientDisconnect
-        yield Share(turns, token.whose)
+        async with _attended(request):
+            yield Share(turns, token.whose)
+
+
+@asynccontextmanager
+async def _attended(request: Request) -> AsyncIterator[None]:
+    """End a question before its next statement when its client goes. What has effects is carried out all the same."""
+    gone = Event()
+
+    async def attend() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    def require_client() -> None:
+        if gone.is_set():
+            raise ClientDisconnect
+
+    if request.method != "GET":
+        yield
+        return
+    attending = asyncio.create_task(attend())
+    before = BEFORE_STATEMENT.set(require_client)
+    try:
+        yield
+    finally:
+        BEFORE_STATEMENT.reset(before)
+        attending.cancel()
 
 
 IN_TURN: Final = Depends(turn, scope="function")

@@ -146,15 +146,6 @@ async def test_a_question_whose_client_has_gone_is_dropped(
         return Page([], None)
 
     monkeypatch.setattr(events, "list_events", listed)
-    headers = [(name.lower().encode(), value.encode()) for name, value in using().items()]
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/api/v1/events",
-        "query_string": b"",
-        "headers": headers,
-        "client": None,
-    }
 
     async def waits() -> dict[str, Any]:
         await asyncio.Future()
@@ -166,10 +157,56 @@ async def test_a_question_whose_client_has_gone_is_dropped(
     async def nobody(message: object) -> None:
         pass
 
-    await app({**scope}, waits, nobody)
+    await app(question(using()), waits, nobody)
     assert asked == 1
-    await app({**scope}, gone, nobody)
+    await app(question(using()), gone, nobody)
     assert asked == 1
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    ("stays", "statements"), [pytest.param(True, 2, id="stays"), pytest.param(False, 1, id="goes")]
+)
+async def test_a_question_ends_before_its_next_statement_when_its_client_goes(
+    app: FastAPI, api: httpx.AsyncClient, using: As, monkeypatch: pytest.MonkeyPatch, stays: bool, statements: int
+) -> None:
+    ran, asking, told = 0, asyncio.Event(), Event()
+    loop = asyncio.get_running_loop()
+
+    def listed(store: Store, *_: object) -> Page:
+        nonlocal ran
+        while ran < 2:
+            store.query("SELECT 1")
+            ran += 1
+            loop.call_soon_threadsafe(asking.set)
+            told.wait(30)
+        return Page([], None)
+
+    async def receive() -> dict[str, Any]:
+        await asking.wait()
+        loop.call_soon(told.set)
+        if stays:
+            await asyncio.Future()
+        return {"type": "http.disconnect"}
+
+    async def nobody(message: object) -> None:
+        pass
+
+    monkeypatch.setattr(events, "list_events", listed)
+    await app(question(using()), receive, nobody)
+    assert ran == statements
+
+
+def question(headers: dict[str, str]) -> dict[str, Any]:
+    """As a server hands it to the app."""
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/events",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": None,
+    }
 
 
 @pytest.mark.store
