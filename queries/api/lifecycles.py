@@ -31,7 +31,9 @@ def lifecycle(
     since: Since = "2000-01-01",
     until: Until = None,
     cursor: CursorText = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    limit: Annotated[
+        int, Query(ge=1, le=50_000, description="Maximum number of items. A page costs as much as the whole.")
+    ] = 1000,
     timeline: Annotated[bool, Query(description="Include every change of the accounts' states.")] = False,
     known_at: KnownAt = None,
 ) -> Answer:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from idtrail.cli.client import Api
 
 PATH: Final = "/api/v1/lifecycle"
-PAGE: Final = 10_000
+PAGE: Final = 50_000
+"""As many as can be asked for: the API folds the whole lifecycle for each page."""
 MOST: Final = 100_000
 """The most steps that are fetched, since they are held in memory."""
 
