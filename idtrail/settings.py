@@ -21,6 +21,7 @@ from pydantic_settings import (
 from schemas.errors import BadUsage
 from schemas.kafka import KafkaConnection
 from schemas.near import nearest
+from schemas.organization import ORGANIZATION_FORM, is_organization
 
 MEBIBYTE = 1024 * 1024
 SHORTEST_TOKEN = 24
@@ -141,6 +142,13 @@ class Settings(BaseSettings):
         "auto", description="Format of log lines on standard error; auto: console on a terminal, else JSON."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level logged.")
+
+    @field_validator("organization")
+    @classmethod
+    def _of_one(cls, organization: str) -> str:
+        if organization and not is_organization(organization):
+            raise ValueError(ORGANIZATION_FORM)
+        return organization
 
     @field_validator("admin_token")
     @classmethod

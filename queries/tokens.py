@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from queries.scope import EVERY_ORGANIZATION
 from queries.store import PROMPT_LIMITS, Store
 from schemas.errors import BadUsage, NotFound, StoreAway
+from schemas.organization import require_organization
 
 PREFIX: Final = "idt_"
 SCOPES: Final = ("read", "ingest", "admin")
@@ -122,6 +123,8 @@ class Tokens:
             raise BadUsage(f"scopes are {', '.join(SCOPES)}, at least one; not {', '.join(sorted(unknown)) or 'none'}")
         if not organization:
             raise BadUsage("a token belongs to an organization, or to '*' for all of them")
+        if organization != EVERY_ORGANIZATION:
+            require_organization(organization, "organization")
         text = PREFIX + secrets.token_urlsafe(32)
         now = self._clock()
         token = Token(

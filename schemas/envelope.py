@@ -20,6 +20,7 @@ from schemas.errors import ForeignOrganization, MalformedRecord, RecordError
 from schemas.events import Event, Kind, from_object
 from schemas.facts import MAX_ID, subject, type_of
 from schemas.jsontext import decode_object, inner_object, trim
+from schemas.organization import is_organization, require_organization
 from schemas.redaction import redact
 from schemas.times import TimeQuality, parse_timestamp, rfc3339
 from schemas.versions import version_in
@@ -28,8 +29,6 @@ WRAPPERS: Final = ("jumpcloud", "jumpcloud_bridge", "di_event")
 """Keys under which shippers and alert webhooks nest the vendor's object."""
 
 _STAMPS: Final = frozenset({"timestamp", "jc_timestamp"})
-MAX_ORGANIZATION: Final = 128
-"""The vendor's ids have 24 characters."""
 
 TYPE_PREFIX: Final = "idtrail."
 OTHER_TYPE: Final = "idtrail.directory_event"
@@ -68,6 +67,11 @@ class Source:
     trust: Trust
     organization: str | None = None
     """The only organization that this source may speak for; None accepts what each record says."""
+
+    def __post_init__(self) -> None:
+        """Raises `BadUsage` for what is no organization: the log would keep its events for ever."""
+        if self.organization is not None:
+            require_organization(self.organization, "organization")
 
 
 class Envelope(NamedTuple):
@@ -141,7 +145,7 @@ def _organization(event: Event, source: Source) -> str:
     own = event.organization
     if "organization" in event.set_aside:
         raise ForeignOrganization("the record's organization is not a text", reason="odd_organization")
-    if own and (len(own) > MAX_ORGANIZATION or not own.isprintable()):
+    if own and not is_organization(own):
         raise ForeignOrganization("the record's organization is not a valid organization id", reason="odd_organization")
     if source.organization is None:
         if not own:

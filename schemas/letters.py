@@ -15,8 +15,9 @@ from uuid import UUID
 import orjson
 
 from schemas.envelope import TRUSTS, Envelope, Header, Source, Trust, seal
-from schemas.errors import MalformedRecord
+from schemas.errors import ForeignOrganization, MalformedRecord
 from schemas.events import parse
+from schemas.organization import is_organization
 
 DECISION: Final = "idtrail_decision"
 """The header that only decisions have."""
@@ -135,6 +136,8 @@ def seal_again(
     # A letter that does not say how it came gets the least trust: never guess more.
     trust = TRUSTS.get(found.get("idtrail_trust", "").encode(), Trust.OPEN_INGEST)
     organization = into or found.get("idtrail_organization") or None
+    if organization and not is_organization(organization):
+        raise ForeignOrganization("its source's organization is not a valid organization id", reason="odd_organization")
     sealed = seal(value, Source(found.get("idtrail_source") or "kafka", trust, organization), received_at)
     parse(sealed.value, sealed.event_type)  # as the sink will
     more: list[Header] = [

@@ -36,6 +36,7 @@ def test_the_environment_wins_over_the_file(own_directory: Path, monkeypatch: py
         pytest.param("IDTRAIL_API_PORT", "70000", "IDTRAIL_API_PORT: .*65535", id="no such port"),
         pytest.param("IDTRAIL_JAVA", "homebrew", "IDTRAIL_JAVA: .*'bundled' or 'system'", id="not a choice"),
         pytest.param("IDTRAIL_SINK_FLUSH_MS", "0", "IDTRAIL_SINK_FLUSH_MS", id="below the least"),
+        pytest.param("IDTRAIL_ORGANIZATION", "*", "IDTRAIL_ORGANIZATION: .*the id of one", id="all organizations"),
         pytest.param("IDTRAIL_SYNCED", "perhaps", "IDTRAIL_SYNCED", id="not a boolean"),
     ],
 )

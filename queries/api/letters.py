@@ -17,6 +17,7 @@ from queries.dead_letters import LetterFilter, Letters, Row, count_dead_letters,
 from queries.redrive import Redrive, discard, redrive
 from schemas.errors import BadUsage, NotFound
 from schemas.letters import Coordinates
+from schemas.organization import require_organization
 from schemas.times import LATEST, SENTINEL, parse_when, require_order
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
@@ -108,6 +109,8 @@ async def redrive_letters(
     Each request handles a page of letters. Letters already redriven stay as they are; so do discarded ones, unless
     named by id. What still cannot be read keeps waiting, with its new reason.
     """
+    if options.into:
+        require_organization(options.into, "into")
     if options.into and token.only not in (None, options.into):
         raise NotFound(f"no organization {options.into!r}")
     page = await _meant(context, wanted, cursor, limit)

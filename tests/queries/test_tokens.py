@@ -161,6 +161,8 @@ def test_the_bootstrap_token_passes_with_everything(shared_store: Store, clock: 
         pytest.param([], "org", id="no scope"),
         pytest.param(["read", "root"], "org", id="an unknown scope"),
         pytest.param(["read"], "", id="no organization"),
+        pytest.param(["read"], "or\ng", id="an organization of two lines"),
+        pytest.param(["read"], "a|b", id="the separator of keys"),
     ],
 )
 def test_a_token_that_would_mean_nothing_is_refused(

@@ -43,6 +43,14 @@ def test_without_a_word_about_it_the_source_speaks_for_the_organization_it_spoke
         seal_again(*letter_of(orjson.dumps(event())), PLACE, NOON)
 
 
+def test_a_letter_of_what_is_no_organization_needs_a_word_about_it() -> None:
+    value, headers = letter_of(orjson.dumps(event()))
+    odd = [*headers, ("idtrail_organization", b"*")]
+    with pytest.raises(ForeignOrganization, match="not a valid organization id"):
+        seal_again(value, odd, PLACE, NOON)
+    assert seal_again(value, odd, PLACE, NOON, ORGANIZATION).organization == ORGANIZATION
+
+
 def test_a_letter_that_does_not_say_how_it_came_gets_the_least_trust() -> None:
     value, headers = letter_of(orjson.dumps(event()))
     old = [(name, content) for name, content in headers if name != "idtrail_trust"]

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from schemas.envelope import MAX_ORGANIZATION, Source, Trust, seal, unseal
-from schemas.errors import ForeignOrganization, MalformedRecord
+from schemas.envelope import Source, Trust, seal, unseal
+from schemas.errors import BadUsage, ForeignOrganization, MalformedRecord
 from schemas.events import (
     ALIASES,
     EVENT_TYPES,
@@ -27,6 +27,7 @@ from schemas.events import (
 from schemas.facts import MAX_ID, Facts, facts
 from schemas.jsontext import encode
 from schemas.misfits import MAX_ODD
+from schemas.organization import MAX_ORGANIZATION
 from tests.schemas.strategies import JSON, RECEIVED, events
 
 EXPORT = Source("file:x", Trust.EXPORT)
@@ -284,11 +285,30 @@ def test_no_reader_remembers_what_is_large() -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("organization", ["o" * (MAX_ORGANIZATION + 1), "a\0b", "a\nb"])
+NO_ORGANIZATIONS = [
+    pytest.param("o" * (MAX_ORGANIZATION + 1), id="too long"),
+    pytest.param("a\0b", id="a control character"),
+    pytest.param("a\nb", id="a line break"),
+    pytest.param("*", id="all"),
+    pytest.param("a|b", id="the separator of keys"),
+    pytest.param(" a", id="a space before"),
+    pytest.param("a ", id="a space after"),
+]
+
+
+@pytest.mark.parametrize("organization", NO_ORGANIZATIONS)
 def test_an_organization_that_is_no_id_is_refused(organization: str) -> None:
     with pytest.raises(ForeignOrganization) as caught:
         seal(orjson.dumps({**BASE, "organization": organization}), EXPORT, RECEIVED)
     assert caught.value.reason == "odd_organization"
+    with pytest.raises(BadUsage, match="organization: must be the id of one organization"):
+        Source("file:x", Trust.EXPORT, organization)
+
+
+@pytest.mark.parametrize("organization", ["641b3db57090821c0b2f8183", "Zoë & Co *1", "o" * MAX_ORGANIZATION])
+def test_an_organization_may_have_any_name_of_its_own(organization: str) -> None:
+    for source in (EXPORT, Source("file:x", Trust.EXPORT, organization)):
+        assert seal(orjson.dumps({**BASE, "organization": organization}), source, RECEIVED).organization == organization
 
 
 @pytest.mark.parametrize(

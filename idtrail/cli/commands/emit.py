@@ -15,6 +15,7 @@ import typer
 
 from idtrail.cli import Json, app
 from idtrail.cli.commands.up import start
+from schemas.organization import require_organization
 
 if TYPE_CHECKING:
     from idtrail.settings import Settings
@@ -37,6 +38,8 @@ def emit(
     Prints a receipt for each: logged (on all in-sync replicas) or spooled (kept on disk; the next `emit` or
     `import` takes it along when the broker is back). Refused records are named on standard error, exit code 1.
     """
+    if organization:
+        require_organization(organization, "--organization")
     settings = start()
     if asyncio.run(_emit(settings, sys.stdin.fileno(), organization, as_json)):
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ from idtrail.cli import Json, app
 from idtrail.cli.commands.up import say, start
 from idtrail.cli.screen import command, console, counted, cut, next_commands, number, print_json, table
 from schemas.errors import BadUsage, SpoolFull, UserError
+from schemas.organization import require_organization
 
 if TYPE_CHECKING:
     from idtrail.settings import Settings
@@ -45,6 +46,8 @@ def import_(
     With --watch, folders and buckets are looked at again and again until Ctrl-C. What was read is remembered
     across restarts; files that are still being written are tried again later.
     """
+    if organization:
+        require_organization(organization, "--organization")
     if watch:
         watched = asyncio.run(_watch(start(), paths, organization, timedelta(seconds=every), as_json=as_json))
         if not as_json:
