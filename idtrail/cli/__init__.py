@@ -1,17 +1,19 @@
 """The command `idtrail`: one file a command, data on stdout, everything else on stderr.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 findings (for checks).
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 findings (for checks), 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from typer.core import TyperGroup
 
 from idtrail.characters import seen
 from schemas.errors import BadUsage, IdtrailError
@@ -19,8 +21,22 @@ from schemas.errors import BadUsage, IdtrailError
 if TYPE_CHECKING:
     from idtrail.cli.client import Api
 
+PIPE_CLOSED: Final = 141
+"""How a shell sees a program that SIGPIPE ended, such as every other in `… | head -1`."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered is written at the exit
+            raise typer.Exit(PIPE_CLOSED) from None
+
+
 app = typer.Typer(
     name="idtrail",
+    cls=_Commands,
     help="The audit trail of identity provisioning: what was attempted, what failed and why, who is still in.",
     no_args_is_help=True,
     add_completion=False,
@@ -96,8 +112,6 @@ def main() -> None:
         sys.exit(_complain(error, 2))
     except IdtrailError as error:
         sys.exit(_complain(error, 1))
-    except BrokenPipeError:
-        sys.exit(1)  # the reader of the output has gone
     except KeyboardInterrupt:
         sys.exit(130)
 

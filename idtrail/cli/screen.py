@@ -45,6 +45,10 @@ class Screen(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, emoji=False, markup=False, **options)
 
+    def on_broken_pipe(self) -> None:
+        """Raise the error, which is being handled, once more: the command line says how it ends."""
+        raise
+
     def print(self, *objects: Any, **options: Any) -> None:
         """Print like the inherited method, with a text on one line: a line end in a name starts no row. See
         `print_lines`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -67,3 +68,16 @@ def test_commands_that_choose_events_offer_every_filter_of_the_api(command: Call
         {"event_type": "type", "app_name": "application"}.get(name, name) for name in signature(command).parameters
     }
     assert signature(event_filter).parameters.keys() - {"organization"} <= offered
+
+
+@pytest.mark.parametrize(
+    "arguments", [pytest.param(("schema",), id="a table"), pytest.param(("rules", "schema"), id="a text")]
+)
+def test_a_command_whose_reader_has_gone_ends_as_by_the_signal(arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "idtrail", *arguments], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

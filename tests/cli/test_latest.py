@@ -9,13 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from idtrail.cli import app, register_commands
-from idtrail.cli.commands.stats import show_stats
-from idtrail.cli.screen import Screen
 from schemas.errors import StoreAway
 from tests.records import NOON
 
 Item = dict[str, Any]
-NOTHING: Item = {"attempts": 0, "failures": 0, "items": [], "since": NOON.isoformat(), "until": NOON.isoformat()}
+NOTHING: Item = {
+    "attempts": 0, "failures": 0, "items": [], "since": NOON.isoformat(), "until": NOON.isoformat(), "types": [],
+    "first": None, "last": None,
+    **dict.fromkeys(("events", "people", "applications", "behind", "unplaced", "dead_letters"), 0),
+}  # fmt: skip
 
 
 class Empty:
@@ -60,6 +62,9 @@ class Empty:
             "incidents --cause quota --since 2026-03-19",
             id="incidents",
         ),
+        pytest.param(
+            ("stats", "--since", "1d"), "The last event was 2026-03-19 12:00", "stats --since 2026-03-19", id="counts"
+        ),
     ],
 )
 def test_of_an_empty_range_it_is_told_what_came_last_and_how_to_see_it(
@@ -95,9 +100,9 @@ def run(monkeypatch: pytest.MonkeyPatch, trail: Empty, arguments: tuple[str, ...
         pytest.param(None, "idtrail import FILE… · idtrail doctor", id="none"),
     ],
 )
-def test_after_counting_the_next_ranges_begin_with_the_first_event(first: str | None, told: str) -> None:
-    numbers = dict.fromkeys(("events", "people", "applications", "behind", "unplaced", "dead_letters"), 0)
-    out = Screen(width=80)
-    with out.capture() as captured:
-        show_stats(out, {**numbers, "first": first, "last": first, "types": []})
-    assert captured.get().splitlines()[-1] == f"Next: {told}"
+def test_after_counting_the_next_ranges_begin_with_the_first_event(
+    monkeypatch: pytest.MonkeyPatch, first: str | None, told: str
+) -> None:
+    trail = Empty()
+    monkeypatch.setattr(trail, "get", lambda path, parameters: {**NOTHING, "first": first, "last": first})
+    assert run(monkeypatch, trail, ("stats",))[-1] == f"Next: {told}"
