@@ -83,7 +83,8 @@ but no rule sees it: it belongs in no window. Absence and silence are concluded 
 everything that arrived has been read; an event that arrives later takes the alert back (`withdrawn`).
 
 If a rule's text changes (except its tests), the rule starts afresh with the next start of the worker, without what it
-remembered. In a group with more than 1,000 matches a day, late events older than its last 500 are left out. A
+remembered. Nothing watches the condition of an alert that was open then, or whose rule was removed: it stays open until
+somebody resolves it. In a group with more than 1,000 matches a day, late events older than its last 500 are left out. A
 window holds the last 10,000 matches, at most 10,000 matches that wait for a following event are remembered, and a group
 in which `new` knows 20,000 values reports no new ones. One rule follows at most 20,000 groups of an organization at a
 time: further groups are left out, which the worker's log reports with the rule's id and the metric
