@@ -17,8 +17,10 @@ from typer.main import get_command
 from idtrail.cli import SINCE, UNTIL, app, register_commands
 from idtrail.cli.commands.events import events
 from idtrail.cli.commands.export import export
+from idtrail.cli.commands.imports import import_
 from idtrail.cli.commands.tail import tail
 from queries.api.parameters import event_filter
+from schemas.errors import BadUsage
 from tests.cli.running import ROOT, stateless
 
 OF_THE_WORK = {"httpx", "pydantic", "pydantic_settings", "fastapi", "aiokafka", "faust", "textual", "chdb", "pyarrow"}
@@ -81,3 +83,17 @@ def test_a_command_whose_reader_has_gone_ends_as_by_the_signal(arguments: tuple[
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "told"),
+    [
+        pytest.param(events, {"raw": True}, "--raw prints the bytes of one event", id="bytes of no event"),
+        pytest.param(import_, {"paths": ["x.json"], "every": 5}, "--every is for --watch", id="a pause of one look"),
+    ],
+)
+def test_an_option_that_would_mean_nothing_is_refused(
+    command: Callable[..., None], given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(BadUsage, match=f"^{told}"):
+        command(**given)

@@ -31,6 +31,7 @@ from idtrail.cli.screen import (
     why,
 )
 from idtrail.item import Item
+from schemas.errors import BadUsage
 
 LONGEST_TYPE: Final = len("idm_integration_activate")
 """The width of the type column, which fits the twelve types; other types can be longer."""
@@ -56,6 +57,8 @@ def events(
     as_json: Json = False,
 ) -> None:
     """List events, newest first; or show one with its bytes, copies and place in the log."""
+    if raw and event_id is None:
+        raise BadUsage("--raw prints the bytes of one event: give its id")
     api = connect()
     if event_id is not None and raw:
         sys.stdout.buffer.write(api.get_bytes(f"/api/v1/events/{event_id}/raw"))

@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from producers.watch import Watched
 
 
+EVERY: Final = 30
+"""Seconds between two looks at what is watched, by default."""
+
+
 @app.command("import")
 def import_(
     paths: Annotated[
@@ -35,7 +39,10 @@ def import_(
         str, typer.Option(help="Organization of records that name none; another's are dead-lettered.")
     ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking for new and changed files.")] = False,
-    every: Annotated[int, typer.Option(min=1, help="Seconds between two looks, with --watch.")] = 30,
+    every: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"With --watch: seconds between two looks; by default {EVERY}.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Import Directory Insights exports: gzip or plain, arrays, NDJSON, wrapped or single events.
@@ -48,8 +55,11 @@ def import_(
     """
     if organization:
         require_organization(organization, "--organization")
+    if every and not watch:
+        raise BadUsage("--every is for --watch: without it the files are read once")
     if watch:
-        watched = asyncio.run(_watch(start(), paths, organization, timedelta(seconds=every), as_json=as_json))
+        pause = timedelta(seconds=every or EVERY)
+        watched = asyncio.run(_watch(start(), paths, organization, pause, as_json=as_json))
         if not as_json:
             show_watched(console(), watched)
         complete = watched.complete
