@@ -23,11 +23,11 @@ import httpx
 import uvicorn
 
 from queries.api import Context, create_app
+from queries.checks.lag_watch import Place
 from queries.exposures import THEIR_TURNS, list_exposures
 from queries.histories import history_sql, read_bindings, read_history
-from queries.lag_watch import Place
 from queries.migrate import Deployment, migrate
-from queries.people import Person
+from queries.people.resolving import Person
 from queries.pieces import account_text
 from queries.state import Asked, read_state
 from queries.store import Store

@@ -18,8 +18,8 @@ from idtrail.stack.jars import KAFKA_VERSION, verified_jars
 from idtrail.stack.jvm import java_executable
 from idtrail.stack.lock import Running, read_running
 from idtrail.stack.topics import examine_topics
-from queries.expiry import SOON
-from queries.integration_health import UNWELL, State
+from queries.integrations.expiry import SOON
+from queries.integrations.health import UNWELL, State
 from queries.store import Store
 from schemas.errors import Away, BadUsage, IdtrailError, UserError
 from schemas.kafka import STORED, TOPICS, KafkaConnection

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from idtrail.item import Item
 from idtrail.lifecycle_steps import SIGN_INS, at, attempt
-from queries.account import ACTIVE, UNKNOWN
-from queries.because import act_on_person
+from queries.accounts.account import ACTIVE, UNKNOWN
+from queries.accounts.because import act_on_person
 
 SHORTEST: Final = timedelta(minutes=1)
 """The shortest span of time that is drawn."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from idtrail.characters import seen
 from idtrail.lifecycle_lanes import Lane, Lanes, Mark, Stretch, heaped
-from queries.account import ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
+from queries.accounts.account import ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
 from queries.pieces import pieces
 
 WIDTH: Final = 1080

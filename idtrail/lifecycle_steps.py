@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from idtrail.cli.screen import when, why
 from idtrail.item import Item
-from queries.because import act_on_person
+from queries.accounts.because import act_on_person
 from schemas.action import Action
 
 SIGN_INS: Final = frozenset({"sso_auth", "user_login_attempt"})

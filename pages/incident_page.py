@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pages.cause_page import ENDINGS
-from queries.incidents import QUIET, State
+from queries.incidents.listing import QUIET, IncidentState
 from schemas.cause import CAUSES, Cause, Scope
 from schemas.signature import MAX_PATTERN, pattern
 
@@ -61,13 +61,15 @@ APART: Final = (
     ("missing permission 'users:write'", "missing permission 'groups:write'"),
 )
 """Other words make another incident."""
-_STATES: Final[dict[State, str]] = {
-    State.OPEN: "Somebody is in trouble for the first time.",
-    State.REGRESSED: "Somebody is in trouble again after the incident had ended: the repair did not hold.",
-    State.QUIET: f"It has not ended, but nothing has failed for {QUIET.days * 24} h: the attempts have stopped. The "
-    "accounts are still as the last failure left them until somebody sets the attempt off again in the directory, or "
-    "does it in the application by hand.",
-    State.RESOLVED: "A success ended the last trouble, or the integration was deleted.",
+_STATES: Final[dict[IncidentState, str]] = {
+    IncidentState.OPEN: "Somebody is in trouble for the first time.",
+    IncidentState.REGRESSED: "Somebody is in trouble again after the incident had ended: the repair did not hold.",
+    IncidentState.QUIET: (
+        f"It has not ended, but nothing has failed for {QUIET.days * 24} h: the attempts have stopped. The accounts "
+        "are still as the last failure left them until somebody sets the attempt off again in the directory, or does "
+        "it in the application by hand."
+    ),
+    IncidentState.RESOLVED: "A success ended the last trouble, or the integration was deleted.",
 }
 
 _HEAD: Final = """<!-- Made from pages/incident_page.py by `make generate`; changes here are overwritten. -->
@@ -204,5 +206,5 @@ def _endings() -> Iterator[str]:
 def _states() -> Iterator[str]:
     yield "| state | meaning |"
     yield "|---|---|"
-    for state in State:
+    for state in IncidentState:
         yield f"| `{state}` | {_STATES[state]} |"

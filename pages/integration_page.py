@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from queries.bindings import ON_ITS_WAY
-from queries.integration_health import BY_TURNS, MEANINGS, RECENT, SURE, State
-from queries.integration_marks import MAX_RUNS
-from queries.spans import APART, MAX_STRETCHES
-from queries.token_lifetimes import CATALOGUE
-from queries.trouble import SILENCE
+from queries.accounts.bindings import ON_ITS_WAY
+from queries.integrations.health import BY_TURNS, MEANINGS, RECENT, SURE, State
+from queries.integrations.marks import MAX_RUNS
+from queries.integrations.spans import APART, MAX_STRETCHES
+from queries.integrations.token_lifetimes import CATALOGUE
+from queries.integrations.trouble import SILENCE
 
 _HEAD: Final = f"""<!-- Made from pages/integration_page.py by `make generate`; changes here are overwritten. -->
 # Integrations

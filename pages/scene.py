@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from queries.account import ACTIVE, DELETED, INACTIVE, Account
-from queries.bindings import ACTIVATED, DEACTIVATED, Bindings, is_membership
-from queries.folding import Row
+from queries.accounts.account import ACTIVE, DELETED, INACTIVE, Account
+from queries.accounts.bindings import ACTIVATED, DEACTIVATED, Bindings, is_membership
+from queries.accounts.folding import Row
+from queries.integrations.uses import uses_of
 from queries.lifecycle import Lifecycle, fold
-from queries.uses import uses_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
 

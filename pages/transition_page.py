@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pages.scene import Scene
-from queries.account import ABSENT, ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
-from queries.because import CLOCKS, MOVE, PROMPT, ROLLOUT
-from queries.pushes import INSTEAD, RETRY_WINDOW
-from queries.trial import BURST
+from queries.accounts.account import ABSENT, ACTIVE, DELETED, INACTIVE, REPORTED_ABSENT, UNKNOWN
+from queries.accounts.because import CLOCKS, MOVE, PROMPT, ROLLOUT
+from queries.accounts.pushes import INSTEAD, RETRY_WINDOW
+from queries.accounts.trial import BURST
 from schemas.outcome import Outcome
 
 

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from queries.account import ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, UNKNOWN, Account
-from queries.bindings import Bindings, Memberships
+from queries.accounts.account import ACTIVE, CLOSED, CONFIRMATION, REPORTED_ABSENT, UNKNOWN, Account
+from queries.accounts.bindings import Bindings, Memberships
+from queries.accounts.folding import Row, in_force
+from queries.accounts.repeats import without_repeats
+from queries.accounts.step import COLUMNS
 from queries.exposures import SUBJECTS_AT_ONCE, organizations
-from queries.folding import Row, in_force
 from queries.foreign import own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import Fold
 from queries.pieces import pieces
-from queries.repeats import without_repeats
-from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from queries.suspects import PARTED_ONES, ended_of
 from schemas.times import TICK, to_microseconds

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from queries.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
-from queries.bindings import NO_BINDINGS, Bindings
-from queries.folding import Row, in_force
+from queries.accounts.account import ACTIVE, CLOSED, REPORTED_ABSENT, Account
+from queries.accounts.bindings import NO_BINDINGS, Bindings
+from queries.accounts.folding import Row, in_force
+from queries.accounts.repeats import without_repeats
+from queries.accounts.step import COLUMNS
 from queries.foreign import OPEN, has_better_ways, own_rows
 from queries.histories import read_bindings
 from queries.lifecycle import fold
 from queries.pieces import ACCOUNT_SQL, account_text, subjects_at_once
-from queries.repeats import without_repeats
 from queries.sign_ins import AccountKey, first_sign_ins, signed_in_to
-from queries.step import COLUMNS
 from queries.store import BULK_LIMITS, Store
 from queries.suspects import MAX_SUSPECTS, Key, read_suspects
 from queries.turns import TURNS, Updates, fold_turns

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from queries.ends import DELETED, EVERYBODY, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, end_parameters
+from queries.incidents.ends import DELETED, EVERYBODY, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, end_parameters
 from queries.scope import SCOPE
 from queries.selection import Selection, in_force_sql
 from queries.store import Store

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from queries.folding import Rank, Row, rank_of
+from queries.accounts.folding import Rank, Row, rank_of
 from queries.pieces import IDS_AT_ONCE, pieces
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, SMALL_LIMITS, Store

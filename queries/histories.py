@@ -7,18 +7,18 @@ from datetime import datetime
 from heapq import merge
 from typing import Any, Final, NamedTuple
 
-from queries.account import Account
-from queries.bindings import BINDING_COLUMNS, DEACTIVATED, Bindings, Memberships
+from queries.accounts.account import Account
+from queries.accounts.bindings import BINDING_COLUMNS, DEACTIVATED, Bindings, Memberships
+from queries.accounts.folding import Row, in_force, place_of
+from queries.accounts.step import COLUMNS, Step
 from queries.cursor import Cursor, decode_cursor, encode_cursor
-from queries.folding import Row, in_force, place_of
 from queries.foreign import own_rows
+from queries.integrations.replaced import read_replaced
+from queries.integrations.uses import read_uses
 from queries.lifecycle import Fold
-from queries.people import Person, each_id
-from queries.replaced import read_replaced
+from queries.people.resolving import Person, each_id
 from queries.selection import IN_FORCE
-from queries.step import COLUMNS, Step
 from queries.store import BULK_LIMITS, SMALL_LIMITS, Store
-from queries.uses import read_uses
 from schemas.times import LATEST, SENTINEL, TICK, TimeQuality, to_microseconds
 
 BATCH: Final = 20_000

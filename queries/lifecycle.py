@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from queries.account import (
+from queries.accounts.account import (
     NOT_TOLD,
     Account,
 )
-from queries.because import MAKES, Triggers, act_on_person, is_edit
-from queries.bindings import NO_BINDINGS, Bindings, Memberships, is_membership
-from queries.folding import Place, Row, in_force, place_of
-from queries.ledger import Ledger
-from queries.step import Step, step_of
+from queries.accounts.because import MAKES, Triggers, act_on_person, is_edit
+from queries.accounts.bindings import NO_BINDINGS, Bindings, Memberships, is_membership
+from queries.accounts.folding import Place, Row, in_force, place_of
+from queries.accounts.ledger import Ledger
+from queries.accounts.step import Step, step_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.outcome import Outcome
 from schemas.times import TimeQuality

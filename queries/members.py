@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from queries.bindings import GROUP_DELETED, Bindings, is_membership
-from queries.folding import Row, in_force, place_of
+from queries.accounts.bindings import GROUP_DELETED, Bindings, is_membership
+from queries.accounts.folding import Row, in_force, place_of
 from queries.foreign import own_rows
 from queries.pieces import IDS_AT_ONCE, pieces
 from queries.store import BULK_LIMITS, Store

@@ -38,7 +38,7 @@ class Redriven(Protocol):
 ReadRecords = Callable[[Sequence[Coordinates]], Awaitable[Mapping[Coordinates, Logged]]]
 
 
-class Outcome(StrEnum):
+class RedriveOutcome(StrEnum):
     """The result for a letter, or what it would be."""
 
     REDRIVEN = "redriven"
@@ -56,7 +56,7 @@ class Result(NamedTuple):
     letter_id: UUID
     source: str
     position: str
-    outcome: Outcome
+    outcome: RedriveOutcome
     reason: str = ""
     """A short word for why it cannot be read."""
     message: str = ""
@@ -104,7 +104,7 @@ async def discard(
             return settled
         if not dry_run:
             await log.decide(Decision(letter, Verdict.DISCARDED, now, by, message=because))
-        return _result(letter, Outcome.DISCARDED, message=because)
+        return _result(letter, RedriveOutcome.DISCARDED, message=because)
 
     return await asyncio.gather(*(one(_letter(row), row) for row in rows))
 
@@ -112,7 +112,9 @@ async def discard(
 async def _redrive(letter: Letter, logged: Logged | None, how: Redrive, log: Redriven, now: datetime) -> Result:
     if logged is None:
         return _result(
-            letter, Outcome.GONE, message="its bytes are not on the log any more: the topic keeps them for 90 days"
+            letter,
+            RedriveOutcome.GONE,
+            message="its bytes are not on the log any more: the topic keeps them for 90 days",
         )
     try:
         envelope = seal_again(logged.value, logged.headers, letter.place, now, how.into)
@@ -122,10 +124,10 @@ async def _redrive(letter: Letter, logged: Logged | None, how: Redrive, log: Red
         reason, message = error.reason, str(error)
         if not how.dry_run:
             await log.decide(Decision(letter, Verdict.STILL_UNREADABLE, now, how.by, reason, message))
-        return _result(letter, Outcome.STILL_UNREADABLE, reason=reason, message=message)
+        return _result(letter, RedriveOutcome.STILL_UNREADABLE, reason=reason, message=message)
     if not how.dry_run:
         await log.decide(Decision(letter, Verdict.REDRIVEN, now, how.by, event_id=envelope.event_id))
-    return _result(letter, Outcome.REDRIVEN, event_id=envelope.event_id)
+    return _result(letter, RedriveOutcome.REDRIVEN, event_id=envelope.event_id)
 
 
 def _letter(row: Row) -> Letter:
@@ -135,13 +137,13 @@ def _letter(row: Row) -> Letter:
 def _settled(letter: Letter, row: Row, named: bool) -> Result | None:
     """Return the existing result of a letter that needs nothing; None if something is to be done."""
     if row["state"] == "redriven":
-        return _result(letter, Outcome.ALREADY_REDRIVEN, event_id=row["event_id"])
+        return _result(letter, RedriveOutcome.ALREADY_REDRIVEN, event_id=row["event_id"])
     if row["state"] == "discarded" and not named:
-        return _result(letter, Outcome.ALREADY_DISCARDED, message=row["decision_message"])
+        return _result(letter, RedriveOutcome.ALREADY_DISCARDED, message=row["decision_message"])
     return None
 
 
 def _result(
-    letter: Letter, outcome: Outcome, *, reason: str = "", message: str = "", event_id: UUID | None = None
+    letter: Letter, outcome: RedriveOutcome, *, reason: str = "", message: str = "", event_id: UUID | None = None
 ) -> Result:
     return Result(letter.letter_id, letter.source, letter.position, outcome, reason, message, event_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from queries.folding import Row, in_force
+from queries.accounts.folding import Row, in_force
 from queries.foreign import own_rows
 from queries.pieces import ACCOUNT_SQL, account_text, subjects_at_once
 from queries.store import BULK_LIMITS, SMALL_LIMITS, Store

@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from queries.account import ACTIVE, UNKNOWN, Account
-from queries.because import MAKES, act_on_person, made_as
-from queries.bindings import GROUP_DELETED, Bindings, is_membership
-from queries.folding import Row
+from queries.accounts.account import ACTIVE, UNKNOWN, Account
+from queries.accounts.because import MAKES, act_on_person, made_as
+from queries.accounts.bindings import GROUP_DELETED, Bindings, is_membership
+from queries.accounts.folding import Row
 from queries.histories import read_told
 from queries.lifecycle import Fold
 from queries.members import Members, read_members
-from queries.names_at import names_at
-from queries.people import Person, each_id
+from queries.people.names_at import names_at
+from queries.people.resolving import Person, each_id
 from queries.store import SMALL_LIMITS, Store
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TICK, TimeQuality, to_microseconds

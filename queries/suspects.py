@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from queries.because import ROLLOUT
-from queries.bindings import GROUP_DELETED, Bindings
+from queries.accounts.because import ROLLOUT
+from queries.accounts.bindings import GROUP_DELETED, Bindings
 from queries.selection import IN_FORCE
 from queries.store import BULK_LIMITS, Store
 from queries.turns import NO_UPDATE, Updates, updates_of

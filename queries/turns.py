@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from queries.account import Account
-from queries.bindings import Bindings, Memberships
-from queries.folding import Place, Row, in_force, place_of
+from queries.accounts.account import Account
+from queries.accounts.bindings import Bindings, Memberships
+from queries.accounts.folding import Place, Row, in_force, place_of
+from queries.accounts.step import COLUMNS
 from queries.lifecycle import Fold
-from queries.step import COLUMNS
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL, TimeQuality
 

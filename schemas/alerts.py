@@ -222,8 +222,8 @@ def standing(detected: Detected, acts: Sequence[Acted], now: datetime) -> Standi
     The last act counts, with these exceptions: an alert resolved by hand opens again when the condition holds later,
     and until then only by hand; an acknowledged one opens when a new episode does; a snooze holds for its time; an
     alert that ended by itself is resolved, unless somebody opened it again after the end. What an alert had already
-    reported when somebody acted is not later than the act, whatever the clocks of its sources. `queries/alerts.py`
-    computes the state in SQL; a test compares the two.
+    reported when somebody acted is not later than the act, whatever the clocks of its sources. A test compares this
+    with the SQL of `queries/alerts/listing.py`.
     """
     owner = _last(acts, Act.OWN)
     stands = Standing(State.OPEN, detected.since, "", False, detected.owner if owner is None else owner.text, None)

@@ -22,7 +22,7 @@ from broker.consumers import stop_consumer
 from broker.refusal import failure
 from queries.events import COLUMNS
 from queries.feed import About, Message
-from queries.incidents import incident_text
+from queries.incidents.listing import incident_text
 from schemas.alerts import dumped, read_alert_record
 from schemas.errors import MalformedRecord, RecordError
 from schemas.events import Kind

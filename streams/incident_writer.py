@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 
 from queries.arrow import INCIDENTS_ARROW_SCHEMA
 from queries.copies import better_ways
+from queries.incidents.runs import copies_sql
 from queries.pieces import ACCOUNTS_AT_ONCE, IDS_AT_ONCE, pieces
-from queries.runs import copies_sql
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import Incident
 from streams.interest import Application, Attempt, Interest, Known

@@ -14,8 +14,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from broker.batches import send_all
 from broker.refusal import failure
+from queries.checks.verification import ALERTS, Reader
 from queries.store import BULK_LIMITS, Store
-from queries.verification import ALERTS, Reader
 from schemas.errors import BrokerAway, Fatal
 from schemas.kafka import KafkaConnection
 from schemas.letters import OLDER_STORE

@@ -15,11 +15,11 @@ from uuid import uuid4
 
 import structlog
 
+from queries.checks.habits import read_cuts
+from queries.checks.verification import Reader
 from queries.generation import Generation, add_lacking, carry_over, differences
-from queries.habits import read_cuts
 from queries.migrate import Deployment
 from queries.store import Store
-from queries.verification import Reader
 from schemas.errors import BrokerAway, Fatal, UserError
 from schemas.kafka import KafkaConnection
 from schemas.letters import LOST_END

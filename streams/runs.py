@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from queries.incidents import stored_sql
-from queries.runs import EVERY, SOME, begin_sql, changes_sql, run_parameters, runs_sql
+from queries.incidents.listing import stored_sql
+from queries.incidents.runs import EVERY, SOME, begin_sql, changes_sql, run_parameters, runs_sql
 from queries.store import BULK_LIMITS, Store
 from streams.incidents import ConfigurationChange, Incident, Run, fold
 from streams.interest import Application, Known

@@ -19,10 +19,10 @@ from queries.arrow import (
     EVENTS_ARROW_SCHEMA,
     LETTER_DECISIONS_ARROW_SCHEMA,
 )
+from queries.checks.derivation import Difference
+from queries.checks.verification import ALERTS, COPIED, BadRecord, Reader
 from queries.contradictions import Contradiction, contradictions
-from queries.derivation import Difference
 from queries.store import Store
-from queries.verification import ALERTS, COPIED, BadRecord, Reader
 from schemas.kafka import KafkaConnection
 from schemas.letters import Coordinates
 from streams.decoders import Decoding, Read

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from queries.derivation import LOOKS, WINDOWS, Difference, derived_differences
+from queries.checks.derivation import LOOKS, WINDOWS, Difference, derived_differences
 from queries.store import BULK_LIMITS, Store
 from schemas.envelope import TRUST_STEP
 from streams.backfill import PROGRESS

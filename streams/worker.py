@@ -22,7 +22,7 @@ from mode.supervisors import CrashingSupervisor
 
 from broker.batches import send_all
 from broker.refusal import failure
-from queries.incidents import as_of, incident_object
+from queries.incidents.listing import as_of, incident_object
 from queries.store import Store
 from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError

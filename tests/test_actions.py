@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pages.transition_page import ATTEMPTS
-from queries.account import CLOSED
-from queries.changed import kind_of
+from queries.accounts.account import CLOSED
 from queries.exports.ocsf import ocsf
+from queries.findings.changed import kind_of
 from schemas.action import CLOSINGS, PUSHES, Action
 from schemas.events import PROVISIONING_EVENTS, REMOVALS, DirectoryInsightsEvent, Kind
 from schemas.facts import MEANT, facts

@@ -10,14 +10,15 @@ from tests.cli.running import ROOT
 PACKAGES = ("schemas", "broker", "producers", "streams", "queries", "idtrail", "pages")
 
 
-def test_the_map_names_every_module_of_the_queries() -> None:
+def test_the_map_names_every_module_and_package_of_the_queries() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    table = text.partition("## Where things are in `queries/`")[2].partition("\n## ")[0]
-    named = re.findall(r"`([a-z_]+)/?`", table)
-    found = [
-        path.stem for path in (ROOT / "queries").iterdir() if path.suffix == ".py" or path.name in ("api", "exports")
-    ]
-    assert sorted(named) == sorted(set(found) - {"__init__"})
+    section = text.partition("## Where things are in `queries/`")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("|")]
+    named = re.findall(r"`([a-z_]+/?)`", "\n".join(table))
+    queries = ROOT / "queries"
+    modules = {path.stem for path in queries.glob("*.py")} - {"__init__"}
+    packages = {f"{path.parent.name}/" for path in queries.glob("*/__init__.py")} - {"migrations/"}
+    assert sorted(named) == sorted(modules | packages)
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pages.cause_page import ENDINGS
 from pages.incident_page import APART, SAME, Same, incident_page
 from pages.incident_picture import picture, runs_of
-from queries.incidents import State
+from queries.incidents.listing import IncidentState
 from schemas.cause import CAUSES, Cause
 from schemas.signature import pattern
 from streams.incidents import episodes
@@ -28,7 +28,7 @@ def test_the_examples_that_stay_apart_do(one: str, other: str) -> None:
 
 def test_every_state_and_every_cause_with_what_ends_it_is_on_the_page() -> None:
     page = incident_page()
-    assert all(f"| `{state}` |" in page for state in State)
+    assert all(f"| `{state}` |" in page for state in IncidentState)
     for cause in Cause:
         (line,) = [line for line in page.splitlines() if f"causes.md#{cause})" in line]
         assert line.endswith(f"| {ENDINGS[CAUSES[cause].ends_with]}. |")

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from pages.integration_page import ORDER, STEPS, integration_page
-from queries.integration_health import MEANINGS, State, fold
-from queries.token_lifetimes import CATALOGUE
-from queries.trouble import Mark
+from queries.integrations.health import MEANINGS, State, fold
+from queries.integrations.token_lifetimes import CATALOGUE
+from queries.integrations.trouble import Mark
 from tests.queries.test_integration_health import DAY, at, bad, change, good, refused
 
 _FAILING: list[Mark] = [bad(1), bad(2), bad(3)]

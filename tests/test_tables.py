@@ -9,9 +9,10 @@ import pytest
 
 from idtrail.cli import alert_screens
 from idtrail.cli.commands import export
-from queries import findings, mass_changes
 from queries.exports import form, formats
-from queries.finding import MASS, Kind
+from queries.findings import listing as findings
+from queries.findings import mass_changes
+from queries.findings.finding import MASS, Kind
 from schemas import alerts, cause
 from streams.alerts import kinds, rule
 

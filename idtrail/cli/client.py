@@ -12,7 +12,7 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
 from idtrail.settings import Settings
 from idtrail.stack.lock import read_running
-from queries.lag_watch import HEADER as BEHIND_HEADER
+from queries.checks.lag_watch import HEADER as BEHIND_HEADER
 from queries.release import HEADER as RELEASE_HEADER
 from queries.release import RELEASE
 from schemas.errors import BadUsage, Denied, FeedAway, Gone, NotFound, StoreAway, UserError

@@ -25,8 +25,8 @@ from idtrail.cli.screen import (
     when,
 )
 from idtrail.item import Item
-from queries.expiry import SOON
-from queries.integration_health import MEANINGS, State
+from queries.integrations.expiry import SOON
+from queries.integrations.health import MEANINGS, State
 
 WORDS: Final = {
     State.STILL_FAILING: "still failing",

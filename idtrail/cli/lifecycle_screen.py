@@ -33,7 +33,7 @@ from idtrail.cli.screen import (
 from idtrail.item import Item
 from idtrail.lifecycle_lanes import account_name, by_urgency, standing
 from idtrail.lifecycle_steps import Group, at, attempt, because, clock, gave_way, grouped, result
-from queries.account import CLOSED
+from queries.accounts.account import CLOSED
 from schemas.cause import Cause
 from schemas.outcome import Outcome
 

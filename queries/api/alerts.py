@@ -9,10 +9,10 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.concurrency import run_in_threadpool
 
-from queries.alert_acts import act_on
-from queries.alert_details import read_alert_details
-from queries.alert_statistics import count_alerts
-from queries.alerts import Alerts, Told, alert_object, find_alert, list_alerts
+from queries.alerts.acts import act_on
+from queries.alerts.details import read_alert_details
+from queries.alerts.listing import Alerts, Told, alert_object, find_alert, list_alerts
+from queries.alerts.statistics import count_alerts
 from queries.api import alert_models as models
 from queries.api.access import IN_TURN, Admin, Given, Organization
 from queries.api.parameters import MAX_VALUES, ApplicationIds, CursorText, Since, Until, time_range

@@ -39,7 +39,7 @@ from queries.api.problems import MEDIA_TYPE, install_problems
 from queries.api.released import Released
 from queries.api.strictness import refuse_ignored_parameters
 from queries.api.turns import Turns
-from queries.lag_watch import HEADER
+from queries.checks.lag_watch import HEADER
 
 DOCUMENT: Final = "docs/openapi.json"
 _PROBED: Final = (health.router, measuring.router, root.router)

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from queries.lag_watch import HEADER
+from queries.checks.lag_watch import HEADER
 
 PREFIX: Final = "/api/v1/"
 

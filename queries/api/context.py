@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from queries.checks.lag_watch import Place
 from queries.feed import LiveFeed
 from queries.jobs import Jobs
-from queries.lag_watch import Place
 from queries.redrive import Logged, Redriven
 from queries.store import Store
 from queries.tokens import Tokens

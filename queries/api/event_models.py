@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, Field
 
 from queries.api.models import Answer, Blame
-from queries.incidents import incident_text
+from queries.incidents.listing import incident_text
 from schemas.normal_form import Relation
 from schemas.outcome import Outcome
 

@@ -27,8 +27,8 @@ from queries.exports.archive import archive
 from queries.exports.form import Format
 from queries.exports.formats import Row, columns_of, encode
 from queries.exposures import list_exposures
-from queries.findings import list_findings
-from queries.incidents import list_incidents
+from queries.findings.listing import list_findings
+from queries.incidents.listing import list_incidents
 from queries.pieces import IDS_AT_ONCE
 from queries.suspects import MAX_SUSPECTS
 from schemas.errors import BadUsage

@@ -13,7 +13,7 @@ from queries.api.lifecycles import timed_account
 from queries.api.parameters import Since, Until, time_range
 from queries.closings import report
 from queries.exposures import Exposure, list_exposures
-from queries.people import shared_names
+from queries.people.resolving import shared_names
 from schemas.times import parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])

@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
-from queries import finding as values
 from queries.api.access import Given, Organization
 from queries.api.models import Answer
 from queries.api.parameters import ApplicationIds, Name, Since, Until, time_range
-from queries.finding import EVIDENCE, MASS, Kind
-from queries.findings import NAMED, Asked, find_finding, list_findings, names
+from queries.findings import finding as values
+from queries.findings.finding import EVIDENCE, MASS, Kind
+from queries.findings.listing import NAMED, Asked, find_finding, list_findings, names
 from queries.store import Store
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])

@@ -20,9 +20,9 @@ from queries.api import models
 from queries.api.access import Given, Organization, Reader
 from queries.api.context import Context
 from queries.api.problems import problem
-from queries.blindness import cut_logs, detection_behind, rising_letters, silent_sources, sink_behind
-from queries.habits import read_cuts, read_habits, read_letter_rates, read_newest
-from queries.lag_watch import EXAMINED, LagWatch, Place
+from queries.checks.blindness import cut_logs, detection_behind, rising_letters, silent_sources, sink_behind
+from queries.checks.habits import read_cuts, read_habits, read_letter_rates, read_newest
+from queries.checks.lag_watch import EXAMINED, LagWatch, Place
 from queries.store import PROMPT_LIMITS
 from schemas.errors import Away, BrokerAway, BrokerRefuses, UserError
 from schemas.metrics import LAG

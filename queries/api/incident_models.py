@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from queries.api.models import Blame, Change
-from queries.incidents import State
+from queries.incidents.listing import IncidentState
 
 
 class Incident(BaseModel):
@@ -22,7 +22,7 @@ class Incident(BaseModel):
     attribute: str
     detail: str = Field(description="What the provider said last.")
     http_status: int
-    state: State = Field(
+    state: IncidentState = Field(
         description="open: ongoing; regressed: open again after it had ended; quiet: not ended, but nothing has failed "
         "for a day; resolved: ended by a success or because the integration is gone."
     )

@@ -10,8 +10,8 @@ from queries.api import incident_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import MAX_VALUES, ApplicationIds, Causes, CursorText, Name, Since, Until, time_range
 from queries.blame import read_blame
-from queries.incident_details import read_details
-from queries.incidents import Incidents, State, as_of, find_incident, incident_object, list_incidents
+from queries.incidents.details import read_details
+from queries.incidents.listing import Incidents, IncidentState, as_of, find_incident, incident_object, list_incidents
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -29,7 +29,9 @@ def question(
     failing: Annotated[
         bool, Query(description="Only those that failed in the range; otherwise those that go on count as well.")
     ] = False,
-    state: Annotated[list[State] | None, Query(max_length=MAX_VALUES, description="Matches any of these.")] = None,
+    state: Annotated[
+        list[IncidentState] | None, Query(max_length=MAX_VALUES, description="Matches any of these.")
+    ] = None,
     cause: Causes = None,
     application: Name = "",
     subject: Annotated[str, Query(max_length=256, description="Id, user name or mail address.")] = "",

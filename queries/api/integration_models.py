@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from queries.api.models import Answer
-from queries.expiry import Forecast
-from queries.integration_reports import Report, Stuck
-from queries.trouble import ConfigurationChange, Place, Trouble
+from queries.integrations.expiry import Forecast
+from queries.integrations.reports import Report, Stuck
+from queries.integrations.trouble import ConfigurationChange, Place, Trouble
 
 
 class Configured(BaseModel):

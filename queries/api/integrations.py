@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from queries.api import integration_models as models
 from queries.api.access import Given, Organization
 from queries.api.models import Answer, Change
-from queries.integration_reports import report_all, report_one
-from queries.integrations import list_integrations
+from queries.integrations.listing import list_integrations
+from queries.integrations.reports import report_all, report_one
 from schemas.times import parse_past
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from queries.api.models import Answer
-from queries.redrive import Outcome
+from queries.redrive import RedriveOutcome
 
 
 class LetterDecision(BaseModel):
@@ -67,7 +67,7 @@ class LetterResult(Answer):
     letter_id: UUID
     source: str
     position: str
-    outcome: Outcome
+    outcome: RedriveOutcome
     reason: str
     message: str
     event_id: UUID | None

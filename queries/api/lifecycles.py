@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from queries.account import Account
+from queries.accounts.account import Account
 from queries.api import account_models as models
 from queries.api.access import Given, Organization
 from queries.api.parameters import ApplicationIds, CursorText, Since, Until, time_range
 from queries.api.state import KnownAt
 from queries.histories import read_history
-from queries.people import find_person
+from queries.people.resolving import find_person
 from queries.state import Asked, count_later
 from schemas.times import TICK, parse_past
 

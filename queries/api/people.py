@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from queries.api import account_models
 from queries.api.access import IN_TURN, Admin, Given, Organization
 from queries.api.models import Answer
-from queries.identities import Strength
-from queries.people import Found, read_person, read_two, require_person
-from queries.spellings import read_spellings
+from queries.people.identities import Strength
+from queries.people.resolving import Found, read_person, read_two, require_person
+from queries.people.spellings import read_spellings
 from queries.store import Store
 from schemas.identity import MAX_BECAUSE, IdentityDecision, seal_decision
 from schemas.times import SENTINEL, parse_past

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from queries.api.access import Given, Reader
-from queries.lag_watch import Place
+from queries.checks.lag_watch import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from queries.account import Account as Told
+from queries.accounts.account import Account as Told
 from queries.api.access import Given, Organization
 from queries.api.account_models import Account, Person
 from queries.api.models import Answer
-from queries.people import find_person
+from queries.people.resolving import find_person
 from queries.state import MAX_NAMED, Asked, State, blind_since, compare, name_members, read_state
 from schemas.times import parse_past, require_order
 
@@ -44,7 +44,7 @@ class Standing(Answer):
     event_id: UUID | None
 
 
-class Accepted(Answer):
+class AcceptedAs(Answer):
     """A group's members as an application last accepted them."""
 
     application_id: str
@@ -71,7 +71,7 @@ class StateAnswer(BaseModel):
         description=f"A group's members in the directory, as far as the log says; at most {MAX_NAMED:,}."
     )
     members_total: int = Field(description="The number of members, listed or not.")
-    accepted: list[Accepted] = Field(description="A group's members, by application.")
+    accepted: list[AcceptedAs] = Field(description="A group's members, by application.")
     events: int = Field(description="The number of events that the answer is based on.")
     later: int = Field(description="Events up to `at` that became known only after `known_at`.")
 

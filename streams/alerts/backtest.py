@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from queries.evidence import PastEvents, disputed, minutes_of, read_evidence, told_of
+from queries.alerts.evidence import PastEvents, disputed, minutes_of, read_evidence, told_of
 from queries.store import Store
 from schemas.alerts import Detected, Detection
 from schemas.facts import Facts

@@ -16,7 +16,7 @@ from streams.alerts.occurrence import Occurrence, Role
 from streams.alerts.rule import MOST_WITHIN, RuleKind
 from streams.alerts.terms import DAY, HOUR, Terms
 
-# Findings (queries/mass_changes.py) compute their usual differently: docs/findings.md lists how.
+# Findings (queries/findings/mass_changes.py) compute their usual differently: docs/findings.md lists how.
 USUAL_DAYS: Final = 28
 """Days before the day in question from which the usual is computed."""
 LITTLE: Final = 7 * DAY

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from producers.simulation import load
+from queries.alerts.evidence import PastEvents, read_evidence
 from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
-from queries.evidence import PastEvents, read_evidence
 from queries.store import Store
 from schemas.alerts import seal_record
 from schemas.envelope import Source, Trust, seal

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from queries.api.findings import told_all
-from queries.findings import Asked, list_findings
+from queries.findings.listing import Asked, list_findings
 from tests.api.conftest import As
 from tests.api.support import assert_problem
 from tests.api.test_answers import get

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from queries.api.health import Vigil
-from queries.lag_watch import HEADER, STUCK_AFTER
+from queries.checks.lag_watch import HEADER, STUCK_AFTER
 from queries.store import Store
 from schemas.envelope import Source, Trust
 from schemas.errors import BrokerAway, Fatal, StoreAway, UserError

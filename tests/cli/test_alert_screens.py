@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from idtrail.cli import alert_screens, app, register_commands
 from idtrail.cli.alert_screens import show_alert, show_alerts, show_counts
 from idtrail.cli.commands import alerts as alerts_command
-from queries.alerts import Told, alert_object
+from queries.alerts.listing import Told, alert_object
 from schemas.alerts import MAX_COUNTED, Acted, Detected
 from schemas.errors import BadUsage
 from tests.alerts.records import ALERT_ID, acted, detected, minute

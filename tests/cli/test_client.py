@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from idtrail.cli.client import Api
 from idtrail.settings import Settings
-from queries.lag_watch import HEADER as BEHIND_HEADER
+from queries.checks.lag_watch import HEADER as BEHIND_HEADER
 from queries.release import HEADER, RELEASE
 from schemas.errors import NotFound, StoreAway
 

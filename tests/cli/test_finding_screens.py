@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from idtrail.cli import app, register_commands
 from idtrail.cli.commands import findings as command
 from idtrail.cli.finding_screens import STEPS, WORDS
-from queries.finding import Kind
-from queries.restoring import ORDER
+from queries.findings.finding import Kind
+from queries.findings.restoring import ORDER
 
 Item = dict[str, Any]
 

@@ -17,7 +17,7 @@ from idtrail.cli.commands import incidents as incidents_command
 from idtrail.cli.commands.failures import Asked, show_failures
 from idtrail.cli.incident_screens import show_incident, show_incidents
 from idtrail.cli.screen import Screen
-from queries.incidents import incident_object
+from queries.incidents.listing import incident_object
 from tests.queries.incident_rows import row
 from tests.queries.support import when
 from tests.records import NOON

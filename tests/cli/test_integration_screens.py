@@ -15,9 +15,9 @@ from idtrail.cli import app, register_commands
 from idtrail.cli.commands import integrations as command
 from idtrail.cli.integration_screens import show_integration
 from queries.api.integration_models import IntegrationDetail, IntegrationHealth, told, told_whole
-from queries.integration_health import fold
-from queries.integration_reports import Failures, Report, Stuck
-from queries.trouble import Mark
+from queries.integrations.health import fold
+from queries.integrations.reports import Failures, Report, Stuck
+from queries.integrations.trouble import Mark
 from tests.queries.test_integration_health import DAY, at, bad, change, good, refused
 
 Item = dict[str, Any]

@@ -16,7 +16,7 @@ from idtrail.cli.commands.stats import show_stats
 from idtrail.cli.incident_screens import show_incident
 from idtrail.cli.integration_screens import show_integration
 from idtrail.cli.lifecycle_screen import show_lifecycle
-from queries.integration_reports import Stuck
+from queries.integrations.reports import Stuck
 from tests.cli.running import within
 from tests.cli.test_alert_screens import OPEN, happened
 from tests.cli.test_alert_screens import whole as whole_alert

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from idtrail.stack.topics import create_topics
-from queries.alerts import Alerts, list_alerts
+from queries.alerts.listing import Alerts, list_alerts
 from queries.store import Store
 from schemas.alerts import MAX_NAMED, AlertRecord, Delivered, Detected, State, read_alert_record
 from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, PROVISIONING, TOPICS, KafkaConnection

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.failures import list_failures
-from queries.incidents import Incidents, list_incidents
-from queries.runs import copies_sql
+from queries.incidents.listing import Incidents, list_incidents
+from queries.incidents.runs import copies_sql
 from queries.selection import Selection
 from queries.store import Store
 from schemas.envelope import Source, Trust

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from queries.accounts.folding import Row
 from queries.api.account_models import Lifecycle
-from queries.folding import Row
 from queries.lifecycle import fold
 from tests.queries.test_lifecycle import START, row
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from idtrail.lifecycle_lanes import Mark, Stretch, heaped, lanes, stretches
-from queries.folding import Row
+from queries.accounts.folding import Row
 from tests.lifecycle.sample import DAY, NOW, after, answer_of, leaver, suspended
 from tests.queries.test_lifecycle import row
 

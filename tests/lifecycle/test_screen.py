@@ -15,7 +15,7 @@ from idtrail.cli import app, register_commands
 from idtrail.cli.commands import lifecycle as command
 from idtrail.cli.lifecycle_screen import SHOWN, show_lifecycle
 from idtrail.cli.screen import Screen
-from queries.folding import Row
+from queries.accounts.folding import Row
 from tests.lifecycle.sample import DAY, NOW, answer_of, leaver, suspended
 from tests.queries.test_lifecycle import row
 

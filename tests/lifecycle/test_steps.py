@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idtrail.lifecycle_steps import attempt, because, gave_way, grouped, result
-from queries.folding import Row
+from queries.accounts.folding import Row
 from tests.lifecycle.sample import ADA, DAY, SLACK, act, answer_of, leaver, suspended
 from tests.queries.test_lifecycle import row
 

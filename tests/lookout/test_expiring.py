@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from queries.integration_health import fold
-from queries.integration_reports import read_healths
-from queries.trouble import ConfigurationChange, Mark
+from queries.integrations.health import fold
+from queries.integrations.reports import read_healths
+from queries.integrations.trouble import ConfigurationChange, Mark
 from schemas.alerts import Detected
 from streams.alerts.lookout.expiring import EXPIRING, expiring
 from streams.alerts.lookout.sighting import Sighting, changes, key_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from queries.deletions import read_deletions
+from queries.integrations.deletions import read_deletions
 from queries.store import Store
 from schemas.alerts import Detected, Detection
 from streams.alerts.lookout.left_open import AGAIN, LEFT_OPEN, LeftOpen

@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from idtrail.stack.topics import create_topics
-from queries.alerts import Alerts, list_alerts
+from queries.alerts.listing import Alerts, list_alerts
 from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
 from queries.store import Store
 from schemas.alerts import Detected, Detection, seal_record

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from queries.blindness import Habit, LetterRate
-from queries.lag_watch import EXAMINED, STORED, LagWatch
+from queries.checks.blindness import Habit, LetterRate
+from queries.checks.lag_watch import EXAMINED, STORED, LagWatch
 from schemas.alerts import Detected
 from streams.alerts.delivery.destinations import DELIVERY_FAILING
 from streams.alerts.lookout.lookout import CONCERNS

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from queries.aliases import Known, Sighting, aliases, lives, sightings, standings
-from queries.mark import Mark
+from queries.people.aliases import Known, Sighting, aliases, lives, sightings, standings
+from queries.people.mark import Mark
 from schemas.envelope import Source, Trust, seal
 from schemas.events import parse
 from schemas.facts import facts

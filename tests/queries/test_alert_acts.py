@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from queries.alert_acts import act_on
-from queries.alerts import Told, alert_object
+from queries.alerts.acts import act_on
+from queries.alerts.listing import Told, alert_object
 from schemas.alerts import Act, Acted, Detected, State, standing
 from schemas.errors import Pointless
 from tests.alerts.records import acted, detected, minute

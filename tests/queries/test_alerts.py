@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queries.alert_details import read_alert_details, what_changed
-from queries.alert_statistics import count_alerts
-from queries.alerts import Alerts, chosen_sql, find_alert, list_alerts
+from queries.alerts.details import read_alert_details, what_changed
+from queries.alerts.listing import Alerts, chosen_sql, find_alert, list_alerts
+from queries.alerts.statistics import count_alerts
 from schemas.alerts import Acted, AlertRecord, Delivered, Detected, State, standing
 from schemas.errors import Ambiguous, BadUsage, NotFound
 from tests.alerts.records import acted, detected, minute

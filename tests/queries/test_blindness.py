@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from queries.arrow import DEAD_LETTERS_ARROW_SCHEMA, batch
-from queries.blindness import Habit, LetterRate, rising_letters, silent_sources, sink_behind
-from queries.habits import read_habits, read_letter_rates, read_newest
-from queries.lag_watch import LagWatch
+from queries.checks.blindness import Habit, LetterRate, rising_letters, silent_sources, sink_behind
+from queries.checks.habits import read_habits, read_letter_rates, read_newest
+from queries.checks.lag_watch import LagWatch
 from schemas.envelope import Source, Trust
 from tests.queries.support import Trail
 from tests.records import NOON, event

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pages.scene import Scene
-from queries.bindings import Bindings
+from queries.accounts.bindings import Bindings
 from queries.closings import Closing, closings_of, read_closers, report, summarise
 from queries.histories import read_bindings
 from queries.lifecycle import fold

@@ -21,7 +21,7 @@ from queries.events import get_event, list_events
 from queries.exposures import list_exposures
 from queries.failures import list_failures
 from queries.histories import read_history
-from queries.people import find_person
+from queries.people.resolving import find_person
 from queries.statistics import read_statistics
 from schemas.normal_form import Relation
 from schemas.times import to_microseconds

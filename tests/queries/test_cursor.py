@@ -10,7 +10,7 @@ import pytest
 
 from queries.cursor import Cursor, decode_cursor, encode_cursor, question_of
 from queries.dead_letters import LetterFilter
-from queries.incidents import Incidents
+from queries.incidents.listing import Incidents
 from queries.selection import Selection
 from schemas.errors import BadUsage
 from schemas.times import EARLIEST, LATEST

@@ -10,12 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from queries import finding_rows, findings, mapping_rows
-from queries.finding import App, Kind
-from queries.finding_rows import read_bound, read_closings, read_theirs
-from queries.findings import Asked, Whole, find_finding, list_findings
-from queries.mapping_rows import read_groups, read_last, read_remaps, read_values
-from queries.mappings import Remap
+from queries.findings import listing as findings
+from queries.findings import mapping_rows
+from queries.findings import rows as finding_rows
+from queries.findings.finding import App, Kind
+from queries.findings.listing import Asked, Whole, find_finding, list_findings
+from queries.findings.mapping_rows import read_groups, read_last, read_remaps, read_values
+from queries.findings.mappings import Remap
+from queries.findings.rows import read_bound, read_closings, read_theirs
 from queries.store import Limits, Store
 from schemas.errors import UserError
 from tests.queries.people_events import created, deleted, suspended

@@ -14,7 +14,7 @@ from queries import histories
 from queries.closings import report
 from queries.exposures import SLA, list_exposures
 from queries.histories import History, read_history
-from queries.people import find_person
+from queries.people.resolving import find_person
 from queries.state import Asked, read_state
 from queries.store import Store
 from schemas.envelope import Source

@@ -12,7 +12,7 @@ from queries import exposures, histories
 from queries.exposures import list_exposures
 from queries.histories import read_history
 from queries.lifecycle import fold
-from queries.people import Person, find_person
+from queries.people.resolving import Person, find_person
 from queries.store import Store
 from schemas.errors import Ambiguous, BadUsage, Unknown
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, when

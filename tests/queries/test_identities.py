@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.simulation import Organisation
-from queries.aliases import Alias, aliases, holders
-from queries.identities import Strength, identify
+from queries.people.aliases import Alias, aliases, holders
+from queries.people.identities import Strength, identify
 from schemas.identity import IdentityDecision
 from tests.queries.people_events import (
     ADDRESS,

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from queries.incident_details import read_details
-from queries.incidents import as_of, find_incident, incident_object
+from queries.incidents.details import read_details
+from queries.incidents.listing import as_of, find_incident, incident_object
 from queries.store import Store
 from schemas.errors import BadUsage
 from tests.queries.incident_rows import put, row

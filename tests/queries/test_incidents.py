@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from queries.events import list_events
-from queries.incidents import (
+from queries.incidents.listing import (
     Incidents,
     find_incident,
     incident_object,

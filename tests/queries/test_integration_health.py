@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.expiry import Basis
-from queries.integration_health import RECENT, State, fold
-from queries.token_lifetimes import CATALOGUE, lifetime_of
-from queries.trouble import SILENCE, Attempts, ConfigurationChange, End, Mark, Place
+from queries.integrations.expiry import Basis
+from queries.integrations.health import RECENT, State, fold
+from queries.integrations.token_lifetimes import CATALOGUE, lifetime_of
+from queries.integrations.trouble import SILENCE, Attempts, ConfigurationChange, End, Mark, Place
 from tests.records import NOON
 
 HOUR, DAY = 60, 24 * 60

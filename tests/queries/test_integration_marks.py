@@ -15,14 +15,15 @@ from producers.simulation import Organisation
 from producers.simulation.journal import SimulatedEvent
 from producers.simulation.model import HOUR, MINUTE
 from producers.simulation.truth import Episode, instant
-from queries import integration_marks, spans
 from queries.failures import list_failures
-from queries.integration_health import Health, State, fold
-from queries.integration_marks import CHANGES_SQL, HOURS_SQL, edges_sql, read_marks, runs_sql
-from queries.integration_reports import report_one
-from queries.spans import APART, MAX_STRETCHES, App, Span, gaps_of, slices_of, stretches_of
+from queries.integrations import marks as integration_marks
+from queries.integrations import spans
+from queries.integrations.health import Health, State, fold
+from queries.integrations.marks import CHANGES_SQL, HOURS_SQL, edges_sql, read_marks, runs_sql
+from queries.integrations.reports import report_one
+from queries.integrations.spans import APART, MAX_STRETCHES, App, Span, gaps_of, slices_of, stretches_of
+from queries.integrations.trouble import Attempts, ConfigurationChange, End, Mark, Place
 from queries.store import Store
-from queries.trouble import Attempts, ConfigurationChange, End, Mark, Place
 from schemas.envelope import Source, Trust, seal
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, at, attempt, failed, id_of, when
 from tests.records import NOON, Record

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from queries.integrations import AT_ONCE, STATES, Integration, counts_sql, list_integrations
+from queries.integrations.listing import AT_ONCE, STATES, Integration, counts_sql, list_integrations
 from queries.scope import SCOPE
 from tests.queries.support import INGEST, SLACK, TENANT, Trail, attempt, failed, id_of, when
 from tests.records import NOON, Record

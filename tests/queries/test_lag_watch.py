@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from queries.lag_watch import LagWatch, Stall
+from queries.checks.lag_watch import LagWatch, Stall
 from tests.records import NOON
 
 

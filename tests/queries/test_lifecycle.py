@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries.account import Account
-from queries.folding import Row
+from queries.accounts.account import Account
+from queries.accounts.folding import Row
+from queries.accounts.pushes import RETRY_WINDOW
 from queries.lifecycle import fold
-from queries.pushes import RETRY_WINDOW
 
 START: Final = datetime(2026, 3, 19, 11, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.finding import CERTAIN, LIKELY, Finding
-from queries.folding import Row
-from queries.mappings import Remap, empties, left_behind, orphaned_values, remapped, stale_people
+from queries.accounts.folding import Row
+from queries.findings.finding import CERTAIN, LIKELY, Finding
+from queries.findings.mappings import Remap, empties, left_behind, orphaned_values, remapped, stale_people
 from schemas.events import parse
 from schemas.parts import Change
 from tests.queries.test_mass_changes import STATSIG, at, row

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from queries.mark import Mark
+from queries.people.mark import Mark
 from schemas.outcome import Outcome
 
 AT = datetime(2026, 3, 19, tzinfo=UTC)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.bound import Bound, bound_at
-from queries.finding import CERTAIN, LIKELY, App, Finding
-from queries.folding import Row
-from queries.mass_changes import MINIMUM, History, mass_changes, set_off
-from queries.restoring import Stood, came_back, ordered, stood_of, undo
+from queries.accounts.bound import Bound, bound_at
+from queries.accounts.folding import Row
+from queries.findings.finding import CERTAIN, LIKELY, App, Finding
+from queries.findings.mass_changes import MINIMUM, History, mass_changes, set_off
+from queries.findings.restoring import Stood, came_back, ordered, stood_of, undo
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 STATSIG = App("org", "a1", "statsig")

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from queries import known
-from queries.account import Account
+from queries.accounts.account import Account
+from queries.accounts.step import Step
 from queries.histories import read_history
-from queries.identities import identify
-from queries.known import MAX_IDS, sharing
-from queries.people import find_person, read_person, read_two, require_person, shared_names
-from queries.step import Step
+from queries.people import known
+from queries.people.identities import identify
+from queries.people.known import MAX_IDS, sharing
+from queries.people.resolving import find_person, read_person, read_two, require_person, shared_names
 from queries.store import Store
 from schemas.errors import Ambiguous, BadUsage, NotFound, Unknown
 from schemas.identity import IdentityDecision, seal_decision

@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
-from queries.derivation import derived_differences
+from queries.checks.derivation import derived_differences
+from queries.checks.verification import Reader
 from queries.exposures import list_exposures
-from queries.people import Person
+from queries.people.resolving import Person
 from queries.pieces import ACCOUNTS_AT_ONCE, pieces, subjects_at_once, within
 from queries.state import Asked, name_members, read_state
 from queries.store import Store
-from queries.verification import Reader
 from schemas.envelope import TRUST_STEP
 from schemas.errors import IdtrailError
 from streams.incident_writer import IncidentWriter

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pages.scene import Scene
-from queries.bindings import Bindings, Memberships
-from queries.folding import Row
+from queries.accounts.bindings import Bindings, Memberships
+from queries.accounts.folding import Row
+from queries.accounts.repeats import without_repeats
 from queries.lifecycle import Fold, fold
-from queries.repeats import without_repeats
 from schemas.outcome import Outcome
 
 ACTS: list[tuple[str, dict[str, Any]]] = [

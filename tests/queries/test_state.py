@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from queries.people import Person, find_person
+from queries.people.resolving import Person, find_person
 from queries.state import Asked, State, blind_since, compare, name_members, read_state
 from queries.store import Store
 from tests.queries.people_events import ANA, BEN, created, deleted, person, used

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from queries.alert_statistics import counts_sql as alert_counts_sql
-from queries.alert_statistics import rules_sql, times_sql
-from queries.alerts import ONE as ONE_ALERT
-from queries.alerts import Alerts, alerts_sql
+from queries.alerts.listing import ONE as ONE_ALERT
+from queries.alerts.listing import Alerts, alerts_sql
+from queries.alerts.statistics import counts_sql as alert_counts_sql
+from queries.alerts.statistics import rules_sql, times_sql
 from queries.blame import accepted_rows_sql, accepted_sql
 from queries.closings import closers_sql
 from queries.counts import Dimension, counts_sql
@@ -19,16 +19,16 @@ from queries.events import ONE as ONE_EVENT
 from queries.events import places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import batch_sql, bindings_sql, history_sql, memberships_sql
-from queries.incident_details import hours_sql, subjects_sql, texts_sql
-from queries.incidents import ONE as ONE_INCIDENT
-from queries.incidents import Incidents, incidents_sql
-from queries.replaced import replaced_sql
+from queries.incidents.details import hours_sql, subjects_sql, texts_sql
+from queries.incidents.listing import ONE as ONE_INCIDENT
+from queries.incidents.listing import Incidents, incidents_sql
+from queries.integrations.replaced import replaced_sql
+from queries.integrations.uses import COPIES_SQL as USES_SQL
 from queries.scope import SCOPE
 from queries.selection import Selection
 from queries.state import later_sql
 from queries.statistics import statistics_sql
 from queries.suspects import suspects_sql
-from queries.uses import COPIES_SQL as USES_SQL
 from tests.records import NOON
 
 VALUE = "va'lue"

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from queries import uses
 from queries.closings import report
 from queries.exposures import SLA, list_exposures
 from queries.failures import list_failures
 from queries.histories import read_bindings, read_history
-from queries.people import find_person
+from queries.integrations import uses
+from queries.people.resolving import find_person
 from queries.state import Asked, read_state
 from queries.store import Store
 from queries.suspects import read_suspects

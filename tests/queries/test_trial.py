@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pages.scene import Scene
-from queries.account import Account
+from queries.accounts.account import Account
+from queries.accounts.folding import in_force
+from queries.accounts.trial import only_tests, perhaps_tests
 from queries.exposures import FAILING, SLA, reason_of
-from queries.folding import in_force
-from queries.trial import only_tests, perhaps_tests
 from schemas.outcome import Outcome
 from schemas.times import LATEST
 

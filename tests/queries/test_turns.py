@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pages.scene import Scene
-from queries.account import Account
-from queries.bindings import Bindings
-from queries.folding import Row, place_of
+from queries.accounts.account import Account
+from queries.accounts.bindings import Bindings
+from queries.accounts.folding import Row, place_of
+from queries.accounts.repeats import is_repeat
 from queries.lifecycle import fold
-from queries.repeats import is_repeat
 from queries.turns import NO_UPDATE, Updates, fold_turns, updates_of
 from schemas.outcome import Outcome
 from schemas.times import LATEST

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.finding import CERTAIN, LIKELY
-from queries.folding import Row
-from queries.twice_groups import twice_groups
+from queries.accounts.folding import Row
+from queries.findings.finding import CERTAIN, LIKELY
+from queries.findings.twice_groups import twice_groups
 from tests.queries.test_mass_changes import STATSIG, at, row
 
 

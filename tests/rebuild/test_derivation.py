@@ -9,7 +9,7 @@ import pytest
 
 from producers.simulation import demo
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
-from queries.derivation import derived_differences
+from queries.checks.derivation import derived_differences
 from queries.store import Store
 from schemas.envelope import TRUST_STEP, Source, Trust
 from streams.refolding import fold_windows

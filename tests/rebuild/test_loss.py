@@ -9,8 +9,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from queries.arrow import ALERT_RECORDS_ARROW_SCHEMA, DEAD_LETTERS_ARROW_SCHEMA, EVENTS_ARROW_SCHEMA, batch
+from queries.checks.verification import Reader
 from queries.store import Store
-from queries.verification import Reader
 from schemas.errors import UserError
 from schemas.kafka import KafkaConnection
 from schemas.letters import LOST_END

@@ -14,8 +14,8 @@ from queries.arrow import (
     LETTER_DECISIONS_ARROW_SCHEMA,
     batch,
 )
+from queries.checks.verification import Reader
 from queries.store import Store
-from queries.verification import Reader
 from schemas.alerts import AlertRecord
 from schemas.kafka import ALERTS
 from schemas.letters import Decision, Letter, Verdict

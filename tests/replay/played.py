@@ -10,11 +10,11 @@ from uuid import UUID
 from producers.simulation import Organisation, Truth
 from producers.simulation.model import DAY
 from producers.simulation.world import Pace
-from queries.account import Account
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, is_membership
-from queries.folding import Row
+from queries.accounts.account import Account
+from queries.accounts.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, is_membership
+from queries.accounts.folding import Row
+from queries.integrations.uses import uses_of
 from queries.lifecycle import Lifecycle, fold
-from queries.uses import uses_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.events import parse
 from schemas.facts import facts

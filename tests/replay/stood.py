@@ -8,7 +8,7 @@ from producers.simulation import Truth
 from producers.simulation.account_truth import AccountTruth
 from producers.simulation.model import ABSENT, ACTIVE, INACTIVE
 from producers.simulation.truth import instant
-from queries.account import REPORTED_ABSENT, UNKNOWN
+from queries.accounts.account import REPORTED_ABSENT, UNKNOWN
 from tests.replay.played import Key
 
 

@@ -15,9 +15,9 @@ import pytest
 
 from producers.simulation.model import ABSENT
 from producers.simulation.truth import instant
-from queries.account import ACTIVE, DELETED, INACTIVE, UNKNOWN, Account
-from queries.because import ROLLOUT
-from queries.bindings import is_membership
+from queries.accounts.account import ACTIVE, DELETED, INACTIVE, UNKNOWN, Account
+from queries.accounts.because import ROLLOUT
+from queries.accounts.bindings import is_membership
 from schemas.times import LATEST
 from tests.replay.played import Key, Played, play, play_out, state_at, troubled
 from tests.replay.stood import true_changes, true_state

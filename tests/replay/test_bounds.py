@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from pages.scene import Scene
-from queries.folding import Row
+from queries.accounts.folding import Row
 from queries.lifecycle import Fold
 from schemas.outcome import Outcome
 

@@ -12,19 +12,27 @@ from uuid import uuid4
 
 import pytest
 
-from queries.account import Account
-from queries.bindings import ACTIVATED, DEACTIVATED, GROUP_DELETED, Bindings, Memberships, is_direct, is_membership
+from queries.accounts.account import Account
+from queries.accounts.bindings import (
+    ACTIVATED,
+    DEACTIVATED,
+    GROUP_DELETED,
+    Bindings,
+    Memberships,
+    is_direct,
+    is_membership,
+)
+from queries.accounts.folding import in_force
+from queries.accounts.step import COLUMNS
 from queries.closings import report
 from queries.exposures import SLA, Exposure, list_exposures, reason_of, since_of
-from queries.folding import in_force
 from queries.histories import Told as Read
 from queries.histories import read_told
+from queries.integrations.replaced import replaced
+from queries.integrations.uses import uses_of
 from queries.lifecycle import Fold
-from queries.people import Person
-from queries.replaced import replaced
-from queries.step import COLUMNS
+from queries.people.resolving import Person
 from queries.store import Store
-from queries.uses import uses_of
 from schemas.association import ASSOCIATION_CHANGE
 from schemas.envelope import Source, Trust
 from schemas.times import LATEST

@@ -9,10 +9,10 @@ from functools import lru_cache
 import pytest
 
 from producers.simulation.model import CLOSED
-from queries.account import Account
-from queries.bindings import Bindings
+from queries.accounts.account import Account
+from queries.accounts.bindings import Bindings
+from queries.accounts.folding import Row
 from queries.exposures import FAILING, NEVER_ATTEMPTED, SLA, Exposure, Exposures, exposures_of
-from queries.folding import Row
 from tests.records import NOON
 from tests.replay import exposed
 from tests.replay.played import Key, Played, play, play_out, troubled

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from producers.simulation import Organisation, Truth
-from queries.account import ABSENT, ACTIVE, UNKNOWN
+from queries.accounts.account import ABSENT, ACTIVE, UNKNOWN
 from queries.closings import report
 from queries.exposures import SLA, Exposure, list_exposures
-from queries.people import Person
+from queries.people.resolving import Person
 from queries.state import Asked, read_state
 from queries.store import Store
 from tests.queries.support import Trail

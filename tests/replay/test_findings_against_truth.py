@@ -16,16 +16,16 @@ from producers.simulation.model import ACTIVE, DAY, GROUP_CREATE, HOUR, SECOND, 
 from producers.simulation.people import association
 from producers.simulation.truth import instant
 from producers.simulation.world import Pace
-from queries.bindings import is_membership
-from queries.bound import bindings_of, bound_at
-from queries.changed import kind_of
-from queries.finding import MASS, App, Finding, Kind
-from queries.findings import Asked, list_findings
-from queries.folding import Row
-from queries.mappings import left_behind, orphaned_values, remaps_of, stale_people
-from queries.mass_changes import LITTLE, History, mass_changes, set_off
+from queries.accounts.bindings import is_membership
+from queries.accounts.bound import bindings_of, bound_at
+from queries.accounts.folding import Row
+from queries.findings.changed import kind_of
+from queries.findings.finding import MASS, App, Finding, Kind
+from queries.findings.listing import Asked, list_findings
+from queries.findings.mappings import left_behind, orphaned_values, remaps_of, stale_people
+from queries.findings.mass_changes import LITTLE, History, mass_changes, set_off
+from queries.findings.twice_groups import twice_groups
 from queries.store import BULK_LIMITS, Store
-from queries.twice_groups import twice_groups
 from schemas.association import ASSOCIATION_CHANGE
 from tests.replay.filling import filled_store
 from tests.replay.played import Played, play_out

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scene import Scene
-from queries.because import MOVE, PROMPT, ROLLOUT
-from queries.bindings import Bindings
+from queries.accounts.because import MOVE, PROMPT, ROLLOUT
+from queries.accounts.bindings import Bindings
+from queries.accounts.pushes import MAX_RUNS
+from queries.accounts.trial import BURST
 from queries.exposures import SLA, reason_of
 from queries.lifecycle import fold
-from queries.pushes import MAX_RUNS
-from queries.trial import BURST
 from schemas.outcome import Outcome
 from schemas.times import LATEST, SENTINEL
 from tests.replay.played import state_at

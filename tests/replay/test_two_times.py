@@ -13,11 +13,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from queries.account import Account
-from queries.bindings import Bindings
-from queries.folding import Row
+from queries.accounts.account import Account
+from queries.accounts.bindings import Bindings
+from queries.accounts.folding import Row
 from queries.lifecycle import fold
-from queries.people import Person
+from queries.people.resolving import Person
 from queries.state import Asked, read_state
 from queries.store import Store
 from schemas.envelope import Source

@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from idtrail.stack.topics import create_topics
 from producers.emitter import Emitter
 from producers.spool import Spool
-from queries.alerts import Told, find_alert
+from queries.alerts.listing import Told, find_alert
 from queries.store import Store
 from schemas.alerts import Act, read_alert_record
 from schemas.errors import Fatal

@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from queries.blindness import cut_logs
-from queries.habits import read_cuts
+from queries.checks.blindness import cut_logs
+from queries.checks.habits import read_cuts
 from queries.store import Store
 from schemas.kafka import KafkaConnection
 from schemas.letters import LOST_BEGINNING, LOST_END

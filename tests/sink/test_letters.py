@@ -19,7 +19,7 @@ from idtrail.stack.topics import create_topics
 from producers.emitter import Emitter
 from producers.spool import Spool
 from queries.dead_letters import LetterFilter, get_dead_letter, list_dead_letters
-from queries.redrive import Outcome, Redrive, Redriven, Result, discard, redrive
+from queries.redrive import Redrive, Redriven, RedriveOutcome, Result, discard, redrive
 from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
 from schemas.errors import MalformedRecord, RecordError
@@ -150,7 +150,7 @@ async def running(trail: Trail) -> AsyncIterator[Trail]:
 async def test_letters_of_a_wrong_organization_are_redriven_once_it_is_right(running: Trail) -> None:
     await running.bury(READABLE, b'{"id": broken')
     said = {result.outcome: result for result in await running.redrive(into=ORGANIZATION, dry_run=True)}
-    assert set(said) == {Outcome.REDRIVEN, Outcome.STILL_UNREADABLE}
+    assert set(said) == {RedriveOutcome.REDRIVEN, RedriveOutcome.STILL_UNREADABLE}
     await running.settle()
     assert running.events() == []
     assert {letter["state"] for letter in running.letters()} == {"waiting"}
@@ -158,7 +158,7 @@ async def test_letters_of_a_wrong_organization_are_redriven_once_it_is_right(run
     done = {result.outcome: result for result in await running.redrive(into=ORGANIZATION)}
     assert done == said  # a dry run says what will be
     await running.settle()
-    event_id = done[Outcome.REDRIVEN].event_id
+    event_id = done[RedriveOutcome.REDRIVEN].event_id
     assert running.events() == [(event_id, "file:export.json.gz", int(Trust.EXPORT), ORGANIZATION, READABLE.decode())]
     (logged,) = await read_log(running.kafka, running.topics.events)
     headers = dict(logged.headers)
@@ -173,7 +173,7 @@ async def test_letters_of_a_wrong_organization_are_redriven_once_it_is_right(run
     assert (left["reason"], left["decision_reason"], left["attempts"]) == ("not_json", "not_json", 1)
 
     again = {result.outcome: result for result in await running.redrive(into=ORGANIZATION)}
-    assert again[Outcome.ALREADY_REDRIVEN].event_id == event_id
+    assert again[RedriveOutcome.ALREADY_REDRIVEN].event_id == event_id
     await running.settle()
     assert len(running.letters()) == 2  # a vain attempt makes no second letter
     assert {letter["attempts"] for letter in running.letters()} == {1, 2}
@@ -181,7 +181,7 @@ async def test_letters_of_a_wrong_organization_are_redriven_once_it_is_right(run
 
     nowhere = {**left, "log_offset": 99}
     (gone,) = await redrive([nowhere], Redrive("ada", ORGANIZATION), running.read, running.emitter, NOON)
-    assert gone.outcome is Outcome.GONE
+    assert gone.outcome is RedriveOutcome.GONE
     assert "90 days" in gone.message
 
 
@@ -198,7 +198,7 @@ async def test_a_reader_that_understands_more_redrives_what_an_older_one_refused
         await running.bury(READABLE, source=own)
         assert [result.reason for result in await running.redrive()] == ["too_new"]
         await running.settle()
-    assert [result.outcome for result in await running.redrive()] == [Outcome.REDRIVEN]
+    assert [result.outcome for result in await running.redrive()] == [RedriveOutcome.REDRIVEN]
     await running.settle()
     assert [row[4] for row in running.events()] == [READABLE.decode()]
     (letter,) = running.letters()
@@ -215,7 +215,7 @@ async def test_killed_between_the_event_and_the_decision_nothing_is_doubled(runn
     assert [letter["state"] for letter in running.letters()] == ["waiting"]
     assert len(running.events()) == 1
 
-    assert [result.outcome for result in await running.redrive(into=ORGANIZATION)] == [Outcome.REDRIVEN]
+    assert [result.outcome for result in await running.redrive(into=ORGANIZATION)] == [RedriveOutcome.REDRIVEN]
     await running.settle()
     assert len(await read_log(running.kafka, running.topics.events)) == 2
     assert len(running.events()) == 1
@@ -230,12 +230,12 @@ async def test_a_store_that_was_thrown_away_knows_the_decisions_again(trail: Tra
         by_position = {letter["position"]: letter for letter in trail.letters()}
         unwanted = by_position["element 3, byte 0"]
         (gone,) = await discard([unwanted], "test data", "ada", trail.emitter, NOON, dry_run=False)
-        assert gone.outcome is Outcome.DISCARDED
+        assert gone.outcome is RedriveOutcome.DISCARDED
         await trail.settle()
         assert {result.outcome for result in await trail.redrive(into=ORGANIZATION)} == {
-            Outcome.REDRIVEN,
-            Outcome.STILL_UNREADABLE,
-            Outcome.ALREADY_DISCARDED,
+            RedriveOutcome.REDRIVEN,
+            RedriveOutcome.STILL_UNREADABLE,
+            RedriveOutcome.ALREADY_DISCARDED,
         }
         await trail.settle()
         live = trail.letters()

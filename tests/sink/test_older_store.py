@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from queries.habits import read_cuts
+from queries.checks.habits import read_cuts
 from queries.store import Store
 from schemas.errors import Fatal
 from schemas.kafka import KafkaConnection

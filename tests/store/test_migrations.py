@@ -13,7 +13,7 @@ import pytest
 from producers.simulation import demo
 from queries import migrate as migrate_module
 from queries.arrow import EVENTS_ARROW_SCHEMA, batch
-from queries.derivation import derived_differences
+from queries.checks.derivation import derived_differences
 from queries.migrate import Deployment, migrate, migrations, render
 from queries.store import Store
 from schemas.envelope import TRUST_STEP

@@ -10,7 +10,7 @@ import typer
 from idtrail.cli import Json, Organization, app, connect
 from idtrail.cli.integration_screens import WORDS, app_name, show_integration, show_integrations, soon_lines
 from idtrail.cli.screen import command, console, counted, in_organization, moment, next_commands, number, print_json
-from queries.integration_health import UNWELL, State
+from queries.integrations.health import UNWELL, State
 
 PATH: Final = "/api/v1/integrations"
 

@@ -1,6 +1,6 @@
 """Credentials that will expire soon, judged by how long earlier ones lived or by what their vendor says. Pure.
 
-No event says when a token expires: `queries/expiry.py` estimates it and gives its evidence.
+No event says when a token expires: `queries/integrations/expiry.py` estimates it and gives its evidence.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from queries.expiry import SOON, Basis, Forecast
-from queries.integration_health import UNWELL, Health
-from queries.spans import App
+from queries.integrations.expiry import SOON, Basis, Forecast
+from queries.integrations.health import UNWELL, Health
+from queries.integrations.spans import App
 from schemas.alerts import Detected, Severity
 from streams.alerts.lookout.sighting import Concern, Sighting, going_on, still
 

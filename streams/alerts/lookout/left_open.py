@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from queries.deletions import Deletion, read_deletions
 from queries.exposures import Exposure, list_exposures
+from queries.integrations.deletions import Deletion, read_deletions
 from queries.store import Store
 from schemas.alerts import Detected, Severity
 from schemas.times import SENTINEL

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from queries.habits import read_habits, read_letter_rates
-from queries.integration_reports import read_healths
-from queries.lag_watch import EXAMINED, LagWatch
+from queries.checks.habits import read_habits, read_letter_rates
+from queries.checks.lag_watch import EXAMINED, LagWatch
+from queries.integrations.reports import read_healths
 from queries.store import Store
 from schemas.alerts import Detected
 from schemas.errors import Away, UserError

@@ -1,7 +1,7 @@
 """Tells whether the trail itself is blind: a sink or rules that are behind, a silent source, a rise of dead letters.
 Pure.
 
-The measurements are those of `idtrail doctor` (queries/blindness.py).
+The measurements are those of `idtrail doctor` (queries/checks/blindness.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from queries.blindness import SHORTEST_SILENCE, Habit, LetterRate, detection_behind, silent_sources, sink_behind
-from queries.lag_watch import LagWatch
+from queries.checks.blindness import SHORTEST_SILENCE, Habit, LetterRate, detection_behind, silent_sources, sink_behind
+from queries.checks.lag_watch import LagWatch
 from schemas.alerts import Detected, Severity
 from streams.alerts.lookout.sighting import Concern, Sighting, going_on, key_of, still
 

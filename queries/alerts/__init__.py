@@ -1,0 +1,1 @@
+"""Alerts as the store has them: their states, acts and evidence."""

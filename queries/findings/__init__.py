@@ -1,0 +1,1 @@
+"""Findings: what several events together prove or make likely."""

@@ -1,0 +1,1 @@
+"""Incidents: failures of one application, cause and text as one trouble."""

@@ -1,0 +1,1 @@
+"""Integrations and the health of their credentials."""

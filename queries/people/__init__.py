@@ -1,0 +1,1 @@
+"""Who is one person: ids, names and addresses over time."""
