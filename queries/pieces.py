@@ -9,6 +9,8 @@ IDS_AT_ONCE: Final = 3_000
 """Ids of events or people: 39 bytes each at most."""
 ACCOUNTS_AT_ONCE: Final = 1_000
 """Accounts as texts: 53 bytes each, with the vendor's ids."""
+TEXT_AT_ONCE: Final = 60_000
+"""Bytes of texts of any kind: each quote or backslash in them takes two."""
 
 ACCOUNT_SQL: Final = "concat(subject_id, ' ', application_id)"
 """An account as one text, which ClickHouse reads and compares faster than a pair. Two accounts may have the same text,
@@ -40,6 +42,11 @@ def within(sized: Iterable[tuple[str, int]], most: int) -> Iterator[list[str]]:
         held += size
     if some:
         yield some
+
+
+def texts_at_once(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield texts of any length in order, so many at a time as fit one statement."""
+    return within(((text, len(text.encode()) + len("'',")) for text in texts), TEXT_AT_ONCE)
 
 
 def subjects_at_once(accounts: Mapping[str, Sequence[object]], most: int) -> Iterator[list[str]]:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from queries.people.aliases import CALLED, MAX_HOLDERS, Known, Life, Sighting, aliases, lives, sightings, standings
 from queries.people.mark import Mark
+from queries.pieces import texts_at_once
 from queries.selection import IN_FORCE
 from queries.store import SMALL_LIMITS, Store, as_bytes
 from schemas.identifiers import PEOPLE, IdentifierKind
@@ -148,10 +149,11 @@ def sharing(store: Store, organization: str, subjects: Iterable[str]) -> set[str
         having[identifier].add(subject)
         if identifier.partition(":")[0] in _POINTING:
             found.add(subject)
-    names = sorted({key.partition(":")[2] for key in having if key.partition(":")[0] in CALLED})
-    for key, ids in store.query(_SHARING, {**read, "names": names, "lookups": sorted(having)}):
-        for holding in (key, *(f"{kind.value}:{key}" for kind in CALLED)):
-            found |= {subject for subject in having.get(holding, ()) if set(ids) != {subject}}
+    for keys in texts_at_once(sorted(having)):
+        names = sorted({key.partition(":")[2] for key in keys if key.partition(":")[0] in CALLED})
+        for key, ids in store.query(_SHARING, {**read, "names": names, "lookups": keys}):
+            for holding in (key, *(f"{kind.value}:{key}" for kind in CALLED)):
+                found |= {subject for subject in having.get(holding, ()) if set(ids) != {subject}}
     return found
 
 
@@ -193,22 +195,21 @@ def _keys(sightings: Iterable[Sighting], people: Iterable[str]) -> Iterable[str]
 
 def _sharing(store: Store, sql: str, asked: dict[str, Any], keys: set[str], crowded: set[tuple[str, str]]) -> set[str]:
     """Return the ids under these keys. Keys that too many ids have give none, and are added to `crowded`."""
-    if not keys:
-        return set()
     called = {kind.value for kind in CALLED}
-    parts = [key.partition(":") for key in sorted(keys)]
-    names = [value for kind, _, value in parts if kind in called]
-    read = {**asked, "names": names, "people": sorted(PEOPLE), "lookups": sorted(keys)}
-    under = {key: set(ids) for key, ids in store.query(sql, read, SMALL_LIMITS)}
     found: set[str] = set()
-    for kind, _, value in parts:
-        sharing = under.get(f"{kind}:{value}", set()) | (under.get(value, set()) if kind in called else set())
-        if len(sharing) > MAX_HOLDERS and kind != IdentifierKind.DECIDED:
-            crowded.add((kind, value))
-            continue
-        found |= sharing
-        if kind in (IdentifierKind.EXTERNAL, IdentifierKind.DECIDED):
-            found.add(value)  # the value is an id, perhaps somebody's
+    for some in texts_at_once(sorted(keys)):
+        parts = [key.partition(":") for key in some]
+        names = [value for kind, _, value in parts if kind in called]
+        read = {**asked, "names": names, "people": sorted(PEOPLE), "lookups": some}
+        under = {key: set(ids) for key, ids in store.query(sql, read, SMALL_LIMITS)}
+        for kind, _, value in parts:
+            sharing = under.get(f"{kind}:{value}", set()) | (under.get(value, set()) if kind in called else set())
+            if len(sharing) > MAX_HOLDERS and kind != IdentifierKind.DECIDED:
+                crowded.add((kind, value))
+                continue
+            found |= sharing
+            if kind in (IdentifierKind.EXTERNAL, IdentifierKind.DECIDED):
+                found.add(value)  # the value is an id, perhaps somebody's
     return found
 
 

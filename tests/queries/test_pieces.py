@@ -14,6 +14,7 @@ from queries.arrow import EVENTS_ARROW_SCHEMA, batch
 from queries.checks.derivation import derived_differences
 from queries.checks.verification import Reader
 from queries.exposures import list_exposures
+from queries.people.known import sharing
 from queries.people.resolving import Person
 from queries.pieces import ACCOUNTS_AT_ONCE, pieces, subjects_at_once, within
 from queries.state import Asked, name_members, read_state
@@ -100,6 +101,23 @@ async def test_the_incidents_of_a_backlog_are_folded_on_a_server(shared_http_sto
     assert changed
     assert [one.incident.application_id for one in found] == [applications[-1][1]]
     assert published == [one.incident for one in found]
+
+
+@pytest.mark.store
+def test_who_shares_something_is_told_by_a_server_of_people_with_many_names(shared_http_store: Store) -> None:
+    trail = Trail(shared_http_store, uuid4().hex[:24])
+    people = [f"63ec9bba89a64e507ce0{number:04x}" for number in range(200)]
+    trail.insert(
+        *(
+            attempt(minute, resource={"id": one, "type": "user", "username": name, "email": f"{name}@corp.example"})
+            for one in people
+            for minute in range(5)
+            for name in (f"somebody.with-a-long-name.{minute}.{one}",)
+        ),
+        attempt(9, resource={"id": people[0], "type": "user", "username": "one-of-two"}),
+        attempt(9, resource={"id": people[-1], "type": "user", "username": "one-of-two"}),
+    )
+    assert sharing(trail.store, trail.organization, people) == {people[0], people[-1]}
 
 
 @pytest.mark.store
