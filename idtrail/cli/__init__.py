@@ -26,7 +26,7 @@ PIPE_CLOSED: Final = 141
 
 
 class _Commands(TyperGroup):
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer passes its own context only
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
