@@ -8,7 +8,7 @@ from typing import Final
 from queries.scope import SCOPE, scoped
 from queries.store import SMALL_LIMITS, Store
 from schemas.errors import BadUsage
-from schemas.near import nearest
+from schemas.near import nearest, suggestion
 from schemas.vendor_types import KNOWN_TYPES
 
 MAX_NAMES: Final = 10_000
@@ -38,6 +38,4 @@ def _refuse(
     names = {*known, *(name for (name,) in store.query(sql, scoped(organization), SMALL_LIMITS))}
     for name in others:
         if name not in names:
-            near = nearest(name, names, MAX_NEAR)
-            like = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise BadUsage(f"no {what} is known as {name[:100]!r}{like}")
+            raise BadUsage(f"no {what} is known as {name[:100]!r}{suggestion(nearest(name, names, MAX_NEAR))}")

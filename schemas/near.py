@@ -21,3 +21,9 @@ def meant(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = nearest(name, names)
     return f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(names)}"
+
+
+def suggestion(near: Iterable[str]) -> str:
+    """Return the end of a message that these names may be meant; empty if there are none."""
+    names = " or ".join(near)
+    return f"; did you mean {names}?" if names else ""

@@ -8,7 +8,7 @@ from typing import Final
 from schemas.action import Action
 from schemas.cause import Cause
 from schemas.events import Kind
-from schemas.near import nearest
+from schemas.near import nearest, suggestion
 from schemas.outcome import Outcome
 from schemas.vendor_types import KNOWN_TYPES
 from streams.alerts.expression import compared
@@ -40,12 +40,11 @@ def doubts_about(rule: Rule) -> Iterator[str]:
     sources = [condition.where for condition in conditions if condition.where]
     for fact, value in sorted({each for source in sources for each in compared(source)}):
         if fact in VALUES and value not in VALUES[fact]:
-            near = nearest(value, VALUES[fact])
-            yield f"fact.{fact} is never {value!r}" + (f"; did you mean {near[0]}?" if near else "")
+            yield f"fact.{fact} is never {value!r}{suggestion(nearest(value, VALUES[fact]))}"
     for name in sorted({event.event_type for test in rule.tests for event in test.events} - types - KNOWN_TYPES):
         if near := nearest(name, KNOWN_TYPES, least=ALIKE):
             yield _doubt(name, "event type", near)
 
 
 def _doubt(name: str, what: str, near: list[str]) -> str:
-    return f"{name!r} is not a known {what}" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name!r} is not a known {what}{suggestion(near)}"
