@@ -24,7 +24,7 @@ from producers.emitter import Emitter
 from producers.spool import Record, Spool
 from producers.uplink import BATCH_BYTES, Uplink
 from schemas.envelope import Envelope, Source, Trust, seal
-from schemas.kafka import KafkaConnection
+from schemas.kafka import COMPRESSION, KafkaConnection
 
 ROUNDS = 3
 PARTITIONS = 4
@@ -80,7 +80,7 @@ async def bare(connection: KafkaConnection, topic: str, envelopes: list[Envelope
         **connection.options(),
         acks="all",
         enable_idempotence=True,
-        compression_type="lz4",
+        compression_type=COMPRESSION,
         linger_ms=5,
         max_batch_size=batch_bytes,
     ) as producer:

@@ -32,7 +32,7 @@ from producers.simulation import load
 from queries.migrate import Deployment, migrate
 from queries.store import Store
 from schemas.envelope import Envelope, Source, Trust, seal
-from schemas.kafka import ALERTS, FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
+from schemas.kafka import ALERTS, COMPRESSION, FOR_EVER, LETTER_DECISIONS, KafkaConnection, TopicSpec
 from streams.child import children_at_once
 from streams.interpreter import tune_interpreter
 from streams.sink import Sink, SinkOptions
@@ -77,7 +77,7 @@ FROM file('{path}', 'LineAsString', 'line String')
 
 async def fill(connection: KafkaConnection, topic: str, sealed: Sequence[Envelope]) -> None:
     async with AIOKafkaProducer(
-        **connection.options(), acks="all", compression_type="lz4", max_batch_size=262_144
+        **connection.options(), acks="all", compression_type=COMPRESSION, max_batch_size=262_144
     ) as producer:
         sent: list[Any] = []
         for envelope in sealed:

@@ -14,7 +14,7 @@ from broker.batches import batch_of, partition_of
 from broker.refusal import failure, reason_of
 from producers.spool import Record
 from schemas.errors import BrokerAway
-from schemas.kafka import KafkaConnection
+from schemas.kafka import COMPRESSION, KafkaConnection
 
 BATCH_BYTES: Final = 256 * 1024
 """Before compression; the broker takes 1 MiB by default."""
@@ -46,7 +46,7 @@ class Uplink:
             **connection.options(),
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             max_batch_size=BATCH_BYTES,
             # A little shorter than ours, so that the client's own time-out cleans up after itself.
             request_timeout_ms=int(answer_seconds * 750),

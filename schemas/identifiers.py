@@ -54,6 +54,8 @@ _SIMPLE: Final = {
     "firstname": IdentifierKind.FULL_NAME,
 }
 _FAMILY: Final = "lastname"
+_ODD: Final = frozenset({"firstname", "emails"})
+"""Whose text alone is no identifier."""
 
 
 def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
@@ -67,14 +69,14 @@ def identifiers(event: Event, found: Facts) -> tuple[str, ...]:
             return ()  # the directory itself refused the change
     if event.kind not in (Kind.USER, Kind.OTHER) or not event.changes:
         return ()
+    # Values that the subject's own columns have are found there.
     told = {found.subject_id, found.subject_name.lower(), found.subject_email.lower()}
+    external, full = IdentifierKind.EXTERNAL, IdentifierKind.FULL_NAME  # members of an enum are slow to look up
     texts: dict[str, None] = {}
     for kind, text in _changed(event):
-        # Values that the subject's own columns have are found there.
-        if kind is not IdentifierKind.EXTERNAL or text != found.subject_id:
-            shown = text if kind is IdentifierKind.EXTERNAL else text.lower()
-            if kind is IdentifierKind.FULL_NAME or shown not in told:
-                texts[f"{kind.value}:{shown[:MAX_NAME]}"] = None
+        shown = text if kind is external else text.lower()
+        if shown not in told or kind is full:
+            texts[kind + ":" + shown[:MAX_NAME]] = None
     return tuple(texts)[:MAX_IDENTIFIERS]
 
 
@@ -88,10 +90,12 @@ def _changed(event: Event) -> Iterator[tuple[IdentifierKind, str]]:
     """Yields the identifiers in changed values, in their original spelling."""
     left = MAX_CHANGES
     for change in event.changes or ():
-        kind = _SIMPLE.get(change.field or "")
+        field, value = change.field or "", change.to
+        kind = _SIMPLE.get(field)
         if kind is None:
             continue
-        if text := _text(change.field or "", change.to, event):
+        text = value.strip() if type(value) is str and field not in _ODD else _text(field, value, event)
+        if text:
             yield kind, text
         left -= 1
         if not left:

@@ -18,6 +18,10 @@ LETTER_DECISIONS: Final = "idtrail.letter-decisions"
 STORED: Final = (EVENTS, DEAD_LETTERS, LETTER_DECISIONS, ALERTS)
 """The topics that the sink stores."""
 
+COMPRESSION: Final = "zstd"
+"""How producers compress batches. aiokafka compresses lz4 at its slowest level: of an event that took four times as
+long (17 µs more), for nearly twice the bytes."""
+
 FOR_EVER: Final = -1
 DAY_MS: Final = 24 * 60 * 60 * 1000
 

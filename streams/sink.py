@@ -30,7 +30,7 @@ from broker.batches import send_all
 from broker.consumers import stop_consumer
 from broker.refusal import failure
 from schemas.errors import BrokerRefuses, Fatal
-from schemas.kafka import ALERTS, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
+from schemas.kafka import ALERTS, COMPRESSION, DEAD_LETTERS, EVENTS, LETTER_DECISIONS, PROVISIONING, KafkaConnection
 from schemas.metrics import DEAD_LETTERED, EVENTS_STORED, FLUSH_SECONDS, FORWARDED, NEWEST_STORED
 from streams.blocks import Block
 from streams.flight import Flight, Loader
@@ -137,7 +137,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # because aiokafka
         self._producer = AIOKafkaProducer(
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             linger_ms=5,
             max_request_size=FETCH_BYTES,
             max_batch_size=PRODUCE_BATCH_BYTES,

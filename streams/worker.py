@@ -26,7 +26,7 @@ from queries.incidents.listing import as_of, incident_object
 from queries.store import Store
 from schemas.alerts import Detected, seal_record
 from schemas.errors import BrokerRefuses, Fatal, RecordError
-from schemas.kafka import INCIDENTS, LARGEST_RECORD, KafkaConnection, TopicSpec
+from schemas.kafka import COMPRESSION, INCIDENTS, LARGEST_RECORD, KafkaConnection, TopicSpec
 from streams.agent import FLUSH_EVENTS, DetectionAgent
 from streams.alerts.delivery.courier import Courier
 from streams.alerts.fresh import TABLE as GROUPS
@@ -246,7 +246,7 @@ def make_app(connection: KafkaConnection, app_id: str, state_dir: Path, session:
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         producer_linger=0.02,  # or every table entry would be a request of its own
-        producer_compression_type="lz4",
+        producer_compression_type=COMPRESSION,
         producer_max_request_size=LARGEST_RECORD,
         topic_allow_declare=False,  # we create the topics
         topic_disable_leader=True,
