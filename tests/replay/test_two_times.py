@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from queries.accounts.account import Account
 from queries.accounts.bindings import Bindings
 from queries.accounts.folding import Row
+from queries.integrations.uses import uses_of
 from queries.lifecycle import fold
 from queries.people.resolving import Person
 from queries.state import Asked, read_state
@@ -106,8 +107,8 @@ def store(migrated: Store) -> Iterator[Store]:
 
 def expected(rows: list[Row]) -> list[Account]:
     own = [row for row in rows if row["subject_id"] == INES["id"]]
-    around = Bindings(row for row in rows if row["event_type"] in SURROUNDING and row["subject_id"] != INES["id"])
-    found = fold(own, around).accounts
+    around = (row for row in rows if row["event_type"] in SURROUNDING and row["subject_id"] != INES["id"])
+    found = fold(own, Bindings([*around, *uses_of(rows)])).accounts
     for account in found:
         account.subject_id = str(INES["id"])
     return found
