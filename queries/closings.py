@@ -22,6 +22,8 @@ from queries.suspects import PARTED_ONES, ended_of
 from schemas.times import TICK, to_microseconds
 
 MAX_SUBJECTS: Final = 100_000
+TIMES: Final = {"p50": 50, "p90": 90, "p99": 99, "longest": 100}
+"""The times of a summary, each the percentile that it is."""
 
 
 class Closing(NamedTuple):
@@ -38,13 +40,21 @@ class Closing(NamedTuple):
     absent_at: datetime | None
     """When the application answered that it knows no such account, if it said nothing else since."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither confirmed closed nor reported absent."""
+        return self.closed_at is None and self.absent_at is None
+
     def took(self, now: datetime) -> timedelta:
         """Return the time until it was confirmed or reported absent, or until now."""
         return (self.closed_at or self.absent_at or now) - self.since
 
 
 class Summary(NamedTuple):
-    """The closings of one application. Times are seconds over confirmed closings; None if there are none."""
+    """The closings of one application. Times are seconds over all that are confirmed or open; None if there are none.
+
+    An account that is still open counts with its age: without it, times would look the better the more fail to close.
+    """
 
     organization: str
     application_id: str
@@ -59,6 +69,8 @@ class Summary(NamedTuple):
     p90: float | None
     p99: float | None
     longest: float | None
+    at_least: tuple[str, ...]
+    """Those of the four times that are lower bounds: an account open for so long or shorter may take longer."""
 
 
 class Report(NamedTuple):
@@ -125,17 +137,19 @@ def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Rep
     exceptions = [each for own in by_application.values() for each in own if each.took(now) > sla]
     late = Counter((each.organization, each.application_id) for each in exceptions)
     for (organization, application), own in by_application.items():
-        taken = sorted(each.took(now).total_seconds() for each in own if each.closed_at is not None)
+        taken = sorted((each.took(now).total_seconds(), each.is_open) for each in own if each.absent_at is None)
+        times = {name: _percentile(taken, share) for name, share in TIMES.items()} if taken else {}
         summaries.append(
             Summary(
                 organization,
                 application,
                 own[-1].application,
                 len(own),
-                sum(1 for each in own if each.closed_at is None and each.absent_at is None),
+                sum(1 for each in own if each.is_open),
                 sum(1 for each in own if each.absent_at is not None),
                 sum(1 for each in own if each.closed_at is not None and each.took(now) <= sla),
-                *(_percentile(taken, share) for share in (50, 90, 99, 100)),
+                **{name: times[name].seconds if times else None for name in TIMES},
+                at_least=tuple(name for name, time in times.items() if time.at_least),
             )
         )
     summaries.sort(key=lambda each: (-late[each.organization, each.application_id], each.application))
@@ -143,9 +157,18 @@ def summarise(closings: Iterable[Closing], sla: timedelta, now: datetime) -> Rep
     return Report(summaries, exceptions)
 
 
-def _percentile(taken: list[float], share: int) -> float | None:
-    """Return the nearest-rank percentile, which is a time that really occurred; None without times."""
-    return taken[max(0, -(-len(taken) * share // 100) - 1)] if taken else None
+class _Time(NamedTuple):
+    seconds: float
+    at_least: bool
+
+
+def _percentile(taken: list[tuple[float, bool]], share: int) -> _Time:
+    """Return the nearest-rank percentile of times, at least one, each with whether it still grows.
+
+    It is at least this if it grows itself or a shorter one does, which may overtake it.
+    """
+    rank = max(0, -(-len(taken) * share // 100) - 1)
+    return _Time(taken[rank][0], any(grows for _, grows in taken[: rank + 1]))
 
 
 _OWN: Final = "organization = {organization:String}"

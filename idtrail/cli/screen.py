@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from idtrail.characters import seen
+from schemas.times import TICK
 
 STYLES: Final = {
     "failure": "red",
@@ -173,9 +174,11 @@ def later(count: int) -> str:
 
 
 def ending(until: str, now: datetime) -> str:
-    """Return the day on which a range ends. Most ranges end a day after now, since clocks differ."""
+    """Return the last day of a range that ends before `until`. Most ranges end a day after now, since clocks differ."""
     at = moment(until)
-    return "now" if at is not None and at > now else when(until)[:10]
+    if at is None or at > now:
+        return "now"
+    return when((at - TICK).isoformat())[:10]
 
 
 def coloured(word: str, style: str | None = None) -> Text:

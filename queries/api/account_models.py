@@ -224,7 +224,8 @@ class Exposures(BaseModel):
 
 
 class ClosingSummary(Answer):
-    """How long closing took in one application, in seconds; null if none is closed."""
+    """How long closing took in one application, in seconds; null if all are reported absent. An account that is still
+    open counts with its age."""
 
     organization: str
     application_id: str
@@ -237,6 +238,9 @@ class ClosingSummary(Answer):
     p90: float | None
     p99: float | None
     longest: float | None
+    at_least: list[str] = Field(
+        description="Which of `p50`, `p90`, `p99` and `longest` are lower bounds, because of accounts still open."
+    )
 
 
 class ClosingException(Answer):

@@ -10,7 +10,7 @@ import pytest
 
 from pages.scene import Scene
 from queries.accounts.bindings import Bindings
-from queries.closings import Closing, closings_of, read_closers, report, summarise
+from queries.closings import TIMES, Closing, closings_of, read_closers, report, summarise
 from queries.histories import read_bindings
 from queries.lifecycle import fold
 from schemas.outcome import Outcome
@@ -165,11 +165,34 @@ def test_what_is_reported_absent_is_counted_by_itself() -> None:
     found = summarise([closing(10), closing(absent=20), closing(absent=90), closing()], timedelta(hours=1), when(120))
     (summary,) = found.applications
     assert (summary.closings, summary.within_sla, summary.reported_absent, summary.still_open) == (4, 1, 2, 1)
-    assert summary.longest == 600
+    # The account that is open by now, for two hours, may take longer than any; the one reported absent has no time.
+    assert (summary.p50, summary.p90, summary.longest) == (600, 7200, 7200)
+    assert summary.at_least == ("p90", "p99", "longest")
     assert [(each.absent_at, each.took(when(120))) for each in found.exceptions] == [
         (None, timedelta(hours=2)),
         (when(90), timedelta(minutes=90)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("closed", "open_since", "times", "at_least"),
+    [
+        pytest.param([1, 2, 3, 4], [], (120, 240, 240, 240), (), id="all closed"),
+        pytest.param([1] * 10, [-840] * 30, (57_600, 57_600, 57_600, 57_600), tuple(TIMES), id="most of them open"),
+        pytest.param([1] * 99, [0], (60, 60, 60, 7200), ("longest",), id="one of many open"),
+        pytest.param([1, 300, 300], [100], (1200, 18_000, 18_000, 18_000), tuple(TIMES), id="open for a shorter time"),
+        pytest.param([], [0], (7200, 7200, 7200, 7200), tuple(TIMES), id="none closed"),
+    ],
+)
+def test_an_account_that_is_open_counts_with_its_age(
+    closed: list[int], open_since: list[int], times: tuple[float, ...], at_least: tuple[str, ...]
+) -> None:
+    """`closed` are the minutes that each took, `open_since` the minutes at which the others were to be closed."""
+    found = [Closing("o", "s", "ines", "a1", "slack", when(0), when(took), None) for took in closed]
+    found += [Closing("o", "s", "ines", "a1", "slack", when(since), None, None) for since in open_since]
+    (summary,) = summarise(found, timedelta(hours=1), when(120)).applications
+    assert (summary.p50, summary.p90, summary.p99, summary.longest) == times
+    assert summary.at_least == at_least
 
 
 def test_every_exception_is_counted_however_many_there_are() -> None:

@@ -157,10 +157,7 @@ def show_report(
             right=("closings", "in time", "open", "absent"),
         )  # fmt: skip
         for item in answer["items"]:
-            taken = [
-                "-" if item[name] is None else span(timedelta(seconds=item[name]))
-                for name in ("p50", "p90", "p99", "longest")
-            ]
+            taken = [_time(item, name) for name in ("p50", "p90", "p99", "longest")]
             counts = [str(item[name]) for name in ("closings", "within_sla", "still_open", "reported_absent")]
             rows.add_row(f"  {cut(item['application'] or item['application_id'], 16)}", *counts, *taken)
         out.print()
@@ -182,6 +179,14 @@ def show_report(
         "idtrail", "exposures", "--report", *options({"--since": since, "--until": until, **sla}), "--json"
     )
     out.print(next_commands(command("idtrail", "exposures", *options(sla)), report), soft_wrap=True)
+
+
+def _time(summary: Item, name: str) -> str:
+    """Return one of its times, as `>14 h` if accounts that are still open may take longer."""
+    seconds = summary[name]
+    if seconds is None:
+        return "-"
+    return f"{'>' if name in summary['at_least'] else ''}{span(timedelta(seconds=seconds))}"
 
 
 def _rows(out: Console, items: list[Item], total: int, now: datetime) -> None:
