@@ -91,8 +91,9 @@ $ idtrail incidents
 Next: idtrail incidents show 957f3a61
 ```
 
-`idtrail incidents show 957f3a61` shows who is affected and who has recovered, every text that the provider gave, and
-the failures by hour; the beginning of an id is enough. `idtrail events --incident 957f3a61` lists its events;
+`idtrail incidents show 957f3a61` shows who is affected, for whom something was accepted since, every text that the
+provider gave, and the failures by hour; the beginning of an id is enough. `idtrail events --incident 957f3a61` lists
+its events;
 `idtrail export events` with the same options writes them to a file. Over HTTP: `GET /api/v1/incidents`,
 `GET /api/v1/incidents/{id}` and `GET /api/v1/events?incident=…` ([OpenAPI](openapi.json)); changes as they happen: [the
 live feed](feed.md).
@@ -137,6 +138,12 @@ with an unknown outcome, or a removal that was answered with 404, ends nothing.
 A success ends what failed before it. Events of one instant come in the order of their ids, since nothing else says
 which was first. Timestamps may be [ahead of the clock](exposures.md#what-counts); a success that is has ended nothing
 yet, and the incident stays open until its time has come.
+
+That a trouble has ended does not mean that every account is as it should be: with the causes of the first two rows, a
+success for somebody else shows that requests are accepted again, whether or not the directory repeats what had failed.
+`idtrail incidents show` therefore lists for each person and group when an attempt of its own was `accepted since`
+(`accepted_at`; after a failed closing, one that closes or opens the account), or `nothing`.
+[`idtrail exposures`](exposures.md) has the accounts that are still open.
 
 An incident is in trouble while anybody in it is. Each such period is an *episode*. If the incident fails again after it
 ended, that is its next episode, not a new incident.

@@ -130,6 +130,8 @@ def show_incident(out: Console, item: Item, now: datetime) -> None:
     named = next((subject for subject in item["subjects"] if subject["kind"] == "user"), None)
     commands = [command("idtrail", "lifecycle", named["subject_id"])] if named else []
     commands.append(f"idtrail events --incident {item['incident_id'][:SHORT]} --since {when(item['first_at'])[:10]}")
+    if _left_as_they_were(item):
+        commands.append("idtrail exposures")
     if item["ended_by"]:
         commands.append(f"idtrail events {item['ended_by']}")
     out.print(next_commands(*commands), soft_wrap=True)
@@ -171,21 +173,28 @@ def _ordinal(count: int) -> str:
 
 
 def _show_subjects(out: Console, item: Item, now: datetime) -> None:
-    rows = table("person or group", "tries", "first (UTC)", "last", "mended", right=("tries",))
+    rows = table("person or group", "tries", "first (UTC)", "last", "accepted since", right=("tries",))
     shown = named_apart(item["subjects"], name_width(out))
     for subject, name in zip(item["subjects"], shown, strict=True):
-        mended = when(subject["mended_at"], seconds=False)
+        accepted = when(subject["accepted_at"], seconds=False)
         rows.add_row(
             f"  {name}",
             number(subject["attempts"]),
             when(subject["first_at"], seconds=False),
             ago(subject["last_at"], now),
-            coloured(mended, "green") if subject["mended_at"] else coloured("not yet", "yellow"),
+            coloured(accepted, "green") if subject["accepted_at"] else coloured("nothing", "yellow"),
         )
     out.print(rows)
     left = item["people"] + item["groups"] - len(item["subjects"])
     if item["next"] and left > 0:
         out.print(f"  {number(left)} more (--limit)", style="dim")
+    if _left_as_they_were(item):
+        out.print("  Where nothing was accepted since, the account is as the last failure left it.", soft_wrap=True)
+
+
+def _left_as_they_were(item: Item) -> bool:
+    """Whether the trouble of some ended without a success of their own."""
+    return any(subject["mended_at"] and not subject["accepted_at"] for subject in item["subjects"])
 
 
 def _show_texts(out: Console, item: Item, now: datetime) -> None:

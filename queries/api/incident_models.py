@@ -64,7 +64,11 @@ class Subject(BaseModel):
     first_at: datetime
     last_at: datetime
     mended_at: datetime | None = Field(
-        description="When a success ended its last trouble here; null while it is ongoing."
+        description="When a success, perhaps of somebody else, ended its last trouble here; null while it is ongoing."
+    )
+    accepted_at: datetime | None = Field(
+        description="When an attempt of its own was accepted since; null if none was, and its account is as the last"
+        " failure left it."
     )
 
 

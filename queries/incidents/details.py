@@ -24,8 +24,9 @@ class Details(NamedTuple):
     """The details behind a row of `incidents`."""
 
     subjects: list[Row]
-    """subject_id, kind, name, attempts, first_at, last_at, mended_at (None: still in trouble). Subjects in trouble come
-    first, then by their last failure, the latest first."""
+    """subject_id, kind, name, attempts, first_at, last_at, mended_at (None: still in trouble), accepted_at (None: no
+    success of its own since, so that its account is as the last failure left it). Subjects in trouble come first, then
+    by their last failure, the latest first."""
     next: str | None
     """The cursor of more subjects; None on the last page."""
     texts: list[Row] | None
@@ -34,9 +35,13 @@ class Details(NamedTuple):
     """hour, attempts, in order; only hours with failures. None on pages after the first."""
 
 
+_ENDED: Final = "if(run.ended_at > {now:Int64}, 0, run.ended_at)"
+_LAST_END: Final = f"if(min({_ENDED}) = 0, 0, max({_ENDED}))"
+"""When the last run ended, in microseconds; 0 if a run has not ended by now."""
+
+
 def subjects_sql(*, after: bool) -> str:
     """Return the SQL of the people and groups of one incident. They are mended when their last run has ended by now."""
-    ended = "if(run.ended_at > {now:Int64}, 0, run.ended_at)"
     keyset = ""
     if after:
         keyset = (
@@ -46,11 +51,17 @@ def subjects_sql(*, after: bool) -> str:
     return (
         "SELECT * FROM (SELECT run.subject_id AS subject_id, run.kind AS kind, sum(run.attempts) AS attempts,"
         " min(run.first_at) AS first_us, max(run.last_at) AS last_us,"
-        f" if(min({ended}) = 0, 0, max({ended})) AS mended_us, if(mended_us = 0, 0, 1) AS rank,"
+        f" {_LAST_END} AS mended_us, if(mended_us = 0, 0, 1) AS rank,"
         " lower(hex(argMax(run.last_event, tuple(run.last_at, run.last_event)))) AS event"
         f" FROM ({runs_sql(SOME)}) AS run GROUP BY subject_id, kind){keyset}"
         " ORDER BY rank, last_us DESC, event DESC LIMIT {limit:UInt32}"
     )
+
+
+def own_successes_sql() -> str:
+    """Return the SQL of when some people and groups of one incident had a success of their own after its failures."""
+    runs = runs_sql(f"{SOME} AND subject_id IN {{subjects:Array(String)}}", own=True)
+    return f"SELECT subject_id, kind, {_LAST_END} FROM ({runs}) AS run GROUP BY subject_id, kind LIMIT {{limit:UInt32}}"
 
 
 _NAMES: Final = (
@@ -97,7 +108,8 @@ def read_details(store: Store, row: Row, now: datetime, cursor: str | None = Non
         last = subjects[-1]
         more = encode_cursor(Cursor(utc(last["last_us"]), UUID(last["event"]), now=now, rank=last["rank"]), question)
     names = names_of(store, row["organization"], [subject["subject_id"] for subject in subjects])
-    told = [_subject(subject, names) for subject in subjects]
+    accepted = _accepted(store, subjects, values)
+    told = [_subject(subject, names, accepted) for subject in subjects]
     if after is not None:
         return Details(told, more, None, None)
     end = row["last_at"] + timedelta(microseconds=1)
@@ -116,7 +128,19 @@ def names_of(store: Store, organization: str, subjects: list[str], known_at: dat
     return found
 
 
-def _subject(found: Row, names: dict[str, str]) -> Row:
+def _accepted(store: Store, subjects: list[Row], values: Row) -> dict[tuple[str, str], int]:
+    """Return when each had a success of its own, in microseconds and 0 for never, by id and kind. Those in trouble are
+    left out: theirs would have ended it."""
+    mended = [subject["subject_id"] for subject in subjects if subject["mended_us"]]
+    found: dict[tuple[str, str], int] = {}
+    for some in pieces(mended, IDS_AT_ONCE):
+        rows = store.query(own_successes_sql(), values | {"subjects": list(some), "limit": 2 * len(some)})
+        found |= {(subject, kind): ended for subject, kind, ended in rows}
+    return found
+
+
+def _subject(found: Row, names: dict[str, str], accepted: dict[tuple[str, str], int]) -> Row:
+    accepted_us = accepted.get((found["subject_id"], found["kind"]))
     return {
         "subject_id": found["subject_id"],
         "kind": found["kind"],
@@ -125,4 +149,5 @@ def _subject(found: Row, names: dict[str, str]) -> Row:
         "first_at": utc(found["first_us"]),
         "last_at": utc(found["last_us"]),
         "mended_at": utc(found["mended_us"]) if found["mended_us"] else None,
+        "accepted_at": utc(accepted_us) if accepted_us else None,
     }

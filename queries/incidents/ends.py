@@ -27,6 +27,11 @@ FAILURE_SCOPE: Final = (
     " cause IN {of_type:Array(String)}, concat('t', event_type), concat('s', kind, subject_id)))"
 )
 """The scope of a failure."""
+OWN_SCOPE: Final = (
+    f"concat({EVERYBODY}, multiIf(kind = 'integration', 'i', {_CLOSES}, concat('c', kind, subject_id),"
+    " concat('s', kind, subject_id)))"
+)
+"""The scope that only a success for the same person or group reaches, whatever the cause."""
 SUCCESS_SCOPES: Final = (
     f"arrayMap(own -> concat({EVERYBODY}, own), if(kind = 'integration', ['i'],"
     f" arrayConcat(['i', '', concat('t', event_type), concat('s', kind, subject_id)],"

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final
 
 from queries.copies import DOUBTFUL, better_ways, elsewhere_sql, in_force_sql
-from queries.incidents.ends import DELETED, FAILURE_SCOPE, MOMENT, SUCCESS_SCOPES, end_parameters
+from queries.incidents.ends import DELETED, FAILURE_SCOPE, MOMENT, OWN_SCOPE, SUCCESS_SCOPES, end_parameters
 from queries.store import Store
 
 SOME: Final = "incident_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
@@ -68,13 +68,23 @@ def begin_sql(wanted: str) -> str:
     )
 
 
-def runs_sql(wanted: str) -> str:
-    """Return the SQL of one row per subject of an incident and per success (or none) that ended its failures."""
+def runs_sql(wanted: str, *, own: bool = False) -> str:
+    """Return the SQL of one row per subject of an incident and per success (or none) that ended its failures.
+
+    With `own`, only a success of the same person or group ends them, whatever the cause, and no deletion does.
+    """
+    scope = OWN_SCOPE if own else FAILURE_SCOPE
     some_copy = f"SELECT event_id FROM attempts_by_application WHERE {_PLACED} AND {wanted}"
     accepted = f"{_LATER} AND outcome = 'success'"
     here = _here(f"{wanted} OR {_LATER}")
+    deleted = (
+        f" UNION ALL SELECT scope, {MOMENT} AS moment, {_AT} AS at, {_EVENT} AS event"
+        f" FROM (SELECT DISTINCT organization, application_id, {scope} AS scope FROM attempts_by_application"
+        f" WHERE {_PLACED} AND {wanted}) AS hurt"
+        f" INNER JOIN ({_changed(DELETED)}) AS gone USING (organization, application_id)"
+    )
     return (
-        f"WITH failed AS (SELECT *, {FAILURE_SCOPE} AS scope, {MOMENT} AS moment"
+        f"WITH failed AS (SELECT *, {scope} AS scope, {MOMENT} AS moment"
         f" FROM ({_in_force(_FAILED, some_copy, wanted, here)})),"
         # Nearly every event has one copy: examining only those with more takes a tenth of the time.
         " accepted AS ("
@@ -83,11 +93,8 @@ def runs_sql(wanted: str) -> str:
         f" UNION ALL {_in_force(_ACCEPTED, _TWICE, accepted, here)}),"
         " ends AS (SELECT scope, moment, at, event FROM ("
         f"SELECT arrayJoin({SUCCESS_SCOPES}) AS scope, {MOMENT} AS moment, {_AT} AS at, {_EVENT} AS event FROM accepted"
-        f" UNION ALL SELECT scope, {MOMENT} AS moment, {_AT} AS at, {_EVENT} AS event"
-        f" FROM (SELECT DISTINCT organization, application_id, {FAILURE_SCOPE} AS scope FROM attempts_by_application"
-        f" WHERE {_PLACED} AND {wanted}) AS hurt"
-        f" INNER JOIN ({_changed(DELETED)}) AS gone USING (organization, application_id))"
-        f" WHERE scope GLOBAL IN (SELECT {FAILURE_SCOPE} FROM attempts_by_application WHERE {_PLACED} AND {wanted}))"
+        f"{'' if own else deleted})"
+        f" WHERE scope GLOBAL IN (SELECT {scope} FROM attempts_by_application WHERE {_PLACED} AND {wanted}))"
         " SELECT organization, application_id, failed.incident_id, failed.subject_id, failed.kind, count() AS attempts,"
         f" min({_AT}) AS first_at, max({_AT}) AS last_at,"
         f" argMin({_EVENT}, failed.moment) AS first_event, argMax({_EVENT}, failed.moment) AS last_event,"

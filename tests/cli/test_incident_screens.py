@@ -175,8 +175,24 @@ def test_a_range_with_an_end_is_told_with_both_ends() -> None:
 def test_one_incident_is_told_whole() -> None:
     times = {"first_at": when(-2 * DAY).isoformat(), "last_at": when(40).isoformat()}
     subjects: list[dict[str, Any]] = [
-        {"subject_id": "63ec9bba", "kind": "user", "name": "ines.almeida", "attempts": 5, **times, "mended_at": None},
-        {"subject_id": "g", "kind": "group", "name": "", "attempts": 2, **times, "mended_at": when(50).isoformat()},
+        {
+            "subject_id": "63ec9bba",
+            "kind": "user",
+            "name": "ines.almeida",
+            "attempts": 5,
+            **times,
+            "mended_at": None,
+            "accepted_at": None,
+        },
+        {
+            "subject_id": "g",
+            "kind": "group",
+            "name": "",
+            "attempts": 2,
+            **times,
+            "mended_at": when(50).isoformat(),
+            "accepted_at": when(50).isoformat(),
+        },
     ]
     hours = [{"hour": when(-60 * back).isoformat(), "attempts": count} for back, count in ((60, 9), (2, 1), (0, 8))]
     texts = [{"detail": "token expired", "attempts": 41, "last_at": when(40).isoformat()}]
@@ -191,8 +207,8 @@ def test_one_incident_is_told_whole() -> None:
         "Remedy: Make a new token in the application and re-authorise the integration in",
         "the directory.",
         "",
-        "  person or group  tries  first (UTC)       last        mended",
-        "  ines.almeida         5  2026-03-17 11:00  20 min ago  not yet",
+        "  person or group  tries  first (UTC)       last        accepted since",
+        "  ines.almeida         5  2026-03-17 11:00  20 min ago  nothing",
         "  g                    2  2026-03-17 11:00  20 min ago  2026-03-19 11:50",
         "  7 more (--limit)",
         "",
@@ -203,6 +219,10 @@ def test_one_incident_is_told_whole() -> None:
         f"  |{' ' * 45}▁ █|",
         "Next: idtrail lifecycle 63ec9bba · idtrail events --incident 11111111 --since 2026-03-17",
     ]
+    mended = [{**subjects[0], "mended_at": when(50).isoformat()}, subjects[1]]
+    lines = drawn(show_incident, {**item, "subjects": mended}, NOON)
+    assert "  Where nothing was accepted since, the account is as the last failure left it." in lines
+    assert "idtrail exposures" in lines[-1].split(" · ")
     other = {**subjects[0], "subject_id": "74ed0cc1"}
     alike = drawn(show_incident, detail(STATSIG, subjects=[subjects[0], other], next="more", texts=[], hours=[]), NOON)
     assert [line.split()[:2] for line in alike if "ines" in line] == [

@@ -85,7 +85,7 @@ def whole_event(name: str) -> list[str]:
 def hit(name: str) -> list[str]:
     subject = {
         "kind": "group", "subject_id": "u1", "name": name, "attempts": 3, "first_at": NOON.isoformat(),
-        "last_at": NOON.isoformat(), "mended_at": None,
+        "last_at": NOON.isoformat(), "mended_at": None, "accepted_at": None,
     }  # fmt: skip
     return drawn(show_incident, detail({**STATSIG, "application": name}, subjects=[subject]), NOON)
 
@@ -123,7 +123,7 @@ SCREENS = [
     pytest.param(listed, "success", 2, id="events"),
     pytest.param(of_another_type, "success", 1, id="events of another type"),
     pytest.param(whole_event, "in force", 1, id="one event"),
-    pytest.param(hit, "not yet", 1, id="an incident"),
+    pytest.param(hit, "nothing", 1, id="an incident"),
     pytest.param(stuck, "ago", 1, id="an integration"),
     pytest.param(unfolded, "open", 1, id="failures"),
     pytest.param(counted, "1,204  1,204", 1, id="stats"),

@@ -60,6 +60,7 @@ def test_an_incident_tells_whom_it_hit_what_was_said_and_when(any_trail: Trail) 
             "first_at": when(63),
             "last_at": when(63),
             "mended_at": None,
+            "accepted_at": None,
         },
         {
             "subject_id": person(1)["id"],
@@ -69,6 +70,7 @@ def test_an_incident_tells_whom_it_hit_what_was_said_and_when(any_trail: Trail) 
             "first_at": when(1),
             "last_at": when(62),
             "mended_at": None,
+            "accepted_at": None,
         },
     ]
     assert found.texts == [
@@ -89,6 +91,34 @@ MENDED: dict[str, tuple[str, str, Raw, list[int]]] = {
     "anybody's, before the last": ("401", "credentials", attempt(2, resource=person(1)), []),
 }
 """How two people are refused, the cause, what succeeds, and who is mended."""
+
+
+LEAVER = person(1)
+CLOSING: dict[str, tuple[str, list[Raw], Any, Any]] = {
+    "for somebody else": ("401", [attempt(9, resource=person(9))], 9, None),
+    "for somebody else, then for this one": (
+        "401",
+        [attempt(9, resource=person(9)), attempt(11, "user_deprovision", resource=LEAVER)],
+        9,
+        11,
+    ),
+    "for the same person, closing nothing": ("401", [attempt(9, "user_update_provision", resource=LEAVER)], 9, None),
+    "for the same person": ("409", [attempt(9, "user_deprovision", resource=LEAVER)], 9, 9),
+    "none": ("401", [], None, None),
+    "the deletion of the integration": ("401", [attempt(9, "idm_integration_delete", resource=None)], 9, None),
+    "before the last failure": ("401", [attempt(1, "user_deprovision", resource=LEAVER), attempt(9)], 9, None),
+}
+"""How closing an account is refused at minute 2, what succeeds, when that ends the trouble, and when it is closed."""
+
+
+@pytest.mark.parametrize("name", CLOSING)
+def test_a_success_of_somebody_else_closes_no_account(any_trail: Trail, name: str) -> None:
+    code, successes, mended, accepted = CLOSING[name]
+    cause = {"401": "credentials", "409": "conflict"}[code]
+    refused = failed(2, "user_deprovision", code=code, resource=LEAVER)
+    found = read_details(any_trail.store, incident_of(any_trail, refused, *successes, cause=cause), NOW)
+    expected = [None if minute is None else when(minute) for minute in (mended, accepted)]
+    assert [[subject["mended_at"], subject["accepted_at"]] for subject in found.subjects] == [expected]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from queries.events import ONE as ONE_EVENT
 from queries.events import places_sql, rows_sql
 from queries.failures import failures_sql, windows_sql
 from queries.histories import batch_sql, bindings_sql, history_sql, memberships_sql
-from queries.incidents.details import hours_sql, subjects_sql, texts_sql
+from queries.incidents.details import hours_sql, own_successes_sql, subjects_sql, texts_sql
 from queries.incidents.listing import ONE as ONE_INCIDENT
 from queries.incidents.listing import Incidents, incidents_sql
 from queries.integrations.replaced import replaced_sql
@@ -59,6 +59,7 @@ STATEMENTS = {
     "incidents": incidents_sql(INCIDENTS, after=True),
     "incident": ONE_INCIDENT,
     "incident's people": subjects_sql(after=True),
+    "incident's own successes": own_successes_sql(),
     "incident's texts": texts_sql(FULL),
     "incident's hours": hours_sql(FULL),
     "alerts": alerts_sql(ALERTS, after=True),

@@ -98,6 +98,7 @@ def hit(number: int, kind: str = "user") -> Item:
         "first_at": ago(9),
         "last_at": ago(1),
         "mended_at": None,
+        "accepted_at": None,
     }
 
 
