@@ -17,17 +17,18 @@ from schemas.times import EARLIEST, FUTURE_TOLERANCE, LATEST, SENTINEL, TimeQual
 
 _OUTCOMES = {
     Outcome.SUCCESS: "The record says so: `success: true`, or a 2xx code if `success` is absent. Never guessed.",
-    Outcome.FAILURE: "`success: false`; or, if it is absent, any other code, an `error_message`, or any lookup: "
-    "lookups are logged only if they fail.",
+    Outcome.FAILURE: "`success: false`; or, if it is absent, any other code, an `error_message` without a code, or any "
+    "lookup: lookups are logged only if they fail.",
     Outcome.REPORTED_ABSENT: f"A 404, by code or in a text, on {', '.join(f'`{name}`' for name in sorted(REMOVALS))}, "
     "that says nothing more (no body, `Not Found`), or says that the account (for a group: the group) or the resource "
     "does not exist. It is probably gone already, but listed separately, because applications also answer 404 for "
     "other reasons. Any other 404 is a failure and says nothing about the account: a web page, an unserved address, a "
     "missing tenant, a refused token, provisioning that is switched off, and wording that idtrail does not know, such "
     "as other languages.",
-    Outcome.UNKNOWN: f"The record does not say, or contradicts itself: `success: true` with an error code is "
-    f"flagged `{CONTRADICTED}`, and a 2xx code without `success` but with a web page or a SCIM error as its body "
-    f"`{ANSWER_CONTRADICTED}`.",
+    Outcome.UNKNOWN: "The record does not say, or contradicts itself. `success: true` is contradicted by a status "
+    "that is no 2xx, by code or in a text, and by a web page or a SCIM error as the body: the event is flagged "
+    f"`{CONTRADICTED}`. A 2xx code without `success` is contradicted by such a body and by an `error_message`: the "
+    f"flag is `{ANSWER_CONTRADICTED}`.",
 }
 _TRUSTS = {
     Trust.CONNECTOR: "idtrail's own provisioning of the application",

@@ -54,7 +54,7 @@ class Reading(NamedTuple):
     text: str
     html: bool
     error: bool
-    """Whether the body is a SCIM error."""
+    """Whether a text is a SCIM error, or the error message names the status of one."""
 
 
 def _code(value: object) -> int:
@@ -78,10 +78,14 @@ def read_answer(
     texts = list(_enough(_words(body))) if body else []
     texts += [text for text in (error, message, details) if text and not (texts and text.lstrip().startswith("{"))]
     text = " · ".join(dict.fromkeys(" ".join(_TAG.sub(" ", text).split()) for text in texts if text))
-    status = code or _code(body.get("status") if body else None) or _status_in(error) or _status_in(details)
+    named = 0 if code >= 300 else _status_in(error)
+    status = code or _code(body.get("status") if body else None) or named
+    if not status and not (success and body):  # numbers in an accepted account are the account's
+        status = _status_in(details)
     if not scim_type and (match := _SCIM_TYPE_IN_TEXT.search(text)):
         scim_type = match[1]
-    return Reading(code, status, scim_type[:64], text[:MAX_TEXT], html, _ERROR_SCHEMA in details)
+    denied = _ERROR_SCHEMA in details or _ERROR_SCHEMA in error or named >= 300
+    return Reading(code, status, scim_type[:64], text[:MAX_TEXT], html, denied)
 
 
 def _is_page(text: str) -> bool:

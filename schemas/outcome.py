@@ -18,9 +18,9 @@ class Outcome(StrEnum):
 
 
 CONTRADICTED: Final = "success_contradicted"
-"""Flag: `success` is true, but the response code is an error."""
+"""Flag: `success` is true, but the answer's status is no 2xx, or its body is a web page or an error."""
 ANSWER_CONTRADICTED: Final = "answer_contradicted"
-"""Flag: the response code is a good one, but the body is a web page or an error."""
+"""Flag: `success` is absent and the response code a good one, but an error message or the body contradicts it."""
 
 
 class Evidence(NamedTuple):
@@ -36,25 +36,26 @@ class Evidence(NamedTuple):
     """`response_code`, or else a status in a text."""
     error_message: str
     body_denies: bool
-    """Whether the body contradicts the status: a web page or an error under a 200, or a 404 of something else."""
+    """Whether the texts contradict the status: a web page or an error under a 200, or a 404 of something else."""
 
 
 def judge(evidence: Evidence) -> tuple[Outcome, str]:
     """Return the outcome, and a flag or an empty text.
 
     The first of these that applies decides: a 404 on a removal, unless the body is about something else; `success`,
-    unless the code contradicts it; the code; a non-empty error message; a lookup, which is only logged when it fails;
-    otherwise unknown.
+    unless the answer contradicts it, by its status or its body; the code, unless a body or an error message contradicts
+    a good one; a non-empty error message; a lookup, which is only logged when it fails; otherwise unknown.
     """
     removal, lookup, success, code, status, error_message, body_denies = evidence
     if status == 404 and removal and not body_denies:
         return Outcome.REPORTED_ABSENT, ""
     if success is not None:
-        if success and code >= 400:
+        if success and (status >= 300 or body_denies):
             return Outcome.UNKNOWN, CONTRADICTED
         return (Outcome.SUCCESS if success else Outcome.FAILURE), ""
     if 200 <= code < 300:
-        return (Outcome.UNKNOWN, ANSWER_CONTRADICTED) if body_denies else (Outcome.SUCCESS, "")
+        denied = body_denies or error_message
+        return (Outcome.UNKNOWN, ANSWER_CONTRADICTED) if denied else (Outcome.SUCCESS, "")
     if code:
         return Outcome.FAILURE, ""
     if error_message:

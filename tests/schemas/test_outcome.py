@@ -33,10 +33,20 @@ def said(
         pytest.param(
             said(CREATE, True, 400), UNKNOWN, CONTRADICTED, id="success true with 400, the first that refuses"
         ),
-        pytest.param(said(CREATE, True, 399), SUCCESS, "", id="success true with 399, which refuses nothing"),
+        pytest.param(said(CREATE, True, 299), SUCCESS, "", id="success true with 299, the last good one"),
+        pytest.param(
+            said(CREATE, True, 300), UNKNOWN, CONTRADICTED, id="success true with 300, the first that is none"
+        ),
+        pytest.param(said(DEPROVISION, True, 302), UNKNOWN, CONTRADICTED, id="success true with a redirect"),
         pytest.param(said(CREATE, True, 404), UNKNOWN, CONTRADICTED, id="a create is no removal"),
         pytest.param(said(CREATE, None, 201), SUCCESS, "", id="code alone, good"),
-        pytest.param(said(CREATE, None, 204, "noise"), SUCCESS, "", id="a good code outweighs a message"),
+        pytest.param(
+            said(CREATE, None, 204, "unexpected EOF"),
+            UNKNOWN,
+            ANSWER_CONTRADICTED,
+            id="a good code with an error message",
+        ),
+        pytest.param(said(CREATE, True, 204, "noise"), SUCCESS, "", id="success and a good code outweigh a message"),
         pytest.param(said(CREATE, None, 299), SUCCESS, "", id="the last good code"),
         pytest.param(said(CREATE, None, 300), FAILURE, "", id="the first that is none"),
         pytest.param(said(CREATE, None, 302), FAILURE, "", id="a redirect is no success"),
@@ -57,9 +67,15 @@ def said(
             said(DEPROVISION, False, 0, "404: gone", status=404), ABSENT, "", id="a 404 that only a text names"
         ),
         pytest.param(said(CREATE, False, 0, "404: gone", status=404), FAILURE, "", id="the same on a create"),
-        pytest.param(said(CREATE, True, 0, "", status=409), SUCCESS, "", id="only the code contradicts success"),
+        pytest.param(
+            said(DEPROVISION, True, 0, "status code 401", status=401),
+            UNKNOWN,
+            CONTRADICTED,
+            id="success with a 401 in a text",
+        ),
         pytest.param(said(CREATE, None, 200, denies=True), UNKNOWN, ANSWER_CONTRADICTED, id="a 200 with a web page"),
-        pytest.param(said(CREATE, True, 200, denies=True), SUCCESS, "", id="success true outweighs the body"),
+        pytest.param(said(CREATE, True, 200, denies=True), UNKNOWN, CONTRADICTED, id="success true with a web page"),
+        pytest.param(said(CREATE, True, 0, denies=True), UNKNOWN, CONTRADICTED, id="the same without a code"),
         pytest.param(said("sso_auth", None, 0), UNKNOWN, "", id="another type, nothing said"),
         pytest.param(said("", True, 0), SUCCESS, "", id="no type at all"),
     ],
@@ -77,6 +93,7 @@ def test_success_needs_a_word_of_success(event_type: str, code: int, message: st
         if outcome is Outcome.SUCCESS:
             assert success is None
             assert 200 <= code < 300
+            assert not message
 
 
 def test_only_removals_can_find_a_thing_absent() -> None:

@@ -143,6 +143,19 @@ SCIM_ERROR = json.dumps(
                      ("unknown", "", ("answer_contradicted",)), id="a sign-in page under a 200"),
         pytest.param("user_create_provision", None, {"response_code": "200", "message_details": SCIM_ERROR},
                      ("unknown", "", ("answer_contradicted",)), id="a SCIM error under a 200"),
+        pytest.param("user_deprovision", True, {"response_code": "200", "message_details": "<html>Sign in</html>"},
+                     ("unknown", "", ("success_contradicted",)), id="the directory calls a sign-in page a success"),
+        pytest.param("user_deprovision", True, {"response_code": "200", "message_details": SCIM_ERROR},
+                     ("unknown", "", ("success_contradicted",)), id="the directory calls an error a success"),
+        pytest.param("user_deprovision", True, {"message_details": SCIM_ERROR},
+                     ("unknown", "", ("success_contradicted",)), id="the same without a code"),
+        pytest.param("user_deprovision", True, {"message_details": "HTTP 401 Unauthorized"},
+                     ("unknown", "", ("success_contradicted",)), id="success with a refusal in words"),
+        pytest.param("user_deprovision", None, {"response_code": "200", "message_details": "<html>Sign in</html>"},
+                     ("unknown", "", ("answer_contradicted",)), id="a sign-in page under a deprovision's 200"),
+        pytest.param("user_create_provision", True,
+                     {"message_details": '{"id":"7","userName":"ines","title":"code 404"}'},
+                     ("success", "", ()), id="a number in an accepted account is no status"),
         pytest.param("user_create_provision", False, {"response_code": "200", "message_details": "<html>"},
                      ("failure", "malformed_response", ()), id="the directory calls a page a failure"),
         pytest.param("user_create_provision", False, {"response_code": "200", "message_details": SCIM_ERROR},
@@ -338,3 +351,25 @@ def test_an_unsealed_event_is_the_one_that_was_sealed(record: dict[str, Any]) ->
         found = unseal(wrapped, [], RECEIVED)
         assert (found.value, found.event_id) == (envelope.value, envelope.event_id.bytes)
         assert facts(parse(found.value, found.event_type)) == facts(parse(envelope.value))
+
+
+@pytest.mark.parametrize(
+    ("success", "code", "error", "expected"),
+    [
+        pytest.param(True, None, "status code 401: Unauthorized", ("unknown", 401, ("success_contradicted",)),
+                     id="success without a code"),
+        pytest.param(True, 200, "status code 401: Unauthorized", ("unknown", 200, ("success_contradicted",)),
+                     id="success with a good code"),
+        pytest.param(True, 200, SCIM_ERROR, ("unknown", 200, ("success_contradicted",)), id="a SCIM error"),
+        pytest.param(True, 200, "2 attributes were left out", ("success", 200, ()), id="a remark about a success"),
+        pytest.param(None, 200, "unexpected EOF", ("unknown", 200, ("answer_contradicted",)), id="a good code alone"),
+        pytest.param(False, 200, "unexpected EOF", ("failure", 200, ()), id="a failure is one"),
+    ],
+)  # fmt: skip
+def test_an_error_message_contradicts_what_calls_the_attempt_good(
+    success: bool | None, code: int | None, error: str, expected: tuple[Any, ...]
+) -> None:
+    chain = {} if code is None else {"response_code": code}
+    found = read(event_type="user_deprovision", success=success, message_chain=chain, error_message=error)
+
+    assert (found.outcome, found.http_status, found.flags) == expected
