@@ -26,7 +26,8 @@ _OUTCOMES = {
     "missing tenant, a refused token, provisioning that is switched off, and wording that idtrail does not know, such "
     "as other languages.",
     Outcome.UNKNOWN: "The record does not say, or contradicts itself. `success: true` is contradicted by a status "
-    "that is no 2xx, by code or in a text, and by a web page or a SCIM error as the body: the event is flagged "
+    "that is no 2xx, by code or in a text, and by a web page or a SCIM error as the body, "
+    "or, after a `user_deprovision`, an account with `active: true`: the event is flagged "
     f"`{CONTRADICTED}`. A 2xx code without `success` is contradicted by such a body and by an `error_message`: the "
     f"flag is `{ANSWER_CONTRADICTED}`.",
 }

@@ -88,6 +88,17 @@ def read_answer(
     return Reading(code, status, scim_type[:64], text[:MAX_TEXT], html, denied)
 
 
+def tells_active(details: str) -> bool:
+    """Whether the body is an account that is active: providers answer 200 to what they did not do."""
+    if '"active"' not in details.lower():
+        return False
+    try:
+        found = decode_object(details.strip().encode())
+    except MalformedRecord:
+        return False
+    return any(key.lower() == "active" and str(value).lower() == "true" for key, value in found.items())
+
+
 def _is_page(text: str) -> bool:
     return _PAGE.match(text) is not None
 

@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 
 CONTRADICTED: Final = "success_contradicted"
-"""Flag: `success` is true, but the answer's status is no 2xx, or its body is a web page or an error."""
+"""Flag: `success` is true, but the answer's status is no 2xx or its body denies it."""
 ANSWER_CONTRADICTED: Final = "answer_contradicted"
 """Flag: `success` is absent and the response code a good one, but an error message or the body contradicts it."""
 
@@ -36,7 +36,8 @@ class Evidence(NamedTuple):
     """`response_code`, or else a status in a text."""
     error_message: str
     body_denies: bool
-    """Whether the texts contradict the status: a web page or an error under a 200, or a 404 of something else."""
+    """Whether the texts contradict the status: a web page or an error under a 200, an account that is
+    still active after a deprovision, or a 404 of something else."""
 
 
 def judge(evidence: Evidence) -> tuple[Outcome, str]:

@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.absence import tells_absence
-from schemas.answer import read_answer
+from schemas.answer import read_answer, tells_active
 from schemas.attribute import attribute_in, spelling
 from schemas.cause import CAUSES, Cause
 from schemas.classification import Answer, classify
-from schemas.events import REMOVALS, DirectoryEvent, Event, Kind, UserLookupProvision
+from schemas.events import REMOVALS, DirectoryEvent, Event, Kind, UserDeprovision, UserLookupProvision
 from schemas.jsontext import encode
 from schemas.member import misses_member
 from schemas.outcome import Evidence, Outcome, judge
@@ -81,6 +81,8 @@ def _verdict(
     not_found, of_group = removal and answer.status == 404, event_type.startswith("group_")
     if not_found:
         denies = classify(told) is not Cause.NOT_FOUND or not tells_absence(answer.text, of_group)
+    still_active = event_type == UserDeprovision.canonical and answer.status < 300 and tells_active(details)
+    denies = denies or still_active
     outcome, flag = judge(Evidence(removal, lookup, success, answer.code, answer.status, error, denies))
     cause = attribute = detail = ""
     retryable = False
@@ -90,7 +92,7 @@ def _verdict(
             found = Cause.UNKNOWN  # whatever was not found, it is not the account
         cause, retryable = found.value, CAUSES[found].retryable
         attribute = _attribute(found, answer.text, of_group)
-    if outcome is not Outcome.SUCCESS:
+    if outcome is not Outcome.SUCCESS and not still_active:  # that body is the account, not for display
         detail = shown(answer.text)
     return Verdict(outcome.value, answer.status, answer.scim_type, cause, attribute, detail, retryable, flag)
 

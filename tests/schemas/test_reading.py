@@ -373,3 +373,30 @@ def test_an_error_message_contradicts_what_calls_the_attempt_good(
     found = read(event_type="user_deprovision", success=success, message_chain=chain, error_message=error)
 
     assert (found.outcome, found.http_status, found.flags) == expected
+
+
+@pytest.mark.parametrize(
+    ("event_type", "success", "body", "expected"),
+    [
+        pytest.param("user_deprovision", True, {"active": True}, ("unknown", "success_contradicted"), id="active"),
+        pytest.param("user_deprovision", None, {"active": True}, ("unknown", "answer_contradicted"),
+                     id="by code alone"),
+        pytest.param("user_deprovision", True, {"Active": "True"}, ("unknown", "success_contradicted"),
+                     id="active, as a text"),
+        pytest.param("user_deprovision", True, {"active": False}, ("success", ""), id="inactive"),
+        pytest.param("user_deprovision", True, {"userName": "ines"}, ("success", ""), id="not said"),
+        pytest.param("user_deprovision", True, {"x": {"active": True}}, ("success", ""), id="something else is active"),
+        pytest.param("user_deprovision", False, {"active": True}, ("failure", ""), id="refused"),
+        pytest.param("user_create_provision", True, {"active": True}, ("success", ""), id="a creation"),
+        pytest.param("user_delete_provision", True, {"active": True}, ("success", ""), id="the account as it was"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("as_text", [True, False])
+def test_an_account_that_is_still_active_is_not_closed(
+    event_type: str, success: bool | None, body: dict[str, Any], expected: tuple[str, str], as_text: bool
+) -> None:
+    chain = {"response_code": "200", "message_details": json.dumps(body) if as_text else body}
+    found = read(event_type=event_type, success=success, message_chain=chain)
+
+    assert (found.outcome, "".join(found.flags)) == expected
+    assert found.detail == "" or success is False, "the account is not for display"
