@@ -6,6 +6,7 @@ Pure. Rows may come in any order and repeat.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -27,6 +28,7 @@ _NAMED: Final = ("attribute", "mapping")
 """A field of an integration's `changes` is about mappings if its name contains one of these."""
 _KEYS: Final = ("name", "target", "attribute")
 """The keys under which a mapping that is an object may hold the attribute's name."""
+_SANITISED_URN: Final = re.compile(r"urn_ietf_params_scim_schemas_\w+?_2_0_[A-Za-z]+_")
 
 
 class Remap(NamedTuple):
@@ -44,11 +46,17 @@ class Remap(NamedTuple):
 
 def remapped(changes: Iterable[Change]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the attributes whose mapping was removed, and those with a new or different one, from an event's
-    `changes`."""
+    `changes`.
+
+    Nothing after is no mapping at all, and so is null before: exports write an empty list as null. Without a value
+    before, the change does not say what there was.
+    """
     removed: set[str] = set()
     altered: set[str] = set()
     for change in changes:
         if not any(part in (change.field or "").lower() for part in _NAMED):
+            continue
+        if "from_" not in change.model_fields_set:
             continue
         before, after = _mappings(change.from_), _mappings(change.to)
         if before is None or after is None:
@@ -60,8 +68,10 @@ def remapped(changes: Iterable[Change]) -> tuple[frozenset[str], frozenset[str]]
 
 def _mappings(told: Any) -> dict[str, Any] | None:
     """Return the mappings by attribute; None if the value is not a list of mappings."""
+    if told is None:
+        return {}
     if isinstance(told, dict):
-        return {own: how for name, how in told.items() if (own := spelling(str(name)))}
+        return {own: how for name, how in told.items() if (own := _own(str(name)))}
     if not isinstance(told, list):
         return None
     found = {}
@@ -70,6 +80,12 @@ def _mappings(told: Any) -> dict[str, Any] | None:
         if isinstance(named, str) and (own := spelling(named)):
             found[own] = one
     return found
+
+
+def _own(key: str) -> str:
+    """Return the attribute that a key names, also in the export whose keys are sanitised: `name_familyName`."""
+    dotted = _SANITISED_URN.sub("", key).replace("_", ".")
+    return spelling(key, known=True) or spelling(dotted, known=True) or spelling(key)
 
 
 class Left(NamedTuple):

@@ -51,8 +51,18 @@ def remap(minutes: float, removed: str = "", altered: str = "") -> Remap:
         pytest.param("mappings", {"title": "jobTitle"}, {}, {"title"}, NONE, id="an object"),
         pytest.param("attributes", [{"target": "name.familyName"}], [], {"name.familyName"}, NONE, id="a part"),
         pytest.param("attributes", ["UserName"], ["userName"], NONE, {"userName"}, id="another spelling is no removal"),
-        pytest.param("attributes", None, ["userName"], NONE, NONE, id="what was before is not told"),
-        pytest.param("attributes", ["title"], None, NONE, NONE, id="what is now is not told"),
+        pytest.param("attributes", ..., ["userName"], NONE, NONE, id="what was before is not told"),
+        pytest.param("attributes", None, ["userName"], NONE, {"userName"}, id="the first, after an exported empty one"),
+        pytest.param("attributes", ["title"], None, {"title"}, NONE, id="the last removed, as an exported empty list"),
+        pytest.param("attributes", ["title"], ..., {"title"}, NONE, id="the last removed, as an omitted empty list"),
+        pytest.param("mappings", {"title": "x"}, None, {"title"}, NONE, id="the last removed, as an exported object"),
+        pytest.param("attributes", ["title"], 3, NONE, NONE, id="what is now is no list"),
+        pytest.param("attributes", None, None, NONE, NONE, id="nothing, before and after"),
+        pytest.param("mappings", {"name_familyName": "x", "userName": "y"}, {"userName": "y"}, {"name.familyName"},
+                     NONE, id="a sanitised part"),
+        pytest.param("mappings", {"urn_ietf_params_scim_schemas_extension_enterprise_2_0_User_department": "x"}, None,
+                     {"department"}, NONE, id="a sanitised extension"),
+        pytest.param("mappings", {"user_name": "x"}, {"userName": "x"}, NONE, NONE, id="an underscore of its own"),
         pytest.param("attributes", 3, {"a": 1}, NONE, NONE, id="no mappings"),
         pytest.param("enableGroupManagement", ["a"], [], NONE, NONE, id="another setting"),
         pytest.param("attributes", [None, {"name": 1}, {}], [7], NONE, NONE, id="odd mappings"),
@@ -61,7 +71,8 @@ def remap(minutes: float, removed: str = "", altered: str = "") -> Remap:
 def test_changes_tell_which_mappings_went_away_and_which_are_new(
     field: str, before: Any, after: Any, removed: set[str], altered: set[str]
 ) -> None:
-    found = remapped([Change(field=field, **{"from": before}, to=after)])
+    told = {key: value for key, value in (("from", before), ("to", after)) if value is not ...}
+    found = remapped([Change(field=field, **told)])
     assert (set(found[0]), set(found[1])) == (set(removed), set(altered))
 
 
