@@ -16,6 +16,7 @@ Why an attempt failed, and what to do about it. A failure has one cause, derived
 texts of the answer together. The rules at the [end of this page](#how-a-cause-is-recognised) are tried in order, and
 the first match gives the cause. If the answer names an attribute, it is given in the spelling of RFC 7643, without
 schema, index and filter (`name.familyName`, `emails`, `members`); otherwise it is empty, never guessed.
+The texts of a JSON body are read in one order, whatever the order of its keys: words, lists of words, codes.
 """
 
 ENDINGS: Final = {

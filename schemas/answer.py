@@ -38,7 +38,9 @@ _PAGE = re.compile(r"\s*<(?!nil>)(?:[!?]|/?[a-z])", re.IGNORECASE)
 _ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 _TAG = re.compile(r"<[/!a-zA-Z][^<>@]*>")
 _SPOKEN = frozenset({"detail", "message", "error_description", "description", "error", "title", "code", "__type"})
+_CODES = frozenset({"code", "__type"})
 _HELD = frozenset({"errors", "details"})
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _NAMING = frozenset({"attribute", "attributename", "field", "fieldname", "property", "propertyname", "path", "pointer"})
 """Keys whose value names what an error is about."""
 
@@ -117,8 +119,11 @@ def _scim_error(text: str) -> dict[str, Any] | None:
 
 
 def _words(body: dict[str, Any]) -> Iterator[str]:
-    """Yields an error object's texts for people; SCIM 1.1 and others list them under `errors`."""
-    for key, value in body.items():
+    """Yields an error object's texts for people; SCIM 1.1 and others list them under `errors`.
+
+    An event is one event whatever the order of its keys, which exports sort.
+    """
+    for key, value in sorted(body.items(), key=_rank):
         if isinstance(value, str) and key.lower() in _SPOKEN:
             yield value
         elif isinstance(value, str) and key.lower() in _NAMING:
@@ -131,7 +136,7 @@ def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        for key, item in sorted(value.items(), key=_rank) if isinstance(value, dict) else enumerate(value):
             about = _about(key) if isinstance(key, str) else ""
             for leaf in _leaves(item):
                 yield about + leaf
@@ -141,7 +146,18 @@ def _about(key: str) -> str:
     """Return what a key says about the words under it."""
     if key.lower() in _NAMING:
         return "attribute "
-    return f"{key}: " if len(key) <= MAX_KEY and spelling(key, of_group=True, known=True) else ""
+    if len(key) > MAX_KEY:
+        return ""
+    for path in (key, key.replace("_", ".")):  # exports write `name_familyName`
+        if spelling(path, of_group=True, known=True):
+            return f"{path}: "
+    return ""
+
+
+def _rank(item: tuple[str, Any]) -> tuple[int, str]:
+    """Words come before lists of words, and these before codes; otherwise keys in order, as exports spell them."""
+    key, lower = item[0], item[0].lower()
+    return 2 if lower in _CODES else int(lower in _HELD), _UNSAFE.sub("_", key)
 
 
 def _enough(words: Iterator[str]) -> Iterator[str]:

@@ -221,11 +221,11 @@ def test_a_group_s_push_blames_its_members_only_where_the_answer_does(
         pytest.param({"errors": {"email": ["is not valid"]}}, "emails", "email: is not valid", id="by its key"),
         pytest.param(
             {"message": "Validation Failed", "errors": [{"resource": "User", "field": "title", "code": "invalid"}]},
-            "title", "Validation Failed · User · attribute title · invalid", id="under field",
+            "title", "Validation Failed · attribute title · User · invalid", id="under field",
         ),
         pytest.param(
             {"errors": [{"source": {"pointer": "/data/attributes/title"}, "detail": "is too long"}]},
-            "title", "attribute /data/attributes/title · is too long", id="by a pointer",
+            "title", "is too long · attribute /data/attributes/title", id="by a pointer",
         ),
         pytest.param(
             {"Errors": [{"description": "costCenter is invalid", "code": "400"}]}, "costCenter",

@@ -400,3 +400,24 @@ def test_an_account_that_is_still_active_is_not_closed(
 
     assert (found.outcome, "".join(found.flags)) == expected
     assert found.detail == "" or success is False, "the account is not for display"
+
+
+@pytest.mark.parametrize(
+    ("body", "other"),
+    [
+        pytest.param({"title": "Bad", "detail": "x"}, {"detail": "x", "title": "Bad"}, id="two texts"),
+        pytest.param({"errors": {"userName": ["is required"], "emails": ["is required"]}},
+                     {"errors": {"emails": ["is required"], "userName": ["is required"]}}, id="two attributes"),
+        pytest.param({"errors": {"name.familyName": ["is required"]}}, {"errors": {"name_familyName": ["is required"]}},
+                     id="a sanitised part"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_the_same_whatever_the_order_and_spelling_of_its_keys(
+    body: dict[str, Any], other: dict[str, Any]
+) -> None:
+    found, again = (
+        read(success=False, message_chain={"response_code": "400", "message_details": details})
+        for details in (body, other)
+    )
+    assert (found.cause, found.attribute, found.detail) == (again.cause, again.attribute, again.detail)
+    assert found.attribute or "errors" not in body
